@@ -1,0 +1,135 @@
+"""The frame link: what a replica and an edge say to each other over one TCP connection.
+
+Every message is `u32 length (of what follows) | u8 kind | body`, little-endian. The edge speaks
+first with HELLO. Bounded on both sides: a length above MAX_MESSAGE_BYTES closes the connection.
+"""
+
+import json
+import struct
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import Any
+
+MAX_MESSAGE_BYTES = 1 << 20
+_PREFIX = struct.Struct("<IB")
+_FRAME = struct.Struct("<IIIBBBBfffffd")
+
+
+class Kind(IntEnum):
+    HELLO = 1  # edge -> replica, JSON {session_id, epoch, link_key}
+    FRAME = 2  # replica -> edge, EncodedFrame
+    STATE = 3  # replica -> edge, JSON {state: paused|moving|ending|level, ...}; ends in `control`
+    KEYFRAME = 4  # edge -> replica, empty: the picture is lost, send a keyframe
+    BITRATE = 5  # edge -> replica, u32 bits per second that the player can receive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedFrame:
+    """One encoded picture with what the player's HUD and the edge need to know about it.
+
+    `action_seq`: newest action the frame has seen. `level`: rung of the overload ladder, 0 is full
+    quality. Stage times in milliseconds; `queue_ms` is the wait of the newest action for its step.
+    `sent_at_ms`: wall clock of the replica when the frame left it.
+    """
+
+    epoch: int
+    frame_idx: int
+    action_seq: int
+    is_key: bool
+    is_speculative: bool
+    steps: int
+    level: int
+    queue_ms: float
+    denoise_ms: float
+    decode_ms: float
+    encode_ms: float
+    fps: float  # the rate this session is being given now
+    sent_at_ms: float
+    payload: bytes  # one H.264 access unit, Annex B
+
+    def to_body(self) -> bytes:
+        return (
+            _FRAME.pack(
+                self.epoch,
+                self.frame_idx,
+                self.action_seq,
+                self.is_key,
+                self.is_speculative,
+                self.steps,
+                self.level,
+                self.queue_ms,
+                self.denoise_ms,
+                self.decode_ms,
+                self.encode_ms,
+                self.fps,
+                self.sent_at_ms,
+            )
+            + self.payload
+        )
+
+    @classmethod
+    def from_body(cls, body: bytes) -> "EncodedFrame":
+        """Raises ValueError when the body is shorter than a frame header."""
+        if len(body) < _FRAME.size:
+            raise ValueError(f"frame header has {_FRAME.size} bytes, got {len(body)}")
+        (epoch, frame_idx, action_seq, is_key, is_speculative, steps, level, *times) = (
+            _FRAME.unpack_from(body)
+        )
+        queue_ms, denoise_ms, decode_ms, encode_ms, fps, sent_at_ms = times
+        return cls(
+            epoch=epoch,
+            frame_idx=frame_idx,
+            action_seq=action_seq,
+            is_key=bool(is_key),
+            is_speculative=bool(is_speculative),
+            steps=steps,
+            level=level,
+            queue_ms=queue_ms,
+            denoise_ms=denoise_ms,
+            decode_ms=decode_ms,
+            encode_ms=encode_ms,
+            fps=fps,
+            sent_at_ms=sent_at_ms,
+            payload=body[_FRAME.size :],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """The edge's first message: which session it wants and that it may have it."""
+
+    session_id: str
+    epoch: int
+    link_key: str
+
+    def to_body(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_body(cls, body: bytes) -> "Hello":
+        """Raises ValueError on anything but a hello."""
+        match json.loads(body):
+            case {"session_id": str(session_id), "epoch": int(epoch), "link_key": str(link_key)}:
+                return cls(session_id=session_id, epoch=epoch, link_key=link_key)
+            case other:
+                raise ValueError(f"not a hello: {other!r:.100}")
+
+
+def pack(kind: Kind, body: bytes = b"") -> bytes:
+    """One message, ready to write."""
+    return _PREFIX.pack(len(body) + 1, kind) + body
+
+
+def pack_json(kind: Kind, content: dict[str, Any]) -> bytes:
+    return pack(kind, json.dumps(content).encode())
+
+
+PREFIX_BYTES = _PREFIX.size
+
+
+def read_prefix(prefix: bytes) -> tuple[Kind, int]:
+    """(kind, body length) of the message that follows. Raises ValueError on a bad one."""
+    length, kind = _PREFIX.unpack(prefix)
+    if not 1 <= length <= MAX_MESSAGE_BYTES:
+        raise ValueError(f"message of {length} bytes; 1 to {MAX_MESSAGE_BYTES} allowed")
+    return Kind(kind), length - 1

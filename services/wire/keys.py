@@ -1,0 +1,47 @@
+"""Every Redis key and channel of the system, and how long each lives. Nothing else names a key."""
+
+LINE = "line"  # sorted set: session id -> place (smaller is earlier); ends when the session does
+
+SESSION_TTL_S = 3600  # refreshed by every write to the record
+SNAPSHOT_TTL_S = 3600
+REPLICA_TTL_S = 5  # a heartbeat older than this means the replica is gone
+ACTIONS_TTL_S = 60  # refreshed by every append
+ACTIONS_MAXLEN = 4096  # entries kept per replica stream
+WORLD_TTL_S = 30  # refreshed by replica heartbeats
+RATE_TTL_S = 60
+
+
+def session(session_id: str) -> str:
+    """Hash: the session record, its owner, its epoch."""
+    return f"session:{session_id}"
+
+
+def snapshot(session_id: str) -> str:
+    """Bytes: the newest world snapshot of a session."""
+    return f"snapshot:{session_id}"
+
+
+def actions(replica_id: str) -> str:
+    """Stream: entries {s: session id, a: 28 action bytes}; read once per step by the replica."""
+    return f"actions:{replica_id}"
+
+
+def replica(replica_id: str) -> str:
+    """Hash: slots, used, draining, world; expires without heartbeats."""
+    return f"replica:{replica_id}"
+
+
+REPLICA_PATTERN = "replica:*"
+
+
+def world(name: str) -> str:
+    """String: JSON of the WorldOffer that the replicas serve now."""
+    return f"world:{name}"
+
+
+WORLD_PATTERN = "world:*"
+
+
+def rate(kind: str, who: str) -> str:
+    """Counter of one kind of request by one caller in the current minute."""
+    return f"rate:{kind}:{who}"

@@ -1,0 +1,46 @@
+"""The session record: who plays, where, and in which state. Rules without I/O."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SessionStatus(StrEnum):
+    QUEUED = "queued"  # in the line
+    STARTING = "starting"  # a replica has the lease and prefills
+    LIVE = "live"
+    PAUSED = "paused"  # its world is a snapshot; coming back joins the line
+    ENDED = "ended"
+
+
+NEXT_STATUSES: dict[SessionStatus, frozenset[SessionStatus]] = {
+    SessionStatus.QUEUED: frozenset({SessionStatus.STARTING, SessionStatus.ENDED}),
+    SessionStatus.STARTING: frozenset(
+        {SessionStatus.LIVE, SessionStatus.QUEUED, SessionStatus.ENDED}
+    ),
+    SessionStatus.LIVE: frozenset(
+        {SessionStatus.PAUSED, SessionStatus.QUEUED, SessionStatus.ENDED}
+    ),
+    SessionStatus.PAUSED: frozenset({SessionStatus.QUEUED, SessionStatus.ENDED}),
+    SessionStatus.ENDED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """One session as Redis holds it. `epoch` grows with every new owner; a write by a stale
+    owner is refused, and the edge drops frames that carry an old epoch."""
+
+    session_id: str
+    status: SessionStatus
+    world: str
+    start: int
+    seed: int
+    created_at_ms: int
+    epoch: int = 0
+    replica_id: str = ""  # the owner, and the name of its action stream
+    frame_address: str = ""  # host:port of the owner's frame server
+    link_key: str = ""  # what a frame link must show to the owner; new with each lease
+    snapshot_of: str = ""  # the session whose snapshot this one starts from
+    reason: str = ""  # why it ended or paused, for the player
+    seen_at_ms: int = 0  # the edge's last sign of the player
+    lease_until_ms: int = 0
