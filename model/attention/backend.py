@@ -1,0 +1,42 @@
+"""The seam between a transformer and where its keys and values live.
+
+A transformer computes rotated queries, keys and values; an `Attend` decides what they meet. The
+reference here is one masked pass; the engine brings its own over the cache.
+Shape letters: B sessions, N heads, S tokens of this pass, K head size.
+"""
+
+from typing import Protocol
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.attention.mask import block_causal_mask
+
+
+class Attend(Protocol):
+    """One attention call per layer and pass."""
+
+    def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
+        """Attention output (B, N, S, K). Keys come rotated. May remember keys and values."""
+        ...
+
+
+class MaskedAttention:
+    """All frames in one pass under the block-causal mask: training, prefill, and the truth in
+    tests."""
+
+    def __init__(self, num_frames: int, tokens_per_frame: int, window: int, like: Tensor) -> None:
+        self._mask_SS = block_causal_mask(num_frames, tokens_per_frame, window, like.device)
+
+    def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(q_BNSK, k_BNSK, v_BNSK, attn_mask=self._mask_SS)
+
+
+class MathAttention(MaskedAttention):
+    """The same written out in plain operations, for forward-mode differentiation (JVP), which
+    fused kernels do not support."""
+
+    def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
+        scores = q_BNSK @ k_BNSK.transpose(-1, -2) * q_BNSK.shape[-1] ** -0.5
+        weights = scores.masked_fill(~self._mask_SS, float("-inf")).softmax(dim=-1)
+        return weights @ v_BNSK

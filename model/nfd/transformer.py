@@ -1,0 +1,128 @@
+"""Next-Frame Diffusion's transformer (arXiv 2506.01380): noisy frames, their noise levels and
+actions in; the TrigFlow direction out. Knows nothing of caches, samplers or sessions.
+
+Coordinates are TrigFlow's (arXiv 2410.11081) with data of unit variance: x_t = cos t x0 + sin t z,
+t in [0, pi/2], and the output predicts cos t z - sin t x0. A flow-matching network is the same
+thing in other coordinates; `model.sampling` holds the exact conversion.
+
+Shape letters: B sessions, F frames, P tokens per frame, D width, A action size,
+C h w latent channels, rows, columns.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor, nn
+
+from model.attention.backend import Attend
+from model.layers.rope import RotaryEmbedding
+from model.nfd.block import DiTBlock, modulate
+from model.nfd.conditioning import Conditioning
+
+PURE_NOISE_T = math.pi / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NFDConfig:
+    """`window` counts the frames a frame may attend to, itself included. With
+    `concat_previous`, the previous frame (as noisy as the context holds it) is also part of a
+    frame's input channels: small models learn motion much faster so."""
+
+    latent_channels: int
+    grid_height: int
+    grid_width: int
+    width: int
+    num_layers: int
+    num_heads: int
+    action_size: int
+    window: int
+    mlp_ratio: int = 4
+    concat_previous: bool = False
+
+    @property
+    def tokens_per_frame(self) -> int:
+        return self.grid_height * self.grid_width
+
+    @property
+    def head_size(self) -> int:
+        return self.width // self.num_heads
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The frame before the first frame of a pass: latents (B, C, h, w) and their t (B,)."""
+
+    x_BChw: Tensor
+    t_B: Tensor
+
+    @classmethod
+    def absent(cls, x_BFChw: Tensor) -> "Previous":
+        """Nothing came before: zeros, labelled as pure noise."""
+        batch = x_BFChw.shape[0]
+        return cls(torch.zeros_like(x_BFChw[:, 0]), x_BFChw.new_full((batch,), PURE_NOISE_T))
+
+
+class NFDTransformer(nn.Module):
+    """Block-causal DiT with adaLN-Zero per frame, 3D RoPE and QK-norm."""
+
+    def __init__(self, config: NFDConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        in_channels = config.latent_channels * (2 if config.concat_previous else 1)
+        self.embed = nn.Linear(in_channels, width)
+        self.position_PD = nn.Parameter(torch.randn(config.tokens_per_frame, width) * 0.02)
+        self.rope = RotaryEmbedding(config.head_size, config.grid_height, config.grid_width)
+        self.conditioning = Conditioning(width, config.action_size)
+        # Shift, scale, gate of every layer and the head in one matmul, once per frame.
+        self.modulation = nn.Linear(width, (6 * config.num_layers + 2) * width)
+        self.blocks = nn.ModuleList(
+            DiTBlock(layer, width, config.num_heads, config.mlp_ratio)
+            for layer in range(config.num_layers)
+        )
+        self.head = nn.Linear(width, config.latent_channels)
+        for zero in (self.modulation, self.head):
+            nn.init.zeros_(zero.weight)
+            nn.init.zeros_(zero.bias)
+
+    def forward(
+        self,
+        x_BFChw: Tensor,
+        t_BF: Tensor,
+        actions_BFA: Tensor,
+        positions_BF: Tensor,
+        previous: Previous,
+        attend: Attend,
+    ) -> Tensor:
+        """Predicted direction (B, F, C, h, w) for frames at integer time positions (B or 1, F).
+
+        `attend` says which keys each query meets, and must be made for these F frames.
+        """
+        previous_t_BF = torch.cat((previous.t_B[:, None], t_BF[:, :-1]), dim=1)
+        modulation = self._modulation(t_BF, previous_t_BF, actions_BFA)
+        rotation = self.rope(positions_BF)
+        hidden = self._embed(x_BFChw, previous.x_BChw)
+        for layer, block in enumerate(self.blocks):
+            hidden = block(hidden, modulation[6 * layer : 6 * layer + 6], rotation, attend)
+        shift, scale = modulation[-2:]
+        return self._unembed(self.head(modulate(hidden, shift, scale)))
+
+    def _modulation(self, t_BF: Tensor, previous_t_BF: Tensor, actions_BFA: Tensor) -> Tensor:
+        """(6 * layers + 2, B, F, 1, D)."""
+        conditioning_BFD = self.conditioning(t_BF, previous_t_BF, actions_BFA)
+        stacked = self.modulation(nnf.silu(conditioning_BFD))
+        return stacked.unflatten(-1, (-1, self.config.width)).movedim(-2, 0).unsqueeze(-2)
+
+    def _embed(self, x_BFChw: Tensor, previous_BChw: Tensor) -> Tensor:
+        if self.config.concat_previous:
+            shifted = torch.cat((previous_BChw[:, None], x_BFChw[:, :-1]), dim=1)
+            x_BFChw = torch.cat((x_BFChw, shifted), dim=2)
+        tokens_BFPC = x_BFChw.flatten(3).transpose(2, 3)
+        embedded: Tensor = self.embed(tokens_BFPC) + self.position_PD
+        return embedded
+
+    def _unembed(self, tokens_BFPC: Tensor) -> Tensor:
+        grid = (self.config.grid_height, self.config.grid_width)
+        return tokens_BFPC.transpose(2, 3).unflatten(3, grid)

@@ -1,0 +1,72 @@
+"""Named wholes: which network goes with which tokenizer. Configs live beside their classes."""
+
+from dataclasses import dataclass
+
+from model.nfd.transformer import NFDConfig
+from model.tokenizer.vae import VAEConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """Shapes of one world model and of its frames, in pixels."""
+
+    width: int
+    height: int
+    vae: VAEConfig
+    nfd: NFDConfig
+
+
+def debug() -> Preset:
+    """The toy world: 32x32 frames, seconds on a CPU."""
+    vae = VAEConfig(
+        latent_channels=8, patch=4, encoder_widths=(16, 32, 32), decoder_widths=(16, 32, 32),
+        num_blocks=1,
+    )  # fmt: skip
+    nfd = NFDConfig(
+        latent_channels=8, grid_height=2, grid_width=2, width=64, num_layers=2, num_heads=2,
+        action_size=6, window=8, concat_previous=True,
+    )  # fmt: skip
+    return Preset(width=32, height=32, vae=vae, nfd=nfd)
+
+
+def freedoom() -> Preset:
+    """The shipped world: 128x80, one player at 17.5 fps on two CPU cores."""
+    vae = VAEConfig(
+        latent_channels=24, patch=4, encoder_widths=(48, 96, 192), decoder_widths=(64, 128, 256),
+        num_blocks=2,
+    )  # fmt: skip
+    nfd = NFDConfig(
+        latent_channels=24, grid_height=5, grid_width=8, width=256, num_layers=4, num_heads=4,
+        action_size=6, window=12, concat_previous=True,
+    )  # fmt: skip
+    return Preset(width=128, height=80, vae=vae, nfd=nfd)
+
+
+def _minecraft(width: int, num_layers: int, num_heads: int) -> Preset:
+    """384x224, 24x14 = 336 tokens, 32 frames: the paper's setting. The widths are the best fit to
+    the published parameter counts; the latent channels are the usual 16 (neither is published).
+    25 action entries: 23 buttons and two camera angles."""
+    vae = VAEConfig(
+        latent_channels=16, patch=1, encoder_widths=(128, 128, 256, 256, 512),
+        decoder_widths=(128, 128, 256, 256, 512), num_blocks=2,
+    )  # fmt: skip
+    nfd = NFDConfig(
+        latent_channels=16, grid_height=14, grid_width=24, width=width, num_layers=num_layers,
+        num_heads=num_heads, action_size=25, window=32,
+    )  # fmt: skip
+    return Preset(width=384, height=224, vae=vae, nfd=nfd)
+
+
+def nfd_130m() -> Preset:
+    return _minecraft(width=768, num_layers=12, num_heads=12)
+
+
+def nfd_310m() -> Preset:
+    return _minecraft(width=1024, num_layers=16, num_heads=16)
+
+
+def nfd_774m() -> Preset:
+    return _minecraft(width=1536, num_layers=18, num_heads=24)
+
+
+PRESETS = {preset.__name__: preset for preset in (debug, freedoom, nfd_130m, nfd_310m, nfd_774m)}
