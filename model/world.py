@@ -237,7 +237,8 @@ def _write_shards(
     if len(shards) == 1:
         name = f"{stem}.safetensors"
         return {name: _write(folder / name, save_tensors(shards[0]))}
-    hashes, weight_map = {}, {}
+    hashes: dict[str, str] = {}
+    weight_map: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
         name = f"{stem}-{number:05d}-of-{len(shards):05d}.safetensors"
         hashes[name] = _write(folder / name, save_tensors(shard))

@@ -38,5 +38,6 @@ class MathAttention(MaskedAttention):
 
     def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
         scores = q_BNSK @ k_BNSK.transpose(-1, -2) * q_BNSK.shape[-1] ** -0.5
-        weights = scores.masked_fill(~self._mask_SS, float("-inf")).softmax(dim=-1)
-        return weights @ v_BNSK
+        weights_BNSS = scores.masked_fill(~self._mask_SS, float("-inf")).softmax(dim=-1)
+        mixed_BNSK: Tensor = weights_BNSS @ v_BNSK
+        return mixed_BNSK

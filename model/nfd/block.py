@@ -31,7 +31,9 @@ class DiTBlock(nn.Module):
         hidden = modulate(x_BFPD, shift1, scale1)
         x_BFPD = x_BFPD + gate1 * self._attention(hidden, rotation, attend)
         hidden = modulate(x_BFPD, shift2, scale2)
-        return x_BFPD + gate2 * self.mlp_out(F.gelu(self.mlp_in(hidden), approximate="tanh"))
+        hidden = F.gelu(self.mlp_in(hidden), approximate="tanh")
+        out_BFPD: Tensor = x_BFPD + gate2 * self.mlp_out(hidden)
+        return out_BFPD
 
     def _attention(self, x_BFPD: Tensor, rotation: Rotation, attend: Attend) -> Tensor:
         batch, num_frames, tokens, width = x_BFPD.shape

@@ -112,8 +112,9 @@ class NFDTransformer(nn.Module):
     def _modulation(self, t_BF: Tensor, previous_t_BF: Tensor, actions_BFA: Tensor) -> Tensor:
         """(6 * layers + 2, B, F, 1, D)."""
         conditioning_BFD = self.conditioning(t_BF, previous_t_BF, actions_BFA)
-        stacked = self.modulation(nnf.silu(conditioning_BFD))
-        return stacked.unflatten(-1, (-1, self.config.width)).movedim(-2, 0).unsqueeze(-2)
+        stacked: Tensor = self.modulation(nnf.silu(conditioning_BFD))
+        per_layer = stacked.view(*stacked.shape[:-1], -1, self.config.width)
+        return per_layer.movedim(-2, 0).unsqueeze(-2)
 
     def _embed(self, x_BFChw: Tensor, previous_BChw: Tensor) -> Tensor:
         if self.config.concat_previous:
@@ -124,5 +125,6 @@ class NFDTransformer(nn.Module):
         return embedded
 
     def _unembed(self, tokens_BFPC: Tensor) -> Tensor:
-        grid = (self.config.grid_height, self.config.grid_width)
-        return tokens_BFPC.transpose(2, 3).unflatten(3, grid)
+        batch, num_frames, _, channels = tokens_BFPC.shape
+        cell = (channels, self.config.grid_height, self.config.grid_width)
+        return tokens_BFPC.transpose(2, 3).reshape(batch, num_frames, *cell)

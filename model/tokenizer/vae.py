@@ -23,7 +23,7 @@ class VAEConfig:
 
     @property
     def compression(self) -> int:
-        return self.patch * 2 ** (len(self.encoder_widths) - 1)
+        return self.patch << (len(self.encoder_widths) - 1)
 
 
 class ResBlock(nn.Module):
@@ -39,7 +39,8 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.conv1(F.silu(self.norm1(x)))
-        return x + self.conv2(F.silu(self.norm2(hidden)))
+        out: Tensor = x + self.conv2(F.silu(self.norm2(hidden)))
+        return out
 
 
 class VAE(nn.Module):
