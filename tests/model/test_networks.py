@@ -1,0 +1,110 @@
+"""What the networks promise by themselves, before any cache or engine."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from model import presets
+from model.attention.backend import MaskedAttention, MathAttention
+from model.attention.mask import block_causal_mask
+from model.nfd.transformer import NFDTransformer, Previous
+from model.tokenizer.vae import VAE, pixels_from_uint8, uint8_from_pixels
+
+CONFIG = presets.debug().nfd
+NUM_FRAMES = 6
+
+
+@pytest.fixture
+def transformer() -> NFDTransformer:
+    torch.manual_seed(0)
+    model = NFDTransformer(CONFIG)
+    for parameter in model.parameters():  # adaLN-Zero starts as the zero function
+        torch.nn.init.normal_(parameter, std=0.1)
+    return model.eval()
+
+
+def clip(batch: int = 2) -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(1)
+    x = torch.randn(batch, NUM_FRAMES, CONFIG.latent_channels, 2, 2)
+    return x, torch.rand(batch, NUM_FRAMES), torch.randn(batch, NUM_FRAMES, CONFIG.action_size)
+
+
+def predict(
+    model: NFDTransformer, x: Tensor, t: Tensor, actions: Tensor, first_position: int = 0
+) -> Tensor:
+    positions = torch.arange(first_position, first_position + NUM_FRAMES)[None]
+    attend = MaskedAttention(NUM_FRAMES, CONFIG.tokens_per_frame, CONFIG.window, x)
+    with torch.no_grad():
+        out: Tensor = model(x, t, actions, positions, Previous.absent(x), attend)
+    return out
+
+
+@pytest.mark.parametrize("changed", ["latent", "noise level", "action"])
+def test_no_frame_depends_on_a_later_one(transformer: NFDTransformer, changed: str) -> None:
+    x, t, actions = clip()
+    before = predict(transformer, x, t, actions)
+    index = ["latent", "noise level", "action"].index(changed)
+    (x, t, actions)[index][:, 4:] += 1.0
+    after = predict(transformer, x, t, actions)
+    assert torch.equal(before[:, :4], after[:, :4])
+    assert not torch.allclose(before[:, 4:], after[:, 4:])
+
+
+def test_only_differences_of_positions_count(transformer: NFDTransformer) -> None:
+    x, t, actions = clip()
+    near = predict(transformer, x, t, actions)
+    far = predict(transformer, x, t, actions, first_position=1_000_000)
+    torch.testing.assert_close(near, far, atol=1e-5, rtol=0)
+
+
+def test_a_fresh_network_is_the_zero_function() -> None:
+    x, t, actions = clip()
+    assert not predict(NFDTransformer(CONFIG), x, t, actions).any()
+
+
+def test_written_out_attention_equals_the_fused_one(transformer: NFDTransformer) -> None:
+    x, t, actions = clip()
+    positions = torch.arange(NUM_FRAMES)[None]
+    written_out = MathAttention(NUM_FRAMES, CONFIG.tokens_per_frame, CONFIG.window, x)
+    with torch.no_grad():
+        out = transformer(x, t, actions, positions, Previous.absent(x), written_out)
+    torch.testing.assert_close(out, predict(transformer, x, t, actions), atol=1e-5, rtol=0)
+
+
+def test_the_network_can_be_differentiated_forwards(transformer: NFDTransformer) -> None:
+    x, t, actions = clip()
+    attend = MathAttention(NUM_FRAMES, CONFIG.tokens_per_frame, CONFIG.window, x)
+    positions = torch.arange(NUM_FRAMES)[None]
+
+    def network(x: Tensor, t: Tensor) -> Tensor:
+        out: Tensor = transformer(x, t, actions, positions, Previous.absent(x), attend)
+        return out
+
+    dx, dt = torch.randn_like(x), torch.ones_like(t)
+    tangent = torch.func.jvp(network, (x, t), (dx, dt))[1]
+    step = 1e-2
+    with torch.no_grad():
+        ahead, behind = network(x + step * dx, t + step * dt), network(x - step * dx, t - step * dt)
+    central = (ahead - behind) / (2 * step)
+    assert (tangent - central).norm() < 0.02 * central.norm()
+
+
+def test_the_mask_is_two_way_inside_a_frame_and_ends_at_the_window() -> None:
+    mask = block_causal_mask(num_frames=4, tokens_per_frame=2, window=2)
+    frames = mask[::2, ::2].int().tolist()
+    assert frames == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]
+    assert torch.equal(mask[::2], mask[1::2])
+
+
+def test_frames_pass_the_tokenizer_alone_as_in_company() -> None:
+    vae = VAE(presets.debug().vae).eval()
+    frames = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        together = vae.decode(vae.encode(pixels_from_uint8(frames)))
+        alone = vae.decode(vae.encode(pixels_from_uint8(frames[1:2])))
+    torch.testing.assert_close(together[1:2], alone, atol=1e-5, rtol=0)
+
+
+def test_pixels_survive_the_way_there_and_back() -> None:
+    frames = torch.arange(256, dtype=torch.uint8).view(1, 16, 16, 1).expand(1, 16, 16, 3)
+    assert torch.equal(uint8_from_pixels(pixels_from_uint8(frames)), frames)

@@ -1,0 +1,158 @@
+"""A world bundle is loaded whole and exact, or refused with the reason."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from model import presets
+from model.action_space import ActionSpace, mu_law_bins
+from model.nfd.transformer import NFDTransformer
+from model.tokenizer.vae import VAE
+from model.world import SamplerSpec, Start, World, WorldError, WorldSpec
+
+
+@pytest.fixture
+def world() -> World:
+    preset = presets.debug()
+    spec = WorldSpec(
+        name="tiny",
+        version="1",
+        title="A tiny world",
+        width=preset.width,
+        height=preset.height,
+        fps=17.5,
+        action_space=ActionSpace(
+            buttons=("forward", "back", "left", "right", "turn_left", "turn_right", "act"),
+            degrees_per_count=0.1,
+            key_turn_deg=6.0,
+            yaw_bins_deg=mu_law_bins(12.0, 21, 8.0),
+        ),
+        vae=preset.vae,
+        nfd=preset.nfd,
+        sampler=SamplerSpec(
+            kind="euler", times={2: (math.pi / 2, 0.8)}, default_steps=2, context_t=0.05
+        ),
+        licence="none",
+        training={"steps": 0},
+    )
+    start = Start(name="hall", latents_FChw=torch.randn(7, 8, 2, 2), actions_FA=torch.zeros(7, 6))
+    return World(
+        spec=spec,
+        tokenizer=VAE(preset.vae),
+        transformer=NFDTransformer(preset.nfd),
+        starts=(start,),
+        digest="",
+    )
+
+
+@pytest.fixture
+def bundle(world: World, tmp_path: Path) -> Path:
+    folder = tmp_path / "tiny"
+    world.save(folder, card="# Tiny", dtype=torch.float32)
+    return folder
+
+
+def test_a_saved_world_loads_as_it_was(world: World, bundle: Path) -> None:
+    loaded = World.load(bundle)
+    assert loaded.spec == world.spec
+    for mine, theirs in (
+        (world.tokenizer.state_dict(), loaded.tokenizer.state_dict()),
+        (world.transformer.state_dict(), loaded.transformer.state_dict()),
+    ):
+        assert all(torch.equal(mine[key], theirs[key]) for key in mine)
+    assert torch.equal(loaded.starts[0].latents_FChw, world.starts[0].latents_FChw)
+
+
+def test_the_digest_names_the_content(world: World, bundle: Path, tmp_path: Path) -> None:
+    world.save(tmp_path / "again", card="# Tiny", dtype=torch.float32)
+    assert World.load(bundle).digest == World.load(tmp_path / "again").digest
+    world.save(tmp_path / "other", card="# Other", dtype=torch.float32)
+    assert World.load(bundle).digest != World.load(tmp_path / "other").digest
+
+
+def test_weights_above_a_shard_are_split_and_joined_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.world.SHARD_BYTES", 2**18)
+    world.save(tmp_path / "sharded", card="# Tiny", dtype=torch.float32)
+    assert len(list((tmp_path / "sharded").glob("nfd-*-of-*.safetensors"))) > 1
+    loaded = World.load(tmp_path / "sharded")
+    mine, theirs = world.transformer.state_dict(), loaded.transformer.state_dict()
+    assert all(torch.equal(mine[key], theirs[key]) for key in mine)
+
+
+@pytest.mark.parametrize("name", ["nfd.safetensors", "tokenizer.safetensors", "card.md"])
+def test_a_flipped_byte_is_refused_by_name(bundle: Path, name: str) -> None:
+    content = bytearray((bundle / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (bundle / name).write_bytes(content)
+    with pytest.raises(WorldError, match=rf"{name}: sha256 differs"):
+        World.load(bundle)
+
+
+def test_a_missing_world_says_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(WorldError, match=r"no world at .*nowhere"):
+        World.load(tmp_path / "nowhere")
+
+
+def test_a_missing_file_is_named(bundle: Path) -> None:
+    (bundle / "starts.safetensors").unlink()
+    with pytest.raises(WorldError, match=r"starts\.safetensors"):
+        World.load(bundle)
+
+
+def test_a_wrong_shape_is_refused_even_with_a_right_hash(bundle: Path) -> None:
+    state = load_file(bundle / "nfd.safetensors")
+    state["head.bias"] = torch.zeros(9)
+    save_file(state, bundle / "nfd.safetensors")
+    _rehash(bundle)
+    with pytest.raises(WorldError, match=r"nfd\.head\.bias: \[8\] expected, got \[9\]"):
+        World.load(bundle)
+
+
+def test_a_missing_key_is_refused(bundle: Path) -> None:
+    state = load_file(bundle / "tokenizer.safetensors")
+    del state["latent_std"]
+    save_file(state, bundle / "tokenizer.safetensors")
+    _rehash(bundle)
+    with pytest.raises(WorldError, match=r"tokenizer: keys differ.*latent_std"):
+        World.load(bundle)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"format_version": 99}, "format_version 1 expected"),
+        ({"files": {"../secret": "0"}}, "leaves the world's folder"),
+        ({"spec": {"name": "x"}}, "missing"),
+        ({"spec": {"surprise": 1}}, "unknown fields"),
+    ],
+)
+def test_a_manifest_of_another_make_is_refused(
+    bundle: Path, change: dict[str, object], reason: str
+) -> None:
+    manifest = json.loads((bundle / "world.json").read_text())
+    (bundle / "world.json").write_text(json.dumps(manifest | change))
+    with pytest.raises(WorldError, match=reason):
+        World.load(bundle)
+
+
+def test_saving_again_keeps_pictures_and_leaves_nothing_beside(world: World, bundle: Path) -> None:
+    (bundle / "sheet.png").write_bytes(b"picture")
+    world.save(bundle, card="# New")
+    assert (bundle / "sheet.png").read_bytes() == b"picture"
+    assert [path.name for path in bundle.parent.iterdir()] == [bundle.name]
+    World.load(bundle)
+
+
+def _rehash(bundle: Path) -> None:
+    import hashlib
+
+    manifest = json.loads((bundle / "world.json").read_text())
+    for name in manifest["files"]:
+        manifest["files"][name] = hashlib.sha256((bundle / name).read_bytes()).hexdigest()
+    (bundle / "world.json").write_text(json.dumps(manifest))
