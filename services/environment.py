@@ -1,0 +1,96 @@
+"""Settings from the environment: the one reader every service uses at its start.
+
+A service declares a frozen dataclass whose fields are made by `setting()` and reads it once. A
+wrong value stops the service with the name of the variable. Knows no service and no default of
+theirs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, field, fields
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+Settings = TypeVar("Settings")
+
+
+class SettingsError(ValueError):
+    """A setting is missing, unknown or wrong. The message names the variable."""
+
+
+def setting(
+    default: Any = MISSING,
+    *,
+    env: str | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    min_chars: int = 0,
+    secret: bool = False,
+) -> Any:
+    """A field of a settings dataclass.
+
+    `env`: the variable's whole name, for one that several services share; otherwise the prefix and
+    the field's name in capitals. `at_least`, `at_most`: bounds of a number, both allowed.
+    `secret`: kept out of `repr` and out of error messages. Without a default it must be set.
+    """
+    metadata = {
+        "env": env,
+        "at_least": at_least,
+        "at_most": at_most,
+        "min_chars": min_chars,
+        "secret": secret,
+    }
+    return field(default=default, repr=not secret, metadata=metadata)
+
+
+def read_settings(cls: type[Settings], prefix: str, environ: Mapping[str, str]) -> Settings:
+    """The settings that `environ` holds, `prefix` being like "NEXTFRAME_SESSION_".
+
+    Field types: str, int, float, bool, Path, and tuple[str, ...] (separated by commas).
+    Raises SettingsError, also on a variable with our prefix that no field answers to.
+    """
+    types = get_type_hints(cls)
+    names = {_variable(prefix, f): f for f in fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(name for name in environ if name.startswith(prefix) and name not in names)
+    if unknown:
+        raise SettingsError(f"{unknown[0]} is no setting; there are {', '.join(sorted(names))}")
+    values = {}
+    for name, f in names.items():
+        if name in environ:
+            values[f.name] = _checked(name, f, _parsed(name, f, types[f.name], environ[name]))
+        elif f.default is MISSING and f.default_factory is MISSING:
+            raise SettingsError(f"{name} must be set")
+    try:
+        return cls(**values)
+    except ValueError as error:  # a rule between several settings, from __post_init__
+        raise SettingsError(f"{prefix}*: {error}") from error
+
+
+def _variable(prefix: str, f: Field[Any]) -> str:
+    return f.metadata.get("env") or prefix + f.name.upper()
+
+
+def _parsed(name: str, f: Field[Any], kind: Any, text: str) -> Any:
+    try:
+        if kind is bool:
+            return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
+        if kind == tuple[str, ...]:
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        if kind in (str, int, float, Path):
+            return kind(text)
+    except (ValueError, KeyError):
+        shown = "a value" if f.metadata.get("secret") else repr(text)
+        wanted = "true or false" if kind is bool else getattr(kind, "__name__", kind)
+        raise SettingsError(f"{name} must be {wanted}, got {shown}") from None
+    raise TypeError(f"settings cannot hold {kind}")
+
+
+def _checked(name: str, f: Field[Any], value: Any) -> Any:
+    low, high = f.metadata.get("at_least"), f.metadata.get("at_most")
+    if low is not None and not value >= low:
+        raise SettingsError(f"{name} must be at least {low}, got {value}")
+    if high is not None and not value <= high:
+        raise SettingsError(f"{name} must be at most {high}, got {value}")
+    min_chars = f.metadata.get("min_chars", 0)
+    if min_chars and len(value) < min_chars:
+        raise SettingsError(f"{name} must have at least {min_chars} characters")
+    return value

@@ -1,0 +1,135 @@
+"""What every service says about itself: logs, metrics, health, and its refusals (RFC 9457).
+
+Knows no service. The only home of OpenTelemetry; instruments are made where they are observed:
+
+    FRAMES = meter.create_counter("nextframe_frames", description="frames sent to players")
+"""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from opentelemetry import metrics
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+PROBLEM_TYPE = "urn:nextframe:problem:"
+_RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+
+# Observations before `setup_metrics` are dropped; instruments made before it work after it.
+meter = metrics.get_meter("nextframe")
+
+
+class JsonLines(logging.Formatter):
+    """One event per line: a static message, and what was given as `extra` as fields."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        event = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "service": self._service,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        event |= {k: v for k, v in record.__dict__.items() if k not in _RECORD_FIELDS}
+        if record.exc_info:
+            event["error"] = self.formatException(record.exc_info)
+        return json.dumps(event, default=str)
+
+
+def setup_logging(service: str, *, level: int = logging.INFO) -> None:
+    """Everything this process logs goes to stderr as JSON lines, libraries included."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(service))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def setup_metrics(service: str) -> None:
+    """Once per process, before the first observation that shall count."""
+    reader = PrometheusMetricReader(scope_info_enabled=False)
+    resource = Resource.create({"service.name": f"nextframe-{service}"})
+    metrics.set_meter_provider(MeterProvider(metric_readers=[reader], resource=resource))
+
+
+def add_health_routes(app: FastAPI, is_ready: Callable[[], Awaitable[bool]]) -> None:
+    """/healthz: the process answers. /readyz: `is_ready` says so, else 503. /metrics."""
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> PlainTextResponse:
+        return PlainTextResponse("ok\n")
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> PlainTextResponse:
+        if await is_ready():
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse("not ready\n", status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics_text() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+class Problem(Exception):
+    """A refusal as the caller gets it. `kind`: a stable slug; `detail`: what to do about it."""
+
+    def __init__(self, status: int, kind: str, detail: str, *, retry_after_s: int = 0) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+def problem(status: int, kind: str, detail: str, *, retry_after_s: int = 0) -> JSONResponse:
+    """An RFC 9457 answer: `application/problem+json`."""
+    content: dict[str, Any] = {
+        "type": PROBLEM_TYPE + kind,
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    headers = {"Retry-After": str(retry_after_s)} if retry_after_s else {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(content, status, headers, media_type="application/problem+json")
+
+
+def add_problem_answers(app: FastAPI) -> None:
+    """Every error of `app` is answered as a problem; what went wrong inside is only logged."""
+
+    @app.exception_handler(Problem)
+    async def refused(request: Request, error: Problem) -> JSONResponse:
+        return problem(error.status, error.kind, error.detail, retry_after_s=error.retry_after_s)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", f"{where}: {first['msg']}")
+
+    @app.exception_handler(HTTPException)
+    async def other(request: Request, error: HTTPException) -> JSONResponse:
+        kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+        answer = problem(error.status_code, kind, str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    async def internal(request: Request, error: Exception) -> JSONResponse:
+        # Starlette hands the exception on after this answer, so the server logs it.
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Our fault. Try again.")

@@ -1,0 +1,39 @@
+"""A world on offer: what a page needs to know before it plays. No weights, no paths."""
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldStart:
+    """One opening of a world. `image`: a small JPEG as a data URL."""
+
+    index: int
+    name: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldOffer:
+    """A world that replicas serve now. `buttons`: bit i of an action's `held` is `buttons[i]`.
+    `degrees_per_count`: how far one mouse count turns."""
+
+    name: str
+    version: str
+    width: int  # pixels
+    height: int
+    fps: float
+    buttons: tuple[str, ...]
+    degrees_per_count: float
+    starts: tuple[WorldStart, ...]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "WorldOffer":
+        """Raises ValueError, KeyError or TypeError on anything but an offer."""
+        content = json.loads(text)
+        content["buttons"] = tuple(content["buttons"])
+        content["starts"] = tuple(WorldStart(**start) for start in content["starts"])
+        return cls(**content)
