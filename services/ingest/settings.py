@@ -1,0 +1,42 @@
+"""What an operator may set about the edge: NEXTFRAME_INGEST_<FIELD>, read once at start."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from services.environment import setting
+from services.tokens import MIN_SECRET_CHARS
+
+PREFIX = "NEXTFRAME_INGEST_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestSettings:
+    """`session_url`: where the page finds the session service.
+
+    `allowed_origins`: pages from elsewhere that may connect; the edge's own page always may.
+    `ice_servers`: STUN and TURN URLs, none by default so that gathering waits for nothing.
+    `ice_address`: gather this one address only (a laptop and the tests use 127.0.0.1).
+    `private_candidates`: whether to try private addresses a browser offers; off on public edges.
+    """
+
+    host: str = setting("127.0.0.1")
+    port: int = setting(8080, at_least=0, at_most=65535)
+    redis_url: str = setting(env="NEXTFRAME_REDIS_URL", secret=True)
+    token_secret: str = setting(
+        env="NEXTFRAME_TOKEN_SECRET", min_chars=MIN_SECRET_CHARS, secret=True
+    )
+    session_url: str = setting("http://127.0.0.1:8081")
+    allowed_origins: tuple[str, ...] = setting(())
+    ice_servers: tuple[str, ...] = setting(())
+    ice_username: str = setting("")
+    ice_credential: str = setting("", secret=True)
+    ice_address: str = setting("")
+    private_candidates: bool = setting(True)
+    max_peers: int = setting(32, at_least=1, at_most=1024)
+    offers_per_minute: int = setting(30, at_least=1)  # for one session
+
+    def __post_init__(self) -> None:
+        for origin in (self.session_url, *self.allowed_origins):
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc:
+                raise ValueError(f"expected http(s)://host[:port], got {origin!r}")
