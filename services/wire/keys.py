@@ -1,6 +1,9 @@
 """Every Redis key and channel of the system, and how long each lives. Nothing else names a key."""
 
 LINE = "line"  # sorted set: session id -> place (smaller is earlier); ends when the session does
+LEASES = "leases"  # sorted set: owned session id -> lease end, ms; ends with the ownership
+ENDINGS = "endings"  # sorted set: open session id -> when its time is up, ms; ends with the session
+LENGTHS = "lengths"  # list: how long the last 64 owners held a slot, ms; for the wait in line
 
 SESSION_TTL_S = 3600  # refreshed by every write to the record
 SNAPSHOT_TTL_S = 3600
@@ -19,6 +22,11 @@ def session(session_id: str) -> str:
 def snapshot(session_id: str) -> str:
     """Bytes: the newest world snapshot of a session."""
     return f"snapshot:{session_id}"
+
+
+def kept(snapshot_id: str) -> str:
+    """Hash: world, start, seed of a snapshot that a player kept; lives as long as its bytes."""
+    return f"kept:{snapshot_id}"
 
 
 def actions(replica_id: str) -> str:

@@ -1,0 +1,57 @@
+"""A client of the one Redis, and its scripts. Knows no key."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+# Redis cannot be asked, or refused. What a service answers then is the service's decision.
+BackplaneError = RedisError
+
+TIMEOUT_S = 2.0
+MAX_CONNECTIONS = 32
+_SCRIPTS = Path(__file__).parent / "scripts"
+
+
+class Script(Protocol):
+    """One Lua script, run as a whole or not at all."""
+
+    async def __call__(
+        self, keys: Sequence[str] | None = None, args: Sequence[str | int | bytes] | None = None
+    ) -> object: ...
+
+
+def connect(url: str) -> Redis:
+    """A lazy client: connects at the first command, again after a lost connection, and fails
+    with BackplaneError within about `TIMEOUT_S` rather than hang."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=MAX_CONNECTIONS,
+        timeout=TIMEOUT_S,
+        socket_timeout=TIMEOUT_S,
+        socket_connect_timeout=TIMEOUT_S,
+        retry=Retry(NoBackoff(), 1),
+    )
+    return Redis.from_pool(pool)
+
+
+async def is_up(redis: Redis) -> bool:
+    """Whether Redis answers now."""
+    try:
+        return bool(await redis.ping())
+    except BackplaneError:
+        return False
+
+
+def session_script(redis: Redis, name: str) -> Script:
+    """A script about sessions: it finds what common.lua defines."""
+    common = (_SCRIPTS / "common.lua").read_text()
+    return redis.register_script(common + (_SCRIPTS / f"{name}.lua").read_text())
+
+
+def script(redis: Redis, name: str) -> Script:
+    return redis.register_script((_SCRIPTS / f"{name}.lua").read_text())

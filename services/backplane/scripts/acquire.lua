@@ -1,0 +1,14 @@
+-- id, replica_id, frame_address, link_key, lease_ms, ttl_s -> the new epoch, or -1: not queued.
+local id, replica_id, frame_address, link_key = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local lease_ms, ttl_s = ARGV[5], ARGV[6]
+if status_of(SESSION) ~= 'queued' then return -1 end
+
+local now = now_ms()
+redis.call('ZREM', LINE, id)
+redis.call('ZADD', LEASES, now + lease_ms, id)
+-- The player's grace begins anew here: who waited in line has nobody to show a sign to.
+redis.call('HSET', SESSION, 'status', 'starting', 'replica_id', replica_id, 'frame_address',
+  frame_address, 'link_key', link_key, 'lease_until_ms', now + lease_ms, 'held_since_ms', now,
+  'seen_at_ms', now, 'reason', '')
+redis.call('EXPIRE', SESSION, ttl_s)
+return redis.call('HINCRBY', SESSION, 'epoch', 1)

@@ -1,0 +1,50 @@
+-- Stands before every session script: its keys, Redis' own clock, and what several scripts do.
+-- ARGV[1] is the session id everywhere it is a script about one session.
+
+local SESSION, LINE, LEASES, ENDINGS, LENGTHS, SNAPSHOT = unpack(KEYS)
+local LENGTHS_KEPT = 64
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function status_of(session)
+  return redis.call('HGET', session, 'status') or 'none'
+end
+
+local function is_owner(session, epoch)
+  return redis.call('HGET', session, 'epoch') == epoch
+end
+
+local function is_one_of(value, list, first)
+  for i = first, #list do
+    if list[i] == value then return true end
+  end
+  return false
+end
+
+-- How long a slot was held, for the wait we promise to those in line.
+local function measure_length(session, now)
+  local since = redis.call('HGET', session, 'held_since_ms')
+  if since then
+    redis.call('LPUSH', LENGTHS, now - since)
+    redis.call('LTRIM', LENGTHS, 0, LENGTHS_KEPT - 1)
+  end
+end
+
+local function drop_owner(session, id)
+  redis.call('ZREM', LEASES, id)
+  redis.call('HDEL', session, 'held_since_ms')
+  redis.call('HSET', session, 'replica_id', '', 'frame_address', '', 'link_key', '',
+    'lease_until_ms', 0)
+end
+
+local function end_session(session, snapshot, id, reason, now)
+  measure_length(session, now)
+  drop_owner(session, id)
+  redis.call('HSET', session, 'status', 'ended', 'reason', reason)
+  redis.call('ZREM', LINE, id)
+  redis.call('ZREM', ENDINGS, id)
+  redis.call('DEL', snapshot)
+end

@@ -1,0 +1,48 @@
+"""World snapshots that a player kept: copies under ids of their own, to come back to or share.
+
+The id is the key to it: 128 random bits, given to the session's player only. Whoever has it may
+play on from there, which is what sharing a moment means. Knows nothing of what the bytes hold.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+from redis.asyncio import Redis
+
+from services.backplane.connection import session_script
+from services.backplane.sessions import session_keys
+from services.wire import keys
+
+MAX_KEPT = 8  # per session; the oldest makes room
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSnapshot:
+    """Where the kept world came from."""
+
+    world: str
+    start: int
+    seed: int
+
+
+class KeptSnapshots:
+    """Copies of sessions' newest snapshots. Their bytes: `SessionStore.load_snapshot(id)`."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._keep = session_script(redis, "keep_snapshot")
+
+    async def keep(self, session_id: str, *, snapshot_id: str) -> bool:
+        """Copies where no step overwrites it. False: the session has no snapshot (yet)."""
+        copy = (keys.snapshot(snapshot_id), keys.kept(snapshot_id))
+        prefixes = (keys.snapshot(""), keys.kept(""))
+        args = (session_id, snapshot_id, keys.SNAPSHOT_TTL_S, MAX_KEPT, *prefixes)
+        return bool(await self._keep(keys=(*session_keys(session_id), *copy), args=args))
+
+    async def get(self, snapshot_id: str) -> KeptSnapshot | None:
+        found = cast(dict[bytes, bytes], await self._redis.hgetall(keys.kept(snapshot_id)))
+        if not found:
+            return None
+        return KeptSnapshot(
+            world=found[b"world"].decode(), start=int(found[b"start"]), seed=int(found[b"seed"])
+        )
