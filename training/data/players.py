@@ -1,0 +1,156 @@
+"""A scripted player that moves the way people do. Decides hands from what it sees; knows no game
+engine and no pixels.
+
+Every mode holds one thing for a while, most of them with nothing else pressed, because a model can
+only learn what one key does from frames in which one key is down.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+_STUCK_UNITS = 1.5  # less motion than this in a frame, with a walking key down, is a wall
+_STUCK_FRAMES = 3
+_OPPOSITE = {"forward": "back", "back": "forward", "left": "right", "right": "left"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Buttons held for one frame, and the turn in degrees (positive to the right)."""
+
+    down: frozenset[str] = frozenset()
+    yaw_deg: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the player goes by: how far each image column is free to walk (any unit, left to
+    right over 90 degrees), and how far the last frame moved it (map units)."""
+
+    free_W: NDArray[np.float32]
+    moved: float
+
+
+Mode = Iterator[Hands]
+
+
+@dataclass(slots=True)
+class ScriptedPlayer:
+    """Draws a mode, plays it out, draws the next. Same generator and sights, same hands."""
+
+    rng: np.random.Generator
+    key_turn_deg: float
+    _mode: Mode = field(init=False, default_factory=lambda: iter(()))
+    _sight: Sight = field(init=False, default_factory=lambda: Sight(np.ones(3, np.float32), 0.0))
+    _blocked: int = field(init=False, default=0)
+    _last: Hands = field(init=False, default_factory=Hands)
+
+    def act(self, sight: Sight) -> Hands:
+        self._sight = sight
+        walking = bool(self._last.down & _OPPOSITE.keys())
+        self._blocked = self._blocked + 1 if walking and sight.moved < _STUCK_UNITS else 0
+        if self._blocked >= _STUCK_FRAMES:
+            self._blocked = 0
+            self._mode = self._leave_wall(self._last.down)
+        hands = next(self._mode, None)
+        while hands is None:
+            self._mode = self._draw_mode()
+            hands = next(self._mode, None)
+        self._last = hands
+        return hands
+
+    def _draw_mode(self) -> Mode:
+        modes: dict[Callable[[], Mode], float] = {
+            self._cruise: 0.28,
+            self._advance_and_retreat: 0.14,
+            self._strafe: 0.18,
+            self._arc: 0.06,
+            self._look: 0.12,
+            self._key_turn: 0.10,
+            self._idle: 0.12,
+        }
+        choice = self.rng.choice(len(modes), p=np.array(list(modes.values())))
+        return list(modes)[choice]()
+
+    def _cruise(self) -> Mode:
+        """Turn towards open space, then walk straight on with nothing but forward held."""
+        yield from self._turn_by(self._open_heading())
+        if self.rng.random() < 0.5:
+            yield from _hold(self._frames(4, 12))
+        yield from self._walk(self._frames(10, 40), "forward")
+
+    def _advance_and_retreat(self) -> Mode:
+        """Stand still, walk one way, stand still, walk back: each key after rest."""
+        first, second = ("forward", "back") if self.rng.random() < 0.6 else ("back", "forward")
+        for key in (first, second):
+            yield from _hold(self._frames(6, 16))
+            yield from self._walk(self._frames(6, 18), key)
+
+    def _strafe(self) -> Mode:
+        side = str(self.rng.choice(["left", "right"]))
+        with_forward = self.rng.random() < 0.25
+        keys = frozenset({side, "forward"}) if with_forward else frozenset({side})
+        yield from _hold(self._frames(5, 16), keys)
+
+    def _arc(self) -> Mode:
+        yaw = self.rng.choice([-1, 1]) * self.rng.uniform(1.0, self.key_turn_deg)
+        keys = frozenset({"forward"})
+        yield from _hold(self._frames(8, 24), keys, yaw)
+
+    def _look(self) -> Mode:
+        """A hand on a mouse: swings that speed up and slow down, with rests and reversals."""
+        for _ in range(self.rng.integers(2, 5)):
+            frames = self._frames(4, 16)
+            peak = self.rng.choice([-1, 1]) * self.rng.uniform(1.0, 15.0)
+            for i in range(frames):
+                yield Hands(yaw_deg=float(peak * np.sin(np.pi * (i + 0.5) / frames)))
+            yield from _hold(self._frames(1, 8))
+
+    def _key_turn(self) -> Mode:
+        yaw = self.rng.choice([-1, 1]) * self.key_turn_deg
+        yield from _hold(self._frames(5, 26), yaw=yaw)
+        yield from _hold(self._frames(1, 8))
+
+    def _idle(self) -> Mode:
+        yield from _hold(self._frames(4, 24))
+        for _ in range(self.rng.integers(0, 4)):
+            yield from _hold(self._frames(1, 14), frozenset({"act"}))
+            yield from _hold(self._frames(4, 14))
+
+    def _walk(self, frames: int, key: str) -> Mode:
+        """Straight on; now and then the gun goes off on the way."""
+        shot = self.rng.integers(frames) if self.rng.random() < 0.2 else frames
+        for i in range(frames):
+            yield Hands(frozenset({key, "act"} if i == shot else {key}))
+
+    def _leave_wall(self, blocked: frozenset[str]) -> Mode:
+        """Nobody stays at a wall: step the other way, turn well away, walk off."""
+        away = frozenset(_OPPOSITE[key] for key in blocked & _OPPOSITE.keys())
+        yield from _hold(self._frames(3, 10), away)
+        yield from self._turn_by(float(self.rng.choice([-1, 1]) * self.rng.uniform(60, 180)))
+        yield from self._turn_by(self._open_heading())
+        yield from self._walk(self._frames(8, 30), "forward")
+
+    def _turn_by(self, degrees: float) -> Mode:
+        speed = self.key_turn_deg if self.rng.random() < 0.5 else self.rng.uniform(3.0, 15.0)
+        while abs(degrees) > 0.8:
+            yaw = float(np.clip(degrees, -speed, speed))
+            degrees -= yaw
+            yield Hands(yaw_deg=yaw)
+
+    def _open_heading(self) -> float:
+        """Degrees to a column drawn by its free way, far ones much more often."""
+        weights = self._sight.free_W.astype(np.float64) ** 3 + 1e-6
+        column = self.rng.choice(len(weights), p=weights / weights.sum())
+        across = (column + 0.5) / len(weights) * 2.0 - 1.0
+        return float(np.degrees(np.arctan(across)))
+
+    def _frames(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high + 1))
+
+
+def _hold(frames: int, keys: frozenset[str] = frozenset(), yaw: float = 0.0) -> Mode:
+    for _ in range(frames):
+        yield Hands(keys, float(yaw))

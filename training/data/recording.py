@@ -1,0 +1,64 @@
+"""Recordings: frames and the actions that led to them. Knows no game and no network.
+
+A recording is one folder with `frames.npy` (N, H, W, 3) uint8, `actions.npy` (N, A) float32,
+`poses.npy` (N, 3) float32 and `cuts.npy` (N,) bool. `actions[i]` leads to `frames[i]`; `cuts[i]`
+says that `frames[i]` does not follow from `frames[i - 1]` (the start, or a jump of the camera).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """One continuous film of play. `poses` are x, y (map units) and yaw (degrees, clockwise)."""
+
+    frames: NDArray[np.uint8]
+    actions: NDArray[np.float32]
+    poses: NDArray[np.float32]
+    cuts: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        if len({len(self.frames), len(self.actions), len(self.poses), len(self.cuts)}) != 1:
+            raise ValueError(
+                f"as many actions, poses and cuts as frames, got {len(self.frames)} frames, "
+                f"{len(self.actions)}, {len(self.poses)}, {len(self.cuts)}"
+            )
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("frames", "actions", "poses", "cuts"):
+            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+
+    @staticmethod
+    def load(folder: Path) -> "Recording":
+        """Frames stay on disk (memory-mapped) until somebody looks at them."""
+        return Recording(
+            frames=np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False),
+            actions=np.load(folder / "actions.npy", allow_pickle=False),
+            poses=np.load(folder / "poses.npy", allow_pickle=False),
+            cuts=np.load(folder / "cuts.npy", allow_pickle=False),
+        )
+
+
+def load_recordings(folder: Path) -> list[Recording]:
+    """Every recording under `folder`, in the order of their names."""
+    found = sorted(path.parent for path in folder.glob("*/frames.npy"))
+    if not found:
+        raise FileNotFoundError(f"no recordings under {folder}; run the record stage first")
+    return [Recording.load(path) for path in found]
+
+
+def clip_starts(cuts: NDArray[np.bool_], num_frames: int) -> NDArray[np.int64]:
+    """Indices where `num_frames` frames in a row hold no cut after the first of them."""
+    last = len(cuts) - num_frames + 1
+    if last <= 0:
+        return np.empty(0, np.int64)
+    cuts_before = np.concatenate(([0], np.cumsum(cuts)))
+    starts = np.arange(last)
+    inside = cuts_before[starts + num_frames] - cuts_before[starts + 1]
+    allowed: NDArray[np.int64] = starts[inside == 0]
+    return allowed
