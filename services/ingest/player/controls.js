@@ -1,0 +1,92 @@
+// Keyboard and mouse to hands. Keys by their place on the keyboard (`event.code`), buttons by the
+// world's names. Knows nothing of touch, of how actions travel, or of what a button does.
+
+const KEYS = {
+  KeyW: "forward",
+  KeyS: "back",
+  KeyA: "left",
+  KeyD: "right",
+  ArrowUp: "forward",
+  ArrowDown: "back",
+  ArrowLeft: "turn_left",
+  ArrowRight: "turn_right",
+  Space: "act",
+};
+const MOUSE_BUTTON = "act";
+
+export class Controls {
+  #picture;
+  #hands;
+  #changed;
+  #listening = new AbortController();
+
+  /**
+   * @param {HTMLElement} picture what the pointer is locked to
+   * @param {import("./hands.js").Hands} hands
+   * @param {() => void} changed called after every change of the hands
+   */
+  constructor(picture, hands, changed) {
+    this.#picture = picture;
+    this.#hands = hands;
+    this.#changed = changed;
+    this.#listen(document, "keydown", (event) => this.#onKeyDown(event));
+    this.#listen(document, "keyup", (event) => this.#after(hands.release(event.code)));
+    this.#listen(document, "mousemove", (event) => this.#onMouseMove(event));
+    this.#listen(document, "mousedown", (event) => this.#onMouseDown(event));
+    this.#listen(document, "mouseup", (event) => this.#after(hands.release(mouseSource(event))));
+    this.#listen(document, "visibilitychange", () => this.#after(hands.letGo()));
+    this.#listen(document, "pointerlockchange", () => this.#after(hands.letGo()));
+    this.#listen(window, "blur", () => this.#after(hands.letGo()));
+  }
+
+  /** Asks for the pointer; the browser may refuse when no click asked for it. */
+  async lockPointer() {
+    try {
+      await this.#picture.requestPointerLock();
+    } catch {
+      // The keys still play; a click on the picture asks again.
+    }
+  }
+
+  close() {
+    this.#listening.abort();
+    this.#hands.letGo();
+    if (this.#isLocked) document.exitPointerLock();
+  }
+
+  get #isLocked() {
+    return document.pointerLockElement === this.#picture;
+  }
+
+  #onKeyDown(event) {
+    const button = KEYS[event.code];
+    if (!button || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("button, select, input") && event.code === "Space") return;
+    event.preventDefault(); // arrows and space would scroll
+    if (!event.repeat) this.#after(this.#hands.press(event.code, button));
+  }
+
+  #onMouseMove(event) {
+    if (!this.#isLocked || !(event.movementX || event.movementY)) return;
+    this.#hands.look(event.movementX, event.movementY);
+    this.#changed();
+  }
+
+  #onMouseDown(event) {
+    if (event.target !== this.#picture || event.button !== 0) return;
+    if (this.#isLocked) this.#after(this.#hands.press(mouseSource(event), MOUSE_BUTTON));
+    else this.lockPointer();
+  }
+
+  #after(isChanged) {
+    if (isChanged) this.#changed();
+  }
+
+  #listen(target, type, listener) {
+    target.addEventListener(type, listener, { signal: this.#listening.signal });
+  }
+}
+
+function mouseSource(event) {
+  return `mouse ${event.button}`;
+}

@@ -1,0 +1,206 @@
+// The page: wires the player to the document, the hands and the HUD. Decides nothing about
+// sessions; the stable hooks for any browser test are `#play`, `video#view` and
+// `window.nextframe.stats()`.
+
+import { encodeAction } from "./action.js";
+import { call, Problem, SessionApi } from "./api.js";
+import { Controls } from "./controls.js";
+import { Hands } from "./hands.js";
+import { Hud } from "./hud.js";
+import { Player } from "./player.js";
+import { screenFor } from "./screens.js";
+import { ActionSender } from "./sender.js";
+import { StartPicker } from "./starts.js";
+import { isOpen } from "./states.js";
+import { TouchPad } from "./touch.js";
+
+const WORLDS_RETRY_MS = 2000;
+const HIDDEN_PAUSE_MS = 60_000; // a tab nobody sees gives its place to somebody who plays
+const STALL_NOTICE_MS = 2000;
+const ANNOUNCE_MS = 4000;
+
+const view = document.getElementById("view");
+const play = document.getElementById("play");
+const overlay = document.getElementById("overlay");
+const notice = document.getElementById("notice");
+const address = new URLSearchParams(location.search);
+
+const { session_url: sessionUrl } = await (await call("/config.json")).json();
+const api = new SessionApi(sessionUrl);
+const player = new Player(api, { state: onState, stream: onStream, notice: announce });
+const hud = new Hud(document.getElementById("hud"), player);
+const picker = new StartPicker(
+  document.getElementById("starts"),
+  document.getElementById("backdrop"),
+  begin,
+);
+let hands = null;
+let playing = null; // what listens to the hands while a session is live
+let announcedUntilMs = 0;
+
+window.nextframe = Object.freeze({
+  stats: () => ({
+    state: player.state.name,
+    session_id: player.session?.id ?? null,
+    fps: player.stats.fps(performance.now()),
+    action_to_photon_ms: player.stats.actionToPhoton,
+    frames: player.stats.frames,
+    level: player.stats.level,
+    speculative_share: player.stats.speculativeShare,
+  }),
+});
+
+listen();
+await offerWorlds();
+
+/** Asks for the worlds until there is one: a fresh system may still be warming up. */
+async function offerWorlds() {
+  const status = document.getElementById("offer");
+  for (;;) {
+    try {
+      const worlds = await api.worlds();
+      if (worlds.length > 0) {
+        picker.show(worlds, { world: address.get("world"), start: number(address.get("start")) });
+        status.textContent = "";
+        play.disabled = false;
+        return;
+      }
+      status.textContent = "No world is awake yet. This page starts by itself when one is.";
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      status.textContent = `${problem.message} Trying again.`;
+    }
+    await new Promise((resolve) => setTimeout(resolve, WORLDS_RETRY_MS));
+  }
+}
+
+function begin() {
+  const { world, start } = picker;
+  hands = new Hands(world.buttons);
+  const seed = number(address.get("seed"));
+  player.play({ world: world.name, start, ...(seed === null ? {} : { seed }) });
+}
+
+function onState(state) {
+  document.body.dataset.state = state.name;
+  document.getElementById("title").inert = state.name !== "idle";
+  if (state.name === "live") takeControl();
+  else loseControl();
+  if (!isOpen(state)) view.srcObject = null;
+  showScreen(screenFor(state));
+}
+
+function takeControl() {
+  const { world } = picker;
+  const sender = new ActionSender({ send: sendAction, periodMs: 1000 / world.fps });
+  const changed = () => sender.changed();
+  const controls = new Controls(view, hands, changed);
+  const pad = document.getElementById("pad");
+  playing = [sender, controls, new TouchPad(pad, hands, changed, world.degrees_per_count)];
+  if (matchMedia("(pointer: fine)").matches) controls.lockPointer();
+}
+
+function loseControl() {
+  playing?.forEach((part) => part.close());
+  playing = null;
+}
+
+function sendAction() {
+  const action = hands.take(performance.timeOrigin + performance.now());
+  if (player.send(encodeAction(action))) player.stats.actionSent(action.seq, performance.now());
+}
+
+function onStream(stream) {
+  view.srcObject = stream;
+  const shown = (_, metadata) => {
+    if (view.srcObject !== stream) return;
+    player.frameShown(metadata);
+    view.requestVideoFrameCallback(shown);
+  };
+  view.requestVideoFrameCallback(shown);
+  view.play().catch(() => announce("Your browser holds the picture back. Click to let it run."));
+}
+
+function showScreen(screen) {
+  overlay.hidden = !screen;
+  if (!screen) return;
+  overlay.classList.toggle("busy", screen.isBusy);
+  setText("overlay-title", screen.title);
+  setText("overlay-text", screen.text);
+  const buttons = screen.actions.map(({ id, label }) => {
+    const button = Object.assign(document.createElement("button"), { textContent: label });
+    button.addEventListener("click", () => act(id));
+    return button;
+  });
+  document.getElementById("overlay-actions").replaceChildren(...buttons);
+  if (!screen.isBusy) buttons[0].focus();
+}
+
+/** Replaces a text only when it changes, so that a screen reader says it once. */
+function setText(id, text) {
+  const target = document.getElementById(id);
+  if (target.textContent !== text) target.textContent = text;
+}
+
+function act(id) {
+  if (id === "resume") player.resume();
+  if (id === "again") begin();
+  if (id === "leave") leave();
+}
+
+function leave() {
+  player.leave();
+  play.focus();
+}
+
+function say(text) {
+  setText("notice", text);
+}
+
+function announce(text) {
+  announcedUntilMs = performance.now() + ANNOUNCE_MS;
+  say(text);
+}
+
+/** Keeps the notice true: a stalled picture, or a lowered quality, and why. */
+function watchPicture() {
+  if (performance.now() < announcedUntilMs) return;
+  if (player.state.name !== "live") return say("");
+  const { stats } = player;
+  if (stats.stalledMs(performance.now()) > STALL_NOTICE_MS) say("Waiting for the next frame.");
+  else if (stats.level > 0) say("Many are dreaming: the picture is simpler for a while.");
+  else say("");
+}
+
+function listen() {
+  play.addEventListener("click", begin);
+  document.getElementById("leave").addEventListener("click", leave);
+  document.getElementById("figures").addEventListener("click", () => hud.toggle());
+  document.getElementById("whole").addEventListener("click", toggleFullscreen);
+  document.addEventListener("keydown", (event) => {
+    if (event.code !== "F3") return;
+    event.preventDefault(); // the browser's own search
+    hud.toggle();
+  });
+  window.addEventListener("pagehide", () => player.leave({ keepalive: true }));
+  let hiddenTimer = null;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(hiddenTimer);
+    const rest = () => player.pause("This page was out of sight for a while.");
+    if (document.hidden) hiddenTimer = setTimeout(rest, HIDDEN_PAUSE_MS);
+  });
+  document.addEventListener("pointerlockchange", () =>
+    document.body.classList.toggle("locked", document.pointerLockElement === view),
+  );
+  setInterval(watchPicture, 500);
+}
+
+function toggleFullscreen() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else document.documentElement.requestFullscreen();
+}
+
+/** A whole number from the address, or null. */
+function number(text) {
+  return /^\d+$/.test(text ?? "") ? Number(text) : null;
+}

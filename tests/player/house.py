@@ -1,0 +1,278 @@
+"""A whole Nextframe in one thread, made of cardboard: the HTTP, WebRTC and channels that the page
+meets, with every queue, pause and failure under a test's command. For page tests only.
+"""
+
+import asyncio
+import json
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import aioice.ice
+import av
+import uvicorn
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.staticfiles import StaticFiles
+
+from services.wire.action import Action, ActionMerger
+from tests.player.room import Room, to_data_url, to_frame
+
+PLAYER = Path(__file__).parents[2] / "services" / "ingest" / "player"
+BUTTONS = ("forward", "back", "left", "right", "turn_left", "turn_right", "act")
+FPS = 17.5
+CLOCK_RATE = 90_000
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self' ws:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass
+class Guest:
+    """One session: what the house tells its page, and what its page sent."""
+
+    session_id: str
+    asked: dict[str, Any]
+    status: str = "live"
+    position: int = 0
+    eta_s: float | None = None
+    reason: str = ""
+    level: int = 0
+    ended_by_page: bool = False
+    num_offers: int = 0
+    room: Room = field(default_factory=Room)
+    merger: ActionMerger = field(default_factory=ActionMerger)
+    actions: list[Action] = field(default_factory=list)
+    connection: RTCPeerConnection | None = None
+    control: Any = None
+    notes: Any = None
+
+    def take(self, message: bytes) -> None:
+        action = Action.from_bytes(message)
+        self.actions.append(action)
+        self.merger.add(action)
+
+
+class House:
+    """Holds the guests; its attributes are the switches that tests turn. Methods that touch the
+    event loop run on it and wait."""
+
+    def __init__(self) -> None:
+        self.guests: dict[str, Guest] = {}
+        self.refuse: tuple[int, str, dict[str, str]] | None = None  # POST /v1/sessions answers this
+        self.new_status = "live"
+        self.are_heartbeats_answered = True
+        self.has_worlds = True
+        self.url = ""
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.app = build_app(self)
+
+    @property
+    def guest(self) -> Guest:
+        """The session opened last."""
+        return list(self.guests.values())[-1]
+
+    def tell(self, **message: object) -> None:
+        """Says something on the newest session's control channel."""
+        self._on_loop(lambda: self.guest.control.send(json.dumps(message)))
+
+    def cut(self) -> None:
+        """The edge dies: the newest session's connection is gone."""
+        assert self.loop and self.guest.connection
+        asyncio.run_coroutine_threadsafe(self.guest.connection.close(), self.loop).result(10)
+
+    def _on_loop(self, call: Callable[[], None]) -> None:
+        assert self.loop
+        self.loop.call_soon_threadsafe(call)
+
+
+class RoomTrack(MediaStreamTrack):
+    """The room at FPS; each note tells of the frame before, whose RTP timestamp is known by then."""
+
+    kind = "video"
+
+    def __init__(self, guest: Guest) -> None:
+        super().__init__()
+        self.sender: Any = None
+        self._guest = guest
+        self._frame_idx = -1
+        self._last_seq = 0
+        self._began_s: float | None = None
+
+    async def recv(self) -> av.VideoFrame:
+        loop = asyncio.get_running_loop()
+        self._tell_of_last_frame()
+        self._frame_idx += 1
+        if self._began_s is None:
+            self._began_s = loop.time()
+        await asyncio.sleep(max(0, self._began_s + self._frame_idx / FPS - loop.time()))
+        while self._guest.status != "live":
+            await asyncio.sleep(0.05)
+        frame = to_frame(self._step())
+        frame.pts = round(self._frame_idx * CLOCK_RATE / FPS)
+        frame.time_base = Fraction(1, CLOCK_RATE)
+        return frame
+
+    def _step(self) -> Any:
+        hands = self._guest.merger.take()
+        down = {
+            name for bit, name in enumerate(BUTTONS) if (hands.held | hands.pressed) >> bit & 1
+        }
+        turn = ("turn_right" in down) - ("turn_left" in down)
+        self._guest.room.move(
+            0.12 * (("forward" in down) - ("back" in down)),
+            0.12 * (("right" in down) - ("left" in down)),
+            4.0 * turn + 0.1 * hands.dx,
+        )
+        self._last_seq = hands.seq
+        return self._guest.room.draw(is_lit="act" in down)
+
+    def _tell_of_last_frame(self) -> None:
+        notes = self._guest.notes
+        if self._frame_idx < 0 or notes is None or notes.readyState != "open":
+            return
+        stage_ms = {"queue": 21.0, "denoise": 24.0, "decode": 4.5, "encode": 2.2, "hop": 0.4}
+        note = {
+            "frame_idx": self._frame_idx,
+            "action_seq": self._last_seq,
+            "rtp_timestamp": self.sender._RTCRtpSender__rtp_timestamp,
+            "stage_ms": stage_ms,
+            "speculative": self._frame_idx % 4 == 0,
+            "steps": 2,
+            "level": self._guest.level,
+            "fps": FPS,
+        }
+        notes.send(json.dumps(note))
+
+
+def build_app(house: House) -> FastAPI:
+    app = FastAPI()
+    starts = [
+        {"index": i, "name": name, "image": to_data_url(Room(angle).draw())}
+        for i, (name, angle) in enumerate([("Lamp room", 20), ("Blue wall", 160), ("Gate", 250)])
+    ]
+
+    @app.middleware("http")
+    async def secure(request: Request, call_next: Any) -> Response:
+        response: Response = await call_next(request)
+        response.headers["Content-Security-Policy"] = CSP
+        return response
+
+    @app.get("/config.json")
+    async def config() -> dict[str, str]:
+        house.loop = asyncio.get_running_loop()
+        return {"session_url": house.url}
+
+    @app.get("/v1/worlds")
+    async def worlds() -> list[dict[str, Any]]:
+        world = {"name": "room", "version": "1", "width": 128, "height": 80, "fps": FPS}
+        hands = {"buttons": BUTTONS, "degrees_per_count": 0.1}
+        return [{**world, **hands, "starts": starts}] if house.has_worlds else []
+
+    @app.post("/v1/sessions", status_code=201)
+    async def create(request: Request, response: Response) -> Any:
+        if house.refuse:
+            status, detail, headers = house.refuse
+            return _problem(status, detail, headers)
+        guest = Guest(secrets.token_hex(8), await request.json(), status=house.new_status)
+        house.guests[guest.session_id] = guest
+        base = f"{house.url}/v1/sessions/{guest.session_id}"
+        return {
+            "id": guest.session_id,
+            "token": "first",
+            "status": guest.status,
+            "whep_url": f"{house.url}/whep/{guest.session_id}",
+            "actions_url": f"{base}/actions",
+            "ice_servers": [],
+            "world": "room",
+            "expires_at": "2030-01-01T00:00:00Z",
+        }
+
+    @app.get("/v1/sessions/{session_id}")
+    async def read(session_id: str) -> Any:
+        guest = house.guests.get(session_id)
+        if guest is None:
+            return _problem(404, "This world is gone.")
+        status = {"status": guest.status, "position": guest.position, "eta_s": guest.eta_s}
+        return {**status, "reason": guest.reason, "token": secrets.token_hex(4)}
+
+    @app.delete("/v1/sessions/{session_id}", status_code=204)
+    async def end(session_id: str) -> None:
+        house.guests[session_id].ended_by_page = True
+
+    @app.post("/whep/{session_id}")
+    async def offer(session_id: str, request: Request) -> Response:
+        guest = house.guests[session_id]
+        guest.num_offers += 1
+        if guest.status == "paused":
+            guest.status = "live"
+        sdp = await answer(house, guest, (await request.body()).decode())
+        headers = {"Location": f"/whep/{session_id}/peer"}
+        return Response(sdp, 201, headers, "application/sdp")
+
+    @app.delete("/whep/{session_id}/peer", status_code=204)
+    async def hang_up(session_id: str) -> None:
+        if connection := house.guests[session_id].connection:
+            await connection.close()
+
+    @app.websocket("/v1/sessions/{session_id}/actions")
+    async def actions(socket: WebSocket, session_id: str) -> None:
+        await socket.accept(subprotocol="nextframe")
+        async for message in socket.iter_bytes():
+            house.guests[session_id].take(message)
+
+    app.mount("/", StaticFiles(directory=PLAYER, html=True))
+    return app
+
+
+async def answer(house: House, guest: Guest, offer: str) -> str:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    guest.connection = connection
+    track = RoomTrack(guest)
+    track.sender = connection.addTrack(track)
+
+    @connection.on("datachannel")
+    def _(channel: Any) -> None:
+        if channel.label == "input":
+            channel.on("message", guest.take)
+        elif channel.label == "notes":
+            guest.notes = channel
+        else:
+            guest.control = channel
+            channel.on("message", lambda _: house.are_heartbeats_answered and channel.send(BEAT))
+
+    await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+    await connection.setLocalDescription(await connection.createAnswer())
+    return connection.localDescription.sdp
+
+
+BEAT = '{"type":"heartbeat"}'
+
+
+def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    content = json.dumps({"type": "about:blank", "status": status, "detail": detail})
+    return Response(content, status, headers, "application/problem+json")
+
+
+@contextmanager
+def open_house() -> Iterator[House]:
+    """The house on a free port of 127.0.0.1, in a thread of its own."""
+    house = House()
+    listener = socket.create_server(("127.0.0.1", 0))
+    house.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+    server = uvicorn.Server(uvicorn.Config(house.app, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield house
+    finally:
+        server.should_exit = True
+        thread.join(10)
