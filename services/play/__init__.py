@@ -1,0 +1,1 @@
+"""The whole system on one machine: `python -m services.play`, or `LocalStack` from code."""

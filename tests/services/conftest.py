@@ -1,0 +1,37 @@
+"""What the services' tests lean on: a real Redis, empty for every test."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from services.backplane.connection import connect
+from services.play.private_redis import PrivateRedis
+
+
+@pytest.fixture(scope="session")
+def private_redis() -> Iterator[PrivateRedis]:
+    with (
+        tempfile.TemporaryDirectory(prefix="nextframe-") as folder,
+        PrivateRedis(Path(folder)) as server,
+    ):
+        yield server
+
+
+@pytest.fixture
+def redis_url(private_redis: PrivateRedis) -> str:
+    """URL of a real, private, empty Redis."""
+    with Redis.from_url(private_redis.url) as redis:
+        redis.flushall()
+    return private_redis.url
+
+
+@pytest_asyncio.fixture
+async def redis(redis_url: str) -> AsyncIterator[AsyncRedis]:
+    """A client of it, as the services make theirs."""
+    async with connect(redis_url) as client:
+        yield client

@@ -1,0 +1,47 @@
+"""Replicas and worlds are there as long as their heartbeats."""
+
+import pytest
+from redis.asyncio import Redis
+
+from services.backplane.replicas import ReplicaInfo, ReplicaRegistry
+from services.wire import keys
+from services.wire.world import WorldOffer, WorldStart
+
+pytestmark = pytest.mark.redis
+
+
+def offer(name: str, version: str = "1") -> WorldOffer:
+    return WorldOffer(
+        name=name,
+        version=version,
+        width=32,
+        height=32,
+        fps=17.5,
+        buttons=("forward", "back"),
+        degrees_per_count=0.1,
+        starts=(WorldStart(index=0, name="door", image="data:image/jpeg;base64,AA"),),
+    )
+
+
+@pytest.mark.asyncio
+async def test_a_heartbeat_shows_the_replica_as_it_is_now(redis: Redis) -> None:
+    registry = ReplicaRegistry(redis)
+    assert await registry.all() == []
+    await registry.heartbeat("b", slots=4, used=0, world="toy", draining=False)
+    await registry.heartbeat("a", slots=4, used=1, world="toy", draining=False)
+    await registry.heartbeat("a", slots=4, used=2, world="toy", draining=True)
+    assert await registry.all() == [
+        ReplicaInfo(replica_id="a", slots=4, used=2, world="toy", draining=True),
+        ReplicaInfo(replica_id="b", slots=4, used=0, world="toy", draining=False),
+    ]
+    assert 0 < await redis.ttl(keys.replica("a")) <= keys.REPLICA_TTL_S
+
+
+@pytest.mark.asyncio
+async def test_worlds_on_offer_come_back_whole(redis: Redis) -> None:
+    registry = ReplicaRegistry(redis)
+    assert await registry.worlds() == []
+    for world in (offer("toy"), offer("doom"), offer("toy", version="2")):
+        await registry.publish_world(world)
+    assert await registry.worlds() == [offer("doom"), offer("toy", version="2")]
+    assert 0 < await redis.ttl(keys.world("toy")) <= keys.WORLD_TTL_S

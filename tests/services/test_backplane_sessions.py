@@ -1,0 +1,271 @@
+"""The session store against a real Redis: who waits, who owns, and who is refused."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from services.backplane import sessions
+from services.backplane.sessions import SessionStore
+from services.wire import keys
+from services.wire.session import SessionRecord, SessionStatus
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+def store(redis: Redis) -> SessionStore:
+    return SessionStore(redis)
+
+
+def record(session_id: str) -> SessionRecord:
+    return SessionRecord(
+        session_id=session_id,
+        status=SessionStatus.QUEUED,
+        world="toy",
+        start=2,
+        seed=7,
+        created_at_ms=0,
+    )
+
+
+async def queue(store: SessionStore, *session_ids: str) -> None:
+    for session_id in session_ids:
+        assert await store.create(record(session_id), max_line=10) is not None
+
+
+async def own(store: SessionStore, session_id: str, replica_id: str = "r1") -> int:
+    epoch = await store.acquire(
+        session_id, replica_id=replica_id, frame_address="127.0.0.1:9", link_key="k"
+    )
+    assert epoch is not None
+    return epoch
+
+
+async def live(store: SessionStore, session_id: str) -> int:
+    await queue(store, session_id)
+    epoch = await own(store, session_id)
+    assert await store.set_status(session_id, SessionStatus.LIVE, epoch=epoch)
+    return epoch
+
+
+async def status(store: SessionStore, session_id: str) -> SessionStatus:
+    found = await store.get(session_id)
+    assert found is not None
+    return found.status
+
+
+@pytest.mark.asyncio
+async def test_a_new_session_waits_at_the_end_of_the_line(store: SessionStore) -> None:
+    await queue(store, "a", "b", "c")
+    assert await store.waiting() == ["a", "b", "c"]
+    assert await store.position("c") == 2
+    found = await store.get("a")
+    assert found is not None
+    assert (found.status, found.world, found.start, found.seed) == ("queued", "toy", 2, 7)
+    assert found.created_at_ms == found.seen_at_ms > 0
+
+
+@pytest.mark.asyncio
+async def test_a_full_line_takes_nobody_and_leaves_nothing(store: SessionStore) -> None:
+    await store.create(record("a"), max_line=1)
+    assert await store.create(record("b"), max_line=1) is None
+    assert await store.get("b") is None
+    assert await store.waiting() == ["a"]
+
+
+@pytest.mark.asyncio
+async def test_creating_twice_after_a_lost_answer_is_creating_once(store: SessionStore) -> None:
+    await queue(store, "a", "b")
+    assert await store.create(record("b"), max_line=10) == 1
+    assert await store.waiting() == ["a", "b"]
+
+
+@pytest.mark.asyncio
+async def test_one_of_many_replicas_gets_the_session(store: SessionStore) -> None:
+    await queue(store, "a")
+    tries = [
+        store.acquire("a", replica_id=f"r{i}", frame_address="x:1", link_key=str(i))
+        for i in range(20)
+    ]
+    epochs = await asyncio.gather(*tries)
+    winner = epochs.index(1)
+    assert [epoch for epoch in epochs if epoch is not None] == [1]
+    found = await store.get("a")
+    assert found is not None
+    assert (found.status, found.replica_id, found.link_key) == (
+        "starting",
+        f"r{winner}",
+        str(winner),
+    )
+    assert await store.waiting() == []
+
+
+@pytest.mark.asyncio
+async def test_renewing_shows_the_owner_what_others_changed(store: SessionStore) -> None:
+    epoch = await live(store, "a")
+    before = await store.renew("a", epoch=epoch)
+    await asyncio.sleep(0.002)  # Redis' clock has milliseconds
+    await store.mark_seen("a")
+    after = await store.renew("a", epoch=epoch)
+    assert before is not None and after is not None
+    assert after.seen_at_ms > before.seen_at_ms
+    assert after.lease_until_ms > before.lease_until_ms
+
+
+@pytest.mark.asyncio
+async def test_an_owner_that_lost_its_session_is_refused_everywhere(store: SessionStore) -> None:
+    stale = await live(store, "a")
+    await store.save_snapshot("a", stale, b"before")
+    assert await store.requeue("a", epoch=stale, reason="replica lost")
+    fresh = await own(store, "a", "r2")
+    assert fresh == stale + 1
+
+    assert await store.renew("a", epoch=stale) is None
+    assert not await store.set_status("a", SessionStatus.PAUSED, epoch=stale)
+    assert not await store.save_snapshot("a", stale, b"stale")
+    assert not await store.requeue("a", epoch=stale)
+    assert await store.load_snapshot("a") == b"before"
+    assert await status(store, "a") == "starting"
+
+
+@pytest.mark.asyncio
+async def test_a_status_changes_only_along_its_arrows(store: SessionStore) -> None:
+    await queue(store, "a")
+    epoch = await own(store, "a")
+    assert not await store.set_status("a", SessionStatus.PAUSED, epoch=epoch)  # not live yet
+    assert await store.set_status("a", SessionStatus.LIVE, epoch=epoch)
+    assert await store.set_status("a", SessionStatus.LIVE, epoch=epoch)  # a repeated call
+    assert await store.set_status("a", SessionStatus.PAUSED, epoch=epoch, reason="away")
+    assert not await store.set_status("a", SessionStatus.LIVE, epoch=epoch)
+    found = await store.get("a")
+    assert found is not None
+    assert (found.status, found.reason, found.replica_id, found.link_key) == (
+        "paused",
+        "away",
+        "",
+        "",
+    )
+
+
+@pytest.mark.asyncio
+async def test_lost_and_returning_sessions_go_to_the_front(store: SessionStore) -> None:
+    lost = await live(store, "lost")
+    paused = await live(store, "paused")
+    await store.set_status("paused", SessionStatus.PAUSED, epoch=paused)
+    await queue(store, "x", "y")
+    assert not await store.requeue("x", epoch=None)  # only a paused one comes back
+    assert await store.requeue("lost", epoch=lost)
+    assert await store.requeue("paused", epoch=None)
+    assert not await store.requeue("paused", epoch=None)
+    assert await store.waiting() == ["paused", "lost", "x", "y"]
+
+
+@pytest.mark.asyncio
+async def test_a_world_that_loses_every_owner_is_ended(store: SessionStore) -> None:
+    await queue(store, "a")
+    for _ in range(sessions.MAX_LOSSES):
+        assert await store.requeue("a", epoch=await own(store, "a"))
+    assert not await store.requeue("a", epoch=await own(store, "a"))
+    assert await status(store, "a") == "ended"
+
+
+@pytest.mark.asyncio
+async def test_an_owner_that_lasted_is_no_loss(
+    store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "SETTLED_MS", -1)
+    await queue(store, "a")
+    for _ in range(sessions.MAX_LOSSES + 3):
+        epoch = await own(store, "a")
+        assert await store.renew("a", epoch=epoch)
+        assert await store.requeue("a", epoch=epoch)
+
+
+@pytest.mark.asyncio
+async def test_ending_is_idempotent_and_frees_everything(store: SessionStore, redis: Redis) -> None:
+    epoch = await live(store, "a")
+    await store.save_snapshot("a", epoch, b"world")
+    assert await store.count() == 1
+    assert await store.end("a", "closed by the player")
+    assert await store.end("a", "again")
+    assert not await store.end("nobody", "x")
+    found = await store.get("a")
+    assert found is not None and found.reason == "closed by the player"
+    assert await store.renew("a", epoch=epoch) is None
+    assert not await store.save_snapshot("a", epoch, b"late")
+    assert await store.count() == 0
+    assert set(await redis.keys()) == {keys.session("a").encode(), keys.LENGTHS.encode()}
+
+
+@pytest.mark.asyncio
+async def test_ending_a_waiting_session_takes_it_out_of_the_line(store: SessionStore) -> None:
+    await queue(store, "a", "b")
+    await store.end("a", "closed")
+    assert await store.waiting() == ["b"]
+    assert await store.acquire("a", replica_id="r", frame_address="x:1", link_key="k") is None
+
+
+@pytest.mark.asyncio
+async def test_a_lease_that_is_not_renewed_expires(
+    store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = await live(store, "kept")
+    await live(store, "gone")
+    assert await store.expired_leases() == []
+    monkeypatch.setattr(sessions, "LEASE_MS", -1)
+    await store.renew("kept", epoch=kept)
+    assert await store.expired_leases() == ["kept"]
+    monkeypatch.undo()
+    await store.renew("kept", epoch=kept)
+    assert await store.expired_leases() == []
+
+
+@pytest.mark.asyncio
+async def test_who_gives_no_sign_leaves_the_line(
+    store: SessionStore, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await queue(store, "gone", "here", "vanished")
+    await redis.delete(keys.session("vanished"))
+    await redis.hset(keys.session("gone"), "seen_at_ms", "1")
+    assert await store.waiting() == ["here"]
+    found = await store.get("gone")
+    assert found is not None
+    assert (found.status, found.reason) == ("ended", "left the line")
+
+
+@pytest.mark.asyncio
+async def test_a_sign_of_the_player_makes_no_session(store: SessionStore) -> None:
+    await store.mark_seen("nobody")
+    assert await store.get("nobody") is None
+
+
+@pytest.mark.asyncio
+async def test_sessions_end_when_their_time_is_up(store: SessionStore) -> None:
+    await store.create(record("old"), max_line=9, max_age_s=0)
+    await store.create(record("young"), max_line=9)
+    await own(store, "old")
+    assert await store.end_overdue("its hour is over") == ["old"]
+    assert await status(store, "old") == "ended"
+    assert await status(store, "young") == "queued"
+    assert await store.end_overdue("again") == []
+
+
+@pytest.mark.asyncio
+async def test_held_slots_are_measured_but_crashes_are_not(store: SessionStore) -> None:
+    await store.requeue("a", epoch=await live(store, "a"))
+    assert await store.lengths_s() == []
+    await store.set_status("b", SessionStatus.PAUSED, epoch=await live(store, "b"))
+    await live(store, "c")
+    await store.end("c", "closed")
+    lengths = await store.lengths_s()
+    assert len(lengths) == 2
+    assert all(0 <= length < 5 for length in lengths)
+
+
+@pytest.mark.asyncio
+async def test_every_session_key_has_a_ttl(store: SessionStore, redis: Redis) -> None:
+    epoch = await live(store, "a")
+    await store.save_snapshot("a", epoch, b"world")
+    for name in (keys.session("a"), keys.snapshot("a")):
+        assert 0 < await redis.ttl(name) <= keys.SESSION_TTL_S

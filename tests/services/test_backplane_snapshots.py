@@ -1,0 +1,58 @@
+"""Kept snapshots: copies that no step overwrites, bounded for each session."""
+
+import pytest
+from redis.asyncio import Redis
+
+from services.backplane.sessions import SessionStore
+from services.backplane.snapshots import MAX_KEPT, KeptSnapshot, KeptSnapshots
+from services.wire import keys
+from services.wire.session import SessionRecord, SessionStatus
+
+pytestmark = pytest.mark.redis
+
+
+async def playing(redis: Redis, blob: bytes | None) -> tuple[SessionStore, int]:
+    store = SessionStore(redis)
+    record = SessionRecord(
+        session_id="a", status=SessionStatus.QUEUED, world="toy", start=2, seed=7, created_at_ms=0
+    )
+    await store.create(record, max_line=1)
+    epoch = await store.acquire("a", replica_id="r", frame_address="x:1", link_key="k")
+    assert epoch is not None
+    if blob is not None:
+        assert await store.save_snapshot("a", epoch, blob)
+    return store, epoch
+
+
+@pytest.mark.asyncio
+async def test_a_kept_snapshot_stays_as_it_was(redis: Redis) -> None:
+    store, epoch = await playing(redis, b"then")
+    kept = KeptSnapshots(redis)
+    assert await kept.keep("a", snapshot_id="s1")
+    await store.save_snapshot("a", epoch, b"now")
+    await store.end("a", "closed")
+    assert await store.load_snapshot("s1") == b"then"
+    assert await kept.get("s1") == KeptSnapshot(world="toy", start=2, seed=7)
+    for name in (keys.snapshot("s1"), keys.kept("s1")):
+        assert 0 < await redis.ttl(name) <= keys.SNAPSHOT_TTL_S
+
+
+@pytest.mark.asyncio
+async def test_there_is_nothing_to_keep_before_the_first_snapshot(redis: Redis) -> None:
+    await playing(redis, None)
+    kept = KeptSnapshots(redis)
+    assert not await kept.keep("a", snapshot_id="s1")
+    assert not await kept.keep("nobody", snapshot_id="s1")
+    assert await kept.get("s1") is None
+
+
+@pytest.mark.asyncio
+async def test_keeping_without_end_fills_no_memory(redis: Redis) -> None:
+    store, _ = await playing(redis, b"world")
+    kept = KeptSnapshots(redis)
+    for i in range(3 * MAX_KEPT):
+        assert await kept.keep("a", snapshot_id=f"s{i}")
+    names = await redis.keys("snapshot:s*") + await redis.keys("kept:*")
+    assert len(names) == 2 * MAX_KEPT
+    assert await store.load_snapshot(f"s{3 * MAX_KEPT - 1}") == b"world"
+    assert await store.load_snapshot(f"s{2 * MAX_KEPT - 1}") is None
