@@ -1,0 +1,86 @@
+"""Settings come from the environment once, and a wrong one names its variable."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from services.environment import SettingsError, read_settings, setting
+
+PREFIX = "NEXTFRAME_TOY_"
+BUILD = Path("build")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToySettings:
+    port: int = setting(8080, at_least=0, at_most=65535)
+    fps: float = setting(17.5, at_least=1)
+    is_open: bool = setting(True)
+    folder: Path = setting(BUILD)
+    origins: tuple[str, ...] = setting(("http://a",))
+    redis_url: str = setting("redis://b", env="NEXTFRAME_REDIS_URL")
+    token_secret: str = setting(env="NEXTFRAME_TOKEN_SECRET", min_chars=4, secret=True)
+
+    def __post_init__(self) -> None:
+        if self.port == 13 and self.is_open:
+            raise ValueError("port 13 must not be open")
+
+
+SECRET = {"NEXTFRAME_TOKEN_SECRET": "hush-hush"}
+
+
+def read(**variables: str) -> ToySettings:
+    return read_settings(ToySettings, PREFIX, SECRET | variables)
+
+
+def test_what_is_not_set_keeps_its_default() -> None:
+    assert read() == ToySettings(token_secret="hush-hush")
+
+
+def test_every_kind_of_value_is_read() -> None:
+    settings = read(
+        NEXTFRAME_TOY_PORT="9",
+        NEXTFRAME_TOY_FPS="30",
+        NEXTFRAME_TOY_IS_OPEN="false",
+        NEXTFRAME_TOY_FOLDER="/x/y",
+        NEXTFRAME_TOY_ORIGINS="http://a, http://b,",
+        NEXTFRAME_REDIS_URL="redis://c",
+        PATH="/bin",
+    )
+    assert settings == ToySettings(
+        port=9,
+        fps=30.0,
+        is_open=False,
+        folder=Path("/x/y"),
+        origins=("http://a", "http://b"),
+        redis_url="redis://c",
+        token_secret="hush-hush",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("NEXTFRAME_TOY_PORT", "http", "NEXTFRAME_TOY_PORT must be int, got 'http'"),
+        ("NEXTFRAME_TOY_PORT", "70000", "NEXTFRAME_TOY_PORT must be at most 65535, got 70000"),
+        ("NEXTFRAME_TOY_FPS", "nan", "NEXTFRAME_TOY_FPS must be at least 1"),
+        ("NEXTFRAME_TOY_IS_OPEN", "yes", "NEXTFRAME_TOY_IS_OPEN must be true or false"),
+        ("NEXTFRAME_TOY_PROT", "1", "NEXTFRAME_TOY_PROT is no setting; .*NEXTFRAME_TOY_PORT"),
+        ("NEXTFRAME_TOY_PORT", "13", "port 13 must not be open"),
+    ],
+)
+def test_a_wrong_value_names_its_variable(name: str, value: str, complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        read(**{name: value})
+
+
+def test_what_has_no_default_must_be_set() -> None:
+    with pytest.raises(SettingsError, match="NEXTFRAME_TOKEN_SECRET must be set"):
+        read_settings(ToySettings, PREFIX, {})
+
+
+def test_a_secret_is_shown_nowhere() -> None:
+    assert "hush" not in repr(read())
+    with pytest.raises(SettingsError, match="NEXTFRAME_TOKEN_SECRET must have at least 4") as error:
+        read(NEXTFRAME_TOKEN_SECRET="abc")
+    assert "abc" not in str(error.value)

@@ -1,0 +1,61 @@
+"""A token admits to one session, for two minutes, and only when it is ours."""
+
+import time
+
+import jwt
+import pytest
+
+from services.tokens import AUDIENCE, ForeignToken, InvalidToken, Tokens
+
+SECRET = "a secret of at least thirty-two characters"
+tokens = Tokens(SECRET)
+
+
+def signed(secret: str = SECRET, **claims: object) -> str:
+    whole = {"aud": AUDIENCE, "sub": "a", "exp": time.time() + 60} | claims
+    return jwt.encode({k: v for k, v in whole.items() if v is not None}, secret)
+
+
+def test_a_minted_token_admits_to_its_session() -> None:
+    tokens.check(tokens.mint("a"), "a")
+    tokens.check_bearer("bearer " + tokens.mint("a"), "a")
+
+
+def test_a_good_token_of_another_session_is_foreign() -> None:
+    with pytest.raises(ForeignToken):
+        tokens.check(tokens.mint("b"), "a")
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "garbage",
+        "a.b.c",
+        signed("another secret of thirty-two characters!"),
+        signed(aud="another"),
+        signed(exp=time.time() - 1),
+        signed(exp=None),
+        signed(sub=None),
+        jwt.encode({"aud": AUDIENCE, "sub": "a", "exp": time.time() + 60}, "", algorithm="none"),
+    ],
+)
+def test_anything_else_is_invalid(token: str) -> None:
+    with pytest.raises(InvalidToken):
+        tokens.check(token, "a")
+
+
+def test_an_expired_token_says_so() -> None:
+    with pytest.raises(InvalidToken, match="expired"):
+        tokens.check(tokens.mint("a", ttl_s=-1), "a")
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic abc"])
+def test_a_header_without_bearer_token_is_invalid(header: str | None) -> None:
+    with pytest.raises(InvalidToken, match="Authorization: Bearer"):
+        tokens.check_bearer(header, "a")
+
+
+def test_a_short_secret_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 32"):
+        Tokens("short")
