@@ -1,0 +1,101 @@
+"""What lets a session's actions through to its owner's stream. Knows neither peers nor sockets."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol
+
+from services.backplane.connection import BackplaneError
+from services.ingest.metrics import ACTIONS
+from services.ingest.rate import RateLimit
+from services.wire.action import Action
+
+MAX_ACTIONS_PER_S = 240
+BURST_ACTIONS = 60
+MAX_BACKLOG = 32  # actions are state: when Redis is slow the oldest are worth the least
+STRIKES_PER_S = 50
+MAX_STRIKES = 500
+
+log = logging.getLogger(__name__)
+
+
+class Verdict(StrEnum):
+    """What became of an action; also the label of the counter."""
+
+    TAKEN = "taken"
+    NOT_LIVE = "not_live"  # nobody renders the session now
+    TOO_MANY = "too_many"
+    MALFORMED = "malformed"
+    ABUSE = "abuse"  # too many bad or too many at all, for too long: cut the sender off
+
+
+class ActionStream(Protocol):
+    async def append(self, replica_id: str, session_id: str, action: bytes) -> None: ...
+
+
+class ActionGate:
+    """Checks, limits and forwards the actions of one session, whichever way they came.
+
+    `replica_id` is the owner now, or empty. Actions go out in the order they came; `run` sends.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        stream: ActionStream,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.replica_id = ""
+        self._session_id = session_id
+        self._stream = stream
+        self._clock = clock
+        self._rate = RateLimit(per_s=MAX_ACTIONS_PER_S, burst=BURST_ACTIONS)
+        self._strikes = RateLimit(per_s=STRIKES_PER_S, burst=MAX_STRIKES)
+        self._backlog: deque[bytes] = deque()
+        self._arrived = asyncio.Event()
+
+    def offer(self, message: bytes) -> Verdict:
+        verdict = self._judge(message)
+        ACTIONS.add(1, {"outcome": verdict.value})
+        if verdict is Verdict.TAKEN:
+            self._backlog.append(message)
+            self._arrived.set()
+            if len(self._backlog) > MAX_BACKLOG:
+                self._backlog.popleft()
+                ACTIONS.add(1, {"outcome": "overtaken"})
+        return verdict
+
+    async def run(self) -> None:
+        """Appends what was taken, until cancelled. What Redis does not take is lost."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._backlog and self.replica_id:
+                await self._append(self._backlog.popleft())
+
+    async def _append(self, action: bytes) -> None:
+        try:
+            await self._stream.append(self.replica_id, self._session_id, action)
+        except BackplaneError as error:
+            ACTIONS.add(1, {"outcome": "lost"})
+            log.warning("action lost", extra={"session_id": self._session_id, "error": str(error)})
+
+    def _judge(self, message: bytes) -> Verdict:
+        now = self._clock()
+        verdict = self._fault(message, now)
+        if verdict in (Verdict.MALFORMED, Verdict.TOO_MANY) and not self._strikes.take(now):
+            return Verdict.ABUSE
+        return verdict
+
+    def _fault(self, message: bytes, now: float) -> Verdict:
+        if not self._rate.take(now):
+            return Verdict.TOO_MANY
+        try:
+            Action.from_bytes(message)
+        except ValueError:
+            return Verdict.MALFORMED
+        return Verdict.TAKEN if self.replica_id else Verdict.NOT_LIVE

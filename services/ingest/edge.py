@@ -1,0 +1,97 @@
+"""What one edge process holds: its settings, the way to Redis, and a room for each session that
+somebody here plays or watches."""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from typing import Self
+
+from aiortc import RTCConfiguration, RTCIceServer
+
+from services.backplane.actions import ActionWriter
+from services.backplane.connection import connect, is_up
+from services.backplane.rates import RateLimit
+from services.backplane.sessions import SessionStore
+from services.ingest import rtc_hooks
+from services.ingest.offer import CandidateRule
+from services.ingest.room import Room
+from services.ingest.settings import IngestSettings
+from services.telemetry import Problem
+from services.tokens import Tokens
+
+log = logging.getLogger(__name__)
+
+
+class Edge:
+    """Owns the rooms and their tasks; an async context that closes them."""
+
+    def __init__(self, settings: IngestSettings) -> None:
+        self.settings = settings
+        self.tokens = Tokens(settings.token_secret)
+        self._redis = connect(settings.redis_url)
+        self.store = SessionStore(self._redis)
+        self.offers = RateLimit(self._redis, "offer", max_per_minute=settings.offers_per_minute)
+        self.candidate_rule = CandidateRule(
+            private=settings.private_candidates,
+            loopback=settings.ice_address.startswith(("127.", "::1")),
+        )
+        self.rtc = RTCConfiguration(iceServers=ice_servers(settings))
+        self._actions = ActionWriter(self._redis)
+        self._rooms: dict[str, Room] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        if self.settings.ice_address:
+            rtc_hooks.gather_only(self.settings.ice_address)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._redis.aclose)
+            stack.push_async_callback(self._actions.aclose)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def is_ready(self) -> bool:
+        return await is_up(self._redis)
+
+    def find(self, session_id: str) -> Room | None:
+        return self._rooms.get(session_id)
+
+    def room(self, session_id: str) -> Room:
+        """The session's room, opened for the first who comes. Whoever asks must enter before the
+        next await: an empty room closes."""
+        room = self._rooms.get(session_id)
+        if room is None or not room.is_open:
+            room = Room(session_id, store=self.store, actions=self._actions)
+            self._rooms[session_id] = room
+            task = asyncio.create_task(self._run(room))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return room
+
+    def check_space(self) -> None:
+        """Raises Problem 503 when this process has as many peers as it may."""
+        if sum(len(room.peers) for room in self._rooms.values()) >= self.settings.max_peers:
+            raise Problem(503, "edge-full", "This edge is full. Try again.", retry_after_s=5)
+
+    async def _run(self, room: Room) -> None:
+        try:
+            await room.run()
+        except Exception:
+            log.exception("room failed", extra={"session_id": room.session_id})
+        finally:
+            if self._rooms.get(room.session_id) is room:
+                del self._rooms[room.session_id]
+
+
+def ice_servers(settings: IngestSettings) -> list[RTCIceServer]:
+    return [
+        RTCIceServer(
+            urls=url,
+            username=settings.ice_username or None,
+            credential=settings.ice_credential or None,
+        )
+        for url in settings.ice_servers
+    ]

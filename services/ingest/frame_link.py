@@ -1,0 +1,163 @@
+"""One session's stream of frames, from whichever replica renders it now. Speaks services/wire/frame
+over one TCP connection; knows neither peers nor Redis: who owns the session it is told."""
+
+import asyncio
+import json
+import logging
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from services.ingest.metrics import FRAMES_DROPPED, KEYFRAMES_ASKED
+from services.wire.frame import (
+    PREFIX_BYTES,
+    EncodedFrame,
+    Hello,
+    Kind,
+    pack,
+    read_prefix,
+)
+from services.wire.session import SessionRecord
+
+CONNECT_TIMEOUT_S = 2.0
+KEYFRAME_INTERVAL_S = 0.3  # a keyframe costs ten others; a lossy peer must not ask for more
+BITRATE_INTERVAL_S = 0.2
+MAX_UNSENT_BYTES = 1 << 14  # a replica that reads nothing gets nothing more
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The replica that renders a session, and what proves to it that we may watch."""
+
+    epoch: int
+    address: str
+    link_key: str
+
+    @classmethod
+    def of(cls, record: SessionRecord) -> "Owner":
+        return cls(epoch=record.epoch, address=record.frame_address, link_key=record.link_key)
+
+
+class FrameLink:
+    """Owns the connection. Frames of an older epoch than the newest one followed are dropped, so a
+    replica that outlived its lease shows nothing."""
+
+    def __init__(
+        self,
+        session_id: str,
+        *,
+        on_frame: Callable[[EncodedFrame], None],
+        on_state: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._session_id = session_id
+        self._on_frame = on_frame
+        self._on_state = on_state
+        self._owner: Owner | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._keyframe_at_s = 0.0
+        self._keyframe_timer: asyncio.TimerHandle | None = None
+        self._bitrate_at_s = 0.0
+
+    @property
+    def is_broken(self) -> bool:
+        """True when nobody is linked or being linked to."""
+        return self._task is None or self._task.done()
+
+    async def follow(self, owner: Owner) -> None:
+        """Links to `owner`, leaving whoever was linked before. No-op when that is under way."""
+        if self._owner is not None and owner.epoch < self._owner.epoch:
+            return
+        if owner == self._owner and not self.is_broken:
+            return
+        await self._hang_up()
+        self._owner = owner
+        self._task = asyncio.create_task(self._serve(owner))
+
+    def request_keyframe(self) -> None:
+        """Asks for a keyframe; requests that come too soon after one another become one."""
+        if self._keyframe_timer is None:
+            wait_s = self._keyframe_at_s + KEYFRAME_INTERVAL_S - time.monotonic()
+            loop = asyncio.get_running_loop()
+            self._keyframe_timer = loop.call_later(max(0.0, wait_s), self._send_keyframe)
+
+    def report_bitrate(self, bits_per_s: int) -> None:
+        """Says what the player can receive. Reports come all the time; some may be left out."""
+        now = time.monotonic()
+        if now - self._bitrate_at_s >= BITRATE_INTERVAL_S:
+            self._bitrate_at_s = now
+            self._send(pack(Kind.BITRATE, struct.pack("<I", min(bits_per_s, 2**32 - 1))))
+
+    async def close(self) -> None:
+        await self._hang_up()
+        self._forget_keyframe_request()
+
+    async def _serve(self, owner: Owner) -> None:
+        event = {"session_id": self._session_id, "epoch": owner.epoch, "address": owner.address}
+        try:
+            await self._converse(owner)
+        except (OSError, EOFError, ValueError, TimeoutError) as error:
+            log.info("frame link broken", extra=event | {"reason": str(error) or repr(error)})
+
+    async def _converse(self, owner: Owner) -> None:
+        """Runs until the connection ends, which it always does by an exception."""
+        host, _, port = owner.address.rpartition(":")
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(host, int(port))
+        self._writer = writer
+        try:
+            hello = Hello(session_id=self._session_id, epoch=owner.epoch, link_key=owner.link_key)
+            writer.write(pack(Kind.HELLO, hello.to_body()))
+            while True:
+                kind, size = read_prefix(await reader.readexactly(PREFIX_BYTES))
+                self._receive(kind, await reader.readexactly(size), owner)
+                # Two frames that arrived together: let the tracks take one before the next.
+                await asyncio.sleep(0)
+        finally:
+            self._writer = None
+            writer.close()
+
+    def _receive(self, kind: Kind, body: bytes, owner: Owner) -> None:
+        """Raises ValueError on what a replica does not say."""
+        if kind is Kind.FRAME:
+            frame = EncodedFrame.from_body(body)
+            if frame.epoch < owner.epoch:
+                FRAMES_DROPPED.add(1, {"reason": "stale_epoch"})
+                return
+            if frame.is_key:
+                self._forget_keyframe_request()
+            self._on_frame(frame)
+        elif kind is Kind.STATE:
+            match json.loads(body):
+                case {"state": str()} as state:
+                    self._on_state(state)
+                case other:
+                    raise ValueError(f"not a state: {other!r:.100}")
+        else:
+            raise ValueError(f"a replica sends no {kind.name}")
+
+    def _send_keyframe(self) -> None:
+        self._keyframe_timer = None
+        self._keyframe_at_s = time.monotonic()
+        self._send(pack(Kind.KEYFRAME))
+        KEYFRAMES_ASKED.add(1)
+
+    def _forget_keyframe_request(self) -> None:
+        if self._keyframe_timer is not None:
+            self._keyframe_timer.cancel()
+            self._keyframe_timer = None
+
+    def _send(self, message: bytes) -> None:
+        writer = self._writer
+        if writer is not None and writer.transport.get_write_buffer_size() < MAX_UNSENT_BYTES:
+            writer.write(message)
+
+    async def _hang_up(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None

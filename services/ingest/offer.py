@@ -1,0 +1,156 @@
+"""What a browser offers, read before aiortc sees it. Text from strangers: bounded, then parsed.
+
+Knows nothing of connections. Raises `Problem`, worded for whoever wrote the offer.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+
+from aiortc import RTCIceCandidate
+from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
+
+from services.telemetry import Problem
+
+# aiortc's parser is quadratic in some of these, so they are counted first.
+MAX_LINES = 1000
+MAX_CODECS = 200
+MAX_CANDIDATES = 64
+MAX_SECTIONS = 3
+
+_CANDIDATE = "a=candidate:"
+_END = "a=end-of-candidates"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateRule:
+    """Which remote addresses this edge sends to: ICE makes a server write to whatever a stranger
+    names. Names are never looked up; a browser that hides behind one (mDNS) reaches us first."""
+
+    private: bool
+    loopback: bool
+
+    def admits(self, candidate: RTCIceCandidate) -> bool:
+        try:
+            ip = ipaddress.ip_address(candidate.ip)
+        except ValueError:
+            return False
+        if candidate.protocol.lower() != "udp" or not 0 < candidate.port < 65536:
+            return False
+        if ip.is_loopback:
+            return self.loopback
+        if ip.is_multicast or ip.is_unspecified or ip.is_link_local or ip.is_reserved:
+            return False
+        return self.private or ip.is_global
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """`sdp`: what aiortc may apply. `is_player`: it has data channels, so somebody wants to play.
+    `has_audio`: it has an audio section, which must be declined by name."""
+
+    sdp: str
+    is_player: bool
+    has_audio: bool
+    mids: tuple[str, ...]
+    ice_ufrag: str
+
+
+def read_offer(body: bytes, rule: CandidateRule) -> Offer:
+    """Raises Problem 400 with the reason."""
+    text = _decode(body)
+    lines = text.splitlines()
+    _check_size(lines)
+    kept = [line for line in lines if _may_stay(line, rule)]
+    sdp = "\r\n".join(kept) + "\r\n"
+    media = _parse(sdp).media
+    _check_sections(media)
+    kinds = [m.kind for m in media]
+    return Offer(
+        sdp=sdp,
+        is_player="application" in kinds,
+        has_audio="audio" in kinds,
+        mids=tuple(m.rtp.muxId for m in media),
+        ice_ufrag=_ice_ufrag(media[0]),
+    )
+
+
+def read_candidates(body: bytes, offer: Offer, rule: CandidateRule) -> list[RTCIceCandidate]:
+    """The candidates of a trickle fragment (RFC 8840), those that may be tried."""
+    lines = _decode(body).splitlines()
+    _check_size(lines)
+    mid, found = offer.mids[0], []
+    for line in lines:
+        if line.startswith("a=ice-ufrag:") and line[12:].strip() != offer.ice_ufrag:
+            raise Problem(422, "no-ice-restart", "ICE cannot be restarted here; send a new offer.")
+        if line.startswith("a=mid:"):
+            mid = line[6:].strip()
+            if mid not in offer.mids:
+                raise bad("The fragment names a section that the offer does not have.")
+        if line.startswith(_CANDIDATE):
+            candidate = _candidate(line)
+            candidate.sdpMid = mid
+            if rule.admits(candidate):
+                found.append(candidate)
+    return found
+
+
+def bad(detail: str) -> Problem:
+    return Problem(400, "bad-sdp", detail)
+
+
+def _decode(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise bad("The body is not UTF-8 text.") from None
+
+
+def _check_size(lines: list[str]) -> None:
+    for start, limit in (("", MAX_LINES), ("a=rtpmap:", MAX_CODECS), (_CANDIDATE, MAX_CANDIDATES)):
+        if sum(line.startswith(start) for line in lines) > limit:
+            raise bad(f"At most {limit} lines {start} are taken.")
+
+
+def _may_stay(line: str, rule: CandidateRule) -> bool:
+    """Without the end mark ICE goes on waiting for the browser's own checks, which come even
+    when none of its candidates was fit to be tried."""
+    if line.startswith(_CANDIDATE):
+        return rule.admits(_candidate(line))
+    return not line.startswith(_END)
+
+
+def _candidate(line: str) -> RTCIceCandidate:
+    try:
+        return candidate_from_sdp(line.removeprefix(_CANDIDATE))
+    except (ValueError, AssertionError):
+        raise bad(f"Not a candidate: {line[:80]!r}") from None
+
+
+def _parse(sdp: str) -> SessionDescription:
+    try:
+        return SessionDescription.parse(sdp)
+    except Exception as error:  # whatever the parser trips over, the text is at fault
+        raise bad("The body is not a session description (SDP).") from error
+
+
+def _check_sections(media: list[MediaDescription]) -> None:
+    kinds = [m.kind for m in media]
+    if kinds.count("video") != 1 or len(set(kinds)) != len(kinds) or len(kinds) > MAX_SECTIONS:
+        raise bad("Offer one video section, and at most one for audio and one for data channels.")
+    if not set(kinds) <= {"video", "audio", "application"}:
+        raise bad(f"Sections of the kind {kinds} cannot be answered.")
+    if len({m.rtp.muxId for m in media} - {""}) != len(media):
+        raise bad("Every section needs an `a=mid` of its own.")
+    for m in media:
+        if not _ice_ufrag(m):
+            raise bad("Every section needs `a=ice-ufrag` and `a=ice-pwd`.")
+        if m.dtls is None or not m.dtls.fingerprints:
+            raise bad("Every section needs `a=setup` and `a=fingerprint`.")
+        if m.kind == "video" and m.direction not in ("recvonly", "sendrecv", None):
+            raise bad("The video section must be `a=recvonly`.")
+
+
+def _ice_ufrag(media: MediaDescription) -> str:
+    """Empty when the section has no full ICE credentials."""
+    ice = media.ice
+    return ice.usernameFragment or "" if ice and ice.password else ""

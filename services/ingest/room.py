@@ -1,0 +1,193 @@
+"""Everything this edge holds for one session, from its first peer to its last: who plays, who
+watches, the frame link, the way of the actions. Follows the session's record; never owns it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from services.backplane.connection import BackplaneError
+from services.backplane.sessions import SessionStore
+from services.ingest.action_gate import ActionGate, ActionStream, Verdict
+from services.ingest.frame_link import FrameLink, Owner
+from services.ingest.metrics import CUT_OFF, PEERS
+from services.ingest.peer import Fault, Peer
+from services.telemetry import Problem
+from services.wire.frame import EncodedFrame
+from services.wire.session import SessionRecord, SessionStatus
+
+TICK_S = 0.25
+BEAT_S = 1.0
+FAREWELL_S = 0.5  # how long the last words have to reach the page
+SEAT_PATIENCE_S = 3.0  # a player silent for longer is taken to have lost the line
+SEAT_TAKEN = "Somebody plays this session. To watch it, offer without data channels."
+
+log = logging.getLogger(__name__)
+
+
+class Socket(Protocol):
+    """A WebSocket that sends actions in place of a data channel."""
+
+    async def end(self) -> None: ...
+    async def give_way(self) -> None: ...
+
+
+class Room:
+    """One session here. Ticks four times a second while somebody is in it; after that it is done
+    (`is_open` is False) and `run` returns."""
+
+    def __init__(
+        self,
+        session_id: str,
+        *,
+        store: SessionStore,
+        actions: ActionStream,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.session_id = session_id
+        self.is_open = True
+        self.peers: dict[str, Peer] = {}
+        self._socket: Socket | None = None
+        self._store = store
+        self._clock = clock
+        self._gate = ActionGate(session_id, actions, clock=clock)
+        self._link = FrameLink(session_id, on_frame=self._fan_out, on_state=self._pass_on)
+        self._status: SessionStatus | None = None
+        self._shown: dict[str, Any] = {}
+        self._next_beat_s = 0.0
+        self._ends_at_s: float | None = None
+
+    @property
+    def player(self) -> Peer | None:
+        return next((peer for peer in self.peers.values() if peer.is_player), None)
+
+    async def admit(self, peer: Peer) -> None:
+        """Gives a peer its place. Raises Problem 409 when another one plays."""
+        holder = self.player if peer.is_player else None
+        if holder is not None and self._clock() - holder.channels.heard_s < SEAT_PATIENCE_S:
+            raise Problem(409, "seat-taken", SEAT_TAKEN)
+        self.peers[peer.id] = peer
+        PEERS.add(1, _kind(peer))
+        if holder is not None:
+            await self.dismiss(holder, Fault.SILENT)
+
+    async def dismiss(self, peer: Peer, fault: Fault = Fault.GONE) -> None:
+        """Closes a peer that was admitted. Idempotent."""
+        if self.peers.pop(peer.id, None) is not None:
+            PEERS.add(-1, _kind(peer))
+            CUT_OFF.add(1, {"fault": fault.value})
+            log.info("peer closed", extra={"session_id": self.session_id, "fault": fault.value})
+            await peer.close()
+
+    async def attach(self, socket: Socket) -> None:
+        """The socket's actions are the player's from here on; an older socket gives way."""
+        older, self._socket = self._socket, socket
+        if older is not None:
+            await older.give_way()
+
+    def detach(self, socket: Socket) -> None:
+        if self._socket is socket:
+            self._socket = None
+
+    def take_action(self, message: bytes) -> Verdict:
+        return self._gate.offer(message)
+
+    def request_keyframe(self) -> None:
+        self._link.request_keyframe()
+
+    def report_bitrate(self, bits_per_s: int) -> None:
+        self._link.report_bitrate(bits_per_s)
+
+    async def run(self) -> None:
+        forwarding = asyncio.create_task(self._gate.run())
+        try:
+            while self.peers or self._socket:
+                await self._tick()
+                await asyncio.sleep(TICK_S)
+        finally:
+            self.is_open = False
+            forwarding.cancel()
+            for peer in list(self.peers.values()):
+                await self.dismiss(peer)
+            await self._link.close()
+            await asyncio.gather(forwarding, return_exceptions=True)
+
+    async def _tick(self) -> None:
+        now = self._clock()
+        for peer in list(self.peers.values()):
+            if fault := peer.fault():
+                await self.dismiss(peer, fault)
+        if self._ends_at_s is not None:
+            if now >= self._ends_at_s:
+                await self._empty()
+            return
+        is_beat = now >= self._next_beat_s
+        try:
+            if is_beat:
+                self._next_beat_s = now + BEAT_S
+                await self._beat()
+            if is_beat or self._link.is_broken:
+                await self._follow(await self._store.get(self.session_id))
+        except BackplaneError as error:  # who plays goes on playing; the next tick looks again
+            log.warning("no record", extra={"session_id": self.session_id, "error": str(error)})
+        for peer in self.peers.values():
+            peer.show(self._shown)
+
+    async def _beat(self) -> None:
+        player = self.player
+        if player is not None:
+            player.say({"type": "heartbeat"})
+        if self._socket is not None or (player is not None and player.is_connected):
+            await self._store.mark_seen(self.session_id)
+
+    async def _follow(self, record: SessionRecord | None) -> None:
+        if record is None or record.status is SessionStatus.ENDED:
+            await self._end(record.reason if record else "This session is gone.")
+            return
+        is_live = record.status is SessionStatus.LIVE
+        self._gate.replica_id = record.replica_id if is_live else ""
+        if is_live:
+            await self._link.follow(Owner.of(record))
+        if record.status is SessionStatus.PAUSED and self.player is not None:
+            await self._store.requeue(self.session_id, epoch=None)
+        await self._announce(record)
+
+    async def _announce(self, record: SessionRecord) -> None:
+        was_live = self._status is SessionStatus.LIVE
+        if was_live and record.status in (SessionStatus.QUEUED, SessionStatus.STARTING):
+            self._say({"type": "moving", "reason": record.reason})
+        if record.status is SessionStatus.PAUSED and self._status is not SessionStatus.PAUSED:
+            self._say({"type": "paused", "reason": record.reason})
+        self._status = record.status
+        self._shown = {"type": "status", "status": record.status.value}
+        if record.status is SessionStatus.QUEUED:
+            self._shown["position"] = await self._store.position(self.session_id)
+
+    async def _end(self, reason: str) -> None:
+        self._ends_at_s = self._clock() + FAREWELL_S
+        self._say({"type": "ending", "reason": reason})
+        if self._socket is not None:
+            await self._socket.end()
+
+    async def _empty(self) -> None:
+        for peer in list(self.peers.values()):
+            await self.dismiss(peer)
+        self._socket = None
+
+    def _fan_out(self, frame: EncodedFrame) -> None:
+        for peer in self.peers.values():
+            if peer.is_connected:
+                peer.track.put(frame)
+
+    def _pass_on(self, state: dict[str, Any]) -> None:
+        """What the replica has to say to the player, in the words of `control`."""
+        self._say({"type": state["state"]} | {k: v for k, v in state.items() if k != "state"})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        for peer in self.peers.values():
+            peer.say(message)
+
+
+def _kind(peer: Peer) -> dict[str, str]:
+    return {"kind": "player" if peer.is_player else "watcher"}

@@ -1,0 +1,77 @@
+"""The video that a peer sends: ready-made packets, the newest only. Encodes nothing, never sleeps;
+whoever renders decides the cadence. Knows neither sessions nor the network."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE
+from av.packet import Packet
+from av.stream import Stream
+
+from services.ingest.metrics import FRAMES_DROPPED
+from services.wire.frame import EncodedFrame
+
+
+class FrameTrack(MediaStreamTrack):
+    """A slot of one encoded frame between the frame link and the RTP sender.
+
+    Frames build on each other, so when one is replaced before it was sent the chain is broken:
+    `on_lost` asks for a keyframe, and nothing is sent until it comes. The same at the start and
+    when another owner takes over. `on_sent` hears of every frame whose packets have all left.
+    """
+
+    kind = "video"
+
+    def __init__(
+        self, *, on_lost: Callable[[], None], on_sent: Callable[[EncodedFrame], None]
+    ) -> None:
+        super().__init__()
+        self._on_lost = on_lost
+        self._on_sent = on_sent
+        self._arrived = asyncio.Event()
+        self._slot: EncodedFrame | None = None
+        self._sending: EncodedFrame | None = None
+        self._epoch = 0
+        self._is_lost = True
+        self._start_s = time.monotonic()
+        self._pts = -1
+
+    def put(self, frame: EncodedFrame) -> None:
+        """The newest frame; takes the place of one that is still waiting."""
+        if self._slot is not None or frame.epoch != self._epoch:
+            self._is_lost = True
+        if self._slot is not None:
+            FRAMES_DROPPED.add(1, {"reason": "replaced"})
+            self._slot = None
+        self._epoch = frame.epoch
+        if frame.is_key:
+            self._is_lost = False
+        if self._is_lost:
+            FRAMES_DROPPED.add(1, {"reason": "no_keyframe"})
+            self._on_lost()
+            return
+        self._slot = frame
+        self._arrived.set()
+
+    async def recv(self) -> Packet[Stream]:
+        """The next packet, when there is one. Called again once all of it has been sent."""
+        if self._sending is not None:
+            self._on_sent(self._sending)
+            self._sending = None
+        while self._slot is None:
+            self._arrived.clear()
+            await self._arrived.wait()
+        self._sending, self._slot = self._slot, None
+        return self._packet(self._sending.payload)
+
+    def _packet(self, payload: bytes) -> Packet[Stream]:
+        elapsed = int((time.monotonic() - self._start_s) * VIDEO_CLOCK_RATE)
+        self._pts = max(self._pts + 1, elapsed)
+        packet = Packet(payload)
+        packet.pts = self._pts
+        packet.time_base = VIDEO_TIME_BASE
+        return packet
