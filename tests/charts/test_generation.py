@@ -1,0 +1,103 @@
+"""The engines: under KubeRay or as plain pods."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.charts.helm import (
+    EXAMPLES,
+    HelmError,
+    Object,
+    env,
+    named,
+    only_container,
+    pod_specs,
+    render,
+)
+
+
+def ray_service(**generation: Any) -> Object:
+    return named(render({"generation": generation}), "RayService", "generation")
+
+
+def deployments(service: Object) -> dict[str, Any]:
+    """Deployment name → its part of the Serve config."""
+    (application,) = yaml.safe_load(service["spec"]["serveConfigV2"])["applications"]
+    return {d["name"]: d for d in application["deployments"]}
+
+
+def test_the_ray_service_has_the_form_that_kuberay_reads() -> None:
+    service = ray_service()
+    assert service["apiVersion"] == "ray.io/v1"
+    assert service["spec"].keys() == {"serveConfigV2", "rayClusterConfig"}
+    cluster = service["spec"]["rayClusterConfig"]
+    assert cluster.keys() >= {"rayVersion", "headGroupSpec", "workerGroupSpecs"}
+    assert cluster["headGroupSpec"].keys() == {"rayStartParams", "template"}
+    (group,) = cluster["workerGroupSpecs"]
+    assert group.keys() >= {"groupName", "replicas", "minReplicas", "maxReplicas", "template"}
+    for params in (cluster["headGroupSpec"]["rayStartParams"], group["rayStartParams"]):
+        assert all(isinstance(value, str) for value in params.values())
+
+
+def test_the_serve_config_names_the_app_that_the_code_has() -> None:
+    (application,) = yaml.safe_load(ray_service()["spec"]["serveConfigV2"])["applications"]
+    assert application["import_path"] == "services.generation.deployment:app"
+
+
+def test_the_ray_version_is_the_one_we_install() -> None:
+    from importlib.metadata import version
+
+    assert ray_service()["spec"]["rayClusterConfig"]["rayVersion"] == version("ray")
+
+
+def test_one_slot_is_one_request_that_serve_lets_through() -> None:
+    service = ray_service(slotsPerReplica=9)
+    assert deployments(service)["Generator"]["max_ongoing_requests"] == 9
+    for where, pod in pod_specs([service]):
+        assert env(pod)["NEXTFRAME_GENERATION_SLOTS"] == "9", where
+
+
+def test_serve_and_cluster_scale_between_the_same_bounds() -> None:
+    service = ray_service(replicas=2, ray={"autoscaling": {"enabled": True, "maxReplicas": 5}})
+    scaling = deployments(service)["Generator"]["autoscaling_config"]
+    (group,) = service["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+    assert (scaling["min_replicas"], scaling["max_replicas"]) == (2, 5)
+    assert (group["minReplicas"], group["maxReplicas"]) == (2, 5)
+
+
+def test_only_an_autoscaling_head_may_talk_to_kubernetes() -> None:
+    still = dict(pod_specs([ray_service()]))
+    assert not any(pod["automountServiceAccountToken"] for pod in still.values())
+    scaling = dict(pod_specs([ray_service(ray={"autoscaling": {"enabled": True}})]))
+    with_token = [w for w, pod in scaling.items() if pod["automountServiceAccountToken"]]
+    assert [where.split("/")[-1] for where in with_token] == ["head"]
+
+
+def test_a_gpu_is_asked_for_by_workers_only() -> None:
+    pods = dict(pod_specs([ray_service(gpusPerReplica=1)]))
+    limits = {w.split("/")[-1]: only_container(p)["resources"]["limits"] for w, p in pods.items()}
+    assert limits["generator"]["nvidia.com/gpu"] == 1
+    assert "nvidia.com/gpu" not in limits["head"]
+    assert {env(pod)["NEXTFRAME_GENERATION_DEVICE"] for pod in pods.values()} == {"cuda"}
+
+
+def test_without_kuberay_it_is_a_plain_deployment() -> None:
+    objects = render(EXAMPLES["cpu"])
+    assert "RayService" not in [o["kind"] for o in objects]
+    deployment = named(objects, "Deployment", "generation")
+    container = only_container(deployment["spec"]["template"]["spec"])
+    assert container["args"] == ["python", "-m", "services.generation"]
+    assert deployment["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 0
+
+
+def test_an_edge_can_reach_a_replica_in_another_pod() -> None:
+    for where, pod in pod_specs([ray_service()]):
+        assert env(pod)["NEXTFRAME_GENERATION_FRAME_HOST"] == "0.0.0.0", where
+        assert env(pod)["NEXTFRAME_GENERATION_FRAME_ADVERTISE"] == "$(POD_IP)", where
+
+
+@pytest.mark.parametrize("bad", [{"mode": "pods"}, {"gpusPerReplica": 2}, {"slotsPerReplica": 0}])
+def test_what_no_engine_can_do_is_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(HelmError, match=f"generation.{next(iter(bad))}"):
+        render({"generation": bad})
