@@ -1,0 +1,58 @@
+"""Every private name of aiortc and aioice that the load test touches, and nothing else.
+
+A player's picture is complete when its last packet is there. aiortc tells of a picture only when
+the next one begins, one frame period late, so the packets are stamped here on their way in.
+`tests/loadtest/test_rtc_hooks.py` fails loudly when one of these names goes.
+"""
+
+import queue
+import time
+from collections.abc import Callable
+from typing import Any
+
+import aioice.ice
+from aiortc import RTCRtpReceiver
+from aiortc.rtp import RtpPacket
+
+_DECODER_QUEUE = "_RTCRtpReceiver__decoder_queue"
+
+PacketListener = Callable[[int, int, float], None]
+"""(RTP timestamp, payload bytes, arrival in seconds of `time.monotonic`)."""
+
+
+def watch_packets(receiver: RTCRtpReceiver, listener: PacketListener) -> None:
+    """Tell `listener` of every video packet as it arrives, retransmitted ones included."""
+    handle = receiver._handle_rtp_packet
+
+    async def stamp_and_handle(packet: RtpPacket, arrival_time_ms: int) -> None:
+        listener(packet.timestamp, len(packet.payload), time.monotonic())
+        await handle(packet, arrival_time_ms=arrival_time_ms)
+
+    setattr(receiver, "_handle_rtp_packet", stamp_and_handle)  # noqa: B010  mypy forbids the plain form
+
+
+def skip_decoding(receiver: RTCRtpReceiver) -> None:
+    """Let `receiver` put packets together as always, but decode nothing.
+
+    Must be called before the connection starts: the decoder's thread keeps the queue it finds.
+    """
+    if not isinstance(getattr(receiver, _DECODER_QUEUE, None), queue.Queue):
+        raise RuntimeError("this aiortc keeps its decoder queue elsewhere; see rtc_hooks.py")
+    setattr(receiver, _DECODER_QUEUE, _OnlyTheEnd())
+
+
+def gather_loopback_only() -> None:
+    """Offer 127.0.0.1 as the only address of this process; aioice leaves it out by itself."""
+    setattr(aioice.ice, "get_host_addresses", _loopback_address)  # noqa: B010
+
+
+def _loopback_address(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    return ["127.0.0.1"]
+
+
+class _OnlyTheEnd(queue.Queue[Any]):
+    """A decoder queue that forgets all but None, which ends the decoder's thread."""
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if item is None:
+            super().put(item, block, timeout)
