@@ -1,0 +1,168 @@
+"""`python -m loadtest`: headless players against a running service, or against one started here."""
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from loadtest.bot import Bot
+from loadtest.figures import distribution
+from loadtest.page import page
+from loadtest.provenance import this_commit, this_machine
+from loadtest.public_api import PublicApi, RefusedError, World, check_target
+from loadtest.report import SCHEMA, VERSION, Overhead, Report, player_figures, summarise
+from loadtest.rtc_hooks import gather_loopback_only
+from loadtest.scenario import MAX_SECONDS, MAX_USERS, Scenario
+from loadtest.stack import StackError, local_stack
+from loadtest.table import table
+
+LAG_EVERY_S = 0.05
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(
+        prog="python -m loadtest",
+        description="Headless players through the public API: fps, freezes, action-to-photon. "
+        "Writes report.json and report.html. Exit code 1 when nobody got a frame.",
+    )
+    found.add_argument("--users", type=int, default=4, help=f"players, 1 to {MAX_USERS}")
+    found.add_argument(
+        "--seconds", type=float, default=30, help=f"all together, 1 to {MAX_SECONDS:.0f}"
+    )
+    found.add_argument("--seed", type=int, default=1, help="same seed, same arrivals and hands")
+    found.add_argument(
+        "--stagger", type=float, default=0.5, help="mean seconds between two arrivals"
+    )
+    found.add_argument(
+        "--full-every",
+        type=int,
+        default=8,
+        help="every n-th player decodes the video, the others only take packets; 0: nobody",
+    )
+    found.add_argument("--url", help="the page's address; without it the local stack is started")
+    found.add_argument(
+        "--allow-remote",
+        action="store_true",
+        help="let --url and what it hands out be other machines. Off by default: dozens of "
+        "players are an attack on a service that did not ask for them, so load only what is yours",
+    )
+    found.add_argument("--out", type=Path, default=Path("build/loadtest"), help="report folder")
+    return found
+
+
+async def run(args: argparse.Namespace, scenario: Scenario) -> Report:
+    async with AsyncExitStack() as stack:
+        url = args.url
+        if url is None:
+            print("starting the local stack", flush=True)
+            url = await stack.enter_async_context(local_stack())
+        if not args.allow_remote:
+            gather_loopback_only()
+        api = PublicApi(url, allow_remote=args.allow_remote)
+        stack.push_async_callback(api.close)
+        await api.open_page()
+        worlds = await api.worlds()
+        if not worlds:
+            raise RefusedError("no world is on offer; is generation up?")
+        print(
+            f"{scenario.users} players for {scenario.seconds:g} s in {worlds[0].name} at {url}",
+            flush=True,
+        )
+        return await load(scenario, worlds[0], api)
+
+
+async def load(scenario: Scenario, world: World, api: PublicApi) -> Report:
+    """Everybody arrives, plays, and leaves at the same moment."""
+    bots = [
+        Bot(player=player, scenario=scenario, world=world, api=api)
+        for player in range(scenario.users)
+    ]
+    started_at, cpu_before = time.monotonic(), time.process_time()
+    until = started_at + scenario.length_s
+    lag_ms: list[float] = []
+    watching = asyncio.create_task(_watch_lag(lag_ms))
+    async with asyncio.TaskGroup() as tasks:
+        for player, bot in enumerate(bots):
+            tasks.create_task(_arrive(bot, started_at + scenario.arrival_s(player), until))
+    watching.cancel()
+    period_s = 1 / world.fps
+    logs = [bot.log for bot in bots]
+    users = tuple(player_figures(log, period_s=period_s) for log in logs)
+    return Report(
+        schema=SCHEMA,
+        version=VERSION,
+        machine=this_machine(),
+        commit=this_commit(),
+        scenario=scenario,
+        world=world.name,
+        period_ms=1000 * period_s,
+        users=users,
+        summary=summarise(users, logs),
+        overhead=Overhead(
+            loop_lag_ms=distribution(lag_ms),
+            cpu_share=(time.process_time() - cpu_before) / (time.monotonic() - started_at),
+        ),
+    )
+
+
+async def _arrive(bot: Bot, at: float, until: float) -> None:
+    await asyncio.sleep(at - time.monotonic())
+    await bot.play(until=until)
+
+
+async def _watch_lag(lag_ms: list[float]) -> None:
+    """How late this event loop is: what the players here cannot tell from a late service."""
+    while True:
+        due = time.monotonic() + LAG_EVERY_S
+        await asyncio.sleep(LAG_EVERY_S)
+        lag_ms.append(1000 * (time.monotonic() - due))
+
+
+def write(report: Report, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(report.to_json() + "\n")
+    (folder / "report.html").write_text(page(report))
+
+
+def main(command_line: Sequence[str] | None = None) -> int:
+    arguments = parser()
+    args = arguments.parse_args(command_line)
+    try:
+        scenario = Scenario(
+            users=args.users,
+            seconds=args.seconds,
+            seed=args.seed,
+            stagger_s=args.stagger,
+            full_every=args.full_every,
+        )
+        if args.url is not None:
+            check_target(args.url, allow_remote=args.allow_remote)
+    except ValueError as error:
+        arguments.error(str(error))
+    try:
+        report = asyncio.run(_until_terminated(args, scenario))
+    except (RefusedError, StackError) as error:
+        print(f"no load test: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("stopped before the end; no report", file=sys.stderr)
+        return 130
+    write(report, args.out)
+    print(f"wrote {args.out / 'report.json'} and {args.out / 'report.html'}\n")
+    print(table(report))
+    return 0 if report.summary.num_players_with_frames else 1
+
+
+async def _until_terminated(args: argparse.Namespace, scenario: Scenario) -> Report:
+    """SIGTERM unwinds like Ctrl-C, so that a stack that was started here ends too."""
+    running = asyncio.create_task(run(args, scenario))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    return await running
+
+
+if __name__ == "__main__":
+    sys.exit(main())

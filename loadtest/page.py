@@ -1,0 +1,78 @@
+"""The report as one HTML file that needs nothing else, in light and dark."""
+
+from html import escape
+
+from loadtest.charts import cdf_chart, fps_chart, stage_chart
+from loadtest.figures import STAGES
+from loadtest.report import Report
+from loadtest.table import table
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c2330; --soft: #6b7484; --line: #d9dee6;
+  --ground: #fbfcfe; --mark: #2f6fde; --low: #c2410c;
+  --network: #64748b; --queue: #d97706; --denoise: #2f6fde; --decode: #7c5cdb;
+  --encode: #0f9f8f; --hop: #d0558f; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6eaf2; --soft: #98a2b3; --line: #2c3442;
+  --ground: #11151c; --mark: #6ea2ff; --low: #fb923c;
+  --network: #94a3b8; --queue: #fbbf24; --denoise: #6ea2ff; --decode: #a78bfa;
+  --encode: #2dd4bf; --hop: #f08bb8; } }
+body { margin: 2.5rem auto; max-width: 58rem; padding: 0 1rem; background: var(--ground);
+  color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.4rem; margin: 0 0 .2rem; } h2 { font-size: 1rem; margin: 2.2rem 0 .3rem; }
+p { margin: 0 0 .5rem; color: var(--soft); }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .8rem;
+  margin: 1.4rem 0; }
+.tiles div { border: 1px solid var(--line); border-radius: 8px; padding: .6rem .8rem; }
+.tiles b { display: block; font-size: 1.3rem; font-variant-numeric: tabular-nums; }
+.tiles span { color: var(--soft); font-size: .8rem; }
+svg { width: 100%; height: auto; display: block; }
+svg text { font: 11px system-ui, sans-serif; fill: var(--soft);
+  font-variant-numeric: tabular-nums; }
+pre { overflow-x: auto; font-size: 12px; border: 1px solid var(--line); border-radius: 8px;
+  padding: .8rem; }
+i { display: inline-block; width: .7em; height: .7em; border-radius: 2px; margin: 0 .3em 0 .8em; }
+"""
+
+
+def page(report: Report) -> str:
+    wish = report.scenario
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>Nextframe load test: {wish.users} players</title><style>{STYLE}</style></head><body>
+<h1>{wish.users} players for {wish.seconds:g} s in <em>{escape(report.world)}</em></h1>
+<p>commit {escape(report.commit)} · {escape(str(report.machine["cpu"]))},
+{report.machine["num_cores"]} cores · scenario seed {wish.seed}</p>
+{_tiles(report)}
+<h2>Frames per second</h2>
+<p>Bar: mean. <i style="background:var(--low)"></i>mark: the slowest 1 % of gaps.
+Dashed: the world's own rate.</p>
+{fps_chart(report)}
+<h2>Action to photon</h2>
+<p>Share of actions answered within so many milliseconds; thin: each player, thick: all.</p>
+{cdf_chart(report)}
+<h2>Where the time goes</h2>
+<p>Mean per action in milliseconds.{_legend()}</p>
+{stage_chart(report)}
+<h2>All figures</h2>
+<pre>{escape(table(report))}</pre>
+</body></html>
+"""
+
+
+def _tiles(report: Report) -> str:
+    summary, over = report.summary, report.summary.over_players
+    tiles = [("players with frames", f"{summary.num_players_with_frames} of {len(report.users)}")]
+    for label, name, form in (
+        ("fps, worst player", "fps", "{:.2f}"),
+        ("late frames, worst player", "late_share", "{:.2%}"),
+        ("action to photon p95, worst player", "action_to_photon_p95_ms", "{:.0f} ms"),
+    ):
+        tiles.append((label, form.format(over[name].worst) if name in over else "none"))
+    cells = (f"<div><b>{escape(value)}</b><span>{label}</span></div>" for label, value in tiles)
+    return f'<div class="tiles">{"".join(cells)}</div>'
+
+
+def _legend() -> str:
+    return "".join(f'<i style="background:var(--{stage})"></i>{stage}' for stage in STAGES)
