@@ -26,6 +26,7 @@ from tests.player.room import Room, to_data_url, to_frame
 
 PLAYER = Path(__file__).parents[2] / "services" / "ingest" / "player"
 BUTTONS = ("forward", "back", "left", "right", "turn_left", "turn_right", "act")
+STARTS = (("Copper wall", 20.0), ("Blue wall", 160.0), ("Pale wall", 250.0))
 FPS = 17.5
 CLOCK_RATE = 90_000
 CSP = (
@@ -156,7 +157,7 @@ def build_app(house: House) -> FastAPI:
     app = FastAPI()
     starts = [
         {"index": i, "name": name, "image": to_data_url(Room(angle).draw())}
-        for i, (name, angle) in enumerate([("Lamp room", 20), ("Blue wall", 160), ("Gate", 250)])
+        for i, (name, angle) in enumerate(STARTS)
     ]
 
     @app.middleware("http")

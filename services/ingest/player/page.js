@@ -77,6 +77,7 @@ async function offerWorlds() {
 function begin() {
   const { world, start } = picker;
   hands = new Hands(world.buttons);
+  document.body.classList.remove("dreamt");
   const seed = number(address.get("seed"));
   player.play({ world: world.name, start, ...(seed === null ? {} : { seed }) });
 }
@@ -86,8 +87,20 @@ function onState(state) {
   document.getElementById("title").inert = state.name !== "idle";
   if (state.name === "live") takeControl();
   else loseControl();
+  if (state.name === "live") document.body.classList.add("dreamt");
+  else keepStill();
   if (!isOpen(state)) view.srcObject = null;
+  if (state.name !== "live") say("");
   showScreen(screenFor(state));
+}
+
+/** The last frame stays on the screen behind the words; a closed connection leaves a black one. */
+function keepStill() {
+  if (!view.videoWidth) return;
+  const still = document.getElementById("still");
+  still.width = view.videoWidth;
+  still.height = view.videoHeight;
+  still.getContext("2d").drawImage(view, 0, 0);
 }
 
 function takeControl() {

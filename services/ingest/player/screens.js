@@ -14,7 +14,7 @@ const STEPS = {
 export function screenFor(state) {
   switch (state.name) {
     case "connecting":
-      return screen("Falling asleep", STEPS[state.step], true, [leave("Cancel")]);
+      return screen("Connecting", STEPS[state.step], true, [leave("Cancel")]);
     case "waiting":
       return screen(
         placeInLine(state.place),
@@ -29,13 +29,13 @@ export function screenFor(state) {
       ]);
     case "reconnecting":
       return screen(
-        "Finding the way back",
+        "Reconnecting",
         `${sentence(state.reason)}Going back to the same world: attempt ${state.attempt}${soon(state.inMs)}.`,
         true,
         [leave("Leave")],
       );
     case "ended":
-      return screen("The dream is over", sentence(state.reason) + again(state.retryAfterS), false, [
+      return screen("This dream has ended", sentence(state.reason) + again(state.retryAfterS), false, [
         { id: "again", label: "Dream again" },
         leave("Choose another place"),
       ]);
@@ -54,7 +54,7 @@ function leave(label) {
 
 /** 0 is next. */
 export function placeInLine(place) {
-  return place === 0 ? "You are next" : `${place} ahead of you`;
+  return place === 0 ? "You are next in line" : `${place} ahead of you in line`;
 }
 
 /** An honest wait in words; null means that nobody knows. */

@@ -16,7 +16,7 @@ const NEXT = {
   waiting: ["waiting", "connecting", "live", "paused", "reconnecting", "ended", "idle"],
   live: ["connecting", "waiting", "paused", "reconnecting", "ended", "idle"],
   paused: ["connecting", "ended", "idle"],
-  reconnecting: ["reconnecting", "connecting", "waiting", "paused", "ended", "idle"],
+  reconnecting: ["reconnecting", "connecting", "waiting", "live", "paused", "ended", "idle"],
   ended: ["connecting", "idle"],
 };
 
