@@ -60,7 +60,7 @@ def test_page_and_session_find_each_other_through_the_ingress(tls: str, scheme: 
     session = env(named(objects, "Deployment", "session")["spec"]["template"]["spec"])
     ingest = env(named(objects, "Deployment", "ingest")["spec"]["template"]["spec"])
     assert session["NEXTFRAME_SESSION_INGEST_URL"] == f"{scheme}://play.example.com"
-    assert session["NEXTFRAME_SESSION_ALLOWED_ORIGINS"] == f"{scheme}://play.example.com"
+    assert ingest["NEXTFRAME_INGEST_ALLOWED_ORIGINS"] == f"{scheme}://play.example.com"
     assert ingest["NEXTFRAME_INGEST_SESSION_URL"] == f"{scheme}://session.example.com"
 
 

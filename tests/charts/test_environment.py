@@ -1,0 +1,74 @@
+"""What the chart and compose set is what the services read: their own readers accept it."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from services.environment import SettingsError, read_settings
+from tests.charts.helm import CHART, EXAMPLES, env, pod_specs, render
+
+SECRET = "a secret that only this test knows, long enough"
+COMPOSE = CHART.parents[1] / "docker-compose.yml"
+SETTINGS = {
+    "session": "SessionSettings",
+    "ingest": "IngestSettings",
+    "generation": "GenerationSettings",
+}
+
+Environment = dict[str, str]
+
+
+def read(service: str, environment: Environment) -> Any:
+    """The service's settings under `environment`, as the service itself would read them."""
+    module = importlib.import_module(f"services.{service}.settings")
+    return read_settings(getattr(module, SETTINGS[service]), module.PREFIX, environment)
+
+
+def without_sources(variables: Mapping[str, Any]) -> Environment:
+    """Variables as a container sees them: what comes from a secret or a field has some value."""
+    return {name: v if isinstance(v, str) else SECRET for name, v in variables.items()}
+
+
+def chart_environments() -> Iterator[tuple[str, str, Environment]]:
+    for example, values in {"defaults": {}, **EXAMPLES}.items():
+        for where, pod in pod_specs(render(values)):
+            for service in SETTINGS:
+                if f"-{service}" in where:
+                    yield f"{example}:{where}", service, without_sources(env(pod))
+
+
+def compose_environments() -> Iterator[tuple[str, str, Environment]]:
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    for name, content in services.items():
+        service = name.removesuffix("-gpu")
+        if service in SETTINGS:
+            variables = dict(content["environment"])
+            if "NEXTFRAME_TOKEN_SECRET" in variables:
+                variables["NEXTFRAME_TOKEN_SECRET"] = SECRET
+            yield f"compose:{name}", service, variables
+
+
+ALL = [*chart_environments(), *compose_environments()]
+
+
+@pytest.mark.parametrize("service, environment", [c[1:] for c in ALL], ids=[c[0] for c in ALL])
+def test_a_service_accepts_what_it_is_given(service: str, environment: Environment) -> None:
+    read(service, environment)
+
+
+@pytest.mark.parametrize("service, environment", [c[1:] for c in ALL], ids=[c[0] for c in ALL])
+def test_no_variable_of_ours_is_read_by_nobody(service: str, environment: Environment) -> None:
+    shared = {"NEXTFRAME_REDIS_URL", "NEXTFRAME_TOKEN_SECRET"}
+    ours = {name for name in environment if name.startswith("NEXTFRAME_")}
+    assert {n for n in ours if not n.startswith(f"NEXTFRAME_{service.upper()}_")} <= shared
+
+
+def test_a_setting_that_does_not_exist_stops_the_service() -> None:
+    values = {**EXAMPLES["cpu"], "session": {"settings": {"max_lime": 3}}}
+    pods = dict(pod_specs(render(values)))
+    environment = without_sources(env(pods["Deployment/test-nextframe-session"]))
+    with pytest.raises(SettingsError, match="NEXTFRAME_SESSION_MAX_LIME"):
+        read("session", environment)
