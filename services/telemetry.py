@@ -84,14 +84,13 @@ def add_health_routes(app: FastAPI, is_ready: Callable[[], Awaitable[bool]]) -> 
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-class Problem(Exception):
+class Problem(HTTPException):
     """A refusal as the caller gets it. `kind`: a stable slug; `detail`: what to do about it."""
 
     def __init__(self, status: int, kind: str, detail: str, *, retry_after_s: int = 0) -> None:
-        super().__init__(detail)
+        super().__init__(status, detail)
         self.status = status
         self.kind = kind
-        self.detail = detail
         self.retry_after_s = retry_after_s
 
 

@@ -1,0 +1,76 @@
+"""The session service as one web application: who may play. Builds and wires."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.middleware.cors import CORSMiddleware
+
+from services.backplane.connection import BackplaneError, connect, is_up
+from services.session.desk import SessionDesk
+from services.session.guard import Guard
+from services.session.routes import session_routes
+from services.session.settings import SessionSettings
+from services.session.views import SessionViews
+from services.telemetry import add_health_routes, add_problem_answers, problem
+from services.tokens import Tokens
+
+log = logging.getLogger(__name__)
+
+SWEEP_S = 1.0
+
+
+def create_app(settings: SessionSettings) -> FastAPI:
+    redis = connect(settings.redis_url)
+    tokens = Tokens(settings.token_secret)
+    desk = SessionDesk(redis, settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(_sweep_forever(desk))
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await sweeping
+            await redis.aclose()
+
+    async def is_ready() -> bool:
+        return await is_up(redis)
+
+    app = FastAPI(title="Nextframe session", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_middleware(Guard, origins=settings.origins)
+    app.add_middleware(  # around the guard, so that a page can read its refusals
+        CORSMiddleware,
+        allow_origins=settings.origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["Authorization", "Content-Type"],
+        expose_headers=["Retry-After"],
+        max_age=600,
+    )
+    add_problem_answers(app)
+    app.add_exception_handler(BackplaneError, _backplane_is_away)
+    add_health_routes(app, is_ready)
+    app.include_router(session_routes(desk, SessionViews(settings, tokens), tokens))
+    return app
+
+
+async def _backplane_is_away(request: Request, error: Exception) -> JSONResponse:
+    return problem(503, "backplane-away", "Sessions cannot be looked up now.", retry_after_s=2)
+
+
+async def _sweep_forever(desk: SessionDesk) -> None:
+    is_away = False
+    while True:
+        try:
+            await desk.sweep()
+            is_away = False
+        except BackplaneError as error:
+            if not is_away:
+                log.warning("redis is away", extra={"error": str(error)})
+            is_away = True
+        await asyncio.sleep(SWEEP_S)

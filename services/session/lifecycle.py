@@ -1,0 +1,122 @@
+"""Who may play what, and how long a wait is: rules without I/O."""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from services.backplane.replicas import ReplicaInfo
+from services.backplane.snapshots import KeptSnapshot
+from services.wire.world import WorldOffer
+
+MIN_LENGTHS = 3  # fewer measured sessions promise nothing
+MAX_SEED = 2**31 - 1
+RETRY_BOUNDS_S = (5, 300)
+RETRY_UNKNOWN_S = 30
+
+
+class ChoiceError(ValueError):
+    """The player asked for something that is not on offer. The message names what is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a player asks for; None where anything will do."""
+
+    world: str | None = None
+    start: int | None = None
+    seed: int | None = None
+    snapshot: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What the player gets."""
+
+    world: str
+    start: int
+    seed: int
+    snapshot_of: str
+
+
+def admit(
+    wish: Wish,
+    offers: Sequence[WorldOffer],
+    *,
+    kept: KeptSnapshot | None,
+    default_world: str,
+    random_seed: int,
+) -> Admission:
+    """The wish made whole. `offers` is not empty; `kept` is what `wish.snapshot` names, if it is
+    still there. Raises ChoiceError."""
+    if wish.snapshot is not None:
+        return _admit_to_snapshot(wish, wish.snapshot, offers, kept)
+    offer = _offer(wish.world or default_world or offers[0].name, offers)
+    starts = [start.index for start in offer.starts]
+    start = starts[0] if wish.start is None else wish.start
+    if start not in starts:
+        raise ChoiceError(f"world {offer.name!r} has no start {start}; there are {_listed(starts)}")
+    seed = random_seed if wish.seed is None else wish.seed
+    return Admission(world=offer.name, start=start, seed=seed, snapshot_of="")
+
+
+def _admit_to_snapshot(
+    wish: Wish, snapshot_id: str, offers: Sequence[WorldOffer], kept: KeptSnapshot | None
+) -> Admission:
+    if kept is None:
+        raise ChoiceError("there is no such snapshot; it may have expired")
+    if wish.start is not None or wish.seed is not None:
+        raise ChoiceError("a snapshot has its own start and seed; leave them out")
+    if wish.world not in (None, kept.world):
+        raise ChoiceError(f"the snapshot is of world {kept.world!r}")
+    _offer(kept.world, offers)
+    return Admission(world=kept.world, start=kept.start, seed=kept.seed, snapshot_of=snapshot_id)
+
+
+def _offer(name: str, offers: Sequence[WorldOffer]) -> WorldOffer:
+    for offer in offers:
+        if offer.name == name:
+            return offer
+    raise ChoiceError(f"there is no world {name!r}; there are {_listed(o.name for o in offers)}")
+
+
+def _listed(choices: Iterable[object]) -> str:
+    return ", ".join(map(str, choices))
+
+
+def eta_s(
+    position: int, *, replicas: Sequence[ReplicaInfo], lengths_s: Sequence[float]
+) -> float | None:
+    """Seconds until the player at `position` (0 is next) starts; None: nobody can say.
+
+    With n slots that are each held m seconds on average, one comes free every m / n seconds.
+    """
+    slots = sum(r.slots for r in replicas if not r.draining)
+    free = sum(max(0, r.slots - r.used) for r in replicas if not r.draining)
+    if position < free:
+        return 0.0
+    if slots == 0 or len(lengths_s) < MIN_LENGTHS:
+        return None
+    return (position - free + 1) * (sum(lengths_s) / len(lengths_s)) / slots
+
+
+def retry_after_s(*, replicas: Sequence[ReplicaInfo], lengths_s: Sequence[float]) -> int:
+    """When it is worth asking again after the line was full: one place will have come free."""
+    busy = [r for r in replicas if not r.draining]
+    wait = eta_s(sum(max(0, r.slots - r.used) for r in busy), replicas=busy, lengths_s=lengths_s)
+    if wait is None:
+        return RETRY_UNKNOWN_S
+    low, high = RETRY_BOUNDS_S
+    return round(min(max(wait, low), high))
+
+
+def caller_key(address: str) -> str:
+    """Whom a rate limit counts: an IPv4 address, or the /64 that one household has in IPv6."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:  # a proxy passed on something else; all such callers share one count
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, 64), strict=False))

@@ -1,0 +1,58 @@
+"""The calls of the session service: HTTP in, HTTP out; what they mean is in `desk.py`."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request
+
+from services.session.desk import SessionDesk
+from services.session.lifecycle import caller_key
+from services.session.messages import CreatedSession, CreateSession, SessionView, Snapshot
+from services.session.views import SessionViews
+from services.telemetry import Problem
+from services.tokens import ForeignToken, InvalidToken, Tokens
+from services.wire import keys
+
+
+def session_routes(desk: SessionDesk, views: SessionViews, tokens: Tokens) -> APIRouter:
+    """Every call about one session needs that session's token."""
+    router = APIRouter(prefix="/v1")
+
+    def own_session(session_id: str, authorization: Annotated[str, Header()] = "") -> str:
+        try:
+            tokens.check_bearer(authorization, session_id)
+        except InvalidToken as error:
+            raise Problem(401, "token-invalid", f"{error}.") from error
+        except ForeignToken as error:
+            raise Problem(403, "token-foreign", f"{error}.") from error
+        return session_id
+
+    OwnSession = Annotated[str, Depends(own_session)]
+
+    @router.get("/worlds")
+    async def worlds() -> dict[str, Any]:
+        return {"worlds": [asdict(offer) for offer in await desk.worlds.offers()]}
+
+    @router.post("/sessions", status_code=201, response_model_exclude_none=True)
+    async def create(request: Request, wish: CreateSession | None = None) -> CreatedSession:
+        caller = caller_key(request.client.host if request.client else "")
+        record = await desk.open((wish or CreateSession()).to_wish(), caller)
+        return views.created(record, await desk.wait_of(record))
+
+    @router.get("/sessions/{session_id}", response_model_exclude_none=True)
+    async def look(session_id: OwnSession) -> SessionView:
+        record = await desk.find(session_id)
+        return views.view(record, await desk.wait_of(record))
+
+    @router.delete("/sessions/{session_id}", status_code=204)
+    async def end(session_id: OwnSession) -> None:
+        await desk.end(session_id)
+
+    @router.post("/sessions/{session_id}/snapshot", status_code=201)
+    async def keep(session_id: OwnSession) -> Snapshot:
+        snapshot_id = await desk.keep_snapshot(session_id)
+        lifetime = timedelta(seconds=keys.SNAPSHOT_TTL_S)
+        return Snapshot(snapshot=snapshot_id, expires_at=datetime.now(UTC) + lifetime)
+
+    return router

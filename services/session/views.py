@@ -1,0 +1,60 @@
+"""What a player gets to see of a session: the record, in the words of the answers."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.session.desk import Wait
+from services.session.messages import CreatedSession, IceServer, SessionView, Stats
+from services.session.settings import SessionSettings
+from services.tokens import Tokens
+from services.wire.session import SessionRecord, SessionStatus
+
+
+class SessionViews:
+    """Views with a fresh token each, so that a page that is alive always holds a valid one."""
+
+    def __init__(self, settings: SessionSettings, tokens: Tokens) -> None:
+        self._settings = settings
+        self._tokens = tokens
+
+    def view(self, record: SessionRecord, wait: Wait | None) -> SessionView:
+        return SessionView(**self._seen(record, wait))
+
+    def created(self, record: SessionRecord, wait: Wait | None) -> CreatedSession:
+        edge = self._settings.ingest_url.rstrip("/")
+        socket = edge.replace("http", "ws", 1)
+        return CreatedSession(
+            **self._seen(record, wait),
+            whep_url=f"{edge}/whep/{record.session_id}",
+            actions_url=f"{socket}/v1/sessions/{record.session_id}/actions",
+            ice_servers=self._ice_servers(),
+        )
+
+    def _seen(self, record: SessionRecord, wait: Wait | None) -> dict[str, Any]:
+        has_ended = record.status is SessionStatus.ENDED
+        created_at = datetime.fromtimestamp(record.created_at_ms / 1000, UTC)
+        return {
+            "id": record.session_id,
+            "status": record.status,
+            "world": record.world,
+            "start": record.start,
+            "seed": record.seed,
+            "expires_at": created_at + timedelta(seconds=self._settings.max_session_s),
+            "token": None if has_ended else self._tokens.mint(record.session_id),
+            "position": wait and wait.position,
+            "eta_s": wait and wait.eta_s,
+            "reason": record.reason or None,
+            "stats": Stats(age_s=time.time() - record.created_at_ms / 1000, owners=record.epoch),
+        }
+
+    def _ice_servers(self) -> list[IceServer]:
+        if not self._settings.ice_servers:
+            return []
+        return [
+            IceServer(
+                urls=list(self._settings.ice_servers),
+                username=self._settings.ice_username or None,
+                credential=self._settings.ice_credential or None,
+            )
+        ]

@@ -1,0 +1,125 @@
+"""Who may play what, and how long a wait is: the rules."""
+
+import pytest
+
+from services.backplane.replicas import ReplicaInfo
+from services.backplane.snapshots import KeptSnapshot
+from services.session.lifecycle import (
+    Admission,
+    ChoiceError,
+    Wish,
+    admit,
+    caller_key,
+    eta_s,
+    retry_after_s,
+)
+from services.wire.world import WorldOffer, WorldStart
+
+
+def offer(name: str, starts: tuple[int, ...] = (0, 1)) -> WorldOffer:
+    return WorldOffer(
+        name=name,
+        version="1",
+        width=32,
+        height=32,
+        fps=17.5,
+        buttons=("forward",),
+        degrees_per_count=0.1,
+        starts=tuple(WorldStart(index=i, name=str(i), image="") for i in starts),
+    )
+
+
+OFFERS = (offer("doom"), offer("toy", starts=(3, 4)))
+KEPT = KeptSnapshot(world="toy", start=4, seed=9)
+
+
+def admitted(wish: Wish, kept: KeptSnapshot | None = None, default_world: str = "") -> Admission:
+    return admit(wish, OFFERS, kept=kept, default_world=default_world, random_seed=77)
+
+
+def test_who_names_nothing_gets_the_first_world_its_first_start_and_a_random_seed() -> None:
+    assert admitted(Wish()) == Admission(world="doom", start=0, seed=77, snapshot_of="")
+    assert admitted(Wish(), default_world="toy").start == 3
+
+
+def test_who_names_everything_gets_it() -> None:
+    wish = Wish(world="toy", start=4, seed=0)
+    assert admitted(wish) == Admission(world="toy", start=4, seed=0, snapshot_of="")
+
+
+def test_a_snapshot_brings_its_own_world_start_and_seed() -> None:
+    assert admitted(Wish(snapshot="s"), KEPT) == Admission(
+        world="toy", start=4, seed=9, snapshot_of="s"
+    )
+    assert admitted(Wish(snapshot="s", world="toy"), KEPT).world == "toy"
+
+
+@pytest.mark.parametrize(
+    ("wish", "kept", "complaint"),
+    [
+        (Wish(world="mars"), None, "no world 'mars'; there are doom, toy"),
+        (Wish(world="toy", start=0), None, "no start 0; there are 3, 4"),
+        (Wish(snapshot="s"), None, "no such snapshot"),
+        (Wish(snapshot="s", start=3), KEPT, "leave them out"),
+        (Wish(snapshot="s", seed=3), KEPT, "leave them out"),
+        (Wish(snapshot="s", world="doom"), KEPT, "of world 'toy'"),
+        (
+            Wish(snapshot="s"),
+            KeptSnapshot(world="old", start=0, seed=0),
+            "no world 'old'; there are doom, toy",
+        ),
+    ],
+)
+def test_a_wrong_choice_names_the_right_ones(
+    wish: Wish, kept: KeptSnapshot | None, complaint: str
+) -> None:
+    with pytest.raises(ChoiceError, match=complaint):
+        admitted(wish, kept)
+
+
+def replica(slots: int, used: int, *, draining: bool = False) -> ReplicaInfo:
+    return ReplicaInfo(
+        replica_id=f"{slots}{used}", slots=slots, used=used, world="toy", draining=draining
+    )
+
+
+def test_a_free_slot_is_no_wait() -> None:
+    assert eta_s(0, replicas=[replica(4, 3)], lengths_s=[]) == 0
+    assert eta_s(1, replicas=[replica(4, 3), replica(4, 3)], lengths_s=[]) == 0
+
+
+def test_the_wait_is_what_measured_sessions_say() -> None:
+    full = [replica(4, 4), replica(2, 2)]
+    assert eta_s(0, replicas=full, lengths_s=[60, 120, 180]) == pytest.approx(20)
+    assert eta_s(2, replicas=full, lengths_s=[60, 120, 180]) == pytest.approx(60)
+    one_free = [replica(4, 4), replica(2, 1)]
+    assert eta_s(2, replicas=one_free, lengths_s=[60, 120, 180]) == pytest.approx(40)
+
+
+def test_nobody_promises_what_nobody_measured() -> None:
+    assert eta_s(0, replicas=[replica(4, 4)], lengths_s=[60, 60]) is None
+    assert eta_s(0, replicas=[], lengths_s=[60] * 9) is None
+    assert eta_s(0, replicas=[replica(4, 0, draining=True)], lengths_s=[60] * 9) is None
+
+
+def test_a_full_line_says_when_to_come_back_within_bounds() -> None:
+    full = [replica(2, 2)]
+    assert retry_after_s(replicas=full, lengths_s=[100] * 5) == 50
+    assert retry_after_s(replicas=full, lengths_s=[0.1] * 5) == 5
+    assert retry_after_s(replicas=full, lengths_s=[86400] * 5) == 300
+    assert retry_after_s(replicas=full, lengths_s=[]) == 30
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("", "unknown"),
+        ("unix:", "unknown"),
+    ],
+)
+def test_one_household_is_one_caller(address: str, key: str) -> None:
+    assert caller_key(address) == key
