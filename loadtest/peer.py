@@ -40,7 +40,7 @@ class Peer:
         video = self._connection.addTransceiver("video", direction="recvonly")
         known = RTCRtpReceiver.getCapabilities("video")
         assert known is not None
-        video.setCodecPreferences([codec for codec in known.codecs if codec.name == "H264"])
+        video.setCodecPreferences([c for c in known.codecs if c.name in {"H264", "rtx"}])
         self._receiver = video.receiver
         watch_packets(self._receiver, self._on_packet)
         if not log.is_full:
@@ -113,8 +113,10 @@ class Peer:
 
     def _on_control(self, message: str) -> None:
         match json.loads(message):
-            case {"type": "ended" | "ending" as kind, **rest}:
-                self._end(f"the services said {kind}: {rest.get('reason', '')}")
+            case {"type": "ending", **rest}:
+                self._end(f"the services ended the session: {rest.get('reason', '')}")
+            case {"type": "moving" | "paused" as change, **rest}:
+                self._log.fail(f"{change} while playing: {rest.get('reason', '')}")
 
     def _end(self, error: str) -> None:
         self._log.fail(error)

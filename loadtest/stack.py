@@ -32,38 +32,39 @@ async def local_stack(command: tuple[str, ...] = STACK_COMMAND) -> AsyncIterator
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         start_new_session=True,  # Ctrl-C is for the load test, which then ends the stack in order
     )
-    last_lines: deque[str] = deque(maxlen=LINES_KEPT)
     assert process.stdout is not None
+    last_lines: deque[str] = deque(maxlen=LINES_KEPT)
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    following = asyncio.create_task(_follow(process.stdout, last_lines, ready))
     try:
-        try:
-            async with asyncio.timeout(START_TIMEOUT_S):
-                url = await _read_until_ready(process.stdout, last_lines)
-        except TimeoutError:
-            raise StackError(_complaint("is not ready in time", last_lines)) from None
-        if url is None:
-            raise StackError(_complaint("did not start", last_lines))
-        draining = asyncio.create_task(_drain(process.stdout))
-        try:
-            yield url
-        finally:
-            draining.cancel()
+        yield await _in_time(ready, last_lines)
     finally:
         await _end(process)
+        following.cancel()
 
 
-async def _read_until_ready(lines: asyncio.StreamReader, last_lines: deque[str]) -> str | None:
-    """The address in the ready line; None when the output ends without one."""
+async def _in_time(ready: asyncio.Future[str], last_lines: deque[str]) -> str:
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            return await ready
+    except TimeoutError:
+        raise StackError(_complaint("is not ready in time", last_lines)) from None
+
+
+async def _follow(
+    lines: asyncio.StreamReader, last_lines: deque[str], ready: asyncio.Future[str]
+) -> None:
+    """Show what the stack says until it is ready, then keep its pipe empty: a full one would stop
+    it, and what it says while it runs is in its own logs."""
     async for line in lines:
         text = line.decode(errors="replace").rstrip()
         last_lines.append(text)
         print(f"  {text}", flush=True)
         if found := READY.search(text):
-            return found[1]
-    return None
-
-
-async def _drain(lines: asyncio.StreamReader) -> None:
-    """A full pipe would stop the stack; what it says while it runs is in its own logs."""
+            ready.set_result(found[1])
+            break
+    if not ready.done():
+        ready.set_exception(StackError(_complaint("did not start", last_lines)))
     while await lines.read(1 << 16):
         pass
 

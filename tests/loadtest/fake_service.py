@@ -65,7 +65,7 @@ class FakeService:
 
     def end_all(self, reason: str) -> None:
         for control in self.controls:
-            control.send(json.dumps({"type": "ended", "reason": reason}))
+            control.send(json.dumps({"type": "ending", "reason": reason}))
 
     async def close(self) -> None:
         for connection in self._peers.values():

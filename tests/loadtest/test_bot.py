@@ -95,7 +95,7 @@ async def test_a_session_that_the_service_ends_is_over_at_once(fake: FakeService
     fake.end_all("the world closed")
     [bot] = await playing
     assert time.monotonic() - started_at < 10
-    assert bot.log.errors == ["the services said ended: the world closed"]
+    assert bot.log.errors == ["the services ended the session: the world closed"]
 
 
 @pytest.mark.asyncio
