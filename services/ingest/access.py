@@ -15,6 +15,10 @@ from services.wire.session import SessionRecord, SessionStatus
 BODY_TIMEOUT_S = 5.0
 
 
+class BodyRefused(Problem):
+    """A body that is not read to its end; the connection has no further use."""
+
+
 def check_origin(connection: HTTPConnection, settings: IngestSettings) -> None:
     """Browsers always say where a page came from; what is no browser says nothing. Raises 403.
 
@@ -55,8 +59,8 @@ def check_content_type(request: Request, wanted: str) -> None:
 
 
 async def read_body(request: Request, *, max_bytes: int) -> bytes:
-    """Raises 413 before more than that is held, and 408 when the body does not come."""
-    too_big = Problem(413, "too-big", f"At most {max_bytes} bytes are taken.")
+    """Raises BodyRefused: 413 before more than that is held, 408 when the body does not come."""
+    too_big = BodyRefused(413, "too-big", f"At most {max_bytes} bytes are taken.")
     if _announced(request) > max_bytes:
         raise too_big
     body = bytearray()
@@ -67,7 +71,7 @@ async def read_body(request: Request, *, max_bytes: int) -> bytes:
                 if len(body) > max_bytes:
                     raise too_big
     except TimeoutError:
-        raise Problem(408, "body-timeout", "The body did not arrive in time.") from None
+        raise BodyRefused(408, "body-timeout", "The body did not arrive in time.") from None
     return bytes(body)
 
 

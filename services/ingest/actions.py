@@ -40,14 +40,14 @@ async def actions(websocket: WebSocket, session_id: str) -> None:
     try:
         check_origin(websocket, edge.settings)
         check_token(edge.tokens, f"Bearer {_token(websocket)}", session_id)
-        await open_session(edge.store, session_id)
+        record = await open_session(edge.store, session_id)
     except Problem as problem:
         await socket.close(CODES[problem.status], problem.detail)
         return
     except BackplaneError:
         await socket.close(1013, "Try again.")
         return
-    room = edge.room(session_id)
+    room = edge.room(record)
     await room.attach(socket)
     try:
         await socket.relay(room)

@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from services.backplane.connection import BackplaneError
 from services.ingest import actions, whep
+from services.ingest.access import BodyRefused
 from services.ingest.edge import Edge
 from services.ingest.player_files import PlayerFiles
 from services.ingest.settings import IngestSettings
@@ -37,6 +38,7 @@ def create_app(settings: IngestSettings) -> FastAPI:
         max_age=600,
     )
     add_problem_answers(app)
+    app.add_exception_handler(BodyRefused, _close)
     app.add_exception_handler(BackplaneError, _backplane_is_away)
     add_health_routes(app, edge.is_ready)
     app.include_router(whep.router)
@@ -49,6 +51,14 @@ def create_app(settings: IngestSettings) -> FastAPI:
 
     app.mount("/", PlayerFiles(settings.session_url))
     return app
+
+
+async def _close(request: Request, error: Exception) -> JSONResponse:
+    """Says no and hangs up, or the server would go on reading what nobody wants."""
+    assert isinstance(error, BodyRefused)
+    answer = problem(error.status, error.kind, error.detail)
+    answer.headers["Connection"] = "close"
+    return answer
 
 
 async def _backplane_is_away(request: Request, error: Exception) -> JSONResponse:

@@ -18,6 +18,7 @@ from services.ingest.room import Room
 from services.ingest.settings import IngestSettings
 from services.telemetry import Problem
 from services.tokens import Tokens
+from services.wire.session import SessionRecord
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +60,13 @@ class Edge:
     def find(self, session_id: str) -> Room | None:
         return self._rooms.get(session_id)
 
-    def room(self, session_id: str) -> Room:
+    def room(self, record: SessionRecord) -> Room:
         """The session's room, opened for the first who comes. Whoever asks must enter before the
         next await: an empty room closes."""
-        room = self._rooms.get(session_id)
+        room = self._rooms.get(record.session_id)
         if room is None or not room.is_open:
-            room = Room(session_id, store=self.store, actions=self._actions)
-            self._rooms[session_id] = room
+            room = Room(record, store=self.store, actions=self._actions)
+            self._rooms[record.session_id] = room
             task = asyncio.create_task(self._run(room))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

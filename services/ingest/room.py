@@ -39,20 +39,21 @@ class Room:
 
     def __init__(
         self,
-        session_id: str,
+        record: SessionRecord,
         *,
         store: SessionStore,
         actions: ActionStream,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.session_id = session_id
+        self.session_id = record.session_id
         self.is_open = True
         self.peers: dict[str, Peer] = {}
         self._socket: Socket | None = None
         self._store = store
         self._clock = clock
-        self._gate = ActionGate(session_id, actions, clock=clock)
-        self._link = FrameLink(session_id, on_frame=self._fan_out, on_state=self._pass_on)
+        self._gate = ActionGate(self.session_id, actions, clock=clock)
+        self._gate.replica_id = _owner_id(record)
+        self._link = FrameLink(self.session_id, on_frame=self._fan_out, on_state=self._pass_on)
         self._status: SessionStatus | None = None
         self._shown: dict[str, Any] = {}
         self._next_beat_s = 0.0
@@ -145,9 +146,8 @@ class Room:
         if record is None or record.status is SessionStatus.ENDED:
             await self._end(record.reason if record else "This session is gone.")
             return
-        is_live = record.status is SessionStatus.LIVE
-        self._gate.replica_id = record.replica_id if is_live else ""
-        if is_live:
+        self._gate.replica_id = _owner_id(record)
+        if record.status is SessionStatus.LIVE:
             await self._link.follow(Owner.of(record))
         if record.status is SessionStatus.PAUSED and self.player is not None:
             await self._store.requeue(self.session_id, epoch=None)
@@ -187,6 +187,11 @@ class Room:
     def _say(self, message: dict[str, Any]) -> None:
         for peer in self.peers.values():
             peer.say(message)
+
+
+def _owner_id(record: SessionRecord) -> str:
+    """Empty while nobody renders the session."""
+    return record.replica_id if record.status is SessionStatus.LIVE else ""
 
 
 def _kind(peer: Peer) -> dict[str, str]:

@@ -37,10 +37,10 @@ async def offer(session_id: str, request: Request) -> Response:
     body = await read_body(request, max_bytes=MAX_OFFER_BYTES)
     if wait_s := await edge.offers.take(session_id):
         raise Problem(429, "too-many-offers", "Offer less often.", retry_after_s=wait_s)
-    await open_session(edge.store, session_id)
+    record = await open_session(edge.store, session_id)
     offered = read_offer(body, edge.candidate_rule)
     edge.check_space()
-    room = edge.room(session_id)
+    room = edge.room(record)
     peer = Peer(offered, room, edge.rtc)
     answer = await _settle(room, peer)
     location = f"{router.prefix}/{session_id}/{peer.id}"

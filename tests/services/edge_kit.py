@@ -1,0 +1,366 @@
+"""A replica and a browser for the edge's tests: both speak the real protocols on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Self
+
+import av
+import httpx
+import numpy as np
+import uvicorn
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCSessionDescription,
+)
+from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
+from redis.asyncio import Redis
+
+from services.backplane.connection import connect
+from services.backplane.sessions import SessionStore
+from services.ingest.__main__ import server_config
+from services.ingest.settings import IngestSettings
+from services.tokens import Tokens
+from services.wire import keys
+from services.wire.frame import (
+    PREFIX_BYTES,
+    EncodedFrame,
+    Hello,
+    Kind,
+    pack,
+    pack_json,
+    read_prefix,
+)
+from services.wire.session import SessionRecord, SessionStatus
+
+WIDTH, HEIGHT, FPS = 128, 96, 25
+
+
+class Picture:
+    """One x264 stream whose pictures are one grey level, so that a decoded one says whose it is."""
+
+    def __init__(self, level: int) -> None:
+        self._level = level
+        self._codec = av.CodecContext.create("libx264", "w")
+        self._codec.width, self._codec.height = WIDTH, HEIGHT
+        self._codec.pix_fmt = "yuv420p"
+        self._codec.time_base = Fraction(1, FPS)
+        self._codec.bit_rate = 300_000
+        self._codec.gop_size = 10_000
+        self._codec.options = {"preset": "ultrafast", "tune": "zerolatency"}
+        self._codec.profile = "Baseline"
+        self._pts = 0
+
+    def encode(self, *, key: bool) -> bytes:
+        pixels = np.full((HEIGHT, WIDTH, 3), self._level, np.uint8)
+        pixels[:, self._pts % WIDTH] = 255 - self._level  # something moves
+        frame = av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format="yuv420p")
+        frame.pts = self._pts
+        frame.pict_type = av.video.frame.PictureType.I if key else av.video.frame.PictureType.NONE
+        self._pts += 1
+        return b"".join(bytes(packet) for packet in self._codec.encode(frame))
+
+
+def encoded(payload: bytes = b"\0\0\1\x65", **changes: Any) -> EncodedFrame:
+    values: dict[str, Any] = {
+        "epoch": 1,
+        "frame_idx": 0,
+        "action_seq": 0,
+        "is_key": True,
+        "is_speculative": False,
+        "steps": 2,
+        "level": 0,
+        "queue_ms": 1.5,
+        "denoise_ms": 20.25,
+        "decode_ms": 4.0,
+        "encode_ms": 2.0,
+        "fps": float(FPS),
+        "sent_at_ms": time.time() * 1000,
+        "payload": payload,
+    }
+    return EncodedFrame(**values | changes)
+
+
+@dataclass
+class FakeReplica:
+    """A frame server on a free port; sends pictures of one grey level to every link."""
+
+    replica_id: str = "replica"
+    grey: int = 60
+    epoch: int = 1
+    hellos: list[Hello] = field(default_factory=list)
+    heard: list[Kind] = field(default_factory=list)
+    bitrates: list[int] = field(default_factory=list)
+    address: str = ""
+    links: dict[asyncio.StreamWriter, bool] = field(default_factory=dict)  # value: wants a key
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __aenter__(self) -> Self:
+        self._picture = Picture(self.grey)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        host, port = self._server.sockets[0].getsockname()
+        self.address = f"{host}:{port}"
+        self._sending = asyncio.create_task(self._send())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._sending.cancel()
+        await asyncio.gather(self._sending, return_exceptions=True)
+        self._server.close()
+        for writer in list(self.links):
+            writer.close()
+        await self._server.wait_closed()
+
+    def say(self, state: dict[str, Any]) -> None:
+        for writer in self.links:
+            writer.write(pack_json(Kind.STATE, state))
+
+    def write(self, message: bytes) -> None:
+        for writer in self.links:
+            writer.write(message)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(EOFError, ConnectionError):
+            kind, size = read_prefix(await reader.readexactly(PREFIX_BYTES))
+            assert kind is Kind.HELLO
+            self.hellos.append(Hello.from_body(await reader.readexactly(size)))
+            self.links[writer] = True
+            self.changed.set()
+            while True:
+                kind, size = read_prefix(await reader.readexactly(PREFIX_BYTES))
+                body = await reader.readexactly(size)
+                self.heard.append(kind)
+                if kind is Kind.KEYFRAME:
+                    self.links[writer] = True
+                elif kind is Kind.BITRATE:
+                    self.bitrates.append(struct.unpack("<I", body)[0])
+                self.changed.set()
+        self.links.pop(writer, None)
+        self.changed.set()
+        writer.close()
+
+    async def _send(self) -> None:
+        frame_idx = 0
+        while True:
+            await asyncio.sleep(1 / FPS)
+            key = any(self.links.values())
+            payload = self._picture.encode(key=key)
+            frame = encoded(
+                payload, epoch=self.epoch, frame_idx=frame_idx, action_seq=frame_idx, is_key=key
+            )
+            for writer in self.links:
+                writer.write(pack(Kind.FRAME, frame.to_body()))
+                self.links[writer] = False
+            frame_idx += 1
+
+
+class Browser:
+    """An aiortc client that behaves as the page does."""
+
+    def __init__(self, *, plays: bool = True, codec: str = "video/H264") -> None:
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.notes: list[dict[str, Any]] = []
+        self.heard: list[dict[str, Any]] = []
+        self.greys: list[int] = []
+        self.rtp_timestamps: list[int] = []
+        self.changed = asyncio.Event()
+        self.channels: dict[str, RTCDataChannel] = {}
+        self.location = ""
+        self._tasks: list[asyncio.Task[None]] = []
+        video = self.connection.addTransceiver("video", direction="recvonly")
+        codecs = RTCRtpReceiver.getCapabilities("video").codecs
+        video.setCodecPreferences([c for c in codecs if c.mimeType == codec])
+        self.receiver = video.receiver
+        self._receive_rtp = self.receiver._handle_rtp_packet
+        self.receiver._handle_rtp_packet = self._handle_rtp  # type: ignore[method-assign]
+        self.connection.on("track", self._watch)
+        if plays:
+            for label in ("input", "notes", "control"):
+                is_loose = label != "control"
+                self.channels[label] = self.connection.createDataChannel(
+                    label, ordered=not is_loose, maxRetransmits=0 if is_loose else None
+                )
+            self.channels["notes"].on("message", self._note)
+            self.channels["control"].on("message", self._hear)
+            self.channels["control"].on("open", self._beat)
+
+    async def offer(self) -> str:
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        return self.connection.localDescription.sdp
+
+    async def take(self, response: httpx.Response) -> None:
+        """The answer to an accepted offer."""
+        assert response.status_code == 201, response.text
+        self.location = response.headers["location"]
+        await self.connection.setRemoteDescription(
+            RTCSessionDescription(sdp=response.text, type="answer")
+        )
+
+    def send(self, message: bytes) -> None:
+        self.channels["input"].send(message)
+
+    async def until(self, condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
+        async with asyncio.timeout(timeout_s):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def lose_picture(self) -> None:
+        await self.receiver._send_rtcp_pli(self._remote_ssrc())
+
+    async def estimate_bitrate(self, bits_per_s: int) -> None:
+        ssrc = self._remote_ssrc()
+        fci = pack_remb_fci(bits_per_s, [ssrc])
+        packet = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=fci)
+        await self.receiver._send_rtcp(packet)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.connection.close()
+
+    def _remote_ssrc(self) -> int:
+        [ssrc] = self.receiver._RTCRtpReceiver__remote_streams  # type: ignore[attr-defined]
+        return int(ssrc)
+
+    async def _handle_rtp(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+        self.rtp_timestamps.append(packet.timestamp)
+        await self._receive_rtp(packet, arrival_time_ms)
+
+    def _note(self, message: str) -> None:
+        self.notes.append(json.loads(message))
+        self.changed.set()
+
+    def _hear(self, message: str) -> None:
+        self.heard.append(json.loads(message))
+        self.changed.set()
+
+    def _beat(self) -> None:
+        self.channels["control"].send('{"type":"heartbeat"}')
+
+    def _watch(self, track: MediaStreamTrack) -> None:
+        self._tasks.append(asyncio.create_task(self._decode(track)))
+
+    async def _decode(self, track: MediaStreamTrack) -> None:
+        while True:
+            frame = await track.recv()
+            assert isinstance(frame, av.VideoFrame)
+            self.greys.append(round(float(frame.to_ndarray(format="gray").mean())))
+            self.changed.set()
+
+
+@contextlib.asynccontextmanager
+async def browser(*, plays: bool = True) -> AsyncIterator[Browser]:
+    one = Browser(plays=plays)
+    try:
+        yield one
+    finally:
+        await one.close()
+
+
+SECRET = "a secret of the tests, 32 characters long"
+
+
+class RunningEdge:
+    """The real application under a real server, and what a test does to it."""
+
+    def __init__(self, url: str, http: httpx.AsyncClient, redis: Redis) -> None:
+        self.url = url
+        self.http = http
+        self.store = SessionStore(redis)
+        self.redis = redis
+        self.tokens = Tokens(SECRET)
+
+    async def queue(self, session_id: str) -> None:
+        record = SessionRecord(
+            session_id=session_id,
+            status=SessionStatus.QUEUED,
+            world="toy",
+            start=0,
+            seed=1,
+            created_at_ms=0,
+        )
+        assert await self.store.create(record, max_line=100) is not None
+
+    async def acquire(self, session_id: str, replica: FakeReplica) -> None:
+        """The replica becomes the owner and is live; its frames carry the new epoch."""
+        epoch = await self.store.acquire(
+            session_id,
+            replica_id=replica.replica_id,
+            frame_address=replica.address,
+            link_key="key",
+        )
+        assert epoch is not None
+        replica.epoch = epoch
+        assert await self.store.set_status(session_id, SessionStatus.LIVE, epoch=epoch)
+
+    async def live(self, session_id: str, replica: FakeReplica) -> None:
+        await self.queue(session_id)
+        await self.acquire(session_id, replica)
+
+    async def actions_of(self, replica_id: str) -> list[tuple[str, bytes]]:
+        entries: Any = await self.redis.xrange(keys.actions(replica_id))
+        return [(entry[b"s"].decode(), entry[b"a"]) for _, entry in entries]
+
+    async def until_actions(self, replica_id: str, count: int) -> None:
+        last: Any = "0"
+        async with asyncio.timeout(5):
+            while count > 0:
+                found: Any = await self.redis.xread({keys.actions(replica_id): last}, block=500)
+                for _, entries in found:
+                    count, last = count - len(entries), entries[-1][0]
+
+    async def post(self, session_id: str, sdp: str | bytes, **headers: str) -> httpx.Response:
+        given = {
+            "Authorization": f"Bearer {self.tokens.mint(session_id)}",
+            "Content-Type": "application/sdp",
+        }
+        return await self.http.post(f"/whep/{session_id}", content=sdp, headers=given | headers)
+
+    async def join(self, session_id: str, one: Browser) -> httpx.Response:
+        response = await self.post(session_id, await one.offer())
+        if response.status_code == 201:
+            await one.take(response)
+        return response
+
+
+@contextlib.asynccontextmanager
+async def running_edge(redis_url: str, **settings: Any) -> AsyncIterator[RunningEdge]:
+    config = server_config(
+        IngestSettings(
+            redis_url=redis_url,
+            token_secret=SECRET,
+            ice_address="127.0.0.1",
+            port=0,
+            **settings,
+        )
+    )
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        async with httpx.AsyncClient(base_url=url) as http, connect(redis_url) as redis:
+            try:
+                yield RunningEdge(url, http, redis)
+            finally:
+                server.should_exit = True
+                await serving
