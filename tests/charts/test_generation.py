@@ -1,11 +1,15 @@
 """The engines: under KubeRay or as plain pods."""
 
+import ast
+import importlib.util
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 import yaml
 
 from tests.charts.helm import (
+    CHART,
     EXAMPLES,
     HelmError,
     Object,
@@ -45,9 +49,35 @@ def test_the_serve_config_names_the_app_that_the_code_has() -> None:
     assert application["import_path"] == "services.generation.deployment:app"
 
 
-def test_the_ray_version_is_the_one_we_install() -> None:
-    from importlib.metadata import version
+def test_the_serve_config_names_the_deployments_that_the_code_has() -> None:
+    tree = ast.parse((CHART.parents[1] / "services/generation/deployment.py").read_text())
+    in_code = {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        and any("serve.deployment" in ast.unparse(d) for d in node.decorator_list)
+    }
+    assert set(deployments(ray_service())) == in_code
 
+
+def test_a_pod_takes_one_engine_and_the_head_none() -> None:
+    service = ray_service(cpusPerReplica=7)
+    cluster = service["spec"]["rayClusterConfig"]
+    assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    assert cluster["workerGroupSpecs"][0]["rayStartParams"]["num-cpus"] == "7"
+    assert deployments(service)["Generator"]["ray_actor_options"]["num_cpus"] == 7
+
+
+@pytest.mark.parametrize("mode", ["rayservice", "deployment"])
+def test_a_stopping_replica_hands_its_worlds_over_first(mode: str) -> None:
+    pods = dict(pod_specs(render({"generation": {"mode": mode}})))
+    (pod,) = [p for where, p in pods.items() if where.endswith(("generator", "-generation"))]
+    command = only_container(pod)["lifecycle"]["preStop"]["exec"]["command"]
+    assert command == ["python", "-m", "services.generation.drain"]
+    assert importlib.util.find_spec(command[-1])
+
+
+def test_the_ray_version_is_the_one_we_install() -> None:
     assert ray_service()["spec"]["rayClusterConfig"]["rayVersion"] == version("ray")
 
 

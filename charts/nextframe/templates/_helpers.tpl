@@ -159,17 +159,18 @@ topologySpreadConstraints:
 {{- end -}}
 {{- end -}}
 
-{{/* Probes of a service on its port named http. */}}
+{{/* Probes of a service on its port named http; how many seconds it may take to start, and may be
+     silent: (dict "start" 120 "silence" 30) */}}
 {{- define "nextframe.probes" -}}
 startupProbe:
   httpGet: {path: /healthz, port: http}
   periodSeconds: 2
-  failureThreshold: 60
+  failureThreshold: {{ div .start 2 }}
 livenessProbe:
   httpGet: {path: /healthz, port: http}
   periodSeconds: 5
   timeoutSeconds: 3
-  failureThreshold: 6
+  failureThreshold: {{ div .silence 5 }}
 readinessProbe:
   httpGet: {path: /readyz, port: http}
   periodSeconds: 3
