@@ -31,7 +31,7 @@ FPS = 17.5
 CLOCK_RATE = 90_000
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self' ws:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
@@ -66,14 +66,17 @@ class House:
     event loop run on it and wait."""
 
     def __init__(self) -> None:
+        self.url = ""
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.app = build_app(self)
+        self.reset()
+
+    def reset(self) -> None:
         self.guests: dict[str, Guest] = {}
         self.refuse: tuple[int, str, dict[str, str]] | None = None  # POST /v1/sessions answers this
         self.new_status = "live"
         self.are_heartbeats_answered = True
         self.has_worlds = True
-        self.url = ""
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.app = build_app(self)
 
     @property
     def guest(self) -> Guest:
@@ -83,6 +86,10 @@ class House:
     def tell(self, **message: object) -> None:
         """Says something on the newest session's control channel."""
         self._on_loop(lambda: self.guest.control.send(json.dumps(message)))
+
+    def beat(self, channel: Any) -> None:
+        if self.are_heartbeats_answered:
+            channel.send('{"type":"heartbeat"}')
 
     def cut(self) -> None:
         """The edge dies: the newest session's connection is gone."""
@@ -123,9 +130,7 @@ class RoomTrack(MediaStreamTrack):
 
     def _step(self) -> Any:
         hands = self._guest.merger.take()
-        down = {
-            name for bit, name in enumerate(BUTTONS) if (hands.held | hands.pressed) >> bit & 1
-        }
+        down = {name for bit, name in enumerate(BUTTONS) if (hands.held | hands.pressed) >> bit & 1}
         turn = ("turn_right" in down) - ("turn_left" in down)
         self._guest.room.move(
             0.12 * (("forward" in down) - ("back" in down)),
@@ -247,14 +252,11 @@ async def answer(house: House, guest: Guest, offer: str) -> str:
             guest.notes = channel
         else:
             guest.control = channel
-            channel.on("message", lambda _: house.are_heartbeats_answered and channel.send(BEAT))
+            channel.on("message", lambda _: house.beat(channel))
 
     await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
     await connection.setLocalDescription(await connection.createAnswer())
     return connection.localDescription.sdp
-
-
-BEAT = '{"type":"heartbeat"}'
 
 
 def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
@@ -268,7 +270,7 @@ def open_house() -> Iterator[House]:
     house = House()
     listener = socket.create_server(("127.0.0.1", 0))
     house.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+    gather, aioice.ice.get_host_addresses = aioice.ice.get_host_addresses, _only_loopback
     server = uvicorn.Server(uvicorn.Config(house.app, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -277,3 +279,8 @@ def open_house() -> Iterator[House]:
     finally:
         server.should_exit = True
         thread.join(10)
+        aioice.ice.get_host_addresses = gather
+
+
+def _only_loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    return ["127.0.0.1"]

@@ -10,9 +10,9 @@ export class Problem extends Error {
     this.retryAfterS = retryAfterS;
   }
 
-  /** True when asking again cannot help: the session or the right to it is gone. */
+  /** True when the same call cannot succeed later: the session, or the right to it, is gone. */
   get isFinal() {
-    return [401, 403, 404, 406, 410, 422].includes(this.status);
+    return this.status >= 400 && this.status < 500 && ![408, 409, 429].includes(this.status);
   }
 }
 

@@ -27,7 +27,7 @@ const address = new URLSearchParams(location.search);
 
 const { session_url: sessionUrl } = await (await call("/config.json")).json();
 const api = new SessionApi(sessionUrl);
-const player = new Player(api, { state: onState, stream: onStream, notice: announce });
+const player = new Player(api, { state: onState, stream: onStream });
 const hud = new Hud(document.getElementById("hud"), player);
 const picker = new StartPicker(
   document.getElementById("starts"),
@@ -136,17 +136,26 @@ function onStream(stream) {
 
 function showScreen(screen) {
   overlay.hidden = !screen;
-  if (!screen) return;
+  if (!screen) return showActions({ actions: [], isBusy: true });
   overlay.classList.toggle("busy", screen.isBusy);
   setText("overlay-title", screen.title);
   setText("overlay-text", screen.text);
-  const buttons = screen.actions.map(({ id, label }) => {
+  showActions(screen);
+}
+
+/** The buttons, replaced only when they change: a focused one keeps the focus. */
+function showActions({ actions, isBusy }) {
+  const row = document.getElementById("overlay-actions");
+  const key = actions.map(({ label }) => label).join();
+  if (row.dataset.actions === key) return;
+  row.dataset.actions = key;
+  const buttons = actions.map(({ id, label }) => {
     const button = Object.assign(document.createElement("button"), { textContent: label });
     button.addEventListener("click", () => act(id));
     return button;
   });
-  document.getElementById("overlay-actions").replaceChildren(...buttons);
-  if (!screen.isBusy) buttons[0].focus();
+  row.replaceChildren(...buttons);
+  if (!isBusy) buttons[0].focus();
 }
 
 /** Replaces a text only when it changes, so that a screen reader says it once. */

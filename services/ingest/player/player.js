@@ -18,7 +18,7 @@ export class Player {
   #api;
   #on;
   #peer = null;
-  #isOffered = false; // the edge has taken the offer of #peer
+  #isMoving = false; // between two machines: the line is not the player's business
   #attempt = 0;
   #retry = null;
   #tick = null;
@@ -26,8 +26,7 @@ export class Player {
 
   /**
    * @param {import("./api.js").SessionApi} api
-   * @param {{state: (s: object) => void, stream: (s: MediaStream) => void,
-   *   notice: (text: string) => void}} on
+   * @param {{state: (s: object) => void, stream: (s: MediaStream) => void}} on
    */
   constructor(api, on) {
     this.#api = api;
@@ -85,6 +84,7 @@ export class Player {
     if (!this.#peer || !isOpen(this.state)) return;
     this.stats.frameShown(metadata);
     this.#attempt = 0;
+    this.#isMoving = false;
     if (this.state.name !== "live") this.#become({ name: "live" });
   }
 
@@ -105,11 +105,9 @@ export class Player {
     );
     const { whep_url: whepUrl, actions_url: actionsUrl, token } = this.session;
     this.#peer = peer;
-    this.#isOffered = false;
     this.stats.connectionBegan();
     try {
       await peer.open({ whepUrl, actionsUrl, token });
-      if (this.#peer === peer) this.#isOffered = true;
     } catch (problem) {
       if (this.#peer === peer) this.#failed(problem);
     }
@@ -157,23 +155,30 @@ export class Player {
   #onStatus(status) {
     const to = stateForStatus(status);
     if (to.name === "ended") return this.#finish(to.reason);
-    // Until the edge has our offer, `paused` is only what the offer is about to change.
-    if (to.name === "paused") return this.#isOffered ? this.#pause(to.reason) : undefined;
-    const isFurther = ["live", "reconnecting", "paused"].includes(this.state.name);
-    if (to.name === "connecting" && isFurther) return;
+    const { name } = this.state;
+    if (to.name === "paused") {
+      // Our offer wakes a paused world, so until it is awake `paused` is old news.
+      if (name === "live") this.#pause(to.reason);
+      return;
+    }
+    if (this.#isMoving && (to.name === "connecting" || to.place === 0)) return;
+    if (to.name === "connecting" && ["live", "reconnecting", "paused"].includes(name)) return;
+    if (to.name === "waiting" && name === "paused") return;
     this.#become(to);
   }
 
   #onControl(message) {
     switch (message.type) {
       case "status":
-        return this.#onStatus(message);
+        // The edge does not know how long the line will take; the last answer stands.
+        return this.#onStatus({ eta_s: this.state.etaS, ...message });
       case "paused":
         return this.#onStatus({ ...message, status: "paused" });
       case "ending":
         return this.#onStatus({ ...message, status: "ended" });
       case "moving":
-        return this.#on.notice("Your world is moving to another machine.");
+        this.#isMoving = true;
+        return this.#become({ name: "connecting", step: "moving" });
       case "level":
         this.stats.level = message.level;
     }
@@ -211,6 +216,7 @@ export class Player {
   }
 
   #closePeer() {
+    this.#isMoving = false;
     clearTimeout(this.#retry);
     this.#peer?.close();
     this.#peer = null;

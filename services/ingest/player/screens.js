@@ -4,6 +4,7 @@ const STEPS = {
   session: "Asking for a world of your own.",
   starting: "A machine is reading the last few frames of the place you chose.",
   picture: "Your world is awake. Its first frame is on the way.",
+  moving: "Your world is moving to another machine. It goes on where it stopped.",
 };
 
 /**

@@ -3,7 +3,7 @@
 
 /**
  * idle          the title screen
- * connecting    {step: "session" | "starting" | "picture"}
+ * connecting    {step: "session" | "starting" | "picture" | "moving"}
  * waiting       {place: 0 = next, etaS: seconds or null}
  * live
  * paused        {reason}: the world is kept as a snapshot

@@ -1,0 +1,52 @@
+"""A real Chromium for tests, and how to wait for what its page says."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+FLAGS = (
+    "--no-sandbox",  # CI runs as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--allow-loopback-in-peer-connection",  # media stays on 127.0.0.1
+)
+
+
+@contextmanager
+def open_browser(path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def until(page: Page, expression: str, *, timeout_s: float = 15) -> Any:
+    """The first true value of a JavaScript expression.
+
+    Asks from outside: the page's own policy forbids the `eval` that Playwright's waiting needs.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not (value := page.evaluate(expression)):
+        if time.monotonic() > deadline:
+            said = page.locator("body").inner_text()
+            raise AssertionError(f"never true: {expression}\nThe page says:\n{said}")
+        page.wait_for_timeout(50)
+    return value
+
+
+def stats(page: Page) -> dict[str, Any]:
+    answer: dict[str, Any] = page.evaluate("nextframe.stats()")
+    return answer
+
+
+def until_state(page: Page, *names: str, timeout_s: float = 15) -> None:
+    until(page, f"{list(names)}.includes(nextframe.stats().state)", timeout_s=timeout_s)

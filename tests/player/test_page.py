@@ -1,0 +1,304 @@
+"""The page in a real browser, against a cardboard house: every state, every way to steer."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.player.browser import stats, until, until_state
+from tests.player.house import BUTTONS, House
+
+pytestmark = pytest.mark.e2e
+
+FORWARD = 1 << BUTTONS.index("forward")
+TURN_LEFT = 1 << BUTTONS.index("turn_left")
+ACT = 1 << BUTTONS.index("act")
+
+
+def begin(page: Page) -> None:
+    page.click("#play")
+    until_state(page, "live")
+
+
+def wait_for(page: Page, condition: Any, what: str) -> None:
+    """Waits for something the house sees."""
+    for _ in range(200):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never: {what}")
+
+
+def test_one_click_shows_a_moving_world(page: Page) -> None:
+    begin(page)
+    until(page, "nextframe.stats().frames > 20")
+    assert page.locator("video#view").is_visible()
+    assert page.evaluate("document.getElementById('view').videoWidth") == 512
+    assert not page.locator("#overlay").is_visible()
+
+
+def test_stats_are_the_promised_object(page: Page, house: House) -> None:
+    nothing = {"p50": None, "p95": None}
+    assert stats(page) == {
+        "state": "idle",
+        "session_id": None,
+        "fps": 0,
+        "action_to_photon_ms": nothing,
+        "frames": 0,
+        "level": 0,
+        "speculative_share": 0,
+    }
+    begin(page)
+    until(page, "nextframe.stats().action_to_photon_ms.p95")
+    until(page, "nextframe.stats().fps > 12")
+    now = stats(page)
+    assert now["session_id"] == house.guest.session_id
+    assert 0 < now["action_to_photon_ms"]["p50"] <= now["action_to_photon_ms"]["p95"] < 1000
+    assert 0.1 < now["speculative_share"] < 0.5  # the house says: one frame in four
+
+
+def test_the_address_chooses_start_and_seed(page: Page, house: House) -> None:
+    page.goto(f"{house.url}/?world=room&start=2&seed=42")
+    begin(page)
+    assert house.guest.asked == {"world": "room", "start": 2, "seed": 42}
+
+
+def test_a_card_chooses_the_start(page: Page, house: House) -> None:
+    page.get_by_text("Blue wall").click()
+    begin(page)
+    assert house.guest.asked == {"world": "room", "start": 1}
+
+
+def test_the_title_waits_until_a_world_is_awake(page: Page, house: House) -> None:
+    house.has_worlds = False
+    page.goto(house.url)
+    until(page, "document.getElementById('offer').textContent.includes('No world is awake')")
+    assert page.locator("#play").is_disabled()
+    house.has_worlds = True
+    until(page, "!document.getElementById('play').disabled")
+
+
+def test_keys_are_held_until_they_are_let_go(page: Page, house: House) -> None:
+    begin(page)
+    page.keyboard.down("KeyW")
+    page.keyboard.down("ArrowLeft")
+    wait_for(page, lambda: house.guest.actions[-1].held == FORWARD | TURN_LEFT, "both held")
+    page.keyboard.up("KeyW")
+    wait_for(page, lambda: house.guest.actions[-1].held == TURN_LEFT, "one held")
+
+
+def test_a_tap_shorter_than_a_frame_counts(page: Page, house: House) -> None:
+    begin(page)
+    page.keyboard.press("Space")
+    wait_for(page, lambda: any(a.pressed & ACT for a in house.guest.actions), "the tap")
+
+
+def test_everything_is_let_go_when_the_window_is_left(page: Page, house: House) -> None:
+    begin(page)
+    page.keyboard.down("KeyW")
+    wait_for(page, lambda: house.guest.actions[-1].held == FORWARD, "held")
+    page.evaluate("window.dispatchEvent(new Event('blur'))")
+    wait_for(page, lambda: house.guest.actions[-1].held == 0, "let go")
+
+
+def test_actions_come_once_per_frame_period_and_in_order(page: Page, house: House) -> None:
+    begin(page)
+    wait_for(page, lambda: len(house.guest.actions) > 20, "actions")
+    seqs = [action.seq for action in house.guest.actions]
+    assert seqs == sorted(seqs)
+    span_ms = house.guest.actions[20].sent_at_ms - house.guest.actions[0].sent_at_ms
+    assert 15 <= 20_000 / span_ms <= 60
+
+
+def test_the_locked_mouse_turns(page: Page, house: House) -> None:
+    begin(page)
+    page.mouse.move(300, 300)
+    page.mouse.click(300, 300)
+    until(page, "document.pointerLockElement === document.getElementById('view')")
+    page.mouse.move(420, 300)
+    page.mouse.move(460, 300)
+    wait_for(page, lambda: house.guest.actions[-1].x_total != 0, "motion")
+
+
+def test_the_line_shows_the_place_and_can_be_left(page: Page, house: House) -> None:
+    house.new_status = "queued"
+    page.click("#play")
+    wait_for(page, lambda: house.guests, "a session")
+    house.guest.position, house.guest.eta_s = 3, 130
+    until(page, "document.getElementById('overlay-title').textContent.startsWith('3 ahead')")
+    assert "About 2 minutes" in page.inner_text("#overlay-text")
+    house.guest.position = 0
+    until(page, "document.getElementById('overlay-title').textContent.startsWith('You are next')")
+    page.get_by_role("button", name="Leave the line").click()
+    until_state(page, "idle")
+    wait_for(page, lambda: house.guest.ended_by_page, "the session's end")
+
+
+def test_a_place_that_comes_free_starts_the_world(page: Page, house: House) -> None:
+    house.new_status = "queued"
+    page.click("#play")
+    until_state(page, "waiting")
+    house.guest.status = "live"
+    until_state(page, "live")
+
+
+def test_a_full_line_says_so_and_when_to_try_again(page: Page, house: House) -> None:
+    house.refuse = (429, "Sixty-four players are waiting already.", {"Retry-After": "30"})
+    page.click("#play")
+    until_state(page, "ended")
+    text = page.inner_text("#overlay-text")
+    assert "Sixty-four players are waiting already." in text and "Try again in 30 s." in text
+    house.refuse = None
+    page.get_by_role("button", name="Dream again").click()
+    until_state(page, "live")
+
+
+def test_a_cut_connection_comes_back_to_the_same_session(page: Page, house: House) -> None:
+    begin(page)
+    frames, session = stats(page)["frames"], house.guest.session_id
+    house.cut()
+    until_state(page, "reconnecting")
+    until_state(page, "live")
+    until(page, f"nextframe.stats().frames > {frames}")
+    assert stats(page)["session_id"] == session
+    assert (len(house.guests), house.guest.num_offers) == (1, 2)
+
+
+def test_actions_go_on_counting_after_a_reconnect(page: Page, house: House) -> None:
+    begin(page)
+    wait_for(page, lambda: len(house.guest.actions) > 5, "actions")
+    newest = house.guest.actions[-1].seq
+    house.cut()
+    until_state(page, "reconnecting")
+    until_state(page, "live")
+    num_before = len(house.guest.actions)
+    wait_for(page, lambda: len(house.guest.actions) > num_before, "actions after it")
+    assert house.guest.actions[-1].seq > newest
+
+
+def test_six_seconds_of_silence_are_a_lost_connection(page: Page, house: House) -> None:
+    begin(page)
+    house.are_heartbeats_answered = False
+    until_state(page, "reconnecting", timeout_s=12)
+    house.are_heartbeats_answered = True
+    until_state(page, "live")
+
+
+def test_a_session_that_is_gone_ends_with_the_reason(page: Page, house: House) -> None:
+    begin(page)
+    house.cut()
+    house.guests.clear()
+    until_state(page, "ended")
+    assert "This world is gone." in page.inner_text("#overlay-text")
+
+
+def test_a_paused_world_goes_on_when_asked(page: Page, house: House) -> None:
+    begin(page)
+    house.guest.status = "paused"
+    house.tell(type="paused", reason="nobody was there for a while")
+    until_state(page, "paused")
+    assert "Nobody was there for a while." in page.inner_text("#overlay-text")
+    page.get_by_role("button", name="Continue").click()
+    until_state(page, "live")
+    assert len(house.guests) == 1
+
+
+def test_an_ended_world_says_why_and_offers_a_new_one(page: Page, house: House) -> None:
+    begin(page)
+    house.tell(type="ending", reason="one hour is the longest a dream may last")
+    until_state(page, "ended")
+    assert "One hour is the longest a dream may last." in page.inner_text("#overlay-text")
+    page.get_by_role("button", name="Dream again").click()
+    until_state(page, "live")
+    assert len(house.guests) == 2
+
+
+def test_a_moving_world_says_so_until_its_next_frame(page: Page, house: House) -> None:
+    begin(page)
+    house.guest.status = "queued"
+    page.wait_for_timeout(300)  # frames that are on their way arrive
+    house.tell(type="moving", reason="")
+    house.tell(type="status", status="queued", position=0)
+    until_state(page, "connecting")
+    assert "moving to another machine" in page.inner_text("#overlay-text")
+    house.guest.status = "live"
+    until_state(page, "live")
+
+
+def test_a_lowered_quality_is_shown_without_covering_the_world(page: Page, house: House) -> None:
+    begin(page)
+    house.guest.level = 2
+    until(page, "nextframe.stats().level === 2")
+    until(page, "document.getElementById('notice').textContent.includes('simpler')")
+    assert not page.locator("#overlay").is_visible()
+    house.guest.level = 0
+    until(page, "document.getElementById('notice').textContent === ''")
+
+
+def test_f3_shows_the_figures(page: Page) -> None:
+    begin(page)
+    assert not page.locator("#hud").is_visible()
+    page.keyboard.press("F3")
+    until(page, "document.querySelector('[data-figure=rate]').textContent.match(/^\\d+ kbit/)")
+    until(page, "document.querySelector('[data-stage=denoise] output').textContent === '24.0'")
+    page.keyboard.press("F3")
+    assert not page.locator("#hud").is_visible()
+
+
+def test_closing_the_tab_ends_the_session(browser: Browser, page: Page, house: House) -> None:
+    begin(page)
+    other = page.context.new_page()
+    page.close()
+    wait_for(other, lambda: house.guest.ended_by_page, "the session's end")
+
+
+def test_without_a_data_channel_the_actions_go_by_websocket(page: Page, house: House) -> None:
+    page.add_init_script(
+        """
+        const open = RTCPeerConnection.prototype.createDataChannel;
+        RTCPeerConnection.prototype.createDataChannel = function (label, options) {
+          const channel = open.call(this, label === "input" ? "dead" : label, options);
+          if (label === "input") Object.defineProperty(channel, "readyState", { value: "connecting" });
+          return channel;
+        };
+        """
+    )
+    page.goto(house.url)
+    begin(page)
+    page.keyboard.down("KeyW")
+    wait_for(
+        page, lambda: house.guest.actions and house.guest.actions[-1].held == FORWARD, "by socket"
+    )
+
+
+def test_thumbs_walk_turn_and_act_on_a_phone(browser: Browser, house: House) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
+    )
+    page = context.new_page()
+    page.goto(house.url)
+    page.tap("#play")
+    until_state(page, "live")
+    drag(page, ".stick", 0, -40)
+    wait_for(page, lambda: house.guest.actions[-1].held == FORWARD, "walking")
+    drag(page, ".turn", 60, 0)
+    wait_for(page, lambda: house.guest.actions[-1].x_total > 0, "turning")
+    drag(page, ".act", 0, 0)
+    wait_for(page, lambda: house.guest.actions[-1].held == FORWARD | ACT, "acting")
+    context.close()
+
+
+def drag(page: Page, area: str, dx: int, dy: int) -> None:
+    """One finger goes down in the middle of an area, moves, and stays."""
+    page.locator(f"#pad {area}").evaluate(
+        """(area, [dx, dy]) => {
+          const box = area.getBoundingClientRect();
+          const x = box.left + box.width / 2, y = box.top + box.height / 2;
+          area.setPointerCapture = () => {};  // a made-up finger cannot be captured
+          const fire = (type, clientX, clientY) => area.dispatchEvent(
+            new PointerEvent(type, { pointerId: 7, clientX, clientY, bubbles: true }));
+          fire("pointerdown", x, y);
+          fire("pointermove", x + dx, y + dy);
+        }""",
+        [dx, dy],
+    )
