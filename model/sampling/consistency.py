@@ -1,0 +1,16 @@
+"""Few steps: estimate the clean frame, roughen it anew at the next time. What we serve."""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from model.sampling.trigflow import diffuse, estimate_clean
+
+
+class ConsistencySampler:
+    """Multistep consistency sampling (arXiv 2303.01469, in TrigFlow's coordinates)."""
+
+    def advance(
+        self, x: Tensor, direction: Tensor, t: Tensor, next_t: Tensor, draw: Callable[[], Tensor]
+    ) -> Tensor:
+        return diffuse(estimate_clean(x, direction, t), draw(), next_t)

@@ -1,0 +1,45 @@
+"""The algebra between frames, noise and predicted directions, for data of unit variance.
+
+Every function takes one time per row: t has as many leading axes as it likes and is broadcast over
+the rest, so rows of one call may be at different noise levels.
+"""
+
+from torch import Tensor
+
+
+def diffuse(clean: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+    """x_t = cos t x0 + sin t z."""
+    t = _broadcast(t, clean)
+    return t.cos() * clean + t.sin() * noise
+
+
+def estimate_clean(x: Tensor, direction: Tensor, t: Tensor) -> Tensor:
+    """x0 by a direction that predicts cos t z - sin t x0: the consistency map."""
+    t = _broadcast(t, x)
+    return t.cos() * x - t.sin() * direction
+
+
+def rotate(x: Tensor, direction: Tensor, t: Tensor, next_t: Tensor) -> Tensor:
+    """x at `next_t` on the path from x with the direction held: one step of the PF-ODE.
+
+    The same as an Euler step of flow matching, where paths are straight lines.
+    """
+    angle = _broadcast(t - next_t, x)
+    return angle.cos() * x - angle.sin() * direction
+
+
+def flow_input(x: Tensor, t: Tensor) -> Tensor:
+    """What a flow-matching network is fed at time `schedule.flow_time(t)` in place of x_t."""
+    t = _broadcast(t, x)
+    return x / (t.sin() + t.cos())
+
+
+def direction_of_velocity(x: Tensor, velocity: Tensor, t: Tensor) -> Tensor:
+    """Direction of a flow-matching network's velocity z - x0 at `flow_input(x, t)`; exact."""
+    t = _broadcast(t, x)
+    scale = t.sin() + t.cos()
+    return (x * (t.cos() - t.sin()) + velocity) / scale
+
+
+def _broadcast(t: Tensor, like: Tensor) -> Tensor:
+    return t.reshape(t.shape + (1,) * (like.ndim - t.ndim))
