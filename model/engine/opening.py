@@ -1,0 +1,37 @@
+"""How a session begins: a real opening clip, made into context.
+
+Shape letters: F frames, C h w latent channels, rows, columns.
+"""
+
+import torch
+
+from model.cache.frame_store import ContextClip
+from model.sampling.noise import CONTEXT_STEP, draw_noise
+from model.sampling.trigflow import diffuse
+from model.world import Start
+
+
+def opening_frame_idxs(start: Start, max_frames: int) -> tuple[int, ...]:
+    """Indices of the clip's newest frames, as many as a context holds. A clip starts at 0."""
+    num_frames = len(start.latents_FChw)
+    return tuple(range(max(0, num_frames - max_frames), num_frames))
+
+
+def opening_clip(
+    start: Start, frame_idxs: tuple[int, ...], *, seed: int, context_t: float
+) -> ContextClip:
+    """These frames of the clip as a context holds them: with the noise of any finished frame."""
+    latents_FChw = start.latents_FChw[list(frame_idxs)]
+    shape = latents_FChw.shape[1:]
+    noise_FChw = torch.stack(
+        [
+            draw_noise(shape, seed=seed, frame_idx=frame_idx, denoise_step=CONTEXT_STEP)
+            for frame_idx in frame_idxs
+        ]
+    )
+    t_F = torch.full((len(frame_idxs),), context_t)
+    return ContextClip(
+        latents_FChw=diffuse(latents_FChw, noise_FChw, t_F),
+        t_F=t_F,
+        actions_FA=start.actions_FA[list(frame_idxs)],
+    )

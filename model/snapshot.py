@@ -1,0 +1,177 @@
+"""A session's whole state as bytes: pause, recovery, drain, move, rewind, fork and replay.
+
+A snapshot is its context: the frames the next frame attends to, as the transformer was shown them.
+Restoring encodes them anew in one pass. Keys of a long-lived session have also seen frames that
+have left the window since, so a restored session equals one that re-encoded its window at that
+frame, not one that was never paused; until the window is first full the two are the same.
+
+Format: safetensors, whose metadata holds one JSON header. Shape letters: F frames, A action size,
+C h w latent channels, rows, columns.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from model.cache.frame_store import ContextClip
+from model.sampling.noise import MAX_SEED
+from model.world import World
+
+FORMAT_VERSION = 1
+MAX_SNAPSHOT_BYTES = 4 * 2**20
+MAX_HEADER_BYTES = 64 * 2**10
+MAX_TEXT_CHARS = 200
+_METADATA_KEY = "nextframe"
+_HEADER_KEYS = {
+    "format_version", "world_name", "world_version", "world_digest", "seed", "frame_idxs",
+    "last_action_seq", "engine_profile",
+}  # fmt: skip
+_LATENT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+
+class SnapshotError(ValueError):
+    """Not a snapshot that this world can go on from; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WorldSnapshot:
+    """A session after frame `frame_idx`. `engine_profile` says what drew it; frames drawn by
+    another profile differ by rounding."""
+
+    world_name: str
+    world_version: str
+    world_digest: str
+    seed: int
+    frame_idxs: tuple[int, ...]
+    last_action_seq: int
+    engine_profile: str
+    context: ContextClip
+
+    @property
+    def frame_idx(self) -> int:
+        """Index of the newest frame."""
+        return self.frame_idxs[-1]
+
+    def to_bytes(self) -> bytes:
+        header = {
+            "format_version": FORMAT_VERSION,
+            "world_name": self.world_name,
+            "world_version": self.world_version,
+            "world_digest": self.world_digest,
+            "seed": self.seed,
+            "frame_idxs": self.frame_idxs,
+            "last_action_seq": self.last_action_seq,
+            "engine_profile": self.engine_profile,
+        }
+        tensors = {
+            "latents": self.context.latents_FChw,
+            "t": self.context.t_F,
+            "actions": self.context.actions_FA,
+        }
+        return save_tensors(tensors, metadata={_METADATA_KEY: json.dumps(header)})
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> "WorldSnapshot":
+        """Raises SnapshotError for anything that `to_bytes` would not have written."""
+        if len(blob) > MAX_SNAPSHOT_BYTES:
+            raise SnapshotError(f"{len(blob)} bytes; at most {MAX_SNAPSHOT_BYTES} are read")
+        header = _read_header(blob)
+        frame_idxs = header["frame_idxs"]
+        if not isinstance(frame_idxs, list):
+            raise SnapshotError("frame_idxs: a list expected")
+        return cls(
+            world_name=_text(header, "world_name"),
+            world_version=_text(header, "world_version"),
+            world_digest=_text(header, "world_digest"),
+            seed=_natural(header["seed"], "seed", MAX_SEED),
+            frame_idxs=_ascending(frame_idxs),
+            last_action_seq=_natural(header["last_action_seq"], "last_action_seq", 2**32 - 1),
+            engine_profile=_text(header, "engine_profile"),
+            context=_read_context(blob, len(frame_idxs)),
+        )
+
+    def check_world(self, world: World) -> None:
+        """Raises SnapshotError unless the snapshot is of exactly this world."""
+        ours = (world.spec.name, world.spec.version, world.digest)
+        theirs = (self.world_name, self.world_version, self.world_digest)
+        if ours != theirs:
+            raise SnapshotError(
+                f"a snapshot of world {theirs[0]} {theirs[1]} ({theirs[2][:12]}), "
+                f"not of {ours[0]} {ours[1]} ({ours[2][:12]})"
+            )
+        nfd = world.spec.nfd
+        cell = (nfd.latent_channels, nfd.grid_height, nfd.grid_width)
+        if self.context.latents_FChw.shape[1:] != cell:
+            raise SnapshotError(f"latents {tuple(self.context.latents_FChw.shape)} do not fit")
+        if self.context.actions_FA.shape[1] != nfd.action_size:
+            raise SnapshotError(f"actions {tuple(self.context.actions_FA.shape)} do not fit")
+
+
+def _read_header(blob: bytes) -> dict[str, Any]:
+    """The JSON header. safetensors begins with its own header's length (u64, little-endian) and
+    JSON; the metadata in it is not returned by its loader for bytes."""
+    length = int.from_bytes(blob[:8], "little")
+    if not 0 < length <= min(MAX_HEADER_BYTES, len(blob) - 8):
+        raise SnapshotError(f"header of {length} bytes in a snapshot of {len(blob)}")
+    try:
+        header = json.loads(json.loads(blob[8 : 8 + length])["__metadata__"][_METADATA_KEY])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SnapshotError(f"no header: {error!r:.200}") from error
+    if not isinstance(header, dict) or header.get("format_version") != FORMAT_VERSION:
+        raise SnapshotError(f"format_version {FORMAT_VERSION} expected")
+    if odd := header.keys() ^ _HEADER_KEYS:
+        raise SnapshotError(f"header fields missing or unknown: {sorted(odd)!r:.200}")
+    return header
+
+
+def _read_context(blob: bytes, num_frames: int) -> ContextClip:
+    try:
+        tensors = load_tensors(blob)
+    except SafetensorError as error:
+        raise SnapshotError(f"not safetensors: {error}") from error
+    if tensors.keys() != {"latents", "t", "actions"}:
+        raise SnapshotError(f"latents, t and actions expected, got {sorted(tensors)!r:.200}")
+    latents, t, actions = tensors["latents"], tensors["t"], tensors["actions"]
+    _check_tensor("latents", latents, num_frames, num_axes=4, dtypes=_LATENT_DTYPES)
+    _check_tensor("t", t, num_frames, num_axes=1, dtypes=(torch.float32,))
+    _check_tensor("actions", actions, num_frames, num_axes=2, dtypes=(torch.float32,))
+    if not bool(((t >= 0) & (t <= math.pi / 2)).all()):
+        raise SnapshotError("noise labels must lie in [0, pi/2]")
+    return ContextClip(latents_FChw=latents, t_F=t, actions_FA=actions)
+
+
+def _check_tensor(
+    name: str, tensor: Tensor, num_frames: int, *, num_axes: int, dtypes: tuple[torch.dtype, ...]
+) -> None:
+    if tensor.dtype not in dtypes or tensor.ndim != num_axes or len(tensor) != num_frames:
+        raise SnapshotError(f"{name}: {tensor.dtype} {tuple(tensor.shape)} does not fit")
+    if not bool(tensor.isfinite().all()):
+        raise SnapshotError(f"{name}: not finite")
+
+
+def _text(header: dict[str, Any], name: str) -> str:
+    value = header[name]
+    if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS:
+        raise SnapshotError(f"{name}: a text of at most {MAX_TEXT_CHARS} characters expected")
+    return value
+
+
+def _natural(value: Any, name: str, largest: int) -> int:
+    if type(value) is not int or not 0 <= value <= largest:
+        raise SnapshotError(f"{name}: an integer from 0 to {largest} expected, got {value!r:.40}")
+    return value
+
+
+def _ascending(values: list[Any]) -> tuple[int, ...]:
+    frame_idxs = tuple(_natural(value, "frame_idxs", 2**32 - 1) for value in values)
+    if not frame_idxs or any(later <= earlier for earlier, later in pairwise(frame_idxs)):
+        raise SnapshotError("frame_idxs: at least one expected, and ascending")
+    return frame_idxs
