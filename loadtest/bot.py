@@ -56,9 +56,11 @@ class Bot:
             self.log.fail(f"the SDP answer is not usable: {error}")
         finally:
             self.log.left_at = time.monotonic()
-            await peer.close()
-            if peer_url is not None:
-                await self._api.close_peer(session, peer_url)
+            try:
+                if peer_url is not None:
+                    await self._api.close_peer(session, peer_url)
+            finally:
+                await peer.close()
 
     async def _act_and_watch(self, peer: Peer, session: Session) -> None:
         """Until the services end it; the caller's time limit is the usual end."""

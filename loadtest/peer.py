@@ -108,7 +108,7 @@ class Peer:
         state = self._connection.connectionState
         if state == "connected":
             self._log.connected_at = time.monotonic()
-        elif state in {"failed", "closed"}:
+        elif state in {"failed", "closed"} and self._log.left_at is None:
             self._end(f"the peer connection {state}")
 
     def _on_control(self, message: str) -> None:

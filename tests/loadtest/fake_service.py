@@ -57,6 +57,7 @@ class FakeService:
         self.url = ""
         self.sessions: dict[str, dict[str, Any]] = {}
         self.actions: dict[str, list[Action]] = {}
+        self.frame_sent_at: dict[int, float] = {}  # RTP timestamp -> just before its last packet
         self.heartbeat = asyncio.Event()
         self.controls: list[RTCDataChannel] = []
         self.ended: list[str] = []
@@ -127,7 +128,7 @@ class FakeService:
                 self.controls.append(channel)
                 channel.add_listener("message", self._on_control)
             elif channel.label == "notes":
-                _send_notes(connection, track, channel)
+                self._send_notes(connection, track, channel)
 
         def on_action(message: bytes) -> None:
             action = Action.from_bytes(message)
@@ -145,20 +146,24 @@ class FakeService:
         assert json.loads(message) == {"type": "heartbeat"}
         self.heartbeat.set()
 
+    def _send_notes(
+        self, connection: RTCPeerConnection, track: NumberedTrack, notes: RTCDataChannel
+    ) -> None:
+        """Read the RTP timestamps on their way out and send a note after each frame."""
+        for sender in connection.getSenders():
+            transport = sender.transport
+            send: Callable[[bytes], Any] = transport._send_rtp
 
-def _send_notes(connection: RTCPeerConnection, track: NumberedTrack, notes: RTCDataChannel) -> None:
-    """Read the RTP timestamps on their way out and send a note with each frame's last packet."""
-    for sender in connection.getSenders():
-        transport = sender.transport
-        send: Callable[[bytes], Any] = transport._send_rtp
+            async def send_and_note(data: bytes, send: Callable[[bytes], Any] = send) -> None:
+                is_rtcp, is_last = 72 <= data[1] & 0x7F < 80, data[1] & 0x80
+                rtp_timestamp = int.from_bytes(data[4:8], "big")
+                if is_last and not is_rtcp:
+                    self.frame_sent_at[rtp_timestamp] = time.monotonic()
+                await send(data)
+                if is_last and not is_rtcp:
+                    notes.send(_note(track, rtp_timestamp))
 
-        async def send_and_note(data: bytes, send: Callable[[bytes], Any] = send) -> None:
-            await send(data)
-            is_rtcp, is_last = 72 <= data[1] & 0x7F < 80, data[1] & 0x80
-            if not is_rtcp and is_last:
-                notes.send(_note(track, int.from_bytes(data[4:8], "big")))
-
-        setattr(transport, "_send_rtp", send_and_note)  # noqa: B010
+            setattr(transport, "_send_rtp", send_and_note)  # noqa: B010
 
 
 def _note(track: NumberedTrack, rtp_timestamp: int) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from statistics import median
 
 import aioice.ice
 import pytest
@@ -43,17 +44,26 @@ async def play(fake: FakeService, *, players: int = 1, seconds: float = 3.0) -> 
 
 
 @pytest.mark.asyncio
-async def test_a_bot_measures_what_the_service_really_did(fake: FakeService) -> None:
+async def test_a_bot_sees_each_frame_as_it_is_sent(fake: FakeService) -> None:
+    """Not one period later, when aiortc would hand it out."""
+    [bot] = await play(fake)
+    delays_s = [arrival.at - fake.frame_sent_at[t] for t, arrival in bot.log.arrivals.items()]
+    assert len(delays_s) >= len(fake.frame_sent_at) - 2 > 20
+    assert min(delays_s) > 0
+    assert median(delays_s) < 0.5 / FPS
+
+
+@pytest.mark.asyncio
+async def test_a_bot_tells_where_the_time_went(fake: FakeService) -> None:
     [bot] = await play(fake)
     figures = player_figures(bot.log, period_s=1 / FPS)
     assert figures.errors == ()
-    assert figures.pace is not None and figures.pace.fps == pytest.approx(FPS, rel=0.1)
-    assert figures.num_notes >= figures.num_frames - 1
+    assert figures.num_notes >= figures.num_frames - 2
     assert figures.stage_ms["denoise"].mean == pytest.approx(DENOISE_MS, abs=0.01)
-    assert figures.stage_ms["queue"].mean < 1000 / FPS
-    photon = figures.action_to_photon_ms
-    assert photon is not None and DENOISE_MS < photon.p50 < DENOISE_MS + 2 * 1000 / FPS
     assert figures.stage_ms["network"].p50 > 0
+    assert figures.cdf_ms[0] > DENOISE_MS
+    photon = figures.action_to_photon_ms
+    assert photon is not None and photon.num >= figures.num_actions - 4 > 20
 
 
 @pytest.mark.asyncio
@@ -69,10 +79,10 @@ async def test_hands_reach_the_service_and_the_player_leaves(fake: FakeService) 
 @pytest.mark.asyncio
 async def test_a_light_player_counts_frames_without_decoding_any(fake: FakeService) -> None:
     full, light = await play(fake, players=2, seconds=2)
-    assert full.log.num_decoded >= len(full.log.arrivals) - 3
+    assert full.log.num_decoded > 10
     assert full.log.picture == (64, 48)
     assert light.log.num_decoded == 0
-    assert len(light.log.arrivals) == pytest.approx(len(full.log.arrivals), abs=4)
+    assert len(light.log.arrivals) > 10
     assert [world["start"] for world in fake.sessions.values()] == [0, 1]
 
 
