@@ -11,10 +11,14 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-STACK_COMMAND = (sys.executable, "-m", "services.play")
+ARGUMENTS = (
+    "-m services.play --port 0 --session-port 0 --generation-port 0"  # beside a `make play`
+    " --log-folder build/loadtest/logs"
+)
+STACK_COMMAND = (sys.executable, *ARGUMENTS.split())
 READY = re.compile(r"ready.*?(http://127\.0\.0\.1:\d+/?)", re.IGNORECASE)
 START_TIMEOUT_S = 300.0  # a first start may still have to load and warm up a world
-STOP_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 60.0  # more than the stack gives its services; by force, some would stay
 LINES_KEPT = 15
 
 
