@@ -5,15 +5,15 @@ Knows no key and keeps nothing on disk.
 
 import shutil
 import socket
-import subprocess
 import time
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from services.play.child import Child
+
 START_TIMEOUT_S = 20.0
-STOP_TIMEOUT_S = 5.0
 MAX_MEMORY = "512mb"
 
 
@@ -22,14 +22,13 @@ class NoRedisError(RuntimeError):
 
 
 class PrivateRedis:
-    """A running server, from construction to `close`. `directory` holds its socket and log; keep
-    its path short (a socket's path has at most 107 characters)."""
+    """A running server, from construction to `close`. `directory` holds its socket; keep its
+    path short (a socket's path has at most 107 characters)."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, log_path: Path | None = None) -> None:
         self._socket = directory / "redis.sock"
         self._socket.unlink(missing_ok=True)
         self.url = f"unix://{self._socket}"
-        self.log_path = directory / "redis.log"
         options = {
             "port": "0",
             "unixsocket": str(self._socket),
@@ -41,14 +40,11 @@ class PrivateRedis:
             "maxmemory-policy": "noeviction",
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [server_program(), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # a Ctrl-C in the terminal is for its owner, not for it
-            )
+        self.child = Child(
+            "redis",
+            [server_program(), *arguments],
+            log_path=log_path or directory / "redis.log",
+        )
         try:
             self._wait_until_it_answers()
         except BaseException:
@@ -57,12 +53,7 @@ class PrivateRedis:
 
     def close(self) -> None:
         """Ends the server; again is harmless."""
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.child.finish()
 
     def __enter__(self) -> Self:
         return self
@@ -78,11 +69,14 @@ class PrivateRedis:
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
-            if self.process.poll() is not None:
-                raise NoRedisError(f"the Redis server ended at once; see {self.log_path}")
+            if self.child.has_ended:
+                raise NoRedisError(self._complaint("ended at once"))
             if time.monotonic() > deadline:
-                raise NoRedisError(f"the Redis server does not answer; see {self.log_path}")
+                raise NoRedisError(self._complaint("does not answer"))
             time.sleep(0.02)
+
+    def _complaint(self, what: str) -> str:
+        return "\n    ".join([f"the Redis server {what}:", *self.child.last_lines(5)])
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

@@ -1,0 +1,89 @@
+"""`python -m services.play`: everything on this machine; Ctrl-C ends all that it started."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from services.play.checks import CannotStart
+from services.play.plan import StackOptions
+from services.play.private_redis import NoRedisError
+from services.play.stack import LocalStack, ServiceFailed, Stopped
+
+EXIT_FAILED = 1
+EXIT_CANNOT_START = 2
+WORLD_VARIABLE = "NEXTFRAME_GENERATION_WORLD"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = read_options(arguments)
+    stop = threading.Event()
+    for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(kind, lambda *_: stop.set())
+    try:
+        return play(options, stop)
+    except (CannotStart, NoRedisError) as error:
+        say(f"Nextframe cannot start: {error}")
+        return EXIT_CANNOT_START
+
+
+def play(options: StackOptions, stop: threading.Event) -> int:
+    """Until somebody stops it or a service fails; the exit status."""
+    say(f"Starting Nextframe; its logs are in {options.log_folder}")
+    stack = LocalStack(options)
+    try:
+        stack.wait_until_ready(say, stop)
+        say(f"Nextframe is ready: {stack.page_url}")
+        say("Ctrl-C ends it.")
+        stack.watch(stop)
+    except Stopped:
+        pass
+    except ServiceFailed as failure:
+        say(str(failure))
+        return EXIT_FAILED
+    finally:
+        say("Ending everything.")
+        stack.close()
+        say("Ended.")
+    return 0
+
+
+def read_options(arguments: list[str] | None) -> StackOptions:
+    defaults = StackOptions()
+    parser = argparse.ArgumentParser(
+        prog="python -m services.play",
+        description="Play on this machine: a private Redis and every service, each a process.",
+        epilog="A port of 0 takes any free one. What else the services can be told, they are told"
+        " by their NEXTFRAME_ variables, which they get from here.",
+    )
+    parser.add_argument("--port", type=_port, default=defaults.port, help="of the page")
+    parser.add_argument("--session-port", type=_port, default=defaults.session_port)
+    parser.add_argument("--generation-port", type=_port, default=defaults.generation_port)
+    world = os.environ.get(WORLD_VARIABLE, defaults.world)
+    parser.add_argument("--world", type=Path, default=world, help="folder of the world to play")
+    parser.add_argument("--log-folder", type=Path, default=defaults.log_folder)
+    given = parser.parse_args(arguments)
+    return StackOptions(
+        port=given.port,
+        session_port=given.session_port,
+        generation_port=given.generation_port,
+        world=Path(given.world).resolve(),
+        log_folder=given.log_folder.resolve(),
+    )
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError(port)
+    return port
+
+
+if __name__ == "__main__":
+    sys.exit(main())

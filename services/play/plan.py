@@ -1,0 +1,85 @@
+"""What runs on one machine, and where: decided before anything starts, without I/O."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackOptions:
+    """`port` is the page's. A port of 0 means any free one."""
+
+    port: int = 8080
+    session_port: int = 8081
+    generation_port: int = 8082
+    world: Path = ROOT / "model" / "worlds" / "freedoom"
+    log_folder: Path = ROOT / "build" / "play"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePlan:
+    """One service: a command with these variables on top of the caller's. `what`: one waits for."""
+
+    name: str
+    command: tuple[str, ...]
+    port: int  # where /readyz is
+    env: Mapping[str, str]
+    what: str
+
+
+def plan_services(
+    options: StackOptions, *, redis_url: str, token_secret: str
+) -> tuple[ServicePlan, ...]:
+    """In the order of starting: the one that takes longest first. Ports are given by now."""
+    redis = {"NEXTFRAME_REDIS_URL": redis_url}
+    tokens = {"NEXTFRAME_TOKEN_SECRET": token_secret}
+    page_url = f"http://{HOST}:{options.port}"
+    session_url = f"http://{HOST}:{options.session_port}"
+    return (
+        ServicePlan(
+            name="generation",
+            command=(sys.executable, "-m", "services.generation"),
+            port=options.generation_port,
+            env=redis
+            | {
+                "NEXTFRAME_GENERATION_HOST": HOST,
+                "NEXTFRAME_GENERATION_PORT": str(options.generation_port),
+                "NEXTFRAME_GENERATION_WORLD": str(options.world),
+                "RAY_USAGE_STATS_ENABLED": "0",
+            },
+            what="Ray starts, the world warms up",
+        ),
+        ServicePlan(
+            name="session",
+            command=(sys.executable, "-m", "services.session"),
+            port=options.session_port,
+            env=redis
+            | tokens
+            | {
+                "NEXTFRAME_SESSION_HOST": HOST,
+                "NEXTFRAME_SESSION_PORT": str(options.session_port),
+                "NEXTFRAME_SESSION_INGEST_URL": page_url,
+                # Everybody here is one address; the line still bounds them all.
+                "NEXTFRAME_SESSION_CREATIONS_PER_MINUTE": "600",
+            },
+            what="opens and ends sessions",
+        ),
+        ServicePlan(
+            name="ingest",
+            command=(sys.executable, "-m", "services.ingest"),
+            port=options.port,
+            env=redis
+            | tokens
+            | {
+                "NEXTFRAME_INGEST_HOST": HOST,
+                "NEXTFRAME_INGEST_PORT": str(options.port),
+                "NEXTFRAME_INGEST_SESSION_URL": session_url,
+                "NEXTFRAME_INGEST_ICE_ADDRESS": HOST,
+            },
+            what="the page and its video",
+        ),
+    )

@@ -1,0 +1,158 @@
+"""The whole system on this machine: a private Redis and three services, each its own process.
+
+Owns every process it starts and all that they start. Knows the services by their commands,
+variables and /readyz only.
+"""
+
+import http.client
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from services.play.checks import check_space, check_world, with_free_ports
+from services.play.child import Child
+from services.play.plan import HOST, ROOT, ServicePlan, StackOptions, plan_services
+from services.play.private_redis import PrivateRedis
+
+START_TIMEOUT_S = 300.0
+END_TIMEOUT_S = 15.0  # for the services to save what they hold
+SAY_EVERY_S = 5.0
+POLL_S = 0.2
+READY_TIMEOUT_S = 2.0
+LINES_SHOWN = 15
+
+
+class Stopped(Exception):
+    """Somebody asked to stop while we waited."""
+
+
+class ServiceFailed(Exception):
+    """A service ended or is never ready. The message has its last lines."""
+
+
+class LocalStack:
+    """Runs from construction to `close`. Raises CannotStart, before anything is started, when
+    a port is taken or something is missing."""
+
+    def __init__(self, options: StackOptions) -> None:
+        options.log_folder.mkdir(parents=True, exist_ok=True)
+        check_world(options.world)
+        check_space(options.log_folder)
+        options = with_free_ports(options)
+        self.page_url = f"http://{HOST}:{options.port}/"
+        self.session_url = f"http://{HOST}:{options.session_port}"
+        self._services: dict[str, Child] = {}
+        with ExitStack() as undo:
+            # A short path, because a socket's path may not be long.
+            folder = Path(tempfile.mkdtemp(prefix="nextframe-"))
+            undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            redis_log = options.log_folder / "redis.log"
+            redis = undo.enter_context(PrivateRedis(folder, log_path=redis_log))
+            self.redis_url = redis.url
+            undo.callback(self._end_services)
+            self._plans = plan_services(
+                options, redis_url=redis.url, token_secret=secrets.token_hex(32)
+            )
+            for plan in self._plans:
+                self._services[plan.name] = _start(plan, options.log_folder)
+            self._watched = (redis.child, *self._services.values())
+            self._undo = undo.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def wait_until_ready(self, say: Callable[[str], None], stop: threading.Event) -> None:
+        """Raises ServiceFailed, or Stopped once `stop` is set."""
+        began = time.monotonic()
+        said_at = began
+        waiting = list(self._plans)
+        while waiting:
+            if stop.wait(POLL_S):
+                raise Stopped
+            self.check()
+            for plan in [plan for plan in waiting if _is_ready(plan)]:
+                waiting.remove(plan)
+                say(f"{plan.name} is ready ({time.monotonic() - began:.0f} s)")
+            now = time.monotonic()
+            if waiting and now - began > START_TIMEOUT_S:
+                late = self._services[waiting[0].name]
+                raise ServiceFailed(_complaint(late, f"is not ready after {START_TIMEOUT_S:.0f} s"))
+            if waiting and now - said_at >= SAY_EVERY_S:
+                said_at = now
+                doing = ", ".join(f"{plan.name} ({plan.what})" for plan in waiting)
+                say(f"... {now - began:.0f} s, waiting for {doing}")
+
+    def watch(self, stop: threading.Event) -> None:
+        """Returns once `stop` is set; raises ServiceFailed when a service ends before."""
+        while not stop.wait(POLL_S):
+            self.check()
+
+    def check(self) -> None:
+        """Raises ServiceFailed when a service has ended."""
+        for child in self._watched:
+            if child.has_ended:
+                raise ServiceFailed(_complaint(child, f"ended ({_how(child.exit_status)})"))
+
+    def close(self) -> None:
+        """Ends all that was started; again is harmless."""
+        self._undo.close()
+
+    def _end_services(self) -> None:
+        """Redis ends after them, for they save what they hold."""
+        for child in self._services.values():
+            child.ask_to_end()
+        deadline = time.monotonic() + END_TIMEOUT_S
+        for child in self._services.values():
+            child.wait(max(0.0, deadline - time.monotonic()))
+        for child in self._services.values():
+            child.finish()
+
+
+def _start(plan: ServicePlan, log_folder: Path) -> Child:
+    return Child(
+        plan.name,
+        plan.command,
+        env=os.environ | plan.env | {"PYTHONUNBUFFERED": "1"},
+        cwd=ROOT,
+        log_path=log_folder / f"{plan.name}.log",
+    )
+
+
+def _is_ready(plan: ServicePlan) -> bool:
+    connection = http.client.HTTPConnection(HOST, plan.port, timeout=READY_TIMEOUT_S)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _how(exit_status: int | None) -> str:
+    assert exit_status is not None
+    if exit_status < 0:
+        return f"by {signal.Signals(-exit_status).name}"
+    return f"with status {exit_status}"
+
+
+def _complaint(child: Child, what: str) -> str:
+    lines = [f"    {line}" for line in child.last_lines(LINES_SHOWN)]
+    return "\n".join([f"{child.name} {what}. The end of {child.log_path}:", *lines])

@@ -1,0 +1,170 @@
+"""One command starts everything and ends everything, however it ends."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from services.environment import read_settings
+from services.play import checks
+from services.play.checks import CannotStart, check_space, check_world, with_free_ports
+from services.play.child import Child
+from services.play.plan import ROOT, StackOptions, plan_services
+from services.session.settings import PREFIX, SessionSettings
+
+READY = re.compile(r"Nextframe is ready: (http://127\.0\.0\.1:\d+/)")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    folder = tmp_path / "world"
+    folder.mkdir()
+    (folder / "world.json").write_text("{}")
+    return folder
+
+
+@contextmanager
+def playing(world: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
+    ports = ("--port=0", "--session-port=0", "--generation-port=0")
+    folders = (f"--world={world}", f"--log-folder={world.parent / 'logs'}")
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("toy_play.py")), *ports, *folders, *flags],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def page_url(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := READY.search(line):
+            return found[1]
+    raise AssertionError("it never said that it is ready")
+
+
+def processes_that_mention(text: str) -> list[int]:
+    """Pids whose command line or environment has it: all that one run started."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit() and any(
+                text.encode() in (folder / name).read_bytes() for name in ("cmdline", "environ")
+            ):
+                found.append(int(folder.name))
+    return [pid for pid in found if pid != os.getpid()]
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_every_process_it_started(world: Path, kind: signal.Signals) -> None:
+    with playing(world) as process:
+        page_url(process)
+        mark = redis_url_of(process)
+        # Redis, two services, and the stubborn child of each.
+        assert len(processes_that_mention(mark)) == 5
+        process.send_signal(kind)
+        assert process.wait(timeout=20) == 0
+    assert processes_that_mention(mark) == []
+    assert not Path(mark).parent.exists()
+
+
+def redis_url_of(process: subprocess.Popen[str]) -> str:
+    """The path of its Redis socket: in no other process of this machine."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in children:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if b"--unixsocket" in command:
+            return command[command.index(b"--unixsocket") + 1].decode()
+        # Valkey shows its address in place of its arguments.
+        if found := re.search(rb"unixsocket:(\S+)", b" ".join(command)):
+            return found[1].decode()
+    raise AssertionError("no Redis among its children")
+
+
+@pytest.mark.e2e
+def test_a_service_that_dies_takes_the_rest_along_and_says_why(world: Path) -> None:
+    with playing(world) as process:
+        url = page_url(process)
+        mark = redis_url_of(process)
+        with suppress(OSError, urllib.error.URLError):
+            urllib.request.urlopen(url + "die")
+        assert process.stdout is not None
+        said = process.stdout.read()
+        assert process.wait(timeout=20) == 1
+    assert "page ended (with status 3)" in said
+    assert "    out of dreams" in said
+    assert processes_that_mention(mark) == []
+
+
+@pytest.mark.e2e
+def test_a_taken_port_is_named_with_its_flag_and_nothing_starts(world: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with playing(world, f"--session-port={port}") as process:
+            said, _ = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert f"port {port} is in use" in said and "--session-port" in said
+    assert not (world.parent / "logs" / "page.log").exists()
+
+
+def test_a_missing_world_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match=f"no world at {tmp_path}.*--world"):
+        check_world(tmp_path)
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_space(tmp_path)
+    monkeypatch.setattr(checks, "MIN_FREE_MB", 10**9)
+    with pytest.raises(CannotStart, match="MB are free in"):
+        check_space(tmp_path)
+
+
+def test_a_port_of_zero_means_a_free_one() -> None:
+    free = with_free_ports(StackOptions(port=0, session_port=0, generation_port=0))
+    assert len({free.port, free.session_port, free.generation_port} - {0}) == 3
+
+
+def test_every_service_is_told_where_the_others_are() -> None:
+    options = StackOptions(port=1, session_port=2, generation_port=3)
+    plans = plan_services(options, redis_url="unix:///r", token_secret="s" * 32)
+    env = {plan.name: plan.env for plan in plans}
+    settings = read_settings(SessionSettings, PREFIX, env["session"])
+    assert (settings.port, settings.ingest_url) == (2, "http://127.0.0.1:1")
+    assert env["ingest"]["NEXTFRAME_INGEST_SESSION_URL"] == "http://127.0.0.1:2"
+    assert env["ingest"]["NEXTFRAME_TOKEN_SECRET"] == settings.token_secret
+    assert "NEXTFRAME_TOKEN_SECRET" not in env["generation"]
+
+
+def test_a_child_knows_how_it_ended_and_what_it_said(tmp_path: Path) -> None:
+    says = "print('one'); print('two'); raise SystemExit(7)"
+    child = Child("toy", [sys.executable, "-c", says], log_path=tmp_path / "log")
+    assert child.wait(timeout_s=20)
+    assert child.exit_status == 7
+    assert child.last_lines(1) == ["two"]
+    child.finish()
+    child.finish()
+
+
+def test_a_child_that_does_not_listen_is_ended_by_force(tmp_path: Path) -> None:
+    deaf = "trap '' TERM; echo deaf; while true; do sleep 600; done"
+    child = Child("toy", ["sh", "-c", deaf], log_path=tmp_path / "log")
+    while not child.last_lines(1):
+        assert not child.has_ended
+    child.ask_to_end()
+    assert not child.wait(timeout_s=0.1)
+    child.finish()

@@ -1,0 +1,29 @@
+"""A service as `services.play` knows one: answers 200, and ends at GET /die with a last word.
+
+It starts a child in a process group of its own that ignores SIGTERM, as bad as any framework's.
+"""
+
+import http.server
+import os
+import subprocess
+import sys
+from typing import Any
+
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path == "/die":
+            print("out of dreams", flush=True)
+            os._exit(3)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    subprocess.Popen([sys.executable, "-c", STUBBORN], process_group=0)
+    http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answers).serve_forever()
