@@ -135,7 +135,7 @@ def _read_header(blob: bytes) -> dict[str, Any]:
 def _read_context(blob: bytes, num_frames: int) -> ContextClip:
     try:
         tensors = load_tensors(blob)
-    except SafetensorError as error:
+    except (SafetensorError, KeyError) as error:  # KeyError: a dtype that torch has not
         raise SnapshotError(f"not safetensors: {error}") from error
     if tensors.keys() != {"latents", "t", "actions"}:
         raise SnapshotError(f"latents, t and actions expected, got {sorted(tensors)!r:.200}")

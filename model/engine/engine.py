@@ -7,7 +7,7 @@ import torch
 from model.cache.frame_store import ContextClip
 from model.context.sliding_window import SlidingWindow
 from model.engine.opening import opening_clip, opening_frame_idxs
-from model.engine.runner import NFDRunner
+from model.engine.runner import NFDRunner, Runner
 from model.engine.scheduler import Scheduler
 from model.engine.types import ActionVector, Frame
 from model.sampling.noise import check_seed
@@ -33,7 +33,7 @@ class WorldEngine:
         policy = SlidingWindow(world.spec.nfd.window - 1)
         sizes = batch_sizes or default_batch_sizes(self._device.type, max_sessions)
         self._scheduler = Scheduler(policy, max_sessions=max_sessions, batch_sizes=sizes)
-        self._runner = NFDRunner(
+        self._runner: Runner = NFDRunner(
             world,
             num_slots=max_sessions,
             pages_per_slot=policy.max_frames + 1,
