@@ -13,11 +13,18 @@ from services.telemetry import Problem
 
 # aiortc's parser is quadratic in some of these, so they are counted first.
 MAX_LINES = 1000
-MAX_CODECS = 200
+MAX_CODECS = 100
+MAX_FEEDBACKS = 300
 MAX_CANDIDATES = 64
 MAX_SECTIONS = 3
 
 _CANDIDATE = "a=candidate:"
+_LIMITS = {
+    "": MAX_LINES,
+    "a=rtpmap:": MAX_CODECS,
+    "a=rtcp-fb:": MAX_FEEDBACKS,
+    _CANDIDATE: MAX_CANDIDATES,
+}
 _END = "a=end-of-candidates"
 
 
@@ -106,7 +113,7 @@ def _decode(body: bytes) -> str:
 
 
 def _check_size(lines: list[str]) -> None:
-    for start, limit in (("", MAX_LINES), ("a=rtpmap:", MAX_CODECS), (_CANDIDATE, MAX_CANDIDATES)):
+    for start, limit in _LIMITS.items():
         if sum(line.startswith(start) for line in lines) > limit:
             raise bad(f"At most {limit} lines {start} are taken.")
 

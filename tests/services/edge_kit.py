@@ -22,7 +22,7 @@ from aiortc import (
     RTCConfiguration,
     RTCDataChannel,
     RTCPeerConnection,
-    RTCRtpReceiver,
+    RTCRtpSender,
     RTCSessionDescription,
 )
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
@@ -186,7 +186,7 @@ class Browser:
         self.location = ""
         self._tasks: list[asyncio.Task[None]] = []
         video = self.connection.addTransceiver("video", direction="recvonly")
-        codecs = RTCRtpReceiver.getCapabilities("video").codecs
+        codecs = RTCRtpSender.getCapabilities("video").codecs
         video.setCodecPreferences([c for c in codecs if c.mimeType == codec])
         self.receiver = video.receiver
         self._receive_rtp = self.receiver._handle_rtp_packet
@@ -217,11 +217,13 @@ class Browser:
     def send(self, message: bytes) -> None:
         self.channels["input"].send(message)
 
-    async def until(self, condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
-        async with asyncio.timeout(timeout_s):
+    async def until(self, condition: Callable[[], bool], *, tick_s: float | None = None) -> None:
+        """Waits for something that this browser sees; `tick_s`: or that nobody tells it."""
+        async with asyncio.timeout(8):
             while not condition():
                 self.changed.clear()
-                await self.changed.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.changed.wait(), tick_s)
 
     async def lose_picture(self) -> None:
         await self.receiver._send_rtcp_pli(self._remote_ssrc())

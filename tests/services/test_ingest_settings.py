@@ -1,0 +1,49 @@
+"""What an operator may set about the edge, and what is refused."""
+
+import pytest
+
+from services.environment import SettingsError, read_settings
+from services.ingest.edge import ice_servers
+from services.ingest.settings import PREFIX, IngestSettings
+
+REQUIRED = {"NEXTFRAME_REDIS_URL": "redis://x", "NEXTFRAME_TOKEN_SECRET": "s" * 32}
+
+
+def read(**environment: str) -> IngestSettings:
+    return read_settings(IngestSettings, PREFIX, REQUIRED | environment)
+
+
+def test_by_default_it_listens_at_home_and_asks_no_ice_server() -> None:
+    settings = read()
+    assert settings.host == "127.0.0.1"
+    assert ice_servers(settings) == []
+
+
+def test_ice_servers_share_their_credentials() -> None:
+    settings = read(
+        NEXTFRAME_INGEST_ICE_SERVERS="stun:a.example, turn:b.example",
+        NEXTFRAME_INGEST_ICE_USERNAME="user",
+        NEXTFRAME_INGEST_ICE_CREDENTIAL="pass",
+    )
+    servers = ice_servers(settings)
+    assert [server.urls for server in servers] == ["stun:a.example", "turn:b.example"]
+    assert {server.credential for server in servers} == {"pass"}
+
+
+def test_secrets_are_not_shown() -> None:
+    assert "s" * 32 not in repr(read())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NEXTFRAME_INGEST_SESSION_URL", "nowhere"),
+        ("NEXTFRAME_INGEST_ALLOWED_ORIGINS", "*"),
+        ("NEXTFRAME_INGEST_MAX_PEERS", "0"),
+        ("NEXTFRAME_INGEST_PORTS", "80"),
+        ("NEXTFRAME_TOKEN_SECRET", "short"),
+    ],
+)
+def test_a_wrong_setting_is_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingsError):
+        read(**{name: value})
