@@ -15,11 +15,11 @@ DRAIN_S = 5
 
 
 def main() -> None:
-    setup_logging("session")
     try:
         settings = read_settings(SessionSettings, PREFIX, os.environ)
     except SettingsError as error:
-        sys.exit(f"nextframe session: {error}")
+        sys.exit(f"session: {error}")
+    setup_logging("session")
     setup_metrics("session")
     uvicorn.run(
         create_app(settings),

@@ -79,6 +79,20 @@ async def test_creating_twice_after_a_lost_answer_is_creating_once(store: Sessio
     await queue(store, "a", "b")
     assert await store.create(record("b"), max_line=10) == 1
     assert await store.waiting() == ["a", "b"]
+    epoch = await own(store, "a")
+    await store.create(record("a"), max_line=10)
+    assert await store.waiting() == ["b"]
+    assert await store.renew("a", epoch=epoch) is not None
+
+
+@pytest.mark.asyncio
+async def test_acquiring_twice_after_a_lost_answer_is_acquiring_once(store: SessionStore) -> None:
+    await queue(store, "a")
+    epochs = [
+        await store.acquire("a", replica_id="r", frame_address="x:1", link_key=key)
+        for key in ("mine", "mine", "another's")
+    ]
+    assert epochs == [1, 1, None]
 
 
 @pytest.mark.asyncio

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from services.environment import read_settings
-from services.play import checks
+from services.play import checks, stack
+from services.play.__main__ import play
 from services.play.checks import CannotStart, check_space, check_world, with_free_ports
 from services.play.child import Child
-from services.play.plan import ROOT, StackOptions, plan_services
+from services.play.plan import ROOT, ServicePlan, StackOptions, plan_services
 from services.session.settings import PREFIX, SessionSettings
 
 READY = re.compile(r"Nextframe is ready: (http://127\.0\.0\.1:\d+/)")
@@ -120,6 +122,22 @@ def test_a_taken_port_is_named_with_its_flag_and_nothing_starts(world: Path) -> 
     assert process.returncode == 2
     assert f"port {port} is in use" in said and "--session-port" in said
     assert not (world.parent / "logs" / "page.log").exists()
+
+
+def test_a_service_that_cannot_start_says_why(
+    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def plan(options: StackOptions, **_: str) -> tuple[ServicePlan, ...]:
+        command = (sys.executable, "-c", "raise SystemExit('the world is flat')")
+        return (ServicePlan(name="toy", command=command, port=options.port, env={}, what="a toy"),)
+
+    monkeypatch.setattr(stack, "plan_services", plan)
+    options = StackOptions(
+        port=0, session_port=0, generation_port=0, world=world, log_folder=world.parent / "logs"
+    )
+    assert play(options, threading.Event()) == 1
+    said = capsys.readouterr().out
+    assert "toy ended (with status 1)" in said and "    the world is flat" in said
 
 
 def test_a_missing_world_is_named(tmp_path: Path) -> None:

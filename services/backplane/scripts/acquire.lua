@@ -1,6 +1,10 @@
 -- id, replica_id, frame_address, link_key, lease_ms, ttl_s -> the new epoch, or -1: not queued.
+-- `link_key` is new with each try to own it.
 local id, replica_id, frame_address, link_key = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lease_ms, ttl_s = ARGV[5], ARGV[6]
+if redis.call('HGET', SESSION, 'link_key') == link_key then -- a repeated call, as in create.lua
+  return tonumber(redis.call('HGET', SESSION, 'epoch'))
+end
 if status_of(SESSION) ~= 'queued' then return -1 end
 
 local now = now_ms()

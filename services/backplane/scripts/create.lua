@@ -1,7 +1,8 @@
 -- id, max_line, max_age_ms, ttl_s, field, value, ... -> place in line, or -1: the line is full.
 local id, max_line, max_age_ms, ttl_s = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local rank = redis.call('ZRANK', LINE, id)
-if rank then return rank end -- a repeated call whose first answer was lost
+if redis.call('EXISTS', SESSION) == 1 then -- a repeated call whose first answer was lost
+  return redis.call('ZRANK', LINE, id) or 0
+end
 if redis.call('ZCARD', LINE) >= max_line then return -1 end
 
 local now = now_ms()
