@@ -1,12 +1,13 @@
 """One browser and one cardboard house for the page's tests; a fresh page for each."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.player.browser import open_browser
-from tests.player.house import House, open_house
+from tests.player.browser import open_browser, stats, until_state
+from tests.player.house import House, World, open_house
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,29 @@ def house(shared_house: House) -> House:
 @pytest.fixture
 def page(browser: Browser, house: House) -> Iterator[Page]:
     """At the title. Fails the test when the page logs an error or calls another origin."""
+    with open_page(browser, house) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shared_world(browser: Browser) -> Iterator[World]:
+    with open_house() as house, open_page(browser, house) as opened:
+        opened.click("#play")
+        until_state(opened, "live")
+        yield World(page=opened, guest=house.guest)
+
+
+@pytest.fixture
+def world(shared_world: World) -> Iterator[World]:
+    """Live already, for quick tests to share; whoever uses it leaves it live, with open hands."""
+    yield shared_world
+    shared_world.page.evaluate("window.dispatchEvent(new Event('blur'))")
+    shared_world.page.evaluate("document.exitPointerLock()")
+    assert stats(shared_world.page)["state"] == "live"
+
+
+@contextmanager
+def open_page(browser: Browser, house: House) -> Iterator[Page]:
     context = browser.new_context()
     opened = context.new_page()
     complaints: list[str] = []

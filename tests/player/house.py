@@ -20,6 +20,7 @@ import uvicorn
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.staticfiles import StaticFiles
+from playwright.sync_api import Page
 
 from services.wire.action import Action, ActionMerger
 from tests.player.room import Room, to_data_url, to_frame
@@ -59,6 +60,14 @@ class Guest:
         action = Action.from_bytes(message)
         self.actions.append(action)
         self.merger.add(action)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A live page and what the house holds of it."""
+
+    page: Page
+    guest: Guest
 
 
 class House:
@@ -102,7 +111,7 @@ class House:
 
 
 class RoomTrack(MediaStreamTrack):
-    """The room at FPS; each note tells of the frame before, whose RTP timestamp is known by then."""
+    """The room at FPS; a note tells of the frame before, whose RTP timestamp is known by then."""
 
     kind = "video"
 
@@ -121,7 +130,7 @@ class RoomTrack(MediaStreamTrack):
         if self._began_s is None:
             self._began_s = loop.time()
         await asyncio.sleep(max(0, self._began_s + self._frame_idx / FPS - loop.time()))
-        while self._guest.status != "live":
+        while self._guest.status != "live":  # noqa: ASYNC110 - a test's thread sets it
             await asyncio.sleep(0.05)
         frame = to_frame(self._step())
         frame.pts = round(self._frame_idx * CLOCK_RATE / FPS)
@@ -177,10 +186,10 @@ def build_app(house: House) -> FastAPI:
         return {"session_url": house.url}
 
     @app.get("/v1/worlds")
-    async def worlds() -> list[dict[str, Any]]:
+    async def worlds() -> dict[str, Any]:
         world = {"name": "room", "version": "1", "width": 128, "height": 80, "fps": FPS}
         hands = {"buttons": BUTTONS, "degrees_per_count": 0.1}
-        return [{**world, **hands, "starts": starts}] if house.has_worlds else []
+        return {"worlds": [{**world, **hands, "starts": starts}] if house.has_worlds else []}
 
     @app.post("/v1/sessions", status_code=201)
     async def create(request: Request, response: Response) -> Any:

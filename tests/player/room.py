@@ -1,4 +1,4 @@
-"""A small room drawn by casting rays: something that turns and comes nearer. For page tests only."""
+"""A small room drawn by casting rays: something that turns and comes nearer. For page tests."""
 
 import base64
 import io

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.player.browser import stats, until, until_state
-from tests.player.house import BUTTONS, House
+from tests.player.house import BUTTONS, House, World
 
 pytestmark = pytest.mark.e2e
 
@@ -78,46 +78,41 @@ def test_the_title_waits_until_a_world_is_awake(page: Page, house: House) -> Non
     until(page, "!document.getElementById('play').disabled")
 
 
-def test_keys_are_held_until_they_are_let_go(page: Page, house: House) -> None:
-    begin(page)
-    page.keyboard.down("KeyW")
-    page.keyboard.down("ArrowLeft")
-    wait_for(page, lambda: house.guest.actions[-1].held == FORWARD | TURN_LEFT, "both held")
-    page.keyboard.up("KeyW")
-    wait_for(page, lambda: house.guest.actions[-1].held == TURN_LEFT, "one held")
+def test_keys_are_held_until_they_are_let_go(world: World) -> None:
+    world.page.keyboard.down("KeyW")
+    world.page.keyboard.down("ArrowLeft")
+    wait_for(world.page, lambda: world.guest.actions[-1].held == FORWARD | TURN_LEFT, "both held")
+    world.page.keyboard.up("KeyW")
+    wait_for(world.page, lambda: world.guest.actions[-1].held == TURN_LEFT, "one held")
 
 
-def test_a_tap_shorter_than_a_frame_counts(page: Page, house: House) -> None:
-    begin(page)
-    page.keyboard.press("Space")
-    wait_for(page, lambda: any(a.pressed & ACT for a in house.guest.actions), "the tap")
+def test_a_tap_shorter_than_a_frame_counts(world: World) -> None:
+    world.page.keyboard.press("Space")
+    wait_for(world.page, lambda: any(a.pressed & ACT for a in world.guest.actions), "the tap")
 
 
-def test_everything_is_let_go_when_the_window_is_left(page: Page, house: House) -> None:
-    begin(page)
-    page.keyboard.down("KeyW")
-    wait_for(page, lambda: house.guest.actions[-1].held == FORWARD, "held")
-    page.evaluate("window.dispatchEvent(new Event('blur'))")
-    wait_for(page, lambda: house.guest.actions[-1].held == 0, "let go")
+def test_everything_is_let_go_when_the_window_is_left(world: World) -> None:
+    world.page.keyboard.down("KeyW")
+    wait_for(world.page, lambda: world.guest.actions[-1].held == FORWARD, "held")
+    world.page.evaluate("window.dispatchEvent(new Event('blur'))")
+    wait_for(world.page, lambda: world.guest.actions[-1].held == 0, "let go")
 
 
-def test_actions_come_once_per_frame_period_and_in_order(page: Page, house: House) -> None:
-    begin(page)
-    wait_for(page, lambda: len(house.guest.actions) > 20, "actions")
-    seqs = [action.seq for action in house.guest.actions]
+def test_actions_come_once_per_frame_period_and_in_order(world: World) -> None:
+    wait_for(world.page, lambda: len(world.guest.actions) > 20, "actions")
+    seqs = [action.seq for action in world.guest.actions]
     assert seqs == sorted(seqs)
-    span_ms = house.guest.actions[20].sent_at_ms - house.guest.actions[0].sent_at_ms
+    span_ms = world.guest.actions[20].sent_at_ms - world.guest.actions[0].sent_at_ms
     assert 15 <= 20_000 / span_ms <= 60
 
 
-def test_the_locked_mouse_turns(page: Page, house: House) -> None:
-    begin(page)
-    page.mouse.move(300, 300)
-    page.mouse.click(300, 300)
-    until(page, "document.pointerLockElement === document.getElementById('view')")
-    page.mouse.move(420, 300)
-    page.mouse.move(460, 300)
-    wait_for(page, lambda: house.guest.actions[-1].x_total != 0, "motion")
+def test_the_locked_mouse_turns(world: World) -> None:
+    world.page.mouse.move(300, 300)
+    world.page.mouse.click(300, 300)
+    until(world.page, "document.pointerLockElement === document.getElementById('view')")
+    world.page.mouse.move(420, 300)
+    world.page.mouse.move(460, 300)
+    wait_for(world.page, lambda: world.guest.actions[-1].x_total != 0, "motion")
 
 
 def test_the_line_shows_the_place_and_can_be_left(page: Page, house: House) -> None:
@@ -225,24 +220,26 @@ def test_a_moving_world_says_so_until_its_next_frame(page: Page, house: House) -
     until_state(page, "live")
 
 
-def test_a_lowered_quality_is_shown_without_covering_the_world(page: Page, house: House) -> None:
-    begin(page)
-    house.guest.level = 2
-    until(page, "nextframe.stats().level === 2")
-    until(page, "document.getElementById('notice').textContent.includes('simpler')")
-    assert not page.locator("#overlay").is_visible()
-    house.guest.level = 0
-    until(page, "document.getElementById('notice').textContent === ''")
+def test_a_lowered_quality_is_shown_without_covering_the_world(world: World) -> None:
+    world.guest.level = 2
+    until(world.page, "nextframe.stats().level === 2")
+    until(world.page, "document.getElementById('notice').textContent.includes('simpler')")
+    assert not world.page.locator("#overlay").is_visible()
+    world.guest.level = 0
+    until(world.page, "document.getElementById('notice').textContent === ''")
 
 
-def test_f3_shows_the_figures(page: Page) -> None:
-    begin(page)
-    assert not page.locator("#hud").is_visible()
-    page.keyboard.press("F3")
-    until(page, "document.querySelector('[data-figure=rate]').textContent.match(/^\\d+ kbit/)")
-    until(page, "document.querySelector('[data-stage=denoise] output').textContent === '24.0'")
-    page.keyboard.press("F3")
-    assert not page.locator("#hud").is_visible()
+def test_f3_shows_the_figures(world: World) -> None:
+    assert not world.page.locator("#hud").is_visible()
+    world.page.keyboard.press("F3")
+    until(
+        world.page, "document.querySelector('[data-figure=rate]').textContent.match(/^\\d+ kbit/)"
+    )
+    until(
+        world.page, "document.querySelector('[data-stage=denoise] output').textContent === '24.0'"
+    )
+    world.page.keyboard.press("F3")
+    assert not world.page.locator("#hud").is_visible()
 
 
 def test_closing_the_tab_ends_the_session(browser: Browser, page: Page, house: House) -> None:
@@ -258,7 +255,8 @@ def test_without_a_data_channel_the_actions_go_by_websocket(page: Page, house: H
         const open = RTCPeerConnection.prototype.createDataChannel;
         RTCPeerConnection.prototype.createDataChannel = function (label, options) {
           const channel = open.call(this, label === "input" ? "dead" : label, options);
-          if (label === "input") Object.defineProperty(channel, "readyState", { value: "connecting" });
+          const never = { value: "connecting" };
+          if (label === "input") Object.defineProperty(channel, "readyState", never);
           return channel;
         };
         """

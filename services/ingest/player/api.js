@@ -51,8 +51,7 @@ export class SessionApi {
 
   /** Worlds on offer: [{name, fps, buttons, degrees_per_count, starts: [{index, name, image}]}] */
   async worlds() {
-    const body = await (await call(`${this.#url}/v1/worlds`)).json();
-    return Array.isArray(body) ? body : body.worlds;
+    return (await (await call(`${this.#url}/v1/worlds`)).json()).worlds;
   }
 
   /** A new session: {id, token, status, position?, whep_url, actions_url, ice_servers, ...} */
