@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -22,13 +22,15 @@ class StackOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServicePlan:
-    """One service: a command with these variables on top of the caller's. `what`: one waits for."""
+    """One service. `env`: variables it must have. `defaults`: those that the caller's own
+    environment may overrule. `what`: one waits for."""
 
     name: str
     command: tuple[str, ...]
     port: int  # where /readyz is
     env: Mapping[str, str]
     what: str
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan_services(
@@ -49,8 +51,8 @@ def plan_services(
                 "NEXTFRAME_GENERATION_HOST": HOST,
                 "NEXTFRAME_GENERATION_PORT": str(options.generation_port),
                 "NEXTFRAME_GENERATION_WORLD": str(options.world),
-                "RAY_USAGE_STATS_ENABLED": "0",
             },
+            defaults={"RAY_USAGE_STATS_ENABLED": "0"},
             what="Ray starts, the world warms up",
         ),
         ServicePlan(
@@ -63,8 +65,11 @@ def plan_services(
                 "NEXTFRAME_SESSION_HOST": HOST,
                 "NEXTFRAME_SESSION_PORT": str(options.session_port),
                 "NEXTFRAME_SESSION_INGEST_URL": page_url,
-                # Everybody here is one address; the line still bounds them all.
+            },
+            # Everybody here is one address, and nobody else waits for the place.
+            defaults={
                 "NEXTFRAME_SESSION_CREATIONS_PER_MINUTE": "600",
+                "NEXTFRAME_SESSION_MAX_SESSION_MINUTES": "1440",
             },
             what="opens and ends sessions",
         ),

@@ -129,7 +129,7 @@ def _start(plan: ServicePlan, log_folder: Path) -> Child:
     return Child(
         plan.name,
         plan.command,
-        env=os.environ | plan.env | {"PYTHONUNBUFFERED": "1"},
+        env={"PYTHONUNBUFFERED": "1", **plan.defaults, **os.environ, **plan.env},
         cwd=ROOT,
         log_path=log_folder / f"{plan.name}.log",
     )

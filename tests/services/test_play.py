@@ -161,11 +161,14 @@ def test_every_service_is_told_where_the_others_are() -> None:
     options = StackOptions(port=1, session_port=2, generation_port=3)
     plans = plan_services(options, redis_url="unix:///r", token_secret="s" * 32)
     env = {plan.name: plan.env for plan in plans}
-    settings = read_settings(SessionSettings, PREFIX, env["session"])
+    session = next(plan for plan in plans if plan.name == "session")
+    settings = read_settings(SessionSettings, PREFIX, {**session.defaults, **session.env})
     assert (settings.port, settings.ingest_url) == (2, "http://127.0.0.1:1")
     assert env["ingest"]["NEXTFRAME_INGEST_SESSION_URL"] == "http://127.0.0.1:2"
     assert env["ingest"]["NEXTFRAME_TOKEN_SECRET"] == settings.token_secret
     assert "NEXTFRAME_TOKEN_SECRET" not in env["generation"]
+    for plan in plans:
+        assert not plan.env.keys() & plan.defaults.keys()
 
 
 def test_a_child_knows_how_it_ended_and_what_it_said(tmp_path: Path) -> None:
