@@ -1,0 +1,99 @@
+"""Ray Serve around the replica and the dispatcher. One live session is one long-running request.
+
+Slots, back-pressure, health checks, restarts and autoscaling then mean sessions. Frames and
+actions never pass through Ray. Import path: `services.generation.deployment:app`.
+"""
+
+import asyncio
+import os
+from typing import Any
+from uuid import uuid4
+
+from ray import serve
+from ray.serve import Application
+from ray.serve.handle import DeploymentHandle
+
+from services.backplane.connection import connect
+from services.backplane.replicas import ReplicaRegistry
+from services.backplane.sessions import SessionStore
+from services.environment import read_settings
+from services.generation import dispatcher
+from services.generation.settings import PREFIX, GenerationSettings
+from services.telemetry import setup_logging, setup_metrics
+
+HEALTH_PERIOD_S = 1.0
+HEALTH_TIMEOUT_S = 20.0  # longer than the replica's own patience with its frame loop
+STOP_MARGIN_S = 10.0
+
+
+class Generator:
+    """One engine on one device."""
+
+    async def __init__(self, group: str) -> None:  # type: ignore[misc]  # Serve awaits it
+        settings = read_settings(GenerationSettings, PREFIX, os.environ)
+        # Ray sets one thread; torch reads this when it is first imported, just below.
+        os.environ["OMP_NUM_THREADS"] = str(settings.num_threads)
+        from services.generation.startup import start_replica
+
+        setup_logging("generation")
+        setup_metrics("generation")
+        self._replica, self._health = await start_replica(settings, group)
+
+    async def run_session(self, session_id: str) -> None:
+        await self._replica.run_session(session_id)
+
+    async def check_health(self) -> None:
+        await self._replica.check()
+
+    async def __del__(self) -> None:
+        await self._replica.stop()
+        await self._health.stop()
+
+
+class Dispatcher:
+    """The one that reads the waiting line."""
+
+    def __init__(self, generator: DeploymentHandle[Any], group: str) -> None:
+        settings = read_settings(GenerationSettings, PREFIX, os.environ)
+        setup_logging("dispatcher")
+        self._redis = connect(settings.redis_url)
+
+        async def run_session(session_id: str) -> None:
+            await generator.run_session.remote(session_id)
+
+        self._dispatcher = dispatcher.Dispatcher(
+            SessionStore(self._redis), ReplicaRegistry(self._redis), run_session, group
+        )
+        self._running = asyncio.get_running_loop().create_task(self._dispatcher.run())
+
+    def check_health(self) -> None:
+        if self._running.done():
+            raise RuntimeError(f"the dispatcher has ended: {self._running.exception()!r}")
+
+    async def __del__(self) -> None:
+        self._running.cancel()
+        await self._dispatcher.stop()
+        await self._redis.aclose()
+
+
+def app(args: dict[str, str]) -> Application:
+    """What Serve builds from the import path. The settings are the head's here; replica and
+    dispatcher read their own environment again."""
+    settings = read_settings(GenerationSettings, PREFIX, os.environ)
+    # Several clusters may share one Redis: each dispatcher counts the slots of its own replicas.
+    group = uuid4().hex[:8] + "-"
+    generator = serve.deployment(
+        max_ongoing_requests=settings.slots,
+        health_check_period_s=HEALTH_PERIOD_S,
+        health_check_timeout_s=HEALTH_TIMEOUT_S,
+        graceful_shutdown_timeout_s=settings.drain_s + STOP_MARGIN_S,
+        graceful_shutdown_wait_loop_s=0.5,
+        ray_actor_options={"num_cpus": settings.num_cpus, "num_gpus": settings.num_gpus},
+    )(Generator)
+    reader = serve.deployment(
+        num_replicas=1,
+        health_check_period_s=HEALTH_PERIOD_S,
+        graceful_shutdown_timeout_s=STOP_MARGIN_S,
+        ray_actor_options={"num_cpus": 0},
+    )(Dispatcher)
+    return reader.bind(generator.bind(group), group)

@@ -1,0 +1,118 @@
+"""Pixels to H.264 that every browser decodes. Knows no session and no network.
+
+Constrained baseline without B-frames: what WebRTC peers must support, one picture in, one access
+unit out. Annex B, with the parameter sets in front of every IDR, so that anybody may join at a
+keyframe. Pictures: uint8 arrays (H, W, 3), RGB.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.video.frame import PictureType
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+KEYFRAME_EVERY_S = 8.0
+_LEVEL = "3.1"  # what the edge's SDP answers promise
+_VBV_S = 0.5
+_CODECS = {"x264": "libx264", "nvenc": "h264_nvenc"}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoFormat:
+    """What comes out: FFmpeg's name of the encoder, size in pixels, the world's own frame rate."""
+
+    codec: str
+    width: int
+    height: int
+    fps: float
+
+
+class VideoEncoder:
+    """One H.264 stream at one bit rate, for one thread. Raises FFmpegError when the codec does
+    not work here."""
+
+    def __init__(self, video: VideoFormat, bit_rate: int) -> None:
+        self._video = video
+        self._reformatter = VideoReformatter()
+        self._num_frames = 0
+        context = av.CodecContext.create(video.codec, "w")
+        assert isinstance(context, av.VideoCodecContext)
+        context.width, context.height, context.pix_fmt = video.width, video.height, "yuv420p"
+        context.framerate = Fraction(video.fps).limit_denominator(1000)
+        context.time_base = 1 / context.framerate
+        context.bit_rate = bit_rate
+        context.gop_size = round(KEYFRAME_EVERY_S * video.fps)
+        context.max_b_frames = 0
+        context.thread_count = 1
+        context.color_range = ColorRange.MPEG
+        context.colorspace = Colorspace.ITU601
+        context.options = dict(_options(video.codec, bit_rate))
+        context.open()
+        self._context = context
+
+    def encode(self, pixels: Pixels, *, force_key: bool = False) -> tuple[bytes, bool]:
+        """(access unit, whether it is a keyframe). Pixels of any size are scaled to the format."""
+        frame = self._reformatter.reformat(
+            av.VideoFrame.from_ndarray(pixels, format="rgb24"),
+            self._video.width,
+            self._video.height,
+            "yuv420p",
+            interpolation=Interpolation.BICUBIC,
+        )
+        frame.pts = self._num_frames
+        frame.pict_type = PictureType.I if force_key else PictureType.NONE
+        self._num_frames += 1
+        packets = self._context.encode(frame)
+        return b"".join(bytes(packet) for packet in packets), packets[0].is_keyframe
+
+
+def find_codec(wanted: str) -> str:
+    """FFmpeg's name of the encoder to use, proven by encoding one picture with it: a CUDA device
+    says nothing about NVENC (A100, H100 and H200 have none). `wanted`: auto, x264 or nvenc.
+    Raises RuntimeError when it does not work here."""
+    names = [_CODECS[wanted]] if wanted != "auto" else ["h264_nvenc", "libx264"]
+    for name in names:
+        try:
+            probe = VideoEncoder(VideoFormat(codec=name, width=256, height=160, fps=30.0), 500_000)
+            probe.encode(np.zeros((160, 256, 3), np.uint8))
+        except (FFmpegError, IndexError) as error:
+            log.info("encoder does not work here", extra={"codec": name, "reason": str(error)})
+        else:
+            return name
+    raise RuntimeError(f"no H.264 encoder works here: tried {', '.join(names)}")
+
+
+def encode_jpeg(pixels: Pixels, *, width: int, height: int) -> bytes:
+    """One picture for a page."""
+    context = av.CodecContext.create("mjpeg", "w")
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height, context.pix_fmt = width, height, "yuvj420p"
+    context.time_base = Fraction(1)
+    context.options = {"qscale": "3", "flags": "qscale", "global_quality": str(3 * 118)}
+    picture = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
+        width, height, "yuvj420p", interpolation=Interpolation.BICUBIC
+    )
+    return b"".join(bytes(packet) for packet in [*context.encode(picture), *context.encode(None)])
+
+
+def _options(codec: str, bit_rate: int) -> Mapping[str, str]:
+    rate = {"maxrate": str(bit_rate), "bufsize": str(round(bit_rate * _VBV_S))}
+    if codec == "h264_nvenc":
+        return rate | {
+            "preset": "p4", "tune": "ull", "profile": "baseline", "level": _LEVEL, "rc": "cbr",
+            "delay": "0", "zerolatency": "1", "forced-idr": "1",
+        }  # fmt: skip
+    return rate | {
+        "preset": "ultrafast", "tune": "zerolatency", "profile": "baseline", "level": _LEVEL,
+        "forced-idr": "1", "sc_threshold": "0", "x264-params": "repeat-headers=1",
+    }  # fmt: skip

@@ -1,0 +1,197 @@
+"""One session on this replica, from its lease to its end. Coroutines only: frames are made
+elsewhere, and the truth about the session is in Redis."""
+
+import asyncio
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+
+from model.snapshot import SnapshotError, WorldSnapshot
+from services.backplane.connection import BackplaneError
+from services.backplane.sessions import LEASE_MS, SessionStore
+from services.generation.demand import Demand
+from services.generation.renderer import Renderer
+from services.telemetry import meter
+from services.wire.session import SessionRecord, SessionStatus
+
+RENEW_S = 1.0
+UNLINKED_S = 10.0  # every edge has left: the tab was closed
+
+SNAPSHOT_TIME = meter.create_histogram(
+    "nextframe_snapshot",
+    unit="s",
+    description="time to take a session's snapshot and save it",
+    explicit_bucket_boundaries_advisory=[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0],
+)
+PARTINGS = meter.create_counter("nextframe_session_partings", description="sessions that left")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parting:
+    """How a session leaves this replica: what it becomes, and what its player is told."""
+
+    status: SessionStatus
+    reason: str
+    saves: bool = False  # its world as it is now, not only as it was a second ago
+
+
+ABSENT = Parting(
+    status=SessionStatus.PAUSED, reason="We lost sight of you; your world waits here.", saves=True
+)
+MOVING = Parting(
+    status=SessionStatus.QUEUED, reason="Your world moves to another machine.", saves=True
+)
+FAILED = Parting(status=SessionStatus.QUEUED, reason="Your world stumbled and is picked up again.")
+WORLD_CHANGED = Parting(
+    status=SessionStatus.ENDED, reason="This world was replaced; yours cannot go on in the new one."
+)
+CANNOT_START = Parting(status=SessionStatus.ENDED, reason="This world could not be started.")
+
+_STATE_WORDS = {
+    SessionStatus.PAUSED: "paused",
+    SessionStatus.QUEUED: "moving",
+    SessionStatus.ENDED: "ending",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What the sessions of a replica share. `absent_s`: without a sign of the player they pause."""
+
+    replica_id: str
+    frame_address: str
+    store: SessionStore
+    renderer: Renderer
+    absent_s: float
+
+
+class LiveSession:
+    """Owns one lease. `run` returns when the session has left the replica, for whatever reason;
+    `leave` asks it to."""
+
+    def __init__(self, record: SessionRecord, host: Host) -> None:
+        self._record = record
+        self._id = record.session_id
+        self._host = host
+        self._epoch = 0
+        self._asked: asyncio.Future[Parting] = asyncio.get_running_loop().create_future()
+
+    def leave(self, parting: Parting) -> None:
+        if not self._asked.done():
+            self._asked.set_result(parting)
+
+    async def run(self) -> None:
+        """Raises BackplaneError when Redis is away at the start or the end; the lease runs out
+        by itself then."""
+        link_key = secrets.token_urlsafe(16)
+        epoch = await self._host.store.acquire(
+            self._id,
+            replica_id=self._host.replica_id,
+            frame_address=self._host.frame_address,
+            link_key=link_key,
+        )
+        if epoch is None:
+            return
+        self._epoch = epoch
+        demand = self._host.renderer.show(self._id, epoch=epoch, link_key=link_key)
+        try:
+            await self._part(await self._begin() or await self._keep(demand))
+        finally:
+            self._host.renderer.frame_loop.close(self._id)
+            self._host.renderer.hide(self._id)
+
+    async def _begin(self) -> Parting | None:
+        """Prefills and goes live."""
+        try:
+            await self._prefill()
+        except SnapshotError as error:
+            log.warning("refused", extra={"session_id": self._id, "reason": str(error)})
+            return WORLD_CHANGED
+        except ValueError as error:
+            log.warning("refused", extra={"session_id": self._id, "reason": str(error)})
+            return CANNOT_START
+        await self._host.store.set_status(self._id, SessionStatus.LIVE, epoch=self._epoch)
+        log.info("live", extra={"session_id": self._id, "epoch": self._epoch})
+        return None
+
+    async def _prefill(self) -> None:
+        frame_loop = self._host.renderer.frame_loop
+        blob = await self._load_snapshot()
+        if blob is None:
+            opened = frame_loop.open(self._id, start=self._record.start, seed=self._record.seed)
+        else:
+            snapshot = await asyncio.to_thread(WorldSnapshot.from_bytes, blob)
+            opened = frame_loop.restore(self._id, snapshot)
+        await asyncio.wrap_future(opened)
+
+    async def _load_snapshot(self) -> bytes | None:
+        """Its own world if it has lived before, else the one it was forked from."""
+        own = await self._host.store.load_snapshot(self._id)
+        if own is None and self._record.snapshot_of:
+            return await self._host.store.load_snapshot(self._record.snapshot_of)
+        return own
+
+    async def _keep(self, demand: Demand) -> Parting:
+        """Once a second: the lease, the player, the snapshot. While Redis is away the frames go
+        on: nobody else can take the session then either."""
+        linked_s = None
+        while True:
+            await asyncio.wait((self._asked,), timeout=RENEW_S)
+            if self._asked.done():
+                return self._asked.result()
+            if demand.num_links:
+                linked_s = time.monotonic()
+            try:
+                record = await self._host.store.renew(self._id, epoch=self._epoch)
+                if record is None:
+                    return await self._lost()
+                if self._is_absent(record, linked_s):
+                    return ABSENT
+                await self._save()
+            except BackplaneError as error:
+                log.warning("no renewal", extra={"session_id": self._id, "error": str(error)})
+
+    def _is_absent(self, record: SessionRecord, linked_s: float | None) -> bool:
+        """`linked_s`: when an edge was last linked; None before the first one came."""
+        now_ms = record.lease_until_ms - LEASE_MS  # by the clock that stamped `seen_at_ms`
+        if now_ms - record.seen_at_ms > 1000 * self._host.absent_s:
+            return True
+        return linked_s is not None and time.monotonic() - linked_s > UNLINKED_S
+
+    async def _save(self) -> None:
+        started = time.monotonic()
+        taken = self._host.renderer.frame_loop.snapshot(self._id)
+        try:
+            snapshot = await asyncio.wrap_future(taken)
+        except KeyError:
+            return  # it failed just now: the snapshot before this one stands
+        blob = await asyncio.to_thread(snapshot.to_bytes)
+        await self._host.store.save_snapshot(self._id, self._epoch, blob)
+        SNAPSHOT_TIME.record(time.monotonic() - started)
+
+    async def _lost(self) -> Parting:
+        """Why the lease is gone, in the words of who took it."""
+        record = await self._host.store.get(self._id)
+        if record is None or record.status is SessionStatus.ENDED:
+            return Parting(status=SessionStatus.ENDED, reason=record.reason if record else "")
+        return MOVING
+
+    async def _part(self, parting: Parting) -> None:
+        """What the store refuses has been done by somebody else."""
+        store, renderer = self._host.store, self._host.renderer
+        if parting.saves:
+            await self._save()
+        await asyncio.wrap_future(renderer.frame_loop.close(self._id))
+        if parting.status is SessionStatus.QUEUED:
+            await store.requeue(self._id, epoch=self._epoch, reason=parting.reason)
+        else:
+            await store.set_status(
+                self._id, parting.status, epoch=self._epoch, reason=parting.reason
+            )
+        word = _STATE_WORDS[parting.status]
+        renderer.tell(self._id, {"state": word, "reason": parting.reason})
+        PARTINGS.add(1, {"to": parting.status.value})
+        log.info("left", extra={"session_id": self._id, "epoch": self._epoch, "to": word})

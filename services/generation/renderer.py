@@ -1,0 +1,115 @@
+"""From actions to encoded frames: the frame loop, the encode loop and the frame server, wired.
+
+Knows neither leases nor Redis: which sessions are open it is told.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+
+from model.world import WorldSpec
+from services.generation.demand import Demand
+from services.generation.encode_loop import EncodeLoop
+from services.generation.encoder import VideoFormat
+from services.generation.frame_loop import Actions, DreamtFrame, Engine, FrameLoop
+from services.generation.frame_server import FrameServer
+from services.generation.ladder import Ladder, make_rungs
+from services.generation.mailbox import Mailbox
+from services.generation.warmup import warm_up
+from services.wire.frame import EncodedFrame
+
+STUCK_S = 15.0  # a step or a prefill never takes this long
+MAX_FAILURES = 3  # in a row: then it is not the sessions' fault
+
+log = logging.getLogger(__name__)
+
+
+class Renderer:
+    """Owns the two threads and what goes between them; made and used on one event loop.
+    `on_failure(session_id)` is called there for a session whose frames have stopped for good."""
+
+    def __init__(
+        self,
+        spec: WorldSpec,
+        engine: Engine,
+        actions: Actions,
+        video: VideoFormat,
+        on_failure: Callable[[str], None],
+    ) -> None:
+        self._spec = spec
+        self._on_failure = on_failure
+        self._event_loop = asyncio.get_running_loop()
+        self._num_failures = 0
+        self._mailbox: Mailbox[DreamtFrame] = Mailbox()
+        self._server = FrameServer()
+        self._encode_loop = EncodeLoop(self._mailbox, video, self._publish)
+        ladder = Ladder(make_rungs(spec.sampler.times, spec.sampler.default_steps, spec.fps))
+        self.frame_loop = FrameLoop(engine, spec.action_space, actions, ladder, self)
+        self._threads = [
+            Thread(target=self.frame_loop.run, name="frame-loop", daemon=True),
+            Thread(target=self._encode_loop.run, name="encode-loop", daemon=True),
+        ]
+
+    async def start(self, host: str, port: int, *, slots: int) -> int:
+        """Returns the port that edges connect to, once the engine is warm."""
+        for thread in self._threads:
+            thread.start()
+        steps = self._spec.sampler.times
+        still = self._spec.action_space.vector(0, 0, 0)
+        warm = self.frame_loop.call(
+            lambda engine: warm_up(engine, slots=slots, step_counts=steps, still=still)
+        )
+        await asyncio.wrap_future(warm)
+        return await self._server.start(host, port)
+
+    async def stop(self) -> None:
+        self.frame_loop.stop()
+        await asyncio.to_thread(self._threads[0].join)
+        self._mailbox.close()
+        await asyncio.to_thread(self._threads[1].join)
+        await self._server.stop()
+
+    def show(self, session_id: str, *, epoch: int, link_key: str) -> Demand:
+        """Lets edges that show `link_key` watch the session. The answer says who does."""
+        demand = Demand()
+        self._encode_loop.open(session_id, epoch=epoch, demand=demand)
+        self._server.open(session_id, epoch=epoch, link_key=link_key, demand=demand)
+        return demand
+
+    def hide(self, session_id: str) -> None:
+        self._encode_loop.close(session_id)
+        self._server.close(session_id)
+
+    def tell(self, session_id: str, state: dict[str, Any]) -> None:
+        """A STATE message to every edge of the session."""
+        self._server.tell(session_id, state)
+
+    async def check(self) -> None:
+        """Raises RuntimeError when frames cannot be made any more."""
+        if self._num_failures >= MAX_FAILURES:
+            raise RuntimeError(f"the engine failed {self._num_failures} sessions in a row")
+        if not all(thread.is_alive() for thread in self._threads):
+            raise RuntimeError("a rendering thread has ended")
+        answer = asyncio.wrap_future(self.frame_loop.call(lambda _: None))
+        try:
+            await asyncio.wait_for(answer, STUCK_S)
+        except TimeoutError:
+            raise RuntimeError(f"the frame loop is stuck for {STUCK_S} s") from None
+
+    def dreamt(self, frame: DreamtFrame) -> None:
+        self._num_failures = 0
+        self._mailbox.put(frame.frame.session_id, frame)
+
+    def failed(self, session_id: str, error: Exception) -> None:
+        self._num_failures += 1
+        log.error("session failed", extra={"session_id": session_id, "error": repr(error)})
+        self._event_loop.call_soon_threadsafe(self._on_failure, session_id)
+
+    def level_changed(self, level: int) -> None:
+        state = {"state": "level", "level": level}
+        self._event_loop.call_soon_threadsafe(self._server.tell_all, state)
+
+    def _publish(self, session_id: str, frame: EncodedFrame) -> None:
+        self._event_loop.call_soon_threadsafe(self._server.publish, session_id, frame)

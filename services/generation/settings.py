@@ -1,0 +1,48 @@
+"""What an operator may set about a replica: NEXTFRAME_GENERATION_<FIELD>, read once at start."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.environment import setting
+
+PREFIX = "NEXTFRAME_GENERATION_"
+SHIPPED_WORLD = Path(__file__).parents[2] / "model" / "worlds" / "freedoom"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationSettings:
+    """`slots`: sessions that play at once on one replica.
+
+    `threads`: CPU threads of the model, 0 for all cores. `num_cpus`, `num_gpus`: what Ray reserves
+    for a replica. `host`, `port`: health and metrics. `frame_host`, `frame_port`: where edges
+    fetch frames, 0 for a free port; `frame_advertise` is the host that edges use, if it is another
+    one. `upscale`: the picture is encoded this many times larger, because H.264's halved chroma
+    would smear a small frame. `absent_s`: without a sign of the player the world pauses.
+    `drain_s`: how long stopping may take while sessions save themselves.
+    """
+
+    redis_url: str = setting(env="NEXTFRAME_REDIS_URL", secret=True)
+    world: Path = setting(SHIPPED_WORLD)  # noqa: RUF009 - a field, and frozen
+    device: str = setting("cpu")
+    slots: int = setting(4, at_least=1, at_most=64)
+    threads: int = setting(0, at_least=0, at_most=256)
+    num_cpus: float = setting(1.0, at_least=0)
+    num_gpus: float = setting(0.0, at_least=0)
+    host: str = setting("127.0.0.1")
+    port: int = setting(8082, at_least=0, at_most=65535)
+    frame_host: str = setting("127.0.0.1")
+    frame_port: int = setting(0, at_least=0, at_most=65535)
+    frame_advertise: str = setting("")
+    encoder: str = setting("auto")
+    upscale: int = setting(4, at_least=1, at_most=8)
+    absent_s: float = setting(30.0, at_least=1)
+    drain_s: float = setting(10.0, at_least=1)
+
+    def __post_init__(self) -> None:
+        if self.encoder not in ("auto", "x264", "nvenc"):
+            raise ValueError(f"encoder must be auto, x264 or nvenc, got {self.encoder!r}")
+
+    @property
+    def num_threads(self) -> int:
+        return self.threads or os.cpu_count() or 1
