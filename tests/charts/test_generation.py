@@ -126,3 +126,12 @@ def test_an_edge_can_reach_a_replica_in_another_pod() -> None:
 def test_what_no_engine_can_do_is_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(HelmError, match=f"generation.{next(iter(bad))}"):
         render({"generation": bad})
+
+
+def test_ray_itself_reads_the_serve_config() -> None:
+    from ray.serve.schema import ServeDeploySchema  # late: it takes seconds to import
+
+    scaling = {"enabled": True, "maxReplicas": 5}
+    for values in ({}, {"gpusPerReplica": 1, "ray": {"autoscaling": scaling}}):
+        config = yaml.safe_load(ray_service(**values)["spec"]["serveConfigV2"])
+        ServeDeploySchema.model_validate(config)
