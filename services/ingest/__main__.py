@@ -1,5 +1,6 @@
 """`python -m services.ingest`: the edge as a process."""
 
+import logging
 import os
 import sys
 
@@ -40,6 +41,7 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(f"ingest: {error}")
     setup_logging("ingest")
+    logging.getLogger("aioice").setLevel(logging.WARNING)  # it tells of every candidate pair
     setup_metrics("ingest")
     uvicorn.Server(server_config(settings)).run()
 

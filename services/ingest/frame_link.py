@@ -59,6 +59,7 @@ class FrameLink:
         self._owner: Owner | None = None
         self._task: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._is_reported = False  # one line until it works again, however often it is tried
         self._keyframe_at_s = 0.0
         self._keyframe_timer: asyncio.TimerHandle | None = None
         self._bitrate_at_s = 0.0
@@ -101,7 +102,9 @@ class FrameLink:
         try:
             await self._converse(owner)
         except (OSError, EOFError, ValueError, TimeoutError) as error:
-            log.info("frame link broken", extra=event | {"reason": str(error) or repr(error)})
+            if not self._is_reported:
+                log.info("frame link broken", extra=event | {"reason": str(error) or repr(error)})
+            self._is_reported = True
 
     async def _converse(self, owner: Owner) -> None:
         """Runs until the connection ends, which it always does by an exception."""
@@ -115,6 +118,7 @@ class FrameLink:
             while True:
                 kind, size = read_prefix(await reader.readexactly(PREFIX_BYTES))
                 self._receive(kind, await reader.readexactly(size), owner)
+                self._is_reported = False
                 # Two frames that arrived together: let the tracks take one before the next.
                 await asyncio.sleep(0)
         finally:

@@ -150,8 +150,9 @@ class Room:
         if record.status is SessionStatus.LIVE:
             await self._link.follow(Owner.of(record))
         if record.status is SessionStatus.PAUSED and self.player is not None:
-            await self._store.requeue(self.session_id, epoch=None)
-        await self._announce(record)
+            await self._store.requeue(self.session_id, epoch=None)  # the next look tells how it is
+        else:
+            await self._announce(record)
 
     async def _announce(self, record: SessionRecord) -> None:
         was_live = self._status is SessionStatus.LIVE

@@ -1,15 +1,22 @@
 """A peer's end of one connection: when it must go, and what it lets itself be told."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
 from aiortc import RTCConfiguration, RTCSessionDescription
+from aiortc.rtcsctptransport import (
+    SCTP_DATA_FIRST_FRAG,
+    WEBRTC_STRING,
+    DataChunk,
+    tsn_plus_one,
+)
 
 from services.ingest import rtc_hooks
 from services.ingest.action_gate import Verdict
 from services.ingest.offer import CandidateRule, read_offer
-from services.ingest.peer import Fault, Peer
+from services.ingest.peer import MAX_UNREAD_BYTES, Fault, Peer
 from services.telemetry import Problem
 from tests.services.edge_kit import Browser, browser
 
@@ -60,6 +67,20 @@ async def connected(one: Browser, clock: Clock) -> AsyncIterator[Peer]:
         await peer.close()
 
 
+def never_ending_message(one: Browser, *, num_bytes: int) -> Iterator[Awaitable[None]]:
+    """As a hostile browser sends it: fragments of one message, without regard for the window."""
+    sctp = one.connection.sctp
+    assert sctp is not None
+    for number in range(num_bytes // 1000):
+        chunk = DataChunk(flags=0 if number else SCTP_DATA_FIRST_FRAG)
+        chunk.tsn = sctp._local_tsn
+        chunk.stream_id = one.channels["control"].id or 0
+        chunk.protocol = WEBRTC_STRING
+        chunk.user_data = bytes(1000)
+        sctp._local_tsn = tsn_plus_one(chunk.tsn)
+        yield sctp._send_chunk(chunk)
+
+
 async def test_who_does_not_connect_in_time_must_go() -> None:
     clock = Clock()
     async with browser() as one:
@@ -94,10 +115,10 @@ async def test_a_connection_that_was_closed_must_go() -> None:
 async def test_who_makes_us_hold_unfinished_messages_must_go() -> None:
     clock = Clock()
     async with browser() as one, connected(one, clock) as peer:
-        sctp = peer._connection.sctp
-        assert sctp is not None
-        sctp._advertised_rwnd -= 1 << 19
-        assert peer.fault() is Fault.FLOOD
+        for packet in never_ending_message(one, num_bytes=MAX_UNREAD_BYTES + 50_000):
+            await packet
+            await asyncio.sleep(0)  # or the socket's buffer overflows
+        await one.until(lambda: peer.fault() is Fault.FLOOD, tick_s=0.02)
 
 
 async def test_a_status_is_told_once() -> None:
