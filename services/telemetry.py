@@ -24,7 +24,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 PROBLEM_TYPE = "urn:nextframe:problem:"
-_RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+_STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__)
+_NO_FIELDS_OF_OURS = _STANDARD_FIELDS | {"message", "asctime", "color_message"}
 
 # Observations before `setup_metrics` are dropped; instruments made before it work after it.
 meter = metrics.get_meter("nextframe")
@@ -46,7 +47,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        event |= {k: v for k, v in record.__dict__.items() if k not in _RECORD_FIELDS}
+        event |= {k: v for k, v in record.__dict__.items() if k not in _NO_FIELDS_OF_OURS}
         if record.exc_info:
             event["error"] = self.formatException(record.exc_info)
         return json.dumps(event, default=str)

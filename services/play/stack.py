@@ -52,8 +52,8 @@ class LocalStack:
         self.session_url = f"http://{HOST}:{options.session_port}"
         self._services: dict[str, Child] = {}
         with ExitStack() as undo:
-            # A short path, because a socket's path may not be long.
-            folder = Path(tempfile.mkdtemp(prefix="nextframe-"))
+            # A short path, because sockets lie in it and below and their paths may not be long.
+            folder = Path(tempfile.mkdtemp(prefix="nf-"))
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
             redis_log = options.log_folder / "redis.log"
             redis = undo.enter_context(PrivateRedis(folder, log_path=redis_log))
@@ -63,7 +63,7 @@ class LocalStack:
                 options, redis_url=redis.url, token_secret=secrets.token_hex(32)
             )
             for plan in self._plans:
-                self._services[plan.name] = _start(plan, options.log_folder)
+                self._services[plan.name] = _start(plan, options.log_folder, folder)
             self._watched = (redis.child, *self._services.values())
             self._undo = undo.pop_all()
 
@@ -125,11 +125,13 @@ class LocalStack:
             child.finish()
 
 
-def _start(plan: ServicePlan, log_folder: Path) -> Child:
+def _start(plan: ServicePlan, log_folder: Path, temp_folder: Path) -> Child:
+    """What the service leaves behind when it is ended by force goes with `temp_folder`."""
+    own = {"PYTHONUNBUFFERED": "1", "TMPDIR": str(temp_folder)}
     return Child(
         plan.name,
         plan.command,
-        env={"PYTHONUNBUFFERED": "1", **plan.defaults, **os.environ, **plan.env},
+        env={**plan.defaults, **os.environ, **plan.env, **own},
         cwd=ROOT,
         log_path=log_folder / f"{plan.name}.log",
     )
