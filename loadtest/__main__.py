@@ -69,7 +69,7 @@ async def run(args: argparse.Namespace, scenario: Scenario) -> Report:
         if not worlds:
             raise RefusedError("no world is on offer; is generation up?")
         print(
-            f"{scenario.users} players for {scenario.seconds:g} s in {worlds[0].name} at {url}",
+            f"players: {scenario.users} for {scenario.seconds:g} s in {worlds[0].name} at {url}",
             flush=True,
         )
         return await load(scenario, worlds[0], api)
@@ -81,6 +81,7 @@ async def load(scenario: Scenario, world: World, api: PublicApi) -> Report:
         Bot(player=player, scenario=scenario, world=world, api=api)
         for player in range(scenario.users)
     ]
+    machine = this_machine()
     started_at, cpu_before = time.monotonic(), time.process_time()
     until = started_at + scenario.length_s
     lag_ms: list[float] = []
@@ -95,7 +96,7 @@ async def load(scenario: Scenario, world: World, api: PublicApi) -> Report:
     return Report(
         schema=SCHEMA,
         version=VERSION,
-        machine=this_machine(),
+        machine=machine,
         commit=this_commit(),
         scenario=scenario,
         world=world.name,

@@ -40,10 +40,10 @@ def page(report: Report) -> str:
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Nextframe load test: {wish.users} players</title><style>{STYLE}</style></head><body>
-<h1>{wish.users} players for {wish.seconds:g} s in <em>{escape(report.world)}</em></h1>
+<title>Nextframe load test: {_players(wish.users)}</title><style>{STYLE}</style></head><body>
+<h1>{_players(wish.users)} for {wish.seconds:g} s in <em>{escape(report.world)}</em></h1>
 <p>commit {escape(report.commit)} · {escape(str(report.machine["cpu"]))},
-{report.machine["num_cores"]} cores · scenario seed {wish.seed}</p>
+{report.machine["num_cores"]} cores, load {report.machine["load_1m"]} before · scenario seed {wish.seed}</p>
 {_tiles(report)}
 <h2>Frames per second</h2>
 <p>Bar: mean. <i style="background:var(--low)"></i>mark: the slowest 1 % of gaps.
@@ -59,6 +59,10 @@ Dashed: the world's own rate.</p>
 <pre>{escape(table(report))}</pre>
 </body></html>
 """
+
+
+def _players(num: int) -> str:
+    return "1 player" if num == 1 else f"{num} players"
 
 
 def _tiles(report: Report) -> str:

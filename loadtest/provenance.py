@@ -8,10 +8,12 @@ from typing import Any
 
 
 def this_machine() -> dict[str, Any]:
+    """`load_1m`: what else is running now; figures from a busy machine are about that, too."""
     return {
         "cpu": _cpu_name(),
         "num_cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",
+        "load_1m": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
     }
 

@@ -34,7 +34,7 @@ def report_of(*logs: PlayerLog) -> Report:
     return Report(
         schema=SCHEMA,
         version=VERSION,
-        machine={"cpu": "one <b>fast</b> core", "num_cores": 1},
+        machine={"cpu": "one <b>fast</b> core", "num_cores": 1, "load_1m": 0.5},
         commit="abc",
         scenario=Scenario(users=len(logs), seconds=10),
         world="numbers",
