@@ -43,7 +43,8 @@ def page(report: Report) -> str:
 <title>Nextframe load test: {_players(wish.users)}</title><style>{STYLE}</style></head><body>
 <h1>{_players(wish.users)} for {wish.seconds:g} s in <em>{escape(report.world)}</em></h1>
 <p>commit {escape(report.commit)} · {escape(str(report.machine["cpu"]))},
-{report.machine["num_cores"]} cores, load {report.machine["load_1m"]} before · scenario seed {wish.seed}</p>
+{report.machine["num_cores"]} cores, load {report.machine["load_1m"]} before
+· scenario seed {wish.seed}</p>
 {_tiles(report)}
 <h2>Frames per second</h2>
 <p>Bar: mean. <i style="background:var(--low)"></i>mark: the slowest 1 % of gaps.
