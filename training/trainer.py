@@ -72,7 +72,9 @@ class Trainer:
         self._max_grad_norm = max_grad_norm
         self._learning_rates = [[group["lr"] for group in opt.param_groups] for opt in optimizers]
         self._ema = AveragedModel(
-            module, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True
+            module,
+            multi_avg_fn=get_ema_multi_avg_fn(ema_decay),  # type: ignore[no-untyped-call]
+            use_buffers=True,
         )
         self.step = 0
         self.seconds = 0.0

@@ -1,12 +1,10 @@
-"""Records play in ViZDoom on Freedoom maps: several processes, one recording each at a time, the
-same films for the same seed however many processes there are. Knows no network.
+"""Films play in ViZDoom on Freedoom maps; the same film for the same seed. Knows no network.
 
 Frames are redistributable under Freedoom's licence. Sound is off (two engines die on it), HUD and
 crosshair are hidden, the weapon is shown and does not bob.
 """
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +12,6 @@ import cv2
 import numpy as np
 import vizdoom as vzd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from model.action_space import ActionSpace
 from training.data.players import Hands, ScriptedPlayer, Sight
@@ -38,8 +35,8 @@ _PICK_UP_UNITS = 32  # a player reaches things this far away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Area:
-    """The piece of a map to play in. Outside the box (map units) the player is put back to where
+class DoomRecorder:
+    """Films one piece of a map. Outside the box (map units) the player is put back to where
     it has been. Pixels are brightened by `out = in ** gamma` on [0, 1]."""
 
     wad: str
@@ -51,39 +48,18 @@ class Area:
     gamma: float
     action_space: ActionSpace
 
-
-def record_all(
-    area: Area, folder: Path, *, num_frames: int, takes: int, seed: int, processes: int
-) -> None:
-    """`takes` recordings of `num_frames / takes` frames each into `folder`/00000, 00001, ..."""
-    context = multiprocessing.get_context("spawn")
-    length = num_frames // takes
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        jobs = [
-            pool.submit(_record_to, area, folder / f"{take:05d}", length, seed + take)
-            for take in range(takes)
-        ]
-        for job in tqdm(as_completed(jobs), total=takes, desc="record", unit="take"):
-            job.result()
-
-
-def _record_to(area: Area, folder: Path, num_frames: int, seed: int) -> None:
-    record(area, num_frames=num_frames, seed=seed).save(folder)
-
-
-def record(area: Area, *, num_frames: int, seed: int) -> Recording:
-    """One film of `num_frames` frames. The first frame has no action before it (all zeros)."""
-    game = _open_game(area, seed)
-    try:
-        return _Take(area, game, np.random.default_rng(seed)).film(num_frames)
-    finally:
-        game.close()
+    def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
+        game = _open_game(self, seed)
+        try:
+            return _Take(self, game, np.random.default_rng(seed)).film(num_frames, then)
+        finally:
+            game.close()
 
 
 class _Take:
     """One running game and the film of it."""
 
-    def __init__(self, area: Area, game: vzd.DoomGame, rng: np.random.Generator) -> None:
+    def __init__(self, area: DoomRecorder, game: vzd.DoomGame, rng: np.random.Generator) -> None:
         self._area = area
         self._game = game
         self._rng = rng
@@ -91,26 +67,29 @@ class _Take:
         self._brighten = (255 * (np.arange(256) / 255) ** area.gamma).round().astype(np.uint8)
         self._visited: list[NDArray[np.float64]] = []
 
-    def film(self, num_frames: int) -> Recording:
-        size = self._area.action_space.size
-        frames = np.empty((num_frames, self._area.height, self._area.width, 3), np.uint8)
-        actions = np.zeros((num_frames, size), np.float32)
-        poses = np.empty((num_frames, 3), np.float32)
-        cuts = np.zeros(num_frames, np.bool_)
+    def film(self, num_frames: int, then: Sequence[Hands]) -> Recording:
+        total = num_frames + len(then)
+        frames = np.empty((total, self._area.height, self._area.width, 3), np.uint8)
+        actions = np.zeros((total, self._area.action_space.size), np.float32)
+        poses = np.empty((total, 3), np.float32)
+        cuts = np.zeros(total, np.bool_)
         cuts[0] = True
         last_pose = self._pose()
-        for i in range(num_frames):
+        for i in range(total):
             pose = self._pose()
             frames[i], poses[i] = self._frame(), (pose[0], pose[1], -pose[2] % 360)
-            if i + 1 == num_frames:
+            if i + 1 == total:
                 break
             if self._is_inside(pose):
                 self._visited.append(pose)
             else:
                 self._warp_back()
                 cuts[i + 1] = True
-            moved = float(np.hypot(*(pose[:2] - last_pose[:2])))
-            hands = self._player.act(Sight(self._free_ways(), moved))
+            if i + 1 < num_frames:
+                moved = float(np.hypot(*(pose[:2] - last_pose[:2])))
+                hands = self._player.act(Sight(self._free_ways(), moved))
+            else:
+                hands = then[i + 1 - num_frames]
             actions[i + 1] = self._play(hands)
             last_pose = pose
         return Recording(frames=frames, actions=actions, poses=poses, cuts=cuts)
@@ -156,7 +135,7 @@ class _Take:
         self._game.send_game_command(f"warp {x:.0f} {y:.0f}")
 
 
-def _open_game(area: Area, seed: int) -> vzd.DoomGame:
+def _open_game(area: DoomRecorder, seed: int) -> vzd.DoomGame:
     wad = str(Path(vzd.__file__).parent / f"{area.wad}.wad")
     game = vzd.DoomGame()
     game.set_doom_game_path(wad)
@@ -190,7 +169,7 @@ def _open_game(area: Area, seed: int) -> vzd.DoomGame:
     return game
 
 
-def _pick_up_everything(game: vzd.DoomGame, area: Area) -> None:
+def _pick_up_everything(game: vzd.DoomGame, area: DoomRecorder) -> None:
     """Stands once on every spot: what lies about would vanish when first walked over, and nobody
     could tell from a frame whether it had."""
     x, y, _ = (game.get_game_variable(variable) for variable in _POSE)

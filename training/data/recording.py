@@ -28,6 +28,15 @@ class Recording:
                 f"{len(self.actions)}, {len(self.poses)}, {len(self.cuts)}"
             )
 
+    def part(self, first: int, last: int) -> "Recording":
+        """Frames `first` up to, not including, `last` (negative counts from the end)."""
+        return Recording(
+            frames=self.frames[first:last],
+            actions=self.actions[first:last],
+            poses=self.poses[first:last],
+            cuts=self.cuts[first:last],
+        )
+
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("frames", "actions", "poses", "cuts"):

@@ -1,0 +1,121 @@
+"""`python -m training`: make a world, stage by stage, or measure one.
+
+    python -m training debug                          the toy world, everything, two minutes
+    python -m training freedoom --stage record        film play in ViZDoom
+    python -m training freedoom --stage tokenizer --minutes 9 --keep-going
+    python -m training freedoom --stage nfd --minutes 9
+    python -m training freedoom --stage student --minutes 9
+    python -m training freedoom --stage release --weights student
+    python -m training evaluate                       the shipped world's card -> build/eval.json
+
+Every stage goes on where the last call of it stopped. `--keep-going` leaves the learning rate up
+for the next call; without it a call ends the stage with the rate cooled down to zero.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from model.world import World
+from training import release, stages
+from training.data.pictures import write_png
+from training.evaluate import card as cards
+from training.recipes.recipe import Recipe
+from training.run import Run
+from training.trainer import Budget, TrainingError
+
+STAGES = ("record", "tokenizer", "nfd", "student", "release")
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    torch.set_num_threads(os.cpu_count() or 1)
+    try:
+        arguments.command(arguments)
+    except (TrainingError, FileNotFoundError) as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    recipe, run = _recipe(arguments.recipe), Run(arguments.run)
+    for stage in STAGES if arguments.stage == "all" else (arguments.stage,):
+        _train_stage(recipe, run, stage, arguments)
+
+
+def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Namespace) -> None:
+    if stage == "record":
+        stages.record(recipe, run, processes=os.cpu_count() or 1)
+    elif stage == "release":
+        weights = arguments.weights or (
+            "student" if stages.is_trained(run, "student") else "teacher"
+        )
+        world = release.release(recipe, run, arguments.out or run.folder / "world", weights)
+        print((arguments.out or run.folder / "world") / "card.md", world.digest)
+    else:
+        train, minutes = {
+            "tokenizer": (stages.train_tokenizer, recipe.tokenizer.minutes),
+            "nfd": (stages.train_teacher, recipe.teacher.minutes),
+            "student": (stages.train_student, recipe.student.minutes),
+        }[stage]
+        seconds = 60.0 * (arguments.minutes or minutes)
+        train(recipe, run, Budget(seconds=seconds, cooldown=not arguments.keep_going))
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    recipe, run = _recipe(arguments.recipe), Run(arguments.run)
+    stages.record_held_out(recipe, run, processes=os.cpu_count() or 1)
+    world = World.load(arguments.world)
+    steps = arguments.steps or world.spec.sampler.default_steps
+    measured = release.measure(recipe, run, world, steps)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(cards.to_json(measured.card))
+    write_png(arguments.out.with_suffix(".contact_sheet.png"), measured.contact_sheet)
+    write_png(arguments.out.with_suffix(".steering.png"), measured.steering)
+    title, licence = world.spec.title, world.spec.licence
+    print(cards.to_markdown(measured.card, title=title, licence=licence))
+
+
+def _recipe(name: str) -> Recipe:
+    """Imports one recipe only: the debug recipe needs no game."""
+    if name == "debug":
+        from training.recipes.debug import debug
+
+        return debug()
+    from training.recipes.freedoom import freedoom
+
+    return freedoom()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    commands = parser.add_subparsers(required=True, metavar="debug | freedoom | evaluate")
+    for name, stage in (("debug", "all"), ("freedoom", None)):
+        train = commands.add_parser(name, help=f"train the {name} world")
+        train.set_defaults(command=_train, recipe=name)
+        train.add_argument("--stage", choices=(*STAGES, "all"), default=stage, required=not stage)
+        train.add_argument("--run", type=Path, default=Path("build") / "runs" / name,
+                           help="folder of the run, resumed if it is there")  # fmt: skip
+        train.add_argument("--minutes", type=float, help="budget of this call")
+        train.add_argument("--keep-going", action="store_true", help="do not cool down yet")
+        train.add_argument("--weights", choices=("teacher", "student"), help="what to release")
+        train.add_argument("--out", type=Path, help="folder of the released world")
+    measure = commands.add_parser("evaluate", help="measure a world, write its figures as JSON")
+    measure.set_defaults(command=_evaluate)
+    measure.add_argument("--recipe", choices=("debug", "freedoom"), default="freedoom")
+    measure.add_argument("--world", type=Path, default=Path("model/worlds/freedoom"))
+    measure.add_argument("--run", type=Path, default=Path("build/runs/evaluate"))
+    measure.add_argument("--steps", type=int, help="denoise steps, else the world's default")
+    measure.add_argument("--out", type=Path, default=Path("build/eval.json"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""Many films at once: several processes, the same films for the same seed however many."""
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Protocol
+
+from tqdm import tqdm
+
+from training.data.players import Hands
+from training.data.recording import Recording
+
+
+class Recorder(Protocol):
+    """A game that can be filmed. Must be picklable: films are made in other processes."""
+
+    def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
+        """`num_frames` frames of scripted play, then one frame for each of `then`: the same film
+        with another end shows what the real game answers to a key. Only `seed` decides. The first
+        frame has no action before it (all zeros)."""
+        ...
+
+
+def record_all(
+    recorder: Recorder, folder: Path, *, num_frames: int, takes: int, seed: int, processes: int
+) -> None:
+    """`takes` films of `num_frames / takes` frames each into `folder`/00000, 00001, ...; take i is
+    made from `seed + i`. Takes that are there already are kept."""
+    context = multiprocessing.get_context("spawn")
+    length = num_frames // takes
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        jobs = [
+            pool.submit(_record_to, recorder, folder / f"{take:05d}", length, seed + take)
+            for take in range(takes)
+            if not (folder / f"{take:05d}" / "cuts.npy").exists()
+        ]
+        for job in tqdm(as_completed(jobs), total=len(jobs), desc="record", unit="take"):
+            job.result()
+
+
+def _record_to(recorder: Recorder, folder: Path, num_frames: int, seed: int) -> None:
+    recorder.record(num_frames=num_frames, seed=seed).save(folder)

@@ -1,0 +1,46 @@
+"""PNG files and grids of frames. The only writer of pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
+_GAP_PX = 2
+_LABEL_PX = 12
+
+
+def write_png(path: Path, pixels: Pixels) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)):
+        raise OSError(f"could not write {path}")
+
+
+def grid(rows: Sequence[Sequence[Pixels]], row_labels: Sequence[str] = ()) -> Pixels:
+    """Frames of one size in rows, with an optional label above each row."""
+    return np.concatenate(
+        [
+            part
+            for i, row in enumerate(rows)
+            for part in _labelled(_row(row), row_labels[i] if row_labels else "")
+        ]
+    )
+
+
+def _row(frames: Sequence[Pixels]) -> Pixels:
+    height = frames[0].shape[0]
+    gap = np.full((height, _GAP_PX, 3), 255, np.uint8)
+    parts = [part for frame in frames for part in (frame, gap)]
+    return np.concatenate(parts[:-1], axis=1)
+
+
+def _labelled(row: Pixels, label: str) -> list[Pixels]:
+    strip = np.full((_LABEL_PX if label else _GAP_PX, row.shape[1], 3), 255, np.uint8)
+    if label:
+        cv2.putText(
+            strip, label, (2, _LABEL_PX - 3), cv2.FONT_HERSHEY_SIMPLEX, 0.33, (0, 0, 0), 1,
+            cv2.LINE_AA,
+        )  # fmt: skip
+    return [strip, row]

@@ -1,0 +1,100 @@
+"""Dreams through the serving path: the same engine, the same cache, the same sampler as in play.
+
+Shape letters: F context frames, T dreamt frames, A action size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.engine.engine import WorldEngine
+from model.tokenizer.vae import VAE, pixels_from_uint8, uint8_from_pixels
+from model.world import Start, World
+from training.data.recording import Recording
+
+_SESSIONS = 4
+_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A dream to be had: real play to begin with, then one action (A,) per frame to dream."""
+
+    context: Recording
+    actions_TA: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dream:
+    """What came of a wish: frames (T, H, W, 3), and seconds per frame spent in the engine."""
+
+    frames: NDArray[np.uint8]
+    frame_s: NDArray[np.float64]
+
+
+def dream(
+    world: World,
+    wishes: Sequence[Wish],
+    *,
+    num_steps: int,
+    seed: int = 0,
+    together: int = _SESSIONS,
+) -> list[Dream]:
+    """Every wish in a session of its own, `together` at a time. All of one length."""
+    starts = tuple(
+        start_clip(world.tokenizer, wish.context, name=f"wish-{i}") for i, wish in enumerate(wishes)
+    )
+    engine = WorldEngine(replace(world, starts=starts), max_sessions=together)
+    dreams: list[Dream] = []
+    for first in range(0, len(wishes), together):
+        batch = {str(i): wishes[i] for i in range(first, min(first + together, len(wishes)))}
+        dreams += _dream_together(engine, batch, num_steps, seed)
+    return dreams
+
+
+def start_clip(tokenizer: VAE, film: Recording, *, name: str) -> Start:
+    """Real play as an opening clip."""
+    return Start(
+        name=name,
+        latents_FChw=encode_frames(tokenizer, film.frames),
+        actions_FA=torch.from_numpy(np.array(film.actions, np.float32)),
+    )
+
+
+@torch.no_grad()
+def encode_frames(tokenizer: VAE, frames: NDArray[np.uint8]) -> torch.Tensor:
+    pixels = pixels_from_uint8(torch.from_numpy(np.array(frames)))
+    return torch.cat([tokenizer.encode(part) for part in torch.split(pixels, _BATCH)]).contiguous()
+
+
+@torch.no_grad()
+def reconstruct(tokenizer: VAE, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Frames through the tokenizer and back: the best a dream can look."""
+    latents = encode_frames(tokenizer, frames)
+    parts = [uint8_from_pixels(tokenizer.decode(part)) for part in torch.split(latents, _BATCH)]
+    rebuilt: NDArray[np.uint8] = torch.cat(parts).numpy()
+    return rebuilt
+
+
+def _dream_together(
+    engine: WorldEngine, wishes: dict[str, Wish], num_steps: int, seed: int
+) -> list[Dream]:
+    for session_id in wishes:
+        engine.open(session_id, start=int(session_id), seed=seed)
+    length = min(len(wish.actions_TA) for wish in wishes.values())
+    frames: dict[str, list[NDArray[np.uint8]]] = {session_id: [] for session_id in wishes}
+    seconds = np.empty(length)
+    for i in range(length):
+        actions = {
+            session_id: tuple(map(float, wish.actions_TA[i])) for session_id, wish in wishes.items()
+        }
+        finished = engine.step(actions, num_steps=num_steps)
+        seconds[i] = finished[0].denoise_s + finished[0].decode_s
+        for frame in finished:
+            frames[frame.session_id].append(frame.pixels)
+    for session_id in wishes:
+        engine.close(session_id)
+    return [Dream(frames=np.stack(frames[session_id]), frame_s=seconds) for session_id in wishes]

@@ -1,0 +1,62 @@
+"""How the dream looks: sharpness and closeness to the real frames, against simple baselines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluate.measures import gradient, psnr_db
+
+FRAMES = (1, 2, 4, 8, 16)
+
+Film = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizerFidelity:
+    """On held-out frames. `gradient_ratio` is the share of the real gradient that is kept."""
+
+    psnr_db: float
+    gradient_ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DreamFidelity:
+    """By number of dreamt frames. Gradient ratios are to the real frames and, for the dream
+    alone, to the same frames after the tokenizer."""
+
+    psnr_db: dict[int, float]
+    copy_last_psnr_db: dict[int, float]
+    mean_frame_psnr_db: dict[int, float]
+    gradient_ratio: dict[int, float]
+    gradient_to_tokenizer: dict[int, float]
+
+
+def measure_tokenizer(real: Film, rebuilt: Film) -> TokenizerFidelity:
+    pairs = zip(rebuilt, real, strict=True)
+    return TokenizerFidelity(
+        psnr_db=float(np.mean([psnr_db(ours, truth) for ours, truth in pairs])),
+        gradient_ratio=gradient(rebuilt) / gradient(real),
+    )
+
+
+def measure_dream(
+    dreamt: Sequence[Film], real: Sequence[Film], rebuilt: Sequence[Film], mean_frame: Film
+) -> DreamFidelity:
+    """Films are (1 + frames, H, W, 3) and begin with the last real frame."""
+
+    def mean_psnr(ours: Sequence[Film], frame: int) -> float:
+        pairs = zip(ours, real, strict=True)
+        return float(np.mean([psnr_db(picture, film[frame]) for picture, film in pairs]))
+
+    def sharpness(films: Sequence[Film], frame: int) -> float:
+        return gradient(np.stack([film[frame] for film in films]))
+
+    return DreamFidelity(
+        psnr_db={n: mean_psnr([film[n] for film in dreamt], n) for n in FRAMES},
+        copy_last_psnr_db={n: mean_psnr([film[0] for film in real], n) for n in FRAMES},
+        mean_frame_psnr_db={n: mean_psnr([mean_frame] * len(real), n) for n in FRAMES},
+        gradient_ratio={n: sharpness(dreamt, n) / sharpness(real, n) for n in FRAMES},
+        gradient_to_tokenizer={n: sharpness(dreamt, n) / sharpness(rebuilt, n) for n in FRAMES},
+    )

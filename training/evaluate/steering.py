@@ -1,0 +1,76 @@
+"""Do the keys steer the dream? Measured alike on dreams and on the game's own answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluate.measures import muzzle_light, shift_px, zoom
+
+Film = NDArray[np.uint8]  # (1 + frames, H, W, 3): the last real frame, then the answer
+_TURN = slice(2, 12)  # frames whose motion is measured
+_ZOOM_FROM, _ZOOM_TO = 4, 8
+_REST = slice(8, 16)
+_ZOOM_MARGIN = 0.03
+_LIGHT_MARGIN = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steering:
+    """Counts are of probes; shifts in pixels per frame, positive to the right; zooms over four
+    frames."""
+
+    probes: int
+    turns_opposite: int  # left moves the picture right and right moves it left
+    left_px: float
+    right_px: float
+    forward_nearer: int  # forward zooms clearly more than idle and back
+    forward_zoom: float
+    idle_zoom: float
+    back_zoom: float
+    idle_still: int  # moves less than half a pixel a frame
+    idle_px: float
+    act_flashes: int  # the muzzle lights up clearly more than in idle
+
+
+def measure_steering(films: Mapping[str, Sequence[Film]]) -> Steering:
+    """`films[plan][i]` is the answer to probe i when the plan's keys are held."""
+    left, right = (_turn_px(films[plan]) for plan in ("left", "right"))
+    forward, idle, back = (
+        np.array([zoom(film[_ZOOM_FROM], film[_ZOOM_TO]) for film in films[plan]])
+        for plan in ("forward", "idle", "back")
+    )
+    rest = np.array([_mean_shift(film[_REST]) for film in films["idle"]])
+    light = [_light(films["act"], i) - _light(films["idle"], i) for i in range(len(films["act"]))]
+    return Steering(
+        probes=len(left),
+        turns_opposite=int(((left > 1.0) & (right < -1.0)).sum()),
+        left_px=float(np.median(left)),
+        right_px=float(np.median(right)),
+        forward_nearer=int((forward > np.maximum(idle, back) + _ZOOM_MARGIN).sum()),
+        forward_zoom=float(np.median(forward)),
+        idle_zoom=float(np.median(idle)),
+        back_zoom=float(np.median(back)),
+        idle_still=int((rest < 0.5).sum()),
+        idle_px=float(np.median(rest)),
+        act_flashes=int((np.array(light) > _LIGHT_MARGIN).sum()),
+    )
+
+
+def _turn_px(films: Sequence[Film]) -> NDArray[np.float64]:
+    """Median motion per frame, for each film."""
+    return np.array([np.median(_shifts(film[_TURN])) for film in films])
+
+
+def _mean_shift(film: Film) -> float:
+    return float(np.mean(np.abs(_shifts(film))))
+
+
+def _shifts(film: Film) -> list[float]:
+    return [shift_px(before, after) for before, after in pairwise(film)]
+
+
+def _light(films: Sequence[Film], probe: int) -> float:
+    return max(muzzle_light(frame) for frame in films[probe][1:8])

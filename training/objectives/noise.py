@@ -1,0 +1,41 @@
+"""How noisy each frame of a training clip is, drawn for every frame by itself.
+
+Shape letters: B clips, F frames.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseMixture:
+    """In flow time s in [0, 1]. A share of frames is nearly clean, as context is when a world is
+    played; the others are anything, often pure noise, where every played frame begins."""
+
+    context_share: float = 0.6
+    context_max: float = 0.2
+    pure_share: float = 0.2  # of the frames that are not context
+    logit_mean: float = 0.3
+    logit_std: float = 1.2
+
+    @property
+    def context_max_t(self) -> float:
+        """TrigFlow time up to which a frame counts as context."""
+        return math.atan2(self.context_max, 1.0 - self.context_max)
+
+    def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        """TrigFlow times (B, F) in [0, pi/2]."""
+        device = generator.device
+
+        def uniform() -> Tensor:
+            return torch.rand(shape, generator=generator, device=device)
+
+        normal = torch.randn(shape, generator=generator, device=device)
+        noisy = torch.sigmoid(self.logit_mean + self.logit_std * normal)
+        noisy = torch.where(uniform() < self.pure_share, torch.ones_like(noisy), noisy)
+        context = uniform() * self.context_max
+        s = torch.where(uniform() < self.context_share, context, noisy)
+        return torch.atan2(s, 1.0 - s).clamp(max=math.pi / 2)

@@ -1,0 +1,26 @@
+"""Which optimizer moves which weight: Muon the matrices of the blocks, AdamW everything else."""
+
+from torch import Tensor, nn
+from torch.optim import AdamW, Muon, Optimizer
+
+
+def nfd_optimizers(
+    transformer: nn.Module, *, muon_lr: float, adamw_lr: float, weight_decay: float = 0.01
+) -> list[Optimizer]:
+    """Muon's updates are scaled to AdamW's size, so the two rates are of one kind."""
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
+    for name, parameter in transformer.named_parameters():
+        is_block_matrix = ".blocks." in f".{name}" and parameter.ndim == 2
+        (matrices if is_block_matrix else others).append(parameter)
+    return [
+        Muon(
+            matrices, lr=muon_lr, weight_decay=weight_decay, ns_steps=4,
+            adjust_lr_fn="match_rms_adamw",
+        ),
+        AdamW(others, lr=adamw_lr, betas=(0.9, 0.95), weight_decay=weight_decay),
+    ]  # fmt: skip
+
+
+def vae_optimizers(vae: nn.Module, *, lr: float) -> list[Optimizer]:
+    return [AdamW(vae.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.01)]

@@ -1,0 +1,50 @@
+"""The toy world end to end in about two minutes on a CPU: does the whole chain hold?"""
+
+from dataclasses import replace
+
+from model.presets import debug as preset
+from model.sampling.schedule import trig_time, uniform_times
+from model.world import SamplerSpec
+from training.data.toy import ACTION_SPACE, ToyRecorder
+from training.objectives.noise import NoiseMixture
+from training.objectives.reconstruction import ReconstructionWeights
+from training.recipes.recipe import NFDRecipe, Recipe, RecordRecipe, TokenizerRecipe
+
+
+def debug() -> Recipe:
+    sizes = preset()
+    times = {steps: uniform_times(steps) for steps in (1, 2, 4)}
+    context_t = trig_time(0.05)
+    return Recipe(
+        name="toy",
+        title="The toy world",
+        version="1",
+        licence="Apache-2.0",
+        fps=17.5,
+        preset=replace(sizes, nfd=replace(sizes.nfd, action_size=ACTION_SPACE.size)),
+        action_space=ACTION_SPACE,
+        recorder=ToyRecorder(),
+        record=RecordRecipe(
+            train_frames=8_000, train_takes=4, held_out_frames=1_000, held_out_takes=1, probes=8,
+            least_walk=0.0,
+        ),
+        tokenizer=TokenizerRecipe(
+            batch_size=32, lr=2e-3, ema_decay=0.99, minutes=0.5, weights=ReconstructionWeights()
+        ),
+        teacher=NFDRecipe(
+            batch_size=16, muon_lr=4e-3, adamw_lr=3e-3, ema_decay=0.99, minutes=0.6,
+            mixture=NoiseMixture(),
+        ),
+        student=NFDRecipe(
+            batch_size=16, muon_lr=3e-4, adamw_lr=3e-4, ema_decay=0.95, minutes=0.2,
+            mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
+        ),
+        student_warmup_steps=50,
+        teacher_sampler=SamplerSpec(
+            kind="euler", times=times, default_steps=4, context_t=context_t
+        ),
+        student_sampler=SamplerSpec(
+            kind="consistency", times=times, default_steps=2, context_t=context_t
+        ),
+        num_starts=4,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""The shipped world: the first room of Freedoom's E1M7, 128x80, 17.5 fps.
+
+One enclosed room (280 x 320 units) with a landmark on every side: a column with a green monitor,
+light panels, a grey door, blue lamps, windows onto mountains, a blue floor. `training/LOG.md` says
+how it was chosen.
+"""
+
+from model.action_space import ActionSpace
+from model.nfd.transformer import NFDConfig
+from model.presets import Preset
+from model.sampling.schedule import trig_time, uniform_times
+from model.tokenizer.vae import VAEConfig
+from model.world import SamplerSpec
+from training.data.recorder import DoomRecorder
+from training.objectives.noise import NoiseMixture
+from training.objectives.reconstruction import ReconstructionWeights
+from training.recipes.recipe import NFDRecipe, Recipe, RecordRecipe, TokenizerRecipe
+
+_WIDTH, _HEIGHT = 128, 80
+_ACTION_SPACE = ActionSpace(
+    buttons=("forward", "back", "left", "right", "turn_left", "turn_right", "act"),
+    degrees_per_count=0.15,
+    key_turn_deg=6.0,
+    yaw_bins_deg=(-15, -10, -6, -3.5, -1.8, -0.8, 0.0, 0.8, 1.8, 3.5, 6, 10, 15),
+)
+_VAE = VAEConfig(
+    latent_channels=24,
+    patch=4,
+    encoder_widths=(32, 64, 128),
+    decoder_widths=(48, 96, 192),
+    num_blocks=2,
+)
+_NFD = NFDConfig(
+    latent_channels=24,
+    grid_height=5,
+    grid_width=8,
+    width=192,
+    num_layers=4,
+    num_heads=4,
+    action_size=_ACTION_SPACE.size,
+    window=8,
+    concat_previous=True,
+)
+_CONTEXT_T = trig_time(0.05)
+
+
+def freedoom() -> Recipe:
+    return Recipe(
+        name="freedoom",
+        title="Freedoom: the control room",
+        version="1",
+        licence="BSD-3-Clause; pictures of Freedoom (see NOTICE)",
+        fps=17.5,
+        preset=Preset(width=_WIDTH, height=_HEIGHT, vae=_VAE, nfd=_NFD),
+        action_space=_ACTION_SPACE,
+        recorder=DoomRecorder(
+            wad="freedoom1",
+            map_name="e1m7",
+            x=(-160, 160),
+            y=(-270, 80),
+            width=_WIDTH,
+            height=_HEIGHT,
+            gamma=0.7,
+            action_space=_ACTION_SPACE,
+        ),
+        record=RecordRecipe(
+            train_frames=60_000, train_takes=10, held_out_frames=6_000, held_out_takes=2
+        ),
+        tokenizer=TokenizerRecipe(
+            batch_size=8, lr=1.5e-3, ema_decay=0.998, minutes=28.0,
+            weights=ReconstructionWeights(),
+        ),
+        teacher=NFDRecipe(
+            batch_size=12, muon_lr=3e-3, adamw_lr=2e-3, ema_decay=0.995, minutes=55.0,
+            mixture=NoiseMixture(),
+        ),
+        student=NFDRecipe(
+            batch_size=8, muon_lr=3e-4, adamw_lr=2e-4, ema_decay=0.99, minutes=12.0,
+            mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
+        ),
+        student_warmup_steps=150,
+        teacher_sampler=SamplerSpec(
+            kind="euler",
+            times={steps: uniform_times(steps) for steps in (1, 2, 3, 4, 8)},
+            default_steps=3,
+            context_t=_CONTEXT_T,
+        ),
+        student_sampler=SamplerSpec(
+            kind="consistency",
+            times={steps: uniform_times(steps) for steps in (1, 2, 3, 4)},
+            default_steps=2,
+            context_t=_CONTEXT_T,
+        ),
+        num_starts=10,
+    )  # fmt: skip

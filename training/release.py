@@ -1,0 +1,115 @@
+"""From a run folder to a published world: weights, opening clips, card, pictures."""
+
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from model.nfd.transformer import NFDTransformer
+from model.world import World, WorldSpec
+from training import stages
+from training.data.pictures import write_png
+from training.data.probes import Probe, record_probes
+from training.data.recording import load_recordings
+from training.device import pick_device
+from training.evaluate import card as cards
+from training.evaluate.dream import start_clip
+from training.evaluate.evaluation import Evaluation, evaluate
+from training.evaluate.measures import gradient
+from training.recipes.recipe import Recipe
+from training.run import Run
+
+_VIEW_TURN = 1.5  # how far apart two opposite views count, in units of 100 map units
+
+
+def build_world(recipe: Recipe, run: Run, weights: str) -> World:
+    """The world with the weights of `weights`, "teacher" or "student", as it will be stored."""
+    is_student = weights == "student"
+    sampler = recipe.student_sampler if is_student else recipe.teacher_sampler
+    trained = stages.trained_student if is_student else stages.trained_teacher
+    tokenizer = stages.trained_tokenizer(recipe, run)
+    transformer: NFDTransformer = trained(recipe, run)
+    for module in (tokenizer, transformer):
+        _round_to_half(module.cpu())
+    spec = WorldSpec(
+        name=recipe.name, version=recipe.version, title=recipe.title, width=recipe.preset.width,
+        height=recipe.preset.height, fps=recipe.fps, action_space=recipe.action_space,
+        vae=recipe.preset.vae, nfd=recipe.preset.nfd, sampler=sampler, licence=recipe.licence,
+        training=_provenance(recipe, run, weights),
+    )  # fmt: skip
+    chosen = choose_starts(probes(recipe, run), recipe.num_starts)
+    starts = tuple(
+        start_clip(tokenizer, probe.context, name=f"view-{i + 1:02d}")
+        for i, probe in enumerate(chosen)
+    )
+    return World(
+        spec=spec, tokenizer=tokenizer, transformer=transformer, starts=starts, digest=""
+    )  # fmt: skip
+
+
+def measure(recipe: Recipe, run: Run, world: World, num_steps: int) -> Evaluation:
+    held_out = load_recordings(run.held_out_recordings)
+    return evaluate(world, probes(recipe, run), held_out, num_steps=num_steps)
+
+
+def release(recipe: Recipe, run: Run, folder: Path, weights: str) -> World:
+    """Measures the world and publishes it into `folder` with its card and pictures."""
+    world = build_world(recipe, run, weights)
+    measured = measure(recipe, run, world, world.spec.sampler.default_steps)
+    spec = world.spec
+    text = cards.to_markdown(measured.card, title=spec.title, licence=spec.licence)
+    world.save(folder, card=text)
+    write_png(folder / "contact_sheet.png", measured.contact_sheet)
+    write_png(folder / "steering.png", measured.steering)
+    (folder / "card.json").write_text(cards.to_json(measured.card))
+    return World.load(folder)
+
+
+def probes(recipe: Recipe, run: Run) -> list[Probe]:
+    return record_probes(
+        recipe.recorder, run.probes, count=recipe.record.probes,
+        key_turn_deg=recipe.action_space.key_turn_deg,
+        context_frames=recipe.preset.nfd.window, least_walk=recipe.record.least_walk,
+        seed=recipe.record.probe_seed, processes=2,
+    )  # fmt: skip
+
+
+def choose_starts(candidates: Sequence[Probe], count: int) -> list[Probe]:
+    """The most detailed view first, then always the one farthest from those taken."""
+    frames = [probe.context.frames[-1] for probe in candidates]
+    taken = [int(np.argmax([gradient(frame) for frame in frames]))]
+    places = np.stack([_place(probe) for probe in candidates])
+    while len(taken) < min(count, len(candidates)):
+        distances = np.linalg.norm(places[:, None] - places[taken][None], axis=-1).min(axis=1)
+        taken.append(int(distances.argmax()))
+    return [candidates[i] for i in taken]
+
+
+def _place(probe: Probe) -> NDArray[np.float64]:
+    x, y, yaw = map(float, probe.context.poses[-1])
+    turn = np.radians(yaw)
+    return np.array([x / 100, y / 100, _VIEW_TURN * np.cos(turn), _VIEW_TURN * np.sin(turn)])
+
+
+def _provenance(recipe: Recipe, run: Run, weights: str) -> dict[str, str | int | float]:
+    facts: dict[str, str | int | float] = {
+        "served weights": weights,
+        "machine": f"{platform.machine()}, {pick_device()}, torch {torch.__version__}",
+        "recorded frames": recipe.record.train_frames,
+    }
+    for stage in ("tokenizer", "teacher", "student"):
+        if stages.is_trained(run, stage):
+            steps, seconds = stages.spent_on(run, stage)
+            facts[f"{stage}"] = f"{steps} steps, {seconds / 60:.0f} minutes"
+    return facts
+
+
+def _round_to_half(module: nn.Module) -> None:
+    """What is measured is what is stored."""
+    module.load_state_dict(
+        {key: value.half().float() for key, value in module.state_dict().items()}
+    )
