@@ -67,3 +67,10 @@ def test_consistency_sampling_roughens_with_fresh_noise() -> None:
 def test_an_unknown_sampler_is_refused() -> None:
     with pytest.raises(ValueError, match="heun"):
         make_sampler("heun")
+
+
+def test_euler_stays_on_the_path_between_noise_and_frame() -> None:
+    t, next_t = torch.full((4,), 1.2), torch.full((4,), 0.7)
+    x = diffuse(CLEAN, NOISE, t)
+    result = make_sampler("euler").advance(x, true_direction(x, t), t, next_t, lambda: FRESH)
+    torch.testing.assert_close(result, diffuse(CLEAN, NOISE, next_t), atol=1e-5, rtol=1e-5)
