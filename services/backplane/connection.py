@@ -12,6 +12,9 @@ from redis.exceptions import RedisError
 # Redis cannot be asked, or refused. What a service answers then is the service's decision.
 BackplaneError = RedisError
 
+# What `connect` makes, for those who only pass it on.
+Client = Redis
+
 TIMEOUT_S = 2.0
 MAX_CONNECTIONS = 32
 _SCRIPTS = Path(__file__).parent / "scripts"

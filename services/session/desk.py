@@ -8,8 +8,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from redis.asyncio import Redis
-
+from services.backplane.connection import Client
 from services.backplane.rates import RateLimit
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
@@ -43,7 +42,7 @@ class Wait:
 class SessionDesk:
     """Every rule about one session, applied to what Redis holds."""
 
-    def __init__(self, redis: Redis, settings: SessionSettings) -> None:
+    def __init__(self, redis: Client, settings: SessionSettings) -> None:
         self._settings = settings
         self._store = SessionStore(redis)
         self._kept = KeptSnapshots(redis)

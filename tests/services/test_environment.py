@@ -16,7 +16,7 @@ class ToySettings:
     port: int = setting(8080, at_least=0, at_most=65535)
     fps: float = setting(17.5, at_least=1)
     is_open: bool = setting(True)
-    folder: Path = setting(BUILD)
+    folder: Path = setting(BUILD)  # noqa: RUF009  (a Path does not change)
     origins: tuple[str, ...] = setting(("http://a",))
     redis_url: str = setting("redis://b", env="NEXTFRAME_REDIS_URL")
     token_secret: str = setting(env="NEXTFRAME_TOKEN_SECRET", min_chars=4, secret=True)
