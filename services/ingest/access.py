@@ -13,6 +13,7 @@ from services.tokens import ForeignToken, InvalidToken, Tokens
 from services.wire.session import SessionRecord, SessionStatus
 
 BODY_TIMEOUT_S = 5.0
+MAX_DISCARDED_BYTES = 4 << 20
 
 
 class BodyRefused(Problem):
@@ -59,19 +60,27 @@ def check_content_type(request: Request, wanted: str) -> None:
 
 
 async def read_body(request: Request, *, max_bytes: int) -> bytes:
-    """Raises BodyRefused: 413 before more than that is held, 408 when the body does not come."""
+    """Raises BodyRefused: 413 without holding more than that, 408 when the body does not come.
+
+    A body that is only somewhat too big is read to its end and thrown away: who still writes when
+    the connection closes never gets to read why.
+    """
     too_big = BodyRefused(413, "too-big", f"At most {max_bytes} bytes are taken.")
-    if _announced(request) > max_bytes:
+    if _announced(request) > MAX_DISCARDED_BYTES:
         raise too_big
-    body = bytearray()
+    body, num_bytes = bytearray(), 0
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             async for chunk in request.stream():
-                body += chunk
-                if len(body) > max_bytes:
-                    raise too_big
+                num_bytes += len(chunk)
+                if num_bytes <= max_bytes:
+                    body += chunk
+                elif num_bytes > MAX_DISCARDED_BYTES:
+                    break
     except TimeoutError:
         raise BodyRefused(408, "body-timeout", "The body did not arrive in time.") from None
+    if num_bytes > max_bytes:
+        raise too_big
     return bytes(body)
 
 

@@ -287,6 +287,7 @@ class RunningEdge:
 
     def __init__(self, url: str, http: httpx.AsyncClient, redis: Redis) -> None:
         self.url = url
+        self.port = int(url.rpartition(":")[2])
         self.http = http
         self.store = SessionStore(redis)
         self.redis = redis
