@@ -55,9 +55,7 @@ class Action:
             raise ValueError("flags and reserved must be 0")
         if seq == 0:
             raise ValueError("seq starts at 1")
-        return cls(
-            held=held, pressed=pressed, x_total=x, y_total=y, seq=seq, sent_at_ms=sent_at_ms
-        )
+        return cls(held=held, pressed=pressed, x_total=x, y_total=y, seq=seq, sent_at_ms=sent_at_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
