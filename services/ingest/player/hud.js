@@ -3,7 +3,9 @@
 import { readReport } from "./network.js";
 
 const REFRESH_MS = 500;
-const BAR_FULL_MS = 60; // about one frame period
+// Bars and the line of intervals keep these scales until something is longer.
+const BAR_FULL_MS = 57;
+const INTERVAL_FULL_MS = 171;
 
 export class Hud {
   #panel;
@@ -36,7 +38,9 @@ export class Hud {
     Object.assign(stats, { kbps: kbps ?? stats.kbps, rttMs });
     this.#counter = counter;
     this.#figures(stats);
-    for (const [stage, ms] of Object.entries(stats.stagesMs)) this.#bar(stage, ms);
+    const stages = Object.entries(stats.stagesMs);
+    const fullMs = Math.max(BAR_FULL_MS, ...stages.map(([, ms]) => ms));
+    for (const [stage, ms] of stages) this.#bar(stage, ms, fullMs);
     drawIntervals(this.#panel.querySelector("canvas"), stats.intervalsMs);
   }
 
@@ -55,24 +59,25 @@ export class Hud {
     this.#panel.querySelector(`[data-figure=${name}]`).textContent = text;
   }
 
-  #bar(stage, ms) {
+  #bar(stage, ms, fullMs) {
     const row = this.#panel.querySelector(`[data-stage=${stage}]`);
-    row.querySelector("meter").value = Math.min((ms ?? 0) / BAR_FULL_MS, 1);
+    row.querySelector("meter").value = (ms ?? 0) / fullMs;
     row.querySelector("output").textContent = ms === null ? "–" : ms.toFixed(1);
   }
 }
 
-/** Frame intervals as one line: flat is good. Full height is three frame periods of 57 ms. */
+/** Frame intervals as one line, oldest left: flat is good. */
 function drawIntervals(canvas, intervalsMs) {
   const context = canvas.getContext("2d");
   const { width, height } = canvas;
+  const fullMs = Math.max(INTERVAL_FULL_MS, ...intervalsMs);
   context.clearRect(0, 0, width, height);
   context.strokeStyle = getComputedStyle(canvas).color;
   context.lineWidth = 1.5;
   context.beginPath();
   intervalsMs.forEach((ms, index) => {
     const x = (index / Math.max(intervalsMs.length - 1, 1)) * width;
-    context.lineTo(x, height - (Math.min(ms, 171) / 171) * (height - 2) - 1);
+    context.lineTo(x, height - (ms / fullMs) * (height - 2) - 1);
   });
   context.stroke();
 }

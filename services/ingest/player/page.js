@@ -190,7 +190,7 @@ function watchPicture() {
   if (player.state.name !== "live") return say("");
   const { stats } = player;
   if (stats.stalledMs(performance.now()) > STALL_NOTICE_MS) say("Waiting for the next frame.");
-  else if (stats.level > 0) say("Many are dreaming: the picture is simpler for a while.");
+  else if (stats.level > 0) say("The house is busy: the picture is simpler for a while.");
   else say("");
 }
 

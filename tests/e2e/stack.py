@@ -1,0 +1,96 @@
+"""Every real service on this machine, as `python -m services.play` starts them, one by one under a
+test's hands: it can kill one and start it again.
+"""
+
+import http.client
+import os
+import secrets
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from services.play.checks import with_free_ports
+from services.play.child import Child
+from services.play.plan import HOST, ROOT, ServicePlan, StackOptions, plan_services
+from services.play.private_redis import PrivateRedis
+
+LOGS = ROOT / "build" / "e2e" / "logs"
+START_TIMEOUT_S = 300.0
+END_TIMEOUT_S = 15.0
+
+
+class Stack:
+    """The services and their processes. `page_url` is what a person opens; `env` is for all."""
+
+    def __init__(self, plans: tuple[ServicePlan, ...], env: dict[str, str]) -> None:
+        self._plans = {plan.name: plan for plan in plans}
+        self.page_url = f"http://{HOST}:{self._plans['ingest'].port}/"
+        self.session_url = f"http://{HOST}:{self._plans['session'].port}"
+        self._env = env
+        self._children: dict[str, Child] = {}
+
+    def start(self, name: str) -> None:
+        plan = self._plans[name]
+        self._children[name] = Child(
+            name,
+            plan.command,
+            env=os.environ | plan.env | self._env,
+            cwd=ROOT,
+            log_path=LOGS / f"{name}-{secrets.token_hex(2)}.log",
+        )
+
+    def wait_until_ready(self, name: str) -> None:
+        child, port = self._children[name], self._plans[name].port
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not _is_ready(port):
+            assert not child.has_ended, "\n".join([f"{name} ended:", *child.last_lines(20)])
+            assert time.monotonic() < deadline, "\n".join([f"{name}:", *child.last_lines(20)])
+            time.sleep(0.1)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, as a machine that dies: no farewell."""
+        child = self._children.pop(name)
+        os.kill(child._process.pid, signal.SIGKILL)
+        child.finish()
+
+    def close(self) -> None:
+        for child in self._children.values():
+            child.ask_to_end()
+        for child in self._children.values():
+            child.wait(END_TIMEOUT_S)
+            child.finish()
+
+
+@contextmanager
+def running_stack(env: dict[str, str]) -> Iterator[Stack]:
+    """All services, ready; `env` goes to each of them."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    options = with_free_ports(StackOptions(port=0, session_port=0, generation_port=0))
+    with (
+        tempfile.TemporaryDirectory(prefix="nextframe-") as folder,
+        PrivateRedis(Path(folder), log_path=LOGS / "redis.log") as redis,
+    ):
+        plans = plan_services(options, redis_url=redis.url, token_secret=secrets.token_hex(32))
+        stack = Stack(plans, env)
+        try:
+            for plan in plans:
+                stack.start(plan.name)
+            for plan in plans:
+                stack.wait_until_ready(plan.name)
+            yield stack
+        finally:
+            stack.close()
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,181 @@
+"""The main job in a real browser over every real service: one click, and a dreamt world answers.
+
+The bounds here are loose: they hold on a machine that is busy with other things. What the system
+really does is measured by the load test and printed here.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from services.play.plan import ROOT
+from tests.e2e.picture import difference, picture
+from tests.e2e.stack import Stack, running_stack
+from tests.player.browser import open_browser, stats, until, until_state
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(420)]
+
+SHOTS = ROOT / "build" / "e2e"
+SLOTS = 3  # places in this house; the fourth player waits
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with open_browser(chromium) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running_stack({"NEXTFRAME_GENERATION_SLOTS": str(SLOTS)}) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, stack: Stack) -> Iterator[Page]:
+    with visit(browser, stack) as opened:
+        yield opened
+
+
+@contextmanager
+def visit(browser: Browser, stack: Stack, query: str = "") -> Iterator[Page]:
+    """At the title; ends the session afterwards."""
+    context: BrowserContext = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened = context.new_page()
+    opened.goto(stack.page_url + query)
+    until(opened, "!document.getElementById('play').disabled", timeout_s=PATIENCE_S)
+    yield opened
+    opened.evaluate("document.getElementById('leave').click()")
+    context.close()
+
+
+def begin(page: Page) -> None:
+    page.click("#play")
+    until_state(page, "live", timeout_s=PATIENCE_S)
+
+
+def more_frames(page: Page, count: int) -> None:
+    until(
+        page,
+        f"nextframe.stats().frames >= {stats(page)['frames'] + count}",
+        timeout_s=PATIENCE_S,
+    )
+
+
+def test_one_click_and_the_world_is_there(page: Page) -> None:
+    page.screenshot(path=SHOTS / "title.png")
+    clicked_at = page.evaluate("performance.now()")
+    begin(page)
+    took_ms = page.evaluate("performance.now()") - clicked_at
+    more_frames(page, 20)
+    page.keyboard.press("F3")
+    until(page, "nextframe.stats().action_to_photon_ms.p95", timeout_s=PATIENCE_S)
+    page.wait_for_timeout(1500)
+    page.screenshot(path=SHOTS / "live.png")
+    report("first_frame", {"took_ms": took_ms, **stats(page)})
+    assert took_ms < 20_000
+    assert page.evaluate("document.getElementById('view').videoWidth") >= 128
+
+
+def test_stats_keep_their_contract(page: Page) -> None:
+    begin(page)
+    until(page, "nextframe.stats().action_to_photon_ms.p95", timeout_s=PATIENCE_S)
+    now = stats(page)
+    assert set(now) == {
+        "state",
+        "session_id",
+        "fps",
+        "action_to_photon_ms",
+        "frames",
+        "level",
+        "speculative_share",
+    }
+    assert now["state"] == "live" and isinstance(now["session_id"], str)
+    assert 0 < now["action_to_photon_ms"]["p50"] <= now["action_to_photon_ms"]["p95"]
+    assert now["frames"] > 0 and now["level"] >= 0 and 0 <= now["speculative_share"] <= 1
+
+
+def test_the_keys_change_the_picture(page: Page) -> None:
+    begin(page)
+    more_frames(page, 12)
+    before = picture(page)
+    more_frames(page, 12)
+    idle = difference(before, picture(page))
+    before = picture(page)
+    page.keyboard.down("ArrowLeft")
+    more_frames(page, 12)
+    turned = difference(before, picture(page))
+    page.keyboard.up("ArrowLeft")
+    page.screenshot(path=SHOTS / "turned.png")
+    report("keys", {"idle": idle, "turned": turned})
+    assert turned > 1.5 * idle
+
+
+def test_three_play_their_own_worlds_and_the_fourth_waits(browser: Browser, stack: Stack) -> None:
+    with ExitStack() as visits:
+        pages = [
+            visits.enter_context(visit(browser, stack, f"?start={start}&seed={start}"))
+            for start in range(SLOTS)
+        ]
+        for page in pages:
+            begin(page)
+        for page in pages:
+            more_frames(page, 10)
+        assert len({stats(page)["session_id"] for page in pages}) == SLOTS
+        pictures = [picture(page) for page in pages]
+        assert min(difference(pictures[0], other) for other in pictures[1:]) > 0.01
+
+        late = visits.enter_context(visit(browser, stack))
+        late.click("#play")
+        until_state(late, "waiting", timeout_s=PATIENCE_S)
+        assert "next in line" in late.inner_text("#overlay-title")
+        late.screenshot(path=SHOTS / "waiting.png")
+        pages[0].evaluate("document.getElementById('leave').click()")
+        until_state(late, "live", timeout_s=PATIENCE_S)
+        for page in pages[1:]:
+            more_frames(page, 5)
+
+
+def test_a_session_that_is_ended_elsewhere_says_so(page: Page, stack: Stack) -> None:
+    with page.expect_response(lambda answer: answer.url.endswith("/v1/sessions")) as created:
+        page.click("#play")
+    session = created.value.json()
+    until_state(page, "live", timeout_s=PATIENCE_S)
+    ended = httpx.delete(
+        f"{stack.session_url}/v1/sessions/{session['id']}",
+        headers={"Authorization": f"Bearer {session['token']}"},
+    )
+    assert ended.status_code == 204
+    until_state(page, "ended", timeout_s=PATIENCE_S)
+    page.screenshot(path=SHOTS / "ended.png")
+    page.get_by_role("button", name="Dream again").click()
+    until_state(page, "live", timeout_s=PATIENCE_S)
+    assert stats(page)["session_id"] != session["id"]
+
+
+def test_when_the_edge_dies_the_page_finds_back_to_its_world(page: Page, stack: Stack) -> None:
+    begin(page)
+    more_frames(page, 10)
+    session, frames = stats(page)["session_id"], stats(page)["frames"]
+    stack.kill("ingest")
+    until_state(page, "reconnecting", timeout_s=PATIENCE_S)
+    page.screenshot(path=SHOTS / "reconnecting.png")
+    stack.start("ingest")
+    stack.wait_until_ready("ingest")
+    until_state(page, "live", timeout_s=PATIENCE_S)
+    assert stats(page)["session_id"] == session
+    assert stats(page)["frames"] > frames
+
+
+def report(name: str, figures: dict[str, Any]) -> None:
+    """Keeps what was measured beside the screenshots."""
+    path = Path(SHOTS, f"{name}.json")
+    path.write_text(json.dumps(figures, indent=1))
+    print(name, figures)
