@@ -71,8 +71,8 @@ class Dispatcher:
             raise RuntimeError(f"the dispatcher has ended: {self._running.exception()!r}")
 
     async def __del__(self) -> None:
-        self._running.cancel()
-        await self._dispatcher.stop()
+        self._dispatcher.stop()
+        await self._running
         await self._redis.aclose()
 
 

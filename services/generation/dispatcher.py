@@ -6,6 +6,7 @@ twice: a replica must still acquire the lease.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -37,16 +38,19 @@ class Dispatcher:
         self._run_session = run_session
         self._group = group
         self._calls: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled. Redis may go and come."""
-        await asyncio.gather(_repeat(self.serve_line, LOOK_S), _repeat(self.recover_lost, WATCH_S))
+        """Until `stop`. Redis may go and come."""
+        await asyncio.gather(
+            self._repeat(self.serve_line, LOOK_S), self._repeat(self.recover_lost, WATCH_S)
+        )
 
-    async def stop(self) -> None:
-        """Drops the outstanding calls; the sessions go on."""
+    def stop(self) -> None:
+        """Ends `run`. The sessions go on without their calls."""
+        self._stopping.set()
         for call in self._calls.values():
             call.cancel()
-        await asyncio.gather(*self._calls.values(), return_exceptions=True)
 
     async def serve_line(self) -> None:
         """Sends the first in line to whatever is free."""
@@ -110,15 +114,16 @@ class Dispatcher:
         except BackplaneError as error:  # its lease will be found expired
             log.warning("not back in line", extra={"session_id": session_id, "error": str(error)})
 
-
-async def _repeat(look: Callable[[], Awaitable[None]], pause_s: float) -> None:
-    is_away = False
-    while True:
-        try:
-            await look()
-            is_away = False
-        except BackplaneError as error:
-            if not is_away:
-                log.warning("redis is away", extra={"error": str(error)})
-            is_away = True
-        await asyncio.sleep(pause_s)
+    async def _repeat(self, look: Callable[[], Awaitable[None]], pause_s: float) -> None:
+        is_away = False
+        while not self._stopping.is_set():
+            try:
+                await look()
+                is_away = False
+            except BackplaneError as error:
+                if not is_away:
+                    log.warning("redis is away", extra={"error": str(error)})
+                is_away = True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._stopping.wait()

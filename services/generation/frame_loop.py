@@ -75,8 +75,8 @@ class LoopEvents(Protocol):
 
 
 class FrameLoop:
-    """Steps the engine for every open session until `stop`. `open`, `restore`, `snapshot`,
-    `close` and `stop` may be called from any thread and happen between two steps."""
+    """Steps the engine for every open session until `stop`. What returns a future may be called
+    from any thread and happens between two steps."""
 
     def __init__(
         self,
@@ -107,6 +107,10 @@ class FrameLoop:
     def snapshot(self, session_id: str) -> "Future[WorldSnapshot]":
         """Fails with KeyError when the session is closed."""
         return self._submit(lambda: self._snapshot(session_id))
+
+    def freeze(self, session_id: str) -> "Future[WorldSnapshot]":
+        """A snapshot and the end in one: no frame comes after it. Fails as `snapshot`."""
+        return self._submit(lambda: self._freeze(session_id))
 
     def close(self, session_id: str) -> Future[None]:
         """Closing what is closed already is fine."""
@@ -205,6 +209,11 @@ class FrameLoop:
     def _snapshot(self, session_id: str) -> "WorldSnapshot":
         last_seq = self._hands[session_id].last_seq
         return self._engine.snapshot(session_id, last_action_seq=last_seq)
+
+    def _freeze(self, session_id: str) -> "WorldSnapshot":
+        snapshot = self._snapshot(session_id)
+        self._close(session_id)
+        return snapshot
 
     def _close(self, session_id: str) -> None:
         if self._hands.pop(session_id, None) is None:

@@ -143,7 +143,7 @@ class FrameServer:
     ) -> None:
         link = Link(writer)
         outlet.links.add(link)
-        outlet.demand.num_links = len(outlet.links)
+        outlet.demand.count_links(len(outlet.links))
         outlet.demand.ask_keyframe()
         tasks = [
             asyncio.ensure_future(work)
@@ -155,7 +155,7 @@ class FrameServer:
                 task.result()
         finally:
             outlet.links.discard(link)
-            outlet.demand.num_links = len(outlet.links)
+            outlet.demand.count_links(len(outlet.links))
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -178,7 +178,8 @@ async def _close(writer: asyncio.StreamWriter) -> None:
     writer.close()
     with contextlib.suppress(OSError):
         try:
-            await asyncio.wait_for(writer.wait_closed(), CLOSE_TIMEOUT_S)
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await writer.wait_closed()
         except TimeoutError:
             writer.transport.abort()
 

@@ -5,6 +5,7 @@ import asyncio
 import logging
 import secrets
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from model.snapshot import SnapshotError, WorldSnapshot
@@ -137,33 +138,27 @@ class LiveSession:
     async def _keep(self, demand: Demand) -> Parting:
         """Once a second: the lease, the player, the snapshot. While Redis is away the frames go
         on: nobody else can take the session then either."""
-        linked_s = None
         while True:
             await asyncio.wait((self._asked,), timeout=RENEW_S)
             if self._asked.done():
                 return self._asked.result()
-            if demand.num_links:
-                linked_s = time.monotonic()
             try:
                 record = await self._host.store.renew(self._id, epoch=self._epoch)
                 if record is None:
                     return await self._lost()
-                if self._is_absent(record, linked_s):
+                if self._is_absent(record, demand):
                     return ABSENT
-                await self._save()
+                await self._save(self._host.renderer.frame_loop.snapshot(self._id))
             except BackplaneError as error:
                 log.warning("no renewal", extra={"session_id": self._id, "error": str(error)})
 
-    def _is_absent(self, record: SessionRecord, linked_s: float | None) -> bool:
-        """`linked_s`: when an edge was last linked; None before the first one came."""
+    def _is_absent(self, record: SessionRecord, demand: Demand) -> bool:
         now_ms = record.lease_until_ms - LEASE_MS  # by the clock that stamped `seen_at_ms`
-        if now_ms - record.seen_at_ms > 1000 * self._host.absent_s:
-            return True
-        return linked_s is not None and time.monotonic() - linked_s > UNLINKED_S
+        unseen_ms = now_ms - record.seen_at_ms
+        return unseen_ms > 1000 * self._host.absent_s or demand.unlinked_s > UNLINKED_S
 
-    async def _save(self) -> None:
+    async def _save(self, taken: Future[WorldSnapshot]) -> None:
         started = time.monotonic()
-        taken = self._host.renderer.frame_loop.snapshot(self._id)
         try:
             snapshot = await asyncio.wrap_future(taken)
         except KeyError:
@@ -183,7 +178,7 @@ class LiveSession:
         """What the store refuses has been done by somebody else."""
         store, renderer = self._host.store, self._host.renderer
         if parting.saves:
-            await self._save()
+            await self._save(renderer.frame_loop.freeze(self._id))
         await asyncio.wrap_future(renderer.frame_loop.close(self._id))
         if parting.status is SessionStatus.QUEUED:
             await store.requeue(self._id, epoch=self._epoch, reason=parting.reason)

@@ -94,7 +94,8 @@ class Renderer:
             raise RuntimeError("a rendering thread has ended")
         answer = asyncio.wrap_future(self.frame_loop.call(lambda _: None))
         try:
-            await asyncio.wait_for(answer, STUCK_S)
+            async with asyncio.timeout(STUCK_S):
+                await answer
         except TimeoutError:
             raise RuntimeError(f"the frame loop is stuck for {STUCK_S} s") from None
 

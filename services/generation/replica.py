@@ -58,6 +58,7 @@ class Replica:
         self._sessions: dict[str, LiveSession] = {}
         self._changed = asyncio.Event()
         self._is_draining = False
+        self._is_stopping = False
 
     async def start(self) -> None:
         """Returns when the engine is warm and the replica is in the registry."""
@@ -122,9 +123,10 @@ class Replica:
 
     async def stop(self) -> None:
         await self.drain()
+        self._is_stopping = True
+        self._changed.set()
         if self._heartbeats is not None:
-            self._heartbeats.cancel()
-            await asyncio.gather(self._heartbeats, return_exceptions=True)
+            await self._heartbeats
         await self._renderer.stop()
         self._actions.close()
         await self._redis.aclose()
@@ -134,11 +136,13 @@ class Replica:
             session.leave(FAILED)
 
     async def _keep_beating(self) -> None:
-        """Once a second, and at once when a session came or went."""
+        """Once a second, and at once when a session came or went. Ended by a flag: redis-py may
+        swallow a cancellation."""
         beat = 0
-        while True:
+        while not self._is_stopping:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), HEARTBEAT_S)
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await self._changed.wait()
             self._changed.clear()
             beat += 1
             try:

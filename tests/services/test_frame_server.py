@@ -3,8 +3,8 @@
 import asyncio
 import json
 import struct
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,8 @@ import pytest_asyncio
 from services.generation import frame_server
 from services.generation.demand import Demand
 from services.generation.frame_server import FrameServer
-from services.wire.frame import PREFIX_BYTES, EncodedFrame, Hello, Kind, pack, read_prefix
+from services.wire.frame import EncodedFrame, Hello, Kind, pack
+from tests.services.generation_kit import Edge, until
 
 KEY = "the key of this lease"
 
@@ -36,34 +37,6 @@ def make_frame(idx: int, *, is_key: bool = False, epoch: int = 1, size: int = 10
         sent_at_ms=0,
         payload=bytes(size),
     )
-
-
-@dataclass(slots=True)
-class Edge:
-    """The other end of a frame link."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    def send(self, kind: Kind, body: bytes = b"") -> None:
-        self.writer.write(pack(kind, body))
-
-    async def receive(self) -> tuple[Kind, bytes]:
-        async with asyncio.timeout(5):
-            kind, size = read_prefix(await self.reader.readexactly(PREFIX_BYTES))
-            return kind, await self.reader.readexactly(size)
-
-    async def receive_frame(self) -> EncodedFrame:
-        kind, body = await self.receive()
-        assert kind is Kind.FRAME
-        return EncodedFrame.from_body(body)
-
-    async def is_closed(self) -> bool:
-        """Waits for the end; what is still on its way is ignored."""
-        async with asyncio.timeout(5):
-            with suppress(ConnectionError):
-                await self.reader.read()
-            return True
 
 
 @dataclass(slots=True)
@@ -94,12 +67,6 @@ class House:
         return edge
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110 - what is waited for knows of no event
-            await asyncio.sleep(0.001)
-
-
 @asynccontextmanager
 async def open_house() -> AsyncIterator[House]:
     server = FrameServer()
@@ -110,9 +77,7 @@ async def open_house() -> AsyncIterator[House]:
     yield house
     await server.stop()
     for edge in house.edges:
-        edge.writer.close()
-        with suppress(ConnectionError):
-            await edge.writer.wait_closed()
+        await edge.close()
 
 
 @pytest_asyncio.fixture
