@@ -48,6 +48,7 @@ class Guest:
     reason: str = ""
     level: int = 0
     ended_by_page: bool = False
+    has_hung_up: bool = False
     num_offers: int = 0
     room: Room = field(default_factory=Room)
     merger: ActionMerger = field(default_factory=ActionMerger)
@@ -234,8 +235,10 @@ def build_app(house: House) -> FastAPI:
 
     @app.delete("/whep/{session_id}/peer", status_code=204)
     async def hang_up(session_id: str) -> None:
-        if connection := house.guests[session_id].connection:
-            await connection.close()
+        guest = house.guests[session_id]
+        guest.has_hung_up = True
+        assert guest.connection
+        await guest.connection.close()
 
     @app.websocket("/v1/sessions/{session_id}/actions")
     async def actions(socket: WebSocket, session_id: str) -> None:

@@ -69,6 +69,14 @@ def test_a_card_chooses_the_start(page: Page, house: House) -> None:
     assert house.guest.asked == {"world": "room", "start": 1}
 
 
+def test_the_keyboard_alone_chooses_and_begins(page: Page, house: House) -> None:
+    page.locator("#starts input").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    until_state(page, "live")
+    assert house.guest.asked == {"world": "room", "start": 1}
+
+
 def test_the_title_waits_until_a_world_is_awake(page: Page, house: House) -> None:
     house.has_worlds = False
     page.goto(house.url)
@@ -198,6 +206,24 @@ def test_a_paused_world_goes_on_when_asked(page: Page, house: House) -> None:
     assert len(house.guests) == 1
 
 
+def test_a_page_out_of_sight_gives_its_place_away(page: Page, house: House) -> None:
+    page.add_init_script(
+        """
+        const later = window.setTimeout;  // a minute of patience, shortened
+        window.setTimeout = (run, ms) => later(run, ms === 60_000 ? 300 : ms);
+        """
+    )
+    page.goto(house.url)
+    begin(page)
+    page.evaluate(
+        """Object.defineProperty(document, "hidden", { value: true });
+        document.dispatchEvent(new Event("visibilitychange"))"""
+    )
+    until_state(page, "paused")
+    assert "out of sight" in page.inner_text("#overlay-text")
+    wait_for(page, lambda: house.guest.has_hung_up, "the seat's end")
+
+
 def test_an_ended_world_says_why_and_offers_a_new_one(page: Page, house: House) -> None:
     begin(page)
     house.tell(type="ending", reason="one hour is the longest a dream may last")
@@ -211,12 +237,12 @@ def test_an_ended_world_says_why_and_offers_a_new_one(page: Page, house: House) 
 def test_a_moving_world_says_so_until_its_next_frame(page: Page, house: House) -> None:
     begin(page)
     house.guest.status = "queued"
-    page.wait_for_timeout(300)  # frames that are on their way arrive
     house.tell(type="moving", reason="")
     house.tell(type="status", status="queued", position=0)
-    until_state(page, "connecting")
+    until_state(page, "connecting")  # though the last frames still arrive
     assert "moving to another machine" in page.inner_text("#overlay-text")
     house.guest.status = "live"
+    house.tell(type="status", status="live")
     until_state(page, "live")
 
 
@@ -242,11 +268,10 @@ def test_f3_shows_the_figures(world: World) -> None:
     assert not world.page.locator("#hud").is_visible()
 
 
-def test_closing_the_tab_ends_the_session(browser: Browser, page: Page, house: House) -> None:
+def test_leaving_the_page_ends_the_session(page: Page, house: House) -> None:
     begin(page)
-    other = page.context.new_page()
-    page.close()
-    wait_for(other, lambda: house.guest.ended_by_page, "the session's end")
+    page.goto("about:blank")
+    wait_for(page, lambda: house.guest.ended_by_page, "the session's end")
 
 
 def test_without_a_data_channel_the_actions_go_by_websocket(page: Page, house: House) -> None:

@@ -17,7 +17,6 @@ import { TouchPad } from "./touch.js";
 const WORLDS_RETRY_MS = 2000;
 const HIDDEN_PAUSE_MS = 60_000; // a tab nobody sees gives its place to somebody who plays
 const STALL_NOTICE_MS = 2000;
-const ANNOUNCE_MS = 4000;
 
 const view = document.getElementById("view");
 const play = document.getElementById("play");
@@ -29,14 +28,10 @@ const { session_url: sessionUrl } = await (await call("/config.json")).json();
 const api = new SessionApi(sessionUrl);
 const player = new Player(api, { state: onState, stream: onStream });
 const hud = new Hud(document.getElementById("hud"), player);
-const picker = new StartPicker(
-  document.getElementById("starts"),
-  document.getElementById("backdrop"),
-  begin,
-);
+const starts = document.getElementById("starts");
+const picker = new StartPicker(starts, document.getElementById("backdrop"));
 let hands = null;
 let playing = null; // what listens to the hands while a session is live
-let announcedUntilMs = 0;
 
 window.nextframe = Object.freeze({
   stats: () => ({
@@ -51,7 +46,16 @@ window.nextframe = Object.freeze({
 });
 
 listen();
-await offerWorlds();
+const missing = missingFeature();
+if (missing) document.getElementById("offer").textContent = missing;
+else await offerWorlds();
+
+/** What this browser lacks, as a sentence; null when it can play. */
+function missingFeature() {
+  const canShow = "requestVideoFrameCallback" in HTMLVideoElement.prototype;
+  if ("RTCPeerConnection" in window && canShow) return null;
+  return "This browser cannot show a live world: it lacks WebRTC video. A newer one can.";
+}
 
 /** Asks for the worlds until there is one: a fresh system may still be warming up. */
 async function offerWorlds() {
@@ -131,7 +135,6 @@ function onStream(stream) {
     view.requestVideoFrameCallback(shown);
   };
   view.requestVideoFrameCallback(shown);
-  view.play().catch(() => announce("Your browser holds the picture back. Click to let it run."));
 }
 
 function showScreen(screen) {
@@ -179,14 +182,8 @@ function say(text) {
   setText("notice", text);
 }
 
-function announce(text) {
-  announcedUntilMs = performance.now() + ANNOUNCE_MS;
-  say(text);
-}
-
 /** Keeps the notice true: a stalled picture, or a lowered quality, and why. */
 function watchPicture() {
-  if (performance.now() < announcedUntilMs) return;
   if (player.state.name !== "live") return say("");
   const { stats } = player;
   if (stats.stalledMs(performance.now()) > STALL_NOTICE_MS) say("Waiting for the next frame.");
@@ -195,10 +192,16 @@ function watchPicture() {
 }
 
 function listen() {
-  play.addEventListener("click", begin);
+  document.getElementById("choice").addEventListener("submit", (event) => {
+    event.preventDefault();
+    begin();
+  });
   document.getElementById("leave").addEventListener("click", leave);
   document.getElementById("figures").addEventListener("click", () => hud.toggle());
   document.getElementById("whole").addEventListener("click", toggleFullscreen);
+  document.getElementById("tools").addEventListener("click", (event) => {
+    if (event.detail > 0) document.activeElement.blur(); // by mouse: Space is for the world again
+  });
   document.addEventListener("keydown", (event) => {
     if (event.code !== "F3") return;
     event.preventDefault(); // the browser's own search

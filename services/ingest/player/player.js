@@ -84,8 +84,8 @@ export class Player {
     if (!this.#peer || !isOpen(this.state)) return;
     this.stats.frameShown(metadata);
     this.#attempt = 0;
-    this.#isMoving = false;
-    if (this.state.name !== "live") this.#become({ name: "live" });
+    // While the world moves, what is shown still comes from the machine it leaves.
+    if (this.state.name !== "live" && !this.#isMoving) this.#become({ name: "live" });
   }
 
   /** The browser's report of the connection, or null when there is none. */
@@ -161,6 +161,7 @@ export class Player {
       if (name === "live") this.#pause(to.reason);
       return;
     }
+    if (status.status === "live") this.#isMoving = false;
     if (this.#isMoving && (to.name === "connecting" || to.place === 0)) return;
     if (to.name === "connecting" && ["live", "reconnecting", "paused"].includes(name)) return;
     if (to.name === "waiting" && name === "paused") return;

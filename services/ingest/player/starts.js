@@ -5,17 +5,14 @@ export class StartPicker {
   start = 0; // the chosen start's index
   #root;
   #backdrop;
-  #onStart;
 
   /**
    * @param {HTMLElement} root holds the cards
    * @param {HTMLImageElement} backdrop shows the chosen start's picture
-   * @param {() => void} onStart a card was chosen a second time
    */
-  constructor(root, backdrop, onStart) {
+  constructor(root, backdrop) {
     this.#root = root;
     this.#backdrop = backdrop;
-    this.#onStart = onStart;
   }
 
   /** Shows the worlds on offer; `wanted`: {world, start} from the address, either may be null. */
@@ -37,7 +34,6 @@ export class StartPicker {
     const caption = worlds.length > 1 ? `${world.name}: ${name}` : name;
     const card = element("label", { className: "card" });
     card.append(radio, picture, element("span", { textContent: caption }));
-    card.addEventListener("dblclick", () => this.#onStart());
     return card;
   }
 

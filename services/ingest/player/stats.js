@@ -18,7 +18,7 @@ export class PlayStats {
   #speculative = new Recent(256);
   #showings = new Recent(128); // {atMs, count}
   #timings = new Recent(32); // {queue, denoise, decode, encode, hop, hold}
-  #presented = 0;
+  #presented = null; // the browser's own count of frames; null: not heard on this connection
 
   actionSent(seq, atMs) {
     this.#unanswered.push({ seq, atMs });
@@ -36,9 +36,8 @@ export class PlayStats {
 
   /** One frame on the screen: the metadata of requestVideoFrameCallback. */
   frameShown({ rtpTimestamp, presentedFrames, expectedDisplayTime, receiveTime }) {
-    // The callback may skip frames when the page is busy; the browser's own count does not. It
-    // starts again with each connection.
-    const count = Math.max(presentedFrames - this.#presented, 1);
+    // The callback may skip frames when the page is busy; the browser's own count does not.
+    const count = this.#presented === null ? 1 : Math.max(presentedFrames - this.#presented, 1);
     this.#presented = presentedFrames;
     this.frames += count;
     this.#showings.push({ atMs: expectedDisplayTime, count });
@@ -48,9 +47,9 @@ export class PlayStats {
     else remember(this.#shown, rtpTimestamp, shown);
   }
 
-  /** A new connection counts its frames from 0; actions sent on the old one are lost. */
+  /** Whether the browser counts on from here is its affair; actions on the old way are lost. */
   connectionBegan() {
-    this.#presented = 0;
+    this.#presented = null;
     this.#unanswered = [];
     this.#notes.clear();
     this.#shown.clear();
