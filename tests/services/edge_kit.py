@@ -25,6 +25,14 @@ from aiortc import (
     RTCRtpSender,
     RTCSessionDescription,
 )
+from aiortc.rtcsctptransport import (
+    SCTP_DATA_FIRST_FRAG,
+    SCTP_DATA_LAST_FRAG,
+    SCTP_DATA_UNORDERED,
+    WEBRTC_BINARY,
+    DataChunk,
+    tsn_plus_one,
+)
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
 from redis.asyncio import Redis
 
@@ -46,6 +54,7 @@ from services.wire.frame import (
 from services.wire.session import SessionRecord, SessionStatus
 
 WIDTH, HEIGHT, FPS = 128, 96, 25
+WHOLE = SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG | SCTP_DATA_UNORDERED
 
 
 class Picture:
@@ -224,6 +233,18 @@ class Browser:
                 self.changed.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.changed.wait(), tick_s)
+
+    async def force(self, label: str, data: bytes, *, flags: int = WHOLE) -> None:
+        """One DATA chunk as a hostile browser sends it: without regard for any window."""
+        sctp = self.connection.sctp
+        assert sctp is not None
+        chunk = DataChunk(flags=flags)
+        chunk.tsn = sctp._local_tsn
+        chunk.stream_id = self.channels[label].id or 0
+        chunk.protocol = WEBRTC_BINARY
+        chunk.user_data = data
+        sctp._local_tsn = tsn_plus_one(chunk.tsn)
+        await sctp._send_chunk(chunk)
 
     async def lose_picture(self) -> None:
         await self.receiver._send_rtcp_pli(self._remote_ssrc())

@@ -9,7 +9,7 @@ import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from services.ingest import actions
+from services.ingest import action_gate, actions
 from services.wire.action import Action
 from tests.services.edge_kit import FakeReplica, RunningEdge, running_edge
 
@@ -113,12 +113,15 @@ async def test_a_huge_message_closes_with_1009(edge: RunningEdge) -> None:
         assert await close_code(socket) == 1009
 
 
-async def test_a_thousand_actions_at_once_again_and_again_close_with_4429(
-    edge: RunningEdge,
+async def test_too_many_actions_close_with_4429(
+    edge: RunningEdge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(action_gate, "MAX_STRIKES", 20)
+    monkeypatch.setattr(action_gate, "STRIKES_PER_S", 0.01)
+    monkeypatch.setattr(action_gate, "MAX_ACTIONS_PER_S", 0.01)
     async with hands(edge) as socket:
         with contextlib.suppress(ConnectionClosed):
-            for seq in range(1, 3000):
+            for seq in range(1, 200):
                 await socket.send(Action(seq=seq).to_bytes())
         assert await close_code(socket) == 4429
 

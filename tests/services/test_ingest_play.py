@@ -1,12 +1,12 @@
 """A browser plays through the real edge: pictures, notes, owners that change, seats."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
+from services.ingest import action_gate
 from services.wire.action import Action
 from services.wire.frame import Kind
 from services.wire.session import SessionStatus
@@ -92,7 +92,7 @@ async def test_another_owner_takes_over_under_the_same_connection(
         await edge.acquire("s1", other)
         moved_at = time.monotonic()
         await one.until(lambda: is_like(one.greys[-1], other.grey))
-        assert time.monotonic() - moved_at < 3  # one look a second, a link, a keyframe
+        assert time.monotonic() - moved_at < 5  # one look a second, a link, a keyframe
         assert one.connection.connectionState == "connected"
         assert len(one.rtp_timestamps) > num_timestamps
         one.send(Action(seq=1).to_bytes())
@@ -137,24 +137,22 @@ async def test_garbage_actions_harm_nobody(edge: RunningEdge, replica: FakeRepli
         await one.until(lambda: len(one.greys) > num_frames + 2)
 
 
-async def test_a_thousand_actions_a_second_are_cut_to_size_and_then_cut_off(
-    edge: RunningEdge, replica: FakeReplica
+async def test_too_many_actions_are_cut_to_size_and_their_sender_is_cut_off(
+    edge: RunningEdge, replica: FakeReplica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Small limits, so that a slow machine can exceed them; test_ingest_gate has the real ones."""
+    monkeypatch.setattr(action_gate, "BURST_ACTIONS", 10)
+    monkeypatch.setattr(action_gate, "MAX_ACTIONS_PER_S", 0.01)
+    monkeypatch.setattr(action_gate, "MAX_STRIKES", 20)
+    monkeypatch.setattr(action_gate, "STRIKES_PER_S", 0.01)
     await edge.live("s1", replica)
     async with browser() as one:
         await edge.join("s1", one)
         await one.until(lambda: len(one.greys) > 0)
-        started, seq = time.monotonic(), 0
-        while one.channels["input"].readyState == "open" and seq < 5000:
-            for _ in range(10):
-                seq += 1
-                one.send(Action(seq=seq).to_bytes())
-            await asyncio.sleep(0.01)
-        elapsed_s = time.monotonic() - started
-        assert one.channels["input"].readyState != "open"
-        assert seq < 5000
-        num_taken = len(await edge.actions_of(replica.replica_id))
-        assert 60 <= num_taken <= 60 + 240 * (elapsed_s + 0.2)
+        for seq in range(1, 50):
+            await one.force("input", Action(seq=seq).to_bytes())
+        await one.until(lambda: one.channels["input"].readyState != "open", tick_s=0.02)
+        assert len(await edge.actions_of(replica.replica_id)) == 10
         num_frames = len(one.greys)
         await one.until(lambda: len(one.greys) > num_frames + 2)
 
