@@ -87,6 +87,10 @@ class Trainer:
         averaged: nn.Module = self._ema.module
         return averaged
 
+    def learning_rates(self) -> list[float]:
+        """The rates of the step being taken, one per optimizer."""
+        return [optimizer.param_groups[0]["lr"] for optimizer in self._optimizers]
+
     def train(self, objective: Objective, budget: Budget) -> None:
         """Steps until the budget is spent, then saves. Raises TrainingError on a loss that is not
         a number, with the last saved state untouched."""

@@ -15,9 +15,16 @@ from training.device import autocast
 from training.objectives.noise import NoiseMixture
 from training.trainer import Losses
 
+PURE_FROM_T = 1.57
+
 
 class FlowMatching:
-    """The teacher's objective: || F(x_t, t, actions) - (cos t z - sin t x0) ||^2."""
+    """The teacher's objective: sin^2 t || F(x_t, t, actions) - (cos t z - sin t x0) ||^2.
+
+    The weight makes it the error of the implied clean frame. Unweighted, the nearly clean frames
+    drown the rest: nobody can guess so little noise, so their error stays near 1 and is all
+    variance, and a small run learns to copy before it ever learns what the actions do.
+    """
 
     def __init__(
         self, transformer: NFDTransformer, clips: ClipSource, mixture: NoiseMixture
@@ -36,11 +43,10 @@ class FlowMatching:
             direction = predict(self._transformer, noisy, t_BF, clips.actions_BFA)
         target = direction_target(clean, noise, t_BF)
         error_BF = (direction.float() - target).square().mean(dim=(2, 3, 4))
-        pure = error_BF[t_BF > 1.57]
-        return {
-            "loss": error_BF.mean(),
-            "pure_noise": pure.mean() if len(pure) else error_BF.mean(),
-        }
+        clean_error_BF = t_BF.sin().square() * error_BF
+        is_pure = (t_BF > PURE_FROM_T).float()
+        pure = (error_BF * is_pure).sum() / is_pure.sum().clamp(min=1.0)
+        return {"loss": clean_error_BF.mean(), "pure_noise": pure}
 
 
 def predict(

@@ -15,9 +15,9 @@ class NoiseMixture:
     """In flow time s in [0, 1]. A share of frames is nearly clean, as context is when a world is
     played; the others are anything, often pure noise, where every played frame begins."""
 
-    context_share: float = 0.6
+    context_share: float = 0.5
     context_max: float = 0.2
-    pure_share: float = 0.2  # of the frames that are not context
+    pure_share: float = 0.25  # of the frames that are not context
     logit_mean: float = 0.3
     logit_std: float = 1.2
 

@@ -71,7 +71,7 @@ def freedoom() -> Recipe:
             weights=ReconstructionWeights(),
         ),
         teacher=NFDRecipe(
-            batch_size=12, muon_lr=3e-3, adamw_lr=2e-3, ema_decay=0.995, minutes=55.0,
+            batch_size=12, muon_lr=5e-3, adamw_lr=3e-3, ema_decay=0.995, minutes=55.0,
             mixture=NoiseMixture(),
         ),
         student=NFDRecipe(
