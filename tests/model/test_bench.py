@@ -12,14 +12,14 @@ from model.bench.timing import Bench
 from model.world import World
 
 
-def test_a_row_accounts_for_the_whole_frame(world: World) -> None:
+def test_a_row_measures_every_part_of_a_frame(world: World) -> None:
     row = Bench(world, batch=2, device=torch.device("cpu")).measure(repeats=4, with_naive=True)
     assert (row.world, row.batch, row.num_steps, row.window) == ("tiny", 2, 2, 5)
-    for part in (row.denoise_ms, row.remember_ms, row.decode_ms):
-        assert 0 < part < row.frame_ms * 2
-    assert row.frames_per_s == pytest.approx(2000 / row.frame_ms, rel=0.01)
+    assert min(row.denoise_ms, row.remember_ms, row.decode_ms) > 0
+    assert row.best_frame_ms <= row.frame_ms
+    assert row.frames_per_s == pytest.approx(2000 / row.frame_ms, abs=0.01)
     assert row.naive_frame_ms is not None
-    assert row.cached_over_naive == pytest.approx(2 * row.naive_frame_ms / row.frame_ms, rel=0.01)
+    assert row.cached_over_naive == pytest.approx(2 * row.naive_frame_ms / row.frame_ms, abs=0.01)
 
 
 def test_the_flop_of_a_frame_are_those_of_its_passes_and_the_decoder(world: World) -> None:
