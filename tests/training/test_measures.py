@@ -16,7 +16,8 @@ def _smooth(height: int, width: int) -> NDArray[np.float64]:
     spectrum = np.fft.rfft2(_RNG.normal(size=(height, width)))
     rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :]
     field = np.fft.irfft2(spectrum * np.exp(-200 * (rows**2 + columns**2)), (height, width))
-    return (field - field.min()) / np.ptp(field) * 255
+    scaled: NDArray[np.float64] = (field - field.min()) / np.ptp(field) * 255
+    return scaled
 
 
 def _frame(field: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -156,7 +156,7 @@ def _read_video(path: Path, width: int, height: int) -> NDArray[np.uint8]:
                 if len(frames) == MAX_FRAMES:
                     raise VptError("video too long")
                 small = frame.reformat(width=width, height=height, format="rgb24")
-                frames.append(small.to_ndarray())
+                frames.append(np.asarray(small.to_ndarray(), np.uint8))
     except (OSError, av.FFmpegError, IndexError) as error:
         raise VptError("video damaged") from error
     if not frames:

@@ -11,7 +11,7 @@ from training.evaluate.measures import muzzle_light, shift_px, zoom
 
 Film = NDArray[np.uint8]  # (1 + frames, H, W, 3): the last real frame, then the answer
 _TURN = slice(2, 12)  # frames whose motion is measured
-_ZOOM_FROM, _ZOOM_TO = 4, 8
+_ZOOM_FROM, _ZOOM_TO = 2, 6
 _REST = slice(8, 16)
 _ZOOM_MARGIN = 0.03
 _LIGHT_MARGIN = 5.0

@@ -1,0 +1,42 @@
+"""The whole chain on the toy world, by the command line: a bundle that the engine can serve."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from model.engine.engine import WorldEngine
+from model.world import World
+from training.__main__ import main
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_debug_recipe_ends_with_a_world_and_its_card(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, out = tmp_path / "run", tmp_path / "world"
+    arguments = ["debug", "--run", str(run), "--out", str(out), "--minutes", "0.03"]
+    assert main(arguments) == 0
+
+    world = World.load(out)
+    assert world.spec.name == "toy"
+    assert world.spec.sampler.kind == "consistency"
+    card = json.loads((out / "card.json").read_text())
+    assert card["schema"] == "nextframe.eval"
+    assert card["steering_control"]["probes"] == 8
+    assert (out / "contact_sheet.png").stat().st_size > 1000
+    assert "| zoom over 4 frames, forward |" in (out / "card.md").read_text()
+
+    engine = WorldEngine(world, max_sessions=1)
+    engine.open("player", start=1, seed=3)
+    frame = engine.step({"player": world.spec.action_space.vector(1, 0, 0)})[0]
+    assert frame.pixels.shape == (32, 32, 3)
+
+
+def test_a_stage_without_the_one_before_says_which_to_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["debug", "--stage", "student", "--run", str(tmp_path / "empty")]
+    assert main(arguments) == 1
+    assert "holds no teacher yet" in capsys.readouterr().err
