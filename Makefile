@@ -23,8 +23,8 @@ help: ## this list
 setup: $(STAMP) ## install everything into .venv; the other targets call it
 	@echo "Ready: .venv"
 
-play: $(STAMP) ## start the whole system on this machine and print the page's URL; Ctrl-C ends it
-	@$(BIN)/python -m services.play
+play: $(STAMP) ## start all on this machine, print the page's URL; ARGS="--port 9000" for another port
+	@$(BIN)/python -m services.play $(ARGS)
 
 test: $(STAMP) ## run every test: real Redis, real Ray Serve, real browser
 	@.ci/browser

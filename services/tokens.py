@@ -1,7 +1,8 @@
 """Session tokens: proof that a caller may act for one session. The only place that knows JWT.
 
 Short-lived on purpose: a token admits a connection, it does not keep one alive. The session
-service answers a fresh one with each look at the session.
+service answers a fresh one with each look at the session, and for a look alone it takes one that
+ran out not long ago: a laptop that slept finds its world again.
 """
 
 import time
@@ -10,6 +11,7 @@ import jwt
 
 AUDIENCE = "nextframe"
 TOKEN_TTL_S = 120
+LOOK_LEEWAY_S = 3600  # as long as a session's record is kept
 MIN_SECRET_CHARS = 32
 _ALGORITHM = "HS256"
 
@@ -38,14 +40,16 @@ class Tokens:
         claims = {"aud": AUDIENCE, "sub": session_id, "exp": time.time() + ttl_s}
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
-    def check(self, token: str, session_id: str) -> None:
-        """Returns when `token` is for `session_id`; raises InvalidToken or ForeignToken."""
+    def check(self, token: str, session_id: str, *, leeway_s: float = 0.0) -> None:
+        """Returns when `token` is for `session_id` and did not expire more than `leeway_s` ago;
+        raises InvalidToken or ForeignToken."""
         try:
             claims = jwt.decode(
                 token,
                 self._secret,
                 algorithms=[_ALGORITHM],
                 audience=AUDIENCE,
+                leeway=leeway_s,
                 options={"require": ["exp", "sub", "aud"]},
             )
         except jwt.ExpiredSignatureError:
@@ -55,9 +59,11 @@ class Tokens:
         if claims["sub"] != session_id:
             raise ForeignToken("the token belongs to another session")
 
-    def check_bearer(self, authorization: str | None, session_id: str) -> None:
+    def check_bearer(
+        self, authorization: str | None, session_id: str, *, leeway_s: float = 0.0
+    ) -> None:
         """The same for the value of an Authorization header."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise InvalidToken("send the session's token as: Authorization: Bearer <token>")
-        self.check(token.strip(), session_id)
+        self.check(token.strip(), session_id, leeway_s=leeway_s)

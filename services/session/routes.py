@@ -11,7 +11,7 @@ from services.session.lifecycle import caller_key
 from services.session.messages import CreatedSession, CreateSession, SessionView, Snapshot
 from services.session.views import SessionViews
 from services.telemetry import Problem
-from services.tokens import ForeignToken, InvalidToken, Tokens
+from services.tokens import LOOK_LEEWAY_S, ForeignToken, InvalidToken, Tokens
 from services.wire import keys
 
 
@@ -19,9 +19,12 @@ def session_routes(desk: SessionDesk, views: SessionViews, tokens: Tokens) -> AP
     """Every call about one session needs that session's token."""
     router = APIRouter(prefix="/v1")
 
-    def own_session(session_id: str, authorization: Annotated[str, Header()] = "") -> str:
+    def own_session(
+        request: Request, session_id: str, authorization: Annotated[str, Header()] = ""
+    ) -> str:
+        leeway_s = LOOK_LEEWAY_S if request.method == "GET" else 0.0
         try:
-            tokens.check_bearer(authorization, session_id)
+            tokens.check_bearer(authorization, session_id, leeway_s=leeway_s)
         except InvalidToken as error:
             raise Problem(401, "token-invalid", f"{error}.") from error
         except ForeignToken as error:

@@ -16,7 +16,7 @@ from services.session.app import create_app
 from services.session.desk import SessionDesk
 from services.session.guard import MAX_BODY_BYTES
 from services.session.settings import SessionSettings
-from services.tokens import Tokens
+from services.tokens import LOOK_LEEWAY_S, Tokens
 from services.wire import keys
 from services.wire.session import SessionStatus
 from services.wire.world import WorldOffer, WorldStart
@@ -244,13 +244,25 @@ async def test_a_live_session_has_no_place_and_an_ended_one_no_token(
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
 async def test_a_session_is_its_players_alone(client: httpx.AsyncClient, method: str) -> None:
     mine, other = await created(client), await created(client)
-    expired = {"token": Tokens(SECRET).mint(mine["id"], ttl_s=-1)}
+    expired = {"token": Tokens(SECRET).mint(mine["id"], ttl_s=-LOOK_LEEWAY_S - 1)}
     url = path(mine) + ("/snapshot" if method == "POST" else "")
     assert_problem(await client.request(method, url), 401, "token-invalid")
     answer = await client.request(method, url, headers=bearer(expired))
     assert_problem(answer, 401, "token-invalid", "expired")
     answer = await client.request(method, url, headers=bearer(other))
     assert_problem(answer, 403, "token-foreign")
+
+
+@pytest.mark.asyncio
+async def test_a_page_that_slept_gets_a_fresh_token_and_nothing_else(
+    client: httpx.AsyncClient,
+) -> None:
+    session = await created(client)
+    slept = {"token": Tokens(SECRET).mint(session["id"], ttl_s=-600)}
+    seen = (await client.get(path(session), headers=bearer(slept))).json()
+    Tokens(SECRET).check(seen["token"], session["id"])
+    answer = await client.delete(path(session), headers=bearer(slept))
+    assert_problem(answer, 401, "token-invalid", "expired")
 
 
 @pytest.mark.asyncio

@@ -50,6 +50,12 @@ def test_an_expired_token_says_so() -> None:
         tokens.check(tokens.mint("a", ttl_s=-1), "a")
 
 
+def test_an_expired_token_passes_within_the_leeway_and_not_beyond() -> None:
+    tokens.check(tokens.mint("a", ttl_s=-50), "a", leeway_s=60)
+    with pytest.raises(InvalidToken, match="expired"):
+        tokens.check(tokens.mint("a", ttl_s=-70), "a", leeway_s=60)
+
+
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic abc"])
 def test_a_header_without_bearer_token_is_invalid(header: str | None) -> None:
     with pytest.raises(InvalidToken, match="Authorization: Bearer"):
