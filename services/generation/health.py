@@ -35,7 +35,9 @@ class HealthServer:
     """Serves `app` on the running loop from `start` to `stop`."""
 
     def __init__(self, app: FastAPI) -> None:
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
+        config = uvicorn.Config(
+            app, log_config=None, log_level="warning", access_log=False, lifespan="off"
+        )
         self._server = uvicorn.Server(config)
         self._serving: asyncio.Task[None] | None = None
 

@@ -1,6 +1,6 @@
-"""`python -m services.generation.world_check PATH`: whether a world can be served.
+"""`python -m services.generation.world_check FOLDER`: whether a world can be served.
 
-Its own process, so that whoever asks need not hold a world and torch in memory afterwards.
+A process of its own, so that whoever asks need not hold torch and a world in memory afterwards.
 """
 
 import sys
@@ -12,7 +12,7 @@ def main() -> None:
     try:
         World.load(sys.argv[1])
     except WorldError as error:
-        sys.exit(f"generation: {error}")
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,78 @@
+"""What is wrong around a replica is said before Ray starts, in one sentence."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from services.environment import SettingsError, read_settings
+from services.generation.checks import CannotStart, check_surroundings
+from services.generation.settings import PREFIX, GenerationSettings
+from tests.model.conftest import make_world
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("worlds") / "tiny"
+    make_world("consistency").save(folder, card="random")
+    return folder
+
+
+def settings(redis_url: str, world: Path, port: int = 0) -> GenerationSettings:
+    return GenerationSettings(redis_url=redis_url, world=world, port=port)
+
+
+def test_a_flipped_byte_is_refused_with_the_file_and_the_reason(
+    redis_url: str, world: Path, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    for file in world.iterdir():
+        content = bytearray(file.read_bytes())
+        if file.name == "nfd.safetensors":
+            content[-1] ^= 1
+        (damaged / file.name).write_bytes(content)
+    with pytest.raises(CannotStart, match=r"nfd\.safetensors: sha256 differs.*_WORLD names"):
+        check_surroundings(settings(redis_url, damaged))
+
+
+def test_a_missing_world_is_said_by_name(redis_url: str, tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match=r"no world at .*nowhere"):
+        check_surroundings(settings(redis_url, tmp_path / "nowhere"))
+
+
+def test_an_occupied_port_is_said_by_number(redis_url: str, world: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotStart, match=f"port {port} .*NEXTFRAME_GENERATION_PORT"):
+            check_surroundings(settings(redis_url, world, port))
+
+
+def test_no_redis_is_said(world: Path, tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match="NEXTFRAME_REDIS_URL"):
+        check_surroundings(settings(f"unix://{tmp_path}/none.sock", world))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"NEXTFRAME_GENERATION_SLOT": "2"},
+        {"NEXTFRAME_GENERATION_SLOTS": "0"},
+        {"NEXTFRAME_GENERATION_SLOTS": "many"},
+        {"NEXTFRAME_GENERATION_ENCODER": "vp8"},
+    ],
+)
+def test_a_wrong_setting_is_said_by_name(wrong: dict[str, str]) -> None:
+    environ = {"NEXTFRAME_REDIS_URL": "redis://somewhere"} | wrong
+    with pytest.raises(SettingsError, match="NEXTFRAME_GENERATION_"):
+        read_settings(GenerationSettings, PREFIX, environ)
+
+
+def test_the_environment_sets_everything_there_is() -> None:
+    environ = {"NEXTFRAME_REDIS_URL": "redis://somewhere", "NEXTFRAME_GENERATION_THREADS": "3"}
+    read = read_settings(GenerationSettings, PREFIX, environ)
+    assert read.num_threads == 3
+    assert (read.world / "..").resolve().name == "worlds"
+    assert "somewhere" not in repr(read)
