@@ -1,0 +1,105 @@
+"""Rows of a pass meet their own session's pages and nothing else."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.cache.attend import PrefillAttention, StepAttention
+from model.cache.kv_store import KVStore
+from model.cache.page_table import Placement
+from model.nfd.transformer import Previous
+from model.world import World
+
+PLACEMENTS = (
+    Placement(slot=2, page=4, previous_page=3, num_pages=5),
+    Placement(slot=0, page=1, previous_page=0, num_pages=2),
+    Placement(slot=3, page=0, previous_page=4, num_pages=5),
+)
+
+
+@pytest.fixture
+def store(world: World) -> KVStore:
+    """Four slots of five pages, full of somebody's keys and values."""
+    nfd = world.spec.nfd
+    store = KVStore(nfd, num_slots=4, pages_per_slot=5, like=world.transformer.embed.weight)
+    generator = torch.Generator().manual_seed(0)
+    for layer in range(nfd.num_layers):
+        for slot in range(4):
+            for tensor in store.pages(layer, slot, 5):
+                tensor.copy_(torch.randn(tensor.shape, generator=generator))
+    return store
+
+
+def contents(store: KVStore) -> Tensor:
+    """(slots, 2, layers, N, S, K)."""
+    layers = range(store.num_layers)
+    return torch.stack(
+        [
+            torch.stack(
+                [torch.cat([store.pages(layer, slot, 5)[i] for layer in layers]) for i in (0, 1)]
+            )
+            for slot in range(4)
+        ]
+    )
+
+
+def one_pass(world: World, store: KVStore, rows: list[int]) -> Tensor:
+    """Directions of frames that are each at their own denoise step, position and slot. Padded to
+    four rows, so that shapes are equal whatever `rows` are."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(4, 1, 8, 2, 2, generator=generator)
+    t = torch.tensor([[1.5], [0.1], [0.8], [0.0]])
+    actions = torch.randn(4, 1, 6, generator=generator)
+    positions = torch.tensor([[900], [3], [17], [0]])
+    previous = Previous(torch.randn(4, 8, 2, 2, generator=generator), torch.full((4,), 0.1))
+    order = rows + [3] * (4 - len(rows))
+    attend = StepAttention(store, [PLACEMENTS[row] for row in rows])
+    with torch.inference_mode():
+        directions: Tensor = world.transformer(
+            x[order], t[order], actions[order], positions[order],
+            Previous(previous.x_BChw[order], previous.t_B[order]), attend,
+        )  # fmt: skip
+    return directions[: len(rows)]
+
+
+def test_rows_at_different_denoise_steps_share_a_pass(world: World, store: KVStore) -> None:
+    together = one_pass(world, store, [0, 1, 2])
+    for row in range(3):
+        assert torch.equal(one_pass(world, store, [row])[0], together[row])
+
+
+def test_a_pass_writes_the_pages_of_its_rows_and_no_other(world: World, store: KVStore) -> None:
+    before = contents(store)
+    one_pass(world, store, [0, 1, 2])
+    changed = (contents(store) != before).any(-1).any(-2)  # (slots, 2, layers, S)
+    written = changed.all(1).all(1).view(4, 5, -1).all(-1)  # (slots, pages)
+    assert torch.equal(written, changed.any(1).any(1).view(4, 5, -1).any(-1))
+    wanted = {(placement.slot, placement.page) for placement in PLACEMENTS}
+    assert {tuple(place) for place in written.nonzero().tolist()} == wanted
+
+
+def test_pages_beyond_those_seen_do_not_matter(world: World, store: KVStore) -> None:
+    """What a slot's former tenant left is out of sight."""
+    before = one_pass(world, store, [1])
+    for layer in range(store.num_layers):
+        for page in (2, 3, 4):
+            for tensor in store.page(layer, 0, page):
+                tensor.fill_(torch.nan)
+    assert torch.equal(one_pass(world, store, [1]), before)
+
+
+def test_a_prefill_leaves_frame_i_in_page_i_of_its_slot(world: World, store: KVStore) -> None:
+    before = contents(store)
+    tokens = world.spec.nfd.tokens_per_frame
+    heads, head_size = world.spec.nfd.num_heads, world.spec.nfd.head_size
+    q, k, v = torch.randn(3, 1, heads, 3 * tokens, head_size).unbind(0)
+    attend = PrefillAttention(store, 1, num_frames=3, window=5, like=q)
+    attend(0, q, k, v)
+    for page in range(3):
+        frame = slice(page * tokens, (page + 1) * tokens)
+        keys, values = store.page(0, 1, page)
+        assert torch.equal(keys, k[0, :, frame])
+        assert torch.equal(values, v[0, :, frame])
+    after = contents(store)
+    after[1] = before[1]
+    assert torch.equal(after, before)
