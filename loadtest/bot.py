@@ -51,7 +51,7 @@ class Bot:
                 await self._act_and_watch(peer, session)
         except TimeoutError:
             if not self.log.arrivals:
-                self.log.fail("no frame came before the time was over")
+                self.log.fail(f"no frame came in time; the session is {self.log.status}")
         except ValueError as error:
             self.log.fail(f"the SDP answer is not usable: {error}")
         finally:

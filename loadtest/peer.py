@@ -115,6 +115,8 @@ class Peer:
         match json.loads(message):
             case {"type": "ending", **rest}:
                 self._end(f"the services ended the session: {rest.get('reason', '')}")
+            case {"type": "status", "status": str(status)}:
+                self._log.status = status
             case {"type": "moving" | "paused" as change, **rest}:
                 self._log.fail(f"{change} while playing: {rest.get('reason', '')}")
 

@@ -61,6 +61,7 @@ class FakeService:
         self.heartbeat = asyncio.Event()
         self.controls: list[RTCDataChannel] = []
         self.ended: list[str] = []
+        self._status = "live" if sends_video else "queued"
         self._peers: dict[str, RTCPeerConnection] = {}
         self.app = self._routes()
 
@@ -126,6 +127,7 @@ class FakeService:
                 channel.add_listener("message", on_action)
             elif channel.label == "control":
                 self.controls.append(channel)
+                channel.send(json.dumps({"type": "status", "status": self._status}))
                 channel.add_listener("message", self._on_control)
             elif channel.label == "notes":
                 self._send_notes(connection, track, channel)
