@@ -17,8 +17,6 @@ import os
 import sys
 from pathlib import Path
 
-import torch
-
 from model.world import World
 from training import release, stages
 from training.data.pictures import write_png
@@ -32,7 +30,6 @@ STAGES = ("record", "tokenizer", "nfd", "student", "release")
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    torch.set_num_threads(os.cpu_count() or 1)
     try:
         arguments.command(arguments)
     except (TrainingError, FileNotFoundError) as error:
@@ -62,8 +59,12 @@ def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Names
             "nfd": (stages.train_teacher, recipe.teacher.minutes),
             "student": (stages.train_student, recipe.student.minutes),
         }[stage]
-        seconds = 60.0 * (arguments.minutes or minutes)
-        train(recipe, run, Budget(seconds=seconds, cooldown=not arguments.keep_going))
+        budget = Budget(
+            seconds=60.0 * (arguments.minutes or minutes),
+            steps=arguments.steps,
+            cooldown=not arguments.keep_going,
+        )
+        train(recipe, run, budget)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -104,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         train.add_argument("--run", type=Path, default=Path("build") / "runs" / name,
                            help="folder of the run, resumed if it is there")  # fmt: skip
         train.add_argument("--minutes", type=float, help="budget of this call")
+        train.add_argument("--steps", type=int, help="end after so many steps, if that is sooner")
         train.add_argument("--keep-going", action="store_true", help="do not cool down yet")
         train.add_argument("--weights", choices=("teacher", "student"), help="what to release")
         train.add_argument("--out", type=Path, help="folder of the released world")

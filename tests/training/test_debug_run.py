@@ -16,7 +16,7 @@ def test_the_debug_recipe_ends_with_a_world_and_its_card(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, out = tmp_path / "run", tmp_path / "world"
-    arguments = ["debug", "--run", str(run), "--out", str(out), "--minutes", "0.03"]
+    arguments = ["debug", "--run", str(run), "--out", str(out), "--steps", "10"]
     assert main(arguments) == 0
 
     world = World.load(out)

@@ -88,7 +88,7 @@ def encode_recordings(
     with tqdm(total=sum(len(r.frames) for r in recordings), desc="encode", unit="frame") as bar:
         for recording in recordings:
             for first in range(0, len(recording.frames), _ENCODE_BATCH):
-                frames = np.ascontiguousarray(recording.frames[first : first + _ENCODE_BATCH])
+                frames = np.array(recording.frames[first : first + _ENCODE_BATCH])
                 pixels = pixels_from_uint8(torch.from_numpy(frames).to(device))
                 encoded = vae.encode(pixels.contiguous(memory_format=torch.channels_last))
                 latents.append(encoded.contiguous().half().cpu())

@@ -1,0 +1,71 @@
+"""A moving picture of a world for its README: several sessions side by side, dreamt in one batch,
+each with the keys that its hands hold. Through the serving path, like every other dream.
+"""
+
+from collections.abc import Sequence
+from itertools import chain, repeat
+
+import cv2
+import numpy as np
+
+from model.engine.engine import WorldEngine
+from model.world import World
+from training.data.pictures import Pixels
+
+UPSCALE = 2
+_SEED = 7
+_KEY_ROW_PX = 22
+_ARROWS = {"turn_left": "<", "turn_right": ">", "act": "fire"}
+_KEYS = {"forward": "W", "back": "S", "left": "A", "right": "D"} | _ARROWS
+
+Hands = Sequence[tuple[int, tuple[str, ...]]]  # (frames, buttons held)
+
+# Three players who do different things at the same time.
+PLAYERS: tuple[Hands, ...] = (
+    ((12, ()), (20, ("turn_left",)), (20, ("forward",)), (14, ("turn_right",)), (12, ("act",))),
+    ((20, ("turn_right",)), (20, ("forward",)), (12, ("act",)), (20, ("turn_left",)), (6, ())),
+    ((20, ("forward",)), (20, ("turn_right", "forward")), (18, ("back",)), (20, ("left",))),
+)
+
+
+def film(world: World, *, num_frames: int = 78) -> list[Pixels]:
+    """Frames (H, W, 3) of all players side by side, at the world's rate."""
+    engine = WorldEngine(world, max_sessions=len(PLAYERS))
+    scripts = {str(i): _held(hands, num_frames) for i, hands in enumerate(PLAYERS)}
+    for i, session_id in enumerate(scripts):
+        start = i * len(world.starts) // len(PLAYERS)
+        engine.open(session_id, start=start, seed=_SEED)
+    return [_together(world, engine, scripts, index) for index in range(num_frames)]
+
+
+def _together(
+    world: World, engine: WorldEngine, scripts: dict[str, list[tuple[str, ...]]], index: int
+) -> Pixels:
+    space = world.spec.action_space
+    held = {session_id: script[index] for session_id, script in scripts.items()}
+    bits = {
+        session_id: sum(1 << space.buttons.index(name) for name in names)
+        for session_id, names in held.items()
+    }
+    actions = {session_id: space.vector(mask, 0, 0) for session_id, mask in bits.items()}
+    frames = {frame.session_id: frame.pixels for frame in engine.step(actions)}
+    return np.concatenate([_shown(frames[i], held[i]) for i in scripts], axis=1)
+
+
+def _held(hands: Hands, num_frames: int) -> list[tuple[str, ...]]:
+    script = list(chain.from_iterable(repeat(buttons, count) for count, buttons in hands))
+    return [script[index % len(script)] for index in range(num_frames)]
+
+
+def _shown(pixels: Pixels, held: tuple[str, ...]) -> Pixels:
+    """The frame upscaled, with the keys held in a row below it."""
+    height, width = pixels.shape[:2]
+    large = cv2.resize(pixels, (width * UPSCALE, height * UPSCALE), interpolation=cv2.INTER_CUBIC)
+    row = np.zeros((_KEY_ROW_PX, width * UPSCALE, 3), np.uint8)
+    keys = "  ".join(_KEYS[name] for name in held)
+    cv2.putText(
+        row, keys, (6, _KEY_ROW_PX - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 140, 70), 1,
+        cv2.LINE_AA,
+    )  # fmt: skip
+    framed: Pixels = np.concatenate([large, row])
+    return framed
