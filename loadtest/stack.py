@@ -17,7 +17,7 @@ ARGUMENTS = (
 )
 STACK_COMMAND = (sys.executable, *ARGUMENTS.split())
 READY = re.compile(r"ready.*?(http://127\.0\.0\.1:\d+/?)", re.IGNORECASE)
-START_TIMEOUT_S = 300.0  # a first start may still have to load and warm up a world
+START_TIMEOUT_S = 400.0  # the stack gives up by itself before, and says why
 STOP_TIMEOUT_S = 60.0  # more than the stack gives its services; by force, some would stay
 LINES_KEPT = 15
 
