@@ -177,7 +177,7 @@ def _merge_shards(files: Mapping[str, bytes], stem: str) -> dict[str, Tensor]:
     for name in sorted(name for name in shards if name.endswith(".safetensors")):
         try:
             merged |= load_tensors(files[name])
-        except SafetensorError as error:
+        except (SafetensorError, KeyError) as error:  # KeyError: a dtype that torch lacks
             raise WorldError(f"{name}: {error}") from error
     return merged
 

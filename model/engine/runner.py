@@ -20,6 +20,7 @@ from model.cache.attend import PrefillAttention, StepAttention
 from model.cache.frame_store import ContextClip, FrameStore
 from model.cache.kv_store import KVStore
 from model.engine.types import Frame, PrefillPlan, StepPlan
+from model.layers.rope import Rotation
 from model.nfd.transformer import Previous
 from model.sampling.noise import CONTEXT_STEP, draw_noise
 from model.sampling.sampler import make_sampler
@@ -49,8 +50,9 @@ class StepBatch:
     """A plan as tensors: what all passes of one step share."""
 
     actions_B1A: Tensor
-    positions_B1: Tensor
-    previous: Previous
+    previous_BChw: Tensor
+    modulations: tuple[Tensor, ...]  # of each denoise pass, then of the one that remembers
+    rotation: Rotation
     attend: Attend
 
 
@@ -123,23 +125,35 @@ class NFDRunner:
         placements = [frame.placement for frame in plan.frames]
         slots = [placement.slot for placement in placements]
         previous = self._frames.previous(slots, [p.previous_page for p in placements])
-        actions_B1A = torch.tensor([[frame.action] for frame in plan.frames])
+        actions_B1A = self._pad(torch.tensor([[frame.action] for frame in plan.frames]), plan)
         positions_B1 = torch.tensor([[frame.frame_idx] for frame in plan.frames])
         return StepBatch(
-            actions_B1A=self._pad(actions_B1A, plan),
-            positions_B1=self._pad(positions_B1, plan),
-            previous=Previous(self._pad(previous.x_BChw, plan), self._pad(previous.t_B, plan)),
+            actions_B1A=actions_B1A,
+            previous_BChw=self._pad(previous.x_BChw, plan),
+            modulations=self._modulate(plan, self._pad(previous.t_B, plan), actions_B1A),
+            rotation=self._transformer.rope(self._pad(positions_B1, plan)),
             attend=StepAttention(self._kv, placements),
         )
+
+    def _modulate(
+        self, plan: StepPlan, previous_t_B: Tensor, actions_B1A: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The modulation of every pass of the step, all in one go."""
+        times = (*self._spec.times[plan.num_steps], self._spec.context_t)
+        t_M1 = torch.cat([self._full(plan, t) for t in times])[:, None]
+        previous_t_M1 = previous_t_B.repeat(len(times))[:, None]
+        actions_M1A = actions_B1A.repeat(len(times), 1, 1)
+        modulation = self._transformer.modulate(t_M1, previous_t_M1, actions_M1A)
+        return torch.split(modulation, plan.batch_size, dim=1)
 
     def _denoise(self, plan: StepPlan, batch: StepBatch) -> Tensor:
         """Clean latents (B, C, h, w) of the planned frames."""
         x_BChw = self._draw(plan, 0)
         times = (*self._spec.times[plan.num_steps], 0.0)
-        for denoise_step, (t, next_t) in enumerate(pairwise(times), start=1):
+        for denoise_step, (t, next_t) in enumerate(pairwise(times)):
             t_B, next_t_B = self._full(plan, t), self._full(plan, next_t)
-            direction_BChw = self._predict(x_BChw, t_B, batch)
-            draw = partial(self._draw, plan, denoise_step)
+            direction_BChw = self._predict(x_BChw, denoise_step, batch)
+            draw = partial(self._draw, plan, denoise_step + 1)
             x_BChw = self._sampler.advance(x_BChw, direction_BChw, t_B, next_t_B, draw)
         return x_BChw
 
@@ -148,7 +162,7 @@ class NFDRunner:
         history is imperfect, and the model should know."""
         t_B = self._full(plan, self._spec.context_t)
         x_BChw = diffuse(latents_BChw, self._draw(plan, CONTEXT_STEP), t_B)
-        self._predict(x_BChw, t_B, batch)
+        self._predict(x_BChw, -1, batch)
         num_frames = len(plan.frames)
         self._frames.write(
             [frame.placement.slot for frame in plan.frames],
@@ -158,10 +172,11 @@ class NFDRunner:
             batch.actions_B1A[:num_frames, 0],
         )
 
-    def _predict(self, x_BChw: Tensor, t_B: Tensor, batch: StepBatch) -> Tensor:
-        direction_B1Chw: Tensor = self._transformer(
-            x_BChw[:, None], t_B[:, None], batch.actions_B1A, batch.positions_B1,
-            batch.previous, batch.attend,
+    def _predict(self, x_BChw: Tensor, number: int, batch: StepBatch) -> Tensor:
+        """Directions (B, C, h, w) predicted by the pass of that number."""
+        direction_B1Chw = self._transformer.predict(
+            x_BChw[:, None], batch.previous_BChw, batch.modulations[number], batch.rotation,
+            batch.attend,
         )  # fmt: skip
         return direction_B1Chw[:, 0]
 

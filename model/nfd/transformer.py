@@ -17,11 +17,12 @@ import torch.nn.functional as nnf
 from torch import Tensor, nn
 
 from model.attention.backend import Attend
-from model.layers.rope import RotaryEmbedding
+from model.layers.rope import RotaryEmbedding, Rotation
 from model.nfd.block import DiTBlock, modulate
 from model.nfd.conditioning import Conditioning
 
 PURE_NOISE_T = math.pi / 2
+MIN_GEMM_ROWS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,20 +102,40 @@ class NFDTransformer(nn.Module):
         `attend` says which keys each query meets, and must be made for these F frames.
         """
         previous_t_BF = torch.cat((previous.t_B[:, None], t_BF[:, :-1]), dim=1)
-        modulation = self._modulation(t_BF, previous_t_BF, actions_BFA)
-        rotation = self.rope(positions_BF)
-        hidden = self._embed(x_BFChw, previous.x_BChw)
+        modulation = self.modulate(t_BF, previous_t_BF, actions_BFA)
+        return self.predict(x_BFChw, previous.x_BChw, modulation, self.rope(positions_BF), attend)
+
+    def modulate(self, t_BF: Tensor, previous_t_BF: Tensor, actions_BFA: Tensor) -> Tensor:
+        """Shift, scale and gate of all layers and the head: (6 * layers + 2, B, F, 1, D).
+
+        A row's result does not depend on how many rows there are: below MIN_GEMM_ROWS, BLAS takes
+        other kernels with other rounding, so fewer rows are padded.
+        """
+        batch, num_frames = t_BF.shape
+        missing = max(0, MIN_GEMM_ROWS - batch * num_frames)
+        conditioning_MD = self.conditioning(
+            nnf.pad(t_BF.flatten(), (0, missing)),
+            nnf.pad(previous_t_BF.flatten(), (0, missing)),
+            nnf.pad(actions_BFA.flatten(0, 1), (0, 0, 0, missing)),
+        )
+        stacked_MD: Tensor = self.modulation(nnf.silu(conditioning_MD))[: batch * num_frames]
+        stacked = stacked_MD.view(batch, num_frames, -1, self.config.width)
+        return stacked.movedim(-2, 0).unsqueeze(-2)
+
+    def predict(
+        self,
+        x_BFChw: Tensor,
+        previous_BChw: Tensor,
+        modulation: Tensor,
+        rotation: Rotation,
+        attend: Attend,
+    ) -> Tensor:
+        """`forward` with what several passes over the same frames share computed beforehand."""
+        hidden = self._embed(x_BFChw, previous_BChw)
         for layer, block in enumerate(self.blocks):
             hidden = block(hidden, modulation[6 * layer : 6 * layer + 6], rotation, attend)
         shift, scale = modulation[-2:]
         return self._unembed(self.head(modulate(hidden, shift, scale)))
-
-    def _modulation(self, t_BF: Tensor, previous_t_BF: Tensor, actions_BFA: Tensor) -> Tensor:
-        """(6 * layers + 2, B, F, 1, D)."""
-        conditioning_BFD = self.conditioning(t_BF, previous_t_BF, actions_BFA)
-        stacked: Tensor = self.modulation(nnf.silu(conditioning_BFD))
-        per_layer = stacked.view(*stacked.shape[:-1], -1, self.config.width)
-        return per_layer.movedim(-2, 0).unsqueeze(-2)
 
     def _embed(self, x_BFChw: Tensor, previous_BChw: Tensor) -> Tensor:
         if self.config.concat_previous:

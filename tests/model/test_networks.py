@@ -108,3 +108,15 @@ def test_frames_pass_the_tokenizer_alone_as_in_company() -> None:
 def test_pixels_survive_the_way_there_and_back() -> None:
     frames = torch.arange(256, dtype=torch.uint8).view(1, 16, 16, 1).expand(1, 16, 16, 3)
     assert torch.equal(uint8_from_pixels(pixels_from_uint8(frames)), frames)
+
+
+def test_a_frame_is_modulated_alike_however_many_share_the_pass(
+    transformer: NFDTransformer,
+) -> None:
+    """Bitwise: with it, a session's latents do not depend on the size of its batch."""
+    _, t, actions = clip(batch=2)
+    with torch.no_grad():
+        together = transformer.modulate(t, t, actions)
+        for number in (1, 2, 3):
+            few = transformer.modulate(t[:1, :number], t[:1, :number], actions[:1, :number])
+            assert torch.equal(few, together[:, :1, :number])
