@@ -1,52 +1,20 @@
 """A world bundle is loaded whole and exact, or refused with the reason."""
 
+import hashlib
 import json
-import math
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model import presets
-from model.action_space import ActionSpace, mu_law_bins
-from model.nfd.transformer import NFDTransformer
-from model.tokenizer.vae import VAE
-from model.world import SamplerSpec, Start, World, WorldError, WorldSpec
+from model.world import World, WorldError
+from tests.model.conftest import make_world
 
 
 @pytest.fixture
 def world() -> World:
-    preset = presets.debug()
-    spec = WorldSpec(
-        name="tiny",
-        version="1",
-        title="A tiny world",
-        width=preset.width,
-        height=preset.height,
-        fps=17.5,
-        action_space=ActionSpace(
-            buttons=("forward", "back", "left", "right", "turn_left", "turn_right", "act"),
-            degrees_per_count=0.1,
-            key_turn_deg=6.0,
-            yaw_bins_deg=mu_law_bins(12.0, 21, 8.0),
-        ),
-        vae=preset.vae,
-        nfd=preset.nfd,
-        sampler=SamplerSpec(
-            kind="euler", times={2: (math.pi / 2, 0.8)}, default_steps=2, context_t=0.05
-        ),
-        licence="none",
-        training={"steps": 0},
-    )
-    start = Start(name="hall", latents_FChw=torch.randn(7, 8, 2, 2), actions_FA=torch.zeros(7, 6))
-    return World(
-        spec=spec,
-        tokenizer=VAE(preset.vae),
-        transformer=NFDTransformer(preset.nfd),
-        starts=(start,),
-        digest="",
-    )
+    return make_world("euler")
 
 
 @pytest.fixture
@@ -150,8 +118,6 @@ def test_saving_again_keeps_pictures_and_leaves_nothing_beside(world: World, bun
 
 
 def _rehash(bundle: Path) -> None:
-    import hashlib
-
     manifest = json.loads((bundle / "world.json").read_text())
     for name in manifest["files"]:
         manifest["files"][name] = hashlib.sha256((bundle / name).read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""PNG files and grids of frames. The only writer of pictures."""
+"""Picture files, grids and captions of frames. The only writer of pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +10,38 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
 _GAP_PX = 2
 _LABEL_PX = 12
+_CAPTION_PX = 22
+_WEBP_QUALITY = 70
 
 
 def write_png(path: Path, pixels: Pixels) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)):
         raise OSError(f"could not write {path}")
+
+
+def write_webp(path: Path, frames: Sequence[Pixels], *, fps: float) -> None:
+    """A picture that moves, for ever."""
+    moving = cv2.Animation()
+    moving.frames = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for frame in frames]
+    moving.durations = [round(1000 / fps)] * len(frames)
+    moving.loop_count = 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwriteanimation(str(path), moving, [cv2.IMWRITE_WEBP_QUALITY, _WEBP_QUALITY]):
+        raise OSError(f"could not write {path}")
+
+
+def captioned(pixels: Pixels, caption: str, *, times: int) -> Pixels:
+    """The frame `times` as large, with a dark row of text below it."""
+    height, width = pixels.shape[0] * times, pixels.shape[1] * times
+    large = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC)
+    row = np.zeros((_CAPTION_PX, width, 3), np.uint8)
+    cv2.putText(
+        row, caption, (6, _CAPTION_PX - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 140, 70), 1,
+        cv2.LINE_AA,
+    )  # fmt: skip
+    framed: Pixels = np.concatenate([large, row])
+    return framed
 
 
 def grid(rows: Sequence[Sequence[Pixels]], row_labels: Sequence[str] = ()) -> Pixels:

@@ -5,16 +5,14 @@ each with the keys that its hands hold. Through the serving path, like every oth
 from collections.abc import Sequence
 from itertools import chain, repeat
 
-import cv2
 import numpy as np
 
 from model.engine.engine import WorldEngine
 from model.world import World
-from training.data.pictures import Pixels
+from training.data.pictures import Pixels, captioned
 
-UPSCALE = 2
+_UPSCALE = 2
 _SEED = 7
-_KEY_ROW_PX = 22
 _ARROWS = {"turn_left": "<", "turn_right": ">", "act": "fire"}
 _KEYS = {"forward": "W", "back": "S", "left": "A", "right": "D"} | _ARROWS
 
@@ -49,23 +47,11 @@ def _together(
     }
     actions = {session_id: space.vector(mask, 0, 0) for session_id, mask in bits.items()}
     frames = {frame.session_id: frame.pixels for frame in engine.step(actions)}
-    return np.concatenate([_shown(frames[i], held[i]) for i in scripts], axis=1)
+    captions = {i: "  ".join(_KEYS[name] for name in names) for i, names in held.items()}
+    shown = [captioned(frames[i], captions[i], times=_UPSCALE) for i in scripts]
+    return np.concatenate(shown, axis=1)
 
 
 def _held(hands: Hands, num_frames: int) -> list[tuple[str, ...]]:
     script = list(chain.from_iterable(repeat(buttons, count) for count, buttons in hands))
     return [script[index % len(script)] for index in range(num_frames)]
-
-
-def _shown(pixels: Pixels, held: tuple[str, ...]) -> Pixels:
-    """The frame upscaled, with the keys held in a row below it."""
-    height, width = pixels.shape[:2]
-    large = cv2.resize(pixels, (width * UPSCALE, height * UPSCALE), interpolation=cv2.INTER_CUBIC)
-    row = np.zeros((_KEY_ROW_PX, width * UPSCALE, 3), np.uint8)
-    keys = "  ".join(_KEYS[name] for name in held)
-    cv2.putText(
-        row, keys, (6, _KEY_ROW_PX - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 140, 70), 1,
-        cv2.LINE_AA,
-    )  # fmt: skip
-    framed: Pixels = np.concatenate([large, row])
-    return framed
