@@ -22,6 +22,7 @@ from services.generation.settings import PREFIX, GenerationSettings
 from services.telemetry import setup_logging
 
 APP_NAME = "nextframe"
+RAY_ATTEMPTS = 3
 OBJECT_STORE_BYTES = 300 * 10**6  # nothing of ours goes through it
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def main() -> int:
         check_surroundings(settings)
         with _local_ray(settings):
             _serve(settings)
-    except Stopped:
+    except (Stopped, SystemExit):  # the latter is what Ray makes of a signal while it starts
         log.info("stopped")
     except (SettingsError, CannotStart) as error:
         print(f"generation: {error}", file=sys.stderr)
@@ -65,19 +66,35 @@ def _local_ray(settings: GenerationSettings) -> Iterator[None]:
 
 
 def _start_ray(settings: GenerationSettings, folder: Path) -> None:
+    """Ray gives its processes 30 s to start, which a busy small machine may need twice."""
     import ray
 
-    try:
-        ray.init(
-            address="local",
-            num_cpus=max(1, round(settings.num_cpus)),
-            num_gpus=round(settings.num_gpus),
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            _temp_dir=str(folder),
-        )
-    except Exception as error:  # Ray raises nothing more precise
-        raise CannotStart(f"Ray does not start here: {error}") from error
+    children = _children()
+    for attempt in range(1, RAY_ATTEMPTS + 1):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=max(1, round(settings.num_cpus)),
+                num_gpus=round(settings.num_gpus),
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _temp_dir=str(folder / str(attempt)),
+            )
+        except Exception as error:  # Ray raises nothing more precise
+            reason = str(error)
+            log.warning("Ray did not start", extra={"attempt": attempt, "error": reason})
+            ray.shutdown()
+            for pid in _children() - children:  # what the failed start has left
+                os.kill(pid, signal.SIGKILL)
+        else:
+            return
+    raise CannotStart(f"Ray does not start here: {reason}")
+
+
+def _children() -> set[int]:
+    """Our child processes, where the system tells (Linux)."""
+    listed = Path(f"/proc/self/task/{os.getpid()}/children")
+    return {int(pid) for pid in listed.read_text().split()} if listed.exists() else set()
 
 
 def _serve(settings: GenerationSettings) -> None:

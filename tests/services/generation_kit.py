@@ -42,9 +42,11 @@ class Edge:
             return kind, await self.reader.readexactly(size)
 
     async def receive_frame(self) -> EncodedFrame:
-        kind, body = await self.receive()
-        assert kind is Kind.FRAME
-        return EncodedFrame.from_body(body)
+        """The next frame; what is said before it is ignored."""
+        while True:
+            kind, body = await self.receive()
+            if kind is Kind.FRAME:
+                return EncodedFrame.from_body(body)
 
     async def receive_state(self) -> dict[str, Any]:
         """The next STATE; frames before it are ignored."""

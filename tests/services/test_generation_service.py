@@ -15,9 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import ray
 
 from services.backplane.connection import connect
 from services.backplane.sessions import SessionStore
+from services.generation import __main__ as service_main
+from services.generation.checks import CannotStart
+from services.generation.settings import GenerationSettings
 from services.play.private_redis import PrivateRedis
 from services.wire.session import SessionRecord, SessionStatus
 from tests.model.conftest import make_world
@@ -47,6 +51,11 @@ class Service:
             return refusal.code, refusal.read().decode()
         except OSError:
             return 0, ""
+
+    def kill(self, name: str) -> None:
+        """Ends the one process of ours whose command line holds `name`, without a warning."""
+        [found] = [pid for pid, c in descendants(self.process.pid).items() if name in c]
+        os.kill(found, signal.SIGKILL)
 
     def wait_until_ready(self) -> None:
         ends_s = time.monotonic() + START_TIMEOUT_S
@@ -163,8 +172,7 @@ async def test_a_session_survives_the_kill_of_its_replica(service: Service) -> N
         while await store.load_snapshot("s1") is None:
             await edge.receive()
 
-        [replica] = [p for p, c in descendants(service.process.pid).items() if ":Generator" in c]
-        os.kill(replica, signal.SIGKILL)
+        service.kill(":Generator")
         killed_s = time.monotonic()
         assert await edge.is_closed()
         await edge.close()
@@ -179,6 +187,25 @@ async def test_a_session_survives_the_kill_of_its_replica(service: Service) -> N
         await edge.close()
         await store.end("s1", "enough")
         service.wait_until_ready()
+
+
+@pytest.mark.asyncio
+async def test_sessions_do_not_need_the_dispatcher_once_they_are_live(service: Service) -> None:
+    async with connect(service.redis_url) as redis:
+        store = SessionStore(redis)
+        await create(store, "s3")
+        edge = await Edge.of(await goes_live(store, "s3", epoch=1))
+        last = await edge.receive_frame()
+        service.kill(":Dispatcher")
+        await create(store, "s4")
+        await goes_live(store, "s4", epoch=1)  # by the dispatcher that comes after it
+        record = await store.get("s3")
+        assert record is not None and record.epoch == 1
+        while (await edge.receive_frame()).frame_idx <= last.frame_idx + 17:
+            pass
+        await edge.close()
+        for session_id in ("s3", "s4"):
+            await store.end(session_id, "enough")
 
 
 @pytest.mark.asyncio
@@ -212,3 +239,32 @@ def test_a_signal_ends_it_and_all_it_started(service: Service) -> None:
     while left := {pid: c for pid, c in started.items() if c and _command(pid) == c}:
         assert time.monotonic() < ends_s, left
         time.sleep(0.05)
+
+
+def test_a_ray_that_does_not_start_at_once_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, world: Path, tmp_path: Path
+) -> None:
+    """Ray gives up after 30 s, whatever the machine is busy with; what it left is ended."""
+    left: list[subprocess.Popen[bytes]] = []
+
+    def fail_once(**options: object) -> None:
+        if not left:
+            left.append(subprocess.Popen(["sleep", "60"]))
+            raise Exception("timed out during startup")
+
+    monkeypatch.setattr(ray, "init", fail_once)
+    settings = GenerationSettings(redis_url="redis://nowhere", world=world)
+    service_main._start_ray(settings, tmp_path)
+    assert left[0].wait(5) == -signal.SIGKILL
+
+
+def test_a_ray_that_never_starts_is_said(
+    monkeypatch: pytest.MonkeyPatch, world: Path, tmp_path: Path
+) -> None:
+    def fail(**options: object) -> None:
+        raise Exception("no room")
+
+    monkeypatch.setattr(ray, "init", fail)
+    settings = GenerationSettings(redis_url="redis://nowhere", world=world)
+    with pytest.raises(CannotStart, match="no room"):
+        service_main._start_ray(settings, tmp_path)
