@@ -9,7 +9,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from services.play.checks import with_free_ports
@@ -56,6 +56,12 @@ class Stack:
         os.kill(child._process.pid, signal.SIGKILL)
         child.finish()
 
+    def kill_replica(self) -> None:
+        """SIGKILL to the process that dreams; Ray starts another one."""
+        session = self._children["generation"]._process.pid
+        [replica] = [pid for pid in _pids_of_session(session) if ":Generator" in _command_line(pid)]
+        os.kill(replica, signal.SIGKILL)
+
     def close(self) -> None:
         for child in self._children.values():
             child.ask_to_end()
@@ -83,6 +89,24 @@ def running_stack(env: dict[str, str]) -> Iterator[Stack]:
             yield stack
         finally:
             stack.close()
+
+
+def _pids_of_session(session: int) -> list[int]:
+    """Everything a child started shares its session, whatever process groups it made."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    found = []
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            if os.getsid(pid) == session:
+                found.append(pid)
+    return found
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""  # gone meanwhile
 
 
 def _is_ready(port: int) -> bool:

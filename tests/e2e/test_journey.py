@@ -25,6 +25,7 @@ SHOTS = ROOT / "build" / "e2e"
 SLOTS = 3  # places in this house; the fourth player waits
 STARTS = (0, 3)  # where the turning is tried
 PATIENCE_S = 60.0
+RESTART_S = 180.0  # a new replica process: imports, weights, warm-up
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +179,26 @@ def test_when_the_edge_dies_the_page_finds_back_to_its_world(page: Page, stack: 
     until_state(page, "live", timeout_s=PATIENCE_S)
     assert stats(page)["session_id"] == session
     assert stats(page)["frames"] > frames
+
+
+def test_when_the_replica_dies_the_world_goes_on_without_a_new_connection(
+    page: Page, stack: Stack
+) -> None:
+    offers = []
+    page.on("request", lambda sent: offers.append(sent.url) if "/whep/" in sent.url else None)
+    begin(page)
+    more_frames(page, 30)  # so that a snapshot is there
+    session = stats(page)["session_id"]
+    stack.kill_replica()
+    killed_at = page.evaluate("performance.now()")
+    until_state(page, "connecting", "waiting", timeout_s=PATIENCE_S)
+    page.screenshot(path=SHOTS / "moving.png")
+    until_state(page, "live", timeout_s=RESTART_S)
+    took_ms = page.evaluate("performance.now()") - killed_at
+    more_frames(page, 10)
+    report("replica_killed", {"took_ms": took_ms})
+    assert stats(page)["session_id"] == session
+    assert len(offers) == 1
 
 
 def report(name: str, figures: dict[str, Any]) -> None:

@@ -42,6 +42,7 @@ class Guest:
 
     session_id: str
     asked: dict[str, Any]
+    token: str = "first"  # the newest that the page was given
     status: str = "live"
     position: int = 0
     eta_s: float | None = None
@@ -49,7 +50,7 @@ class Guest:
     level: int = 0
     ended_by_page: bool = False
     has_hung_up: bool = False
-    num_offers: int = 0
+    offer_tokens: list[str] = field(default_factory=list)
     room: Room = field(default_factory=Room)
     merger: ActionMerger = field(default_factory=ActionMerger)
     actions: list[Action] = field(default_factory=list)
@@ -79,6 +80,7 @@ class House:
         self.url = ""
         self.loop: asyncio.AbstractEventLoop | None = None
         self.app = build_app(self)
+        self.everybody: list[Guest] = []
         self.reset()
 
     def reset(self) -> None:
@@ -103,8 +105,19 @@ class House:
 
     def cut(self) -> None:
         """The edge dies: the newest session's connection is gone."""
-        assert self.loop and self.guest.connection
-        asyncio.run_coroutine_threadsafe(self.guest.connection.close(), self.loop).result(10)
+        self._close([self.guest])
+
+    def close(self) -> None:
+        self._close(self.everybody)
+
+    def _close(self, guests: list[Guest]) -> None:
+        async def close_all() -> None:
+            for guest in guests:
+                if guest.connection:
+                    await guest.connection.close()
+
+        if self.loop:
+            asyncio.run_coroutine_threadsafe(close_all(), self.loop).result(10)
 
     def _on_loop(self, call: Callable[[], None]) -> None:
         assert self.loop
@@ -199,10 +212,11 @@ def build_app(house: House) -> FastAPI:
             return _problem(status, detail, headers)
         guest = Guest(secrets.token_hex(8), await request.json(), status=house.new_status)
         house.guests[guest.session_id] = guest
+        house.everybody.append(guest)
         base = f"{house.url}/v1/sessions/{guest.session_id}"
         return {
             "id": guest.session_id,
-            "token": "first",
+            "token": guest.token,
             "status": guest.status,
             "whep_url": f"{house.url}/whep/{guest.session_id}",
             "actions_url": f"{base}/actions",
@@ -217,7 +231,8 @@ def build_app(house: House) -> FastAPI:
         if guest is None:
             return _problem(404, "This world is gone.")
         status = {"status": guest.status, "position": guest.position, "eta_s": guest.eta_s}
-        return {**status, "reason": guest.reason, "token": secrets.token_hex(4)}
+        guest.token = secrets.token_hex(4)
+        return {**status, "reason": guest.reason, "token": guest.token}
 
     @app.delete("/v1/sessions/{session_id}", status_code=204)
     async def end(session_id: str) -> None:
@@ -226,7 +241,7 @@ def build_app(house: House) -> FastAPI:
     @app.post("/whep/{session_id}")
     async def offer(session_id: str, request: Request) -> Response:
         guest = house.guests[session_id]
-        guest.num_offers += 1
+        guest.offer_tokens.append(request.headers["Authorization"].removeprefix("Bearer "))
         if guest.status == "paused":
             guest.status = "live"
         sdp = await answer(house, guest, (await request.body()).decode())
@@ -251,6 +266,8 @@ def build_app(house: House) -> FastAPI:
 
 
 async def answer(house: House, guest: Guest, offer: str) -> str:
+    if guest.connection:
+        await guest.connection.close()
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     guest.connection = connection
     track = RoomTrack(guest)
@@ -289,6 +306,7 @@ def open_house() -> Iterator[House]:
     try:
         yield house
     finally:
+        house.close()
         server.should_exit = True
         thread.join(10)
         aioice.ice.get_host_addresses = gather

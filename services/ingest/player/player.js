@@ -63,7 +63,7 @@ export class Player {
   resume() {
     if (this.state.name !== "paused") return;
     this.#become({ name: "connecting", step: "starting" });
-    this.#connect();
+    this.#reconnect();
   }
 
   /** Ends the session for good; back to the title. `keepalive`: the page itself is going. */
@@ -113,6 +113,7 @@ export class Player {
     }
   }
 
+  /** A new connection to the same session, with a fresh token: the old one may be long expired. */
   async #reconnect() {
     const { session } = this;
     try {
