@@ -63,6 +63,12 @@ def test_the_address_chooses_start_and_seed(page: Page, house: House) -> None:
     assert house.guest.asked == {"world": "room", "start": 2, "seed": 42}
 
 
+def test_a_world_that_is_not_there_is_said(page: Page, house: House) -> None:
+    page.goto(f"{house.url}/?world=atlantis")
+    until(page, "document.getElementById('offer').textContent.includes('atlantis')")
+    assert page.locator("#play").is_enabled()
+
+
 def test_a_card_chooses_the_start(page: Page, house: House) -> None:
     page.get_by_text("Blue wall").click()
     begin(page)
@@ -106,12 +112,11 @@ def test_everything_is_let_go_when_the_window_is_left(world: World) -> None:
     wait_for(world.page, lambda: world.guest.actions[-1].held == 0, "let go")
 
 
-def test_actions_come_once_per_frame_period_and_in_order(world: World) -> None:
-    wait_for(world.page, lambda: len(world.guest.actions) > 20, "actions")
+def test_actions_come_by_themselves_and_in_order(world: World) -> None:
+    num_before = len(world.guest.actions)
+    wait_for(world.page, lambda: len(world.guest.actions) > num_before + 20, "actions")
     seqs = [action.seq for action in world.guest.actions]
-    assert seqs == sorted(seqs)
-    span_ms = world.guest.actions[20].sent_at_ms - world.guest.actions[0].sent_at_ms
-    assert 15 <= 20_000 / span_ms <= 60
+    assert seqs == sorted(set(seqs))
 
 
 def test_the_locked_mouse_turns(world: World) -> None:

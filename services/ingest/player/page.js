@@ -7,6 +7,7 @@ import { call, Problem, SessionApi } from "./api.js";
 import { Controls } from "./controls.js";
 import { Hands } from "./hands.js";
 import { Hud } from "./hud.js";
+import { Overlay, setText } from "./overlay.js";
 import { Player } from "./player.js";
 import { screenFor } from "./screens.js";
 import { ActionSender } from "./sender.js";
@@ -20,13 +21,13 @@ const STALL_NOTICE_MS = 2000;
 
 const view = document.getElementById("view");
 const play = document.getElementById("play");
-const overlay = document.getElementById("overlay");
-const notice = document.getElementById("notice");
+const offer = document.getElementById("offer");
 const address = new URLSearchParams(location.search);
 
 const { session_url: sessionUrl } = await (await call("/config.json")).json();
 const api = new SessionApi(sessionUrl);
 const player = new Player(api, { state: onState, stream: onStream });
+const overlay = new Overlay(document.getElementById("overlay"), act);
 const hud = new Hud(document.getElementById("hud"), player);
 const starts = document.getElementById("starts");
 const picker = new StartPicker(starts, document.getElementById("backdrop"));
@@ -47,7 +48,7 @@ window.nextframe = Object.freeze({
 
 listen();
 const missing = missingFeature();
-if (missing) document.getElementById("offer").textContent = missing;
+if (missing) offer.textContent = missing;
 else await offerWorlds();
 
 /** What this browser lacks, as a sentence; null when it can play. */
@@ -59,23 +60,31 @@ function missingFeature() {
 
 /** Asks for the worlds until there is one: a fresh system may still be warming up. */
 async function offerWorlds() {
-  const status = document.getElementById("offer");
   for (;;) {
-    try {
-      const worlds = await api.worlds();
-      if (worlds.length > 0) {
-        picker.show(worlds, { world: address.get("world"), start: number(address.get("start")) });
-        status.textContent = "";
-        play.disabled = false;
-        return;
-      }
-      status.textContent = "No world is awake yet. This page starts by itself when one is.";
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      status.textContent = `${problem.message} Trying again.`;
-    }
+    const worlds = await worldsOnOffer();
+    if (worlds.length > 0) return showWorlds(worlds);
     await new Promise((resolve) => setTimeout(resolve, WORLDS_RETRY_MS));
   }
+}
+
+async function worldsOnOffer() {
+  try {
+    const worlds = await api.worlds();
+    offer.textContent = "No world is awake yet. This page starts by itself when one is.";
+    return worlds;
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    offer.textContent = `${problem.message} Trying again.`;
+    return [];
+  }
+}
+
+function showWorlds(worlds) {
+  const wanted = { world: address.get("world"), start: number(address.get("start")) };
+  picker.show(worlds, wanted);
+  const isThere = !wanted.world || picker.world.name === wanted.world;
+  offer.textContent = isThere ? "" : `There is no world named "${wanted.world}" here.`;
+  play.disabled = false;
 }
 
 function begin() {
@@ -95,7 +104,7 @@ function onState(state) {
   else keepStill();
   if (!isOpen(state)) view.srcObject = null;
   if (state.name !== "live") say("");
-  showScreen(screenFor(state));
+  overlay.show(screenFor(state));
 }
 
 /** The last frame stays on the screen behind the words; a closed connection leaves a black one. */
@@ -137,36 +146,6 @@ function onStream(stream) {
   view.requestVideoFrameCallback(shown);
 }
 
-function showScreen(screen) {
-  overlay.hidden = !screen;
-  if (!screen) return showActions({ actions: [], isBusy: true });
-  overlay.classList.toggle("busy", screen.isBusy);
-  setText("overlay-title", screen.title);
-  setText("overlay-text", screen.text);
-  showActions(screen);
-}
-
-/** The buttons, replaced only when they change: a focused one keeps the focus. */
-function showActions({ actions, isBusy }) {
-  const row = document.getElementById("overlay-actions");
-  const key = actions.map(({ label }) => label).join();
-  if (row.dataset.actions === key) return;
-  row.dataset.actions = key;
-  const buttons = actions.map(({ id, label }) => {
-    const button = Object.assign(document.createElement("button"), { textContent: label });
-    button.addEventListener("click", () => act(id));
-    return button;
-  });
-  row.replaceChildren(...buttons);
-  if (!isBusy) buttons[0].focus();
-}
-
-/** Replaces a text only when it changes, so that a screen reader says it once. */
-function setText(id, text) {
-  const target = document.getElementById(id);
-  if (target.textContent !== text) target.textContent = text;
-}
-
 function act(id) {
   if (id === "resume") player.resume();
   if (id === "again") begin();
@@ -179,7 +158,7 @@ function leave() {
 }
 
 function say(text) {
-  setText("notice", text);
+  setText(document.getElementById("notice"), text);
 }
 
 /** Keeps the notice true: a stalled picture, or a lowered quality, and why. */

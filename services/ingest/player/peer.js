@@ -37,7 +37,9 @@ export class Peer {
     this.#token = token;
     this.#timers.push(setTimeout(() => this.#checkConnected(), CONNECT_MS));
     await this.#connection.setLocalDescription();
-    await this.#gathered();
+    // With no server to learn addresses from, ours are local names that mean nothing to the edge:
+    // it answers where our checks come from, so the offer need not wait for them.
+    if (this.#connection.getConfiguration().iceServers.length > 0) await this.#gathered();
     const response = await call(whepUrl, {
       method: "POST",
       headers: { "Content-Type": "application/sdp" },
