@@ -22,8 +22,14 @@ from services.generation.settings import PREFIX, GenerationSettings
 from services.telemetry import setup_logging
 
 APP_NAME = "nextframe"
-RAY_ATTEMPTS = 3
 OBJECT_STORE_BYTES = 300 * 10**6  # nothing of ours goes through it
+
+# Read when Ray is imported.
+RAY_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # 15 by default: the last to run, and it has frames to deliver
+    "RAY_raylet_start_wait_time_s": "120",  # 30 by default, too short for a busy small machine
+}
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +57,7 @@ def main() -> int:
 @contextlib.contextmanager
 def _local_ray(settings: GenerationSettings) -> Iterator[None]:
     """A Ray in a folder of its own. What it starts dies with this process, whatever happens."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.update(RAY_ENVIRONMENT | os.environ)  # an operator's own values win
     import ray  # seconds: what is wrong around us is said before
 
     folder = Path(tempfile.mkdtemp(prefix="nf-"))  # short: sockets lie in it
@@ -66,35 +72,19 @@ def _local_ray(settings: GenerationSettings) -> Iterator[None]:
 
 
 def _start_ray(settings: GenerationSettings, folder: Path) -> None:
-    """Ray gives its processes 30 s to start, which a busy small machine may need twice."""
     import ray
 
-    children = _children()
-    for attempt in range(1, RAY_ATTEMPTS + 1):
-        try:
-            ray.init(
-                address="local",
-                num_cpus=max(1, round(settings.num_cpus)),
-                num_gpus=round(settings.num_gpus),
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                _temp_dir=str(folder / str(attempt)),
-            )
-        except Exception as error:  # Ray raises nothing more precise
-            reason = str(error)
-            log.warning("Ray did not start", extra={"attempt": attempt, "error": reason})
-            ray.shutdown()
-            for pid in _children() - children:  # what the failed start has left
-                os.kill(pid, signal.SIGKILL)
-        else:
-            return
-    raise CannotStart(f"Ray does not start here: {reason}")
-
-
-def _children() -> set[int]:
-    """Our child processes, where the system tells (Linux)."""
-    listed = Path(f"/proc/self/task/{os.getpid()}/children")
-    return {int(pid) for pid in listed.read_text().split()} if listed.exists() else set()
+    try:
+        ray.init(
+            address="local",
+            num_cpus=max(1, round(settings.num_cpus)),
+            num_gpus=round(settings.num_gpus),
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            _temp_dir=str(folder),
+        )
+    except Exception as error:  # Ray raises nothing more precise
+        raise CannotStart(f"Ray does not start here: {error}") from error
 
 
 def _serve(settings: GenerationSettings) -> None:
