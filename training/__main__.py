@@ -7,6 +7,7 @@
     python -m training freedoom --stage student --minutes 9
     python -m training freedoom --stage release --weights student
     python -m training evaluate                       the shipped world's card -> build/eval.json
+    python -m training film                           its moving picture -> play.webp beside it
 
 Every stage goes on where the last call of it stopped. `--keep-going` leaves the learning rate up
 for the next call; without it a call ends the stage with the rate cooled down to zero.
@@ -19,8 +20,9 @@ from pathlib import Path
 
 from model.world import World
 from training import release, stages
-from training.data.pictures import write_png
+from training.data.pictures import write_png, write_webp
 from training.evaluate import card as cards
+from training.evaluate.film import film
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.trainer import Budget, TrainingError
@@ -81,6 +83,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     print(cards.to_markdown(measured.card, title=title, licence=licence))
 
 
+def _film(arguments: argparse.Namespace) -> None:
+    world = World.load(arguments.world)
+    write_webp(arguments.world / "play.webp", film(world), fps=world.spec.fps)
+    print(arguments.world / "play.webp")
+
+
 def _recipe(name: str) -> Recipe:
     """Imports one recipe only: the debug recipe needs no game."""
     if name == "debug":
@@ -97,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m training", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    commands = parser.add_subparsers(required=True, metavar="debug | freedoom | evaluate")
+    commands = parser.add_subparsers(required=True, metavar="debug | freedoom | evaluate | film")
     for name, stage in (("debug", "all"), ("freedoom", None)):
         train = commands.add_parser(name, help=f"train the {name} world")
         train.set_defaults(command=_train, recipe=name)
@@ -116,6 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--run", type=Path, default=Path("build/runs/evaluate"))
     measure.add_argument("--steps", type=int, help="denoise steps, else the world's default")
     measure.add_argument("--out", type=Path, default=Path("build/eval.json"))
+    moving = commands.add_parser("film", help="the moving picture of a world")
+    moving.set_defaults(command=_film)
+    moving.add_argument("--world", type=Path, default=Path("model/worlds/freedoom"))
     return parser
 
 
