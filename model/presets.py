@@ -32,13 +32,23 @@ def debug() -> Preset:
 def freedoom() -> Preset:
     """The shipped world: 128x80, one player at 17.5 fps on two CPU cores."""
     vae = VAEConfig(
-        latent_channels=24, patch=4, encoder_widths=(48, 96, 192), decoder_widths=(64, 128, 256),
+        latent_channels=24,
+        patch=4,
+        encoder_widths=(32, 64, 128),
+        decoder_widths=(48, 96, 192),
         num_blocks=2,
-    )  # fmt: skip
+    )
     nfd = NFDConfig(
-        latent_channels=24, grid_height=5, grid_width=8, width=256, num_layers=4, num_heads=4,
-        action_size=6, window=12, concat_previous=True,
-    )  # fmt: skip
+        latent_channels=24,
+        grid_height=5,
+        grid_width=8,
+        width=192,
+        num_layers=4,
+        num_heads=4,
+        action_size=6,
+        window=8,
+        concat_previous=True,
+    )
     return Preset(width=128, height=80, vae=vae, nfd=nfd)
 
 

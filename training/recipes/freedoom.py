@@ -5,41 +5,21 @@ light panels, a grey door, blue lamps, windows onto mountains, a blue floor. `tr
 how it was chosen.
 """
 
+from model import presets
 from model.action_space import ActionSpace
-from model.nfd.transformer import NFDConfig
-from model.presets import Preset
 from model.sampling.schedule import trig_time, uniform_times
-from model.tokenizer.vae import VAEConfig
 from model.world import SamplerSpec
 from training.data.recorder import DoomRecorder
 from training.objectives.noise import NoiseMixture
 from training.objectives.reconstruction import ReconstructionWeights
 from training.recipes.recipe import NFDRecipe, Recipe, RecordRecipe, TokenizerRecipe
 
-_WIDTH, _HEIGHT = 128, 80
+_PRESET = presets.freedoom()
 _ACTION_SPACE = ActionSpace(
     buttons=("forward", "back", "left", "right", "turn_left", "turn_right", "act"),
     degrees_per_count=0.15,
     key_turn_deg=6.0,
     yaw_bins_deg=(-15, -10, -6, -3.5, -1.8, -0.8, 0.0, 0.8, 1.8, 3.5, 6, 10, 15),
-)
-_VAE = VAEConfig(
-    latent_channels=24,
-    patch=4,
-    encoder_widths=(32, 64, 128),
-    decoder_widths=(48, 96, 192),
-    num_blocks=2,
-)
-_NFD = NFDConfig(
-    latent_channels=24,
-    grid_height=5,
-    grid_width=8,
-    width=192,
-    num_layers=4,
-    num_heads=4,
-    action_size=_ACTION_SPACE.size,
-    window=8,
-    concat_previous=True,
 )
 _CONTEXT_T = trig_time(0.05)
 
@@ -51,15 +31,15 @@ def freedoom() -> Recipe:
         version="1",
         licence="BSD-3-Clause; pictures of Freedoom (see NOTICE)",
         fps=17.5,
-        preset=Preset(width=_WIDTH, height=_HEIGHT, vae=_VAE, nfd=_NFD),
+        preset=_PRESET,
         action_space=_ACTION_SPACE,
         recorder=DoomRecorder(
             wad="freedoom1",
             map_name="e1m7",
             x=(-160, 160),
             y=(-270, 80),
-            width=_WIDTH,
-            height=_HEIGHT,
+            width=_PRESET.width,
+            height=_PRESET.height,
             gamma=0.7,
             action_space=_ACTION_SPACE,
         ),
