@@ -31,8 +31,10 @@ class Generator:
 
     async def __init__(self, group: str) -> None:  # type: ignore[misc]  # Serve awaits it
         settings = read_settings(GenerationSettings, PREFIX, os.environ)
-        # Ray sets one thread; torch reads this when it is first imported, just below.
+        # torch reads these when it is first imported, just below. Ray sets one thread. Threads that
+        # spin while they wait for each other cost seconds a frame where a browser shares the cores.
         os.environ["OMP_NUM_THREADS"] = str(settings.num_threads)
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from services.generation.startup import start_replica
 
         setup_logging("generation")
