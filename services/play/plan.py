@@ -1,5 +1,6 @@
 """What runs on one machine, and where: decided before anything starts, without I/O."""
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -52,7 +53,12 @@ def plan_services(
                 "NEXTFRAME_GENERATION_PORT": str(options.generation_port),
                 "NEXTFRAME_GENERATION_WORLD": str(options.world),
             },
-            defaults={"RAY_USAGE_STATS_ENABLED": "0"},
+            defaults={
+                "RAY_USAGE_STATS_ENABLED": "0",
+                # The other cores are for the browser and the edge. Threads that wait for each
+                # other on a busy core cost far more than they bring.
+                "NEXTFRAME_GENERATION_THREADS": str(max(1, (os.cpu_count() or 1) // 2)),
+            },
             what="Ray starts, the world warms up",
         ),
         ServicePlan(
