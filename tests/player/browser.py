@@ -18,6 +18,8 @@ FLAGS = (
     "--allow-loopback-in-peer-connection",  # media stays on 127.0.0.1
 )
 
+_HAS_BEGUN = "'nextframe' in window"  # modules run after the page counts as loaded
+
 
 @contextmanager
 def open_browser(path: str) -> Iterator[Browser]:
@@ -44,9 +46,11 @@ def until(page: Page, expression: str, *, timeout_s: float = 15) -> Any:
 
 
 def stats(page: Page) -> dict[str, Any]:
+    until(page, _HAS_BEGUN)
     answer: dict[str, Any] = page.evaluate("nextframe.stats()")
     return answer
 
 
 def until_state(page: Page, *names: str, timeout_s: float = 15) -> None:
-    until(page, f"{list(names)}.includes(nextframe.stats().state)", timeout_s=timeout_s)
+    is_in_state = f"{list(names)}.includes(nextframe.stats().state)"
+    until(page, f"{_HAS_BEGUN} && {is_in_state}", timeout_s=timeout_s)
