@@ -29,7 +29,7 @@ def debug() -> Recipe:
             least_walk=0.0,
         ),
         tokenizer=TokenizerRecipe(
-            batch_size=32, lr=2e-3, ema_decay=0.99, minutes=0.5, weights=ReconstructionWeights()
+            batch_size=16, lr=4e-3, ema_decay=0.98, minutes=0.5, weights=ReconstructionWeights()
         ),
         teacher=NFDRecipe(
             batch_size=16, muon_lr=4e-3, adamw_lr=3e-3, ema_decay=0.99, minutes=0.6,
