@@ -114,5 +114,4 @@ def _options(codec: str, bit_rate: int) -> Mapping[str, str]:
         }  # fmt: skip
     return rate | {
         "preset": "ultrafast", "tune": "zerolatency", "profile": "baseline", "level": _LEVEL,
-        "forced-idr": "1", "sc_threshold": "0", "x264-params": "repeat-headers=1",
     }  # fmt: skip

@@ -112,6 +112,8 @@ class FrameServer:
             log.warning("link refused", extra={"reason": str(refusal)})
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             log.info("link lost", extra={"reason": repr(error)})
+        except asyncio.CancelledError:
+            pass  # by `stop`; asyncio's server would log the cancellation as an error
         finally:
             self._connections.discard(task)
             await _close(writer)
