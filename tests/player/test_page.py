@@ -247,7 +247,8 @@ def test_a_moving_world_says_so_until_its_next_frame(page: Page, house: House) -
     house.tell(type="moving", reason="")
     house.tell(type="status", status="queued", position=0)
     until_state(page, "connecting")  # though the last frames still arrive
-    assert "moving to another machine" in page.inner_text("#overlay-text")
+    words = "document.getElementById('overlay-text').innerText"
+    until(page, f"{words}.includes('moving to another machine')")
     house.guest.status = "live"
     house.tell(type="status", status="live")
     until_state(page, "live")
