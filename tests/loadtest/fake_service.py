@@ -62,12 +62,23 @@ class FakeService:
         self.controls: list[RTCDataChannel] = []
         self.ended: list[str] = []
         self._status = "live" if sends_video else "queued"
+        self._num_sent: dict[str, int] = {}  # session -> frames
+        self._sent = asyncio.Condition()
         self._peers: dict[str, RTCPeerConnection] = {}
         self.app = self._routes()
 
     def end_all(self, reason: str) -> None:
         for control in self.controls:
             control.send(json.dumps({"type": "ending", "reason": reason}))
+
+    async def until_sent(self, num_frames: int, *, players: int = 1) -> None:
+        """Until each of so many players was sent so many frames."""
+        async with self._sent:
+            await self._sent.wait_for(
+                lambda: (
+                    len(self._num_sent) == players and min(self._num_sent.values()) >= num_frames
+                )
+            )
 
     async def close(self) -> None:
         for connection in self._peers.values():
@@ -130,7 +141,7 @@ class FakeService:
                 channel.send(json.dumps({"type": "status", "status": self._status}))
                 channel.add_listener("message", self._on_control)
             elif channel.label == "notes":
-                self._send_notes(connection, track, channel)
+                self._send_notes(session_id, track, channel)
 
         def on_action(message: bytes) -> None:
             action = Action.from_bytes(message)
@@ -148,11 +159,9 @@ class FakeService:
         assert json.loads(message) == {"type": "heartbeat"}
         self.heartbeat.set()
 
-    def _send_notes(
-        self, connection: RTCPeerConnection, track: NumberedTrack, notes: RTCDataChannel
-    ) -> None:
+    def _send_notes(self, session_id: str, track: NumberedTrack, notes: RTCDataChannel) -> None:
         """Read the RTP timestamps on their way out and send a note after each frame."""
-        for sender in connection.getSenders():
+        for sender in self._peers[session_id].getSenders():
             transport = sender.transport
             send: Callable[[bytes], Any] = transport._send_rtp
 
@@ -164,6 +173,9 @@ class FakeService:
                 await send(data)
                 if is_last and not is_rtcp:
                     notes.send(_note(track, rtp_timestamp))
+                    async with self._sent:
+                        self._num_sent[session_id] = self._num_sent.get(session_id, 0) + 1
+                        self._sent.notify_all()
 
             setattr(transport, "_send_rtp", send_and_note)  # noqa: B010
 

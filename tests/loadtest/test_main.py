@@ -11,9 +11,9 @@ from loadtest.__main__ import main
 from tests.loadtest.fake_service import FakeService, serving
 
 
-async def run(fake: FakeService, out: Path) -> tuple[int | None, str]:
+async def run(fake: FakeService, out: Path, *, seconds: str) -> tuple[int | None, str]:
     """(exit code, what it printed) of a short load test of two players."""
-    wish = ("--users", "2", "--seconds", "2", "--stagger", "0.1", "--out", str(out))
+    wish = ("--users", "2", "--seconds", seconds, "--stagger", "0.1", "--out", str(out))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "loadtest", "--url", fake.url, *wish),
         stdout=asyncio.subprocess.PIPE,
@@ -26,7 +26,7 @@ async def run(fake: FakeService, out: Path) -> tuple[int | None, str]:
 @pytest.mark.asyncio
 async def test_a_load_test_writes_its_report_and_prints_the_table_last(tmp_path: Path) -> None:
     async with serving(FakeService()) as fake:
-        code, printed = await run(fake, tmp_path / "out")
+        code, printed = await run(fake, tmp_path / "out", seconds="5")
     assert code == 0, printed
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [user["errors"] for user in report["users"]] == [[], []]
@@ -39,7 +39,7 @@ async def test_a_load_test_writes_its_report_and_prints_the_table_last(tmp_path:
 @pytest.mark.asyncio
 async def test_nobody_got_a_frame_is_exit_code_1(tmp_path: Path) -> None:
     async with serving(FakeService(sends_video=False)) as fake:
-        code, printed = await run(fake, tmp_path)
+        code, printed = await run(fake, tmp_path, seconds="1")
     assert code == 1
     assert "0 of 2 players got frames" in printed
     assert (tmp_path / "report.json").exists()
