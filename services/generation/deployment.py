@@ -6,7 +6,7 @@ actions never pass through Ray. Import path: `services.generation.deployment:app
 
 import asyncio
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ray import serve
@@ -21,6 +21,10 @@ from services.generation import dispatcher
 from services.generation.settings import PREFIX, GenerationSettings
 from services.telemetry import setup_logging, setup_metrics
 
+if TYPE_CHECKING:  # torch must not be imported before its threads are set
+    from services.generation.health import HealthServer
+    from services.generation.replica import Replica
+
 HEALTH_PERIOD_S = 1.0
 HEALTH_TIMEOUT_S = 20.0  # longer than the replica's own patience with its frame loop
 STOP_MARGIN_S = 10.0
@@ -30,6 +34,7 @@ class Generator:
     """One engine on one device."""
 
     async def __init__(self, group: str) -> None:  # type: ignore[misc]  # Serve awaits it
+        self._parts: tuple[Replica, HealthServer] | None = None  # Serve ends what failed to start
         settings = read_settings(GenerationSettings, PREFIX, os.environ)
         # torch reads these when it is first imported, just below. Ray sets one thread. Threads that
         # spin while they wait for each other cost seconds a frame where a browser shares the cores.
@@ -39,17 +44,19 @@ class Generator:
 
         setup_logging("generation")
         setup_metrics("generation")
-        self._replica, self._health = await start_replica(settings, group)
+        self._parts = await start_replica(settings, group)
 
     async def run_session(self, session_id: str) -> None:
-        await self._replica.run_session(session_id)
+        assert self._parts is not None
+        await self._parts[0].run_session(session_id)
 
     async def check_health(self) -> None:
-        await self._replica.check()
+        assert self._parts is not None
+        await self._parts[0].check()
 
     async def __del__(self) -> None:
-        await self._replica.stop()
-        await self._health.stop()
+        for part in self._parts or ():
+            await part.stop()
 
 
 class Dispatcher:
