@@ -5,7 +5,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 TURN_LEFT, TURN_RIGHT = "turn_left", "turn_right"
-_OPPOSITES = (("forward", "back"), ("left", "right"))
+OPPOSITES = (("forward", "back"), ("left", "right"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class ActionSpace:
 
     def vector_of(self, down: set[str], yaw_deg: float) -> tuple[float, ...]:
         """The same from button names and degrees: what the recorder knows."""
-        for pair in _OPPOSITES:
+        for pair in OPPOSITES:
             if down.issuperset(pair):
                 down = down.difference(pair)
         yaw = self.quantise_yaw(yaw_deg) / self.yaw_bins_deg[-1]

@@ -56,8 +56,8 @@ class VAE(nn.Module):
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = _encoder(config)
-        self.decoder = _decoder(config)
+        self.encoder = conv_encoder(config, 2 * config.latent_channels)
+        self.decoder = conv_decoder(config)
         self.register_buffer("latent_mean", torch.zeros(config.latent_channels))
         self.register_buffer("latent_std", torch.ones(config.latent_channels))
 
@@ -97,7 +97,8 @@ def _per_channel(values: Tensor) -> Tensor:
     return values.view(1, -1, 1, 1)
 
 
-def _encoder(config: VAEConfig) -> nn.Sequential:
+def conv_encoder(config: VAEConfig, out_channels: int) -> nn.Sequential:
+    """Pixels (B, 3, H, W) to (B, out_channels, h, w)."""
     widths = config.encoder_widths
     layers: list[nn.Module] = [
         nn.PixelUnshuffle(config.patch),
@@ -107,11 +108,12 @@ def _encoder(config: VAEConfig) -> nn.Sequential:
         if level > 0:
             layers.append(nn.Conv2d(widths[level - 1], width, 3, stride=2, padding=1))
         layers += [ResBlock(width) for _ in range(config.num_blocks)]
-    layers += [nn.SiLU(), nn.Conv2d(widths[-1], 2 * config.latent_channels, 3, padding=1)]
+    layers += [nn.SiLU(), nn.Conv2d(widths[-1], out_channels, 3, padding=1)]
     return nn.Sequential(*layers)
 
 
-def _decoder(config: VAEConfig) -> nn.Sequential:
+def conv_decoder(config: VAEConfig) -> nn.Sequential:
+    """Raw latents (B, latent_channels, h, w) to pixels (B, 3, H, W)."""
     widths = tuple(reversed(config.decoder_widths))
     layers: list[nn.Module] = [nn.Conv2d(config.latent_channels, widths[0], 3, padding=1)]
     for level, width in enumerate(widths):
