@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from services.backplane.connection import connect
 from services.backplane.sessions import SessionStore
@@ -115,6 +116,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def service(
     private_redis: PrivateRedis, world: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
+    with Redis.from_url(private_redis.url) as redis:
+        redis.flushall()  # other tests' sessions carry the same names
     log = tmp_path_factory.mktemp("generation") / "log"
     port = free_port()
     with log.open("wb") as output:
