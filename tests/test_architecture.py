@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 OURS = ("model", "services", "training", "loadtest")
 
 SHARED = {"services.wire", "services.backplane", "services.environment"}
-SHARED |= {"services.telemetry", "services.tokens"}
+SHARED |= {"services.telemetry", "services.tokens", "services.guard"}
 
 # Who may import what of ours, by the longest prefix that fits. Everybody may import themselves.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.environment": set(),
     "services.telemetry": {"services.environment"},
     "services.tokens": {"services.environment"},
+    "services.guard": {"services.telemetry"},
     "services.backplane": {"services.wire", "services.environment"},
     "services.session": SHARED,
     "services.ingest": SHARED,

@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 
 from services.backplane.connection import BackplaneError, connect, is_up
+from services.guard import Guard
 from services.session.desk import SessionDesk
-from services.session.guard import Guard
 from services.session.routes import session_routes
 from services.session.settings import SessionSettings
 from services.session.views import SessionViews

@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
+from services.guard import MAX_BODY_BYTES
 from services.session.app import create_app
 from services.session.desk import SessionDesk
-from services.session.guard import MAX_BODY_BYTES
 from services.session.settings import SessionSettings
 from services.tokens import LOOK_LEEWAY_S, Tokens
 from services.wire import keys
