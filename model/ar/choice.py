@@ -48,4 +48,5 @@ class TopP:
 def uniforms(num_cells: int, *, seed: int, frame_idx: int) -> Tensor:
     """(P,) numbers in (0, 1), keyed as the noise of a frame is and by nothing else."""
     normal_P = draw_noise((num_cells,), seed=seed, frame_idx=frame_idx, denoise_step=0)
-    return torch.special.ndtr(normal_P)
+    uniform_P: Tensor = torch.special.ndtr(normal_P)
+    return uniform_P
