@@ -302,6 +302,16 @@ def test_without_a_data_channel_the_actions_go_by_websocket(page: Page, house: H
     )
 
 
+def test_a_key_stays_held_when_the_pointer_lock_comes(page: Page, house: House) -> None:
+    begin(page)
+    until(page, "document.pointerLockElement !== null")
+    page.keyboard.down("KeyW")
+    page.evaluate("document.dispatchEvent(new Event('pointerlockchange'))")
+    first = len(house.guest.actions)
+    wait_for(page, lambda: len(house.guest.actions) > first + 4, "more actions")
+    assert house.guest.actions[-1].held == FORWARD
+
+
 def test_thumbs_walk_turn_and_act_on_a_phone(browser: Browser, house: House) -> None:
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True

@@ -35,7 +35,7 @@ export class Controls {
     this.#listen(document, "mousedown", (event) => this.#onMouseDown(event));
     this.#listen(document, "mouseup", (event) => this.#after(hands.release(mouseSource(event))));
     this.#listen(document, "visibilitychange", () => this.#after(hands.letGo()));
-    this.#listen(document, "pointerlockchange", () => this.#after(hands.letGo()));
+    this.#listen(document, "pointerlockchange", () => this.#onLockChange());
     this.#listen(window, "blur", () => this.#after(hands.letGo()));
   }
 
@@ -63,7 +63,12 @@ export class Controls {
     if (!button || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("button, select, input") && event.code === "Space") return;
     event.preventDefault(); // arrows and space would scroll
-    if (!event.repeat) this.#after(this.#hands.press(event.code, button));
+    this.#after(this.#hands.press(event.code, button)); // a repeat takes up what blur let go of
+  }
+
+  /** The lock comes some time after the click that asked for it: keys held by then stay held. */
+  #onLockChange() {
+    if (!this.#isLocked) this.#after(this.#hands.letGo());
   }
 
   #onMouseMove(event) {
