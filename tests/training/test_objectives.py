@@ -9,7 +9,6 @@ from torch import Tensor
 
 from model.nfd.transformer import NFDConfig, NFDTransformer
 from model.sampling.trigflow import diffuse, estimate_clean
-from model.tokenizer.vae import VAE, VAEConfig
 from training.data.latents import ClipSource, LatentFilm
 from training.objectives.consistency import (
     Consistency,
@@ -20,7 +19,6 @@ from training.objectives.consistency import (
 )
 from training.objectives.flow_matching import FlowMatching, direction_target, predict
 from training.objectives.noise import NoiseMixture
-from training.objectives.reconstruction import Reconstruction, ReconstructionWeights
 from training.optimizers import nfd_optimizers
 
 CONFIG = NFDConfig(
@@ -68,7 +66,16 @@ def test_noise_levels_are_drawn_for_each_frame_by_itself() -> None:
     assert together == pytest.approx(is_context.float().mean().item() ** 2, abs=0.02)
 
 
-def test_flow_matching_learns_a_world_of_one_frame() -> None:
+def test_the_networks_own_guesses_are_shown_as_context_and_not_learned_from() -> None:
+    all_context = NoiseMixture(context_share=1.0)
+    chained = FlowMatching(_transformer(), _clips(), all_context, chain_share=1.0)
+    assert chained(torch.Generator().manual_seed(0), 0)["loss"] == 0
+    plain = FlowMatching(_transformer(), _clips(), all_context, chain_share=0.0)
+    assert plain(torch.Generator().manual_seed(0), 0)["loss"] > 0
+
+
+@pytest.mark.parametrize("chain_share", [0.0, 0.5])
+def test_flow_matching_learns_a_world_of_one_frame(chain_share: float) -> None:
     latents = torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(2)).repeat(
         32, 1, 1, 1
     )
@@ -81,7 +88,7 @@ def test_flow_matching_learns_a_world_of_one_frame() -> None:
     transformer = NFDTransformer(CONFIG)
     optimizers = nfd_optimizers(transformer, muon_lr=3e-3, adamw_lr=3e-3)
     source = ClipSource(film, CONFIG.window, 16, torch.device("cpu"))
-    objective = FlowMatching(transformer, source, NoiseMixture())
+    objective = FlowMatching(transformer, source, NoiseMixture(), chain_share)
     generator = torch.Generator().manual_seed(0)
     first = objective(generator, 0)["pure_noise"].item()
     for _ in range(150):
@@ -168,21 +175,3 @@ def test_distillation_starts_from_the_teacher_and_moves_only_the_student() -> No
     assert math.isfinite(loss.item()) and max(gradients) > 0
     assert all(p.grad is None for p in teacher.parameters())
     assert all(torch.equal(value, before[key]) for key, value in teacher.state_dict().items())
-
-
-def test_the_tokenizer_learns_pictures() -> None:
-    torch.manual_seed(0)
-    config = VAEConfig(
-        latent_channels=4, patch=4, encoder_widths=(16, 16), decoder_widths=(16, 16), num_blocks=1
-    )
-    vae = VAE(config)
-    frames = torch.randint(0, 255, (4, 2, 2, 3)).repeat_interleave(8, 1).repeat_interleave(8, 2)
-    objective = Reconstruction(vae, frames.to(torch.uint8), 4, ReconstructionWeights())
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=5e-3)
-    generator = torch.Generator().manual_seed(0)
-    first = objective(generator, 0)["l1"].item()
-    for _ in range(120):
-        objective(generator, 0)["loss"].backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        optimizer.zero_grad()
-    assert objective(generator, 0)["l1"].item() < 0.65 * first
