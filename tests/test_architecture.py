@@ -32,13 +32,26 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.session": SHARED,
     "services.ingest": SHARED,
     "services.generation": SHARED | {"model"},
+    "services.training": SHARED
+    | {
+        "training.evaluate.judge",
+        "training.job_state",
+        "training.recipes.overrides",
+        "training.registry.registry",
+        "training.registry.version",
+    },
     "services.play": SHARED,
 }
 
 # One home per library: the only modules (or packages) that import it.
 HOMES: dict[str, set[str]] = {
     "redis": {"services.backplane"},
-    "ray": {"services.generation.deployment", "services.generation.__main__"},
+    "ray": {
+        "services.generation.deployment",
+        "services.generation.__main__",
+        "services.training.launchers.ray_job",
+    },
+    "kubernetes": {"services.training.launchers.kubernetes_job"},
     "aiortc": {"services.ingest", "loadtest"},
     "aioice": {"services.ingest", "loadtest"},
     "av": {
@@ -66,6 +79,7 @@ EXTRA: dict[str, str] = {
     "services.session": "edge",
     "services.ingest": "edge",
     "services.generation": "generation",
+    "services.training": "training-service",
     "services.play": "play",
 }
 
@@ -151,6 +165,7 @@ def breaches_of_extras(module: str, tree: ast.AST) -> list[str]:
     declared = requirements(EXTRA[unit])
     # What a declared library is made of may be imported with it: starlette with fastapi.
     declared_with = {"starlette": "fastapi", "aioice": "aiortc", "pydantic": "fastapi"}
+    declared_with["urllib3"] = "kubernetes"
     breaches = []
     for name in imports(tree):
         top = name.split(".")[0]

@@ -1,0 +1,37 @@
+"""`python -m services.training`: the training service, until it is told to end."""
+
+import os
+import sys
+
+import uvicorn
+
+from services.environment import SettingsError, read_settings
+from services.telemetry import setup_logging, setup_metrics
+from services.training.app import create_app
+from services.training.settings import PREFIX, TrainingSettings
+
+MAX_CONNECTIONS = 128
+DRAIN_S = 5
+
+
+def main() -> None:
+    try:
+        settings = read_settings(TrainingSettings, PREFIX, os.environ)
+    except SettingsError as error:
+        sys.exit(f"training: {error}")
+    setup_logging("training")
+    setup_metrics("training")
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Who may call: operators, by one token. Compared in constant time, never logged."""
+
+import hmac
+from typing import Annotated
+
+from fastapi import Header
+
+from services.telemetry import Problem
+
+
+class OperatorAccess:
+    """A dependency of every route but the page and the probes."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token.encode()
+
+    def __call__(self, authorization: Annotated[str, Header()] = "") -> None:
+        scheme, _, shown = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(
+            shown.strip().encode(), self._token
+        ):
+            detail = "Send the operator's token as: Authorization: Bearer <token>."
+            raise Problem(401, "token-invalid", detail)

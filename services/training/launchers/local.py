@@ -1,0 +1,96 @@
+"""Jobs as processes of this machine. They outlive the service, and are found again after it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from services.training.launchers.launcher import LaunchError, Look
+from training.job_state import LOG
+
+ROOT = Path(__file__).parents[3]
+GRACE_S = 10.0
+_POLL_S = 0.1
+NICENESS = 10  # training yields to whoever plays on this machine
+
+
+class LocalLauncher:
+    """Owns the processes that it started, until they have ended or it goes itself.
+
+    A handle is "boot id:pid:start time": a pid alone may come to mean another process.
+    """
+
+    def __init__(self, *, grace_s: float = GRACE_S) -> None:
+        self._grace_s = grace_s
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    async def start(self, run_id: str, folder: Path, attempt: int) -> str:
+        try:
+            child = await asyncio.to_thread(_spawn, folder, attempt)
+        except OSError as error:
+            raise LaunchError(f"no process could be started: {error.strerror}") from error
+        handle = f"{_boot_id()}:{child.pid}:{_started_at(child.pid)}"
+        self._children[handle] = child
+        return handle
+
+    async def look(self, handle: str) -> Look:
+        if child := self._children.get(handle):
+            status = child.poll()
+            if status is not None:
+                del self._children[handle]
+            return Look(is_running=status is None, exit_status=status)
+        return Look(is_running=_pid_of(handle) is not None)
+
+    async def stop(self, handle: str) -> None:
+        for kind in (signal.SIGTERM, signal.SIGKILL):
+            pid = _pid_of(handle)
+            if pid is None or not (await self.look(handle)).is_running:
+                return
+            with suppress(ProcessLookupError):
+                os.killpg(pid, kind)
+            await self._wait(handle)
+
+    async def _wait(self, handle: str) -> None:
+        deadline = asyncio.get_running_loop().time() + self._grace_s
+        while (await self.look(handle)).is_running:
+            if asyncio.get_running_loop().time() > deadline:
+                return
+            await asyncio.sleep(_POLL_S)
+
+
+def _spawn(folder: Path, attempt: int) -> subprocess.Popen[bytes]:
+    command = ["nice", "-n", str(NICENESS), sys.executable, "-m", "training.job"]
+    ours = {name: v for name, v in os.environ.items() if not name.startswith("NEXTFRAME_")}
+    with (folder / LOG).open("ab") as log:
+        return subprocess.Popen(
+            [*command, str(folder), str(attempt)],
+            env=ours,  # none of the service's secrets
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # a group of its own, that ends as one
+        )
+
+
+def _pid_of(handle: str) -> int | None:
+    """None when that process, and no other of its number, has gone."""
+    boot_id, pid, started_at = handle.split(":")
+    is_there = started_at and started_at == _started_at(int(pid)) and boot_id == _boot_id()
+    return int(pid) if is_there else None
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _started_at(pid: int) -> str:
+    """In clock ticks since boot; "" for a process that has gone or is a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else fields[19]

@@ -1,0 +1,155 @@
+"""What the training service does about runs, without HTTP: submits, watches, cancels, resumes.
+
+The truth is on disk: a service that is killed and started again goes on where it was. Raises
+Problem where an operator is to be refused.
+"""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from services.telemetry import Problem, meter
+from services.training.launchers.launcher import Launcher, LaunchError, Look
+from services.training.runs.record import NEXT_STATES, RunRecord, RunState
+from services.training.runs.store import RunStore
+from services.training.runs.views import last_lines
+from training.job_state import LOG, Progress
+from training.recipes.overrides import RECIPES, check_overrides
+
+RUNS = meter.create_gauge("nextframe_training_runs", description="runs by state")
+
+MAX_QUEUED = 32
+MAX_INTERRUPTIONS = 3  # starts that a run gets by itself after it was killed
+KILLED = "It was killed and goes on from its last saved state."
+
+log = logging.getLogger(__name__)
+
+
+class RunDesk:
+    """Every rule about a run, applied to what the disk holds. `max_running`: runs at once."""
+
+    def __init__(
+        self, store: RunStore, launcher: Launcher, *, data: Path, max_running: int, min_free_mb: int
+    ) -> None:
+        self._store = store
+        self._launcher = launcher
+        self._data = data
+        self._max_running = max_running
+        self._min_free_mb = min_free_mb
+        self._changing = asyncio.Lock()  # one change at a time, so that no start happens twice
+
+    async def submit(self, recipe: str, overrides: Mapping[str, object]) -> RunRecord:
+        if recipe not in RECIPES:
+            raise Problem(
+                422, "no-such-recipe", f"There is no such recipe; there are {', '.join(RECIPES)}."
+            )
+        try:
+            checked = check_overrides(overrides)
+        except ValueError as error:
+            raise Problem(422, "override-refused", f"{error}.") from error
+        async with self._changing:
+            if len(self._in_state(RunState.QUEUED)) >= MAX_QUEUED:
+                detail = f"{MAX_QUEUED} runs wait already; cancel one first."
+                raise Problem(429, "too-many-runs", detail, retry_after_s=60)
+            record = self._store.create(recipe, checked)
+        log.info("run submitted", extra={"run_id": record.run_id, "recipe": recipe})
+        return record
+
+    def all(self) -> list[RunRecord]:
+        """The newest first."""
+        return self._store.all()[::-1]
+
+    def find(self, run_id: str) -> RunRecord:
+        record = self._store.get(run_id)
+        if record is None:
+            raise Problem(404, "run-not-found", "There is no such run.")
+        return record
+
+    def folder(self, run_id: str) -> Path:
+        self.find(run_id)
+        return self._store.folder(run_id)
+
+    async def cancel(self, run_id: str) -> RunRecord:
+        """Ends it; what it has saved stays, and `resume` goes on from there."""
+        async with self._changing:
+            record = self._may_become(run_id, RunState.CANCELLED, "Only what waits or runs can be")
+            if record.handle and record.state is RunState.RUNNING:
+                await self._launcher.stop(record.handle)
+            return self._store.change(record, RunState.CANCELLED, reason="Cancelled.", handle="")
+
+    async def resume(self, run_id: str) -> RunRecord:
+        async with self._changing:
+            record = self.find(run_id)
+            if record.state is RunState.RUNNING:
+                raise Problem(409, "run-runs", "The run is running.")
+            record = self._may_become(run_id, RunState.QUEUED, "Only what has stopped short can be")
+            return self._store.change(record, RunState.QUEUED, reason="", interruptions=0)
+
+    async def watch(self) -> None:
+        """One look at everything: what has ended is recorded, what waits is started."""
+        async with self._changing:
+            for record in self._in_state(RunState.RUNNING):
+                await self._look_at(record)
+            num_free = self._max_running - len(self._in_state(RunState.RUNNING))
+            for record in self._in_state(RunState.QUEUED)[: max(num_free, 0)]:
+                await self._start(record)
+        records = self._store.all()
+        for state in RunState:
+            RUNS.set(sum(record.state is state for record in records), {"state": state.value})
+
+    async def _look_at(self, record: RunRecord) -> None:
+        try:
+            look = await self._launcher.look(record.handle) if record.handle else GONE
+        except LaunchError as error:
+            log.warning("run unseen", extra={"run_id": record.run_id, "reason": str(error)})
+            return
+        progress = Progress.read(self._store.folder(record.run_id))
+        if progress and progress.attempt == record.attempt and progress.outcome:
+            self._store.change(
+                record, RunState(progress.outcome), reason=progress.reason, digest=progress.digest
+            )
+        elif not look.is_running:
+            self._ended_without_a_word(record, look)
+
+    def _ended_without_a_word(self, record: RunRecord, look: Look) -> None:
+        if look.exit_status is not None and look.exit_status > 0:
+            said = last_lines(self._store.folder(record.run_id) / LOG, 1)
+            reason = f"It ended with status {look.exit_status}: {' '.join(said).strip()}"
+            self._store.change(record, RunState.FAILED, reason=reason)
+        elif record.interruptions >= MAX_INTERRUPTIONS:
+            reason = f"It was killed {record.interruptions + 1} times; resume it when that ends."
+            self._store.change(record, RunState.INTERRUPTED, reason=reason)
+        else:
+            count = record.interruptions + 1
+            self._store.change(record, RunState.QUEUED, reason=KILLED, interruptions=count)
+
+    async def _start(self, record: RunRecord) -> None:
+        free_mb = shutil.disk_usage(self._data).free // 2**20
+        if free_mb < self._min_free_mb:
+            reason = f"Only {free_mb} MB are free; {self._min_free_mb} MB are needed to start."
+            self._store.change(record, RunState.FAILED, reason=reason)
+            return
+        folder = self._store.folder(record.run_id)
+        # Written before the start: a job that nobody knows of must not be started again.
+        record = self._store.change(record, RunState.RUNNING, handle="", attempt=record.attempt + 1)
+        try:
+            handle = await self._launcher.start(record.run_id, folder, record.attempt)
+        except LaunchError as error:
+            self._store.change(record, RunState.FAILED, reason=str(error))
+        else:
+            self._store.note_handle(record, handle)
+
+    def _may_become(self, run_id: str, state: RunState, only: str) -> RunRecord:
+        record = self.find(run_id)
+        if state not in NEXT_STATES[record.state]:
+            verb = "cancelled" if state is RunState.CANCELLED else "resumed"
+            raise Problem(409, "wrong-state", f"The run is {record.state}. {only} {verb}.")
+        return record
+
+    def _in_state(self, state: RunState) -> list[RunRecord]:
+        return [record for record in self._store.all() if record.state is state]
+
+
+GONE = Look(is_running=False)

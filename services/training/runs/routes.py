@@ -1,0 +1,77 @@
+"""The calls about runs: HTTP in, HTTP out; what they mean is in `desk.py`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.training.runs.desk import RunDesk
+from services.training.runs.record import RunRecord
+from services.training.runs.views import Row, RunView, curve, last_lines, view
+from training.job_state import LOG, STAGES
+from training.recipes.overrides import OVERRIDES, RECIPES
+
+MAX_OVERRIDES = 32
+
+RunId = Annotated[str, Path(pattern="^[0-9]{8}-[0-9]{6}-[0-9a-f]{6}$")]
+
+
+class SubmitRun(BaseModel):
+    """`overrides`: place in the recipe → value, as GET /v1/recipes lists them."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    recipe: Annotated[str, Field(max_length=64)]
+    overrides: Annotated[dict[str, int | float], Field(max_length=MAX_OVERRIDES)] = {}
+
+
+def run_routes(desk: RunDesk) -> APIRouter:
+    router = APIRouter(prefix="/v1")
+
+    def seen(record: RunRecord) -> RunView:
+        return view(record, desk.folder(record.run_id))
+
+    @router.get("/recipes")
+    def recipes() -> dict[str, Any]:
+        bounds = {
+            name: {"kind": bound.kind.__name__, "min": bound.low, "max": bound.high}
+            for name, bound in OVERRIDES.items()
+        }
+        return {"recipes": RECIPES, "overrides": bounds}
+
+    @router.post("/runs", status_code=201)
+    async def submit(run: SubmitRun) -> RunView:
+        return seen(await desk.submit(run.recipe, run.overrides))
+
+    @router.get("/runs")
+    def runs() -> dict[str, list[RunView]]:
+        return {"runs": [seen(record) for record in desk.all()]}
+
+    @router.get("/runs/{run_id}")
+    def look(run_id: RunId) -> RunView:
+        return seen(desk.find(run_id))
+
+    @router.get("/runs/{run_id}/curves")
+    def curves(
+        run_id: RunId, points: Annotated[int, Query(ge=2, le=2000)] = 300
+    ) -> dict[str, dict[str, list[Row]]]:
+        folder = desk.folder(run_id)
+        found = {stage: curve(folder, stage, max_points=points) for stage in STAGES}
+        return {"curves": {stage: rows for stage, rows in found.items() if rows}}
+
+    @router.get("/runs/{run_id}/log")
+    def read_log(
+        run_id: RunId, lines: Annotated[int, Query(ge=1, le=1000)] = 200
+    ) -> PlainTextResponse:
+        return PlainTextResponse("\n".join(last_lines(desk.folder(run_id) / LOG, lines)))
+
+    @router.post("/runs/{run_id}/cancel")
+    async def cancel(run_id: RunId) -> RunView:
+        return seen(await desk.cancel(run_id))
+
+    @router.post("/runs/{run_id}/resume")
+    async def resume(run_id: RunId) -> RunView:
+        return seen(await desk.resume(run_id))
+
+    return router

@@ -1,0 +1,68 @@
+"""What an operator may set about the training service: NEXTFRAME_TRAINING_<FIELD>, read once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from services.environment import setting
+
+PREFIX = "NEXTFRAME_TRAINING_"
+ROOT = Path(__file__).parents[2]
+MIN_TOKEN_CHARS = 32
+LAUNCHERS = ("local", "ray", "kubernetes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """`operator_token`: who shows it may do everything here. `public_url`: where operators reach
+    the page; its origin may call us, as may `allowed_origins`. `data`: the folder of runs and of
+    the registry; with launchers other than `local`, a path that the jobs see too.
+
+    `launcher`: where jobs run; `max_running`: how many at once. `job_cpus`, `job_gpus`,
+    `job_memory`: what one asks for. `ray_address`: of the dashboard, http://host:8265.
+    `kubernetes_*`: namespace, image and volume claim of the jobs; the claim is what `data` lies on.
+    """
+
+    host: str = setting("127.0.0.1")
+    port: int = setting(8083, at_least=0, at_most=65535)
+    redis_url: str = setting(env="NEXTFRAME_REDIS_URL", secret=True)
+    operator_token: str = setting(min_chars=MIN_TOKEN_CHARS, secret=True)
+    public_url: str = setting("http://127.0.0.1:8083")
+    allowed_origins: tuple[str, ...] = setting(())
+    data: Path = setting(ROOT / "build" / "training")  # noqa: RUF009 - a field, and frozen
+    launcher: str = setting("local")
+    max_running: int = setting(1, at_least=1, at_most=64)
+    min_free_mb: int = setting(500, at_least=0)
+    job_cpus: float = setting(2.0, at_least=0.1)
+    job_gpus: int = setting(0, at_least=0, at_most=8)
+    job_memory: str = setting("8Gi")
+    ray_address: str = setting("")
+    kubernetes_namespace: str = setting("default")
+    kubernetes_image: str = setting("")
+    kubernetes_claim: str = setting("")
+
+    def __post_init__(self) -> None:
+        for url in (self.public_url, *self.allowed_origins):
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.netloc:
+                raise ValueError(f"expected http(s)://host[:port], got {url!r}")
+        if self.launcher not in LAUNCHERS:
+            raise ValueError(f"launcher must be {', '.join(LAUNCHERS)}, got {self.launcher!r}")
+        if self.launcher == "ray" and not self.ray_address:
+            raise ValueError("launcher ray needs ray_address")
+        if self.launcher == "kubernetes" and not (self.kubernetes_image and self.kubernetes_claim):
+            raise ValueError("launcher kubernetes needs kubernetes_image and kubernetes_claim")
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Every origin whose pages may call this service."""
+        page = urlsplit(self.public_url)
+        return (f"{page.scheme}://{page.netloc}", *self.allowed_origins)
+
+    @property
+    def runs(self) -> Path:
+        return self.data / "runs"
+
+    @property
+    def registry(self) -> Path:
+        return self.data / "registry"

@@ -1,0 +1,69 @@
+"""What the tests of the training service share: the service over a launcher that a test scripts."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from services.training.launchers.launcher import LaunchError, Look
+from services.training.settings import TrainingSettings
+from training.job_state import Progress
+
+TOKEN = "an operator's token of at least thirty-two characters"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@dataclass(slots=True)
+class FakeLauncher:
+    """Jobs that do what a test says. `jobs`: handle → how it is."""
+
+    jobs: dict[str, Look] = field(default_factory=dict)
+    started: list[tuple[str, int]] = field(default_factory=list)
+    fails: str = ""
+
+    async def start(self, run_id: str, folder: Path, attempt: int) -> str:
+        if self.fails:
+            raise LaunchError(self.fails)
+        handle = f"{run_id}-{attempt}"
+        self.jobs[handle] = Look(is_running=True)
+        self.started.append((run_id, attempt))
+        return handle
+
+    async def look(self, handle: str) -> Look:
+        return self.jobs.get(handle, Look(is_running=False))
+
+    async def stop(self, handle: str) -> None:
+        self.jobs.pop(handle, None)
+
+    def end(self, run_id: str, attempt: int, exit_status: int | None) -> None:
+        self.jobs[f"{run_id}-{attempt}"] = Look(is_running=False, exit_status=exit_status)
+
+
+def settings(data: Path, redis_url: str = "redis://127.0.0.1:1", **others: Any) -> TrainingSettings:
+    chosen: dict[str, Any] = {"min_free_mb": 0} | others
+    return TrainingSettings(redis_url=redis_url, operator_token=TOKEN, data=data, **chosen)
+
+
+def client_of(app: FastAPI, **headers: str) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(
+        transport=transport, base_url="http://training", headers=headers or BEARER
+    )
+
+
+def say(folder: Path, attempt: int, **fields: Any) -> Progress:
+    """Writes a job's progress, as the job would."""
+    known: dict[str, Any] = {"minutes": {"tokenizer": 1.0, "teacher": 3.0}, "max_steps": None}
+    progress = Progress(attempt=attempt, **known | fields)
+    progress.write(folder)
+    return progress
+
+
+def draw_curve(folder: Path, stage: str, steps: int, *, seconds_per_step: float = 0.1) -> None:
+    rows = [
+        {"step": n, "seconds": n * seconds_per_step, "loss": 1.0 / n} for n in range(1, steps + 1)
+    ]
+    (folder / f"{stage}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -1,0 +1,82 @@
+"""The two files through which a job is told what to do and tells how it goes. Imports no torch.
+
+job.json        what to run: written by whoever submits, never changed
+progress.json   how far it is: written by the job alone, replaced whole
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+ORDER, PROGRESS, LOG = "job.json", "progress.json", "log.txt"
+STAGES = ("record", "tokenizer", "decoder", "teacher", "student", "release", "publish")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOrder:
+    """`registry`: where the world is published, a path that the job can reach."""
+
+    run_id: str
+    recipe: str
+    overrides: dict[str, int | float]
+    registry: str
+
+    def write(self, folder: Path) -> None:
+        replace_file(folder / ORDER, json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, folder: Path) -> "JobOrder":
+        return cls(**json.loads((folder / ORDER).read_bytes()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """`attempt`: which start of the job wrote this. `minutes`: the budget of each trained stage;
+    `max_steps`: of each, None: no bound. `outcome` is "" while it runs, then "done" or "failed";
+    `reason` says why it failed, `digest` names the published version."""
+
+    attempt: int
+    minutes: dict[str, float]
+    max_steps: int | None
+    done: tuple[str, ...] = ()
+    outcome: str = ""
+    reason: str = ""
+    digest: str = ""
+
+    @property
+    def stage(self) -> str:
+        """The stage it is in; "" after the last."""
+        return next((stage for stage in STAGES if stage not in self.done), "")
+
+    def finished(self, stage: str) -> "Progress":
+        return replace(self, done=(*self.done, stage))
+
+    def published(self, digest: str) -> "Progress":
+        return replace(self.finished("publish"), outcome="done", digest=digest)
+
+    def failed(self, reason: str) -> "Progress":
+        return replace(self, outcome="failed", reason=reason)
+
+    def write(self, folder: Path) -> None:
+        replace_file(folder / PROGRESS, json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Progress | None":
+        """None before the job has said anything."""
+        try:
+            content: dict[str, Any] = json.loads((folder / PROGRESS).read_bytes())
+        except FileNotFoundError:
+            return None
+        return cls(**content | {"done": tuple(content["done"])})
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Whole or not at all, also when the machine stops."""
+    building = path.with_name(f".{path.name}.new")
+    with building.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(building, path)

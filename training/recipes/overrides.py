@@ -1,0 +1,83 @@
+"""What a submitted run may change about a recipe, and within which bounds.
+
+Knows recipes by their names only and imports no torch: the training service reads this too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+R = TypeVar("R")
+
+RECIPES = {
+    "debug": "The toy world: the whole chain in a few minutes on a CPU.",
+    "freedoom": "A room of Freedoom: hours on a CPU, the world that is shipped.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """Both ends are allowed."""
+
+    kind: type[int] | type[float]
+    low: float
+    high: float
+
+    def check(self, name: str, value: object) -> int | float:
+        """`value` as the recipe wants it. Raises ValueError."""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or (self.kind is int and value != int(value)):  # type: ignore[call-overload]
+            raise ValueError(f"{name}: {_ARTICLE[self.kind]} expected, got {value!r:.40}")
+        assert isinstance(value, int | float)
+        if not self.low <= value <= self.high:
+            raise ValueError(f"{name}: {self.low:g} to {self.high:g} expected, got {value:g}")
+        return self.kind(value)
+
+
+_ARTICLE: dict[type[int] | type[float], str] = {int: "a whole number", float: "a number"}
+
+_COUNT = Bound(kind=int, low=1, high=5_000_000)
+_MINUTES = Bound(kind=float, low=0.01, high=14 * 24 * 60)
+_BATCH = Bound(kind=int, low=1, high=1024)
+_RATE = Bound(kind=float, low=1e-6, high=0.1)
+
+# By the place of the value in the recipe. `steps` alone is the run's: every stage ends after so
+# many, if that is sooner than its minutes.
+OVERRIDES: dict[str, Bound] = {
+    "steps": _COUNT,
+    "record.train_frames": _COUNT,
+    "record.held_out_frames": _COUNT,
+    "tokenizer.minutes": _MINUTES,
+    "tokenizer.batch_size": _BATCH,
+    "tokenizer.lr": _RATE,
+    "decoder.minutes": _MINUTES,
+    "teacher.minutes": _MINUTES,
+    "teacher.batch_size": _BATCH,
+    "teacher.muon_lr": _RATE,
+    "teacher.adamw_lr": _RATE,
+    "student.minutes": _MINUTES,
+    "student.batch_size": _BATCH,
+    "student.muon_lr": _RATE,
+    "student.adamw_lr": _RATE,
+}
+
+
+def check_overrides(overrides: Mapping[str, object]) -> dict[str, int | float]:
+    """The overrides with their right types. Raises ValueError with what is allowed."""
+    if unknown := sorted(overrides.keys() - OVERRIDES.keys()):
+        raise ValueError(f"{unknown[0]!r:.60} cannot be set; there are {', '.join(OVERRIDES)}")
+    return {name: OVERRIDES[name].check(name, value) for name, value in overrides.items()}
+
+
+def apply_overrides(recipe: R, overrides: Mapping[str, int | float]) -> R:
+    """The recipe with these values in their places."""
+    for name, value in overrides.items():
+        if "." in name:
+            recipe = _with(recipe, name.split("."), value)
+    return recipe
+
+
+def _with(node: R, path: list[str], value: int | float) -> R:
+    first, *rest = path
+    inner: Any = _with(getattr(node, first), rest, value) if rest else value
+    return replace(node, **{first: inner})  # type: ignore[type-var]
