@@ -2,21 +2,27 @@
 at all. Knows no data and no loss; those come in as one callable.
 
 A run folder holds `<stage>.pt` (everything needed to go on) and `<stage>.jsonl` (the loss curve).
+A process may be killed at any moment: the next one takes up the interrupted call from the last
+saved step, and because the randomness of a step is a function of (seed, step, micro-batch) alone,
+it ends with the very weights and the very curve of a run that nobody killed.
 """
 
-import json
 import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
+
+from training.curve import LossCurve
 
 SAVE_EVERY_S = 120.0
 LOG_EVERY = 20
@@ -45,8 +51,22 @@ class Budget:
         return max(seconds / self.seconds, by_steps)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of `train` that has not ended: its budget, and where it began. Part of the saved
+    state, so that a killed call is taken up instead of begun again."""
+
+    budget: Budget
+    first_step: int
+    first_seconds: float
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "Call":
+        return cls(**(state | {"budget": Budget(**state["budget"])}))
+
+
 class Trainer:
-    """Owns a stage's state: weights, their moving average, optimizers, randomness, step."""
+    """Owns a stage's state: weights, their moving average, optimizers, step."""
 
     def __init__(
         self,
@@ -58,8 +78,11 @@ class Trainer:
         ema_decay: float,
         warmup_steps: int = 100,
         max_grad_norm: float = 1.0,
+        micro_batches: int = 1,
         seed: int = 0,
+        save_every_s: float = SAVE_EVERY_S,
     ) -> None:
+        """A step is the mean over `micro_batches` calls of the objective."""
         folder.mkdir(parents=True, exist_ok=True)
         self._state_path = folder / f"{stage}.pt"
         self._curve_path = folder / f"{stage}.jsonl"
@@ -67,15 +90,19 @@ class Trainer:
         self._module = module
         self._optimizers = optimizers
         self._device = next(module.parameters()).device
-        self._generator = torch.Generator(self._device).manual_seed(seed)
+        self._generator = torch.Generator(self._device)
+        self._seed = seed
         self._warmup_steps = warmup_steps
         self._max_grad_norm = max_grad_norm
+        self._micro_batches = micro_batches
+        self._save_every_s = save_every_s
         self._learning_rates = [[group["lr"] for group in opt.param_groups] for opt in optimizers]
         self._ema = AveragedModel(
             module,
             multi_avg_fn=get_ema_multi_avg_fn(ema_decay),  # type: ignore[no-untyped-call]
             use_buffers=True,
         )
+        self._call: Call | None = None
         self.step = 0
         self.seconds = 0.0
         if self._state_path.exists():
@@ -87,62 +114,74 @@ class Trainer:
         averaged: nn.Module = self._ema.module
         return averaged
 
+    @property
+    def is_interrupted(self) -> bool:
+        """The last call was ended by a kill or an error; the same budget takes it up."""
+        return self._call is not None
+
     def learning_rates(self) -> list[float]:
         """The rates of the step being taken, one per optimizer."""
         return [optimizer.param_groups[0]["lr"] for optimizer in self._optimizers]
 
     def train(self, objective: Objective, budget: Budget) -> None:
-        """Steps until the budget is spent, then saves. Raises TrainingError on a loss that is not
-        a number, with the last saved state untouched."""
-        started = saved = time.monotonic()
-        first_step, seconds_before = self.step, self.seconds
+        """Steps until the budget is spent, then saves. A call of the same budget that was
+        interrupted is taken up: its spending counts. Raises TrainingError on a loss that is not a
+        number and on a full disk, with the last saved state untouched."""
+        call = self._call = self._call_for(budget)
+        seconds_before, started = self.seconds, time.monotonic()
+        saved = started
         with (
-            self._curve_path.open("a") as curve,
+            LossCurve(self._curve_path, self.step) as curve,
             tqdm(desc=self._stage, initial=self.step, unit="step", mininterval=5) as bar,
         ):
             while (
-                spent := budget.spent(self.seconds - seconds_before, self.step - first_step)
+                spent := budget.spent(
+                    self.seconds - call.first_seconds, self.step - call.first_step
+                )
             ) < 1:
                 losses = self._step(objective, _cooldown(spent) if budget.cooldown else 1.0)
                 now = time.monotonic()
                 self.seconds = seconds_before + now - started
                 bar.update()
                 if self.step % LOG_EVERY == 0:
-                    self._log(losses, curve.write, bar)
-                    curve.flush()
-                if now - saved > SAVE_EVERY_S:
-                    self.save()
+                    self._log(losses, curve, bar)
+                if now - saved > self._save_every_s:
+                    self._save(curve)
                     saved = now
-        self.save()
+            self._call = None
+            self._save(curve)
 
-    def save(self) -> None:
+    def _call_for(self, budget: Budget) -> Call:
+        if self._call is not None and self._call.budget == budget:
+            return self._call
+        return Call(budget=budget, first_step=self.step, first_seconds=self.seconds)
+
+    def _save(self, curve: LossCurve) -> None:
         """Replaces the state on disk, whole or not at all."""
         state = {
             "module": self._module.state_dict(),
             "ema": self._ema.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
-            "generator": self._generator.get_state(),
             "step": self.step,
             "seconds": self.seconds,
         }
+        if self._call is not None:
+            state["call"] = asdict(self._call)
         building = self._state_path.with_suffix(".tmp")
         try:
+            curve.sync()
             torch.save(state, building)
             os.replace(building, self._state_path)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
             building.unlink(missing_ok=True)
-            raise TrainingError(f"could not save {self._state_path}: {error}") from error
+            raise self._error(f"could not save: {error}") from error
 
     def _step(self, objective: Objective, cooldown: float) -> dict[str, float]:
         self._set_learning_rates(min(1.0, (self.step + 1) / self._warmup_steps) * cooldown)
-        losses = objective(self._generator, self.step)
-        losses["loss"].backward()  # type: ignore[no-untyped-call]
+        losses = self._backward(objective)
         norm = nn.utils.clip_grad_norm_(self._module.parameters(), self._max_grad_norm)
         if not torch.isfinite(norm):
-            raise TrainingError(
-                f"{self._stage}: loss {losses['loss'].item()} and gradient norm {norm.item()} at "
-                f"step {self.step}; the last saved state in {self._state_path} is untouched"
-            )
+            raise self._error(f"loss {losses['loss'].item()}, gradient norm {norm.item()}")
         for optimizer in self._optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -150,15 +189,29 @@ class Trainer:
         self.step += 1
         return {name: loss.item() for name, loss in losses.items()} | {"grad_norm": norm.item()}
 
+    def _backward(self, objective: Objective) -> Losses:
+        """Gradients of all micro-batches, and the means of their losses."""
+        total: Losses = {}
+        for micro_batch in range(self._micro_batches):
+            key = np.random.SeedSequence((self._seed, self.step, micro_batch))
+            self._generator.manual_seed(int(key.generate_state(1, np.uint64)[0]))
+            losses = objective(self._generator, self.step)
+            (losses["loss"] / self._micro_batches).backward()  # type: ignore[no-untyped-call]
+            for name, loss in losses.items():
+                total[name] = total.get(name, 0.0) + loss.detach() / self._micro_batches
+        return total
+
     def _set_learning_rates(self, factor: float) -> None:
         for optimizer, rates in zip(self._optimizers, self._learning_rates, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
 
-    def _log(self, losses: dict[str, float], write: Callable[[str], int], bar: "tqdm") -> None:
-        row = {name: round(value, 5) for name, value in losses.items()}
-        write(json.dumps({"step": self.step, "seconds": round(self.seconds, 1)} | row) + "\n")
-        bar.set_postfix(loss=row["loss"], refresh=False)
+    def _log(self, losses: dict[str, float], curve: LossCurve, bar: "tqdm") -> None:
+        try:
+            curve.add(self.step, self.seconds, losses)
+        except OSError as error:
+            raise self._error(f"could not write {curve.path}: {error}") from error
+        bar.set_postfix(loss=losses["loss"], refresh=False)
 
     def _resume(self) -> None:
         state = torch.load(self._state_path, map_location=self._device, weights_only=True)
@@ -166,8 +219,14 @@ class Trainer:
         self._ema.load_state_dict(state["ema"])
         for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        self._generator.set_state(state["generator"].cpu())
         self.step, self.seconds = state["step"], state["seconds"]
+        self._call = Call.from_state(state["call"]) if "call" in state else None
+
+    def _error(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"{self._stage}, step {self.step}: {what}; "
+            f"the last saved state in {self._state_path} is untouched"
+        )
 
 
 def _cooldown(spent: float) -> float:

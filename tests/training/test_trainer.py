@@ -10,11 +10,16 @@ from torch import nn
 from training.trainer import Budget, Losses, Objective, Trainer, TrainingError
 
 
-def _trainer(folder: Path) -> tuple[nn.Linear, Trainer]:
+def _trainer(
+    folder: Path, *, micro_batches: int = 1, save_every_s: float = 60.0
+) -> tuple[nn.Linear, Trainer]:
     torch.manual_seed(0)
     module = nn.Linear(4, 4)
     optimizer = torch.optim.AdamW(module.parameters(), lr=0.01)
-    return module, Trainer(folder, "fit", module, [optimizer], ema_decay=0.9, warmup_steps=5)
+    return module, Trainer(
+        folder, "fit", module, [optimizer], ema_decay=0.9, warmup_steps=5,
+        micro_batches=micro_batches, save_every_s=save_every_s,
+    )  # fmt: skip
 
 
 def _objective(module: nn.Module) -> Objective:
@@ -68,27 +73,42 @@ def test_a_loss_that_is_not_a_number_stops_and_leaves_the_saved_state(tmp_path: 
     def nan(generator: torch.Generator, step: int) -> Losses:
         return {"loss": module.weight.sum() * float("nan")}
 
-    with pytest.raises(TrainingError, match=r"step 10.*untouched"):
+    with pytest.raises(TrainingError, match=r"step 10: loss nan.*untouched"):
         trainer.train(nan, Budget(steps=10))
     assert (tmp_path / "fit.pt").read_bytes() == before
 
 
-def test_a_full_disk_leaves_the_old_state_and_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("then", "ends_at"), [(40, 40), (15, 45)])
+def test_an_interrupted_call_is_taken_up_by_the_same_budget_and_by_no_other(
+    tmp_path: Path, then: int, ends_at: int
 ) -> None:
+    module, trainer = _trainer(tmp_path, save_every_s=0.0)
+
+    def breaks_at_30(generator: torch.Generator, step: int) -> Losses:
+        factor = float("nan") if step == 30 else 1.0
+        return {"loss": _objective(module)(generator, step)["loss"] * factor}
+
+    with pytest.raises(TrainingError, match=r"step 30: loss nan"):
+        trainer.train(breaks_at_30, Budget(steps=40))
     module, trainer = _trainer(tmp_path)
-    trainer.train(_objective(module), Budget(steps=10))
-    before = (tmp_path / "fit.pt").read_bytes()
+    assert (trainer.step, trainer.is_interrupted) == (30, True)
+    trainer.train(_objective(module), Budget(steps=then))
+    assert (trainer.step, trainer.is_interrupted) == (ends_at, False)
 
-    def full(state: object, path: Path) -> None:
-        path.write_bytes(b"half a st")
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(TrainingError, match="No space left"):
-        trainer.save()
-    assert (tmp_path / "fit.pt").read_bytes() == before
-    assert not list(tmp_path.glob("*.tmp"))
+def test_a_step_is_the_mean_over_its_micro_batches(tmp_path: Path) -> None:
+    drawn: list[float] = []
+    module, trainer = _trainer(tmp_path, micro_batches=3)
+
+    def losses(generator: torch.Generator, step: int) -> Losses:
+        drawn.append(torch.rand((), generator=generator).item())
+        return {"loss": module.weight.sum() * 0.0 + drawn[-1]}
+
+    for _ in range(20):
+        trainer.train(losses, Budget(steps=1))
+    row = json.loads((tmp_path / "fit.jsonl").read_text())
+    assert row["loss"] == pytest.approx(sum(drawn[-3:]) / 3, abs=1e-5)
+    assert len(set(drawn)) == 60
 
 
 def test_a_budget_ends_with_whichever_comes_first() -> None:

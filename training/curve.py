@@ -1,0 +1,54 @@
+"""The loss curve of a stage, `<stage>.jsonl`: one JSON row per logged step. Knows no training."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+
+class LossCurve:
+    """Owns the file while a stage trains. Rows ascend by step, none is there twice: opening it at
+    a step drops what an interrupted life wrote after that step, a torn last row included."""
+
+    def __init__(self, path: Path, last_step: int) -> None:
+        self.path = path
+        self._file = path.open("a+b")
+        self._file.truncate(self._end_of(last_step))
+
+    def __enter__(self) -> "LossCurve":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def add(self, step: int, seconds: float, losses: Mapping[str, float]) -> None:
+        """One row, in the hands of the operating system when this returns. Raises OSError."""
+        rounded = {name: round(value, 5) for name, value in losses.items()}
+        row = {"step": step, "seconds": round(seconds, 1)} | rounded
+        self._file.write(json.dumps(row).encode() + b"\n")
+        self._file.flush()
+
+    def sync(self) -> None:
+        """On disk when this returns: a state that names a step must find its rows."""
+        os.fsync(self._file.fileno())
+
+    def _end_of(self, last_step: int) -> int:
+        """Bytes up to and with the last whole row of a step up to `last_step`."""
+        self._file.seek(0)
+        end = 0
+        for line in self._file:
+            if not line.endswith(b"\n") or json.loads(line)["step"] > last_step:
+                break
+            end += len(line)
+        return end
+
+
+def read_curve(path: Path) -> list[dict[str, float]]:
+    """The rows of a curve that nobody is writing."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
