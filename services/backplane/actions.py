@@ -5,6 +5,7 @@ Knows streams and bytes; what an action means is `wire.action`'s.
 
 import logging
 import time
+from dataclasses import dataclass
 from typing import cast
 
 import redis as blocking
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 READ_TIMEOUT_S = 0.25  # a frame loop never waits longer for its actions
 PAUSE_AFTER_ERROR_S = 0.5
 REFRESH_S = keys.ACTIONS_TTL_S / 3
+CLOCK_PERIOD_S = 30.0  # between two looks at the server's clock
 
 Streams = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
 
@@ -49,6 +51,15 @@ class ActionWriter:
         await self._redis.aclose(close_connection_pool=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAction:
+    """One entry of the stream. `age_s`: how long ago the server took it, by the server's clock."""
+
+    session_id: str
+    message: bytes
+    age_s: float
+
+
 class ActionReader:
     """The frame loop's side: a blocking client for its one thread."""
 
@@ -63,9 +74,11 @@ class ActionReader:
         self._last_id: str | bytes = "0"
         self._is_lost = False
         self._not_before = 0.0
+        self._clock_ahead_s = 0.0  # the server's clock before ours
+        self._clock_read_s = -CLOCK_PERIOD_S
 
-    def read(self) -> list[tuple[str, bytes]]:
-        """(session id, action) of everything new, oldest first, without waiting for more.
+    def read(self) -> list[ReadAction]:
+        """Everything new, oldest first, without waiting for more.
 
         Nothing while Redis is away. After that the stream is read again from its start, as a
         new server may number differently; who merges drops what is not newer.
@@ -73,6 +86,7 @@ class ActionReader:
         if time.monotonic() < self._not_before:
             return []
         try:
+            self._follow_clock()
             found = self._redis.xread({self._stream: self._last_id}, count=keys.ACTIONS_MAXLEN)
         except BackplaneError as error:
             self._lose(error)
@@ -84,14 +98,38 @@ class ActionReader:
             return []
         [(_, entries)] = cast(Streams, found)
         self._last_id = entries[-1][0]
-        return [(entry[b"s"].decode(), entry[b"a"]) for _, entry in entries]
+        now_s = time.time() + self._clock_ahead_s
+        return [
+            ReadAction(
+                session_id=entry[b"s"].decode(),
+                message=entry[b"a"],
+                age_s=max(0.0, now_s - _taken_at_s(entry_id)),
+            )
+            for entry_id, entry in entries
+        ]
 
     def close(self) -> None:
         self._redis.close()
 
+    def _follow_clock(self) -> None:
+        now = time.monotonic()
+        if now - self._clock_read_s < CLOCK_PERIOD_S:
+            return
+        asked_s = time.time()
+        seconds, microseconds = self._redis.time()
+        middle_s = (asked_s + time.time()) / 2
+        self._clock_ahead_s = seconds + microseconds / 1e6 - middle_s
+        self._clock_read_s = now
+
     def _lose(self, error: BackplaneError) -> None:
         self._not_before = time.monotonic() + PAUSE_AFTER_ERROR_S
         self._last_id = "0"
+        self._clock_read_s = -CLOCK_PERIOD_S
         if not self._is_lost:
             self._is_lost = True
             log.warning("actions are lost", extra={"stream": self._stream, "error": str(error)})
+
+
+def _taken_at_s(entry_id: bytes) -> float:
+    """An entry's id begins with the server's time in milliseconds."""
+    return int(entry_id.partition(b"-")[0]) / 1000

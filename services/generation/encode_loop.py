@@ -95,6 +95,7 @@ class EncodeLoop:
         encode_s = time.monotonic() - started
         frame = dreamt.frame
         for stage, seconds in (
+            ("queue", dreamt.queue_s),
             ("denoise", frame.denoise_s),
             ("decode", frame.decode_s),
             ("encode", encode_s),
@@ -108,7 +109,7 @@ class EncodeLoop:
             is_speculative=False,
             steps=frame.num_steps,
             level=dreamt.level,
-            queue_ms=0.0,
+            queue_ms=1000 * dreamt.queue_s,
             denoise_ms=1000 * frame.denoise_s,
             decode_ms=1000 * frame.decode_s,
             encode_ms=1000 * encode_s,

@@ -14,6 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from model.action_space import ActionSpace
+from services.backplane.actions import ReadAction
 from services.generation.hands import Hands
 from services.generation.ladder import Ladder
 from services.generation.pacer import Pacer
@@ -48,18 +49,20 @@ class Engine(Protocol):
 
 
 class Actions(Protocol):
-    """Everything that hands did since the last call, as (session id, 28 bytes). Never waits."""
+    """Everything that hands did since the last call. Never waits."""
 
-    def read(self) -> list[tuple[str, bytes]]: ...
+    def read(self) -> list[ReadAction]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DreamtFrame:
-    """A frame with the circumstances it was made in. `action_seq`: the newest action it has seen.
-    `level` and `fps`: how everybody on the replica was served then."""
+    """A frame with the circumstances it was made in. `action_seq`: the newest action it has seen,
+    which waited `queue_s` for its step. `level` and `fps`: how everybody on the replica was served
+    then."""
 
     frame: "Frame"
     action_seq: int
+    queue_s: float
     level: int
     fps: float
 
@@ -144,12 +147,20 @@ class FrameLoop:
         started, due_s = self._clock(), self._pacer.due_s
         self._pacer.tick(started)
         self._read_actions(started)
+        queue_s = {session_id: hands.queue_s(started) for session_id, hands in self._hands.items()}
         taken = {session_id: hands.take(started) for session_id, hands in self._hands.items()}
         rung, level = self._ladder.rung, self._ladder.level
         frames = self._draw(taken, rung.steps)
         for frame in frames:
-            seq = taken[frame.session_id].seq
-            self._events.dreamt(DreamtFrame(frame=frame, action_seq=seq, level=level, fps=rung.fps))
+            self._events.dreamt(
+                DreamtFrame(
+                    frame=frame,
+                    action_seq=taken[frame.session_id].seq,
+                    queue_s=queue_s[frame.session_id],
+                    level=level,
+                    fps=rung.fps,
+                )
+            )
         ended = self._clock()
         FRAMES.add(len(frames), {"level": level})
         if ended - due_s > self._pacer.period_s:
@@ -158,12 +169,12 @@ class FrameLoop:
             self._follow_ladder()
 
     def _read_actions(self, now: float) -> None:
-        for session_id, message in self._actions.read():
-            hands = self._hands.get(session_id)
+        for action in self._actions.read():
+            hands = self._hands.get(action.session_id)
             if hands is None:
                 continue  # of a session that has just left
             try:
-                hands.add(message, now)
+                hands.add(action.message, now, age_s=action.age_s)
             except ValueError:
                 BAD_ACTIONS.add(1)
 

@@ -21,20 +21,27 @@ class Hands:
         self._heard_s = now
         self._num_stale_reads = 0
         self._stale_s = now
+        self._waits_since_s: float | None = None  # the newest action that no frame has seen
 
-    def add(self, message: bytes, now: float) -> None:
-        """Raises ValueError when the message is no action."""
+    def add(self, message: bytes, now: float, *, age_s: float = 0.0) -> None:
+        """`age_s`: how long ago the action was sent on to us. Raises ValueError when the message
+        is no action."""
         action = Action.from_bytes(message)
         self._heard_s = now
         num_stale = self._merger.num_stale
         self._merger.add(action)
         if self._merger.num_stale == num_stale:
             self._num_stale_reads = 0
+            self._waits_since_s = now - age_s
         elif now > self._stale_s:
             self._stale_s = now
             self._num_stale_reads += 1
             if self._num_stale_reads == _STALE_READS:
                 self._begin_anew(action)
+
+    def queue_s(self, now: float) -> float:
+        """How long the newest action has waited for its step; 0 when there is no new one."""
+        return 0.0 if self._waits_since_s is None else max(0.0, now - self._waits_since_s)
 
     def take(self, now: float) -> FrameAction:
         """What the next frame sees."""
@@ -42,6 +49,7 @@ class Hands:
             self._merger.let_go()
         merged = self._merger.take()
         self.last_seq = merged.seq
+        self._waits_since_s = None
         return merged
 
     def _begin_anew(self, action: Action) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,37 @@ from services.wire import keys
 pytestmark = pytest.mark.redis
 
 
+def read(reader: ActionReader) -> list[tuple[str, bytes]]:
+    return [(action.session_id, action.message) for action in reader.read()]
+
+
 @pytest.mark.asyncio
 async def test_actions_are_read_once_and_in_order(redis: Redis, redis_url: str) -> None:
     writer, reader = ActionWriter(redis), ActionReader(redis_url, "r1")
     assert reader.read() == []
     await asyncio.gather(*(writer.append("r1", f"s{i % 3}", bytes([i])) for i in range(100)))
     await writer.append("r2", "s0", b"another replica's")
-    assert reader.read() == [(f"s{i % 3}", bytes([i])) for i in range(100)]
+    assert read(reader) == [(f"s{i % 3}", bytes([i])) for i in range(100)]
     assert reader.read() == []
     await writer.append("r1", "s0", b"later")
-    assert reader.read() == [("s0", b"later")]
+    assert read(reader) == [("s0", b"later")]
     await writer.aclose()
+    reader.close()
+
+
+@pytest.mark.asyncio
+async def test_an_action_tells_how_long_it_has_waited_by_the_servers_clock(
+    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours_is_fast_s = 100.0
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + ours_is_fast_s)
+    seconds, microseconds = await redis.time()
+    taken_ms = 1000 * seconds + microseconds // 1000 - 700
+    await redis.xadd(keys.actions("r1"), {"s": "s", "a": b"x"}, id=f"{taken_ms}-0")
+    reader = ActionReader(redis_url, "r1")
+    [action] = reader.read()
+    assert 0.69 < action.age_s < 10
     reader.close()
 
 
@@ -56,13 +77,13 @@ async def test_reader_and_writer_survive_a_restart_of_redis(
             redis = connect(first.url)
             writer, reader = ActionWriter(redis), ActionReader(first.url, "r1")
             await writer.append("r1", "s", b"before")
-            assert reader.read() == [("s", b"before")]
+            assert read(reader) == [("s", b"before")]
         with pytest.raises(BackplaneError):
             await writer.append("r1", "s", b"nobody there")
         assert reader.read() == reader.read() == []
         with PrivateRedis(folder):
             await writer.append("r1", "s", b"after")
-            assert reader.read() == [("s", b"after")]
+            assert read(reader) == [("s", b"after")]
         reader.close()
         await writer.aclose()
         await redis.aclose()

@@ -122,7 +122,8 @@ class Studio:
             denoise_s=0.02,
             decode_s=0.004,
         )
-        self.mailbox.put(session_id, DreamtFrame(frame=frame, action_seq=9, level=1, fps=17.5))
+        dreamt = DreamtFrame(frame=frame, action_seq=9, queue_s=0.011, level=1, fps=17.5)
+        self.mailbox.put(session_id, dreamt)
 
     def wait(self, count: int) -> list[tuple[str, EncodedFrame]]:
         with self._arrived:
@@ -158,6 +159,7 @@ def test_a_frame_says_what_the_player_must_know(studio: Studio) -> None:
     assert (frame.epoch, frame.frame_idx, frame.action_seq) == (3, 17, 9)
     assert (frame.steps, frame.level, frame.fps) == (2, 1, 17.5)
     assert frame.is_key
+    assert frame.queue_ms == pytest.approx(11)
     assert frame.denoise_ms == pytest.approx(20) and frame.decode_ms == pytest.approx(4)
     assert frame.encode_ms > 0
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from services.backplane.actions import ReadAction
 from services.generation.frame_loop import DreamtFrame, FrameLoop
 from services.generation.ladder import Ladder, make_rungs
 from services.wire.action import Action
@@ -39,9 +40,9 @@ class Inbox:
     """Actions that wait to be read."""
 
     def __init__(self) -> None:
-        self.waiting: list[tuple[str, bytes]] = []
+        self.waiting: list[ReadAction] = []
 
-    def read(self) -> list[tuple[str, bytes]]:
+    def read(self) -> list[ReadAction]:
         waiting, self.waiting = self.waiting, []
         return waiting
 
@@ -71,8 +72,12 @@ class Bench:
         self.loop.call(lambda _: self.clock.advance(1.0))  # makes the next frame due
         self.loop.run_commands_until_due()
 
-    def act(self, session_id: str, action: Action) -> None:
-        self.inbox.waiting.append((session_id, action.to_bytes()))
+    def act(self, session_id: str, action: Action, *, age_s: float = 0.0) -> None:
+        self.act_by_bytes(session_id, action.to_bytes(), age_s=age_s)
+
+    def act_by_bytes(self, session_id: str, message: bytes, *, age_s: float = 0.0) -> None:
+        action = ReadAction(session_id=session_id, message=message, age_s=age_s)
+        self.inbox.waiting.append(action)
 
     def steps(self, count: int) -> None:
         for _ in range(count):
@@ -106,10 +111,21 @@ def test_an_action_is_seen_by_the_next_frame_and_named_by_it() -> None:
     assert [d.action_seq for d in bench.told.of("a")] == [1, 2]
 
 
+def test_a_frame_tells_how_long_its_newest_action_has_waited() -> None:
+    bench = Bench()
+    bench.open("a", "b")
+    bench.act("a", Action(held=1, seq=1), age_s=0.05)
+    bench.act("a", Action(held=1, seq=2), age_s=0.02)
+    bench.steps(2)
+    assert [d.queue_s for d in bench.told.of("a")] == [pytest.approx(0.02), 0.0]
+    assert [d.queue_s for d in bench.told.of("b")] == [0.0, 0.0]
+
+
 def test_garbage_and_strangers_actions_change_nothing() -> None:
     bench = Bench()
     bench.open("a")
-    bench.inbox.waiting = [("a", b"garbage"), ("a", bytes(28)), ("nobody", bytes(28))]
+    for session_id, message in (("a", b"garbage"), ("a", bytes(28)), ("nobody", bytes(28))):
+        bench.act_by_bytes(session_id, message)
     bench.act("a", Action(held=1, seq=1))
     bench.steps(1)
     assert bench.engine.actions["a"] == [SPEC.action_space.vector(1, 0, 0)]
