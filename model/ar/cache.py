@@ -1,68 +1,73 @@
-"""Keys and values of token-autoregressive sessions, and what queries meet there. Tensors only.
+"""Tokens, keys and values of token-autoregressive sessions, and what queries meet there. Tensors
+only; decides nothing.
 
-A page holds one frame: the tokens of the action that leads to it, then its cells.
-Shape letters: B rows, N query heads, M key heads, G queries per key head, E entries of the pass,
-K head size, S = pages * tokens per page.
+Shape letters: N query heads, M key heads, E entries of a pass (its rows one after the other),
+T tokens per page, K head size, S = pages * T.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
+from model.ar.feed import Feed, Place
 from model.ar.transformer import ARConfig
 
 
 class TokenStore:
-    """Owns two slabs [layers, slots, S, M, K], allocated once. Keys are stored rotated."""
+    """Owns the ids of every page, and two slabs [layers, slots, pages, T, M, K], allocated once.
+    Keys are stored rotated."""
 
     def __init__(
         self, config: ARConfig, *, num_slots: int, pages_per_slot: int, like: Tensor
     ) -> None:
         """Device and dtype are those of `like`."""
-        num_tokens = pages_per_slot * config.tokens_per_frame
+        pages = (num_slots, pages_per_slot, config.tokens_per_frame)
         heads = (config.num_kv_heads, config.head_size)
-        self._keys = like.new_zeros(config.num_layers, num_slots, num_tokens, *heads)
-        self._values = torch.zeros_like(self._keys)
+        self.ids = torch.zeros(pages, dtype=torch.int64, device=like.device)
+        self.keys = like.new_zeros(config.num_layers, *pages, *heads)
+        self.values = torch.zeros_like(self.keys)
 
     @property
     def nbytes(self) -> int:
-        return self._keys.nbytes + self._values.nbytes
+        return self.ids.nbytes + self.keys.nbytes + self.values.nbytes
 
-    def slot(self, layer: int, slot: int) -> tuple[Tensor, Tensor]:
-        """Views (S, M, K) of one session's keys and values, all of its pages."""
-        return self._keys[layer, slot], self._values[layer, slot]
+    def own_ids(self, place: Place) -> Tensor:
+        """View (T,) of the frame's page."""
+        return self.ids[place.slot, place.page]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Reach:
-    """Of one row of a pass: which entries of its slot it overwrites, and which it attends to."""
-
-    slot: int
-    written_E: Tensor
-    mask_ES: Tensor  # S may end before the slot's last page
+    def ids_before(self, place: Place) -> Tensor:
+        """View (T,) of the page of the frame before; of its own if nothing came before."""
+        page = place.page if place.previous_page is None else place.previous_page
+        return self.ids[place.slot, page]
 
 
 class CachedAttention:
-    """Each row against its own session's pages and no other's."""
+    """Each row against its own session's pages and no other's.
 
-    def __init__(self, store: TokenStore, reaches: Sequence[Reach]) -> None:
+    Rows go one after the other, so several may be frames of one session, in order: each meets
+    those before it, and may take a page that only they still needed.
+    """
+
+    def __init__(self, store: TokenStore, rows: Sequence[tuple[Feed, Place]]) -> None:
         self._store = store
-        self._reaches = reaches
+        self._rows = [(feed, place, feed.mask(place)) for feed, place in rows]
+        self._lengths = [len(feed) for feed, _ in rows]
 
-    def __call__(self, layer: int, q_BNEK: Tensor, k_BMEK: Tensor, v_BMEK: Tensor) -> Tensor:
-        rows = []
-        for row, reach in enumerate(self._reaches):
-            keys_SMK, values_SMK = self._store.slot(layer, reach.slot)
-            keys_SMK.index_copy_(0, reach.written_E, k_BMEK[row].transpose(0, 1))
-            values_SMK.index_copy_(0, reach.written_E, v_BMEK[row].transpose(0, 1))
-            seen = reach.mask_ES.shape[1]
-            rows.append(
-                attend_grouped(q_BNEK[row], keys_SMK[:seen], values_SMK[:seen], reach.mask_ES)
+    def __call__(self, layer: int, q_1NEK: Tensor, k_1MEK: Tensor, v_1MEK: Tensor) -> Tensor:
+        parts = (torch.split(x[0], self._lengths, dim=1) for x in (q_1NEK, k_1MEK, v_1MEK))
+        mixed = []
+        for (feed, place, mask_ES), q_NEK, k_MEK, v_MEK in zip(self._rows, *parts, strict=True):
+            keys, values = (
+                self._store.keys[layer, place.slot],
+                self._store.values[layer, place.slot],
             )
-        return torch.stack(rows)
+            keys[place.page].index_copy_(0, feed.offsets_E, k_MEK.transpose(0, 1))
+            values[place.page].index_copy_(0, feed.offsets_E, v_MEK.transpose(0, 1))
+            seen = (keys[: place.num_pages].flatten(0, 1), values[: place.num_pages].flatten(0, 1))
+            mixed.append(attend_grouped(q_NEK, *seen, mask_ES))
+        return torch.cat(mixed, dim=1)[None]
 
 
 def attend_grouped(q_NEK: Tensor, k_SMK: Tensor, v_SMK: Tensor, mask_ES: Tensor) -> Tensor:

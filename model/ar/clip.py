@@ -73,13 +73,8 @@ def _mask(config: ARConfig, order: DecodeOrder, num_frames: int) -> Tensor:
     num_entries = len(inside_EE)
     frame_S = torch.arange(num_frames).repeat_interleave(num_entries)
     distance_SS = frame_S[:, None] - frame_S[None, :]
-    entry_E = torch.arange(num_entries)
-    is_guess_S = (entry_E >= config.tokens_per_frame).repeat(num_frames)
-    reach_S = torch.full((len(frame_S),), config.window)
-    # The last cells are fed with the next frame's actions, when the oldest frame has left.
-    last = torch.tensor(order.last_cells) + config.actions_per_frame
-    reach_S -= torch.isin(entry_E, last).repeat(num_frames).long()
-    earlier = (distance_SS > 0) & (distance_SS < reach_S[:, None]) & ~is_guess_S[None, :]
+    is_guess_S = (torch.arange(num_entries) >= config.tokens_per_frame).repeat(num_frames)
+    earlier = (distance_SS > 0) & (distance_SS < config.window) & ~is_guess_S[None, :]
     return earlier | ((distance_SS == 0) & inside_EE.repeat(num_frames, num_frames))
 
 

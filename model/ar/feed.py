@@ -1,10 +1,11 @@
-"""What one pass of decoding is fed, as tensors made once per decode order.
+"""What a row of a pass is fed: some entries of one frame's page, and what they see of it.
 
-Entries of a pass, in this order: the previous frame's last cells and the action (first turn only),
-then the cells drawn in the turn before, then guesses. Shape letters: B rows, A action tokens,
-P cells, T tokens per frame (A + P), E entries of the pass, N cells drawn, S entries of a slot.
+A page holds the tokens of one frame: the action that leads to it, then its cells.
+Shape letters: A action tokens, P cells, T tokens per frame (A + P), E entries of the row,
+N cells drawn, S entries of the pages seen.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,95 +17,95 @@ from model.ar.transformer import ARConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a frame is drawn. It sees pages 0 .. num_pages - 1 of its slot, its own among them."""
+    """Where a frame lies. It sees pages 0 .. num_pages - 1 of its slot, its own among them."""
 
     frame_idx: int
     slot: int
     page: int
-    previous_page: int
+    previous_page: int | None  # None: nothing came before
     num_pages: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Feed:
-    """One turn's pass. The first `len(before)` entries lie in the previous frame's page."""
+    """The first `num_own` entries carry the frame's own tokens, the others the tokens of the
+    frame before at the same offsets: guesses."""
 
-    turn: Turn
-    before: tuple[int, ...]  # cells of the previous frame
-    num_actions: int
-    offsets_E: Tensor  # place within the page
-    own_ET: Tensor  # who sees what of the page being drawn
-    before_ET: Tensor  # and of the page before, for the first entries
-    sources_N: Tensor  # the entry that each drawn cell comes from
+    offsets_E: Tensor
+    num_own: int
+    mask_ET: Tensor  # who sees what of this page
+    sources_N: Tensor  # the entry that each cell of `drawn` comes from
+    drawn: tuple[int, ...] = ()
 
-    def ids(self, codes_BP: Tensor, previous_BP: Tensor, actions_BA: Tensor) -> Tensor:
-        """Ids (B, E), given the codes drawn so far."""
-        parts = (
-            previous_BP[:, list(self.before)],
-            actions_BA[:, : self.num_actions],
-            codes_BP[:, list(self.turn.known)],
-            previous_BP[:, list(self.turn.guessed)],
-        )
-        return torch.cat(parts, dim=1)
+    def __len__(self) -> int:
+        return len(self.mask_ET)
 
-    def positions(self, frame_idx_B1: Tensor) -> Tensor:
-        """Positions (B, E) along the session's whole sequence."""
-        positions_BE = frame_idx_B1 * self.own_ET.shape[1] + self.offsets_E
-        positions_BE[:, : len(self.before)] -= self.own_ET.shape[1]
-        return positions_BE
-
-    def written(self, place: Place) -> Tensor:
-        """(E,): where in the slot the entries go."""
-        num_tokens = self.own_ET.shape[1]
-        written_E = self.offsets_E + place.page * num_tokens
-        shift = (place.previous_page - place.page) * num_tokens
-        written_E[: len(self.before)] += shift
-        return written_E
+    def ids(self, own_T: Tensor, before_T: Tensor) -> Tensor:
+        """Ids (E,), given those of the frame's page and of the page before."""
+        own, guessed = self.offsets_E[: self.num_own], self.offsets_E[self.num_own :]
+        return torch.cat((own_T[own], before_T[guessed]))
 
     def mask(self, place: Place) -> Tensor:
-        """(E, S): all other pages wholly, these two by their masks."""
-        num_entries, num_tokens = self.own_ET.shape
-        mask_ES = self.own_ET.new_ones(num_entries, place.num_pages * num_tokens)
-        pages_EFT = mask_ES.view(num_entries, place.num_pages, num_tokens)
-        pages_EFT[:, place.page] = self.own_ET
-        if self.before:
-            pages_EFT[: len(self.before), place.previous_page] = self.before_ET
-        return mask_ES
+        """(E, S): all other pages wholly, its own by the mask."""
+        num_entries, num_tokens = self.mask_ET.shape
+        mask_EFT = self.mask_ET.new_ones(num_entries, place.num_pages, num_tokens)
+        mask_EFT[:, place.page] = self.mask_ET
+        return mask_EFT.flatten(1)
 
 
-def build_feeds(config: ARConfig, order: DecodeOrder, device: torch.device) -> list[Feed]:
-    """The passes of one frame, in order."""
-    return [
-        _build_feed(config, order, number, turn, device)
-        for number, turn in enumerate(order.turns())
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Feeds:
+    """All that a decode order ever feeds. `turns[i]` draws the cells of turn i, `finish` leaves
+    the last turn's cells in the cache, `whole` leaves a given frame there."""
+
+    turns: tuple[Feed, ...]
+    finish: Feed
+    whole: Feed
 
 
-def _build_feed(
+def build_feeds(config: ARConfig, order: DecodeOrder, device: torch.device) -> Feeds:
+    actions = range(config.actions_per_frame)
+    cells = range(order.num_cells)
+    return Feeds(
+        turns=tuple(
+            _turn_feed(config, order, number, turn, device)
+            for number, turn in enumerate(order.turns())
+        ),
+        finish=_feed(config, order, (), order.last_cells, (), device),
+        whole=_feed(config, order, actions, cells, (), device),
+    )
+
+
+def _turn_feed(
     config: ARConfig, order: DecodeOrder, number: int, turn: Turn, device: torch.device
 ) -> Feed:
-    num_actions = config.actions_per_frame if number == 0 else 0
-    before = order.last_cells if number == 0 else ()
-    cells = (*turn.known, *turn.guessed)
-    first_cell = config.actions_per_frame
-    offsets = [first_cell + cell for cell in before]
-    offsets += range(num_actions)
-    offsets += [first_cell + cell for cell in cells]
-    own_ET = torch.zeros(len(offsets), config.tokens_per_frame, dtype=torch.bool)
-    for entry, offset in enumerate(offsets[len(before) :], start=len(before)):
-        own_ET[entry, : min(offset + 1, first_cell)] = True
-        if offset >= first_cell:
-            own_ET[entry, first_cell:] = torch.tensor(order.sees(offset - first_cell, number))
-            own_ET[entry, offset] = True
-    before_ET = torch.arange(config.tokens_per_frame) <= torch.tensor(before)[:, None] + first_cell
-    entry_of = {cell: len(before) + num_actions + i for i, cell in enumerate(cells)}
-    entry_of[-1] = len(before) + num_actions - 1  # the last action token
+    actions = range(config.actions_per_frame if number == 0 else 0)
+    return _feed(config, order, actions, turn.known, turn.guessed, device, drawn=turn.drawn)
+
+
+def _feed(
+    config: ARConfig, order: DecodeOrder, actions: Sequence[int], known: Sequence[int],
+    guessed: Sequence[int], device: torch.device, *, drawn: tuple[int, ...] = (),
+) -> Feed:  # fmt: skip
+    num_actions, cells = config.actions_per_frame, (*known, *guessed)
+    mask_ET = torch.zeros(len(actions) + len(cells), config.tokens_per_frame, dtype=torch.bool)
+    for entry in range(len(actions)):
+        mask_ET[entry, : entry + 1] = True
+    # A cell is due in the turn after it is drawn, a guess in the turn that draws from it.
+    due = [order.turn_of[cell] + 1 for cell in known] + [
+        order.turn_of[cell + 1] for cell in guessed
+    ]
+    for entry, (cell, turn) in enumerate(zip(cells, due, strict=True), start=len(actions)):
+        mask_ET[entry, :num_actions] = True
+        mask_ET[entry, num_actions:] = torch.tensor(order.sees(cell, turn))
+        mask_ET[entry, num_actions + cell] = True  # a guess, too, sees itself
+    entry_of = {cell: entry for entry, cell in enumerate(cells, start=len(actions))}
+    entry_of[-1] = len(actions) - 1  # cell 0 comes from the last action token
+    offsets = [*actions, *(num_actions + cell for cell in cells)]
     return Feed(
-        turn=turn,
-        before=before,
-        num_actions=num_actions,
         offsets_E=torch.tensor(offsets, device=device),
-        own_ET=own_ET.to(device),
-        before_ET=before_ET.to(device),
-        sources_N=torch.tensor([entry_of[cell - 1] for cell in turn.drawn], device=device),
+        num_own=len(actions) + len(known),
+        mask_ET=mask_ET.to(device),
+        sources_N=torch.tensor([entry_of[cell - 1] for cell in drawn], device=device).long(),
+        drawn=drawn,
     )

@@ -52,7 +52,7 @@ class DecodeOrder:
 
     @property
     def last_cells(self) -> tuple[int, ...]:
-        """Cells of the last turn: fed together with the next frame's actions."""
+        """Cells of the last turn: nothing of their own frame is drawn from them."""
         return self._drawn_in(self.num_turns - 1)
 
     def turns(self) -> tuple[Turn, ...]:

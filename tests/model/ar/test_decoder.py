@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from model.ar.cache import attend_grouped
-from model.ar.choice import Choice, Likeliest, TopP, uniforms
+from model.ar.choice import Choice, Likeliest, TopP
 from model.ar.clip import ClipAttention, ClipLayout
-from model.ar.decoder import FrameDecoder, NextFrames
-from model.ar.feed import Place
+from model.ar.decoder import Draw, FrameDecoder
+from model.ar.feed import Feed, Place
 from model.ar.order import DecodeOrder, blocks, diagonal, raster
 from model.ar.transformer import ARConfig, ARTransformer
 
@@ -57,7 +57,7 @@ def ring_place(slot: int, number: int, frame_idx: int) -> Place:
         frame_idx=frame_idx,
         slot=slot,
         page=number % pages,
-        previous_page=(number - 1) % pages,
+        previous_page=(number - 1) % pages if number else None,
         num_pages=min(number + 1, pages),
     )
 
@@ -65,26 +65,30 @@ def ring_place(slot: int, number: int, frame_idx: int) -> Place:
 def draw_cached(
     transformer: ARTransformer, order: DecodeOrder, films: Sequence[tuple[Tensor, Tensor]],
     *, given: int, first_idx: int = 0, choice: Choice | None = None, slots: Sequence[int] = (0, 1),
+    merge: bool = True,
 ) -> Tensor:  # fmt: skip
-    """Codes (B, F, P): `given` frames of each film as they are, the others drawn in one batch."""
+    """Codes (B, F, P): `given` frames of each film as they are, the others drawn together."""
     decoder = FrameDecoder(
         transformer, order, choice or Likeliest(), num_slots=3, pages_per_slot=CONFIG.window
     )
-    for slot, (codes, actions) in zip(slots, films, strict=False):
-        idxs = range(first_idx, first_idx + given)
-        decoder.prefill(slot, idxs, codes[:given], actions[:given])
     drawn = torch.stack([codes for codes, _ in films])
-    for number in range(given, drawn.shape[1]):
-        idx = first_idx + number
-        uniform = [uniforms(12, seed=row, frame_idx=idx) for row in range(len(films))]
-        drawn[:, number] = decoder.draw(
-            NextFrames(
-                places=[ring_place(slot, number, idx) for slot in slots[: len(films)]],
-                actions_BA=torch.stack([actions[number] for _, actions in films]),
-                previous_BP=drawn[:, number - 1],
-                uniform_BP=torch.stack(uniform),
-            )
-        )
+    unremembered: list[tuple[Feed, Place]] = []
+    for number in range(drawn.shape[1]):
+        places = [ring_place(slot, number, first_idx + number) for slot in slots[: len(films)]]
+        for place, (codes, actions) in zip(places, films, strict=True):
+            decoder.write_frame(place, codes[number], actions[number])
+        if number < given:
+            decoder.run([(decoder.feeds.whole, place) for place in places], [])
+            continue
+        if not merge and unremembered:
+            decoder.run(unremembered, [])
+            unremembered = []
+        for turn in range(order.num_turns):
+            draws = [Draw(place=place, turn=turn, seed=row) for row, place in enumerate(places)]
+            decoder.run(unremembered, draws)
+            unremembered = []
+        drawn[:, number] = torch.stack([decoder.codes(place) for place in places])
+        unremembered = [(decoder.feeds.finish, place) for place in places]
     return drawn
 
 
@@ -105,11 +109,12 @@ def draw_uncached(
     return codes
 
 
+@pytest.mark.parametrize("merge", [True, False])
 def test_cached_decoding_draws_the_very_codes_of_the_whole_sequence(
-    transformer: ARTransformer, order: DecodeOrder
+    transformer: ARTransformer, order: DecodeOrder, merge: bool
 ) -> None:
     codes, actions = film(1)
-    cached = draw_cached(transformer, order, [(codes, actions)], given=2)[0]
+    cached = draw_cached(transformer, order, [(codes, actions)], given=2, merge=merge)[0]
     assert torch.equal(cached, draw_uncached(transformer, order, codes, actions, given=2))
     assert len(set(cached[2:].flatten().tolist())) > 5
 
