@@ -13,7 +13,7 @@ from torch import nn
 
 from training.trainer import Budget, Losses, Objective, Trainer, TrainingError
 
-STEPS = 160
+STEPS = 320
 WIDTH = 64
 
 
@@ -24,7 +24,7 @@ def trainer(folder: Path, *, micro_batches: int = 1) -> tuple[nn.Linear, Trainer
     optimizer = torch.optim.AdamW(module.parameters(), lr=0.01)
     return module, Trainer(
         folder, "fit", module, [optimizer], ema_decay=0.9, warmup_steps=5,
-        micro_batches=micro_batches, save_every_s=0.01,
+        micro_batches=micro_batches, save_every_s=0.03,
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def test_ten_kills_at_random_moments_change_neither_the_curve_nor_a_weight(tmp_p
     assert _live(lives.live, whole, None).exitcode == 0
     steps = []
     for _ in range(KILLS):
-        moment = (moments.randrange(14), moments.uniform(0.0, 0.02))
+        moment = (moments.randrange(40), moments.uniform(0.0, 0.006))
         assert _live(lives.live, killed, moment).exitcode == -SIGKILL
         steps.append(torch.load(killed / "fit.pt")["step"] if (killed / "fit.pt").exists() else 0)
     assert _live(lives.live, killed, None).exitcode == 0
