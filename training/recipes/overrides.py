@@ -25,16 +25,14 @@ class Bound:
 
     def check(self, name: str, value: object) -> int | float:
         """`value` as the recipe wants it. Raises ValueError."""
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or (self.kind is int and value != int(value)):  # type: ignore[call-overload]
-            raise ValueError(f"{name}: {_ARTICLE[self.kind]} expected, got {value!r:.40}")
-        assert isinstance(value, int | float)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{name}: a number expected, got {value!r:.40}")
         if not self.low <= value <= self.high:
-            raise ValueError(f"{name}: {self.low:g} to {self.high:g} expected, got {value:g}")
+            raise ValueError(f"{name}: {self.low:g} to {self.high:g} expected, got {value!r:.40}")
+        if self.kind is int and not float(value).is_integer():
+            raise ValueError(f"{name}: a whole number expected, got {value!r:.40}")
         return self.kind(value)
 
-
-_ARTICLE: dict[type[int] | type[float], str] = {int: "a whole number", float: "a number"}
 
 _COUNT = Bound(kind=int, low=1, high=5_000_000)
 _MINUTES = Bound(kind=float, low=0.01, high=14 * 24 * 60)

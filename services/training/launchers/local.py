@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from services.training.launchers.launcher import LaunchError, Look
 from training.job_state import LOG
 
 ROOT = Path(__file__).parents[3]
+# Niced: training yields to whoever plays on this machine.
+JOB = ("nice", "-n", "10", sys.executable, "-m", "training.job")
 GRACE_S = 10.0
 _POLL_S = 0.1
-NICENESS = 10  # training yields to whoever plays on this machine
 
 
 class LocalLauncher:
@@ -23,13 +25,16 @@ class LocalLauncher:
     A handle is "boot id:pid:start time": a pid alone may come to mean another process.
     """
 
-    def __init__(self, *, grace_s: float = GRACE_S) -> None:
+    def __init__(self, *, program: Sequence[str] = JOB, grace_s: float = GRACE_S) -> None:
+        self._program = program
         self._grace_s = grace_s
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     async def start(self, run_id: str, folder: Path, attempt: int) -> str:
         try:
-            child = await asyncio.to_thread(_spawn, folder, attempt)
+            child = await asyncio.to_thread(
+                _spawn, [*self._program, str(folder), str(attempt)], folder / LOG
+            )
         except OSError as error:
             raise LaunchError(f"no process could be started: {error.strerror}") from error
         handle = f"{_boot_id()}:{child.pid}:{_started_at(child.pid)}"
@@ -61,12 +66,11 @@ class LocalLauncher:
             await asyncio.sleep(_POLL_S)
 
 
-def _spawn(folder: Path, attempt: int) -> subprocess.Popen[bytes]:
-    command = ["nice", "-n", str(NICENESS), sys.executable, "-m", "training.job"]
+def _spawn(command: list[str], log_path: Path) -> subprocess.Popen[bytes]:
     ours = {name: v for name, v in os.environ.items() if not name.startswith("NEXTFRAME_")}
-    with (folder / LOG).open("ab") as log:
+    with log_path.open("ab") as log:
         return subprocess.Popen(
-            [*command, str(folder), str(attempt)],
+            command,
             env=ours,  # none of the service's secrets
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
