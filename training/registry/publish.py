@@ -36,16 +36,13 @@ class AlreadyPublished(RegistryError):
 
 
 def publish(
-    registry: Registry, bundle: Path, *, lineage: Lineage, run_id: str = "",
-    teacher_card: Path | None = None,
-) -> WorldVersion:  # fmt: skip
+    registry: Registry, bundle: Path, *, lineage: Lineage, run_id: str = ""
+) -> WorldVersion:
     """Raises RegistryError (full disk, not a world) or AlreadyPublished."""
     try:
         with _building_folder(registry) as building:
             _copy(bundle, building)
-            version = _describe(
-                building, lineage=lineage, run_id=run_id, teacher_card=_read_card(teacher_card)
-            )
+            version = _describe(building, lineage=lineage, run_id=run_id)
             _flush(building / INDEX, version.to_json().encode())
             _sync(building)
             _move(building, registry, version)
@@ -90,9 +87,7 @@ def _named_files(bundle: Path) -> list[str]:
     return names
 
 
-def _describe(
-    building: Path, *, lineage: Lineage, run_id: str, teacher_card: dict[str, Any] | None
-) -> WorldVersion:
+def _describe(building: Path, *, lineage: Lineage, run_id: str) -> WorldVersion:
     world = World.load(building)
     spec = world.spec
     if not NAME.fullmatch(spec.name):
@@ -114,12 +109,11 @@ def _describe(
             for path in sorted(building.iterdir())
         },
         card=_read_card(building / CARD),
-        teacher_card=teacher_card,
     )
 
 
-def _read_card(path: Path | None) -> dict[str, Any] | None:
-    if path is None or not path.exists():
+def _read_card(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
         return None
     if path.stat().st_size > MAX_CARD_BYTES:
         raise RegistryError(f"{path} is larger than {MAX_CARD_BYTES} bytes")

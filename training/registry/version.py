@@ -28,8 +28,7 @@ class Controls:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldVersion:
     """`digest` is the world's own and names the version; `label` is what its makers call it.
-    `card` holds its measured figures, `teacher_card` those of the teacher it was distilled from
-    (None: there are none). `created_at` is in ISO 8601, UTC."""
+    `card` holds its measured figures (None: there are none). `created_at` is in ISO 8601, UTC."""
 
     name: str
     digest: str
@@ -41,7 +40,6 @@ class WorldVersion:
     lineage: Lineage
     files: Mapping[str, str]  # file name → sha256, every file of the folder but this index
     card: Mapping[str, Any] | None
-    teacher_card: Mapping[str, Any] | None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1) + "\n"

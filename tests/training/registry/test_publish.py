@@ -46,7 +46,7 @@ def test_a_version_can_be_served_and_says_where_it_came_from(
     assert registry.names() == ["tiny"]
     assert registry.versions("tiny") == [registry.version("tiny", version.digest)] == [version]
     assert (version.run_id, version.lineage, version.label) == ("run-1", LINEAGE, "1")
-    assert version.card == {"psnr_16": 20.5} and version.teacher_card is None
+    assert version.card == {"psnr_16": 20.5}
     assert version.controls.buttons[0] == "forward"
     assert {"steering.png", "nfd.safetensors"} < version.files.keys()
     assert not (folder / "secrets.txt").exists()
