@@ -2,12 +2,9 @@
 
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -16,9 +13,9 @@ from model.cache.frame_store import ContextClip
 from model.context.sliding_window import SlidingWindow
 from model.engine.opening import opening_clip, opening_frame_idxs
 from model.engine.reference import ReferenceSession
-from model.engine.runner import NFDRunner, StepBatch
+from model.engine.runner import NFDRunner
 from model.engine.scheduler import Scheduler
-from model.engine.types import StepPlan
+from model.engine.types import PassPlan, PassResult
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import World
 
@@ -49,7 +46,7 @@ class Row:
 
 
 class TimedRunner(NFDRunner):
-    """Notes how long the parts of each run took."""
+    """Notes how long the passes of each frame took."""
 
     def __init__(self, world: World, *, batch: int, device: torch.device) -> None:
         pages_per_slot = world.spec.nfd.window
@@ -61,19 +58,10 @@ class TimedRunner(NFDRunner):
         self.denoise_s.clear()
         self.remember_s.clear()
 
-    def _denoise(self, plan: StepPlan, batch: StepBatch) -> Tensor:
-        with self._noted_in(self.denoise_s):
-            return super()._denoise(plan, batch)
-
-    def _remember(self, plan: StepPlan, batch: StepBatch, latents_BChw: Tensor) -> None:
-        with self._noted_in(self.remember_s):
-            super()._remember(plan, batch, latents_BChw)
-
-    @contextmanager
-    def _noted_in(self, seconds: list[float]) -> Iterator[None]:
-        started_s = self._now_s()
-        yield
-        seconds.append(self._now_s() - started_s)
+    def run(self, plan: PassPlan) -> PassResult:
+        result = super().run(plan)
+        (self.denoise_s if plan.drawn else self.remember_s).append(result.denoise_s)
+        return result
 
 
 class Bench:
@@ -86,13 +74,13 @@ class Bench:
         self._num_steps = world.spec.sampler.default_steps
         self._action = (0.0,) * world.spec.nfd.action_size
         policy = SlidingWindow(world.spec.nfd.window - 1)
-        self._scheduler = Scheduler(policy, max_sessions=batch, batch_sizes=(batch,))
+        self._scheduler = Scheduler(
+            policy, max_sessions=batch, batch_sizes=range(1, 2 * batch + 1), merge=False
+        )
         self._runner = TimedRunner(world, batch=batch, device=device)
         for slot in range(batch):
             clip, frame_idxs = _opening(world, seed=slot)
-            plan = self._scheduler.plan_open(str(slot), slot, frame_idxs)
-            self._runner.prefill(plan, clip)
-            self._scheduler.commit_open(plan)
+            self._runner.load(self._scheduler.open(str(slot), slot, frame_idxs), clip)
         for _ in range(policy.max_frames - len(clip) + 2):
             self._step()
 
@@ -118,7 +106,7 @@ class Bench:
             window=nfd.window,
             num_steps=self._num_steps,
             batch=self._batch,
-            denoise_ms=_median_ms(self._runner.denoise_s),
+            denoise_ms=round(self._num_steps * _median_ms(self._runner.denoise_s), 2),
             remember_ms=_median_ms(self._runner.remember_s),
             decode_ms=_median_ms(decode_s),
             frame_ms=frame_ms,
@@ -131,22 +119,23 @@ class Bench:
             cached_over_naive=naive_ms and round(naive_ms * self._batch / frame_ms, 2),
         )
 
-    def _plan(self) -> StepPlan:
-        actions = dict.fromkeys(self._scheduler.session_ids, self._action)
-        return self._scheduler.plan(actions, self._num_steps)
-
     def _step(self) -> float:
-        """One frame for everybody; seconds spent decoding."""
-        plan = self._plan()
-        frames = self._runner.run(plan)
-        self._scheduler.commit(plan)
-        return frames[0].decode_s
+        """One frame for everybody, remembered by a pass of its own; seconds spent decoding."""
+        for session_id in self._scheduler.session_ids:
+            self._scheduler.begin(
+                session_id, self._action, num_steps=self._num_steps, deadline_s=0.0
+            )
+        decode_s = 0.0
+        while (plan := self._scheduler.plan_pass()) is not None:
+            decode_s += self._runner.run(plan).decode_s
+            self._scheduler.commit(plan)
+        return decode_s
 
     def _count_flop(self) -> int:
         """Floating-point operations of one step, by counting what is dispatched. Fused attention
         is not counted, so attention is written out for it."""
         with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-            self._runner.run(self._plan())
+            self._step()
         return int(counter.get_total_flops())
 
 

@@ -4,59 +4,95 @@ Shape letters: B rows of a pass, N heads, S tokens of the pass, K head size.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.attention.backend import MaskedAttention
 from model.cache.kv_store import KVStore
 from model.cache.page_table import Placement
+from model.layers.rope import RotaryEmbedding, Rotation
 
 
-class StepAttention:
-    """One new frame per row, each against its own session's pages and no other's.
+class PagedAttention:
+    """One frame per row, each against its own session's pages and no other's.
 
-    Every pass overwrites the keys and values of the new frame's page, and only of that page: the
-    denoise passes leave noisy ones there, the last pass leaves those that stay. Rows are attended
-    one by one on views of the slab, so nothing is gathered or masked, contexts may differ in
-    length, and no row's arithmetic depends on another's. Rows beyond the placements are padding
-    and attend to nothing.
+    A row writes the keys and values of its frame's page, and only of that page, then attends. Rows
+    go one after the other on views of the slab, so nothing is gathered or masked, contexts may
+    differ in length, and no row's arithmetic depends on another's.
+
+    Several rows may be frames of one session, in order: each then meets those before it, and the
+    page it takes may be one that only they still needed, because a layer is done with their rows
+    before it comes to this one. So a finished frame can be remembered, and the next one begun, in
+    the same pass, and a prefill is many rows. Rows beyond the placements are padding.
     """
 
-    def __init__(self, store: KVStore, placements: Sequence[Placement]) -> None:
-        self._written = [
-            [store.page(layer, p.slot, p.page) for p in placements]
-            for layer in range(store.num_layers)
-        ]
-        self._seen = [
-            [store.pages(layer, p.slot, p.num_pages) for p in placements]
+    def __init__(
+        self, store: KVStore, placements: Sequence[Placement], rope: RotaryEmbedding
+    ) -> None:
+        shifts = [rope.shift(p.sink_shift) if p.num_sinks else None for p in placements]
+        self._rows = [
+            [_Row.of(store, layer, p, shift) for p, shift in zip(placements, shifts, strict=True)]
             for layer in range(store.num_layers)
         ]
 
     def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
         rows = []
-        for row, (keys, values) in enumerate(self._written[layer]):
-            keys.copy_(k_BNSK[row])
-            values.copy_(v_BNSK[row])
-            seen_keys, seen_values = self._seen[layer][row]
-            query = q_BNSK[row : row + 1]
-            rows.append(F.scaled_dot_product_attention(query, seen_keys, seen_values))
+        for number, row in enumerate(self._rows[layer]):
+            row.write(k_BNSK[number], v_BNSK[number])
+            query = q_BNSK[number : number + 1]
+            rows.append(F.scaled_dot_product_attention(query, row.seen_keys, row.seen_values))
         if num_padding := len(q_BNSK) - len(rows):
             rows.append(torch.zeros_like(q_BNSK[:num_padding]))
         return torch.cat(rows)
 
 
-class PrefillAttention(MaskedAttention):
-    """One session's opening frames in one masked pass; frame i leaves its keys in page i."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Row:
+    """Views of the slab for one frame in one layer."""
 
-    def __init__(self, store: KVStore, slot: int, *, num_frames: int, window: int, like: Tensor):
-        tokens_per_frame = store.tokens_per_frame
-        super().__init__(num_frames, tokens_per_frame, window, like)
-        self._pages = [store.pages(layer, slot, num_frames) for layer in range(store.num_layers)]
+    keys: Tensor
+    values: Tensor
+    seen_keys: Tensor
+    seen_values: Tensor
+    kept_keys: Tensor | None  # of its own frame, if that is to be a sink
+    sinks: "_Sinks | None"
 
-    def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
-        keys, values = self._pages[layer]
-        keys.copy_(k_BNSK)
-        values.copy_(v_BNSK)
-        return super().__call__(layer, q_BNSK, k_BNSK, v_BNSK)
+    @classmethod
+    def of(cls, store: KVStore, layer: int, where: Placement, shift: Rotation | None) -> "_Row":
+        keys, values = store.page(layer, where.slot, where.page)
+        seen_keys, seen_values = store.pages(layer, where.slot, where.num_pages)
+        kept_keys = None
+        if where.page < store.num_sinks:
+            kept = store.sink_keys(layer, where.slot, where.page + 1)
+            kept_keys = kept[:, -store.tokens_per_frame :]
+        sinks = None
+        if shift is not None:
+            written = store.sink_keys(layer, where.slot, where.num_sinks)
+            shown, _ = store.pages(layer, where.slot, where.num_sinks)
+            sinks = _Sinks(written=written, shown=shown[0], shift=shift)
+        return cls(
+            keys=keys, values=values, seen_keys=seen_keys, seen_values=seen_values,
+            kept_keys=kept_keys, sinks=sinks,
+        )  # fmt: skip
+
+    def write(self, keys_NPK: Tensor, values_NPK: Tensor) -> None:
+        self.keys.copy_(keys_NPK)
+        self.values.copy_(values_NPK)
+        if self.kept_keys is not None:
+            self.kept_keys.copy_(keys_NPK)
+        if self.sinks is not None:
+            self.sinks.show()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sinks:
+    """Sink keys (N, S, K) as written, and the pages where a row meets them."""
+
+    written: Tensor
+    shown: Tensor
+    shift: Rotation
+
+    def show(self) -> None:
+        self.shown.copy_(self.shift.apply(self.written[None])[0])

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as nnf
 from torch import Tensor
 
-from model.nfd.transformer import NFDConfig, Previous
+from model.nfd.transformer import PURE_NOISE_T, NFDConfig, Previous
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,6 +26,40 @@ class ContextClip:
 
     def __len__(self) -> int:
         return len(self.latents_FChw)
+
+    def pick(self, frames: Sequence[int]) -> "ContextClip":
+        """The frames of these numbers."""
+        chosen = list(frames)
+        return ContextClip(
+            latents_FChw=self.latents_FChw[chosen],
+            t_F=self.t_F[chosen],
+            actions_FA=self.actions_FA[chosen],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FrameRows:
+    """Frames as rows of a pass: what the transformer is shown of each."""
+
+    latents_BChw: Tensor
+    t_B: Tensor
+    actions_BA: Tensor
+
+    def then(self, other: "FrameRows") -> "FrameRows":
+        return FrameRows(
+            latents_BChw=torch.cat((self.latents_BChw, other.latents_BChw)),
+            t_B=torch.cat((self.t_B, other.t_B)),
+            actions_BA=torch.cat((self.actions_BA, other.actions_BA)),
+        )
+
+    def padded(self, num_rows: int) -> "FrameRows":
+        """With zero rows behind, `num_rows` in all."""
+        missing = num_rows - len(self.t_B)
+        return FrameRows(
+            latents_BChw=nnf.pad(self.latents_BChw, (0, 0) * 3 + (0, missing)),
+            t_B=nnf.pad(self.t_B, (0, missing)),
+            actions_BA=nnf.pad(self.actions_BA, (0, 0, 0, missing)),
+        )
 
 
 class FrameStore:
@@ -46,24 +81,28 @@ class FrameStore:
     def nbytes(self) -> int:
         return self._latents.nbytes + self._t.nbytes + self._actions.nbytes
 
-    def write(
-        self,
-        slots: Sequence[int],
-        pages: Sequence[int],
-        latents_BChw: Tensor,
-        t_B: Tensor,
-        actions_BA: Tensor,
-    ) -> None:
+    def write(self, slots: Sequence[int], pages: Sequence[int], rows: FrameRows) -> None:
         """Row i goes to page `pages[i]` of slot `slots[i]`."""
         where = (list(slots), list(pages))
-        self._latents[where] = latents_BChw
-        self._t[where] = t_B
-        self._actions[where] = actions_BA
+        self._latents[where] = rows.latents_BChw
+        self._t[where] = rows.t_B
+        self._actions[where] = rows.actions_BA
 
-    def previous(self, slots: Sequence[int], pages: Sequence[int]) -> Previous:
-        """The frame in page `pages[i]` of slot `slots[i]`, as row i of a pass."""
+    def rows(self, slots: Sequence[int], pages: Sequence[int]) -> FrameRows:
+        """Page `pages[i]` of slot `slots[i]` as row i of a pass."""
         where = (list(slots), list(pages))
-        return Previous(self._latents[where], self._t[where])
+        return FrameRows(
+            latents_BChw=self._latents[where], t_B=self._t[where], actions_BA=self._actions[where]
+        )
+
+    def previous(self, slots: Sequence[int], pages: Sequence[int | None]) -> Previous:
+        """The same as what came before row i; None: nothing did."""
+        rows = self.rows(slots, [page or 0 for page in pages])
+        latents_BChw, t_B = rows.latents_BChw, rows.t_B
+        absent = [number for number, page in enumerate(pages) if page is None]
+        latents_BChw[absent] = 0.0
+        t_B[absent] = PURE_NOISE_T
+        return Previous(latents_BChw, t_B)
 
     def read(self, slot: int, pages: Sequence[int]) -> ContextClip:
         """A copy of these pages of one slot, on the CPU."""

@@ -1,4 +1,7 @@
-"""Which past frames a new frame may attend to. Integers only; knows no pages and no tensors."""
+"""Which past frames a new frame may attend to. Integers only; knows no pages and no tensors.
+
+Frames are counted from the scene's first frame, 0, whatever the session calls it.
+"""
 
 from typing import Protocol
 
@@ -9,6 +12,12 @@ class ContextPolicy(Protocol):
     @property
     def max_frames(self) -> int:
         """The most context frames a frame may have, itself not counted."""
+        ...
+
+    @property
+    def num_sinks(self) -> int:
+        """How many of the scene's first frames are kept for ever. They are met as if they came
+        just before the oldest of the others, so no distance ever exceeds `max_frames`."""
         ...
 
     def keep(self, num_frames: int) -> tuple[int, ...]:

@@ -9,5 +9,9 @@ class SlidingWindow:
 
     max_frames: int
 
+    @property
+    def num_sinks(self) -> int:
+        return 0
+
     def keep(self, num_frames: int) -> tuple[int, ...]:
         return tuple(range(max(0, num_frames - self.max_frames), num_frames))

@@ -1,22 +1,29 @@
 """Many worlds on one device. Synchronous; owned by one thread; knows no network and no clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 
 from model.cache.frame_store import ContextClip
+from model.context.policy import ContextPolicy
 from model.context.sliding_window import SlidingWindow
 from model.engine.opening import opening_clip, opening_frame_idxs
 from model.engine.runner import NFDRunner, Runner
 from model.engine.scheduler import Scheduler
-from model.engine.types import ActionVector, Frame
+from model.engine.speculation import Drafts, SpeculationCounts
+from model.engine.types import ActionVector, Frame, PassPlan, PassResult
 from model.sampling.noise import check_seed
 from model.snapshot import WorldSnapshot
 from model.world import World
 
 
 class WorldEngine:
-    """Each `step` gives every session named its next frame, all in one batch."""
+    """Draws frames in passes that all open sessions share.
+
+    `step` is the simple door: the next frame of every session named, in lockstep. Behind it are
+    passes: `begin` asks for one session's next frame, each `advance` runs one pass and returns what
+    it finished. Between two passes anything may open, close or begin. Use one door at a time.
+    """
 
     def __init__(
         self,
@@ -25,20 +32,32 @@ class WorldEngine:
         max_sessions: int = 4,
         device: str = "cpu",
         batch_sizes: Sequence[int] | None = None,
+        policy: ContextPolicy | None = None,
+        merge: bool = True,
     ) -> None:
-        """Takes all memory at once, for `max_sessions`. Batches are padded to the next of
-        `batch_sizes`; `default_batch_sizes` when not given."""
+        """Takes all memory at once, for `max_sessions`. Passes are padded to the next of
+        `batch_sizes` and never larger than the last; `default_batch_sizes` when not given.
+        `policy`: the newest frames of the window the world was trained with, when not given;
+        ValueError for one that looks further back. `merge`: see Scheduler."""
         self.world = world
         self._device = torch.device(device)
-        policy = SlidingWindow(world.spec.nfd.window - 1)
+        max_context = world.spec.nfd.window - 1
+        self._policy = policy or SlidingWindow(max_context)
+        if self._policy.max_frames > max_context:
+            raise ValueError(f"trained with {max_context} frames of context, got {self._policy}")
         sizes = batch_sizes or default_batch_sizes(self._device.type, max_sessions)
-        self._scheduler = Scheduler(policy, max_sessions=max_sessions, batch_sizes=sizes)
+        self._scheduler = Scheduler(
+            self._policy, max_sessions=max_sessions, batch_sizes=sizes, merge=merge
+        )
         self._runner: Runner = NFDRunner(
             world,
             num_slots=max_sessions,
-            pages_per_slot=policy.max_frames + 1,
+            pages_per_slot=self._policy.max_frames + 1,
+            num_sinks=self._policy.num_sinks,
             device=self._device,
         )
+        self._spent_s: dict[str, float] = {}  # on the frame being drawn
+        self._drafts = Drafts()
 
     @property
     def session_ids(self) -> tuple[str, ...]:
@@ -48,28 +67,48 @@ class WorldEngine:
     def num_free_pages(self) -> int:
         return self._scheduler.num_free_pages
 
+    @property
+    def is_due(self) -> bool:
+        """Somebody waits for a frame."""
+        return self._scheduler.is_due
+
+    @property
+    def speculation(self) -> SpeculationCounts:
+        """What drafting has brought so far."""
+        return self._drafts.counts
+
     def open(self, session_id: str, *, start: int = 0, seed: int) -> None:
-        """A new session after the start clip of that index.
+        """A new session after the start clip of that index, ready for its first frame.
 
         Raises ValueError for a wrong start or seed or a session already open, NoFreeSlotError
         when all slots are taken.
         """
-        if not 0 <= start < len(self.world.starts):
-            raise ValueError(f"start must be below {len(self.world.starts)}, got {start}")
-        check_seed(seed)
-        opening = self.world.starts[start]
-        frame_idxs = opening_frame_idxs(opening, self.world.spec.nfd.window - 1)
-        context_t = self.world.spec.sampler.context_t
-        clip = opening_clip(opening, frame_idxs, seed=seed, context_t=context_t)
-        self._prefill(session_id, seed, frame_idxs, clip)
+        self.admit(session_id, start=start, seed=seed)
+        self._finish_opening(session_id)
 
     def restore(self, session_id: str, snapshot: WorldSnapshot) -> None:
         """Goes on from a snapshot, in a state that has just re-encoded the snapshot's frames.
 
         Raises SnapshotError (a ValueError) for a snapshot of another world, else as `open`.
         """
+        self.admit_snapshot(session_id, snapshot)
+        self._finish_opening(session_id)
+
+    def admit(self, session_id: str, *, start: int = 0, seed: int) -> None:
+        """`open` without its passes: they come with `advance`, a little in each, so that nobody
+        waits for the newcomer. A frame may be begun at once."""
+        check_seed(seed)
+        frame_idxs, clip = self._opening(start, seed)
+        self._load(session_id, seed, frame_idxs, clip)
+
+    def admit_snapshot(self, session_id: str, snapshot: WorldSnapshot) -> None:
+        """`restore` without its passes, as `admit`."""
         snapshot.check_world(self.world)
-        self._prefill(session_id, snapshot.seed, snapshot.frame_idxs, snapshot.context)
+        self._load(session_id, snapshot.seed, snapshot.frame_idxs, snapshot.context)
+
+    def is_opening(self, session_id: str) -> bool:
+        """Its opening frames are still being encoded. Raises KeyError if it is not open."""
+        return self._scheduler.session(session_id).is_opening
 
     def step(
         self, actions: Mapping[str, ActionVector], *, num_steps: int | None = None
@@ -77,18 +116,89 @@ class WorldEngine:
         """The next frame of every session named, drawn with `num_steps` denoise steps (the
         world's default when not given). Raises KeyError for a session that is not open,
         ValueError for a wrong action size or number of steps."""
-        if not actions:
-            return []
-        self._check_actions(actions)
-        plan = self._scheduler.plan(actions, self._check_steps(num_steps))
-        frames = self._runner.run(plan)
+        slots = {
+            session_id: self._scheduler.session(session_id).pages.slot for session_id in actions
+        }
+        for action in actions.values():
+            self._check_action(action)
+        self._check_steps(num_steps)
+        frames = {
+            session_id: self.begin(session_id, action, num_steps=num_steps)
+            for session_id, action in actions.items()
+        }
+        try:
+            while not all(frames.values()):
+                frames |= {f.session_id: f for f in self.advance(only=actions) or ()}
+        except Exception:
+            for session_id in actions:
+                self._abandon(session_id)
+            raise
+        finished = [frame for frame in frames.values() if frame]
+        return sorted(finished, key=lambda frame: slots[frame.session_id])
+
+    def begin(
+        self,
+        session_id: str,
+        action: ActionVector,
+        *,
+        num_steps: int | None = None,
+        deadline_s: float = 0.0,
+    ) -> Frame | None:
+        """Asks for the session's next frame. It is returned at once if it was drafted under this
+        very action; else `advance` will return it. `deadline_s`: on the clock of all deadlines.
+
+        Raises KeyError for a session that is not open, RuntimeError for one whose frame is
+        still being drawn, ValueError as `step`.
+        """
+        self._check_action(action)
+        chosen = self._check_steps(num_steps)
+        has_draft = self._scheduler.session(session_id).drawing is not None
+        is_kept = self._scheduler.begin(session_id, action, num_steps=chosen, deadline_s=deadline_s)
+        if is_kept:
+            return self._drafts.accept(session_id, self._spent_s.get(session_id, 0.0))
+        if has_draft:
+            self._drafts.discard(session_id, self._spent_s.pop(session_id, 0.0))
+        return None
+
+    def draft(
+        self,
+        session_id: str,
+        action: ActionVector,
+        *,
+        num_steps: int | None = None,
+        deadline_s: float = 0.0,
+    ) -> None:
+        """Begins the session's next frame early, under the action that it will probably have.
+        Passes draw it when nobody waits for them, or in rows that would be padding. Whatever
+        comes of it, the session's frames are those it would have had without. Raises as `begin`."""
+        self._check_action(action)
+        chosen = self._check_steps(num_steps)
+        self._scheduler.draft(session_id, action, num_steps=chosen, deadline_s=deadline_s)
+        self._drafts.begin()
+
+    def advance(self, only: Collection[str] | None = None) -> list[Frame] | None:
+        """One pass, for the sessions in `only` if given. The frames that somebody asked for and
+        that it finished; None when there was nothing to do. After an exception every session is
+        where it was before the pass, and may be tried again."""
+        plan = self._scheduler.plan_pass(only)
+        if plan is None:
+            return None
+        try:
+            result = self._runner.run(plan)
+        except Exception:
+            self._mend(plan)
+            raise
+        finished = self._frames(plan, result)
         self._scheduler.commit(plan)
-        return frames
+        for frame in finished:
+            if frame.is_speculative:
+                self._drafts.keep(frame)
+        return [frame for frame in finished if not frame.is_speculative]
 
     def snapshot(self, session_id: str, *, last_action_seq: int = 0) -> WorldSnapshot:
         """The session as it is after its newest frame. Raises KeyError if it is not open."""
         session = self._scheduler.session(session_id)
-        pages = session.pages.context()
+        pages = session.pages.context
         return WorldSnapshot(
             world_name=self.world.spec.name,
             world_version=self.world.spec.version,
@@ -100,26 +210,101 @@ class WorldEngine:
             context=self._runner.read_context(session.pages.slot, list(pages.values())),
         )
 
+    def flush(self, session_id: str, *, keep: int = 2) -> None:
+        """Forgets all but the sinks and the newest `keep` frames and encodes those anew, so that
+        nothing of the rest is left in their keys either. Raises KeyError if it is not open."""
+        snapshot = self.snapshot(session_id)
+        num_frames = len(snapshot.frame_idxs)
+        num_sinks = self._scheduler.session(session_id).pages.placement.num_sinks
+        kept = [*range(num_sinks), *range(max(num_sinks, num_frames - keep), num_frames)]
+        frame_idxs = [snapshot.frame_idxs[number] for number in kept]
+        self._abandon(session_id)
+        self._reload(session_id, frame_idxs, snapshot.context.pick(kept))
+
+    def cut(self, session_id: str, *, start: int) -> None:
+        """The session goes on in another start clip, as if it had been played there until now:
+        frame indices jump, nothing of what was before is seen, no noise is drawn twice. Raises
+        KeyError if the session is not open, ValueError for a wrong start."""
+        session = self._scheduler.session(session_id)
+        jump = session.pages.next_frame_idx
+        frame_idxs, clip = self._opening(start, session.seed, jump)
+        self._abandon(session_id)
+        self._reload(session_id, frame_idxs, clip)
+
     def close(self, session_id: str) -> None:
         """Frees the session's pages. Raises KeyError if it is not open."""
+        self._abandon(session_id)
         self._scheduler.close(session_id)
 
     def check_integrity(self) -> None:
         """Asserts that no page is lost or shared. For tests and idle moments."""
         self._scheduler.check_integrity()
 
-    def _prefill(
+    def _opening(self, start: int, seed: int, jump: int = 0) -> tuple[tuple[int, ...], ContextClip]:
+        if not 0 <= start < len(self.world.starts):
+            raise ValueError(f"start must be below {len(self.world.starts)}, got {start}")
+        opening = self.world.starts[start]
+        frame_idxs = opening_frame_idxs(opening, self._policy.max_frames)
+        context_t = self.world.spec.sampler.context_t
+        clip = opening_clip(opening, frame_idxs, seed=seed, context_t=context_t, jump=jump)
+        return tuple(frame_idx + jump for frame_idx in frame_idxs), clip
+
+    def _load(
         self, session_id: str, seed: int, frame_idxs: Sequence[int], clip: ContextClip
     ) -> None:
-        plan = self._scheduler.plan_open(session_id, seed, frame_idxs)
-        self._runner.prefill(plan, clip)
-        self._scheduler.commit_open(plan)
+        slot = self._scheduler.open(session_id, seed, frame_idxs)
+        self._runner.load(slot, clip)
 
-    def _check_actions(self, actions: Mapping[str, ActionVector]) -> None:
-        size = self.world.spec.nfd.action_size
-        for session_id, action in actions.items():
-            if len(action) != size:
-                raise ValueError(f"{session_id!r}: action of {size} expected, got {len(action)}")
+    def _finish_opening(self, session_id: str) -> None:
+        try:
+            while self.is_opening(session_id):
+                self.advance(only=(session_id,))
+        except Exception:
+            self.close(session_id)
+            raise
+
+    def _reload(self, session_id: str, frame_idxs: Sequence[int], clip: ContextClip) -> None:
+        self._runner.load(self._scheduler.reopen(session_id, frame_idxs), clip)
+
+    def _mend(self, plan: PassPlan) -> None:
+        """Sessions that remembered a frame and drew the next in a pass that failed may have lost
+        keys that they still need; those are encoded anew."""
+        drawn = {row.session_id for row in plan.drawn}
+        for session_id in {row.session_id for row in plan.remembered} & drawn:
+            snapshot = self.snapshot(session_id)
+            self._reload(session_id, snapshot.frame_idxs, snapshot.context)
+
+    def _abandon(self, session_id: str) -> None:
+        """What the session was drawing is forgotten."""
+        drawing = self._scheduler.session(session_id).drawing
+        spent_s = self._spent_s.pop(session_id, 0.0)
+        if drawing is not None and drawing.is_draft:
+            self._drafts.discard(session_id, spent_s)
+        self._scheduler.drop(session_id)
+
+    def _frames(self, plan: PassPlan, result: PassResult) -> list[Frame]:
+        """What the pass finished, and time accounted for what it did not."""
+        for session_id in {row.session_id for row in plan.rows}:
+            spent_s = self._spent_s.get(session_id, 0.0)
+            self._spent_s[session_id] = spent_s + result.denoise_s
+        return [
+            Frame(
+                session_id=row.session_id,
+                frame_idx=row.placement.frame_idx,
+                pixels=pixels,
+                num_steps=row.num_steps,
+                denoise_s=self._spent_s.pop(row.session_id),
+                decode_s=result.decode_s,
+                is_speculative=row.is_draft,
+            )
+            for row, pixels in zip(plan.finished, result.pixels, strict=True)
+        ]
+
+    def _check_action(self, action: ActionVector) -> None:
+        if len(action) != self.world.spec.nfd.action_size:
+            raise ValueError(
+                f"action of {self.world.spec.nfd.action_size} expected, got {len(action)}"
+            )
 
     def _check_steps(self, num_steps: int | None) -> int:
         sampler = self.world.spec.sampler
@@ -131,7 +316,8 @@ class WorldEngine:
 
 def default_batch_sizes(device_type: str, max_sessions: int) -> tuple[int, ...]:
     """Powers of two where a shape must be compiled or captured; every size on a CPU, where a
-    padded row costs as much as a real one."""
+    padded row costs as much as a real one. Enough for all sessions to remember and draw at once."""
+    max_rows = 2 * max_sessions
     if device_type == "cpu":
-        return tuple(range(1, max_sessions + 1))
-    return tuple(2**power for power in range((max_sessions - 1).bit_length() + 1))
+        return tuple(range(1, max_rows + 1))
+    return tuple(2**power for power in range((max_rows - 1).bit_length() + 1))

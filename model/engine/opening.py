@@ -18,14 +18,15 @@ def opening_frame_idxs(start: Start, max_frames: int) -> tuple[int, ...]:
 
 
 def opening_clip(
-    start: Start, frame_idxs: tuple[int, ...], *, seed: int, context_t: float
+    start: Start, frame_idxs: tuple[int, ...], *, seed: int, context_t: float, jump: int = 0
 ) -> ContextClip:
-    """These frames of the clip as a context holds them: with the noise of any finished frame."""
+    """These frames of the clip as a context holds them: with the noise of any finished frame. In
+    the session they come `jump` frames later."""
     latents_FChw = start.latents_FChw[list(frame_idxs)]
     shape = latents_FChw.shape[1:]
     noise_FChw = torch.stack(
         [
-            draw_noise(shape, seed=seed, frame_idx=frame_idx, denoise_step=CONTEXT_STEP)
+            draw_noise(shape, seed=seed, frame_idx=frame_idx + jump, denoise_step=CONTEXT_STEP)
             for frame_idx in frame_idxs
         ]
     )

@@ -1,26 +1,21 @@
-"""Plans to frames: all tensors of serving, and no decisions.
+"""Plans to pictures: all tensors of serving, and no decisions. Knows no sessions, only slots.
 
-Shape letters: B rows of the batch (padding included), F frames, C h w latent channels, rows,
-columns, A action size, H W pixels.
+Shape letters: B rows of a pass (padding included), R rows that remember, D rows that draw,
+C h w latent channels, rows, columns, A action size, H W pixels.
 """
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import pairwise
 from typing import Protocol
 
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
-from model.attention.backend import Attend
-from model.cache.attend import PrefillAttention, StepAttention
-from model.cache.frame_store import ContextClip, FrameStore
+from model.cache.attend import PagedAttention
+from model.cache.frame_store import ContextClip, FrameRows, FrameStore
 from model.cache.kv_store import KVStore
-from model.engine.types import Frame, PrefillPlan, StepPlan
-from model.layers.rope import Rotation
+from model.engine.types import DrawnFrame, PassPlan, PassResult
 from model.nfd.transformer import Previous
 from model.sampling.noise import CONTEXT_STEP, draw_noise
 from model.sampling.sampler import make_sampler
@@ -32,12 +27,13 @@ from model.world import World
 class Runner(Protocol):
     """Does what a plan says. Owns everything on the device; not safe for several threads."""
 
-    def prefill(self, plan: PrefillPlan, clip: ContextClip) -> None:
-        """Fills the plan's pages with the clip's frames; other slots are untouched."""
+    def load(self, slot: int, clip: ContextClip) -> None:
+        """The clip's frames are in pages 0, 1, ... of the slot, to be remembered by passes."""
         ...
 
-    def run(self, plan: StepPlan) -> list[Frame]:
-        """One frame for each row of the plan, in its order. Touches the planned pages only."""
+    def run(self, plan: PassPlan) -> PassResult:
+        """One pass. Touches the pages of its rows only; may be run again if it raised, except for
+        sessions that have several rows in it: those must be loaded anew."""
         ...
 
     def read_context(self, slot: int, pages: Sequence[int]) -> ContextClip:
@@ -45,159 +41,158 @@ class Runner(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StepBatch:
-    """A plan as tensors: what all passes of one step share."""
-
-    actions_B1A: Tensor
-    previous_BChw: Tensor
-    modulations: tuple[Tensor, ...]  # of each denoise pass, then of the one that remembers
-    rotation: Rotation
-    attend: Attend
-
-
 class NFDRunner:
-    """Next-Frame Diffusion over the cache: a few denoise passes, then one that remembers."""
+    """Next-Frame Diffusion over the cache. A frame's latents go to the store when it is finished;
+    its keys and values when a later pass remembers it, slightly noisy as contexts were in
+    training: history is imperfect, and the model should know."""
 
     def __init__(
-        self, world: World, *, num_slots: int, pages_per_slot: int, device: torch.device
+        self,
+        world: World,
+        *,
+        num_slots: int,
+        pages_per_slot: int,
+        num_sinks: int = 0,
+        device: torch.device,
     ) -> None:
         """Moves the world's networks to `device`."""
-        config = world.spec.nfd
+        config, spec = world.spec.nfd, world.spec.sampler
         self._config = config
-        self._spec = world.spec.sampler
-        self._sampler = make_sampler(world.spec.sampler.kind)
+        self._context_t = spec.context_t
+        self._times = {steps: (*times, 0.0) for steps, times in spec.times.items()}
+        self._sampler = make_sampler(spec.kind)
         self._transformer = world.transformer.to(device)
         self._tokenizer = world.tokenizer.to(device)
         self._device = device
         like = self._transformer.embed.weight
         sizes = {"num_slots": num_slots, "pages_per_slot": pages_per_slot}
-        self._kv = KVStore(config, **sizes, like=like)
+        self._kv = KVStore(config, **sizes, num_sinks=num_sinks, like=like)
         self._frames = FrameStore(config, **sizes, like=like)
+        cell = (config.latent_channels, config.grid_height, config.grid_width)
+        self._drawn = like.new_zeros(num_slots, *cell)  # frames between their denoise steps
 
     @property
     def cache_nbytes(self) -> int:
         """Bytes held for all slots, from the start."""
-        return self._kv.nbytes + self._frames.nbytes
+        return self._kv.nbytes + self._frames.nbytes + self._drawn.nbytes
 
     @torch.inference_mode()
-    def prefill(self, plan: PrefillPlan, clip: ContextClip) -> None:
-        num_frames = len(clip)
-        latents_BFChw = clip.latents_FChw.to(self._device, self._frames.dtype)[None]
-        t_BF = clip.t_F.to(self._device)[None]
-        actions_BFA = clip.actions_FA.to(self._device)[None]
-        positions_BF = torch.tensor([plan.frame_idxs], device=self._device)
-        attend = PrefillAttention(
-            self._kv, plan.slot, num_frames=num_frames, window=self._config.window,
-            like=latents_BFChw,
-        )  # fmt: skip
-        previous = Previous.absent(latents_BFChw)
-        self._transformer(latents_BFChw, t_BF, actions_BFA, positions_BF, previous, attend)
-        slots, pages = [plan.slot] * num_frames, range(num_frames)
-        self._frames.write(slots, pages, latents_BFChw[0], t_BF[0], actions_BFA[0])
-
-    @torch.inference_mode()
-    def run(self, plan: StepPlan) -> list[Frame]:
-        started_s = self._now_s()
-        batch = self._prepare(plan)
-        latents_BChw = self._denoise(plan, batch)
-        self._remember(plan, batch, latents_BChw)
-        denoised_s = self._now_s()
-        pixels_BHWC = uint8_from_pixels(self._tokenizer.decode(latents_BChw)).cpu().numpy()
-        decoded_s = self._now_s()
-        return [
-            Frame(
-                session_id=planned.session_id,
-                frame_idx=planned.frame_idx,
-                pixels=pixels,
-                num_steps=plan.num_steps,
-                denoise_s=denoised_s - started_s,
-                decode_s=decoded_s - denoised_s,
-            )
-            for planned, pixels in zip(plan.frames, pixels_BHWC, strict=False)  # padding is last
-        ]
+    def load(self, slot: int, clip: ContextClip) -> None:
+        rows = FrameRows(
+            latents_BChw=clip.latents_FChw.to(self._device, self._frames.dtype),
+            t_B=clip.t_F.to(self._device),
+            actions_BA=clip.actions_FA.to(self._device),
+        )
+        self._frames.write([slot] * len(clip), range(len(clip)), rows)
 
     @torch.inference_mode()
     def read_context(self, slot: int, pages: Sequence[int]) -> ContextClip:
         return self._frames.read(slot, pages)
 
-    def _prepare(self, plan: StepPlan) -> StepBatch:
-        placements = [frame.placement for frame in plan.frames]
-        slots = [placement.slot for placement in placements]
-        previous = self._frames.previous(slots, [p.previous_page for p in placements])
-        actions_B1A = self._pad(torch.tensor([[frame.action] for frame in plan.frames]), plan)
-        positions_B1 = torch.tensor([[frame.frame_idx] for frame in plan.frames])
-        return StepBatch(
-            actions_B1A=actions_B1A,
-            previous_BChw=self._pad(previous.x_BChw, plan),
-            modulations=self._modulate(plan, self._pad(previous.t_B, plan), actions_B1A),
-            rotation=self._transformer.rope(self._pad(positions_B1, plan)),
-            attend=StepAttention(self._kv, placements),
+    @torch.inference_mode()
+    def run(self, plan: PassPlan) -> PassResult:
+        started_s = self._now_s()
+        rows_D = self._begin(plan.drawn)
+        direction_DChw = self._predict(plan, rows_D)
+        x_DChw = self._advance(plan.drawn, rows_D, direction_DChw)
+        denoised_s = self._now_s()
+        last = [number for number, row in enumerate(plan.drawn) if row.is_last]
+        pixels_BHWC = self._decode(x_DChw[last], plan.decode_size)
+        decoded_s = self._now_s()
+        self._drawn[[row.placement.slot for row in plan.drawn]] = x_DChw
+        self._finish(plan.finished, x_DChw[last], rows_D.actions_BA[last])
+        return PassResult(
+            pixels=pixels_BHWC.cpu().numpy(),
+            denoise_s=denoised_s - started_s,
+            decode_s=decoded_s - denoised_s,
         )
 
-    def _modulate(
-        self, plan: StepPlan, previous_t_B: Tensor, actions_B1A: Tensor
-    ) -> tuple[Tensor, ...]:
-        """The modulation of every pass of the step, all in one go."""
-        times = (*self._spec.times[plan.num_steps], self._spec.context_t)
-        t_M1 = torch.cat([self._full(plan, t) for t in times])[:, None]
-        previous_t_M1 = previous_t_B.repeat(len(times))[:, None]
-        actions_M1A = actions_B1A.repeat(len(times), 1, 1)
-        modulation = self._transformer.modulate(t_M1, previous_t_M1, actions_M1A)
-        return torch.split(modulation, plan.batch_size, dim=1)
-
-    def _denoise(self, plan: StepPlan, batch: StepBatch) -> Tensor:
-        """Clean latents (B, C, h, w) of the planned frames."""
-        x_BChw = self._draw(plan, 0)
-        times = (*self._spec.times[plan.num_steps], 0.0)
-        for denoise_step, (t, next_t) in enumerate(pairwise(times)):
-            t_B, next_t_B = self._full(plan, t), self._full(plan, next_t)
-            direction_BChw = self._predict(x_BChw, denoise_step, batch)
-            draw = partial(self._draw, plan, denoise_step + 1)
-            x_BChw = self._sampler.advance(x_BChw, direction_BChw, t_B, next_t_B, draw)
-        return x_BChw
-
-    def _remember(self, plan: StepPlan, batch: StepBatch, latents_BChw: Tensor) -> None:
-        """Leaves the finished frames in their pages, slightly noisy as contexts were in training:
-        history is imperfect, and the model should know."""
-        t_B = self._full(plan, self._spec.context_t)
-        x_BChw = diffuse(latents_BChw, self._draw(plan, CONTEXT_STEP), t_B)
-        self._predict(x_BChw, -1, batch)
-        num_frames = len(plan.frames)
-        self._frames.write(
-            [frame.placement.slot for frame in plan.frames],
-            [frame.placement.page for frame in plan.frames],
-            x_BChw[:num_frames],
-            t_B[:num_frames],
-            batch.actions_B1A[:num_frames, 0],
+    def _begin(self, drawn: Sequence[DrawnFrame]) -> FrameRows:
+        """The drawn rows as they are before the pass: fresh noise, or what the last pass left."""
+        x_DChw = self._drawn[[row.placement.slot for row in drawn]]
+        for number, row in enumerate(drawn):
+            if row.denoise_step == 0:
+                x_DChw[number] = self._noise(row, 0)
+        times = [self._times[row.num_steps][row.denoise_step] for row in drawn]
+        actions = [row.action for row in drawn]
+        return FrameRows(
+            latents_BChw=x_DChw,
+            t_B=torch.tensor(times, device=self._device),
+            actions_BA=torch.tensor(actions, device=self._device).view(
+                len(drawn), self._config.action_size
+            ),
         )
 
-    def _predict(self, x_BChw: Tensor, number: int, batch: StepBatch) -> Tensor:
-        """Directions (B, C, h, w) predicted by the pass of that number."""
-        direction_B1Chw = self._transformer.predict(
-            x_BChw[:, None], batch.previous_BChw, batch.modulations[number], batch.rotation,
-            batch.attend,
-        )  # fmt: skip
-        return direction_B1Chw[:, 0]
+    def _predict(self, plan: PassPlan, rows_D: FrameRows) -> Tensor:
+        """Directions (D, C, h, w) of the drawn rows. The others only leave their keys."""
+        placements = plan.placements
+        remembered = [row.placement for row in plan.remembered]
+        rows_R = self._frames.rows([p.slot for p in remembered], [p.page for p in remembered])
+        rows_B = rows_R.then(rows_D).padded(plan.batch_size)
+        previous = self._frames.previous(
+            [p.slot for p in placements], [p.previous_page for p in placements]
+        )
+        missing = plan.batch_size - len(placements)
+        positions_B = torch.tensor([p.frame_idx for p in placements] + [0] * missing)
+        directions_B1Chw = self._transformer(
+            rows_B.latents_BChw[:, None],
+            rows_B.t_B[:, None],
+            rows_B.actions_BA[:, None],
+            positions_B[:, None].to(self._device),
+            Previous(_pad(previous.x_BChw, missing), _pad(previous.t_B, missing)),
+            PagedAttention(self._kv, placements, self._transformer.rope),
+        )
+        directions_DChw: Tensor = directions_B1Chw[len(remembered) : len(placements), 0]
+        return directions_DChw
 
-    def _draw(self, plan: StepPlan, denoise_step: int) -> Tensor:
-        """Noise (B, C, h, w), every row by its own key."""
-        cell = (self._config.latent_channels, self._config.grid_height, self._config.grid_width)
-        rows = [
-            draw_noise(cell, seed=f.seed, frame_idx=f.frame_idx, denoise_step=denoise_step)
-            for f in plan.frames
-        ]
-        return self._pad(torch.stack(rows), plan)
+    def _advance(
+        self, drawn: Sequence[DrawnFrame], rows_D: FrameRows, direction_DChw: Tensor
+    ) -> Tensor:
+        """The drawn rows after the pass: each at the next of its own times; clean at time 0."""
+        next_times = [self._times[row.num_steps][row.denoise_step + 1] for row in drawn]
+        next_t_D = torch.tensor(next_times, device=self._device)
 
-    def _pad(self, rows: Tensor, plan: StepPlan) -> Tensor:
-        """Zero rows up to the batch size, on the device."""
-        missing = plan.batch_size - len(rows)
-        return nnf.pad(rows.to(self._device), (0, 0) * (rows.ndim - 1) + (0, missing))
+        def draw() -> Tensor:
+            noise = [self._noise(row, row.denoise_step + 1) for row in drawn]
+            return torch.stack(noise) if noise else torch.zeros_like(direction_DChw)
 
-    def _full(self, plan: StepPlan, value: float) -> Tensor:
-        return torch.full((plan.batch_size,), value, device=self._device)
+        return self._sampler.advance(
+            rows_D.latents_BChw, direction_DChw, rows_D.t_B, next_t_D, draw
+        )
+
+    def _decode(self, x_BChw: Tensor, decode_size: int) -> Tensor:
+        """Pictures (B, H, W, 3) uint8 of clean latents."""
+        padded = _pad(x_BChw, decode_size - len(x_BChw))
+        return uint8_from_pixels(self._tokenizer.decode(padded))[: len(x_BChw)]
+
+    def _finish(self, finished: Sequence[DrawnFrame], x_BChw: Tensor, actions_BA: Tensor) -> None:
+        """Leaves the frames in their pages as contexts hold them."""
+        if not finished:
+            return
+        t_B = torch.full((len(finished),), self._context_t, device=self._device)
+        noise_BChw = torch.stack([self._noise(row, CONTEXT_STEP) for row in finished])
+        rows = FrameRows(
+            latents_BChw=diffuse(x_BChw, noise_BChw, t_B), t_B=t_B, actions_BA=actions_BA
+        )
+        places = [row.placement for row in finished]
+        self._frames.write([p.slot for p in places], [p.page for p in places], rows)
+
+    def _noise(self, row: DrawnFrame, denoise_step: int) -> Tensor:
+        """(C, h, w) by the row's own key."""
+        noise = draw_noise(
+            self._drawn.shape[1:],
+            seed=row.seed,
+            frame_idx=row.placement.frame_idx,
+            denoise_step=denoise_step,
+        )
+        return noise.to(self._device)
 
     def _now_s(self) -> float:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         return time.perf_counter()
+
+
+def _pad(rows: Tensor, missing: int) -> Tensor:
+    """Zero rows behind."""
+    return nnf.pad(rows, (0, 0) * (rows.ndim - 1) + (0, missing))

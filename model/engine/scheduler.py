@@ -1,40 +1,46 @@
-"""Who gets a frame now, where it goes, in which batch. Plain integers; imports no torch.
+"""Who is in the next pass. Plain integers; imports no torch, reads no clock.
 
-`plan` decides and changes nothing; `commit` makes a plan that was run true. Between them the
+`plan_pass` decides and changes nothing; `commit` makes a pass that was run true. Between them the
 runner may fail, and nothing has happened.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from model.cache.page_pool import PagePool
 from model.cache.page_table import PageTable
 from model.context.policy import ContextPolicy
-from model.engine.types import ActionVector, PlannedFrame, PrefillPlan, StepPlan
+from model.engine.session import Drawing, Session
+from model.engine.types import ActionVector, DrawnFrame, PassPlan, RememberedFrame
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduledSession:
-    """What the scheduler knows of an open session."""
-
-    session_id: str
-    seed: int
-    pages: PageTable
+OPENING_ROWS = 1  # of a pass that somebody waits for
 
 
 class Scheduler:
-    """Owns the open sessions and their pages."""
+    """Owns the open sessions, their pages, and how far each has come with its next frame.
+
+    Frames that somebody waits for go first, earliest deadline first; each pass has at most
+    `batch_sizes[-1]` rows. Newcomers' opening frames get one row of a pass, and all of it when
+    nobody waits. Drafts get what would be padding, or the pass that nobody else wants.
+    """
 
     def __init__(
-        self, policy: ContextPolicy, *, max_sessions: int, batch_sizes: Sequence[int]
+        self,
+        policy: ContextPolicy,
+        *,
+        max_sessions: int,
+        batch_sizes: Sequence[int],
+        merge: bool = True,
     ) -> None:
-        """A step's batch is padded to the next of `batch_sizes` (ascending)."""
-        if not batch_sizes or max(batch_sizes) < max_sessions:
-            raise ValueError(f"batch sizes {batch_sizes} cannot hold {max_sessions} sessions")
+        """A pass is padded to the next of `batch_sizes`. `merge`: a frame may be remembered in the
+        pass that begins the next one; without, in a pass of its own."""
+        if not batch_sizes or max(batch_sizes) < 2 * OPENING_ROWS:
+            raise ValueError(f"a pass needs at least {2 * OPENING_ROWS} rows, got {batch_sizes}")
         self._policy = policy
         self._batch_sizes = sorted(batch_sizes)
+        self._merge = merge
         self._pool = PagePool(num_slots=max_sessions, pages_per_slot=policy.max_frames + 1)
-        self._sessions: dict[str, ScheduledSession] = {}
+        self._sessions: dict[str, Session] = {}
 
     @property
     def session_ids(self) -> tuple[str, ...]:
@@ -44,54 +50,115 @@ class Scheduler:
     def num_free_pages(self) -> int:
         return self._pool.num_free_pages
 
-    def session(self, session_id: str) -> ScheduledSession:
+    @property
+    def is_due(self) -> bool:
+        """Somebody waits for a frame."""
+        return any(session.is_due for session in self._sessions.values())
+
+    def session(self, session_id: str) -> Session:
         """Raises KeyError for a session that is not open."""
         if session_id not in self._sessions:
             raise KeyError(f"session {session_id!r} is not open")
         return self._sessions[session_id]
 
-    def plan_open(self, session_id: str, seed: int, frame_idxs: Sequence[int]) -> PrefillPlan:
-        """A session whose context is these frames, the newest last.
+    def open(self, session_id: str, seed: int, frame_idxs: Sequence[int]) -> int:
+        """A session whose context is these frames, the newest last. Returns its slot, whose pages
+        0, 1, ... are to hold them.
 
         Raises ValueError for a session already open or frames that the policy would not keep,
         NoFreeSlotError when all slots are taken.
         """
         if session_id in self._sessions:
             raise ValueError(f"session {session_id!r} is open already")
-        kept = self._policy.keep(frame_idxs[-1] + 1)
-        if not set(frame_idxs).issubset(kept):
-            raise ValueError(f"frames {frame_idxs} are no context; at most {kept} would be")
-        return PrefillPlan(
-            session_id=session_id, seed=seed, slot=self._pool.peek(), frame_idxs=tuple(frame_idxs)
+        pages = PageTable(self._policy, self._pool.peek(), frame_idxs)
+        self._sessions[session_id] = Session(
+            session_id=session_id, seed=seed, pages=pages, unremembered=pages.given()
         )
+        return self._pool.take()
 
-    def commit_open(self, plan: PrefillPlan) -> None:
-        slot = self._pool.take()
-        assert slot == plan.slot, "a stale plan"
-        pages = PageTable(self._policy, slot, plan.frame_idxs)
-        self._sessions[plan.session_id] = ScheduledSession(
-            session_id=plan.session_id, seed=plan.seed, pages=pages
-        )
+    def reopen(self, session_id: str, frame_idxs: Sequence[int]) -> int:
+        """The session goes on from these frames, anew in pages 0, 1, ... of its slot, which is
+        returned. What it was drawing begins again, a draft is gone. Raises as `open`."""
+        session = self.session(session_id)
+        session.pages = PageTable(self._policy, session.pages.slot, frame_idxs)
+        session.unremembered = session.pages.given()
+        if session.drawing is not None:
+            again = replace(session.drawing, denoise_step=0, placement=session.pages.placement)
+            session.drawing = None if again.is_draft else again
+        return session.pages.slot
 
-    def plan(self, actions: Mapping[str, ActionVector], num_steps: int) -> StepPlan:
-        """The next frame of every session named. Raises KeyError for one that is not open."""
-        sessions = sorted(map(self.session, actions), key=lambda session: session.pages.slot)
-        frames = tuple(
-            PlannedFrame(
-                session_id=session.session_id,
-                seed=session.seed,
-                frame_idx=session.pages.next_frame_idx,
-                action=actions[session.session_id],
-                placement=session.pages.placement(),
-            )
-            for session in sessions
-        )
-        batch_size = next(size for size in self._batch_sizes if size >= len(frames))
-        return StepPlan(frames=frames, num_steps=num_steps, batch_size=batch_size)
+    def begin(
+        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+    ) -> bool:
+        """Somebody waits for the session's next frame. True: its draft is that very frame; it is
+        the newest frame at once if it is finished, and due if it is not. Any other draft is gone.
 
-    def commit(self, plan: StepPlan) -> None:
-        for frame in plan.frames:
-            self._sessions[frame.session_id].pages.append(frame.placement)
+        Raises KeyError for a session that is not open, RuntimeError for one already due.
+        """
+        session = self.session(session_id)
+        if session.is_due:
+            raise RuntimeError(f"session {session_id!r} is still drawing")
+        draft = session.drawing
+        if draft is None or (draft.action, draft.num_steps) != (action, num_steps):
+            session.drawing = self._drawing(session, action, num_steps, deadline_s)
+            return False
+        session.drawing = replace(draft, is_draft=False, deadline_s=deadline_s)
+        if draft.is_finished:
+            session.append(session.drawing)
+        return True
+
+    def draft(
+        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+    ) -> None:
+        """Begins the session's next frame under an action that is a guess. Raises KeyError for a
+        session that is not open, RuntimeError for one that draws or has a draft."""
+        session = self.session(session_id)
+        if session.drawing is not None:
+            raise RuntimeError(f"session {session_id!r} is drawing already")
+        drawing = self._drawing(session, action, num_steps, deadline_s)
+        session.drawing = replace(drawing, is_draft=True)
+
+    def drop(self, session_id: str) -> None:
+        """What the session was drawing or has drafted is forgotten: the pages it touched are those
+        that its next frame will write anyway."""
+        self.session(session_id).drawing = None
+
+    def plan_pass(self, only: Collection[str] | None = None) -> PassPlan | None:
+        """The next pass, of the sessions in `only` if given; None when there is nothing to do."""
+        sessions = [
+            session
+            for session in self._sessions.values()
+            if only is None or session.session_id in only
+        ]
+        rows = _Rows(self._batch_sizes, merge=self._merge)
+        waiting = [session for session in sessions if session.is_due]
+        newcomers = [session for session in sessions if session.is_opening and not session.is_due]
+        reserved = OPENING_ROWS if waiting and newcomers else 0
+        for session in sorted(waiting, key=_deadline):
+            rows.draw(session, rows.num_free - reserved)
+        for session in newcomers:
+            rows.remember(session, min(rows.num_free, OPENING_ROWS) if waiting else rows.num_free)
+        drafting = [s for s in sessions if s.is_drafting and not s.is_opening]
+        for session in sorted(drafting, key=_deadline):
+            rows.draw(session, rows.num_padding if len(rows) else rows.num_free)
+        if not len(rows):
+            for session in sessions:
+                rows.remember(session, rows.num_free)
+        return rows.plan() if len(rows) else None
+
+    def commit(self, plan: PassPlan) -> None:
+        for remembered in plan.remembered:
+            session = self._sessions[remembered.session_id]
+            assert session.unremembered[0] == remembered.placement, "a stale plan"
+            session.unremembered = session.unremembered[1:]
+            session.is_opening = session.is_opening and bool(session.unremembered)
+        for drawn in plan.drawn:
+            session = self._sessions[drawn.session_id]
+            drawing = session.drawing
+            assert drawing is not None and drawing.denoise_step == drawn.denoise_step, "stale"
+            session.drawing = replace(drawing, denoise_step=drawing.denoise_step + 1)
+            if drawn.is_last and not drawing.is_draft:
+                session.append(session.drawing)
 
     def close(self, session_id: str) -> None:
         """Gives the session's pages back. Raises KeyError for one that is not open."""
@@ -106,4 +173,67 @@ class Scheduler:
         num_taken = self._pool.num_slots - self._pool.num_free_pages // self._pool.pages_per_slot
         assert len(slots) == num_taken, "a taken slot without a session"
         for session in self._sessions.values():
-            session.pages.check_integrity()
+            session.check_integrity()
+
+    def _drawing(
+        self, session: Session, action: ActionVector, num_steps: int, deadline_s: float
+    ) -> Drawing:
+        return Drawing(
+            action=action,
+            num_steps=num_steps,
+            denoise_step=0,
+            deadline_s=deadline_s,
+            is_draft=False,
+            placement=session.pages.placement,
+        )
+
+
+class _Rows:
+    """A pass in the making."""
+
+    def __init__(self, batch_sizes: Sequence[int], *, merge: bool) -> None:
+        self._batch_sizes = batch_sizes
+        self._merge = merge
+        self._remembered: list[RememberedFrame] = []
+        self._drawn: list[DrawnFrame] = []
+
+    def __len__(self) -> int:
+        return len(self._remembered) + len(self._drawn)
+
+    @property
+    def num_free(self) -> int:
+        return self._batch_sizes[-1] - len(self)
+
+    @property
+    def num_padding(self) -> int:
+        return self._padded(len(self)) - len(self)
+
+    def draw(self, session: Session, room: int) -> None:
+        """The session's drawing and what must be remembered before it, as far as there is room."""
+        assert session.drawing is not None
+        num_unremembered = len(session.unremembered)
+        can_draw = room > num_unremembered if self._merge else not num_unremembered
+        self.remember(session, room)
+        if can_draw and room > 0:
+            self._drawn.append(session.drawn_row(session.drawing))
+
+    def remember(self, session: Session, room: int) -> None:
+        if room > 0:
+            self._remembered += session.remembered_rows(room)
+
+    def plan(self) -> PassPlan:
+        num_finished = sum(row.is_last for row in self._drawn)
+        return PassPlan(
+            remembered=tuple(self._remembered),
+            drawn=tuple(self._drawn),
+            batch_size=self._padded(len(self)),
+            decode_size=self._padded(num_finished) if num_finished else 0,
+        )
+
+    def _padded(self, num_rows: int) -> int:
+        return next(size for size in self._batch_sizes if size >= num_rows)
+
+
+def _deadline(session: Session) -> tuple[float, int]:
+    assert session.drawing is not None
+    return session.drawing.deadline_s, session.pages.slot

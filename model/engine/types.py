@@ -11,42 +11,71 @@ ActionVector = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrefillPlan:
-    """A session's opening frames, to be written to pages 0, 1, ... of a slot."""
+class RememberedFrame:
+    """A finished frame whose keys and values are to be written: a row of a pass."""
 
     session_id: str
-    seed: int
-    slot: int
-    frame_idxs: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedFrame:
-    """One session's next frame: a row of the batch."""
-
-    session_id: str
-    seed: int
-    frame_idx: int
-    action: ActionVector
     placement: Placement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepPlan:
-    """One step. Rows beyond `frames`, up to `batch_size`, are padding."""
+class DrawnFrame:
+    """A frame at one of its denoise steps, 0 .. num_steps - 1: a row of a pass."""
 
-    frames: tuple[PlannedFrame, ...]
+    session_id: str
+    seed: int
+    action: ActionVector
     num_steps: int
+    denoise_step: int
+    is_draft: bool
+    placement: Placement
+
+    @property
+    def is_last(self) -> bool:
+        """The frame is finished after this pass."""
+        return self.denoise_step + 1 == self.num_steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassPlan:
+    """One pass: rows of `remembered`, then of `drawn`, then padding up to `batch_size`. Frames of
+    one session are in order. What `drawn` finishes is decoded, padded to `decode_size`."""
+
+    remembered: tuple[RememberedFrame, ...]
+    drawn: tuple[DrawnFrame, ...]
     batch_size: int
+    decode_size: int
+
+    @property
+    def rows(self) -> tuple[RememberedFrame | DrawnFrame, ...]:
+        return (*self.remembered, *self.drawn)
+
+    @property
+    def placements(self) -> tuple[Placement, ...]:
+        return tuple(row.placement for row in self.rows)
+
+    @property
+    def finished(self) -> tuple[DrawnFrame, ...]:
+        return tuple(row for row in self.drawn if row.is_last)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PassResult:
+    """What a pass gave: a picture for each of `PassPlan.finished`, and the seconds it took."""
+
+    pixels: NDArray[np.uint8]  # (finished, H, W, 3) RGB
+    denoise_s: float
+    decode_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Frame:
-    """A finished frame. The seconds are those of its whole batch, padding included."""
+    """A finished frame. The seconds are those of the passes it took part in."""
 
     session_id: str
     frame_idx: int
     pixels: NDArray[np.uint8]  # (H, W, 3) RGB
     num_steps: int
-    denoise_s: float  # all denoise passes and the pass that remembers the frame
+    denoise_s: float  # its denoise passes and the one that remembered the frame before it
     decode_s: float
+    is_speculative: bool = False  # it was ready before its action was

@@ -66,6 +66,18 @@ class RotaryEmbedding(nn.Module):
         angles = angles.reshape(batch, 1, num_frames * tokens, -1)
         return Rotation(angles.cos().float(), angles.sin().float())
 
+    def shift(self, num_frames: int) -> Rotation:
+        """What turns keys rotated for any frame into those of `num_frames` later (1, 1, 1, K/2)."""
+        frequencies = self.frame_frequencies.double()
+        angles = torch.zeros(
+            frequencies.numel() + self.spatial_angles_PK.shape[1],
+            dtype=torch.float64,
+            device=frequencies.device,
+        )
+        angles[: frequencies.numel()] = torch.remainder(num_frames * frequencies, 2 * math.pi)
+        angles = angles[None, None, None]
+        return Rotation(angles.cos().float(), angles.sin().float())
+
 
 def _split(num_pairs: int) -> tuple[int, int, int]:
     """Rotation pairs for frame, row and column: a quarter for time, the rest shared."""

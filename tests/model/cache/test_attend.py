@@ -4,16 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.cache.attend import PrefillAttention, StepAttention
+from model.cache.attend import PagedAttention
 from model.cache.kv_store import KVStore
 from model.cache.page_table import Placement
 from model.nfd.transformer import Previous
 from model.world import World
 
 PLACEMENTS = (
-    Placement(slot=2, page=4, previous_page=3, num_pages=5),
-    Placement(slot=0, page=1, previous_page=0, num_pages=2),
-    Placement(slot=3, page=0, previous_page=4, num_pages=5),
+    Placement(frame_idx=900, slot=2, page=4, previous_page=3, num_pages=5),
+    Placement(frame_idx=3, slot=0, page=1, previous_page=0, num_pages=2),
+    Placement(frame_idx=17, slot=3, page=0, previous_page=4, num_pages=5),
 )
 
 
@@ -53,7 +53,7 @@ def one_pass(world: World, store: KVStore, rows: list[int]) -> Tensor:
     positions = torch.tensor([[900], [3], [17], [0]])
     previous = Previous(torch.randn(4, 8, 2, 2, generator=generator), torch.full((4,), 0.1))
     order = rows + [3] * (4 - len(rows))
-    attend = StepAttention(store, [PLACEMENTS[row] for row in rows])
+    attend = PagedAttention(store, [PLACEMENTS[row] for row in rows], world.transformer.rope)
     with torch.inference_mode():
         directions: Tensor = world.transformer(
             x[order], t[order], actions[order], positions[order],
@@ -86,20 +86,3 @@ def test_pages_beyond_those_seen_do_not_matter(world: World, store: KVStore) -> 
             for tensor in store.page(layer, 0, page):
                 tensor.fill_(torch.nan)
     assert torch.equal(one_pass(world, store, [1]), before)
-
-
-def test_a_prefill_leaves_frame_i_in_page_i_of_its_slot(world: World, store: KVStore) -> None:
-    before = contents(store)
-    tokens = world.spec.nfd.tokens_per_frame
-    heads, head_size = world.spec.nfd.num_heads, world.spec.nfd.head_size
-    q, k, v = torch.randn(3, 1, heads, 3 * tokens, head_size).unbind(0)
-    attend = PrefillAttention(store, 1, num_frames=3, window=5, like=q)
-    attend(0, q, k, v)
-    for page in range(3):
-        frame = slice(page * tokens, (page + 1) * tokens)
-        keys, values = store.page(0, 1, page)
-        assert torch.equal(keys, k[0, :, frame])
-        assert torch.equal(values, v[0, :, frame])
-    after = contents(store)
-    after[1] = before[1]
-    assert torch.equal(after, before)

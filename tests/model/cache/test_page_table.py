@@ -1,61 +1,40 @@
 """A session's pages: a ring for the sliding window, and whatever a policy makes of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.cache.page_table import PageTable
+from model.cache.page_table import PageTable, Placement
 from model.context.policy import ContextPolicy
+from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
-
-
-@dataclass(frozen=True)
-class SinkAndWindow:
-    """The first `sink` frames for ever, and the newest `window`: a policy the table never saw."""
-
-    sink: int
-    window: int
-
-    @property
-    def max_frames(self) -> int:
-        return self.sink + self.window
-
-    def keep(self, num_frames: int) -> tuple[int, ...]:
-        newest = range(max(0, num_frames - self.window), num_frames)
-        return tuple(sorted({*range(min(self.sink, num_frames)), *newest}))
 
 
 def test_the_window_is_a_ring() -> None:
     table = PageTable(SlidingWindow(3), 0, [0, 1, 2])
     pages = []
     for _ in range(6):
-        placement = table.placement()
+        placement = table.placement
         pages.append(placement.page)
         table.append(placement)
     assert pages == [3, 0, 1, 2, 3, 0]
 
 
-def test_asking_changes_nothing() -> None:
-    table = PageTable(SlidingWindow(3), 0, [0, 1, 2])
-    assert table.placement() == table.placement()
-    assert table.frame_idxs == (0, 1, 2)
-
-
 def test_sink_frames_keep_their_pages_for_ever() -> None:
-    table = PageTable(SinkAndWindow(sink=1, window=2), 0, [0])
+    table = PageTable(SinkWindow(num_sinks=1, window=2), 0, [0])
     for _ in range(20):
-        table.append(table.placement())
+        table.append(table.placement)
         table.check_integrity()
-        assert table.context()[0] == 0
-    assert tuple(table.context()) == (0, 19, 20)
+        assert table.context[0] == 0
+    assert tuple(table.context) == (0, 19, 20)
 
 
 @given(
     policy=st.one_of(
         st.builds(SlidingWindow, st.integers(1, 6)),
-        st.builds(SinkAndWindow, sink=st.integers(1, 3), window=st.integers(1, 4)),
+        st.builds(SinkWindow, num_sinks=st.integers(1, 3), window=st.integers(1, 4)),
     ),
     first=st.integers(0, 100),
     num_steps=st.integers(1, 30),
@@ -64,29 +43,48 @@ def test_sink_frames_keep_their_pages_for_ever() -> None:
 def test_a_new_frame_sees_exactly_what_its_policy_keeps(
     policy: ContextPolicy, first: int, num_steps: int, data: st.DataObject
 ) -> None:
-    given_frames = [
-        frame
-        for frame in policy.keep(first + data.draw(st.integers(1, policy.max_frames)))
-        if frame >= first
-    ]
-    table = PageTable(policy, 2, given_frames or [first])
+    num_given = data.draw(st.integers(1, policy.max_frames))
+    table = PageTable(policy, 2, range(first, first + num_given))
     seen_before = set(table.frame_idxs)
     for _ in range(num_steps):
-        frame_idx, placement = table.next_frame_idx, table.placement()
-        context = table.context()
-        assert set(context) == seen_before.intersection(policy.keep(frame_idx))
+        frame_idx, placement, context = table.next_frame_idx, table.placement, table.context
+        kept = {first + idx for idx in policy.keep(frame_idx - first)}
+        assert set(context) == seen_before.intersection(kept)
         assert placement.page not in context.values()
         assert {*context.values(), placement.page} == set(range(placement.num_pages))
         assert placement.num_pages <= policy.max_frames + 1
         assert context[frame_idx - 1] == placement.previous_page
+        assert positions(placement, context) == list(range(frame_idx - len(context), frame_idx))
         table.append(placement)
         table.check_integrity()
         seen_before.add(frame_idx)
 
 
+def positions(placement: Placement, context: Mapping[int, int]) -> list[int]:
+    """Where the new frame meets those it sees, in their order."""
+    sinks, others = list(context)[: placement.num_sinks], list(context)[placement.num_sinks :]
+    return [frame + placement.sink_shift for frame in sinks] + others
+
+
+def test_given_frames_are_placed_as_if_each_had_been_new() -> None:
+    table = PageTable(SinkWindow(num_sinks=1, window=3), 0, (5, 90, 91, 92))
+    places = table.given()
+    assert [(p.frame_idx, p.page, p.num_pages) for p in places] == [
+        (5, 0, 1), (90, 1, 2), (91, 2, 3), (92, 3, 4),
+    ]  # fmt: skip
+    assert [p.previous_page for p in places] == [None, None, 1, 2]
+    assert [p.sink_shift for p in places] == [0, 84, 84, 84]
+
+
+@pytest.mark.parametrize("frame_idxs", [(0, 1, 2, 3), (1, 9)])
+def test_a_context_that_no_session_could_have_is_refused(frame_idxs: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="are no context"):
+        PageTable(SlidingWindow(3), 0, frame_idxs)
+
+
 def test_a_stale_placement_is_refused() -> None:
     table = PageTable(SlidingWindow(3), 0, [0, 1, 2])
-    stale = table.placement()
+    stale = table.placement
     table.append(stale)
     with pytest.raises(AssertionError, match="stale"):
         table.append(stale)

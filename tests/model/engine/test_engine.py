@@ -100,7 +100,7 @@ def test_a_failed_opening_takes_no_slot(world: World, monkeypatch: pytest.Monkey
         raise RuntimeError("out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine._runner, "prefill", fail)
+        patch.setattr(engine._runner, "run", fail)
         with pytest.raises(RuntimeError, match="out of memory"):
             engine.open("a", seed=1)
     engine.check_integrity()
@@ -130,10 +130,10 @@ def test_refusals_say_why_and_change_nothing(world: World, action_log: Log) -> N
 
 
 def test_padding_is_for_devices_that_compile_shapes() -> None:
-    assert default_batch_sizes("cpu", 3) == (1, 2, 3)
-    assert default_batch_sizes("cuda", 1) == (1,)
-    assert default_batch_sizes("cuda", 6) == (1, 2, 4, 8)
-    assert default_batch_sizes("cuda", 8) == (1, 2, 4, 8)
+    assert default_batch_sizes("cpu", 2) == (1, 2, 3, 4)
+    assert default_batch_sizes("cuda", 1) == (1, 2)
+    assert default_batch_sizes("cuda", 3) == (1, 2, 4, 8)
+    assert default_batch_sizes("cuda", 4) == (1, 2, 4, 8)
 
 
 @pytest.mark.gpu

@@ -1,153 +1,212 @@
-"""Decisions are integers: who, where, in which batch. No tensor is needed to test them."""
+"""Decisions are integers: who, where, in which pass. No tensor is needed to test them."""
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from model.cache.page_pool import NoFreeSlotError
 from model.context.sliding_window import SlidingWindow
 from model.engine.scheduler import Scheduler
+from model.engine.types import PassPlan
 
-ACTION = (0.0,)
+ACTION, OTHER = (0.0,), (1.0,)
 MAX_SESSIONS = 4
-PAGES_PER_SLOT = 4
+WINDOW = 3
 
 
-def make_scheduler(batch_sizes: tuple[int, ...] = (1, 2, 4)) -> Scheduler:
-    policy = SlidingWindow(PAGES_PER_SLOT - 1)
-    return Scheduler(policy, max_sessions=MAX_SESSIONS, batch_sizes=batch_sizes)
+def make_scheduler(batch_sizes: tuple[int, ...] = (2, 4, 8), *, merge: bool = True) -> Scheduler:
+    policy = SlidingWindow(WINDOW)
+    return Scheduler(policy, max_sessions=MAX_SESSIONS, batch_sizes=batch_sizes, merge=merge)
 
 
-def open_session(scheduler: Scheduler, session_id: str, frame_idxs: tuple[int, ...] = (0,)) -> None:
-    scheduler.commit_open(scheduler.plan_open(session_id, 1, frame_idxs))
+def open_all(scheduler: Scheduler, *session_ids: str) -> None:
+    """Open, and ready for their first frame."""
+    for session_id in session_ids:
+        scheduler.open(session_id, 1, (0,))
+        run_pass(scheduler)
 
 
-def step(scheduler: Scheduler, *session_ids: str) -> None:
-    scheduler.commit(scheduler.plan(dict.fromkeys(session_ids, ACTION), 2))
+def begin(scheduler: Scheduler, session_id: str, *, steps: int = 2, by: float = 0.0) -> None:
+    assert not scheduler.begin(session_id, ACTION, num_steps=steps, deadline_s=by)
 
 
-def test_a_plan_names_each_session_once_in_slot_order() -> None:
-    scheduler = make_scheduler()
-    for session_id in ("a", "b", "c"):
-        open_session(scheduler, session_id)
-    plan = scheduler.plan({"c": (3.0,), "a": (1.0,)}, 2)
-    assert [(f.session_id, f.placement.slot, f.action) for f in plan.frames] == [
-        ("a", 0, (1.0,)),
-        ("c", 2, (3.0,)),
-    ]
-    assert plan.num_steps == 2
-
-
-def test_batches_are_padded_to_the_next_size() -> None:
-    scheduler = make_scheduler()
-    sizes = []
-    for number in range(MAX_SESSIONS):
-        open_session(scheduler, str(number))
-        actions = dict.fromkeys(scheduler.session_ids, ACTION)
-        sizes.append(scheduler.plan(actions, 1).batch_size)
-    assert sizes == [1, 2, 4, 4]
-
-
-def test_batch_sizes_must_hold_a_full_house() -> None:
-    with pytest.raises(ValueError, match="cannot hold 4"):
-        make_scheduler(batch_sizes=(1, 2))
-
-
-def test_sessions_advance_each_at_their_own_frame() -> None:
-    scheduler = make_scheduler()
-    open_session(scheduler, "a")
-    step(scheduler, "a")
-    open_session(scheduler, "b", (7, 8, 9))
-    plan = scheduler.plan({"a": ACTION, "b": ACTION}, 1)
-    assert [f.frame_idx for f in plan.frames] == [2, 10]
-
-
-def test_an_uncommitted_plan_leaves_no_trace() -> None:
-    scheduler = make_scheduler()
-    open_session(scheduler, "a")
-    first = scheduler.plan({"a": ACTION}, 2)
-    assert scheduler.plan({"a": ACTION}, 2) == first
-    assert scheduler.plan_open("b", 1, (0,)) == scheduler.plan_open("b", 1, (0,))
-    assert scheduler.session_ids == ("a",)
+def run_pass(scheduler: Scheduler) -> PassPlan:
+    plan = scheduler.plan_pass()
+    assert plan is not None
+    scheduler.commit(plan)
     scheduler.check_integrity()
+    return plan
 
 
-def test_closing_a_session_frees_its_pages() -> None:
+def rows(plan: PassPlan) -> list[tuple[str, int, int | None]]:
+    """(session, frame, denoise step); None: remembered."""
+    remembered = [(row.session_id, row.placement.frame_idx, None) for row in plan.remembered]
+    drawn = [(row.session_id, row.placement.frame_idx, row.denoise_step) for row in plan.drawn]
+    return [*remembered, *drawn]
+
+
+def test_a_frame_is_remembered_in_the_pass_that_begins_the_next() -> None:
     scheduler = make_scheduler()
-    all_pages = scheduler.num_free_pages
-    open_session(scheduler, "a")
-    assert scheduler.num_free_pages == all_pages - PAGES_PER_SLOT
-    scheduler.close("a")
-    assert scheduler.num_free_pages == all_pages
-    with pytest.raises(KeyError, match="'a' is not open"):
-        scheduler.close("a")
+    open_all(scheduler, "a")
+    begin(scheduler, "a")
+    assert rows(run_pass(scheduler)) == [("a", 1, 0)]
+    assert rows(run_pass(scheduler)) == [("a", 1, 1)]
+    begin(scheduler, "a")
+    assert rows(run_pass(scheduler)) == [("a", 1, None), ("a", 2, 0)]
+
+
+def test_without_merging_it_is_remembered_before() -> None:
+    scheduler = make_scheduler(merge=False)
+    open_all(scheduler, "a")
+    begin(scheduler, "a", steps=1)
+    run_pass(scheduler)
+    begin(scheduler, "a", steps=1)
+    assert rows(run_pass(scheduler)) == [("a", 1, None)]
+    assert rows(run_pass(scheduler)) == [("a", 2, 0)]
+
+
+def test_idle_passes_remember_what_is_left_and_then_there_is_nothing_to_do() -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a")
+    begin(scheduler, "a", steps=1)
+    run_pass(scheduler)
+    assert rows(run_pass(scheduler)) == [("a", 1, None)]
+    assert scheduler.plan_pass() is None
+
+
+def test_sessions_at_different_denoise_steps_share_a_pass() -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a", "b")
+    begin(scheduler, "a", steps=3)
+    run_pass(scheduler)
+    begin(scheduler, "b", steps=1)
+    plan = run_pass(scheduler)
+    assert sorted(rows(plan)) == [("a", 1, 1), ("b", 1, 0)]
+    assert [row.session_id for row in plan.finished] == ["b"]
+
+
+def test_the_earliest_deadline_goes_first_when_a_pass_is_full() -> None:
+    scheduler = make_scheduler(batch_sizes=(2,))
+    open_all(scheduler, "a", "b", "c")
+    for session_id, by in (("a", 0.3), ("b", 0.1), ("c", 0.2)):
+        begin(scheduler, session_id, steps=1, by=by)
+    assert rows(run_pass(scheduler)) == [("b", 1, 0), ("c", 1, 0)]
+    assert rows(run_pass(scheduler)) == [("a", 1, 0)]
+
+
+def test_a_newcomer_takes_one_row_of_a_pass_that_somebody_waits_for() -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a")
+    begin(scheduler, "a", steps=3)
+    scheduler.open("new", 1, (0, 1, 2))
+    for frame in range(3):
+        assert rows(run_pass(scheduler)) == [("new", frame, None), ("a", 1, frame)]
+    assert not scheduler.session("new").is_opening
+
+
+def test_a_newcomer_alone_takes_the_whole_pass() -> None:
+    scheduler = make_scheduler()
+    scheduler.open("new", 1, (0, 1, 2))
+    assert rows(run_pass(scheduler)) == [("new", 0, None), ("new", 1, None), ("new", 2, None)]
+
+
+def test_a_full_pass_still_lets_the_newcomer_in_and_the_player_through() -> None:
+    scheduler = make_scheduler(batch_sizes=(2,))
+    open_all(scheduler, "a")
+    begin(scheduler, "a", steps=1)
+    run_pass(scheduler)
+    begin(scheduler, "a", steps=1)
+    scheduler.open("new", 1, (0, 1))
+    assert rows(run_pass(scheduler)) == [("a", 1, None), ("new", 0, None)]
+    assert rows(run_pass(scheduler)) == [("new", 1, None), ("a", 2, 0)]
+
+
+def test_passes_and_pictures_are_padded_to_the_next_size() -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a", "b", "c")
+    for session_id, steps in (("a", 1), ("b", 2), ("c", 2)):
+        begin(scheduler, session_id, steps=steps)
+    plan = run_pass(scheduler)
+    assert (len(plan.rows), plan.batch_size, plan.decode_size) == (3, 4, 2)
+
+
+def test_a_draft_waits_until_nobody_else_does() -> None:
+    scheduler = make_scheduler(batch_sizes=(1, 2, 3))
+    open_all(scheduler, "a", "b")
+    begin(scheduler, "a", steps=1)
+    scheduler.draft("b", ACTION, num_steps=1, deadline_s=0.0)
+    assert rows(run_pass(scheduler)) == [("a", 1, 0)]
+    assert rows(run_pass(scheduler)) == [("b", 1, 0)]
+
+
+def test_a_draft_takes_rows_that_would_be_padding() -> None:
+    scheduler = make_scheduler(batch_sizes=(2, 4))
+    open_all(scheduler, "a", "b")
+    begin(scheduler, "a", steps=1)
+    scheduler.draft("b", ACTION, num_steps=1, deadline_s=0.0)
+    assert rows(run_pass(scheduler)) == [("a", 1, 0), ("b", 1, 0)]
+
+
+def test_a_draft_of_the_action_that_comes_is_the_frame() -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a")
+    scheduler.draft("a", ACTION, num_steps=1, deadline_s=0.0)
+    run_pass(scheduler)
+    assert scheduler.session("a").pages.frame_idxs == (0,)
+    assert scheduler.begin("a", ACTION, num_steps=1, deadline_s=0.0)
+    assert scheduler.session("a").pages.frame_idxs == (0, 1)
+    assert not scheduler.is_due
+
+
+def test_a_draft_half_done_goes_on_as_the_frame() -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a")
+    scheduler.draft("a", ACTION, num_steps=2, deadline_s=0.0)
+    run_pass(scheduler)
+    assert scheduler.begin("a", ACTION, num_steps=2, deadline_s=0.0)
+    assert scheduler.is_due
+    assert rows(run_pass(scheduler)) == [("a", 1, 1)]
+    assert scheduler.session("a").pages.frame_idxs == (0, 1)
+
+
+@pytest.mark.parametrize(("action", "steps"), [(OTHER, 1), (ACTION, 2)])
+def test_any_other_draft_is_forgotten(action: tuple[float, ...], steps: int) -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a")
+    scheduler.draft("a", ACTION, num_steps=1, deadline_s=0.0)
+    drafted = run_pass(scheduler)
+    assert not scheduler.begin("a", action, num_steps=steps, deadline_s=0.0)
+    again = run_pass(scheduler)
+    assert rows(again) == [("a", 1, 0)]
+    assert again.placements == drafted.placements
+
+
+def test_a_plan_that_is_not_committed_leaves_no_trace() -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a")
+    begin(scheduler, "a")
+    assert scheduler.plan_pass() == scheduler.plan_pass()
+
+
+def test_one_frame_of_a_session_at_a_time() -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a")
+    begin(scheduler, "a")
+    with pytest.raises(RuntimeError, match="'a' is still drawing"):
+        begin(scheduler, "a")
+    with pytest.raises(RuntimeError, match="'a' is drawing already"):
+        scheduler.draft("a", ACTION, num_steps=1, deadline_s=0.0)
 
 
 def test_a_full_house_refuses_and_a_name_is_taken_once() -> None:
     scheduler = make_scheduler()
-    for number in range(MAX_SESSIONS):
-        open_session(scheduler, str(number))
+    open_all(scheduler, *map(str, range(MAX_SESSIONS)))
     with pytest.raises(NoFreeSlotError):
-        scheduler.plan_open("more", 1, (0,))
+        scheduler.open("more", 1, (0,))
     with pytest.raises(ValueError, match="'0' is open already"):
-        scheduler.plan_open("0", 1, (0,))
+        scheduler.open("0", 1, (0,))
+    with pytest.raises(KeyError, match="'x' is not open"):
+        scheduler.close("x")
 
 
-@pytest.mark.parametrize("frame_idxs", [(0, 1, 2, 3), (1, 9)])
-def test_a_context_that_no_session_could_have_is_refused(frame_idxs: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="are no context"):
-        make_scheduler().plan_open("a", 1, frame_idxs)
-
-
-class OpenStepCloseStorm(RuleBasedStateMachine):
-    """Any mix of opens, steps and closes: no page is lost, shared or out of order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scheduler = make_scheduler()
-        self.frames: dict[str, int] = {}
-        self.opened = 0
-
-    @precondition(lambda self: len(self.frames) < MAX_SESSIONS)
-    @rule(first=st.integers(0, 1000), num_frames=st.integers(1, PAGES_PER_SLOT - 1))
-    def open(self, first: int, num_frames: int) -> None:
-        self.opened += 1
-        session_id = str(self.opened)
-        open_session(self.scheduler, session_id, tuple(range(first, first + num_frames)))
-        self.frames[session_id] = first + num_frames
-
-    @precondition(lambda self: self.frames)
-    @rule(data=st.data(), times=st.integers(1, 2 * PAGES_PER_SLOT))
-    def step(self, data: st.DataObject, times: int) -> None:
-        chosen = data.draw(st.sets(st.sampled_from(sorted(self.frames)), min_size=1))
-        for _ in range(times):
-            plan = self.scheduler.plan(dict.fromkeys(chosen, ACTION), 2)
-            written = {(f.placement.slot, f.placement.page) for f in plan.frames}
-            assert len(written) == len(chosen)
-            assert {f.session_id: f.frame_idx for f in plan.frames} == {
-                session_id: self.frames[session_id] for session_id in chosen
-            }
-            self.scheduler.commit(plan)
-            for session_id in chosen:
-                self.frames[session_id] += 1
-
-    @precondition(lambda self: self.frames)
-    @rule(data=st.data())
-    def close(self, data: st.DataObject) -> None:
-        session_id = data.draw(st.sampled_from(sorted(self.frames)))
-        self.scheduler.close(session_id)
-        del self.frames[session_id]
-
-    @invariant()
-    def no_page_is_lost(self) -> None:
-        self.scheduler.check_integrity()
-        free = (MAX_SESSIONS - len(self.frames)) * PAGES_PER_SLOT
-        assert self.scheduler.num_free_pages == free
-
-
-TestOpenStepCloseStorm = OpenStepCloseStorm.TestCase
-TestOpenStepCloseStorm.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)  # fmt: skip
+def test_a_pass_must_hold_a_pair() -> None:
+    with pytest.raises(ValueError, match="at least 2 rows"):
+        make_scheduler(batch_sizes=(1,))

@@ -1,0 +1,174 @@
+"""Any mix of opens, passes, drafts and closes: no page is lost, no frame out of order."""
+
+import gc
+import time
+import tracemalloc
+from itertools import count
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from model.context.sink_window import SinkWindow
+from model.context.sliding_window import SlidingWindow
+from model.engine.scheduler import OPENING_ROWS, Scheduler
+from model.engine.types import PassPlan
+
+MAX_SESSIONS, MAX_ROWS = 4, 6
+POLICIES = (SlidingWindow(3), SinkWindow(num_sinks=1, window=2))
+
+
+class Storm(RuleBasedStateMachine):
+    """`frames`: newest frame of each session, by our own count."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.schedulers = {
+            (policy, merge): Scheduler(
+                policy, max_sessions=MAX_SESSIONS, batch_sizes=(2, 3, MAX_ROWS), merge=merge
+            )
+            for policy in POLICIES
+            for merge in (True, False)
+        }
+        self.frames: dict[Scheduler, dict[str, int]] = {s: {} for s in self.schedulers.values()}
+        self.names = count()
+
+    @rule(first=st.integers(0, 1000), num_frames=st.integers(1, 3))
+    def open(self, first: int, num_frames: int) -> None:
+        name = str(next(self.names))
+        for scheduler, frames in self.frames.items():
+            if len(frames) < MAX_SESSIONS:
+                scheduler.open(name, 1, range(first, first + num_frames))
+                frames[name] = first + num_frames - 1
+
+    @precondition(lambda self: any(self.frames.values()))
+    @rule(pick=st.integers(0, 99), action=st.integers(0, 1), steps=st.integers(1, 3),
+          by=st.integers(0, 9))  # fmt: skip
+    def begin(self, pick: int, action: int, steps: int, by: int) -> None:
+        for scheduler, frames in self.frames.items():
+            session_id = sorted(frames)[pick % len(frames)]
+            session = scheduler.session(session_id)
+            if session.is_due:
+                continue
+            was_ready = session.drawing is not None and session.drawing.is_finished
+            is_kept = scheduler.begin(
+                session_id, (float(action),), num_steps=steps, deadline_s=float(by)
+            )
+            frames[session_id] += is_kept and was_ready
+
+    @precondition(lambda self: any(self.frames.values()))
+    @rule(pick=st.integers(0, 99), action=st.integers(0, 1), steps=st.integers(1, 3))
+    def draft(self, pick: int, action: int, steps: int) -> None:
+        for scheduler, frames in self.frames.items():
+            session_id = sorted(frames)[pick % len(frames)]
+            if scheduler.session(session_id).drawing is None:
+                scheduler.draft(session_id, (float(action),), num_steps=steps, deadline_s=0.0)
+
+    @precondition(lambda self: any(self.frames.values()))
+    @rule(pick=st.integers(0, 99), is_cut=st.booleans())
+    def roll_back(self, pick: int, is_cut: bool) -> None:
+        """A draft or a frame is dropped; or all keys are lost and begun again."""
+        for scheduler, frames in self.frames.items():
+            session_id = sorted(frames)[pick % len(frames)]
+            if is_cut:
+                scheduler.reopen(session_id, tuple(scheduler.session(session_id).pages.context))
+            else:
+                scheduler.drop(session_id)
+
+    @precondition(lambda self: any(self.frames.values()))
+    @rule(pick=st.integers(0, 99))
+    def close(self, pick: int) -> None:
+        for scheduler, frames in self.frames.items():
+            session_id = sorted(frames)[pick % len(frames)]
+            scheduler.close(session_id)
+            del frames[session_id]
+
+    @rule(times=st.integers(1, 6))
+    def run(self, times: int) -> None:
+        for scheduler, frames in self.frames.items():
+            for _ in range(times):
+                plan = scheduler.plan_pass()
+                if plan is None:
+                    break
+                check_plan(plan, is_urgent=scheduler.is_due)
+                for row in plan.finished:
+                    frames[row.session_id] += not row.is_draft
+                scheduler.commit(plan)
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        for scheduler, frames in self.frames.items():
+            scheduler.check_integrity()
+            assert scheduler.num_free_pages == (MAX_SESSIONS - len(frames)) * 4
+            for session_id, newest in frames.items():
+                assert scheduler.session(session_id).pages.frame_idxs[-1] == newest
+
+
+def check_plan(plan: PassPlan, *, is_urgent: bool) -> None:
+    """Bounded, ordered, never empty, and a newcomer holds nobody up."""
+    assert 0 < len(plan.rows) <= plan.batch_size <= MAX_ROWS
+    assert any(not row.is_draft for row in plan.drawn) or plan.remembered or not is_urgent
+    places: dict[str, list[int]] = {}
+    for row in plan.rows:
+        places.setdefault(row.session_id, []).append(row.placement.frame_idx)
+    drawn = {row.session_id for row in plan.drawn}
+    for session_id, frames in places.items():
+        assert frames == sorted(set(frames))
+        assert not is_urgent or session_id in drawn or len(frames) <= max(3, OPENING_ROWS)
+
+
+TestStorm = Storm.TestCase
+TestStorm.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+
+
+def play(scheduler: Scheduler, num_frames: int) -> None:
+    """Frames for everybody, drawn by nobody."""
+    for frame in range(num_frames):
+        for session_id in scheduler.session_ids:
+            scheduler.begin(session_id, (0.0,), num_steps=2, deadline_s=float(frame))
+        while scheduler.is_due:
+            plan = scheduler.plan_pass()
+            assert plan is not None
+            scheduler.commit(plan)
+
+
+def full_house(num_sessions: int, window: int = 31) -> Scheduler:
+    policy = SlidingWindow(window)
+    scheduler = Scheduler(policy, max_sessions=num_sessions, batch_sizes=(2 * num_sessions,))
+    for number in range(num_sessions):
+        scheduler.open(str(number), number, range(window))
+    play(scheduler, window + 1)
+    return scheduler
+
+
+def seconds_per_frame(scheduler: Scheduler) -> float:
+    def once() -> float:
+        started_s = time.process_time()
+        play(scheduler, 4)
+        return (time.process_time() - started_s) / 4
+
+    return min(once() for _ in range(3))
+
+
+def test_deciding_for_64_sessions_is_cheap_and_grows_with_their_number() -> None:
+    """Of one core; a generous bound, since others run here."""
+    few, many = seconds_per_frame(full_house(16)), seconds_per_frame(full_house(64))
+    assert many < 0.02
+    assert many < 3 * 4 * few
+
+
+def test_deciding_keeps_nothing() -> None:
+    scheduler = full_house(8, window=3)
+    tracemalloc.start()
+    try:
+        held = []
+        for _ in range(3):
+            play(scheduler, 100)
+            gc.collect()
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert held[2] - held[1] < 4096
