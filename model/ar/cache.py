@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
-from model.ar.feed import Feed, Place
+from model.ar.feed import Feed
 from model.ar.transformer import ARConfig
+from model.cache.page_table import Placement
 
 
 class TokenStore:
@@ -33,15 +34,6 @@ class TokenStore:
     def nbytes(self) -> int:
         return self.ids.nbytes + self.keys.nbytes + self.values.nbytes
 
-    def own_ids(self, place: Place) -> Tensor:
-        """View (T,) of the frame's page."""
-        return self.ids[place.slot, place.page]
-
-    def ids_before(self, place: Place) -> Tensor:
-        """View (T,) of the page of the frame before; of its own if nothing came before."""
-        page = place.page if place.previous_page is None else place.previous_page
-        return self.ids[place.slot, page]
-
 
 class CachedAttention:
     """Each row against its own session's pages and no other's.
@@ -50,7 +42,7 @@ class CachedAttention:
     those before it, and may take a page that only they still needed.
     """
 
-    def __init__(self, store: TokenStore, rows: Sequence[tuple[Feed, Place]]) -> None:
+    def __init__(self, store: TokenStore, rows: Sequence[tuple[Feed, Placement]]) -> None:
         self._store = store
         self._rows = [(feed, place, feed.mask(place)) for feed, place in rows]
         self._lengths = [len(feed) for feed, _ in rows]

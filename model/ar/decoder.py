@@ -12,16 +12,17 @@ from torch import Tensor
 
 from model.ar.cache import CachedAttention, TokenStore
 from model.ar.choice import Choice, uniforms
-from model.ar.feed import Feed, Place, build_feeds
+from model.ar.feed import Feed, build_feeds
 from model.ar.order import DecodeOrder
 from model.ar.transformer import ARTransformer
+from model.cache.page_table import Placement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
     """One frame at one of its turns. `seed` decides by chance what the odds leave open."""
 
-    place: Place
+    place: Placement
     turn: int
     seed: int
 
@@ -50,20 +51,20 @@ class FrameDecoder:
         sizes = {"num_slots": num_slots, "pages_per_slot": pages_per_slot}
         self.store = TokenStore(transformer.config, **sizes, like=weight)
 
-    def write_frame(self, place: Place, codes_P: Tensor, actions_A: Tensor) -> None:
+    def write_frame(self, slot: int, page: int, codes_P: Tensor, actions_A: Tensor) -> None:
         """A given frame's tokens; `Feeds.whole` then leaves its keys in the cache."""
-        self.write_action(place, actions_A)
-        self.store.own_ids(place)[self._num_actions :] = codes_P
+        self.write_action(slot, page, actions_A)
+        self.codes(slot, page)[:] = codes_P
 
-    def write_action(self, place: Place, actions_A: Tensor) -> None:
+    def write_action(self, slot: int, page: int, actions_A: Tensor) -> None:
         """The action that leads to the frame drawn there, before its first turn."""
-        self.store.own_ids(place)[: self._num_actions] = actions_A
+        self.store.ids[slot, page, : self._num_actions] = actions_A
 
-    def codes(self, place: Place) -> Tensor:
-        """View (P,) of the frame's codes."""
-        return self.store.own_ids(place)[self._num_actions :]
+    def codes(self, slot: int, page: int) -> Tensor:
+        """View (P,) of the codes of a frame."""
+        return self.store.ids[slot, page, self._num_actions :]
 
-    def run(self, remembered: Sequence[tuple[Feed, Place]], drawn: Sequence[Draw]) -> None:
+    def run(self, remembered: Sequence[tuple[Feed, Placement]], drawn: Sequence[Draw]) -> None:
         """One pass. Frames of one session are in order."""
         rows = [*remembered, *((self.feeds.turns[draw.turn], draw.place) for draw in drawn)]
         hidden_1ED = self._transformer(
@@ -75,15 +76,19 @@ class FrameDecoder:
         for draw, end in zip(drawn, ends[len(remembered) :], strict=True):
             feed = self.feeds.turns[draw.turn]
             logits_1NV = self._transformer.logits(hidden_1ED[:, feed.sources_N + (end - len(feed))])
-            self.codes(draw.place)[list(feed.drawn)] = self._pick(logits_1NV, draw, feed)
+            codes_P = self.codes(draw.place.slot, draw.place.page)
+            codes_P[list(feed.drawn)] = self._pick(logits_1NV, draw, feed)
 
     def _pick(self, logits_1NV: Tensor, draw: Draw, feed: Feed) -> Tensor:
         uniform_P = uniforms(self._num_cells, seed=draw.seed, frame_idx=draw.place.frame_idx)
         uniform_1N = uniform_P[None, list(feed.drawn)].to(self._device)
         return self._choice(logits_1NV, uniform_1N)[0]
 
-    def _ids(self, feed: Feed, place: Place) -> Tensor:
-        return feed.ids(self.store.own_ids(place), self.store.ids_before(place))
+    def _ids(self, feed: Feed, place: Placement) -> Tensor:
+        """(E,) of one row. Where nothing came before, a guess is whatever the page holds."""
+        pages_FT = self.store.ids[place.slot]
+        before = place.page if place.previous_page is None else place.previous_page
+        return feed.ids(pages_FT[place.page], pages_FT[before])
 
-    def _positions(self, feed: Feed, place: Place) -> Tensor:
+    def _positions(self, feed: Feed, place: Placement) -> Tensor:
         return feed.offsets_E + place.frame_idx * (self._num_actions + self._num_cells)

@@ -13,17 +13,7 @@ from torch import Tensor
 
 from model.ar.order import DecodeOrder, Turn
 from model.ar.transformer import ARConfig
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a frame lies. It sees pages 0 .. num_pages - 1 of its slot, its own among them."""
-
-    frame_idx: int
-    slot: int
-    page: int
-    previous_page: int | None  # None: nothing came before
-    num_pages: int
+from model.cache.page_table import Placement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +35,7 @@ class Feed:
         own, guessed = self.offsets_E[: self.num_own], self.offsets_E[self.num_own :]
         return torch.cat((own_T[own], before_T[guessed]))
 
-    def mask(self, place: Place) -> Tensor:
+    def mask(self, place: Placement) -> Tensor:
         """(E, S): all other pages wholly, its own by the mask."""
         num_entries, num_tokens = self.mask_ET.shape
         mask_EFT = self.mask_ET.new_ones(num_entries, place.num_pages, num_tokens)

@@ -10,9 +10,10 @@ from model.ar.cache import attend_grouped
 from model.ar.choice import Choice, Likeliest, TopP
 from model.ar.clip import ClipAttention, ClipLayout
 from model.ar.decoder import Draw, FrameDecoder
-from model.ar.feed import Feed, Place
+from model.ar.feed import Feed
 from model.ar.order import DecodeOrder, blocks, diagonal, raster
 from model.ar.transformer import ARConfig, ARTransformer
+from model.cache.page_table import Placement
 
 CONFIG = ARConfig(
     codebook_size=30, num_action_ids=7, actions_per_frame=2, grid_height=3, grid_width=4,
@@ -50,10 +51,10 @@ def film(seed: int, num_frames: int = NUM_FRAMES) -> tuple[Tensor, Tensor]:
     return codes, actions + CONFIG.codebook_size
 
 
-def ring_place(slot: int, number: int, frame_idx: int) -> Place:
+def ring_place(slot: int, number: int, frame_idx: int) -> Placement:
     """The page of the frame that just left the window, or the next one if none has."""
     pages = CONFIG.window
-    return Place(
+    return Placement(
         frame_idx=frame_idx,
         slot=slot,
         page=number % pages,
@@ -72,11 +73,11 @@ def draw_cached(
         transformer, order, choice or Likeliest(), num_slots=3, pages_per_slot=CONFIG.window
     )
     drawn = torch.stack([codes for codes, _ in films])
-    unremembered: list[tuple[Feed, Place]] = []
+    unremembered: list[tuple[Feed, Placement]] = []
     for number in range(drawn.shape[1]):
         places = [ring_place(slot, number, first_idx + number) for slot in slots[: len(films)]]
         for place, (codes, actions) in zip(places, films, strict=True):
-            decoder.write_frame(place, codes[number], actions[number])
+            decoder.write_frame(place.slot, place.page, codes[number], actions[number])
         if number < given:
             decoder.run([(decoder.feeds.whole, place) for place in places], [])
             continue
@@ -87,7 +88,7 @@ def draw_cached(
             draws = [Draw(place=place, turn=turn, seed=row) for row, place in enumerate(places)]
             decoder.run(unremembered, draws)
             unremembered = []
-        drawn[:, number] = torch.stack([decoder.codes(place) for place in places])
+        drawn[:, number] = torch.stack([decoder.codes(p.slot, p.page) for p in places])
         unremembered = [(decoder.feeds.finish, place) for place in places]
     return drawn
 

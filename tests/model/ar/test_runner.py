@@ -1,0 +1,162 @@
+"""The baseline behind the engine's door keeps the engine's promises."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from model import presets
+from model.action_space import ActionSpace
+from model.ar.choice import Likeliest, TopP
+from model.ar.clip import ClipAttention, ClipLayout
+from model.ar.matched import matched_config
+from model.ar.order import diagonal
+from model.ar.runner import ARRunner
+from model.ar.transformer import ARTransformer
+from model.ar.vocabulary import ActionVocabulary
+from model.ar.world import ARWorld
+from model.cache.frame_store import ContextClip
+from model.context.sliding_window import SlidingWindow
+from model.engine.scheduler import Scheduler
+from model.tokenizer.fsq import FSQ, FSQConfig
+
+WINDOW, GIVEN = 4, 3
+ORDER = diagonal(2, 2, 1)
+CPU = torch.device("cpu")
+SPACE = ActionSpace(
+    buttons=("forward", "back", "act"), degrees_per_count=0.1, key_turn_deg=6.0,
+    yaw_bins_deg=(-6.0, 0.0, 6.0),
+)  # fmt: skip
+
+Pictures = list[NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="module")
+def world() -> ARWorld:
+    torch.manual_seed(0)
+    preset, levels = presets.debug(), (5, 4, 3)
+    vocabulary = ActionVocabulary.of(SPACE)
+    convs = replace(preset.vae, latent_channels=len(levels))
+    nfd = replace(preset.nfd, window=WINDOW)
+    transformer = ARTransformer(matched_config(nfd, vocabulary, codebook_size=60))
+    for parameter in transformer.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return ARWorld(
+        action_space=SPACE,
+        vocabulary=vocabulary,
+        tokenizer=FSQ(FSQConfig(levels=levels, convs=convs)).eval().requires_grad_(False),
+        transformer=transformer.eval().requires_grad_(False),
+    )
+
+
+def action(player: int, frame_idx: int) -> tuple[float, ...]:
+    rng = np.random.default_rng((player, frame_idx))
+    return SPACE.vector(int(rng.integers(8)), 0, int(rng.integers(-90, 90)), 0)
+
+
+def opening(world: ARWorld, player: int) -> ContextClip:
+    generator = torch.Generator().manual_seed(player)
+    codes = torch.randint(60, (GIVEN, 2, 2), generator=generator)
+    actions = torch.tensor([action(player, idx) for idx in range(GIVEN)])
+    return ContextClip(
+        latents_FChw=world.tokenizer.latents_of(codes), t_F=torch.zeros(GIVEN), actions_FA=actions
+    )
+
+
+class House:
+    """Sessions of the baseline behind the engine's own scheduler."""
+
+    def __init__(self, world: ARWorld, *, sampled: bool = False, merge: bool = True) -> None:
+        self.scheduler = Scheduler(
+            SlidingWindow(WINDOW - 1), max_sessions=2, batch_sizes=(1, 2, 3, 4), merge=merge
+        )
+        choice = TopP() if sampled else Likeliest()
+        self.runner = ARRunner(world, ORDER, choice, num_slots=2, pages_per_slot=WINDOW, device=CPU)
+
+    def open(self, name: str, seed: int, clip: ContextClip, first_idx: int = 0) -> None:
+        idxs = range(first_idx, first_idx + len(clip))
+        self.runner.load(self.scheduler.open(name, seed, tuple(idxs)), clip)
+
+    def step(self, players: Mapping[str, int]) -> Pictures:
+        for name, player in players.items():
+            idx = self.scheduler.session(name).pages.next_frame_idx
+            self.scheduler.begin(
+                name, action(player, idx), num_steps=ORDER.num_turns, deadline_s=0.0
+            )
+        pictures: dict[str, NDArray[np.uint8]] = {}
+        while self.scheduler.is_due:
+            plan = self.scheduler.plan_pass()
+            assert plan is not None
+            result = self.runner.run(plan)
+            self.scheduler.commit(plan)
+            finished = [row.session_id for row in plan.finished]
+            pictures |= dict(zip(finished, result.pixels, strict=True))
+        return [pictures[name] for name in players]
+
+    def context(self, name: str) -> ContextClip:
+        session = self.scheduler.session(name)
+        return self.runner.read_context(session.pages.slot, [*session.pages.context.values()])
+
+
+def play(house: House, players: Mapping[str, int], num_frames: int) -> list[Pictures]:
+    return [house.step(players) for _ in range(num_frames)]
+
+
+def same(first: Sequence[Pictures], again: Sequence[Pictures]) -> bool:
+    return np.array_equal(np.array(first), np.array(again))
+
+
+@pytest.mark.parametrize("merge", [True, False])
+def test_frames_are_those_that_the_whole_sequence_gives(world: ARWorld, merge: bool) -> None:
+    clip = opening(world, 1)
+    house = House(world, merge=merge)
+    house.open("a", 1, clip)
+    play(house, {"a": 1}, 8)
+    drawn = world.tokenizer.codes_of(house.context("a").latents_FChw).flatten(1)
+
+    codes = torch.zeros(GIVEN + 8, 4, dtype=torch.int64)
+    codes[:GIVEN] = world.tokenizer.codes_of(clip.latents_FChw).flatten(1)
+    ids = [world.vocabulary.tokens(action(1, idx)) for idx in range(GIVEN + 8)]
+    actions = torch.tensor(ids) + 60
+    config = world.transformer.config
+    for number in range(GIVEN, len(codes)):
+        layout = ClipLayout.build(config, ORDER, number + 1, CPU)
+        for turn in ORDER.turns():
+            fed = layout.ids(codes[None, : number + 1], actions[None, : number + 1])
+            hidden = world.transformer(fed, layout.positions_1S, ClipAttention(layout))
+            cells = list(turn.drawn)
+            logits = world.transformer.logits(hidden[:, layout.sources_FP[number, cells]])
+            codes[number, cells] = logits[0].argmax(-1)
+    assert torch.equal(drawn, codes[-3:])
+
+
+def test_a_session_sees_nothing_of_a_stranger(world: ARWorld) -> None:
+    alone, shared = House(world, sampled=True), House(world, sampled=True)
+    alone.open("a", 1, opening(world, 1))
+    shared.open("stranger", 2, opening(world, 2))
+    play(shared, {"stranger": 2}, 3)
+    shared.open("a", 1, opening(world, 1))
+    together = play(shared, {"stranger": 2, "a": 1}, 6)
+    assert same([[frame[1]] for frame in together], play(alone, {"a": 1}, 6))
+
+
+def test_a_world_goes_on_from_its_context(world: ARWorld) -> None:
+    first, second = House(world, sampled=True), House(world, sampled=True)
+    first.open("a", 1, opening(world, 1))
+    play(first, {"a": 1}, 5)
+    context = first.context("a")
+    idxs = first.scheduler.session("a").pages.context
+    second.open("a", 1, context, first_idx=min(idxs))
+    again = second.context("a")
+    assert torch.equal(again.latents_FChw, context.latents_FChw)
+    assert torch.equal(again.actions_FA, context.actions_FA)
+
+
+def test_what_is_drawn_depends_on_the_actions(world: ARWorld) -> None:
+    first, other = House(world), House(world)
+    for house in (first, other):
+        house.open("a", 1, opening(world, 1))
+    assert not same(play(first, {"a": 1}, 4), play(other, {"a": 5}, 4))
