@@ -5,11 +5,15 @@ A recording is one folder with `frames.npy` (N, H, W, 3) uint8, `actions.npy` (N
 says that `frames[i]` does not follow from `frames[i - 1]` (the start, or a jump of the camera).
 """
 
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+_ARRAYS = ("frames", "actions", "poses", "cuts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +41,23 @@ class Recording:
             cuts=self.cuts[first:last],
         )
 
+    def digest(self) -> str:
+        """The sha256 of all it holds, shapes included."""
+        digest = hashlib.sha256()
+        for name in _ARRAYS:
+            array = np.ascontiguousarray(getattr(self, name))
+            digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+            digest.update(array.data)
+        return digest.hexdigest()
+
     def save(self, folder: Path) -> None:
+        """`cuts.npy` comes last and whole: with it, a recording is complete."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("frames", "actions", "poses", "cuts"):
+        *first, last = _ARRAYS
+        for name in first:
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+        np.save(folder / "building.npy", getattr(self, last), allow_pickle=False)
+        os.replace(folder / "building.npy", folder / f"{last}.npy")
 
     @staticmethod
     def load(folder: Path) -> "Recording":
@@ -55,7 +72,7 @@ class Recording:
 
 def load_recordings(folder: Path) -> list[Recording]:
     """Every recording under `folder`, in the order of their names."""
-    found = sorted(path.parent for path in folder.glob("*/frames.npy"))
+    found = sorted(path.parent for path in folder.glob("*/cuts.npy"))
     if not found:
         raise FileNotFoundError(f"no recordings under {folder}; run the record stage first")
     return [Recording.load(path) for path in found]
