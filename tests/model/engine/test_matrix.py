@@ -1,0 +1,97 @@
+"""Every feature on and off: at equal shapes, frames are those of the plain path, bit for bit."""
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from model.context.policy import ContextPolicy
+from model.context.sink_window import SinkWindow
+from model.context.sliding_window import SlidingWindow
+from model.engine.engine import WorldEngine
+from model.engine.types import ActionVector
+from model.world import World
+
+Log = Callable[[int, int], list[ActionVector]]
+Film = NDArray[np.uint8]
+LONG_START = 1
+POLICIES = (SlidingWindow(4), SinkWindow(num_sinks=1, window=3))
+
+
+@pytest.fixture(scope="module", params=POLICIES, ids=["window", "sinks"])
+def policy(request: pytest.FixtureRequest) -> ContextPolicy:
+    chosen: ContextPolicy = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def actions(action_log: Log) -> list[ActionVector]:
+    """Two players in one: keys held, keys changed."""
+    return [action for action in action_log(0, 5) for _ in range(2)]
+
+
+@pytest.fixture(scope="module")
+def plain(world: World, policy: ContextPolicy, actions: list[ActionVector]) -> Film:
+    return play(world, policy, actions)
+
+
+def play(
+    world: World,
+    policy: ContextPolicy,
+    actions: list[ActionVector],
+    *,
+    merges: bool = False,
+    speculates: bool = False,
+    is_let_in_slowly: bool = False,
+    is_crowded: bool = False,
+) -> Film:
+    engine = WorldEngine(world, policy=policy, merge=merges, batch_sizes=(4,))
+    if is_crowded:
+        engine.open("other", seed=8)
+        engine.begin("other", actions[1], num_steps=3)
+    if is_let_in_slowly:
+        engine.admit("me", start=LONG_START, seed=5)
+    else:
+        engine.open("me", start=LONG_START, seed=5)
+    frames = []
+    for number, action in enumerate(actions):
+        if speculates:
+            engine.draft("me", actions[number - 1])
+            engine.advance()
+        frame = engine.begin("me", action)
+        while frame is None:
+            for finished in engine.advance() or ():
+                if finished.session_id == "me":
+                    frame = finished
+                else:
+                    engine.begin("other", action, num_steps=1 + number % 3)
+        frames.append(frame.pixels)
+    return np.stack(frames)
+
+
+@pytest.mark.parametrize(
+    ("merges", "speculates", "is_let_in_slowly", "is_crowded"),
+    list(product((False, True), repeat=4)),
+)
+def test_no_feature_changes_a_frame(
+    world: World,
+    policy: ContextPolicy,
+    actions: list[ActionVector],
+    plain: Film,
+    merges: bool,
+    speculates: bool,
+    is_let_in_slowly: bool,
+    is_crowded: bool,
+) -> None:
+    film = play(
+        world,
+        policy,
+        actions,
+        merges=merges,
+        speculates=speculates,
+        is_let_in_slowly=is_let_in_slowly,
+        is_crowded=is_crowded,
+    )
+    assert np.array_equal(film, plain)
