@@ -18,6 +18,7 @@ class ReplicaInfo:
     used: int
     world: str
     draining: bool
+    world_digest: str = ""
 
 
 class ReplicaRegistry:
@@ -27,11 +28,12 @@ class ReplicaRegistry:
         self._redis = redis
 
     async def heartbeat(
-        self, replica_id: str, *, slots: int, used: int, world: str, draining: bool
-    ) -> None:
+        self, replica_id: str, *, slots: int, used: int, world: str, draining: bool,
+        world_digest: str = "",
+    ) -> None:  # fmt: skip
         """At least every REPLICA_TTL_S / 2 seconds."""
         state: dict[Any, str | int] = {"slots": slots, "used": used, "world": world}
-        state["draining"] = int(draining)
+        state |= {"draining": int(draining), "world_digest": world_digest}
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(keys.replica(replica_id), mapping=state)
             pipe.expire(keys.replica(replica_id), keys.REPLICA_TTL_S)
@@ -51,18 +53,20 @@ class ReplicaRegistry:
                 used=int(state[b"used"]),
                 world=state[b"world"].decode(),
                 draining=state[b"draining"] == b"1",
+                world_digest=state[b"world_digest"].decode(),
             )
             for name, state in found
             if state  # expired between the two looks
         ]
 
     async def publish_world(self, offer: WorldOffer) -> None:
-        """With the heartbeats: an offer lives WORLD_TTL_S."""
-        await self._redis.set(keys.world(offer.name), offer.to_json(), ex=keys.WORLD_TTL_S)
+        """With the heartbeats: an offer lives OFFER_TTL_S."""
+        key = keys.offer(offer.name, offer.digest)
+        await self._redis.set(key, offer.to_json(), ex=keys.OFFER_TTL_S)
 
     async def worlds(self) -> list[WorldOffer]:
-        """Every world on offer, by name."""
-        names = await self._names(keys.WORLD_PATTERN)
+        """Every version of every world on offer, by name."""
+        names = await self._names(keys.OFFER_PATTERN)
         found = await self._redis.mget(names) if names else []
         return [WorldOffer.from_json(text) for text in found if text is not None]
 

@@ -70,9 +70,16 @@ class SessionStore:
         return [session_id.decode() for session_id in found]
 
     async def acquire(
-        self, session_id: str, *, replica_id: str, frame_address: str, link_key: str
+        self,
+        session_id: str,
+        *,
+        replica_id: str,
+        frame_address: str,
+        link_key: str,
+        world_digest: str = "",
     ) -> int | None:
-        """The lease: queued → starting, out of the line. The new epoch; None: not to be had."""
+        """The lease: queued → starting, out of the line. The new epoch; None: not to be had.
+        `world_digest`: the version that it is played in from now on."""
         epoch = await self._run(
             "acquire",
             session_id,
@@ -81,6 +88,7 @@ class SessionStore:
             link_key,
             LEASE_MS,
             keys.SESSION_TTL_S,
+            world_digest,
         )
         return None if epoch < 0 else int(epoch)
 

@@ -23,6 +23,7 @@ class KeptSnapshot:
     world: str
     start: int
     seed: int
+    world_digest: str = ""
 
 
 class KeptSnapshots:
@@ -44,5 +45,8 @@ class KeptSnapshots:
         if not found:
             return None
         return KeptSnapshot(
-            world=found[b"world"].decode(), start=int(found[b"start"]), seed=int(found[b"seed"])
+            world=found[b"world"].decode(),
+            start=int(found[b"start"]),
+            seed=int(found[b"seed"]),
+            world_digest=found[b"world_digest"].decode(),
         )

@@ -14,8 +14,6 @@ from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 
 from services.backplane.connection import connect
-from services.backplane.replicas import ReplicaRegistry
-from services.backplane.sessions import SessionStore
 from services.environment import read_settings
 from services.generation import dispatcher
 from services.generation.settings import PREFIX, GenerationSettings
@@ -70,9 +68,7 @@ class Dispatcher:
         async def run_session(session_id: str) -> None:
             await generator.run_session.remote(session_id)
 
-        self._dispatcher = dispatcher.Dispatcher(
-            SessionStore(self._redis), ReplicaRegistry(self._redis), run_session, group
-        )
+        self._dispatcher = dispatcher.Dispatcher(self._redis, run_session, group)
         self._running = asyncio.get_running_loop().create_task(self._dispatcher.run())
 
     def check_health(self) -> None:

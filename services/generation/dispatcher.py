@@ -10,9 +10,11 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from services.backplane.connection import BackplaneError
+from services.backplane.connection import BackplaneError, Client
+from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
+from services.generation.served import Served
 from services.wire.session import SessionRecord, SessionStatus
 
 LOOK_S = 0.15  # at the line
@@ -27,14 +29,12 @@ class Dispatcher:
     the ids of the replicas that `run_session` reaches."""
 
     def __init__(
-        self,
-        store: SessionStore,
-        registry: ReplicaRegistry,
-        run_session: Callable[[str], Awaitable[None]],
-        group: str = "",
+        self, redis: Client, run_session: Callable[[str], Awaitable[None]], group: str = ""
     ) -> None:
-        self._store = store
-        self._registry = registry
+        self._store = SessionStore(redis)
+        self._registry = ReplicaRegistry(redis)
+        self._releases = ReleaseStore(redis)
+        self._figures = VersionFigures(redis)
         self._run_session = run_session
         self._group = group
         self._calls: dict[tuple[str, int], asyncio.Task[None]] = {}
@@ -57,12 +57,14 @@ class Dispatcher:
         waiting = await self._store.waiting()
         if not waiting:
             return
-        num_free, worlds = await self._look_at_replicas()
+        num_free, served = await self._look_at_replicas()
         for session_id in waiting:
             if num_free <= 0:
                 return
             record = await self._store.get(session_id)
-            if record is not None and self._may_start(record) and record.world in worlds:
+            if record is None or not self._may_start(record):
+                continue
+            if served.has_version_of(record) or await self._is_left_over(record, served):
                 self._start(record)
                 num_free -= 1
 
@@ -77,16 +79,19 @@ class Dispatcher:
             if record is not None and record.session_id in still_lost:
                 await self._requeue(record.session_id, record.epoch)
 
-    async def _look_at_replicas(self) -> tuple[int, set[str]]:
-        """(free slots of our replicas, worlds they serve)."""
-        ours = [
-            replica
-            for replica in await self._registry.all()
-            if replica.replica_id.startswith(self._group) and not replica.draining
-        ]
+    async def _look_at_replicas(self) -> tuple[int, Served]:
+        """(free slots of our replicas, what is played)."""
+        serving = [replica for replica in await self._registry.all() if not replica.draining]
+        ours = [replica for replica in serving if replica.replica_id.startswith(self._group)]
         # Heartbeats are a second old and calls are not; a restarted dispatcher has only those.
         num_used = max(sum(replica.used for replica in ours), len(self._calls))
-        return sum(replica.slots for replica in ours) - num_used, {r.world for r in ours}
+        return sum(replica.slots for replica in ours) - num_used, Served.by(ours, serving)
+
+    async def _is_left_over(self, record: SessionRecord, served: Served) -> bool:
+        """Whether its world is ours and its version is no longer anybody's."""
+        return served.has_world_of(record) and served.is_gone(
+            record, await self._releases.get(record.world)
+        )
 
     def _may_start(self, record: SessionRecord) -> bool:
         is_sent = (record.session_id, record.epoch + 1) in self._calls
@@ -111,6 +116,8 @@ class Dispatcher:
         try:
             if await self._store.requeue(session_id, epoch=epoch, reason=LOST):
                 log.info("back in line", extra={"session_id": session_id, "epoch": epoch})
+                if record := await self._store.get(session_id):
+                    await self._figures.add(record.world_digest, {"lost": 1})
         except BackplaneError as error:  # its lease will be found expired
             log.warning("not back in line", extra={"session_id": session_id, "error": str(error)})
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from model.snapshot import SnapshotError, WorldSnapshot
 from services.backplane.connection import BackplaneError
+from services.backplane.releases import VersionFigures
 from services.backplane.sessions import LEASE_MS, SessionStore
 from services.generation.demand import Demand
 from services.generation.renderer import Renderer
@@ -51,6 +52,14 @@ WORLD_CHANGED = Parting(
 )
 CANNOT_START = Parting(status=SessionStatus.ENDED, reason="This world could not be started.")
 
+# How a parting counts in the figures of the session's version; any other is the player's own end.
+_COUNTS = {
+    ABSENT: "paused",
+    MOVING: "moved",
+    FAILED: "failed",
+    WORLD_CHANGED: "refused",
+    CANNOT_START: "refused",
+}
 _STATE_WORDS = {
     SessionStatus.PAUSED: "paused",
     SessionStatus.QUEUED: "moving",
@@ -64,7 +73,9 @@ class Host:
 
     replica_id: str
     frame_address: str
+    world_digest: str
     store: SessionStore
+    figures: VersionFigures
     renderer: Renderer
     absent_s: float
 
@@ -78,6 +89,7 @@ class LiveSession:
         self._id = record.session_id
         self._host = host
         self._epoch = 0
+        self._counted: tuple[float, int] | None = None  # the last time, and the frame then
         self._asked: asyncio.Future[Parting] = asyncio.get_running_loop().create_future()
 
     def leave(self, parting: Parting) -> None:
@@ -93,6 +105,7 @@ class LiveSession:
             replica_id=self._host.replica_id,
             frame_address=self._host.frame_address,
             link_key=link_key,
+            world_digest=self._host.world_digest,
         )
         if epoch is None:
             return
@@ -166,6 +179,18 @@ class LiveSession:
         blob = await asyncio.to_thread(snapshot.to_bytes)
         await self._host.store.save_snapshot(self._id, self._epoch, blob)
         SNAPSHOT_TIME.record(time.monotonic() - started)
+        await self._count_frames(snapshot.frame_idxs[-1])
+
+    async def _count_frames(self, frame_idx: int) -> None:
+        """What was played since the last time."""
+        now = time.monotonic()
+        if self._counted is None:
+            counts = {"sessions": int(self._epoch == 1)}
+        else:
+            since_s, since_frame = self._counted
+            counts = {"frames": frame_idx - since_frame, "played_ms": round(1e3 * (now - since_s))}
+        self._counted = now, frame_idx
+        await self._host.figures.add(self._host.world_digest, counts)
 
     async def _lost(self) -> Parting:
         """Why the lease is gone, in the words of who took it."""
@@ -189,4 +214,5 @@ class LiveSession:
         word = _STATE_WORDS[parting.status]
         renderer.tell(self._id, {"state": word, "reason": parting.reason})
         PARTINGS.add(1, {"to": parting.status.value})
+        await self._host.figures.add(self._host.world_digest, {_COUNTS.get(parting, "ended"): 1})
         log.info("left", extra={"session_id": self._id, "epoch": self._epoch, "to": word})

@@ -25,6 +25,7 @@ def make_offer(world: World) -> WorldOffer:
             WorldStart(index=index, name=start.name, image=_thumbnail(world, start))
             for index, start in enumerate(world.starts)
         ),
+        digest=world.digest,
     )
 
 

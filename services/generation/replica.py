@@ -11,6 +11,7 @@ from uuid import uuid4
 from model.world import WorldSpec
 from services.backplane.actions import ActionReader
 from services.backplane.connection import BackplaneError, connect, is_up
+from services.backplane.releases import VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
 from services.generation.encoder import VideoFormat, find_codec
@@ -69,7 +70,9 @@ class Replica:
         self._host = Host(
             replica_id=self.replica_id,
             frame_address=f"{settings.frame_advertise or settings.frame_host}:{port}",
+            world_digest=self._offer.digest,
             store=self._store,
+            figures=VersionFigures(self._redis),
             renderer=self._renderer,
             absent_s=settings.absent_s,
         )
@@ -159,6 +162,7 @@ class Replica:
             used=len(self._sessions),
             world=self._spec.name,
             draining=self._is_draining,
+            world_digest=self._offer.digest,
         )
         if with_offer:
             await self._registry.publish_world(self._offer)

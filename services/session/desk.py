@@ -4,6 +4,7 @@ Holds no session, they are all in Redis. Raises Problem where a player is to be 
 """
 
 import logging
+import random
 import secrets
 import time
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from services.backplane.snapshots import KeptSnapshots
 from services.session import lifecycle
 from services.session.lifecycle import Admission, ChoiceError, Wish
 from services.session.settings import SessionSettings
-from services.session.worlds import WorldCatalog
+from services.session.worlds import STEADY, WorldCatalog
 from services.telemetry import Problem, meter
 from services.wire.session import SessionRecord, SessionStatus
+from services.wire.world import WorldOffer
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,11 @@ class SessionDesk:
         self._registry = ReplicaRegistry(redis)
         self._creations = RateLimit(redis, "create", max_per_minute=settings.creations_per_minute)
         self._keeps = RateLimit(redis, "keep", max_per_minute=KEEPS_PER_MINUTE)
-        self.worlds = WorldCatalog(self._registry)
+        self._worlds = WorldCatalog(redis)
+
+    async def worlds(self) -> list[WorldOffer]:
+        """Each world once, in its current version."""
+        return (await self._worlds.menu()).for_newcomer(draw=STEADY)
 
     async def open(self, wish: Wish, caller: str) -> SessionRecord:
         """A new session in the line. `caller`: whom the rate limit counts."""
@@ -62,6 +68,7 @@ class SessionDesk:
             session_id=secrets.token_hex(16),
             status=SessionStatus.QUEUED,
             world=admission.world,
+            world_digest=admission.world_digest,
             start=admission.start,
             seed=admission.seed,
             snapshot_of=admission.snapshot_of,
@@ -126,8 +133,8 @@ class SessionDesk:
         WAITING.set(len(await self._store.waiting()))
 
     async def _admit(self, wish: Wish) -> Admission:
-        offers = await self.worlds.offers()
-        if not offers:
+        menu = await self._worlds.menu()
+        if not menu.offers:
             REFUSED.add(1, {"kind": "no-world"})
             detail = "No world is being served yet. Try again in a moment."
             raise Problem(503, "no-world", detail, retry_after_s=NO_WORLD_RETRY_S)
@@ -135,7 +142,7 @@ class SessionDesk:
         try:
             return lifecycle.admit(
                 wish,
-                offers,
+                menu.offers if kept else menu.for_newcomer(draw=random.random(), start=wish.start),
                 kept=kept,
                 default_world=self._settings.default_world,
                 random_seed=secrets.randbelow(lifecycle.MAX_SEED + 1),

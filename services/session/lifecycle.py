@@ -36,6 +36,7 @@ class Admission:
     start: int
     seed: int
     snapshot_of: str
+    world_digest: str
 
 
 def admit(
@@ -46,8 +47,11 @@ def admit(
     default_world: str,
     random_seed: int,
 ) -> Admission:
-    """The wish made whole. `offers` is not empty; `kept` is what `wish.snapshot` names, if it is
-    still there. Raises ChoiceError."""
+    """The wish made whole. Raises ChoiceError.
+
+    `offers`: one version of each world, for a snapshot every version; there is at least one.
+    `kept` is what `wish.snapshot` names, if it is still there.
+    """
     if wish.snapshot is not None:
         return _admit_to_snapshot(wish, wish.snapshot, offers, kept)
     offer = _offer(wish.world or default_world or offers[0].name, offers)
@@ -56,7 +60,9 @@ def admit(
     if start not in starts:
         raise ChoiceError(f"world {offer.name!r} has no start {start}; there are {_listed(starts)}")
     seed = random_seed if wish.seed is None else wish.seed
-    return Admission(world=offer.name, start=start, seed=seed, snapshot_of="")
+    return Admission(
+        world=offer.name, start=start, seed=seed, snapshot_of="", world_digest=offer.digest
+    )
 
 
 def _admit_to_snapshot(
@@ -69,14 +75,24 @@ def _admit_to_snapshot(
     if wish.world not in (None, kept.world):
         raise ChoiceError(f"the snapshot is of world {kept.world!r}")
     _offer(kept.world, offers)
-    return Admission(world=kept.world, start=kept.start, seed=kept.seed, snapshot_of=snapshot_id)
+    if not any(o.digest == kept.world_digest for o in offers if o.name == kept.world):
+        raise ChoiceError("the snapshot's version of its world is not played any more")
+    return Admission(
+        world=kept.world,
+        start=kept.start,
+        seed=kept.seed,
+        snapshot_of=snapshot_id,
+        world_digest=kept.world_digest,
+    )
 
 
 def _offer(name: str, offers: Sequence[WorldOffer]) -> WorldOffer:
     for offer in offers:
         if offer.name == name:
             return offer
-    raise ChoiceError(f"there is no world {name!r}; there are {_listed(o.name for o in offers)}")
+    raise ChoiceError(
+        f"there is no world {name!r}; there are {_listed(dict.fromkeys(o.name for o in offers))}"
+    )
 
 
 def _listed(choices: Iterable[object]) -> str:

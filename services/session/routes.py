@@ -35,7 +35,7 @@ def session_routes(desk: SessionDesk, views: SessionViews, tokens: Tokens) -> AP
 
     @router.get("/worlds")
     async def worlds() -> dict[str, Any]:
-        return {"worlds": [asdict(offer) for offer in await desk.worlds.offers()]}
+        return {"worlds": [asdict(offer) for offer in await desk.worlds()]}
 
     @router.post("/sessions", status_code=201, response_model_exclude_none=True)
     async def create(request: Request, wish: CreateSession | None = None) -> CreatedSession:

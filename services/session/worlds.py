@@ -1,23 +1,61 @@
-"""The worlds on offer, remembered for a moment: a crowd that looks asks Redis once a second."""
+"""The worlds on offer, remembered for a moment: a crowd that looks asks Redis once a second.
+
+And which of several versions of a world a newcomer gets.
+"""
 
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from services.backplane.connection import Client
+from services.backplane.releases import ReleaseStore
 from services.backplane.replicas import ReplicaRegistry
+from services.wire.release import Release
 from services.wire.world import WorldOffer
 
 REMEMBERED_S = 1.0
 
 
-class WorldCatalog:
-    """What replicas offer, at most REMEMBERED_S old."""
+STEADY = 1.0  # a draw that no canary gets
 
-    def __init__(self, registry: ReplicaRegistry) -> None:
-        self._registry = registry
-        self._offers: list[WorldOffer] = []
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Menu:
+    """Every version of every world that can be played now, and which of them are for newcomers."""
+
+    offers: Sequence[WorldOffer] = ()
+    releases: Mapping[str, Release] = field(default_factory=dict)
+
+    def for_newcomer(self, *, draw: float, start: int | None = None) -> list[WorldOffer]:
+        """One version of each world, by name. `draw`: uniform in [0, 1), or STEADY; `start`: a
+        version that lacks it is passed over, as pages know the current version's starts."""
+        versions: dict[str, list[WorldOffer]] = {}
+        for offer in self.offers:
+            versions.setdefault(offer.name, []).append(offer)
+        return [self._pick(name, versions[name], draw, start) for name in sorted(versions)]
+
+    def _pick(
+        self, name: str, versions: Sequence[WorldOffer], draw: float, start: int | None
+    ) -> WorldOffer:
+        wanted = self.releases[name].in_order(draw) if name in self.releases else ()
+        by_digest = {offer.digest: offer for offer in versions}
+        played = [by_digest[digest] for digest in wanted if digest in by_digest] or versions
+        with_start = [o for o in played if start is None or start in (s.index for s in o.starts)]
+        return (with_start or played)[0]
+
+
+class WorldCatalog:
+    """What replicas offer and releases say, at most REMEMBERED_S old."""
+
+    def __init__(self, redis: Client) -> None:
+        self._registry = ReplicaRegistry(redis)
+        self._releases = ReleaseStore(redis)
+        self._menu = Menu()
         self._asked_at = float("-inf")
 
-    async def offers(self) -> list[WorldOffer]:
+    async def menu(self) -> Menu:
         if time.monotonic() - self._asked_at > REMEMBERED_S:
-            self._offers = await self._registry.worlds()
+            offers, releases = await self._registry.worlds(), await self._releases.all()
+            self._menu = Menu(offers=offers, releases=releases)
             self._asked_at = time.monotonic()
-        return self._offers
+        return self._menu

@@ -10,7 +10,8 @@ SNAPSHOT_TTL_S = 3600
 REPLICA_TTL_S = 5  # a heartbeat older than this means the replica is gone
 ACTIONS_TTL_S = 60  # refreshed by every append
 ACTIONS_MAXLEN = 4096  # entries kept per replica stream
-WORLD_TTL_S = 30  # refreshed by replica heartbeats
+OFFER_TTL_S = 30  # refreshed by replica heartbeats
+FIGURES_TTL_S = 7 * 24 * 3600  # refreshed by every session of the version
 RATE_TTL_S = 60
 
 
@@ -42,12 +43,26 @@ def replica(replica_id: str) -> str:
 REPLICA_PATTERN = "replica:*"
 
 
+def offer(name: str, digest: str) -> str:
+    """String: JSON of the WorldOffer of one version that replicas serve now."""
+    return f"offer:{name}:{digest}"
+
+
+OFFER_PATTERN = "offer:*"
+
+
 def world(name: str) -> str:
-    """String: JSON of the WorldOffer that the replicas serve now."""
+    """String: JSON of the Release, which version newcomers get. Ends when the registry withdraws
+    the world; without it any version on offer is played."""
     return f"world:{name}"
 
 
 WORLD_PATTERN = "world:*"
+
+
+def figures(digest: str) -> str:
+    """Hash of counters: how the sessions of one version of a world fare."""
+    return f"figures:{digest}"
 
 
 def rate(kind: str, who: str) -> str:

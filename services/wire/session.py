@@ -44,3 +44,4 @@ class SessionRecord:
     reason: str = ""  # why it ended or paused, for the player
     seen_at_ms: int = 0  # the edge's last sign of the player
     lease_until_ms: int = 0
+    world_digest: str = ""  # the version that it began with and stays with; "" before it is known

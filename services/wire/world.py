@@ -15,8 +15,9 @@ class WorldStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldOffer:
-    """A world that replicas serve now. `buttons`: bit i of an action's `held` is `buttons[i]`.
-    `degrees_per_count`: how far one mouse count turns."""
+    """A version of a world that replicas serve now. `buttons`: bit i of an action's `held` is
+    `buttons[i]`. `degrees_per_count`: how far one mouse count turns. `version` is what its makers
+    call it; `digest` names its exact content."""
 
     name: str
     version: str
@@ -26,6 +27,7 @@ class WorldOffer:
     buttons: tuple[str, ...]
     degrees_per_count: float
     starts: tuple[WorldStart, ...]
+    digest: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

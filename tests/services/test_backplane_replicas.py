@@ -10,10 +10,11 @@ from services.wire.world import WorldOffer, WorldStart
 pytestmark = pytest.mark.redis
 
 
-def offer(name: str, version: str = "1") -> WorldOffer:
+def offer(name: str, digest: str) -> WorldOffer:
     return WorldOffer(
         name=name,
-        version=version,
+        digest=digest,
+        version="1",
         width=32,
         height=32,
         fps=17.5,
@@ -41,7 +42,7 @@ async def test_a_heartbeat_shows_the_replica_as_it_is_now(redis: Redis) -> None:
 async def test_worlds_on_offer_come_back_whole(redis: Redis) -> None:
     registry = ReplicaRegistry(redis)
     assert await registry.worlds() == []
-    for world in (offer("toy"), offer("doom"), offer("toy", version="2")):
+    for world in (offer("toy", "b"), offer("doom", "c"), offer("toy", "a"), offer("toy", "b")):
         await registry.publish_world(world)
-    assert await registry.worlds() == [offer("doom"), offer("toy", version="2")]
-    assert 0 < await redis.ttl(keys.world("toy")) <= keys.WORLD_TTL_S
+    assert await registry.worlds() == [offer("doom", "c"), offer("toy", "a"), offer("toy", "b")]
+    assert 0 < await redis.ttl(keys.offer("toy", "a")) <= keys.OFFER_TTL_S

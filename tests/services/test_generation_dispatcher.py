@@ -8,9 +8,11 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
+from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
 from services.generation.dispatcher import Dispatcher
+from services.wire.release import Release
 from services.wire.session import SessionRecord, SessionStatus
 from tests.services.generation_kit import eventually, until
 
@@ -48,23 +50,24 @@ class Office:
     """A dispatcher of group g1 and everything around it."""
 
     def __init__(self, redis: Redis) -> None:
+        self.redis = redis
         self.store = SessionStore(redis)
         self.registry = ReplicaRegistry(redis)
         self.replicas = Replicas(self.store)
         self.dispatcher = self.make(self.replicas.run_session)
 
     def make(self, run_session: Callable[[str], Awaitable[None]]) -> Dispatcher:
-        return Dispatcher(self.store, self.registry, run_session, "g1-")
+        return Dispatcher(self.redis, run_session, "g1-")
 
     async def beat(self, *, slots: int, used: int = 0, name: str = "g1-r", **state: Any) -> None:
         chosen: dict[str, Any] = {"world": "w", "draining": False} | state
         await self.registry.heartbeat(name, slots=slots, used=used, **chosen)
 
-    async def queue(self, *session_ids: str, world: str = "w") -> None:
+    async def queue(self, *session_ids: str, world: str = "w", version: str = "") -> None:
         for session_id in session_ids:
             record = SessionRecord(
                 session_id=session_id, status=SessionStatus.QUEUED, world=world, start=0, seed=1,
-                created_at_ms=0,
+                created_at_ms=0, world_digest=version,
             )  # fmt: skip
             await self.store.create(record, max_line=9)
 
@@ -124,6 +127,32 @@ async def test_a_world_nobody_serves_holds_up_no_other(office: Office) -> None:
     assert await office.store.position("a") == 0
 
 
+async def test_a_session_waits_for_its_own_version_wherever_it_is_served(office: Office) -> None:
+    await office.beat(slots=2, world_digest="new")
+    await office.beat(slots=2, name="g2-r", world_digest="old")
+    await office.queue("a", version="old")
+    await office.queue("b", version="new")
+    assert await office.dispatch() == ["b"]
+
+
+async def test_a_released_version_whose_replicas_are_gone_is_waited_for(office: Office) -> None:
+    await ReleaseStore(office.redis).put(Release(world="w", current="new", previous="old"))
+    await office.beat(slots=2, world_digest="new")
+    await office.queue("a", version="old")
+    assert await office.dispatch() == []
+    await office.beat(slots=2, world_digest="old")
+    assert await office.dispatch() == ["a"]
+
+
+async def test_a_version_that_is_gone_for_good_does_not_keep_its_sessions_waiting(
+    office: Office,
+) -> None:
+    await ReleaseStore(office.redis).put(Release(world="w", current="new"))
+    await office.beat(slots=2, world_digest="new")
+    await office.queue("a", version="ancient")
+    assert await office.dispatch() == ["a"]
+
+
 async def test_a_session_of_a_dead_replica_is_first_in_line_at_once(office: Office) -> None:
     await office.beat(slots=1)
     await office.queue("a", "b")
@@ -137,6 +166,19 @@ async def test_a_session_of_a_dead_replica_is_first_in_line_at_once(office: Offi
     assert await office.dispatch() == ["a"]
     record = await office.store.get("a")
     assert record is not None and record.epoch == 2
+
+
+async def test_a_version_is_charged_with_the_sessions_it_lost(office: Office) -> None:
+    await office.beat(slots=1, world_digest="new")
+    await office.queue("a", version="new")
+    await office.dispatch()
+    office.replicas.kill("a")
+    figures = VersionFigures(office.redis)
+
+    async def is_charged() -> bool:
+        return await figures.read("new") == {"lost": 1}
+
+    await eventually(is_charged)
 
 
 async def test_a_call_that_fails_late_does_not_touch_the_new_owner(office: Office) -> None:

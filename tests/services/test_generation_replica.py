@@ -10,6 +10,7 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from services.backplane.actions import ActionWriter
+from services.backplane.releases import VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
 from services.generation import live_session
@@ -33,6 +34,7 @@ OFFER = WorldOffer(
     buttons=SPEC.action_space.buttons,
     degrees_per_count=0.1,
     starts=(),
+    digest="first",
 )
 
 
@@ -294,6 +296,26 @@ async def test_a_snapshot_is_saved_while_it_plays(stage: Stage) -> None:
         return await stage.store.load_snapshot("s1") is not None
 
     await eventually(is_saved)
+
+
+async def test_a_session_belongs_to_the_version_that_plays_it_and_is_counted_there(
+    stage: Stage,
+) -> None:
+    replica = await stage.replica()
+    await stage.queue("s1")
+    record, _ = await stage.play(replica, "s1")
+    assert record.world_digest == "first"
+    figures = VersionFigures(stage.redis)
+
+    async def is_counted() -> bool:
+        return (await figures.read("first")).get("frames", 0) > 0
+
+    await eventually(is_counted)
+    stage.engines[0].failing = {"s1"}
+    await stage.calls[0]
+    counted = await figures.read("first")
+    assert (counted["sessions"], counted["failed"]) == (1, 1)
+    assert counted["played_ms"] > 0
 
 
 async def test_stopping_leaves_no_thread_behind(stage: Stage) -> None:

@@ -20,6 +20,7 @@ def offer(name: str, starts: tuple[int, ...] = (0, 1)) -> WorldOffer:
     return WorldOffer(
         name=name,
         version="1",
+        digest=f"{name}-1",
         width=32,
         height=32,
         fps=17.5,
@@ -30,7 +31,7 @@ def offer(name: str, starts: tuple[int, ...] = (0, 1)) -> WorldOffer:
 
 
 OFFERS = (offer("doom"), offer("toy", starts=(3, 4)))
-KEPT = KeptSnapshot(world="toy", start=4, seed=9)
+KEPT = KeptSnapshot(world="toy", start=4, seed=9, world_digest="toy-1")
 
 
 def admitted(wish: Wish, kept: KeptSnapshot | None = None, default_world: str = "") -> Admission:
@@ -38,18 +39,22 @@ def admitted(wish: Wish, kept: KeptSnapshot | None = None, default_world: str = 
 
 
 def test_who_names_nothing_gets_the_first_world_its_first_start_and_a_random_seed() -> None:
-    assert admitted(Wish()) == Admission(world="doom", start=0, seed=77, snapshot_of="")
+    assert admitted(Wish()) == Admission(
+        world="doom", start=0, seed=77, snapshot_of="", world_digest="doom-1"
+    )
     assert admitted(Wish(), default_world="toy").start == 3
 
 
 def test_who_names_everything_gets_it() -> None:
     wish = Wish(world="toy", start=4, seed=0)
-    assert admitted(wish) == Admission(world="toy", start=4, seed=0, snapshot_of="")
+    assert admitted(wish) == Admission(
+        world="toy", start=4, seed=0, snapshot_of="", world_digest="toy-1"
+    )
 
 
 def test_a_snapshot_brings_its_own_world_start_and_seed() -> None:
     assert admitted(Wish(snapshot="s"), KEPT) == Admission(
-        world="toy", start=4, seed=9, snapshot_of="s"
+        world="toy", start=4, seed=9, snapshot_of="s", world_digest="toy-1"
     )
     assert admitted(Wish(snapshot="s", world="toy"), KEPT).world == "toy"
 
@@ -67,6 +72,11 @@ def test_a_snapshot_brings_its_own_world_start_and_seed() -> None:
             Wish(snapshot="s"),
             KeptSnapshot(world="old", start=0, seed=0),
             "no world 'old'; there are doom, toy",
+        ),
+        (
+            Wish(snapshot="s"),
+            KeptSnapshot(world="toy", start=0, seed=0, world_digest="toy-0"),
+            "version of its world is not played any more",
         ),
     ],
 )

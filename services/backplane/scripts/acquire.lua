@@ -1,7 +1,8 @@
--- id, replica_id, frame_address, link_key, lease_ms, ttl_s -> the new epoch, or -1: not queued.
+-- id, replica_id, frame_address, link_key, lease_ms, ttl_s, world_digest -> the new epoch, or -1:
+-- not queued.
 -- `link_key` is new with each try to own it.
 local id, replica_id, frame_address, link_key = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local lease_ms, ttl_s = ARGV[5], ARGV[6]
+local lease_ms, ttl_s, world_digest = ARGV[5], ARGV[6], ARGV[7]
 if redis.call('HGET', SESSION, 'link_key') == link_key then -- a repeated call, as in create.lua
   return tonumber(redis.call('HGET', SESSION, 'epoch'))
 end
@@ -14,5 +15,6 @@ redis.call('ZADD', LEASES, now + lease_ms, id)
 redis.call('HSET', SESSION, 'status', 'starting', 'replica_id', replica_id, 'frame_address',
   frame_address, 'link_key', link_key, 'lease_until_ms', now + lease_ms, 'held_since_ms', now,
   'seen_at_ms', now, 'reason', '')
+if world_digest ~= '' then redis.call('HSET', SESSION, 'world_digest', world_digest) end
 redis.call('EXPIRE', SESSION, ttl_s)
 return redis.call('HINCRBY', SESSION, 'epoch', 1)

@@ -11,7 +11,8 @@ if oldest then redis.call('DEL', snapshot_prefix .. oldest, kept_prefix .. oldes
 redis.call('HSET', SESSION, place, copy_id)
 redis.call('COPY', SNAPSHOT, copy)
 redis.call('EXPIRE', copy, ttl_s)
-local origin = redis.call('HMGET', SESSION, 'world', 'start', 'seed')
-redis.call('HSET', note, 'world', origin[1], 'start', origin[2], 'seed', origin[3])
+local origin = redis.call('HMGET', SESSION, 'world', 'start', 'seed', 'world_digest')
+redis.call('HSET', note, 'world', origin[1], 'start', origin[2], 'seed', origin[3],
+  'world_digest', origin[4] or '')
 redis.call('EXPIRE', note, ttl_s)
 return 1

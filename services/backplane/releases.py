@@ -1,0 +1,53 @@
+"""Which version of a world newcomers get, and how the sessions of each version fare."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from redis.asyncio import Redis
+
+from services.wire import keys
+from services.wire.release import Release
+
+
+class ReleaseStore:
+    """What the training service decided. Its truth is in the registry; this is how others know."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def put(self, release: Release) -> None:
+        await self._redis.set(keys.world(release.world), release.to_json())
+
+    async def withdraw(self, world: str) -> None:
+        """Newcomers get any version on offer from now on."""
+        await self._redis.delete(keys.world(world))
+
+    async def get(self, world: str) -> Release | None:
+        found = await self._redis.get(keys.world(world))
+        return None if found is None else Release.from_json(found)
+
+    async def all(self) -> dict[str, Release]:
+        """By world."""
+        names = [name async for name in self._redis.scan_iter(keys.WORLD_PATTERN, count=1000)]
+        found = await self._redis.mget(names) if names else []
+        releases = [Release.from_json(text) for text in found if text is not None]
+        return {release.world: release for release in releases}
+
+
+class VersionFigures:
+    """Running sums over the sessions of one version, from all replicas together."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def add(self, digest: str, counts: Mapping[str, int]) -> None:
+        key = keys.figures(digest)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for name, count in counts.items():
+                pipe.hincrby(key, name, count)
+            pipe.expire(key, keys.FIGURES_TTL_S)
+            await pipe.execute()
+
+    async def read(self, digest: str) -> dict[str, int]:
+        found = cast(dict[bytes, bytes], await self._redis.hgetall(keys.figures(digest)))
+        return {name.decode(): int(count) for name, count in found.items()}
