@@ -24,3 +24,8 @@ def nfd_optimizers(
 
 def vae_optimizers(vae: nn.Module, *, lr: float) -> list[Optimizer]:
     return [AdamW(vae.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.01)]
+
+
+def critic_optimizers(critic: nn.Module, *, lr: float) -> list[Optimizer]:
+    """Less momentum than its opponent has: it judges somebody who moves."""
+    return [AdamW(critic.parameters(), lr=lr, betas=(0.5, 0.95), weight_decay=0.01)]

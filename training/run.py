@@ -1,4 +1,4 @@
-"""Where a training run keeps its things. Paths only."""
+"""Where a training run keeps its things, and which stages it holds. Reads none of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,24 @@ class Run:
     folder: Path
 
     @property
+    def recordings(self) -> Path:
+        return self.folder / "recordings"
+
+    @property
     def train_recordings(self) -> Path:
-        return self.folder / "recordings" / "train"
+        return self.recordings / "train"
+
+    @property
+    def validation_recordings(self) -> Path:
+        return self.recordings / "validation"
 
     @property
     def held_out_recordings(self) -> Path:
-        return self.folder / "recordings" / "held_out"
+        return self.recordings / "held_out"
+
+    @property
+    def manifest(self) -> Path:
+        return self.recordings / "manifest.json"
 
     @property
     def probes(self) -> Path:
@@ -24,4 +36,15 @@ class Run:
 
     @property
     def latents(self) -> Path:
-        return self.folder / "latents.safetensors"
+        return self.folder / "latents"
+
+    def state(self, stage: str) -> Path:
+        return self.folder / f"{stage}.pt"
+
+    def is_trained(self, stage: str) -> bool:
+        return self.state(stage).exists()
+
+    def require(self, stage: str) -> None:
+        """Raises FileNotFoundError with what to do."""
+        if not self.is_trained(stage):
+            raise FileNotFoundError(f"{self.folder} holds no {stage} yet; run that stage first")

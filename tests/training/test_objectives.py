@@ -42,7 +42,7 @@ def _clips(batch_size: int = 4) -> ClipSource:
         actions_NA=torch.randn(64, 2, generator=generator),
         cuts_N=torch.zeros(64, dtype=torch.bool),
     )
-    return ClipSource(film, CONFIG.window, batch_size, torch.device("cpu"))
+    return ClipSource([film], CONFIG.window, batch_size, torch.device("cpu"))
 
 
 def test_a_perfect_direction_gives_the_clean_frame_back_at_every_noise_level() -> None:
@@ -87,7 +87,7 @@ def test_flow_matching_learns_a_world_of_one_frame(chain_share: float) -> None:
     torch.manual_seed(0)
     transformer = NFDTransformer(CONFIG)
     optimizers = nfd_optimizers(transformer, muon_lr=3e-3, adamw_lr=3e-3)
-    source = ClipSource(film, CONFIG.window, 16, torch.device("cpu"))
+    source = ClipSource([film], CONFIG.window, 16, torch.device("cpu"))
     objective = FlowMatching(transformer, source, NoiseMixture(), chain_share)
     generator = torch.Generator().manual_seed(0)
     first = objective(generator, 0)["pure_noise"].item()

@@ -6,9 +6,16 @@ from model.presets import debug as preset
 from model.sampling.schedule import trig_time, uniform_times
 from model.world import SamplerSpec
 from training.data.toy import ACTION_SPACE, ToyRecorder
+from training.evaluate.extent import TOY
 from training.objectives.noise import NoiseMixture
-from training.objectives.reconstruction import ReconstructionWeights
-from training.recipes.recipe import NFDRecipe, Recipe, RecordRecipe, TokenizerRecipe
+from training.recipes.recipe import (
+    DecoderRecipe,
+    NFDRecipe,
+    Recipe,
+    RecordRecipe,
+    TokenizerRecipe,
+)
+from training.tokenizer.picture_loss import PictureWeights
 
 
 def debug() -> Recipe:
@@ -26,10 +33,15 @@ def debug() -> Recipe:
         recorder=ToyRecorder(),
         record=RecordRecipe(
             train_frames=8_000, train_takes=4, held_out_frames=1_000, held_out_takes=1, probes=8,
+            reader_frames=5_000,
             least_walk=0.0,
         ),
         tokenizer=TokenizerRecipe(
-            batch_size=16, lr=4e-3, ema_decay=0.98, minutes=0.5, weights=ReconstructionWeights()
+            batch_size=16, lr=4e-3, ema_decay=0.98, minutes=0.5, picture=PictureWeights()
+        ),
+        decoder=DecoderRecipe(
+            batch_size=16, lr=2e-3, ema_decay=0.98, minutes=0.2,
+            picture=PictureWeights(rare_colours=0.5),
         ),
         teacher=NFDRecipe(
             batch_size=16, muon_lr=4e-3, adamw_lr=3e-3, ema_decay=0.99, minutes=0.6,
@@ -47,4 +59,5 @@ def debug() -> Recipe:
             kind="consistency", times=times, default_steps=2, context_t=context_t
         ),
         num_starts=4,
+        extent=TOY,
     )  # fmt: skip

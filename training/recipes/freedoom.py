@@ -11,8 +11,14 @@ from model.sampling.schedule import trig_time, uniform_times
 from model.world import SamplerSpec
 from training.data.recorder import DoomRecorder
 from training.objectives.noise import NoiseMixture
-from training.objectives.reconstruction import ReconstructionWeights
-from training.recipes.recipe import NFDRecipe, Recipe, RecordRecipe, TokenizerRecipe
+from training.recipes.recipe import (
+    DecoderRecipe,
+    NFDRecipe,
+    Recipe,
+    RecordRecipe,
+    TokenizerRecipe,
+)
+from training.tokenizer.picture_loss import PictureWeights
 
 _PRESET = presets.freedoom()
 _ACTION_SPACE = ActionSpace(
@@ -48,11 +54,15 @@ def freedoom() -> Recipe:
         ),
         tokenizer=TokenizerRecipe(
             batch_size=8, lr=1.5e-3, ema_decay=0.998, minutes=28.0,
-            weights=ReconstructionWeights(),
+            picture=PictureWeights(),
+        ),
+        decoder=DecoderRecipe(
+            batch_size=8, lr=8e-4, ema_decay=0.998, minutes=10.0,
+            picture=PictureWeights(rare_colours=0.5),
         ),
         teacher=NFDRecipe(
             batch_size=12, muon_lr=5e-3, adamw_lr=3e-3, ema_decay=0.995, minutes=55.0,
-            mixture=NoiseMixture(),
+            mixture=NoiseMixture(), chain_share=0.5,
         ),
         student=NFDRecipe(
             batch_size=8, muon_lr=3e-4, adamw_lr=2e-4, ema_decay=0.99, minutes=12.0,

@@ -6,21 +6,29 @@ from model.action_space import ActionSpace
 from model.presets import Preset
 from model.world import SamplerSpec
 from training.data.filming import Recorder
+from training.evaluate.extent import WHOLE, Extent
 from training.objectives.noise import NoiseMixture
-from training.objectives.reconstruction import ReconstructionWeights
+from training.tokenizer.picture_loss import PictureWeights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRecipe:
-    """Train and held-out films come from different seeds of the same place. `least_walk` is the
-    room ahead that a probe needs: map units in the first twelve frames of walking forward."""
+    """Train, validation and held-out films, and those that teach evaluation's action reader, come from
+    different seeds of the same place. `least_walk` is the room ahead that a probe needs: map units
+    in the first twelve frames of walking forward."""
 
     train_frames: int
     train_takes: int
     held_out_frames: int
     held_out_takes: int
     train_seed: int = 0
+    validation_frames: int = 2_000
+    validation_takes: int = 1
+    validation_seed: int = 5_000
     held_out_seed: int = 10_000
+    reader_frames: int = 12_500
+    reader_takes: int = 5
+    reader_seed: int = 30_000
     probes: int = 20
     probe_seed: int = 20_000
     least_walk: float = 140.0
@@ -28,16 +36,34 @@ class RecordRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenizerRecipe:
+    """`kl` weighs how far latents are from a standard normal."""
+
     batch_size: int
     lr: float
     ema_decay: float
     minutes: float
-    weights: ReconstructionWeights
+    picture: PictureWeights
+    kl: float = 5e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderRecipe:
+    """The tokenizer's second stage: the decoder goes on behind the finished encoder. `adversarial`
+    is how hard a critic may pull, against the picture loss; 0 is none."""
+
+    batch_size: int
+    lr: float
+    ema_decay: float
+    minutes: float
+    picture: PictureWeights
+    adversarial: float = 0.0
+    critic_lr: float = 4e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NFDRecipe:
-    """Teacher or student. Clips are as long as the model's window."""
+    """Teacher or student. Clips are as long as the model's window. `chain_share`: how much of the
+    teacher's context is its own guesses."""
 
     batch_size: int
     muon_lr: float
@@ -45,12 +71,14 @@ class NFDRecipe:
     ema_decay: float
     minutes: float
     mixture: NoiseMixture
+    chain_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """One world, from recorder to release. `teacher_sampler` serves the teacher's weights,
-    `student_sampler` the student's; `num_starts` opening clips of `start_frames` frames each."""
+    `student_sampler` the student's; `num_starts` opening clips; `extent` is how much its card
+    measures."""
 
     name: str
     title: str
@@ -62,9 +90,11 @@ class Recipe:
     recorder: Recorder
     record: RecordRecipe
     tokenizer: TokenizerRecipe
+    decoder: DecoderRecipe
     teacher: NFDRecipe
     student: NFDRecipe
     student_warmup_steps: int
     teacher_sampler: SamplerSpec
     student_sampler: SamplerSpec
     num_starts: int
+    extent: Extent = WHOLE

@@ -1,0 +1,55 @@
+"""How far a rebuilt picture is from the real one, as training sees it.
+
+Shape letters: B frames, H W pixels.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor
+
+from training.tokenizer.colours import RareColours
+from training.trainer import Losses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureWeights:
+    """L1 alone keeps colours and blurs; the others pay for edges (`gradient`) and for as much
+    texture as there was even where its phase is lost (`texture`). `rare_colours` is the share of
+    the L1 that counts colours instead of pixels."""
+
+    gradient: float = 2.0
+    texture: float = 1.0
+    rare_colours: float = 0.0
+
+
+class PictureLoss:
+    """The part of a tokenizer's loss that looks at pixels (B, 3, H, W) in [-1, 1] only."""
+
+    def __init__(self, weights: PictureWeights, colours: RareColours) -> None:
+        self._weights = weights
+        self._colours = colours
+
+    def __call__(self, rebuilt: Tensor, pixels: Tensor) -> Losses:
+        error = (rebuilt - pixels).abs()
+        l1, rare_l1 = error.mean(), (self._colours.weight(pixels) * error).mean()
+        gradient, texture = torch.zeros_like(l1), torch.zeros_like(l1)
+        for axis in (2, 3):
+            ours, real = rebuilt.diff(dim=axis), pixels.diff(dim=axis)
+            gradient = gradient + (ours - real).abs().mean()
+            texture = texture + (_mean_of_cells(ours) - _mean_of_cells(real)).abs().mean()
+        weights = self._weights
+        loss = (
+            torch.lerp(l1, rare_l1, weights.rare_colours)
+            + weights.gradient * gradient
+            + weights.texture * texture
+        )
+        return {
+            "loss": loss, "l1": l1, "rare_l1": rare_l1, "gradient": gradient, "texture": texture,
+        }  # fmt: skip
+
+
+def _mean_of_cells(differences: Tensor) -> Tensor:
+    """How much goes on in every cell of 4 x 4 pixels, wherever in it."""
+    return nnf.avg_pool2d(differences.abs(), 4)
