@@ -11,9 +11,11 @@ from aiortc import RTCConfiguration, RTCIceServer
 from services.backplane.actions import ActionWriter
 from services.backplane.connection import connect, is_up
 from services.backplane.rates import RateLimit
+from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
 from services.ingest import rtc_hooks
 from services.ingest.offer import CandidateRule
+from services.ingest.peer import Peer
 from services.ingest.room import Room
 from services.ingest.settings import IngestSettings
 from services.telemetry import Problem
@@ -31,6 +33,7 @@ class Edge:
         self.tokens = Tokens(settings.token_secret)
         self._redis = connect(settings.redis_url)
         self.store = SessionStore(self._redis)
+        self.seats = Seats(self._redis)
         self.offers = RateLimit(self._redis, "offer", max_per_minute=settings.offers_per_minute)
         self.candidate_rule = CandidateRule(
             private=settings.private_candidates,
@@ -60,12 +63,16 @@ class Edge:
     def find(self, session_id: str) -> Room | None:
         return self._rooms.get(session_id)
 
+    def peer(self, session_id: str, peer_id: str) -> Peer | None:
+        room = self.find(session_id)
+        return room.peers.get(peer_id) if room else None
+
     def room(self, record: SessionRecord) -> Room:
         """The session's room, opened for the first who comes. Whoever asks must enter before the
         next await: an empty room closes."""
         room = self._rooms.get(record.session_id)
         if room is None or not room.is_open:
-            room = Room(record, store=self.store, actions=self._actions)
+            room = Room(record, store=self.store, seats=self.seats, actions=self._actions)
             self._rooms[record.session_id] = room
             task = asyncio.create_task(self._run(room))
             self._tasks.add(task)

@@ -2,7 +2,6 @@
 sessions; its host drives it by the clock and closes it."""
 
 import logging
-import secrets
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -37,6 +36,7 @@ class Fault(StrEnum):
     """Why a peer must be closed; also the label of the counter."""
 
     GONE = "gone"
+    UNSEATED = "unseated"  # somebody else plays now
     NEVER_CONNECTED = "never_connected"
     SILENT = "silent"
     FLOOD = "flood"
@@ -51,17 +51,19 @@ class PeerHost(Protocol):
 
 
 class Peer:
-    """Owns its connection. An offer with data channels makes a player, one without a watcher."""
+    """Owns its connection. An offer with data channels makes a player, one without a watcher.
+    `peer_id` is part of its Location: who knows it made the offer."""
 
     def __init__(
         self,
+        peer_id: str,
         offer: Offer,
         host: PeerHost,
         configuration: RTCConfiguration,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.id = secrets.token_urlsafe(18)  # part of its Location: who knows it made the offer
+        self.id = peer_id
         self.offer = offer
         self.is_player = offer.is_player
         self.channels = Channels(host.take_action, clock=clock)

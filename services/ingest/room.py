@@ -1,5 +1,5 @@
-"""Everything this edge holds for one session, from its first peer to its last: who plays, who
-watches, the frame link, the way of the actions. Follows the session's record; never owns it."""
+"""Everything this edge holds for one session, from its first peer to its last: the peers, the frame
+link, the way of the actions. Follows the session's record; never owns it."""
 
 import asyncio
 import logging
@@ -8,20 +8,16 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from services.backplane.connection import BackplaneError
+from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
 from services.ingest.action_gate import ActionGate, ActionStream, Verdict
 from services.ingest.frame_link import FrameLink, Owner
-from services.ingest.metrics import CUT_OFF, PEERS
-from services.ingest.peer import Fault, Peer
-from services.telemetry import Problem
-from services.wire.frame import EncodedFrame
+from services.ingest.peers import Peers
 from services.wire.session import SessionRecord, SessionStatus
 
 TICK_S = 0.25
 BEAT_S = 1.0
 FAREWELL_S = 0.5  # how long the last words have to reach the page
-SEAT_PATIENCE_S = 3.0  # a player silent for longer is taken to have lost the line
-SEAT_TAKEN = "Somebody plays this session. To watch it, offer without data channels."
 
 log = logging.getLogger(__name__)
 
@@ -42,44 +38,23 @@ class Room:
         record: SessionRecord,
         *,
         store: SessionStore,
+        seats: Seats,
         actions: ActionStream,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session_id = record.session_id
         self.is_open = True
-        self.peers: dict[str, Peer] = {}
+        self.peers = Peers(self.session_id, seats, clock=clock)
         self._socket: Socket | None = None
         self._store = store
         self._clock = clock
         self._gate = ActionGate(self.session_id, actions, clock=clock)
         self._gate.replica_id = _owner_id(record)
-        self._link = FrameLink(self.session_id, on_frame=self._fan_out, on_state=self._pass_on)
+        self._link = FrameLink(self.session_id, on_frame=self.peers.put, on_state=self._pass_on)
         self._status: SessionStatus | None = None
         self._shown: dict[str, Any] = {}
         self._next_beat_s = 0.0
         self._ends_at_s: float | None = None
-
-    @property
-    def player(self) -> Peer | None:
-        return next((peer for peer in self.peers.values() if peer.is_player), None)
-
-    async def admit(self, peer: Peer) -> None:
-        """Gives a peer its place. Raises Problem 409 when another one plays."""
-        holder = self.player if peer.is_player else None
-        if holder is not None and self._clock() - holder.channels.heard_s < SEAT_PATIENCE_S:
-            raise Problem(409, "seat-taken", SEAT_TAKEN)
-        self.peers[peer.id] = peer
-        PEERS.add(1, _kind(peer))
-        if holder is not None:
-            await self.dismiss(holder, Fault.SILENT)
-
-    async def dismiss(self, peer: Peer, fault: Fault = Fault.GONE) -> None:
-        """Closes a peer that was admitted. Idempotent."""
-        if self.peers.pop(peer.id, None) is not None:
-            PEERS.add(-1, _kind(peer))
-            CUT_OFF.add(1, {"fault": fault.value})
-            log.info("peer closed", extra={"session_id": self.session_id, "fault": fault.value})
-            await peer.close()
 
     async def attach(self, socket: Socket) -> None:
         """The socket's actions are the player's from here on; an older socket gives way."""
@@ -109,16 +84,13 @@ class Room:
         finally:
             self.is_open = False
             forwarding.cancel()
-            for peer in list(self.peers.values()):
-                await self.dismiss(peer)
+            await self.peers.dismiss_all()
             await self._link.close()
             await asyncio.gather(forwarding, return_exceptions=True)
 
     async def _tick(self) -> None:
         now = self._clock()
-        for peer in list(self.peers.values()):
-            if fault := peer.fault():
-                await self.dismiss(peer, fault)
+        await self.peers.dismiss_faulty()
         if self._ends_at_s is not None:
             if now >= self._ends_at_s:
                 await self._empty()
@@ -132,13 +104,12 @@ class Room:
                 await self._follow(await self._store.get(self.session_id))
         except BackplaneError as error:  # who plays goes on playing; the next tick looks again
             log.warning("no record", extra={"session_id": self.session_id, "error": str(error)})
-        for peer in self.peers.values():
-            peer.show(self._shown)
+        self.peers.show(self._shown)
 
     async def _beat(self) -> None:
-        player = self.player
-        if player is not None:
-            player.say({"type": "heartbeat"})
+        self.peers.say({"type": "heartbeat"})
+        await self.peers.keep_seat()
+        player = self.peers.player
         if self._socket is not None or (player is not None and player.is_connected):
             await self._store.mark_seen(self.session_id)
 
@@ -149,7 +120,7 @@ class Room:
         self._gate.replica_id = _owner_id(record)
         if record.status is SessionStatus.LIVE:
             await self._link.follow(Owner.of(record))
-        if record.status is SessionStatus.PAUSED and self.player is not None:
+        if record.status is SessionStatus.PAUSED and self.peers.player is not None:
             await self._store.requeue(self.session_id, epoch=None)  # the next look tells how it is
         else:
             await self._announce(record)
@@ -157,9 +128,9 @@ class Room:
     async def _announce(self, record: SessionRecord) -> None:
         was_live = self._status is SessionStatus.LIVE
         if was_live and record.status in (SessionStatus.QUEUED, SessionStatus.STARTING):
-            self._say({"type": "moving", "reason": record.reason})
+            self.peers.say({"type": "moving", "reason": record.reason})
         if record.status is SessionStatus.PAUSED and self._status is not SessionStatus.PAUSED:
-            self._say({"type": "paused", "reason": record.reason})
+            self.peers.say({"type": "paused", "reason": record.reason})
         self._status = record.status
         self._shown = {"type": "status", "status": record.status.value}
         if record.status is SessionStatus.QUEUED:
@@ -167,33 +138,19 @@ class Room:
 
     async def _end(self, reason: str) -> None:
         self._ends_at_s = self._clock() + FAREWELL_S
-        self._say({"type": "ending", "reason": reason})
+        self.peers.say({"type": "ending", "reason": reason})
         if self._socket is not None:
             await self._socket.end()
 
     async def _empty(self) -> None:
-        for peer in list(self.peers.values()):
-            await self.dismiss(peer)
+        await self.peers.dismiss_all()
         self._socket = None
-
-    def _fan_out(self, frame: EncodedFrame) -> None:
-        for peer in self.peers.values():
-            if peer.is_connected:
-                peer.track.put(frame)
 
     def _pass_on(self, state: dict[str, Any]) -> None:
         """What the replica has to say to the player, in the words of `control`."""
-        self._say({"type": state["state"]} | {k: v for k, v in state.items() if k != "state"})
-
-    def _say(self, message: dict[str, Any]) -> None:
-        for peer in self.peers.values():
-            peer.say(message)
+        self.peers.say({"type": state["state"]} | {k: v for k, v in state.items() if k != "state"})
 
 
 def _owner_id(record: SessionRecord) -> str:
     """Empty while nobody renders the session."""
     return record.replica_id if record.status is SessionStatus.LIVE else ""
-
-
-def _kind(peer: Peer) -> dict[str, str]:
-    return {"kind": "player" if peer.is_player else "watcher"}

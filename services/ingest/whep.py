@@ -7,6 +7,8 @@
 The Location holds the peer's secret id and so needs no token: tokens admit, they do not last.
 """
 
+import secrets
+
 from fastapi import APIRouter, Request, Response
 
 from services.ingest.access import (
@@ -24,6 +26,7 @@ from services.telemetry import Problem
 
 MAX_OFFER_BYTES = 64 * 1024
 MAX_FRAGMENT_BYTES = 16 * 1024
+SEAT_TAKEN = "Somebody plays this session. To watch it, offer without data channels."
 
 router = APIRouter(prefix="/whep")
 
@@ -40,8 +43,11 @@ async def offer(session_id: str, request: Request) -> Response:
     record = await open_session(edge.store, session_id)
     offered = read_offer(body, edge.candidate_rule)
     edge.check_space()
+    peer_id = secrets.token_urlsafe(18)
+    if offered.is_player and not await edge.seats.take(session_id, peer_id):
+        raise Problem(409, "seat-taken", SEAT_TAKEN)
     room = edge.room(record)
-    peer = Peer(offered, room, edge.rtc)
+    peer = Peer(peer_id, offered, room, edge.rtc)
     answer = await _settle(room, peer)
     location = f"{router.prefix}/{session_id}/{peer.id}"
     return Response(answer, 201, {"Location": location}, media_type="application/sdp")
@@ -50,10 +56,10 @@ async def offer(session_id: str, request: Request) -> Response:
 async def _settle(room: Room, peer: Peer) -> str:
     """The answer to a peer that has its place; without an answer it loses it again."""
     try:
-        await room.admit(peer)
+        await room.peers.admit(peer)
         return await peer.answer()
     except BaseException:
-        await room.dismiss(peer)
+        await room.peers.dismiss(peer)
         await peer.close()
         raise
 
@@ -63,7 +69,9 @@ async def trickle(session_id: str, peer_id: str, request: Request) -> Response:
     edge = edge_of(request)
     check_origin(request, edge.settings)
     check_content_type(request, "application/trickle-ice-sdpfrag")
-    _, peer = _find(edge, session_id, peer_id)
+    peer = edge.peer(session_id, peer_id)
+    if peer is None:
+        raise _no_peer()
     body = await read_body(request, max_bytes=MAX_FRAGMENT_BYTES)
     await peer.add_candidates(read_candidates(body, peer.offer, edge.candidate_rule))
     return Response(status_code=204)
@@ -73,8 +81,11 @@ async def trickle(session_id: str, peer_id: str, request: Request) -> Response:
 async def leave(session_id: str, peer_id: str, request: Request) -> Response:
     edge = edge_of(request)
     check_origin(request, edge.settings)
-    room, peer = _find(edge, session_id, peer_id)
-    await room.dismiss(peer)
+    room, peer = edge.find(session_id), edge.peer(session_id, peer_id)
+    if room is not None and peer is not None:
+        await room.peers.dismiss(peer)
+    elif not await edge.seats.leave(session_id, peer_id):  # it may be at another edge
+        raise _no_peer()
     return Response(status_code=204)
 
 
@@ -83,9 +94,5 @@ def edge_of(request: Request) -> Edge:
     return edge
 
 
-def _find(edge: Edge, session_id: str, peer_id: str) -> tuple[Room, Peer]:
-    room = edge.find(session_id)
-    peer = room.peers.get(peer_id) if room else None
-    if room is None or peer is None:
-        raise Problem(404, "no-peer", "This connection is over. Send a new offer.")
-    return room, peer
+def _no_peer() -> Problem:
+    return Problem(404, "no-peer", "This connection is over. Send a new offer.")

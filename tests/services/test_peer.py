@@ -47,7 +47,7 @@ class Host:
 async def offered(one: Browser, clock: Clock) -> Peer:
     rtc_hooks.gather_only("127.0.0.1")
     offer = read_offer((await one.offer()).encode(), RULE)
-    return Peer(offer, Host(), RTC, clock=clock)
+    return Peer("p1", offer, Host(), RTC, clock=clock)
 
 
 @asynccontextmanager
@@ -133,7 +133,7 @@ async def test_a_viewer_that_also_offers_audio_is_answered_without_it() -> None:
 async def test_an_offer_that_aiortc_chokes_on_is_the_offers_fault() -> None:
     async with browser() as one:
         sdp = (await one.offer()).replace("a=rtcp-mux\r\n", "")
-        peer = Peer(read_offer(sdp.encode(), RULE), Host(), RTC)
+        peer = Peer("p1", read_offer(sdp.encode(), RULE), Host(), RTC)
         with pytest.raises(Problem) as refused:
             await peer.answer()
         assert refused.value.status == 400
