@@ -20,14 +20,15 @@ from pathlib import Path
 
 from model.world import World
 from training import release, stages
-from training.data.pictures import write_png, write_webp
-from training.evaluate import card as cards
+from training.data.pictures import write_webp
+from training.evaluate import command as evaluation
 from training.evaluate.film import film
 from training.recipes.recipe import Recipe
 from training.run import Run
+from training.tokenizer.stages import train_decoder, train_tokenizer
 from training.trainer import Budget, TrainingError
 
-STAGES = ("record", "tokenizer", "nfd", "student", "release")
+STAGES = ("record", "tokenizer", "decoder", "nfd", "student", "release")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -50,14 +51,13 @@ def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Names
     if stage == "record":
         stages.record(recipe, run, processes=os.cpu_count() or 1)
     elif stage == "release":
-        weights = arguments.weights or (
-            "student" if stages.is_trained(run, "student") else "teacher"
-        )
+        weights = arguments.weights or ("student" if run.is_trained("student") else "teacher")
         world = release.release(recipe, run, arguments.out or run.folder / "world", weights)
         print((arguments.out or run.folder / "world") / "card.md", world.digest)
     else:
         train, minutes = {
-            "tokenizer": (stages.train_tokenizer, recipe.tokenizer.minutes),
+            "tokenizer": (train_tokenizer, recipe.tokenizer.minutes),
+            "decoder": (train_decoder, recipe.decoder.minutes),
             "nfd": (stages.train_teacher, recipe.teacher.minutes),
             "student": (stages.train_student, recipe.student.minutes),
         }[stage]
@@ -70,17 +70,7 @@ def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Names
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    recipe, run = _recipe(arguments.recipe), Run(arguments.run)
-    stages.record_held_out(recipe, run, processes=os.cpu_count() or 1)
-    world = World.load(arguments.world)
-    steps = arguments.steps or world.spec.sampler.default_steps
-    measured = release.measure(recipe, run, world, steps)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(cards.to_json(measured.card))
-    write_png(arguments.out.with_suffix(".contact_sheet.png"), measured.contact_sheet)
-    write_png(arguments.out.with_suffix(".steering.png"), measured.steering)
-    title, licence = world.spec.title, world.spec.licence
-    print(cards.to_markdown(measured.card, title=title, licence=licence))
+    evaluation.run_command(_recipe(arguments.recipe), arguments)
 
 
 def _film(arguments: argparse.Namespace) -> None:
@@ -120,10 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     measure = commands.add_parser("evaluate", help="measure a world, write its figures as JSON")
     measure.set_defaults(command=_evaluate)
     measure.add_argument("--recipe", choices=("debug", "freedoom"), default="freedoom")
-    measure.add_argument("--world", type=Path, default=Path("model/worlds/freedoom"))
-    measure.add_argument("--run", type=Path, default=Path("build/runs/evaluate"))
-    measure.add_argument("--steps", type=int, help="denoise steps, else the world's default")
-    measure.add_argument("--out", type=Path, default=Path("build/eval.json"))
+    evaluation.add_arguments(measure)
     moving = commands.add_parser("film", help="the moving picture of a world")
     moving.set_defaults(command=_film)
     moving.add_argument("--world", type=Path, default=Path("model/worlds/freedoom"))

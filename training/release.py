@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,17 @@ from model.nfd.transformer import NFDTransformer
 from model.world import World, WorldSpec
 from training import stages
 from training.data.pictures import write_png
-from training.data.probes import Probe, record_probes
-from training.data.recording import load_recordings
+from training.data.probes import Probe
 from training.device import pick_device
-from training.evaluate import card as cards
+from training.evaluate.card import to_json
 from training.evaluate.dream import start_clip
-from training.evaluate.evaluation import Evaluation, evaluate
-from training.evaluate.measures import gradient
+from training.evaluate.evaluation import evaluate
+from training.evaluate.material import gather, probes
+from training.evaluate.measures.picture import gradient
+from training.evaluate.page import to_markdown
 from training.recipes.recipe import Recipe
 from training.run import Run
+from training.tokenizer.stages import trained_tokenizer
 
 _VIEW_TURN = 1.5  # how far apart two opposite views count, in units of 100 map units
 
@@ -31,7 +34,7 @@ def build_world(recipe: Recipe, run: Run, weights: str) -> World:
     is_student = weights == "student"
     sampler = recipe.student_sampler if is_student else recipe.teacher_sampler
     trained = stages.trained_student if is_student else stages.trained_teacher
-    tokenizer = stages.trained_tokenizer(recipe, run)
+    tokenizer = trained_tokenizer(recipe, run)
     transformer: NFDTransformer = trained(recipe, run)
     for module in (tokenizer, transformer):
         _round_to_half(module.cpu())
@@ -41,7 +44,8 @@ def build_world(recipe: Recipe, run: Run, weights: str) -> World:
         vae=recipe.preset.vae, nfd=recipe.preset.nfd, sampler=sampler, licence=recipe.licence,
         training=_provenance(recipe, run, weights),
     )  # fmt: skip
-    chosen = choose_starts(probes(recipe, run), recipe.num_starts)
+    candidates = probes(recipe, run, recipe.record.probes)
+    chosen = choose_starts(candidates, recipe.num_starts)
     starts = tuple(
         start_clip(tokenizer, probe.context, name=f"view-{i + 1:02d}")
         for i, probe in enumerate(chosen)
@@ -51,31 +55,22 @@ def build_world(recipe: Recipe, run: Run, weights: str) -> World:
     )  # fmt: skip
 
 
-def measure(recipe: Recipe, run: Run, world: World, num_steps: int) -> Evaluation:
-    held_out = load_recordings(run.held_out_recordings)
-    return evaluate(world, probes(recipe, run), held_out, num_steps=num_steps)
-
-
 def release(recipe: Recipe, run: Run, folder: Path, weights: str) -> World:
-    """Measures the world and publishes it into `folder` with its card and pictures."""
+    """Measures the world and publishes it into `folder` with its card and pictures. A student is
+    compared with its teacher, too."""
     world = build_world(recipe, run, weights)
-    measured = measure(recipe, run, world, world.spec.sampler.default_steps)
+    teacher = build_world(recipe, run, "teacher") if weights == "student" else None
     spec = world.spec
-    text = cards.to_markdown(measured.card, title=spec.title, licence=spec.licence)
+    material = gather(recipe, run, recipe.extent)
+    measured = evaluate(world, material, num_steps=spec.sampler.default_steps, teacher=teacher)
+    text = to_markdown(measured.card, title=spec.title, licence=spec.licence)
     world.save(folder, card=text)
+    published = World.load(folder)
     write_png(folder / "contact_sheet.png", measured.contact_sheet)
     write_png(folder / "steering.png", measured.steering)
-    (folder / "card.json").write_text(cards.to_json(measured.card))
-    return World.load(folder)
-
-
-def probes(recipe: Recipe, run: Run) -> list[Probe]:
-    return record_probes(
-        recipe.recorder, run.probes, count=recipe.record.probes,
-        key_turn_deg=recipe.action_space.key_turn_deg,
-        context_frames=recipe.preset.nfd.window, least_walk=recipe.record.least_walk,
-        seed=recipe.record.probe_seed, processes=2,
-    )  # fmt: skip
+    card = replace(measured.card, world_digest=published.digest)
+    (folder / "card.json").write_text(to_json(card))
+    return published
 
 
 def choose_starts(candidates: Sequence[Probe], count: int) -> list[Probe]:
@@ -101,8 +96,8 @@ def _provenance(recipe: Recipe, run: Run, weights: str) -> dict[str, str | int |
         "machine": f"{platform.machine()}, {pick_device()}, torch {torch.__version__}",
         "recorded frames": recipe.record.train_frames,
     }
-    for stage in ("tokenizer", "teacher", "student"):
-        if stages.is_trained(run, stage):
+    for stage in ("tokenizer", "decoder", "teacher", "student"):
+        if run.is_trained(stage):
             steps, seconds = stages.spent_on(run, stage)
             facts[f"{stage}"] = f"{steps} steps, {seconds / 60:.0f} minutes"
     return facts

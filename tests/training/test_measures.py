@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.evaluate.fidelity import measure_dream
-from training.evaluate.measures import gradient, psnr_db, shift_px, zoom
-from training.evaluate.steering import measure_steering
+from training.evaluate.measures.fidelity import measure_dream
+from training.evaluate.measures.motion import shift_px, zoom
+from training.evaluate.measures.picture import gradient, psnr_db
+from training.evaluate.measures.steering import measure_steering
 
 _RNG = np.random.default_rng(0)
 

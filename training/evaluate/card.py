@@ -1,21 +1,36 @@
-"""A world's report card: every figure measured, none typed. Written as JSON and for people."""
+"""A world's report card: every figure measured, none typed. As data and as JSON; `page.py` makes
+it readable.
+
+The JSON is one object: `schema`, `version`, `machine`, `commit`, then the figures that others watch
+as plain numbers (null where not measured), `confidence_95` with the interval of each that has one,
+`horizon`, and the details.
+"""
 
 import json
+import math
 import os
 import platform
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from training.evaluate.fidelity import FRAMES, DreamFidelity, TokenizerFidelity
-from training.evaluate.steering import Steering
+from training.evaluate.confidence import Estimate
+from training.evaluate.measures.colour import Colour
+from training.evaluate.measures.fidelity import DreamFidelity, TokenizerFidelity
+from training.evaluate.measures.horizon import HorizonPoint
+from training.evaluate.measures.scores import Scores
+from training.evaluate.measures.steering import Steering
 
 SCHEMA = "nextframe.eval"
-VERSION = 1
+VERSION = 2
+MOTION_FRAME = 300
+
+TEACHER = "teacher, 18 steps"
+COPY_LAST, MEAN_FRAME = "last real frame", "mean frame"
+TOKENIZER, REAL = "real, through the tokenizer", "real"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,21 +43,49 @@ class Speed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
+    """`contenders` holds a row for every number of steps ("2 steps"), for the teacher when there
+    is one, and for the baselines. `shuffled_f1` is what the served row would follow by chance,
+    `frechet_real` how far the passages are from as much other real play."""
+
     world: str
     world_version: str
     world_digest: str
     sampler: str
     num_steps: int
+    is_quick: bool
+    num_passages: int
     tokenizer: TokenizerFidelity
     dream: DreamFidelity
+    dream_colour: Colour
+    contenders: Mapping[str, Scores]
+    shuffled_f1: Estimate
+    frechet_real: Estimate
+    horizon: tuple[HorizonPoint, ...]
     steering: Steering
     steering_control: Steering
-    long_gradient_ratio: dict[int, float]  # frame → against the mean real gradient
     speed: tuple[Speed, ...]
     training: Mapping[str, Any]
 
+    @property
+    def served(self) -> Scores:
+        return self.contenders[steps_name(self.num_steps)]
+
+
+def steps_name(num_steps: int) -> str:
+    return f"{num_steps} step{'s' if num_steps > 1 else ''}"
+
 
 def to_json(card: Card) -> str:
+    figures = _figures(card)
+    values = {
+        name: figure.value if isinstance(figure, Estimate) else figure
+        for name, figure in figures.items()
+    }
+    intervals = {
+        name: [figure.low, figure.high]
+        for name, figure in figures.items()
+        if isinstance(figure, Estimate)
+    }
     header = {
         "schema": SCHEMA,
         "version": VERSION,
@@ -50,85 +93,51 @@ def to_json(card: Card) -> str:
         f"threads, torch {torch.__version__}",
         "commit": _commit(),
     }
-    return json.dumps(header | asdict(card), indent=1) + "\n"
+    whole = header | values | {"confidence_95": intervals} | asdict(card)
+    return json.dumps(_without_nan(whole), indent=1, allow_nan=False) + "\n"
 
 
-def to_markdown(card: Card, *, title: str, licence: str) -> str:
-    ours, real = card.steering, card.steering_control
-    probes = ours.probes
-    dream = card.dream
-    steering_rows = (
-        ("left and right turn the picture opposite ways", f"{ours.turns_opposite}/{probes}",
-         f"{real.turns_opposite}/{probes}"),
-        ("picture's shift, left held (px a frame)", f"{ours.left_px:+.1f}", f"{real.left_px:+.1f}"),
-        ("picture's shift, right held", f"{ours.right_px:+.1f}", f"{real.right_px:+.1f}"),
-        ("forward comes nearer, clearly more than idle and back",
-         f"{ours.forward_nearer}/{probes}", f"{real.forward_nearer}/{probes}"),
-        ("zoom over 4 frames, forward", f"{ours.forward_zoom:.3f}", f"{real.forward_zoom:.3f}"),
-        ("zoom over 4 frames, idle", f"{ours.idle_zoom:.3f}", f"{real.idle_zoom:.3f}"),
-        ("zoom over 4 frames, back", f"{ours.back_zoom:.3f}", f"{real.back_zoom:.3f}"),
-        ("idle stays still (under 0.5 px a frame)", f"{ours.idle_still}/{probes}",
-         f"{real.idle_still}/{probes}"),
-        ("act lights the muzzle", f"{ours.act_flashes}/{probes}", f"{real.act_flashes}/{probes}"),
-    )  # fmt: skip
-    fidelity_rows = (
-        ("PSNR, dB", *_by_frame(dream.psnr_db, ".1f")),
-        ("PSNR of the last real frame, dB", *_by_frame(dream.copy_last_psnr_db, ".1f")),
-        ("PSNR of the mean frame, dB", *_by_frame(dream.mean_frame_psnr_db, ".1f")),
-        ("gradient against the real frame", *_by_frame(dream.gradient_ratio, ".2f")),
-        ("gradient against the tokenizer", *_by_frame(dream.gradient_to_tokenizer, ".2f")),
-    )
-    long_row = ", ".join(f"{ratio:.2f} at {n}" for n, ratio in card.long_gradient_ratio.items())
-    speeds = ", ".join(f"{s.frame_ms:.0f} ms with {s.num_steps}" for s in card.speed)
-    provenance = "\n".join(f"- {name}: {value}" for name, value in card.training.items())
-    return f"""# {title}
-
-World `{card.world}`, version {card.world_version}. Licence: {licence}.
-Measured by `python -m training evaluate` through the serving engine: {card.sampler} sampler,
-{card.num_steps} denoise steps. Held-out play, {probes} starts. "Real" is the game's own answer to
-the same key from the same frame, by the same measure.
-
-## The keys steer the dream
-
-{_table(("held for one second", "dream", "real"), steering_rows)}
-
-![steering](steering.png)
-
-## Pictures
-
-Tokenizer on held-out frames: PSNR {card.tokenizer.psnr_db:.1f} dB, keeps
-{card.tokenizer.gradient_ratio:.2f} of the real gradient.
-
-{_table(("player's own actions, dreamt frame", *map(str, FRAMES)), fidelity_rows)}
-
-Longer dreams, gradient against real frames on average: {long_row}.
-
-![real above dreamt, frames 1, 2, 4, 8, 12, 16](contact_sheet.png)
-
-## Speed
-
-Per frame in the engine, one session, decode included: {speeds} denoise steps
-({os.cpu_count()} CPU cores, other work running).
-
-## Training
-
-{provenance}
-"""
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN: null stands for what could not be measured, such as obedience to actions
+    that were never asked for."""
+    if isinstance(value, Mapping):
+        return {name: _without_nan(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def write(card: Card, folder: Path, *, title: str, licence: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "card.json").write_text(to_json(card))
-    (folder / "card.md").write_text(to_markdown(card, title=title, licence=licence))
-
-
-def _by_frame(values: Mapping[int, float], style: str) -> list[str]:
-    return [format(values[n], style) for n in FRAMES]
-
-
-def _table(header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+def _figures(card: Card) -> dict[str, Estimate | float | None]:
+    """The figures that others watch, by the names they keep."""
+    served, real = card.served, card.contenders[REAL]
+    teacher = card.contenders.get(TEACHER)
+    at_300 = [point.motion_ratio for point in card.horizon if point.frame == MOTION_FRAME]
+    return {
+        "tokenizer_psnr": card.tokenizer.psnr_db,
+        "tokenizer_gradient": card.tokenizer.gradient_ratio,
+        "tokenizer_colour": card.tokenizer.colour.kept,
+        "psnr_16": served.psnr_16,
+        "psnr_16_copy_last": card.contenders[COPY_LAST].psnr_16,
+        "psnr_16_mean_frame": card.contenders[MEAN_FRAME].psnr_16,
+        "ssim_16": served.ssim_16,
+        "lpips_16": served.lpips_16,
+        "fvd": served.fvd,
+        "gradient_16": served.gradient_16,
+        "dream_colour": card.dream_colour.kept,
+        "action_f1": served.following.f1,
+        "action_f1_ceiling": real.following.f1,
+        "action_f1_shuffled": card.shuffled_f1,
+        "action_f1_teacher": teacher.following.f1 if teacher else None,
+        "yaw_error_deg": served.following.yaw_error_deg,
+        "yaw_error_deg_ceiling": real.following.yaw_error_deg,
+        "frechet_student": served.frechet_own,
+        "frechet_teacher": teacher.frechet_own if teacher else None,
+        "frechet_real": card.frechet_real,
+        "motion_ratio_300": at_300[0] if at_300 else None,
+        "turn_slope": card.steering.turn_px / card.steering_control.turn_px,
+        "forward_zoom": card.steering.forward_zoom,
+        "forward_zoom_real": card.steering_control.forward_zoom,
+    }
 
 
 def _commit() -> str:

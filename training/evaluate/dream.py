@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from model.engine.engine import WorldEngine
 from model.tokenizer.vae import VAE, pixels_from_uint8, uint8_from_pixels
@@ -40,18 +41,22 @@ def dream(
     wishes: Sequence[Wish],
     *,
     num_steps: int,
+    title: str,
     seed: int = 0,
     together: int = _SESSIONS,
 ) -> list[Dream]:
-    """Every wish in a session of its own, `together` at a time. All of one length."""
+    """Every wish in a session of its own, `together` at a time, under a progress bar of this
+    title. All of one length."""
     starts = tuple(
         start_clip(world.tokenizer, wish.context, name=f"wish-{i}") for i, wish in enumerate(wishes)
     )
     engine = WorldEngine(replace(world, starts=starts), max_sessions=together)
     dreams: list[Dream] = []
-    for first in range(0, len(wishes), together):
-        batch = {str(i): wishes[i] for i in range(first, min(first + together, len(wishes)))}
-        dreams += _dream_together(engine, batch, num_steps, seed)
+    total = sum(len(wish.actions_TA) for wish in wishes)
+    with tqdm(total=total, desc=title, unit="frame", mininterval=1) as bar:
+        for first in range(0, len(wishes), together):
+            batch = {str(i): wishes[i] for i in range(first, min(first + together, len(wishes)))}
+            dreams += _dream_together(engine, batch, num_steps, seed, bar)
     return dreams
 
 
@@ -80,7 +85,7 @@ def reconstruct(tokenizer: VAE, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _dream_together(
-    engine: WorldEngine, wishes: dict[str, Wish], num_steps: int, seed: int
+    engine: WorldEngine, wishes: dict[str, Wish], num_steps: int, seed: int, bar: "tqdm"
 ) -> list[Dream]:
     for session_id in wishes:
         engine.open(session_id, start=int(session_id), seed=seed)
@@ -95,6 +100,7 @@ def _dream_together(
         seconds[i] = finished[0].denoise_s + finished[0].decode_s
         for frame in finished:
             frames[frame.session_id].append(frame.pixels)
+        bar.update(len(finished))
     for session_id in wishes:
         engine.close(session_id)
     return [Dream(frames=np.stack(frames[session_id]), frame_s=seconds) for session_id in wishes]

@@ -1,31 +1,46 @@
-"""Measures one world: tokenizer, dreams, steering, speed; and draws its pictures."""
+"""Measures one world: tokenizer, dreams, steering, long dreams, speed; and draws its pictures."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.sampling.schedule import uniform_times
 from model.world import World
 from training.data.pictures import Pixels, grid
-from training.data.probes import REPLAY, Probe, frames_of
-from training.data.recording import Recording
-from training.evaluate.card import Card, Speed
+from training.data.probes import Probe, frames_of, plans
+from training.evaluate.card import (
+    COPY_LAST,
+    MEAN_FRAME,
+    REAL,
+    TEACHER,
+    TOKENIZER,
+    Card,
+    Speed,
+    steps_name,
+)
+from training.evaluate.confidence import Estimate
 from training.evaluate.dream import Wish, dream, reconstruct
-from training.evaluate.fidelity import measure_dream, measure_tokenizer
-from training.evaluate.measures import gradient
-from training.evaluate.steering import measure_steering
+from training.evaluate.material import Material
+from training.evaluate.measures.colour import measure_colour
+from training.evaluate.measures.fidelity import measure_dream, measure_tokenizer
+from training.evaluate.measures.frechet import frechet_of_starts
+from training.evaluate.measures.horizon import LongDream, measure_horizon
+from training.evaluate.measures.scores import FRAME, NUM_FRAMES, Film, score
+from training.evaluate.measures.steering import measure_steering
+from training.evaluate.passages import Passage
+from training.evaluate.reader.following import measure_following, shuffled
+from training.evaluate.reader.reading import Actions, read
 
+_TEACHER_STEPS = 18
+_COLOUR_FRAME = 4  # late enough to be dreamt, early enough that things are where they really are
 _SHEET_FRAMES = (1, 2, 4, 8, 12, 16)
-_SHEET_PROBES = 8
-_GRID_PLANS = ("left", "right", "forward", "back", "idle", "act")
+_SHEET_PASSAGES = 8
 _GRID_FRAMES = (0, 2, 4, 8, 12)
 _GRID_PROBES = 2
-_LONG_FRAMES = (16, 60, 120)
-_LONG_DREAMS = 4
-_TOKENIZER_FRAMES = 160
 
-Film = NDArray[np.uint8]
+Films = Mapping[str, list[Film]]  # by contender, one film per passage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,88 +51,161 @@ class Evaluation:
 
 
 def evaluate(
-    world: World, probes: Sequence[Probe], held_out: Sequence[Recording], *, num_steps: int
+    world: World, material: Material, *, num_steps: int, teacher: World | None = None
 ) -> Evaluation:
-    real = {plan: [frames_of(probe, plan) for probe in probes] for plan in probes[0].answers}
-    dreamt = {plan: _dream_plan(world, probes, plan, num_steps) for plan in real}
-    frames = _spread([recording.frames for recording in held_out], _TOKENIZER_FRAMES)
-    rebuilt = [reconstruct(world.tokenizer, film) for film in real[REPLAY]]
-    mean_frame = frames.mean(axis=0).round().astype(np.uint8)
+    """`teacher` is dreamt with 18 denoise steps, as a row of the comparison only."""
+    passages, judges = material.passages, material.judges
+    films: Films = dict(_contenders(world, material, teacher))
+    ours, real = films[steps_name(num_steps)], films[REAL]
+    held = {plan: _dream_held(world, material.probes, plan, num_steps) for plan in _plans(world)}
+    held_real = {plan: [frames_of(probe, plan) for probe in material.probes] for plan in held}
     card = Card(
         world=world.spec.name,
         world_version=world.spec.version,
         world_digest=world.digest,
         sampler=world.spec.sampler.kind,
         num_steps=num_steps,
-        tokenizer=measure_tokenizer(frames, reconstruct(world.tokenizer, frames)),
-        dream=measure_dream(dreamt[REPLAY], real[REPLAY], rebuilt, mean_frame),
-        steering=measure_steering(dreamt),
-        steering_control=measure_steering(real),
-        long_gradient_ratio=_long_gradient(world, held_out, num_steps, gradient(frames)),
-        speed=tuple(_speed(world, probes[0], steps) for steps in sorted(world.spec.sampler.times)),
+        is_quick=material.extent.is_quick,
+        num_passages=len(passages),
+        tokenizer=measure_tokenizer(material.frames, reconstruct(world.tokenizer, material.frames)),
+        dream=measure_dream(
+            _from_last(passages, ours),
+            _from_last(passages, real),
+            _from_last(passages, films[TOKENIZER]),
+            films[MEAN_FRAME][0][0],
+        ),
+        dream_colour=measure_colour(_at(real, _COLOUR_FRAME), _at(ours, _COLOUR_FRAME)),
+        contenders={name: score(judges, passages, made) for name, made in films.items()},
+        shuffled_f1=_shuffled_f1(material, ours),
+        frechet_real=_frechet_real(material),
+        horizon=tuple(measure_horizon(judges, list(_long_dreams(world, material, num_steps)))),
+        steering=measure_steering(held),
+        steering_control=measure_steering(held_real),
+        speed=tuple(
+            _speed(world, passages[0], steps) for steps in sorted(world.spec.sampler.times)
+        ),
         training=world.spec.training,
     )
     return Evaluation(
-        card=card,
-        contact_sheet=_contact_sheet(real[REPLAY], dreamt[REPLAY]),
-        steering=_steering_grid(dreamt),
+        card=card, contact_sheet=_contact_sheet(real, ours), steering=_steering_grid(held)
     )
 
 
-def _dream_plan(world: World, probes: Sequence[Probe], plan: str, num_steps: int) -> list[Film]:
+def _contenders(
+    world: World, material: Material, teacher: World | None
+) -> Iterator[tuple[str, list[Film]]]:
+    """Every number of steps, the teacher, and the plain baselines, as films after each passage."""
+    passages = material.passages
+    for steps in sorted(world.spec.sampler.times):
+        yield steps_name(steps), _dream_passages(world, passages, steps, steps_name(steps))
+    if teacher is not None:
+        yield TEACHER, _dream_passages(_unhurried(teacher), passages, _TEACHER_STEPS, TEACHER)
+    real = [passage.following.frames[:NUM_FRAMES] for passage in passages]
+    mean_frame = material.frames.mean(axis=0).round().astype(np.uint8)
+    yield COPY_LAST, [_still(passage.context.frames[-1]) for passage in passages]
+    yield MEAN_FRAME, [_still(mean_frame)] * len(passages)
+    yield TOKENIZER, [reconstruct(world.tokenizer, film) for film in real]
+    yield REAL, real
+
+
+def _dream_passages(
+    world: World, passages: Sequence[Passage], num_steps: int, title: str
+) -> list[Film]:
+    wishes = [
+        Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
+        for passage in passages
+    ]
+    return [dreamt.frames for dreamt in dream(world, wishes, num_steps=num_steps, title=title)]
+
+
+def _unhurried(teacher: World) -> World:
+    sampler = replace(
+        teacher.spec.sampler, times={_TEACHER_STEPS: uniform_times(_TEACHER_STEPS)},
+        default_steps=_TEACHER_STEPS,
+    )  # fmt: skip
+    return replace(teacher, spec=replace(teacher.spec, sampler=sampler))
+
+
+def _still(frame: Pixels) -> Film:
+    return np.repeat(frame[None], NUM_FRAMES, axis=0)
+
+
+def _shuffled_f1(material: Material, films: Sequence[Film]) -> Estimate:
+    """How well the dream would seem to follow actions that nobody gave it."""
+    judges = material.judges
+    asked = [Actions.of(judges.space, p.following.actions[:FRAME]) for p in material.passages]
+    seen = [
+        read(judges.reader, passage.led_by_context(film)).actions
+        for passage, film in zip(material.passages, films, strict=True)
+    ]
+    return measure_following(judges.space, shuffled(asked), seen).f1
+
+
+def _frechet_real(material: Material) -> Estimate:
+    """Between the real frames of the passages and as much other real play."""
+    real = [
+        read(material.judges.reader, p.led_by_context(p.following.frames)).features_MD[:FRAME]
+        for p in material.passages
+    ]
+    return frechet_of_starts(real, material.judges.other_real(len(real), FRAME))
+
+
+def _long_dreams(world: World, material: Material, num_steps: int) -> Iterator[LongDream]:
+    for passages in material.long_passages:
+        wishes = [
+            Wish(context=passage.context, actions_TA=passage.following.actions)
+            for passage in passages
+        ]
+        title = f"long, {len(wishes[0].actions_TA)} frames"
+        dreams = dream(world, wishes, num_steps=num_steps, title=title)
+        for passage, dreamt in zip(passages, dreams, strict=True):
+            yield LongDream(passage=passage, frames=dreamt.frames)
+
+
+def _plans(world: World) -> tuple[str, ...]:
+    return tuple(plans(world.spec.action_space.key_turn_deg))
+
+
+def _dream_held(
+    world: World, probes: Sequence[Probe], plan: str, num_steps: int
+) -> list[NDArray[np.uint8]]:
+    """(1 + frames, H, W, 3) for each probe, with the plan's keys held."""
     wishes = [
         Wish(context=probe.context, actions_TA=probe.answers[plan].actions) for probe in probes
     ]
-    dreams = dream(world, wishes, num_steps=num_steps)
+    dreams = dream(world, wishes, num_steps=num_steps, title=f"held: {plan}")
     return [
         np.concatenate((probe.context.frames[-1:], dreamt.frames))
         for probe, dreamt in zip(probes, dreams, strict=True)
     ]
 
 
-def _long_gradient(
-    world: World, held_out: Sequence[Recording], num_steps: int, real: float
-) -> dict[int, float]:
-    """Sharpness of dreams that follow held-out players for long."""
-    context, length = world.spec.nfd.window, _LONG_FRAMES[-1]
-    firsts = np.linspace(0, len(held_out[0].frames) - context - length - 1, _LONG_DREAMS, dtype=int)
-    wishes = [
-        Wish(
-            context=held_out[0].part(first, first + context),
-            actions_TA=held_out[0].actions[first + context : first + context + length],
-        )
-        for first in firsts
-    ]
-    dreams = dream(world, wishes, num_steps=num_steps)
-    return {
-        n: gradient(np.concatenate([d.frames[n - 8 : n] for d in dreams])) / real
-        for n in _LONG_FRAMES
-    }
-
-
-def _speed(world: World, probe: Probe, num_steps: int) -> Speed:
-    wish = Wish(context=probe.context, actions_TA=probe.answers[REPLAY].actions)
-    seconds = dream(world, [wish], num_steps=num_steps, together=1)[0].frame_s
+def _speed(world: World, passage: Passage, num_steps: int) -> Speed:
+    wish = Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
+    title = f"speed, {steps_name(num_steps)}"
+    seconds = dream(world, [wish], num_steps=num_steps, title=title, together=1)[0].frame_s
     return Speed(num_steps=num_steps, frame_ms=float(np.median(seconds[2:]) * 1e3))
+
+
+def _from_last(passages: Sequence[Passage], films: Sequence[Film]) -> list[Film]:
+    return [p.from_last(film) for p, film in zip(passages, films, strict=True)]
+
+
+def _at(films: Sequence[Film], frame: int) -> NDArray[np.uint8]:
+    return np.stack([film[frame - 1] for film in films])
 
 
 def _contact_sheet(real: Sequence[Film], dreamt: Sequence[Film]) -> Pixels:
     rows = []
-    for truth, ours in list(zip(real, dreamt, strict=True))[:_SHEET_PROBES]:
-        rows += [[truth[n] for n in _SHEET_FRAMES], [ours[n] for n in _SHEET_FRAMES]]
+    for truth, ours in list(zip(real, dreamt, strict=True))[:_SHEET_PASSAGES]:
+        rows += [[film[n - 1] for n in _SHEET_FRAMES] for film in (truth, ours)]
     return grid(rows, ["real", "dreamt"] * (len(rows) // 2))
 
 
-def _steering_grid(dreamt: dict[str, list[Film]]) -> Pixels:
+def _steering_grid(held: Mapping[str, list[NDArray[np.uint8]]]) -> Pixels:
     rows, labels = [], []
     for probe in range(_GRID_PROBES):
-        for plan in _GRID_PLANS:
-            rows.append([dreamt[plan][probe][n] for n in _GRID_FRAMES])
+        for plan, films in held.items():
+            rows.append([films[probe][n] for n in _GRID_FRAMES])
             labels.append(f"{plan}, frames {', '.join(map(str, _GRID_FRAMES))}")
     return grid(rows, labels)
-
-
-def _spread(films: Sequence[Film], count: int) -> Film:
-    """About `count` frames taken evenly from all films."""
-    stride = max(1, sum(map(len, films)) // count)
-    return np.concatenate([film[::stride] for film in films])

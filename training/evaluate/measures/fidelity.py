@@ -1,4 +1,5 @@
-"""How the dream looks: sharpness and closeness to the real frames, against simple baselines."""
+"""How pictures look, frame by frame: sharpness and closeness to the real ones, against plain
+baselines. Knows no engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluate.measures import gradient, psnr_db
+from training.evaluate.confidence import Estimate, mean_estimate
+from training.evaluate.measures.colour import Colour, measure_colour
+from training.evaluate.measures.picture import gradient, psnr_db
 
 FRAMES = (1, 2, 4, 8, 16)
 
@@ -17,8 +20,9 @@ Film = NDArray[np.uint8]
 class TokenizerFidelity:
     """On held-out frames. `gradient_ratio` is the share of the real gradient that is kept."""
 
-    psnr_db: float
+    psnr_db: Estimate
     gradient_ratio: float
+    colour: Colour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +40,9 @@ class DreamFidelity:
 def measure_tokenizer(real: Film, rebuilt: Film) -> TokenizerFidelity:
     pairs = zip(rebuilt, real, strict=True)
     return TokenizerFidelity(
-        psnr_db=float(np.mean([psnr_db(ours, truth) for ours, truth in pairs])),
+        psnr_db=mean_estimate(np.array([psnr_db(ours, truth) for ours, truth in pairs])),
         gradient_ratio=gradient(rebuilt) / gradient(real),
+        colour=measure_colour(real, rebuilt),
     )
 
 

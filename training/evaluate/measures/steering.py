@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluate.measures import muzzle_light, shift_px, zoom
+from training.evaluate.measures.motion import muzzle_light, shift_px, zoom
 
 Film = NDArray[np.uint8]  # (1 + frames, H, W, 3): the last real frame, then the answer
 _TURN = slice(2, 12)  # frames whose motion is measured
@@ -33,6 +33,11 @@ class Steering:
     idle_still: int  # moves less than half a pixel a frame
     idle_px: float
     act_flashes: int  # the muzzle lights up clearly more than in idle
+
+    @property
+    def turn_px(self) -> float:
+        """How far a held turn moves the picture in a frame, both ways taken together."""
+        return (self.left_px - self.right_px) / 2
 
 
 def measure_steering(films: Mapping[str, Sequence[Film]]) -> Steering:

@@ -1,0 +1,53 @@
+"""`python -m training evaluate`: measures a published world → build/eval.json, its pictures beside
+it, and the card on the screen."""
+
+import argparse
+from pathlib import Path
+
+from model.world import World
+from training.data.pictures import write_png
+from training.evaluate.card import to_json
+from training.evaluate.evaluation import evaluate
+from training.evaluate.extent import QUICK
+from training.evaluate.given.fvd import I3DFeatures
+from training.evaluate.given.lpips import LPIPS
+from training.evaluate.material import GivenNetworks, gather
+from training.evaluate.page import to_markdown
+from training.recipes.recipe import Recipe
+from training.run import Run
+
+SHIPPED_WORLD = Path("model/worlds/freedoom")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--world", type=Path, default=SHIPPED_WORLD)
+    parser.add_argument("--run", type=Path, default=Path("build/runs/evaluate"),
+                        help="where held-out play and the action reader are kept")  # fmt: skip
+    parser.add_argument("--steps", type=int, help="denoise steps, else the world's default")
+    parser.add_argument("--quick", action="store_true",
+                        help="fewer starts and short dreams: wide intervals")  # fmt: skip
+    parser.add_argument("--teacher", type=Path, help="bundle to dream with 18 steps beside it")
+    parser.add_argument("--lpips", type=Path, nargs=2, metavar=("ALEXNET", "LINEAR"),
+                        help="weights: alexnet of torchvision, alex.pth of lpips")  # fmt: skip
+    parser.add_argument("--fvd", type=Path, metavar="I3D",
+                        help="TorchScript of I3D; it is code, give one you trust")  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("build/eval.json"))
+
+
+def run_command(recipe: Recipe, arguments: argparse.Namespace) -> None:
+    """Raises ValueError or FileNotFoundError when what was given cannot be used."""
+    given = GivenNetworks(
+        lpips=LPIPS.load(*arguments.lpips) if arguments.lpips else None,
+        fvd_features=I3DFeatures(arguments.fvd) if arguments.fvd else None,
+    )
+    world = World.load(arguments.world)
+    teacher = World.load(arguments.teacher) if arguments.teacher else None
+    extent = QUICK if arguments.quick else recipe.extent
+    material = gather(recipe, Run(arguments.run), extent, given)
+    num_steps = arguments.steps or world.spec.sampler.default_steps
+    measured = evaluate(world, material, num_steps=num_steps, teacher=teacher)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(to_json(measured.card))
+    write_png(arguments.out.with_suffix(".contact_sheet.png"), measured.contact_sheet)
+    write_png(arguments.out.with_suffix(".steering.png"), measured.steering)
+    print(to_markdown(measured.card, title=world.spec.title, licence=world.spec.licence))

@@ -1,0 +1,105 @@
+"""What an evaluation needs besides the world: held-out play, the game's own answers, the judges.
+Made from seeds, the same on every machine, and kept in the run folder."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training import stages
+from training.data.filming import record_all
+from training.data.probes import Probe, record_probes
+from training.data.recording import load_recordings
+from training.evaluate.extent import Extent
+from training.evaluate.measures.scores import NUM_FRAMES, FilmFeatures, Judges, PictureDistance
+from training.evaluate.passages import Passage, choose_passages
+from training.evaluate.reader.fitting import Lessons, fitted_reader
+from training.evaluate.reader.network import AFTER
+from training.evaluate.reader.reading import read
+from training.recipes.recipe import Recipe
+from training.run import Run
+
+_TOKENIZER_FRAMES = 160
+_PROCESSES = os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenNetworks:
+    """Judges whose weights are not ours to ship."""
+
+    lpips: PictureDistance | None = None
+    fvd_features: FilmFeatures | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """`frames` are spread over all held-out play; `long_passages` has one group per length."""
+
+    extent: Extent
+    probes: Sequence[Probe]
+    passages: Sequence[Passage]
+    long_passages: Sequence[Sequence[Passage]]
+    frames: NDArray[np.uint8]
+    judges: Judges
+
+
+def gather(
+    recipe: Recipe, run: Run, extent: Extent, given: GivenNetworks | None = None
+) -> Material:
+    """Records what is not there yet, and teaches the reader."""
+    stages.record_held_out(recipe, run, processes=_PROCESSES)
+    held_out = load_recordings(run.held_out_recordings)
+    window = recipe.preset.nfd.window
+    return Material(
+        extent=extent,
+        probes=probes(recipe, run, min(extent.num_probes, recipe.record.probes)),
+        passages=choose_passages(
+            held_out, count=extent.num_passages, context_frames=window, num_frames=NUM_FRAMES,
+            is_moving=True,
+        ),
+        long_passages=[
+            choose_passages(
+                held_out, count=count, context_frames=window, num_frames=length + AFTER
+            )
+            for length, count in extent.long_dreams
+        ],
+        frames=spread([recording.frames for recording in held_out], _TOKENIZER_FRAMES),
+        judges=_judges(recipe, run, extent, given or GivenNetworks()),
+    )  # fmt: skip
+
+
+def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
+    return record_probes(
+        recipe.recorder, run.probes, count=count, key_turn_deg=recipe.action_space.key_turn_deg,
+        context_frames=recipe.preset.nfd.window, least_walk=recipe.record.least_walk,
+        seed=recipe.record.probe_seed, processes=_PROCESSES,
+    )  # fmt: skip
+
+
+def _judges(recipe: Recipe, run: Run, extent: Extent, given: GivenNetworks) -> Judges:
+    """A reader that has seen all of its recordings but the last."""
+    folder = run.folder / "recordings" / "reader"
+    plan = recipe.record
+    record_all(
+        recipe.recorder, folder, num_frames=plan.reader_frames, takes=plan.reader_takes,
+        seed=plan.reader_seed, processes=_PROCESSES,
+    )  # fmt: skip
+    *lessons, unseen = load_recordings(folder)
+    reader = fitted_reader(
+        recipe.action_space, lessons, run.folder / "reader", Lessons(steps=extent.reader_steps)
+    )
+    return Judges(
+        space=recipe.action_space,
+        reader=reader,
+        other_real_MD=read(reader, unseen.frames).features_MD,
+        lpips=given.lpips,
+        fvd_features=given.fvd_features,
+    )
+
+
+def spread(films: Sequence[NDArray[np.uint8]], count: int) -> NDArray[np.uint8]:
+    """About `count` frames taken evenly from all films."""
+    stride = max(1, sum(map(len, films)) // count)
+    return np.concatenate([film[::stride] for film in films])

@@ -1,0 +1,108 @@
+"""How a dream holds out: sharpness, motion, drift and obedience in windows ever farther from the
+last real frame. Drift is never given without motion: a dream that stands still drifts little.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluate.confidence import Estimate, estimate
+from training.evaluate.measures.frechet import frechet
+from training.evaluate.measures.motion import motion
+from training.evaluate.measures.picture import gradient
+from training.evaluate.measures.scores import Judges
+from training.evaluate.passages import Passage
+from training.evaluate.reader.following import measure_following
+from training.evaluate.reader.network import AFTER
+from training.evaluate.reader.reading import Actions, Reading, read
+
+HORIZON = (16, 64, 128, 256, 300, 512, 1000)
+_WINDOW = 64  # frames that end at the horizon's frame, or all there are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HorizonPoint:
+    """The frames up to `frame`, of `num_dreams` dreams; ratios are against the real frames that
+    followed the same hands at the same time, and `frechet_own` is to those frames;
+    `frechet_own_real` is what as much other real play has: a dream that has lost its place but not
+    its looks comes near it."""
+
+    frame: int
+    num_dreams: int
+    gradient_ratio: float
+    motion_ratio: Estimate
+    frechet_own: float
+    frechet_own_real: float
+    action_f1: float
+    action_f1_ceiling: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LongDream:
+    """`frames` (T + 1, H, W, 3) dreamt after a passage with the player's own actions."""
+
+    passage: Passage
+    frames: NDArray[np.uint8]
+
+    @property
+    def num_frames(self) -> int:
+        return len(self.frames) - AFTER
+
+
+def measure_horizon(judges: Judges, dreams: Sequence[LongDream]) -> list[HorizonPoint]:
+    """A point for every frame of HORIZON that at least one dream reaches."""
+    measured = [_Measured.of(judges, dream) for dream in dreams]
+    points = []
+    for frame in HORIZON:
+        reaching = [m for m in measured if m.dream.num_frames >= frame]
+        if reaching:
+            points.append(_point(judges, reaching, frame))
+    return points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Measured:
+    dream: LongDream
+    dreamt: Reading
+    real: Reading
+
+    @classmethod
+    def of(cls, judges: Judges, dream: LongDream) -> "_Measured":
+        passage = dream.passage
+        films = (dream.frames, passage.following.frames[: len(dream.frames)])
+        dreamt, real = (read(judges.reader, passage.led_by_context(film)) for film in films)
+        return cls(dream=dream, dreamt=dreamt, real=real)
+
+
+def _point(judges: Judges, measured: Sequence[_Measured], frame: int) -> HorizonPoint:
+    window = slice(max(0, frame - _WINDOW), frame)
+    ours = [m.dream.frames[window] for m in measured]
+    real = [m.dream.passage.following.frames[window] for m in measured]
+    motions_S2 = np.array([(motion(a), motion(b)) for a, b in zip(ours, real, strict=True)])
+    asked = [Actions.of(judges.space, m.dream.passage.following.actions[window]) for m in measured]
+    followed, ceiling = (
+        measure_following(judges.space, asked, [reading.actions.take(window) for reading in side])
+        for side in ([m.dreamt for m in measured], [m.real for m in measured])
+    )
+
+    def motion_ratio(starts: NDArray[np.int64]) -> float:
+        dreamt, truth = motions_S2[starts].sum(axis=0)
+        return float(dreamt / truth)
+
+    ours_ND, real_ND = (
+        np.concatenate([reading.features_MD[window] for reading in side])
+        for side in ([m.dreamt for m in measured], [m.real for m in measured])
+    )
+    other_ND = np.concatenate(judges.other_real(len(measured), window.stop - window.start))
+    return HorizonPoint(
+        frame=frame,
+        num_dreams=len(measured),
+        gradient_ratio=gradient(np.concatenate(ours)) / gradient(np.concatenate(real)),
+        motion_ratio=estimate(motion_ratio, len(measured)),
+        frechet_own=frechet(ours_ND, real_ND),
+        frechet_own_real=frechet(other_ND, real_ND),
+        action_f1=followed.f1.value,
+        action_f1_ceiling=ceiling.f1.value,
+    )

@@ -1,0 +1,80 @@
+"""The action reader: an inverse-dynamics model, which says from frames alone what was pressed and
+how far the view was turned. After VPT's labeller (arXiv 2206.11795), made small.
+
+Knows no world model: what it was taught on real play it then reads in dreams. Shape letters:
+B clips, S frames of a clip, H W pixels, K buttons, Y yaw bins, D features.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from model.action_space import ActionSpace
+
+BEFORE, AFTER = 2, 1  # frames seen before and after the frame that an action leads to
+CLIP_FRAMES = BEFORE + 1 + AFTER
+NUM_FEATURES = 64
+_CHANNELS = 3 + CLIP_FRAMES - 1  # the frame itself, and how the brightness changed
+_CHANGE_GAIN = 4.0  # most changes are small
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderShape:
+    width: int  # pixels, multiples of 4
+    height: int
+    num_buttons: int
+    num_yaw_bins: int
+
+    @classmethod
+    def of(cls, space: ActionSpace, width: int, height: int) -> "ReaderShape":
+        return cls(
+            width=width,
+            height=height,
+            num_buttons=len(space.model_buttons),
+            num_yaw_bins=len(space.yaw_bins_deg),
+        )
+
+
+class ActionReader(nn.Module):
+    """Four frames in; what led from the second to the third out. The future frame helps: what is
+    pressed now still moves the next picture."""
+
+    def __init__(self, shape: ReaderShape) -> None:
+        super().__init__()
+        self.shape = shape
+        grid_cells = -(-shape.height // 16) * -(-shape.width // 16)
+        self.trunk = nn.Sequential(
+            *_stage(_CHANNELS, 32, kernel=8, stride=4, padding=2),
+            *_stage(32, 48, stride=2),
+            *_stage(48, 64, stride=2),
+            *_stage(64, 64, stride=1),
+            nn.Flatten(),  # where something moves says which way it went
+            nn.Linear(64 * grid_cells, NUM_FEATURES),
+            nn.ReLU(),
+        )
+        self.buttons = nn.Linear(NUM_FEATURES, shape.num_buttons)
+        self.yaw = nn.Linear(NUM_FEATURES, shape.num_yaw_bins)
+
+    def features(self, clips_BSHW3: Tensor) -> Tensor:
+        """(B, D) of uint8 clips: what the Fréchet distance is taken in."""
+        pixels = clips_BSHW3.permute(0, 1, 4, 2, 3).float() / 127.5 - 1.0
+        changes_BCHW = pixels.mean(dim=2).diff(dim=1)
+        seen_BCHW = torch.cat((pixels[:, BEFORE], _CHANGE_GAIN * changes_BCHW), dim=1)
+        features: Tensor = self.trunk(seen_BCHW.contiguous(memory_format=torch.channels_last))
+        return features
+
+    def forward(self, clips_BSHW3: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the buttons (B, K), each by itself, and of the yaw bins (B, Y)."""
+        features_BD = self.features(clips_BSHW3)
+        return self.buttons(features_BD), self.yaw(features_BD)
+
+
+def _stage(
+    width: int, next_width: int, *, kernel: int = 3, stride: int, padding: int = 1
+) -> tuple[nn.Module, ...]:
+    return (
+        nn.Conv2d(width, next_width, kernel, stride=stride, padding=padding, bias=False),
+        nn.BatchNorm2d(next_width),
+        nn.ReLU(),
+    )
