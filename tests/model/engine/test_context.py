@@ -13,13 +13,13 @@ from model.cache.frame_store import ContextClip
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
-from model.engine import runner
 from model.engine.engine import WorldEngine
 from model.engine.opening import opening_clip, opening_frame_idxs
 from model.engine.reference import ReferenceSession
 from model.engine.types import ActionVector
 from model.layers.rope import RotaryEmbedding
 from model.nfd.transformer import Previous
+from model.sampling.noise import draw_noise
 from model.world import World
 
 Log = Callable[[int, int], list[ActionVector]]
@@ -39,7 +39,7 @@ class SinkAttention:
 
     def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
         num_frames, first = len(self._frame_idxs), self._frame_idxs[0]
-        q, k, v = (x.unflatten(2, (num_frames, -1)) for x in (q_BNSK, k_BNSK, v_BNSK))
+        q, k, v = (torch.stack(x.chunk(num_frames, 2), 2) for x in (q_BNSK, k_BNSK, v_BNSK))
         mixed = []
         for number, frame_idx in enumerate(self._frame_idxs):
             kept = self._policy.keep(frame_idx - first)
@@ -98,9 +98,9 @@ def test_a_session_never_grows_old(
     world: World, action_log: Log, policy: ContextPolicy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same window and the same noise give the same frame at index 64 and at 1,000,000."""
-    draw = runner.draw_noise
     monkeypatch.setattr(
-        runner, "draw_noise", lambda shape, **key: draw(shape, **{**key, "frame_idx": 0})
+        "model.engine.runner.draw_noise",
+        lambda shape, **key: draw_noise(shape, **{**key, "frame_idx": 0}),
     )
     engine = WorldEngine(world, policy=policy)
     engine.open("a", start=LONG_START, seed=5)
