@@ -1,7 +1,5 @@
 """What the links of one session ask of its encoder. The seam between two threads."""
 
-import time
-
 
 class Demand:
     """Written by the event loop, read by the encode loop. No lock: every field is written whole,
@@ -9,18 +7,8 @@ class Demand:
 
     def __init__(self) -> None:
         self.num_links = 0
-        self._left_s: float | None = None
         self._wants_keyframe = False
         self._receivable_bps: int | None = None
-
-    def count_links(self, num_links: int) -> None:
-        self._left_s = None if num_links else time.monotonic()
-        self.num_links = num_links
-
-    @property
-    def unlinked_s(self) -> float:
-        """For how long nobody has watched any more; 0 while somebody does or is yet to come."""
-        return 0.0 if self._left_s is None else time.monotonic() - self._left_s
 
     def ask_keyframe(self) -> None:
         self._wants_keyframe = True

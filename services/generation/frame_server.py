@@ -145,7 +145,7 @@ class FrameServer:
     ) -> None:
         link = Link(writer)
         outlet.links.add(link)
-        outlet.demand.count_links(len(outlet.links))
+        outlet.demand.num_links = len(outlet.links)
         outlet.demand.ask_keyframe()
         tasks = [
             asyncio.ensure_future(work)
@@ -157,7 +157,7 @@ class FrameServer:
                 task.result()
         finally:
             outlet.links.discard(link)
-            outlet.demand.count_links(len(outlet.links))
+            outlet.demand.num_links = len(outlet.links)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -12,13 +12,12 @@ from model.snapshot import SnapshotError, WorldSnapshot
 from services.backplane.connection import BackplaneError
 from services.backplane.releases import VersionFigures
 from services.backplane.sessions import LEASE_MS, SessionStore
-from services.generation.demand import Demand
 from services.generation.renderer import Renderer
 from services.telemetry import meter
 from services.wire.session import SessionRecord, SessionStatus
 
 RENEW_S = 1.0
-UNLINKED_S = 10.0  # every edge has left: the tab was closed
+LEFT_S = 10.0  # since the player gave the seat back: the tab was closed
 
 SNAPSHOT_TIME = meter.create_histogram(
     "nextframe_snapshot",
@@ -110,9 +109,9 @@ class LiveSession:
         if epoch is None:
             return
         self._epoch = epoch
-        demand = self._host.renderer.show(self._id, epoch=epoch, link_key=link_key)
+        self._host.renderer.show(self._id, epoch=epoch, link_key=link_key)
         try:
-            await self._part(await self._begin() or await self._keep(demand))
+            await self._part(await self._begin() or await self._keep())
         finally:
             self._host.renderer.frame_loop.close(self._id)
             self._host.renderer.hide(self._id)
@@ -148,7 +147,7 @@ class LiveSession:
             return await self._host.store.load_snapshot(self._record.snapshot_of)
         return own
 
-    async def _keep(self, demand: Demand) -> Parting:
+    async def _keep(self) -> Parting:
         """Once a second: the lease, the player, the snapshot. While Redis is away the frames go
         on: nobody else can take the session then either."""
         while True:
@@ -159,16 +158,17 @@ class LiveSession:
                 record = await self._host.store.renew(self._id, epoch=self._epoch)
                 if record is None:
                     return await self._lost()
-                if self._is_absent(record, demand):
+                if self._is_absent(record):
                     return ABSENT
                 await self._save(self._host.renderer.frame_loop.snapshot(self._id))
             except BackplaneError as error:
                 log.warning("no renewal", extra={"session_id": self._id, "error": str(error)})
 
-    def _is_absent(self, record: SessionRecord, demand: Demand) -> bool:
-        now_ms = record.lease_until_ms - LEASE_MS  # by the clock that stamped `seen_at_ms`
-        unseen_ms = now_ms - record.seen_at_ms
-        return unseen_ms > 1000 * self._host.absent_s or demand.unlinked_s > UNLINKED_S
+    def _is_absent(self, record: SessionRecord) -> bool:
+        now_ms = record.lease_until_ms - LEASE_MS  # by the clock that stamped what follows
+        if record.player_left_at_ms and now_ms - record.player_left_at_ms > 1000 * LEFT_S:
+            return True
+        return now_ms - record.seen_at_ms > 1000 * self._host.absent_s
 
     async def _save(self, taken: Future[WorldSnapshot]) -> None:
         started = time.monotonic()

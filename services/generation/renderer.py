@@ -71,12 +71,11 @@ class Renderer:
         await asyncio.to_thread(self._threads[1].join)
         await self._server.stop()
 
-    def show(self, session_id: str, *, epoch: int, link_key: str) -> Demand:
-        """Lets edges that show `link_key` watch the session. The answer says who does."""
+    def show(self, session_id: str, *, epoch: int, link_key: str) -> None:
+        """Lets edges that show `link_key` watch the session."""
         demand = Demand()
         self._encode_loop.open(session_id, epoch=epoch, demand=demand)
         self._server.open(session_id, epoch=epoch, link_key=link_key, demand=demand)
-        return demand
 
     def hide(self, session_id: str) -> None:
         self._encode_loop.close(session_id)

@@ -43,5 +43,6 @@ class SessionRecord:
     snapshot_of: str = ""  # the session whose snapshot this one starts from
     reason: str = ""  # why it ended or paused, for the player
     seen_at_ms: int = 0  # the edge's last sign of the player
+    player_left_at_ms: int = 0  # when the seat was given back; 0: somebody has it, or had it never
     lease_until_ms: int = 0
     world_digest: str = ""  # the version that it began with and stays with; "" before it is known

@@ -109,7 +109,7 @@ class Studio:
 
     def watch(self, session_id: str, *, epoch: int = 1, num_links: int = 1) -> Demand:
         demand = Demand()
-        demand.count_links(num_links)
+        demand.num_links = num_links
         self.loop.open(session_id, epoch=epoch, demand=demand)
         return demand
 

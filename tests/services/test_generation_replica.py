@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from services.backplane.actions import ActionWriter
 from services.backplane.releases import VersionFigures
 from services.backplane.replicas import ReplicaRegistry
+from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
 from services.generation import live_session
 from services.generation.replica import Replica
@@ -191,13 +192,32 @@ async def test_without_a_player_the_world_pauses_and_then_goes_on(stage: Stage) 
 async def test_a_closed_tab_pauses_the_world_sooner(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_session, "UNLINKED_S", 0.1)
+    monkeypatch.setattr(live_session, "LEFT_S", 0.1)
     replica = await stage.replica()
     await stage.queue("s1")
-    _, edge = await stage.play(replica, "s1")
-    await edge.receive_frame()
-    await edge.close()
+    seats = Seats(stage.redis)
+    await seats.take("s1", "the player")
+    _, watcher = await stage.play(replica, "s1")
+    await watcher.receive_frame()
+    await seats.leave("s1", "the player")
+    assert (await watcher.receive_state())["state"] == "paused"
     await stage.becomes("s1", SessionStatus.PAUSED)
+
+
+async def test_a_page_that_comes_back_keeps_its_world_awake(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_session, "LEFT_S", 0.5)
+    replica = await stage.replica()
+    await stage.queue("s1")
+    seats = Seats(stage.redis)
+    await seats.take("s1", "before")
+    _, edge = await stage.play(replica, "s1")
+    await seats.leave("s1", "before")
+    await seats.take("s1", "after")
+    first = (await edge.receive_frame()).frame_idx
+    while (await edge.receive_frame()).frame_idx < first + 40:  # 0.8 s of the world's time
+        pass
 
 
 async def test_a_drained_replica_loses_no_world(stage: Stage) -> None:

@@ -14,7 +14,7 @@ redis.call('ZADD', LEASES, now + lease_ms, id)
 -- The player's grace begins anew here: who waited in line has nobody to show a sign to.
 redis.call('HSET', SESSION, 'status', 'starting', 'replica_id', replica_id, 'frame_address',
   frame_address, 'link_key', link_key, 'lease_until_ms', now + lease_ms, 'held_since_ms', now,
-  'seen_at_ms', now, 'reason', '')
+  'seen_at_ms', now, 'player_left_at_ms', 0, 'reason', '')
 if world_digest ~= '' then redis.call('HSET', SESSION, 'world_digest', world_digest) end
 redis.call('EXPIRE', SESSION, ttl_s)
 return redis.call('HINCRBY', SESSION, 'epoch', 1)
