@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import Depends, FastAPI
 
+from services.backplane.connection import connect
 from services.guard import Guard
 from services.telemetry import add_health_routes, add_problem_answers
 from services.training.access import OperatorAccess
@@ -20,10 +21,14 @@ from services.training.runs.desk import RunDesk
 from services.training.runs.routes import run_routes
 from services.training.runs.store import RunStore
 from services.training.settings import TrainingSettings
+from services.training.worlds.desk import WorldDesk
+from services.training.worlds.routes import world_routes
+from training.registry.registry import Registry
 
 log = logging.getLogger(__name__)
 
 WATCH_S = 1.0
+TELL_S = 5.0
 
 
 def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> FastAPI:
@@ -37,15 +42,18 @@ def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> 
         min_free_mb=settings.min_free_mb,
     )
 
+    redis = connect(settings.redis_url)
+    worlds = WorldDesk(Registry(settings.registry), redis)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        watching = asyncio.create_task(_repeat(runs.watch, WATCH_S))
-        try:
+        stopping = asyncio.Event()
+        async with asyncio.TaskGroup() as looks:
+            looks.create_task(_repeat(runs.watch, WATCH_S, stopping))
+            looks.create_task(_repeat(worlds.tell, TELL_S, stopping))
             yield
-        finally:  # the jobs go on; the next service finds them again
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            stopping.set()  # the jobs go on; the next service finds them again
+        await redis.aclose()
 
     async def is_ready() -> bool:
         return settings.runs.is_dir()
@@ -56,15 +64,21 @@ def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> 
     add_health_routes(app, is_ready)
     operators_only = [Depends(OperatorAccess(settings.operator_token))]
     app.include_router(run_routes(runs), dependencies=operators_only)
+    app.include_router(world_routes(worlds), dependencies=operators_only)
     app.mount("/", PageFiles())
     return app
 
 
-async def _repeat(look: Callable[[], Awaitable[None]], pause_s: float) -> None:
-    """What fails once may succeed the next time: a full disk, a launcher that is away."""
-    while True:
+async def _repeat(
+    look: Callable[[], Awaitable[None]], pause_s: float, stopping: asyncio.Event
+) -> None:
+    """What fails once may succeed the next time: a full disk, a Redis that is away. Ended by a
+    flag: redis-py may swallow a cancellation."""
+    while not stopping.is_set():
         try:
             await look()
         except Exception:
             log.exception("look failed")
-        await asyncio.sleep(pause_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await stopping.wait()

@@ -1,0 +1,153 @@
+"""What the training service does about worlds, without HTTP: judges versions, gives one a share of
+new sessions, promotes it, takes it back. Raises Problem where an operator is to be refused."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.backplane.connection import BackplaneError, Client
+from services.backplane.releases import ReleaseStore, VersionFigures
+from services.backplane.replicas import ReplicaInfo, ReplicaRegistry
+from services.telemetry import Problem
+from services.training.worlds import rules
+from services.training.worlds.book import Page, ReleaseBook
+from services.training.worlds.live import Live
+from services.training.worlds.rules import StepRefusedError
+from services.wire.release import Release
+from training.evaluate.judge import Verdict, verdict
+from training.registry.registry import Registry, RegistryError
+from training.registry.version import WorldVersion
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A version, what the judge says of it beside the current one, and how it fares. `live` is
+    None while nobody can be asked."""
+
+    version: WorldVersion
+    verdict: Verdict
+    live: Live | None
+    replicas: tuple[ReplicaInfo, ...]
+
+
+class WorldDesk:
+    """Every rule about a release, applied to what registry and book hold."""
+
+    def __init__(self, registry: Registry, redis: Client) -> None:
+        self.registry = registry
+        self._book = ReleaseBook(registry.root)
+        self._releases = ReleaseStore(redis)
+        self._figures = VersionFigures(redis)
+        self._replicas = ReplicaRegistry(redis)
+        self._changing = asyncio.Lock()
+
+    def page(self, world: str) -> Page:
+        if world not in self.registry.names():
+            raise Problem(404, "world-not-found", "The registry has no such world.")
+        return self._book.read(world)
+
+    async def standings(self, world: str) -> list[Standing]:
+        """The newest version first."""
+        current = self._current_card(self.page(world).release)
+        versions = await asyncio.to_thread(self.registry.versions, world)
+        replicas = await self._all_replicas()
+        return [
+            Standing(
+                version=version,
+                verdict=judge(version.card, current),
+                live=await self._live(version.digest),
+                replicas=tuple(r for r in replicas if r.world_digest == version.digest),
+            )
+            for version in versions
+        ]
+
+    async def canary(self, world: str, digest: str, share: float) -> None:
+        async with self._changing:
+            release = self.page(world).release
+            reasons = self._fit_for_players(release, digest)
+            step = self._step(lambda: rules.canary(release, digest, share))
+            await self._take(step, "canary", digest, reasons)
+
+    async def promote(self, world: str, digest: str) -> None:
+        async with self._changing:
+            release = self.page(world).release
+            reasons = self._fit_for_players(release, digest)
+            step = self._step(lambda: rules.promote(release, digest))
+            await self._take(step, "promote", digest, reasons)
+
+    async def roll_back(self, world: str) -> None:
+        async with self._changing:
+            release = self.page(world).release
+            step = self._step(lambda: rules.roll_back(release))
+            await self._take(step, "roll back", release.canary or release.current, ())
+
+    async def tell(self) -> None:
+        """Redis may have forgotten: says every release again."""
+        for world in self.registry.names():
+            release = self._book.read(world).release
+            if release.current:
+                await self._releases.put(release)
+
+    def _fit_for_players(self, release: Release, digest: str) -> tuple[str, ...]:
+        """Why it may be played; raises Problem where it may not."""
+        version = self._version(release.world, digest)
+        found = judge(version.card, self._current_card(release))
+        if not found.accepted:
+            detail = f"The judge rejects this version: {'; '.join(found.reasons)}."
+            raise Problem(409, "rejected", detail)
+        if release.current:
+            current = self._version(release.world, release.current)
+            if version.controls != current.controls:
+                detail = "Its controls differ from the current version's: pages that are open"
+                raise Problem(409, "other-controls", f"{detail} would steer it wrongly.")
+        return found.reasons
+
+    def _version(self, world: str, digest: str) -> WorldVersion:
+        try:
+            return self.registry.version(world, digest)
+        except RegistryError as error:
+            raise Problem(404, "version-not-found", f"{error}.") from error
+
+    def _current_card(self, release: Release) -> Mapping[str, Any] | None:
+        return self._version(release.world, release.current).card if release.current else None
+
+    def _step(self, step: Callable[[], Release]) -> Release:
+        try:
+            return step()
+        except StepRefusedError as error:
+            raise Problem(409, "wrong-step", str(error)) from error
+
+    async def _take(
+        self, release: Release, action: str, digest: str, reasons: tuple[str, ...]
+    ) -> None:
+        """On disk first: `tell` repeats what Redis did not hear."""
+        self._book.write(release, action=action, digest=digest, reasons=reasons)
+        log.info("release", extra={"world": release.world, "action": action, "digest": digest})
+        try:
+            await self._releases.put(release)
+        except BackplaneError as error:
+            log.warning("release not told", extra={"world": release.world, "error": str(error)})
+
+    async def _live(self, digest: str) -> Live | None:
+        try:
+            return Live.from_counts(await self._figures.read(digest))
+        except BackplaneError:
+            return None
+
+    async def _all_replicas(self) -> list[ReplicaInfo]:
+        try:
+            return await self._replicas.all()
+        except BackplaneError:
+            return []
+
+
+def judge(card: Mapping[str, Any] | None, current: Mapping[str, Any] | None) -> Verdict:
+    """Against the current release; the card itself tells how its teacher did."""
+    try:
+        return verdict(card or {}, None, current)
+    except (ValueError, KeyError, TypeError) as error:
+        return Verdict(accepted=False, reasons=(f"no whole evaluation to judge by: {error}",))

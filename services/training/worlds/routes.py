@@ -1,0 +1,100 @@
+"""The calls about worlds: HTTP in, HTTP out; what they mean is in `desk.py`."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.training.worlds.desk import Standing, WorldDesk
+from services.training.worlds.live import compare
+from services.wire.release import MAX_CANARY_SHARE, Release
+from training.registry.registry import DIGEST, NAME
+
+WorldName = Annotated[str, Path(pattern=f"^{NAME.pattern}$")]
+Digest = Annotated[str, Field(pattern=f"^{DIGEST.pattern}$")]
+
+
+class Canary(BaseModel):
+    """`share`: of new sessions."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    digest: Digest
+    share: Annotated[float, Field(gt=0, le=MAX_CANARY_SHARE)]
+
+
+class Promotion(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    digest: Digest
+
+
+def world_routes(desk: WorldDesk) -> APIRouter:
+    router = APIRouter(prefix="/v1/worlds")
+
+    @router.get("")
+    async def worlds() -> dict[str, Any]:
+        return {"worlds": [await _view(desk, name) for name in desk.registry.names()]}
+
+    @router.get("/{name}")
+    async def world(name: WorldName) -> dict[str, Any]:
+        return await _view(desk, name)
+
+    @router.post("/{name}/canary")
+    async def canary(name: WorldName, body: Canary) -> dict[str, Any]:
+        await desk.canary(name, body.digest, body.share)
+        return await _view(desk, name)
+
+    @router.post("/{name}/promote")
+    async def promote(name: WorldName, body: Promotion) -> dict[str, Any]:
+        await desk.promote(name, body.digest)
+        return await _view(desk, name)
+
+    @router.post("/{name}/rollback")
+    async def roll_back(name: WorldName) -> dict[str, Any]:
+        await desk.roll_back(name)
+        return await _view(desk, name)
+
+    return router
+
+
+async def _view(desk: WorldDesk, name: str) -> dict[str, Any]:
+    page, standings = desk.page(name), await desk.standings(name)
+    return {
+        "name": name,
+        **{key: value for key, value in asdict(page.release).items() if key != "world"},
+        "comparison": _comparison(page.release, standings),
+        "steps": [asdict(step) for step in page.steps],
+        "versions": [_version_view(desk, page.release, standing) for standing in standings],
+    }
+
+
+def _version_view(desk: WorldDesk, release: Release, standing: Standing) -> dict[str, Any]:
+    """`folder`: what a replica is given to serve this version."""
+    version, live, replicas = standing.version, standing.live, standing.replicas
+    roles = {release.current: "current", release.canary: "canary", release.previous: "previous"}
+    figures = version.card or {}
+    return {
+        "digest": version.digest,
+        "label": version.label,
+        "title": version.title,
+        "role": roles.get(version.digest, "candidate"),
+        "created_at": version.created_at,
+        "run_id": version.run_id,
+        "lineage": asdict(version.lineage),
+        "folder": str(desk.registry.folder(version.name, version.digest)),
+        "figures": {k: v for k, v in figures.items() if isinstance(v, int | float)},
+        "verdict": asdict(standing.verdict),
+        "live": live and asdict(live) | {"fps": live.fps, "stay_s": live.stay_s},
+        "replicas": len(replicas),
+        "slots": sum(replica.slots for replica in replicas),
+        "used": sum(replica.used for replica in replicas),
+    }
+
+
+def _comparison(release: Release, standings: list[Standing]) -> dict[str, Any] | None:
+    """Of canary and current; None without a canary, or while nobody can be asked."""
+    live = {standing.version.digest: standing.live for standing in standings}
+    canary, current = live.get(release.canary), live.get(release.current)
+    return asdict(compare(canary, current)) if canary and current else None

@@ -1,0 +1,144 @@
+"""`python -m training.job FOLDER ATTEMPT`: one submitted run, from whatever its folder holds to a
+published world.
+
+It can be killed at any moment and started again: finished stages are not repeated, the one that
+was cut goes on from its last saved state. Knows nothing of who started it and on which machine.
+"""
+
+import fcntl
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from model.world import WorldError
+from training import release, stages
+from training.job_state import LOG, STAGES, JobOrder, Progress
+from training.recipes.named import recipe_named
+from training.recipes.overrides import apply_overrides
+from training.recipes.recipe import Recipe
+from training.registry.lineage import lineage_of
+from training.registry.publish import AlreadyPublished, publish
+from training.registry.registry import Registry, RegistryError
+from training.registry.version import WorldVersion
+from training.run import Run
+from training.tokenizer.stages import train_decoder, train_tokenizer
+from training.trainer import Budget, TrainingError
+
+# What can go wrong without a fault of ours; the message alone tells what to do.
+EXPECTED = (TrainingError, RegistryError, WorldError, OSError, ValueError)
+
+LOCK = "lock"
+
+Train = Callable[[Recipe, Run, Budget], None]
+
+
+def main(argv: list[str]) -> int:
+    folder, attempt = Path(argv[1]), int(argv[2])
+    _log_into(folder / LOG)
+    with (folder / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # an attempt that somebody lost sight of ends first
+        job = Job(folder, attempt)
+        try:
+            job.run()
+        except EXPECTED as error:
+            return job.fail(str(error))
+        except Exception as error:
+            traceback.print_exc()
+            return job.fail(f"{type(error).__name__}: {error}")
+    return 0
+
+
+class Job:
+    """One attempt at a run; owns its progress.json."""
+
+    def __init__(self, folder: Path, attempt: int) -> None:
+        self._folder = folder
+        self._order = order = JobOrder.read(folder)
+        self._recipe = apply_overrides(recipe_named(order.recipe), order.overrides)
+        self._run = Run(folder)
+        before = Progress.read(folder)
+        self._progress = Progress(
+            attempt=attempt,
+            minutes={
+                "tokenizer": self._recipe.tokenizer.minutes,
+                "decoder": self._recipe.decoder.minutes,
+                "teacher": self._recipe.teacher.minutes,
+                "student": self._recipe.student.minutes,
+            },
+            max_steps=int(order.overrides["steps"]) if "steps" in order.overrides else None,
+            done=before.done if before else (),
+        )
+        self._progress.write(folder)
+
+    def run(self) -> None:
+        for stage in STAGES:
+            if stage in self._progress.done:
+                continue
+            print(f"--- {stage}, attempt {self._progress.attempt}", flush=True)
+            if stage == "publish":
+                self._progress = self._progress.published(self._publish().digest)
+            else:
+                self._run_stage(stage)
+                self._progress = self._progress.finished(stage)
+            self._progress.write(self._folder)
+
+    def fail(self, reason: str) -> int:
+        """The exit status."""
+        print(f"failed: {reason}", flush=True)
+        self._progress.failed(reason).write(self._folder)
+        return 1
+
+    def _run_stage(self, stage: str) -> None:
+        train: dict[str, Train] = {
+            "tokenizer": train_tokenizer,
+            "decoder": train_decoder,
+            "teacher": stages.train_teacher,
+            "student": stages.train_student,
+        }
+        if stage == "record":
+            stages.record(self._recipe, self._run, processes=os.cpu_count() or 1)
+        elif stage == "release":
+            release.release(self._recipe, self._run, self._world, "student")
+        elif not self._is_spent(stage):
+            train[stage](self._recipe, self._run, self._budget(stage))
+
+    def _budget(self, stage: str) -> Budget:
+        """The whole: the trainer counts what a killed attempt has spent of it."""
+        minutes, max_steps = self._progress.minutes[stage], self._progress.max_steps
+        return Budget(seconds=60.0 * minutes, steps=max_steps)
+
+    def _is_spent(self, stage: str) -> bool:
+        """Whether an attempt ended the stage and was killed before it could say so."""
+        if not self._run.is_trained(stage):
+            return False
+        steps, seconds = stages.spent_on(self._run, stage)
+        return self._budget(stage).spent(seconds, steps) >= 1
+
+    def _publish(self) -> WorldVersion:
+        try:
+            return publish(
+                Registry(Path(self._order.registry)),
+                self._world,
+                lineage=lineage_of(self._run, self._world),
+                run_id=self._order.run_id,
+            )
+        except AlreadyPublished as there:  # by an attempt that was killed just after
+            return there.version
+
+    @property
+    def _world(self) -> Path:
+        return self._folder / "world"
+
+
+def _log_into(path: Path) -> None:
+    """All that this process and its children say, wherever they run."""
+    with path.open("ab") as log:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(log.fileno(), stream.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
