@@ -4,7 +4,6 @@ skipped and why, and what the hands do. Truth is in the files; this is their inv
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from training.data.behaviour import Shares, mean, measure
 from training.data.source import DamagedRecording, RecordingSource, Split
+from training.data.whole import replacing
 
 SCHEMA, VERSION = "nextframe.recordings", 1
 
@@ -115,6 +115,5 @@ def _write(manifest: Manifest, path: Path) -> None:
         for split in splits
     }
     content = {"schema": SCHEMA, "version": VERSION, "splits": summary} | asdict(manifest)
-    building = path.with_suffix(".tmp")
-    building.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(building, path)
+    with replacing(path) as building:
+        building.write_text(json.dumps(content, indent=1) + "\n")

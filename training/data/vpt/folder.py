@@ -1,0 +1,89 @@
+"""Recordings in the form of OpenAI's Video PreTraining data: `name.mp4` beside `name.jsonl`, at
+20 frames a second. Line i holds what was pressed while frame i was on screen, so it leads to
+frame i + 1.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.recording import Recording
+from training.data.source import DamagedRecording, Split
+from training.data.vpt.actions import ACTION_NAMES, actions_of
+from training.data.vpt.lines import Line, read_lines
+from training.data.vpt.video import read_video
+
+_DATE_AND_TIME = re.compile(r"-\d{8}-\d{6}$")
+_HELD_OUT, _VALIDATION = 5, 5  # percent of the players' sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VptFolder:
+    """Recordings read at this size in pixels. Frames with an open menu are dropped, and so is all
+    of a rest but its first `max_idle_frames`; the film is cut there. MineWorld and its siblings
+    keep no rest at all (0), but a model that never saw one cannot stand still."""
+
+    folder: Path
+    width: int
+    height: int
+    max_idle_frames: int = 20
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        return ACTION_NAMES
+
+    @property
+    def reading(self) -> str:
+        return f"{self.width}x{self.height}, at most {self.max_idle_frames} idle frames"
+
+    def names(self) -> list[str]:
+        return sorted(video.stem for video in self.folder.glob("*.mp4"))
+
+    def split(self, name: str) -> Split:
+        """By the session of the player, whose chunks show the same place; by hash, so that
+        recordings that come later move none."""
+        session = _DATE_AND_TIME.sub("", name)
+        percent = int.from_bytes(hashlib.sha256(session.encode()).digest()[:8]) % 100
+        if percent < _HELD_OUT:
+            return "held_out"
+        return "validation" if percent < _HELD_OUT + _VALIDATION else "train"
+
+    def files(self, name: str) -> tuple[Path, ...]:
+        both = (self.folder / f"{name}.mp4", self.folder / f"{name}.jsonl")
+        return tuple(path for path in both if path.exists())
+
+    def open(self, name: str) -> Recording:
+        lines = read_lines(self.folder / f"{name}.jsonl")
+        frames = read_video(self.folder / f"{name}.mp4", width=self.width, height=self.height)
+        if not 0 <= len(lines) - len(frames) <= 1:
+            raise DamagedRecording("as many lines as frames expected")
+        return film(frames, lines[: len(frames)], self.max_idle_frames)
+
+
+def film(frames: NDArray[np.uint8], lines: list[Line], max_idle_frames: int) -> Recording:
+    """What is worth learning from. Raises DamagedRecording where nothing is."""
+    pressed = actions_of(lines)
+    actions = np.concatenate((np.zeros_like(pressed[:1]), pressed[:-1]))
+    is_gui_open = np.array([line.is_gui_open for line in lines])
+    kept = ~is_gui_open & (_frames_at_rest(actions) <= max_idle_frames)
+    if not kept.any():
+        raise DamagedRecording("nobody plays")
+    cuts = np.concatenate(([True], ~kept[:-1]))
+    return Recording(
+        frames=frames[kept],
+        actions=actions[kept],
+        poses=np.zeros((int(kept.sum()), 3), np.float32),
+        cuts=cuts[kept],
+    )
+
+
+def _frames_at_rest(actions_NA: NDArray[np.float32]) -> NDArray[np.int64]:
+    """How many frames in a row, up to and with this one, nobody did anything."""
+    index = np.arange(1, len(actions_NA) + 1)
+    last_action = np.maximum.accumulate(np.where(actions_NA.any(axis=1), index, 0))
+    at_rest: NDArray[np.int64] = index - last_action
+    return at_rest
