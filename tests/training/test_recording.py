@@ -26,7 +26,7 @@ def test_clips_bring_the_actions_that_led_to_their_frames() -> None:
         actions_NA=torch.arange(count).view(count, 1).float(),
         cuts_N=torch.arange(count) % 20 == 0,
     )
-    source = ClipSource(film, num_frames=5, batch_size=64, device=torch.device("cpu"))
+    source = ClipSource([film], num_frames=5, batch_size=64, device=torch.device("cpu"))
     clips = source.draw(torch.Generator().manual_seed(0))
     numbers = clips.latents_BFChw[..., 0, 0, 0]
     assert torch.equal(numbers, clips.actions_BFA[..., 0])

@@ -1,10 +1,10 @@
 """Recordings as latents, and clips drawn from them. Knows no noise and no loss.
 
-Shape letters: N frames of all recordings, B clips, F frames of a clip, A action size,
+Shape letters: N frames of one recording, B clips, F frames of a clip, A action size,
 C h w latent channels, rows, columns.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,30 +12,28 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from tqdm import tqdm
 
-from model.tokenizer.vae import VAE, pixels_from_uint8
-from training.data.recording import Recording, clip_starts
-
-_ENCODE_BATCH = 64
+from training.data.recording import clip_starts
+from training.data.whole import replacing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatentFilm:
-    """Latents of all recordings one after the other, with the action that led to each frame.
-    `cuts_N` is True where a frame does not follow from the one before."""
+    """One recording in normalised latents, with the action that led to each frame. `cuts_N` is
+    True where a frame does not follow from the one before."""
 
     latents_NChw: Tensor  # float16
     actions_NA: Tensor
     cuts_N: Tensor
 
     def save(self, path: Path) -> None:
-        save_file(
-            {"latents": self.latents_NChw, "actions": self.actions_NA, "cuts": self.cuts_N}, path
-        )
+        tensors = {"latents": self.latents_NChw, "actions": self.actions_NA, "cuts": self.cuts_N}
+        with replacing(path) as building:
+            save_file(tensors, building)
 
     @staticmethod
     def load(path: Path) -> "LatentFilm":
+        """Latents stay on disk (memory-mapped) until a clip is drawn from them."""
         tensors = load_file(path)
         return LatentFilm(
             latents_NChw=tensors["latents"],
@@ -53,48 +51,37 @@ class Clips:
 
 
 class ClipSource:
-    """Draws clips that hold no cut, uniformly, on the device that trains."""
+    """Draws clips that hold no cut, uniformly over all films, onto the device that trains. What is
+    drawn depends on the generator alone, so any step can be drawn again without those before it."""
 
     def __init__(
-        self, film: LatentFilm, num_frames: int, batch_size: int, device: torch.device
+        self, films: Sequence[LatentFilm], num_frames: int, batch_size: int, device: torch.device
     ) -> None:
-        starts = clip_starts(film.cuts_N.numpy(), num_frames)
-        if len(starts) == 0:
+        self._films = films
+        self._starts = [clip_starts(film.cuts_N.numpy(), num_frames) for film in films]
+        self._firsts = np.cumsum([0] + [len(starts) for starts in self._starts])
+        if not len(self):
             raise ValueError(f"no recording is {num_frames} frames long without a cut")
-        self._starts = torch.from_numpy(starts).to(device)
-        self._offsets_F = torch.arange(num_frames, device=device)
-        self._latents_NChw = film.latents_NChw.to(device)
-        self._actions_NA = film.actions_NA.to(device)
+        self._num_frames = num_frames
         self._batch_size = batch_size
+        self._device = device
+
+    def __len__(self) -> int:
+        """How many different clips there are."""
+        return int(self._firsts[-1])
 
     def draw(self, generator: torch.Generator) -> Clips:
         picked = torch.randint(
-            len(self._starts), (self._batch_size,), generator=generator, device=self._starts.device
+            len(self), (self._batch_size,), generator=generator, device=generator.device
         )
-        frames_BF = self._starts[picked][:, None] + self._offsets_F
-        return Clips(
-            latents_BFChw=self._latents_NChw[frames_BF].float(),
-            actions_BFA=self._actions_NA[frames_BF],
+        clips = [self._clip(i) for i in picked.tolist()]
+        latents, actions = (
+            torch.stack(tensors).to(self._device) for tensors in zip(*clips, strict=True)
         )
+        return Clips(latents_BFChw=latents.float(), actions_BFA=actions)
 
-
-@torch.no_grad()
-def encode_recordings(
-    vae: VAE, recordings: Iterable[Recording], device: torch.device
-) -> LatentFilm:
-    """Latents of every frame, in fp16 (their rounding is far below the context noise)."""
-    recordings = list(recordings)
-    latents: list[Tensor] = []
-    with tqdm(total=sum(len(r.frames) for r in recordings), desc="encode", unit="frame") as bar:
-        for recording in recordings:
-            for first in range(0, len(recording.frames), _ENCODE_BATCH):
-                frames = np.array(recording.frames[first : first + _ENCODE_BATCH])
-                pixels = pixels_from_uint8(torch.from_numpy(frames).to(device))
-                encoded = vae.encode(pixels.contiguous(memory_format=torch.channels_last))
-                latents.append(encoded.contiguous().half().cpu())
-                bar.update(len(frames))
-    return LatentFilm(
-        latents_NChw=torch.cat(latents),
-        actions_NA=torch.from_numpy(np.concatenate([r.actions for r in recordings])),
-        cuts_N=torch.from_numpy(np.concatenate([r.cuts for r in recordings])),
-    )
+    def _clip(self, index: int) -> tuple[Tensor, Tensor]:
+        i = int(np.searchsorted(self._firsts, index, side="right")) - 1
+        first = int(self._starts[i][index - self._firsts[i]])
+        frames = slice(first, first + self._num_frames)
+        return self._films[i].latents_NChw[frames], self._films[i].actions_NA[frames]

@@ -1,0 +1,94 @@
+"""Latents of recordings, made once and kept by what made them: a folder per tokenizer, a shard per
+recording. A changed tokenizer never meets the latents of another; a killed run loses one shard.
+
+Shape letters: N frames of one recording, C h w latent channels, rows, columns.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from model.tokenizer.vae import VAE, pixels_from_uint8
+from training.data.latents import LatentFilm
+from training.data.manifest import Entry
+from training.data.recording import Recording
+from training.data.source import RecordingSource
+from training.data.whole import replacing
+
+_ENCODE_BATCH = 64
+_STATISTICS = "statistics.safetensors"
+
+
+class LatentCache:
+    """Owns the folder `<root>/<hash of the tokenizer's encoder>`: the statistics that make its
+    latents unit variance, measured once, and the latents under them. The decoder has no part in
+    the hash: it may be trained on without touching a latent."""
+
+    def __init__(self, root: Path, vae: VAE) -> None:
+        self._vae = vae
+        self.folder = root / encoder_hash(vae)[:16]
+
+    def restore_statistics(self) -> bool:
+        """Puts the kept statistics into the tokenizer; False where none were measured yet."""
+        path = self.folder / _STATISTICS
+        if not path.exists():
+            return False
+        kept = load_file(path)
+        self._vae.latent_mean.copy_(kept["mean"])
+        self._vae.latent_std.copy_(kept["std"])
+        return True
+
+    def keep_statistics(self) -> None:
+        """For good: latents made under other statistics would not fit the models trained on
+        these."""
+        statistics = {"mean": self._vae.latent_mean.cpu(), "std": self._vae.latent_std.cpu()}
+        with replacing(self.folder / _STATISTICS) as building:
+            save_file(statistics, building)
+
+    def films(self, source: RecordingSource, entries: Sequence[Entry]) -> list[LatentFilm]:
+        """Latents of these recordings in this order; only what is missing is encoded."""
+        missing = [entry for entry in entries if not self._shard(entry).exists()]
+        total = sum(entry.num_frames for entry in missing)
+        with tqdm(total=total, desc="encode", unit="frame", disable=not missing) as bar:
+            for entry in missing:
+                encode(self._vae, source.open(entry.name)).save(self._shard(entry))
+                bar.update(entry.num_frames)
+        return [LatentFilm.load(self._shard(entry)) for entry in entries]
+
+    def _shard(self, entry: Entry) -> Path:
+        return self.folder / f"{entry.digest}.safetensors"
+
+
+@torch.no_grad()
+def encode(vae: VAE, recording: Recording) -> LatentFilm:
+    """Latents of every frame, in fp16 (their rounding is far below the context noise)."""
+    device = next(vae.parameters()).device
+    latents: list[Tensor] = []
+    for first in range(0, len(recording.frames), _ENCODE_BATCH):
+        frames = np.array(recording.frames[first : first + _ENCODE_BATCH])
+        pixels = pixels_from_uint8(torch.from_numpy(frames).to(device))
+        encoded = vae.encode(pixels.contiguous(memory_format=torch.channels_last))
+        latents.append(encoded.contiguous().half().cpu())
+    return LatentFilm(
+        latents_NChw=torch.cat(latents),
+        actions_NA=torch.from_numpy(recording.actions),
+        cuts_N=torch.from_numpy(recording.cuts),
+    )
+
+
+def encoder_hash(vae: VAE) -> str:
+    """The sha256 of everything that turns pixels into raw latents: sizes and weights."""
+    config = vae.config
+    sizes = (config.latent_channels, config.patch, config.encoder_widths, config.num_blocks)
+    digest = hashlib.sha256(repr(sizes).encode())
+    for name, weight in sorted(vae.encoder.state_dict().items()):
+        array = weight.detach().cpu().contiguous().numpy()
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
