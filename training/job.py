@@ -117,11 +117,12 @@ class Job:
         return self._budget(stage).spent(seconds, steps) >= 1
 
     def _publish(self) -> WorldVersion:
+        data = stages.manifest(self._recipe, self._run).digest("train")
         try:
             return publish(
                 Registry(Path(self._order.registry)),
                 self._world,
-                lineage=lineage_of(self._run, self._world),
+                lineage=lineage_of(self._run, self._world, data=data),
                 run_id=self._order.run_id,
             )
         except AlreadyPublished as there:  # by an attempt that was killed just after

@@ -10,22 +10,15 @@ from training.run import Run
 _TOKENIZER, _TRANSFORMER = "tokenizer", "nfd"  # how the bundle's files begin
 
 
-def lineage_of(run: Run, bundle: Path) -> Lineage:
-    """`bundle` is the world that `run` released."""
+def lineage_of(run: Run, bundle: Path, *, data: str) -> Lineage:
+    """`bundle` is the world that `run` released, `data` the digest of what it was trained on."""
     files: dict[str, str] = json.loads((bundle / "world.json").read_bytes())["files"]
     return Lineage(
-        data=_hash_folder(run.train_recordings),
+        data=data,
         tokenizer=_hash_named(files, _TOKENIZER),
-        teacher=_hash_file(run.folder / "teacher.pt"),
+        teacher=_hash_file(run.state("teacher")),
         student=_hash_named(files, _TRANSFORMER),
     )
-
-
-def _hash_folder(folder: Path) -> str:
-    """Of all files in it and their places."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [f"{path.relative_to(folder)} {_hash_file(path)}\n" for path in files]
-    return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""
 
 
 def _hash_file(path: Path) -> str:

@@ -132,13 +132,12 @@ def test_a_damaged_index_hides_one_version_only(
 
 def test_lineage_follows_from_data_to_student(bundle: Path, tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
-    (run.train_recordings / "00000").mkdir(parents=True)
-    film = run.train_recordings / "00000" / "frames.npy"
-    film.write_bytes(b"frames")
-    (run.folder / "teacher.pt").write_bytes(b"weights")
-    first = lineage_of(run, bundle)
-    assert all((first.data, first.tokenizer, first.teacher, first.student))
-    assert lineage_of(run, bundle) == first
-    film.write_bytes(b"other frames")
-    second = lineage_of(run, bundle)
-    assert second.data != first.data and second.teacher == first.teacher
+    run.folder.mkdir()
+    assert lineage_of(run, bundle, data="d").teacher == ""
+    run.state("teacher").write_bytes(b"weights")
+    first = lineage_of(run, bundle, data="d")
+    assert len({first.data, first.tokenizer, first.teacher, first.student}) == 4
+    make_world("consistency", seed=1).save(tmp_path / "second", card="a card")
+    second = lineage_of(run, tmp_path / "second", data="d")
+    assert second.teacher == first.teacher
+    assert second.tokenizer != first.tokenizer and second.student != first.student
