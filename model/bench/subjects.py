@@ -1,17 +1,37 @@
 """Worlds to be timed: a bundle, or a preset with random weights (time does not depend on them)."""
 
+from dataclasses import replace
+
 import torch
 
 from model.action_space import ActionSpace
+from model.ar.choice import TopP
+from model.ar.matched import matched_config
+from model.ar.order import DecodeOrder
+from model.ar.runner import ARRunner
+from model.ar.transformer import ARTransformer
+from model.ar.vocabulary import ActionVocabulary
+from model.ar.world import ARWorld
+from model.bench.driver import Driver
+from model.cache.frame_store import ContextClip
+from model.context.policy import ContextPolicy
+from model.context.sliding_window import SlidingWindow
+from model.engine.opening import opening_clip, opening_frame_idxs
+from model.engine.runner import NFDRunner
 from model.nfd.transformer import NFDTransformer
 from model.presets import PRESETS
 from model.sampling.schedule import trig_time, uniform_times
+from model.tokenizer.fsq import FSQ, FSQConfig
 from model.tokenizer.vae import VAE
 from model.world import SamplerSpec, Start, World, WorldSpec
 
+CODE_LEVELS = (8, 5, 5, 5)  # 1,000 codes, as the authors of FSQ advise for a small codebook
+_BUTTONS = ("forward", "back", "left", "right", *(f"button-{i}" for i in range(12)))
+
 
 def random_world(preset_name: str) -> World:
-    """A world of this preset that opens with a full context and draws two steps a frame."""
+    """A world of this preset that opens with a full context and may draw 1, 2, 4 or 18 steps a
+    frame."""
     preset = PRESETS[preset_name]()
     nfd = preset.nfd
     num_frames = nfd.window - 1
@@ -28,13 +48,16 @@ def random_world(preset_name: str) -> World:
         height=preset.height,
         fps=20.0,
         action_space=ActionSpace(
-            buttons=(), degrees_per_count=1.0, key_turn_deg=1.0, yaw_bins_deg=(0.0,)
+            buttons=_BUTTONS[: nfd.action_size - 1],
+            degrees_per_count=1.0,
+            key_turn_deg=1.0,
+            yaw_bins_deg=(-1.0, 0.0, 1.0),
         ),
         vae=preset.vae,
         nfd=nfd,
         sampler=SamplerSpec(
             kind="consistency",
-            times={2: uniform_times(2)},
+            times={num_steps: uniform_times(num_steps) for num_steps in (1, 2, 4, 18)},
             default_steps=2,
             context_t=trig_time(0.05),
         ),
@@ -47,3 +70,69 @@ def random_world(preset_name: str) -> World:
         starts=(start,),
         digest="random",
     )
+
+
+def random_baseline(world: World) -> ARWorld:
+    """The token-autoregressive baseline of this world: as many parameters, tokens a frame and
+    frames of context, and as heavy a decoder."""
+    vocabulary = ActionVocabulary.of(world.spec.action_space)
+    codes = FSQConfig(
+        levels=CODE_LEVELS, convs=replace(world.spec.vae, latent_channels=len(CODE_LEVELS))
+    )
+    config = matched_config(world.spec.nfd, vocabulary, codebook_size=codes.codebook_size)
+    return ARWorld(
+        action_space=world.spec.action_space,
+        vocabulary=vocabulary,
+        tokenizer=FSQ(codes).eval().requires_grad_(False),
+        transformer=ARTransformer(config).eval().requires_grad_(False),
+    )
+
+
+def drive(
+    world: World,
+    *,
+    batch: int,
+    device: torch.device,
+    num_steps: int | None = None,
+    policy: ContextPolicy | None = None,
+    merge: bool = True,
+) -> Driver:
+    """Sessions of a world, at the steps it is served with unless told otherwise."""
+    context = policy or SlidingWindow(world.spec.nfd.window - 1)
+    runner = NFDRunner(
+        world,
+        num_slots=batch,
+        pages_per_slot=context.max_frames + 1,
+        num_sinks=context.num_sinks,
+        device=device,
+    )
+    steps = num_steps or world.spec.sampler.default_steps
+    clip = opening(world, max_frames=context.max_frames)
+    return Driver(runner, clip, context, batch=batch, num_steps=steps, merge=merge)
+
+
+def drive_baseline(
+    baseline: ARWorld, order: DecodeOrder, *, batch: int, device: torch.device
+) -> Driver:
+    """Sessions of the baseline, sampled as MineWorld samples."""
+    config = baseline.transformer.config
+    context = SlidingWindow(config.window - 1)
+    sizes = {"num_slots": batch, "pages_per_slot": config.window}
+    runner = ARRunner(baseline, order, TopP(), **sizes, device=device)
+    grid = (config.grid_height, config.grid_width)
+    codes = torch.randint(config.codebook_size, (context.max_frames, *grid))
+    clip = ContextClip(
+        latents_FChw=baseline.tokenizer.to("cpu").latents_of(codes),
+        t_F=torch.zeros(context.max_frames),
+        actions_FA=torch.zeros(context.max_frames, baseline.action_space.size),
+    )
+    baseline.tokenizer.to(device)
+    return Driver(runner, clip, context, batch=batch, num_steps=order.num_turns)
+
+
+def opening(world: World, *, max_frames: int, seed: int = 0) -> ContextClip:
+    """The first start as a context holds it."""
+    start = world.starts[0]
+    frame_idxs = opening_frame_idxs(start, max_frames)
+    context_t = world.spec.sampler.context_t
+    return opening_clip(start, frame_idxs, seed=seed, context_t=context_t)

@@ -1,0 +1,72 @@
+"""What a frame costs by arithmetic: floating-point operations and bytes. No clock, no measurement.
+
+Letters: L layers, P tokens per frame, D width, W frames seen (the frame itself included).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from model.nfd.transformer import NFDConfig, NFDTransformer
+from model.presets import Preset
+from model.tokenizer.vae import VAE, VAEConfig
+
+BF16_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassCost:
+    """One row of a pass: one frame at one of its denoise steps, or being remembered."""
+
+    linear_flop: int
+    attention_flop: int
+
+    @property
+    def flop(self) -> int:
+        return self.linear_flop + self.attention_flop
+
+
+def pass_cost(nfd: NFDConfig, frames_seen: int) -> PassCost:
+    """12 D^2 weights a layer meet every token; each token meets W * P keys and values. What is
+    done once per frame (conditioning, modulation) or per channel is below one percent."""
+    tokens, width = nfd.tokens_per_frame, nfd.width
+    weights = (4 + 2 * nfd.mlp_ratio) * width**2
+    return PassCost(
+        linear_flop=2 * nfd.num_layers * tokens * weights,
+        attention_flop=4 * nfd.num_layers * tokens * frames_seen * tokens * width,
+    )
+
+
+def frame_flop(preset: Preset, *, num_steps: int, frames_seen: int) -> int:
+    """Every denoise step, the remembering and the decoder: what one more session costs a frame."""
+    passes = (num_steps + 1) * pass_cost(preset.nfd, frames_seen).flop
+    return passes + decode_flop(preset.vae, preset.height, preset.width)
+
+
+def decode_flop(vae: VAEConfig, height: int, width: int) -> int:
+    """Of one frame, counted on a decoder without numbers."""
+    with torch.device("meta"):
+        decoder = VAE(vae)
+        grid = (height // vae.compression, width // vae.compression)
+        latents = torch.zeros(1, vae.latent_channels, *grid)
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        decoder.decode(latents)
+    return int(counter.get_total_flops())
+
+
+def kv_bytes(nfd: NFDConfig, frames_seen: int) -> int:
+    """Keys and values of one session, in bf16."""
+    per_frame = 2 * nfd.num_layers * nfd.tokens_per_frame * nfd.width * BF16_BYTES
+    return frames_seen * per_frame
+
+
+def weight_bytes(nfd: NFDConfig) -> int:
+    """Of the transformer, in bf16."""
+    return num_parameters(nfd) * BF16_BYTES
+
+
+def num_parameters(nfd: NFDConfig) -> int:
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in NFDTransformer(nfd).parameters())

@@ -1,0 +1,129 @@
+"""What one form of the engine gains over another, in one run of a world: entrants take turns.
+
+The naive form, stated: one session after another, no cache; every denoise step recomputes the whole
+window under the block-causal mask; each frame is decoded alone. It draws the same kind of frame and
+needs no pass to remember it, so by arithmetic the cache gains at most
+steps * window / (steps + 1), and less by what both spend on the decoder.
+"""
+
+import statistics
+import time
+from collections.abc import Mapping
+
+import torch
+
+from model.ar.order import diagonal, raster
+from model.bench.contest import contest
+from model.bench.subjects import drive, drive_baseline, opening, random_baseline
+from model.context.sliding_window import SlidingWindow
+from model.engine.engine import WorldEngine
+from model.engine.reference import ReferenceSession
+from model.engine.scheduler import Scheduler
+from model.tokenizer.vae import uint8_from_pixels
+from model.world import World
+
+DIAGONAL_WINDOW = 1  # fewest turns: the baseline at its fastest
+SESSIONS, SCHEDULER_STEPS = 64, 40
+
+
+def measure_ratios(world: World, device: torch.device, *, rounds: int) -> Mapping[str, float]:
+    """Above 1 is in favour of what is named first; shares and `_ms` are what they say."""
+    nfd, baseline = world.spec.nfd, random_baseline(world)
+    grid = (nfd.grid_height, nfd.grid_width)
+    cached, separate = (
+        drive(world, batch=1, device=device, merge=merge) for merge in (True, False)
+    )
+    token_by_token, in_diagonals = (
+        drive_baseline(baseline, order, batch=1, device=device)
+        for order in (raster(*grid), diagonal(*grid, DIAGONAL_WINDOW))
+    )
+    times = contest(
+        {
+            "cached": cached.frame_s,
+            "separate": separate.frame_s,
+            "naive": NaiveSession(world, device).frame_s,
+            "raster": token_by_token.frame_s,
+            "diagonal": in_diagonals.frame_s,
+            "ahead": HeldKey(world, device).wait_s,
+        },
+        rounds=rounds,
+    )
+    steps = world.spec.sampler.default_steps
+    return {
+        "cached_over_naive": times.ratio("naive", "cached"),
+        "cached_over_naive_bound": round(steps * nfd.window / (steps + 1), 3),
+        "merged_over_separate": times.ratio("separate", "cached"),
+        "ahead_hidden_share": round(1 - times.ratio("ahead", "cached"), 4),
+        "nfd_over_ar_raster": times.ratio("raster", "cached"),
+        "nfd_over_ar_diagonal": times.ratio("diagonal", "cached"),
+        "scheduler_ms_64": scheduler_ms(SESSIONS),
+    }
+
+
+class NaiveSession:
+    """One session without a cache, its window full."""
+
+    def __init__(self, world: World, device: torch.device) -> None:
+        self._world = world
+        world.tokenizer.to(device)
+        max_frames = world.spec.nfd.window - 1
+        clip = opening(world, max_frames=max_frames)
+        self._session = ReferenceSession(
+            world, clip, range(len(clip)), seed=0, max_frames=max_frames
+        )
+        self._action = (0.0,) * world.spec.nfd.action_size
+        for _ in range(max_frames - len(clip) + 1):
+            self.frame_s()
+
+    @torch.inference_mode()
+    def frame_s(self) -> float:
+        """Seconds of its next frame."""
+        started_s = time.perf_counter()
+        num_steps = self._world.spec.sampler.default_steps
+        latents_Chw = self._session.step(self._action, num_steps)
+        uint8_from_pixels(self._world.tokenizer.decode(latents_Chw[None])).cpu().numpy()
+        return time.perf_counter() - started_s
+
+
+class HeldKey:
+    """A player who holds a key, drawn ahead: how long they still wait for each frame."""
+
+    def __init__(self, world: World, device: torch.device) -> None:
+        self._engine = WorldEngine(world, max_sessions=1, device=str(device))
+        self._engine.open("player", seed=0)
+        self._period_s = 1 / world.spec.fps
+        self._action = (0.0,) * world.spec.nfd.action_size
+        self._engine.step({"player": self._action})
+
+    def wait_s(self) -> float:
+        """What the spare time of a frame period could not hide, and the answer itself."""
+        started_s = time.perf_counter()
+        self._engine.draft("player", self._action)
+        while self._engine.advance() is not None:
+            pass
+        asked_s = time.perf_counter()
+        frame = self._engine.begin("player", self._action)
+        assert frame is not None, "the draft was not ready"
+        late_s = max(0.0, asked_s - started_s - self._period_s)
+        return late_s + time.perf_counter() - asked_s
+
+
+def scheduler_ms(num_sessions: int) -> float:
+    """Milliseconds of Python for one frame of every session, with nothing behind the plans."""
+    scheduler = Scheduler(
+        SlidingWindow(31), max_sessions=num_sessions, batch_sizes=(2 * num_sessions,)
+    )
+    names = [str(number) for number in range(num_sessions)]
+    for seed, name in enumerate(names):
+        scheduler.open(name, seed, tuple(range(31)))
+    seconds = []
+    for _ in range(SCHEDULER_STEPS):
+        started_s = time.perf_counter()
+        for name in names:
+            scheduler.begin(name, (0.0,), num_steps=2, deadline_s=0.0)
+        while scheduler.is_due:
+            plan = scheduler.plan_pass()
+            assert plan is not None
+            scheduler.commit(plan)
+        seconds.append(time.perf_counter() - started_s)
+    return round(statistics.median(seconds) * 1e3, 3)

@@ -1,0 +1,88 @@
+"""One row of the table: a world, or its baseline, at a batch size."""
+
+import statistics
+from dataclasses import dataclass
+
+import torch
+
+from model.ar.matched import num_parameters
+from model.ar.order import DecodeOrder
+from model.ar.world import ARWorld
+from model.bench.driver import Driver
+from model.bench.provenance import matmul_gflops
+from model.bench.subjects import drive, drive_baseline
+from model.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Medians. The ms are those of the whole batch; `steps` is denoise steps, or turns of the
+    baseline's decode order."""
+
+    world: str
+    params_m: float
+    tokens_per_frame: int
+    window: int
+    steps: int
+    batch: int
+    denoise_ms: float  # all passes, the one that remembers among them
+    decode_ms: float
+    frame_ms: float
+    best_frame_ms: float
+    frames_per_s: float  # of all sessions together
+    gflop_per_frame: float  # every pass and the decoder
+    gflops: float
+    share_of_matmul: float
+
+
+def world_row(
+    world: World, *, batch: int, device: torch.device, repeats: int, num_steps: int | None = None
+) -> Row:
+    driver = drive(world, batch=batch, device=device, num_steps=num_steps)
+    nfd = world.spec.nfd
+    return _measure(
+        driver, world.spec.name, num_parameters(world.transformer), nfd.tokens_per_frame,
+        nfd.window, device, repeats,
+    )  # fmt: skip
+
+
+def baseline_row(
+    name: str, baseline: ARWorld, order: DecodeOrder, *, device: torch.device, repeats: int
+) -> Row:
+    driver = drive_baseline(baseline, order, batch=1, device=device)
+    config = baseline.transformer.config
+    return _measure(
+        driver, name, num_parameters(baseline.transformer), config.cells_per_frame,
+        config.window, device, repeats,
+    )  # fmt: skip
+
+
+def _measure(
+    driver: Driver, name: str, params: int, tokens: int, window: int, device: torch.device,
+    repeats: int,
+) -> Row:  # fmt: skip
+    flop = driver.flop()
+    steps = [driver.step() for _ in range(repeats)]
+    frames_s = [step.frame_s for step in steps]
+    frame_ms = _median_ms(frames_s)
+    gflops = flop / frame_ms / 1e6
+    return Row(
+        world=name,
+        params_m=round(params / 1e6, 2),
+        tokens_per_frame=tokens,
+        window=window,
+        steps=driver.num_steps,
+        batch=driver.batch,
+        denoise_ms=_median_ms([step.denoise_s for step in steps]),
+        decode_ms=_median_ms([step.decode_s for step in steps]),
+        frame_ms=frame_ms,
+        best_frame_ms=round(min(frames_s) * 1e3, 2),
+        frames_per_s=round(driver.batch * 1e3 / frame_ms, 2),
+        gflop_per_frame=round(flop / driver.batch / 1e9, 3),
+        gflops=round(gflops, 1),
+        share_of_matmul=round(gflops / matmul_gflops(device), 3),
+    )
+
+
+def _median_ms(seconds: list[float]) -> float:
+    return round(statistics.median(seconds) * 1e3, 2)
