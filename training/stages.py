@@ -12,13 +12,15 @@ from training.data.latents import ClipSource
 from training.data.manifest import Manifest, take_stock
 from training.data.source import FilmFolder, RecordingSource, Split
 from training.device import pick_device
-from training.objectives.consistency import Consistency, ConsistencySettings, Student
+from training.distillation.adversary import Adversary, AdversarySettings
+from training.distillation.continuous import ContinuousConsistency, ContinuousSettings
+from training.distillation.student import Distillation, Student
 from training.objectives.flow_matching import FlowMatching
-from training.optimizers import nfd_optimizers
+from training.optimizers import nfd_optimizers, student_optimizers
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.tokenizer.stages import encoding_tokenizer
-from training.trainer import Budget, Trainer
+from training.trainer import Budget, Objective, Trainer
 
 
 def record(recipe: Recipe, run: Run, *, processes: int) -> None:
@@ -58,7 +60,7 @@ def train_teacher(recipe: Recipe, run: Run, budget: Budget) -> None:
     transformer, trainer = _teacher_trainer(recipe, run)
     clips = _clips(recipe, run, settings.batch_size, "train")
     objective = FlowMatching(transformer, clips, settings.mixture, settings.chain_share)
-    trainer.train(objective, budget)
+    trainer.train(objective, budget, _validation(recipe, run, trainer))
 
 
 def trained_teacher(recipe: Recipe, run: Run) -> NFDTransformer:
@@ -72,9 +74,15 @@ def train_student(recipe: Recipe, run: Run, budget: Budget) -> None:
     settings = recipe.student
     teacher = trained_teacher(recipe, run)
     student, trainer = _student_trainer(recipe, run, teacher)
+    method = ContinuousConsistency(
+        student, teacher, ContinuousSettings(warmup_steps=settings.warmup_steps)
+    )
+    adversary = Adversary(student.critic, teacher, AdversarySettings(strength=settings.adversarial))
     clips = _clips(recipe, run, settings.batch_size, "train")
-    warmup = ConsistencySettings(warmup_steps=recipe.student_warmup_steps)
-    trainer.train(Consistency(student, teacher, clips, settings.mixture, warmup), budget)
+    objective = Distillation(
+        method, clips, settings.mixture, adversary if settings.adversarial else None
+    )
+    trainer.train(objective, budget)
 
 
 def trained_student(recipe: Recipe, run: Run) -> NFDTransformer:
@@ -99,10 +107,24 @@ def _teacher_trainer(recipe: Recipe, run: Run) -> tuple[NFDTransformer, Trainer]
 def _student_trainer(recipe: Recipe, run: Run, teacher: NFDTransformer) -> tuple[Student, Trainer]:
     student = Student(copy.deepcopy(teacher).train().requires_grad_(True)).to(pick_device())
     settings = recipe.student
-    optimizers = nfd_optimizers(student, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr)
+    optimizers = student_optimizers(
+        student, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr,
+        critic_lr=settings.critic_lr,
+    )  # fmt: skip
     return student, Trainer(
         run.folder, "student", student, optimizers, ema_decay=settings.ema_decay
     )
+
+
+def _validation(recipe: Recipe, run: Run, trainer: Trainer) -> Objective | None:
+    """The teacher's loss on clips that it never learns from; None where no recording is one of
+    those, as in a small folder."""
+    if not any(manifest(recipe, run).of("validation")):
+        return None
+    averaged = trainer.averaged
+    assert isinstance(averaged, NFDTransformer)
+    clips = _clips(recipe, run, recipe.teacher.batch_size, "validation")
+    return FlowMatching(averaged, clips, recipe.teacher.mixture)
 
 
 def _clips(recipe: Recipe, run: Run, batch_size: int, split: Split) -> ClipSource:

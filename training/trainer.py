@@ -26,6 +26,7 @@ from training.curve import LossCurve
 
 SAVE_EVERY_S = 120.0
 LOG_EVERY = 20
+VALIDATE_EVERY, VALIDATION_BATCHES = 200, 4
 COOLDOWN_FROM = 0.6  # the learning rate falls to zero over the rest of the budget
 
 Losses = dict[str, Tensor]  # "loss" is minimised, the others are only logged
@@ -123,10 +124,14 @@ class Trainer:
         """The rates of the step being taken, one per optimizer."""
         return [optimizer.param_groups[0]["lr"] for optimizer in self._optimizers]
 
-    def train(self, objective: Objective, budget: Budget) -> None:
+    def train(
+        self, objective: Objective, budget: Budget, validation: Objective | None = None
+    ) -> None:
         """Steps until the budget is spent, then saves. A call of the same budget that was
-        interrupted is taken up: its spending counts. Raises TrainingError on a loss that is not a
-        number and on a full disk, with the last saved state untouched."""
+        interrupted is taken up: its spending counts. `validation`, an objective of the averaged
+        weights on clips of its own, puts its loss beside the others now and then. Raises
+        TrainingError on a loss that is not a number and on a full disk, with the last saved state
+        untouched."""
         call = self._call = self._call_for(budget)
         seconds_before, started = self.seconds, time.monotonic()
         saved = started
@@ -144,7 +149,7 @@ class Trainer:
                 self.seconds = seconds_before + now - started
                 bar.update()
                 if self.step % LOG_EVERY == 0:
-                    self._log(losses, curve, bar)
+                    self._log(losses | self._validate(validation), curve, bar)
                 if now - saved > self._save_every_s:
                     self._save(curve)
                     saved = now
@@ -200,6 +205,15 @@ class Trainer:
             for name, loss in losses.items():
                 total[name] = total.get(name, 0.0) + loss.detach() / self._micro_batches
         return total
+
+    @torch.no_grad()
+    def _validate(self, validation: Objective | None) -> dict[str, float]:
+        """The same clips and the same noise each time, so that the values compare."""
+        if validation is None or self.step % VALIDATE_EVERY:
+            return {}
+        generator = torch.Generator(self._device).manual_seed(self._seed)
+        losses = [validation(generator, self.step)["loss"] for _ in range(VALIDATION_BATCHES)]
+        return {"validation": torch.stack(losses).mean().item()}
 
     def _set_learning_rates(self, factor: float) -> None:
         for optimizer, rates in zip(self._optimizers, self._learning_rates, strict=True):

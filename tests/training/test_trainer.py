@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from training.curve import read_curve
 from training.trainer import Budget, Losses, Objective, Trainer, TrainingError
 
 
@@ -109,6 +110,19 @@ def test_a_step_is_the_mean_over_its_micro_batches(tmp_path: Path) -> None:
     row = json.loads((tmp_path / "fit.jsonl").read_text())
     assert row["loss"] == pytest.approx(sum(drawn[-3:]) / 3, abs=1e-5)
     assert len(set(drawn)) == 60
+
+
+def test_validation_is_logged_beside_the_loss_and_changes_nothing(tmp_path: Path) -> None:
+    plain, trainer = _trainer(tmp_path / "plain")
+    trainer.train(_objective(plain), Budget(steps=400))
+    watched, trainer = _trainer(tmp_path / "watched")
+    averaged = trainer.averaged
+    assert isinstance(averaged, nn.Linear)
+    trainer.train(_objective(watched), Budget(steps=400), _objective(averaged))
+    assert torch.equal(plain.weight, watched.weight)
+    rows = read_curve(tmp_path / "watched" / "fit.jsonl")
+    first, last = (row["validation"] for row in rows if "validation" in row)
+    assert last < first
 
 
 def test_a_budget_ends_with_whichever_comes_first() -> None:
