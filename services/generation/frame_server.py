@@ -1,7 +1,7 @@
 """Encoded frames out to the edges, over TCP (`services.wire.frame`).
 
-An edge says HELLO with a session's link key, then only asks for keyframes and reports what the
-player can receive. Knows no engine and no codec; lives on one event loop.
+An edge says HELLO with a session's link key, then only asks for keyframes or a reset and reports
+what the player can receive. Knows no engine and no codec; lives on one event loop.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import contextlib
 import hmac
 import logging
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +49,7 @@ class _Outlet:
     epoch: int
     link_key: str
     demand: Demand
+    on_reset: Callable[[], None]
     links: set[Link] = field(default_factory=set)
 
 
@@ -72,8 +74,19 @@ class FrameServer:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    def open(self, session_id: str, *, epoch: int, link_key: str, demand: Demand) -> None:
-        self._outlets[session_id] = _Outlet(epoch=epoch, link_key=link_key, demand=demand)
+    def open(
+        self,
+        session_id: str,
+        *,
+        epoch: int,
+        link_key: str,
+        demand: Demand,
+        on_reset: Callable[[], None],
+    ) -> None:
+        """`on_reset`: the player wants the world as the session began."""
+        self._outlets[session_id] = _Outlet(
+            epoch=epoch, link_key=link_key, demand=demand, on_reset=on_reset
+        )
 
     def close(self, session_id: str) -> None:
         """Ends the session's links, after what they were told."""
@@ -149,7 +162,7 @@ class FrameServer:
         outlet.demand.ask_keyframe()
         tasks = [
             asyncio.ensure_future(work)
-            for work in (link.send(), _listen(reader, outlet.demand), link.ended.wait())
+            for work in (link.send(), _listen(reader, outlet), link.ended.wait())
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -163,14 +176,16 @@ class FrameServer:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _listen(reader: asyncio.StreamReader, demand: Demand) -> None:
+async def _listen(reader: asyncio.StreamReader, outlet: _Outlet) -> None:
     """What an edge says after its hello. Raises ValueError when it is none of that."""
     while True:
         kind, body = await _receive(reader)
         if kind is Kind.KEYFRAME:
-            demand.ask_keyframe()
+            outlet.demand.ask_keyframe()
+        elif kind is Kind.RESET:
+            outlet.on_reset()
         elif kind is Kind.BITRATE and len(body) == 4:
-            demand.report_bit_rate(struct.unpack("<I", body)[0])
+            outlet.demand.report_bit_rate(struct.unpack("<I", body)[0])
         else:
             raise ValueError(f"{kind.name} with {len(body)} bytes is not for a replica")
 

@@ -6,12 +6,14 @@ import logging
 import secrets
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 from model.snapshot import SnapshotError, WorldSnapshot
 from services.backplane.connection import BackplaneError
 from services.backplane.releases import VersionFigures
 from services.backplane.sessions import LEASE_MS, SessionStore
+from services.generation.parting import ABSENT, CANNOT_START, MOVING, WORLD_CHANGED, Parting
 from services.generation.renderer import Renderer
 from services.telemetry import meter
 from services.wire.session import SessionRecord, SessionStatus
@@ -31,42 +33,6 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parting:
-    """How a session leaves this replica: what it becomes, and what its player is told."""
-
-    status: SessionStatus
-    reason: str
-    saves: bool = False  # its world as it is now, not only as it was a second ago
-
-
-ABSENT = Parting(
-    status=SessionStatus.PAUSED, reason="We lost sight of you; your world waits here.", saves=True
-)
-MOVING = Parting(
-    status=SessionStatus.QUEUED, reason="Your world moves to another machine.", saves=True
-)
-FAILED = Parting(status=SessionStatus.QUEUED, reason="Your world stumbled and is picked up again.")
-WORLD_CHANGED = Parting(
-    status=SessionStatus.ENDED, reason="This world was replaced; yours cannot go on in the new one."
-)
-CANNOT_START = Parting(status=SessionStatus.ENDED, reason="This world could not be started.")
-
-# How a parting counts in the figures of the session's version; any other is the player's own end.
-_COUNTS = {
-    ABSENT: "paused",
-    MOVING: "moved",
-    FAILED: "failed",
-    WORLD_CHANGED: "refused",
-    CANNOT_START: "refused",
-}
-_STATE_WORDS = {
-    SessionStatus.PAUSED: "paused",
-    SessionStatus.QUEUED: "moving",
-    SessionStatus.ENDED: "ending",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """What the sessions of a replica share. `absent_s`: without a sign of the player they pause."""
 
@@ -81,7 +47,7 @@ class Host:
 
 class LiveSession:
     """Owns one lease. `run` returns when the session has left the replica, for whatever reason;
-    `leave` asks it to."""
+    `leave` asks it to, `reset` asks for the world as the session began."""
 
     def __init__(self, record: SessionRecord, host: Host) -> None:
         self._record = record
@@ -89,11 +55,17 @@ class LiveSession:
         self._host = host
         self._epoch = 0
         self._counted: tuple[float, int] | None = None  # the last time, and the frame then
-        self._asked: asyncio.Future[Parting] = asyncio.get_running_loop().create_future()
+        self._asked = asyncio.Event()
+        self._parting: Parting | None = None
+        self._wants_reset = False
 
     def leave(self, parting: Parting) -> None:
-        if not self._asked.done():
-            self._asked.set_result(parting)
+        self._parting = self._parting or parting
+        self._asked.set()
+
+    def reset(self) -> None:
+        self._wants_reset = True
+        self._asked.set()
 
     async def run(self) -> None:
         """Raises BackplaneError when Redis is away at the start or the end; the lease runs out
@@ -109,7 +81,7 @@ class LiveSession:
         if epoch is None:
             return
         self._epoch = epoch
-        self._host.renderer.show(self._id, epoch=epoch, link_key=link_key)
+        self._host.renderer.show(self._id, epoch=epoch, link_key=link_key, on_reset=self.reset)
         try:
             await self._part(await self._begin() or await self._keep())
         finally:
@@ -117,22 +89,44 @@ class LiveSession:
             self._host.renderer.hide(self._id)
 
     async def _begin(self) -> Parting | None:
-        """Prefills and goes live."""
+        """Prefills, with its own world if it has lived before, and goes live."""
+        own = await self._host.store.load_snapshot(self._id)
+        if parting := await self._prefill(own or await self._origin()):
+            return parting
+        await self._host.store.set_status(self._id, SessionStatus.LIVE, epoch=self._epoch)
+        log.info("live", extra={"session_id": self._id, "epoch": self._epoch})
+        return None
+
+    async def _begin_anew(self) -> Parting | None:
+        """The world as the session began, under the same lease."""
+        self._wants_reset = False
+        origin = await self._origin()
+        await asyncio.wrap_future(self._host.renderer.frame_loop.close(self._id))
+        if parting := await self._prefill(origin):
+            return parting
+        self._host.renderer.tell(self._id, {"state": "reset"})
+        log.info("reset", extra={"session_id": self._id, "epoch": self._epoch})
+        return None
+
+    async def _origin(self) -> bytes | None:
+        """The world that the session was forked from; None: it began at one of the starts."""
+        forked_from = self._record.snapshot_of
+        return await self._host.store.load_snapshot(forked_from) if forked_from else None
+
+    async def _prefill(self, blob: bytes | None) -> Parting | None:
+        """Opens the session in the engine; a parting when it cannot be."""
         try:
-            await self._prefill()
+            await self._open(blob)
         except SnapshotError as error:
             log.warning("refused", extra={"session_id": self._id, "reason": str(error)})
             return WORLD_CHANGED
         except ValueError as error:
             log.warning("refused", extra={"session_id": self._id, "reason": str(error)})
             return CANNOT_START
-        await self._host.store.set_status(self._id, SessionStatus.LIVE, epoch=self._epoch)
-        log.info("live", extra={"session_id": self._id, "epoch": self._epoch})
         return None
 
-    async def _prefill(self) -> None:
+    async def _open(self, blob: bytes | None) -> None:
         frame_loop = self._host.renderer.frame_loop
-        blob = await self._load_snapshot()
         if blob is None:
             opened = frame_loop.open(self._id, start=self._record.start, seed=self._record.seed)
         else:
@@ -140,21 +134,18 @@ class LiveSession:
             opened = frame_loop.restore(self._id, snapshot)
         await asyncio.wrap_future(opened)
 
-    async def _load_snapshot(self) -> bytes | None:
-        """Its own world if it has lived before, else the one it was forked from."""
-        own = await self._host.store.load_snapshot(self._id)
-        if own is None and self._record.snapshot_of:
-            return await self._host.store.load_snapshot(self._record.snapshot_of)
-        return own
-
     async def _keep(self) -> Parting:
-        """Once a second: the lease, the player, the snapshot. While Redis is away the frames go
-        on: nobody else can take the session then either."""
+        """Once a second, or when asked for something: the lease, the player, the snapshot. While
+        Redis is away the frames go on: nobody else can take the session then either."""
         while True:
-            await asyncio.wait((self._asked,), timeout=RENEW_S)
-            if self._asked.done():
-                return self._asked.result()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), RENEW_S)
+            self._asked.clear()
+            if self._parting is not None:
+                return self._parting
             try:
+                if self._wants_reset and (parting := await self._begin_anew()):
+                    return parting
                 record = await self._host.store.renew(self._id, epoch=self._epoch)
                 if record is None:
                     return await self._lost()
@@ -186,6 +177,8 @@ class LiveSession:
         now = time.monotonic()
         if self._counted is None:
             counts = {"sessions": int(self._epoch == 1)}
+        elif frame_idx < self._counted[1]:  # a reset: frames count from the start again
+            counts = {}
         else:
             since_s, since_frame = self._counted
             counts = {"frames": frame_idx - since_frame, "played_ms": round(1e3 * (now - since_s))}
@@ -211,8 +204,7 @@ class LiveSession:
             await store.set_status(
                 self._id, parting.status, epoch=self._epoch, reason=parting.reason
             )
-        word = _STATE_WORDS[parting.status]
-        renderer.tell(self._id, {"state": word, "reason": parting.reason})
+        renderer.tell(self._id, {"state": parting.word, "reason": parting.reason})
         PARTINGS.add(1, {"to": parting.status.value})
-        await self._host.figures.add(self._host.world_digest, {_COUNTS.get(parting, "ended"): 1})
-        log.info("left", extra={"session_id": self._id, "epoch": self._epoch, "to": word})
+        await self._host.figures.add(self._host.world_digest, {parting.figure: 1})
+        log.info("left", extra={"session_id": self._id, "epoch": self._epoch, "to": parting.word})

@@ -13,10 +13,11 @@ from model.world import WorldSpec
 from services.generation.demand import Demand
 from services.generation.encode_loop import EncodeLoop
 from services.generation.encoder import VideoFormat
-from services.generation.frame_loop import Actions, DreamtFrame, Engine, FrameLoop
+from services.generation.frame_loop import FrameLoop
 from services.generation.frame_server import FrameServer
 from services.generation.ladder import Ladder, make_rungs
 from services.generation.mailbox import Mailbox
+from services.generation.ports import Actions, DreamtFrame, Engine
 from services.generation.warmup import warm_up
 from services.wire.frame import EncodedFrame
 
@@ -71,11 +72,15 @@ class Renderer:
         await asyncio.to_thread(self._threads[1].join)
         await self._server.stop()
 
-    def show(self, session_id: str, *, epoch: int, link_key: str) -> None:
-        """Lets edges that show `link_key` watch the session."""
+    def show(
+        self, session_id: str, *, epoch: int, link_key: str, on_reset: Callable[[], None]
+    ) -> None:
+        """Lets edges that show `link_key` watch the session, and ask for its reset."""
         demand = Demand()
         self._encode_loop.open(session_id, epoch=epoch, demand=demand)
-        self._server.open(session_id, epoch=epoch, link_key=link_key, demand=demand)
+        self._server.open(
+            session_id, epoch=epoch, link_key=link_key, demand=demand, on_reset=on_reset
+        )
 
     def hide(self, session_id: str) -> None:
         self._encode_loop.close(session_id)

@@ -15,8 +15,9 @@ from services.backplane.releases import VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
 from services.generation.encoder import VideoFormat, find_codec
-from services.generation.frame_loop import Engine
-from services.generation.live_session import FAILED, MOVING, Host, LiveSession
+from services.generation.ports import Engine
+from services.generation.live_session import Host, LiveSession
+from services.generation.parting import FAILED, MOVING
 from services.generation.renderer import Renderer
 from services.generation.settings import GenerationSettings
 from services.telemetry import meter

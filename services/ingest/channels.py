@@ -27,12 +27,14 @@ class Channels:
     def __init__(
         self,
         take_action: Callable[[bytes], Verdict],
+        request_reset: Callable[[], None],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.heard_s = clock()
         self.is_flooding = False
         self._take_action = take_action
+        self._request_reset = request_reset
         self._clock = clock
         self._open: dict[str, RTCDataChannel] = {}
         self._num_opened = 0
@@ -65,10 +67,23 @@ class Channels:
             self._open["input"].close()
 
     def _hear(self, message: bytes | str) -> None:
-        """A page has only heartbeats to say so far, and a heartbeat says that it came."""
+        """A page says `heartbeat`, which wants no answer, and `reset`; the rest is ignored."""
         self.heard_s = self._clock()
         if len(message) > MAX_CONTROL_CHARS or not self._controls.take(self.heard_s):
             self.is_flooding = True
+        elif _type_of(message) == "reset":
+            self._request_reset()
+
+
+def _type_of(message: bytes | str) -> str:
+    """Empty when the message is not one of ours."""
+    try:
+        match json.loads(message):
+            case {"type": str(kind)}:
+                return kind
+    except (ValueError, RecursionError):
+        pass
+    return ""
 
 
 def frame_note(frame: EncodedFrame, *, rtp_timestamp: int, hop_ms: float) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.ingest.metrics import FRAMES_DROPPED, KEYFRAMES_ASKED
+from services.ingest.rate import RateLimit
 from services.wire.frame import (
     PREFIX_BYTES,
     EncodedFrame,
@@ -24,6 +25,7 @@ from services.wire.session import SessionRecord
 CONNECT_TIMEOUT_S = 2.0
 KEYFRAME_INTERVAL_S = 0.3  # a keyframe costs ten others; a lossy peer must not ask for more
 BITRATE_INTERVAL_S = 0.2
+RESET_INTERVAL_S = 2.0
 MAX_UNSENT_BYTES = 1 << 14  # a replica that reads nothing gets nothing more
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ class FrameLink:
         self._keyframe_at_s = 0.0
         self._keyframe_timer: asyncio.TimerHandle | None = None
         self._bitrate_at_s = 0.0
+        self._resets = RateLimit(per_s=1 / RESET_INTERVAL_S, burst=1)
 
     @property
     def is_broken(self) -> bool:
@@ -92,6 +95,12 @@ class FrameLink:
         if now - self._bitrate_at_s >= BITRATE_INTERVAL_S:
             self._bitrate_at_s = now
             self._send(pack(Kind.BITRATE, struct.pack("<I", min(bits_per_s, 2**32 - 1))))
+
+    def request_reset(self) -> None:
+        """Asks for the world as the session began. A replica pays for each with a prefill, so what
+        comes too soon after one is left out."""
+        if self._resets.take(time.monotonic()):
+            self._send(pack(Kind.RESET))
 
     async def close(self) -> None:
         await self._hang_up()

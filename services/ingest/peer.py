@@ -47,6 +47,7 @@ class PeerHost(Protocol):
 
     def take_action(self, message: bytes) -> Verdict: ...
     def request_keyframe(self) -> None: ...
+    def request_reset(self) -> None: ...
     def report_bitrate(self, bits_per_s: int) -> None: ...
 
 
@@ -66,7 +67,7 @@ class Peer:
         self.id = peer_id
         self.offer = offer
         self.is_player = offer.is_player
-        self.channels = Channels(host.take_action, clock=clock)
+        self.channels = Channels(host.take_action, host.request_reset, clock=clock)
         self.track = FrameTrack(on_lost=host.request_keyframe, on_sent=self._note)
         self._host = host
         self._clock = clock

@@ -72,6 +72,9 @@ class Room:
     def request_keyframe(self) -> None:
         self._link.request_keyframe()
 
+    def request_reset(self) -> None:
+        self._link.request_reset()
+
     def report_bitrate(self, bits_per_s: int) -> None:
         self._link.report_bitrate(bits_per_s)
 

@@ -18,9 +18,10 @@ _FRAME = struct.Struct("<IIIBBBBfffffd")
 class Kind(IntEnum):
     HELLO = 1  # edge -> replica, JSON {session_id, epoch, link_key}
     FRAME = 2  # replica -> edge, EncodedFrame
-    STATE = 3  # replica -> edge, JSON {state: paused|moving|ending|level, ...}; ends in `control`
+    STATE = 3  # replica -> edge, JSON {state: paused|moving|ending|level|reset}; ends in `control`
     KEYFRAME = 4  # edge -> replica, empty: the picture is lost, send a keyframe
     BITRATE = 5  # edge -> replica, u32 bits per second that the player can receive
+    RESET = 6  # edge -> replica, empty: the player wants the world as the session began
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

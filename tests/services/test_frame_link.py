@@ -163,6 +163,17 @@ async def test_requests_for_a_keyframe_are_bundled(
         await replica.until(lambda: replica.heard.count(Kind.KEYFRAME) == 2)
 
 
+async def test_resets_without_end_are_thinned_out(sink: Sink) -> None:
+    async with FakeReplica() as replica:
+        await sink.link.follow(owner(replica))
+        await sink.until_frame(epoch=1)
+        for _ in range(50):
+            sink.link.request_reset()
+        sink.link.request_keyframe()
+        await replica.until(lambda: Kind.KEYFRAME in replica.heard)
+        assert replica.heard.count(Kind.RESET) == 1
+
+
 async def test_reports_of_the_bitrate_are_thinned_out(sink: Sink) -> None:
     async with FakeReplica() as replica:
         await sink.link.follow(owner(replica))

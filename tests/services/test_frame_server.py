@@ -46,6 +46,7 @@ class House:
     server: FrameServer
     port: int
     demand: Demand
+    resets: list[str]
     edges: list[Edge] = field(default_factory=list)
 
     async def knock(self) -> Edge:
@@ -71,9 +72,9 @@ class House:
 async def open_house() -> AsyncIterator[House]:
     server = FrameServer()
     port = await server.start("127.0.0.1", 0)
-    demand = Demand()
-    server.open("a", epoch=1, link_key=KEY, demand=demand)
-    house = House(server, port, demand)
+    demand, resets = Demand(), list[str]()
+    server.open("a", epoch=1, link_key=KEY, demand=demand, on_reset=lambda: resets.append("a"))
+    house = House(server, port, demand, resets)
     yield house
     await server.stop()
     for edge in house.edges:
@@ -156,6 +157,13 @@ async def test_edges_ask_for_keyframes_and_report_bit_rates(house: House) -> Non
 
     await until(has_reported)
     assert house.demand.wants_keyframe
+
+
+@pytest.mark.asyncio
+async def test_an_edge_asks_for_a_reset(house: House) -> None:
+    edge = await house.linked()
+    edge.send(Kind.RESET)
+    await until(lambda: house.resets == ["a"])
 
 
 @pytest.mark.asyncio

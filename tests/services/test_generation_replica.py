@@ -18,6 +18,7 @@ from services.generation import live_session
 from services.generation.replica import Replica
 from services.generation.settings import GenerationSettings
 from services.wire.action import Action
+from services.wire.frame import EncodedFrame, Kind
 from services.wire.session import SessionRecord, SessionStatus
 from services.wire.world import WorldOffer
 from tests.fakes import FakeEngine, make_spec
@@ -79,6 +80,14 @@ class Stage:
         edge = await Edge.of(record)
         self.edges.append(edge)
         return record, edge
+
+    async def keep(self, snapshot_id: str, *, frame_idx: int) -> None:
+        """A snapshot of somebody's world at this frame."""
+        engine = FakeEngine(SPEC)
+        engine.open("elsewhere", start=0, seed=1)
+        engine.sessions["elsewhere"] = frame_idx
+        kept = engine.snapshot("elsewhere", last_action_seq=3)
+        await self.redis.set(f"snapshot:{snapshot_id}", kept.to_bytes())
 
     async def becomes(self, session_id: str, status: SessionStatus) -> SessionRecord:
         async def has_become() -> bool:
@@ -296,15 +305,38 @@ async def test_a_damaged_snapshot_ends_the_session_and_nothing_else(
 
 async def test_a_fork_begins_where_the_kept_world_was(stage: Stage) -> None:
     replica = await stage.replica()
-    engine = stage.engines[0]
-    engine.open("elsewhere", start=0, seed=1)
-    engine.sessions["elsewhere"] = 500
-    kept = engine.snapshot("elsewhere", last_action_seq=3)
-    engine.close("elsewhere")
-    await stage.redis.set("snapshot:kept", kept.to_bytes())
+    await stage.keep("kept", frame_idx=500)
     await stage.queue("s1", snapshot_of="kept")
     _, edge = await stage.play(replica, "s1")
     assert (await edge.receive_frame()).frame_idx > 500
+
+
+async def reset_at(edge: Edge, frame_idx: int) -> EncodedFrame:
+    """A frame from soon after a reset that is asked for at this frame."""
+    while (await edge.receive_frame()).frame_idx < frame_idx:
+        pass
+    edge.send(Kind.RESET)
+    assert await edge.receive_state() == {"state": "reset"}
+    for _ in range(4):  # those were on their way
+        await edge.receive_frame()
+    return await edge.receive_frame()
+
+
+async def test_a_reset_begins_the_world_anew_under_the_same_lease(stage: Stage) -> None:
+    replica = await stage.replica()
+    await stage.queue("s1", start=0, seed=9)
+    record, edge = await stage.play(replica, "s1")
+    frame = await reset_at(edge, 80)
+    assert frame.frame_idx < 80 and frame.epoch == record.epoch
+    await stage.becomes("s1", SessionStatus.LIVE)
+
+
+async def test_a_reset_fork_begins_anew_where_it_was_forked(stage: Stage) -> None:
+    replica = await stage.replica()
+    await stage.keep("kept", frame_idx=500)
+    await stage.queue("s1", snapshot_of="kept")
+    _, edge = await stage.play(replica, "s1")
+    assert 500 < (await reset_at(edge, 580)).frame_idx < 580
 
 
 async def test_a_snapshot_is_saved_while_it_plays(stage: Stage) -> None:

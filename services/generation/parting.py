@@ -1,0 +1,54 @@
+"""How a session may leave a replica. Words and values; what is done about it is elsewhere."""
+
+from dataclasses import dataclass
+
+from services.wire.session import SessionStatus
+
+_WORDS = {
+    SessionStatus.PAUSED: "paused",
+    SessionStatus.QUEUED: "moving",
+    SessionStatus.ENDED: "ending",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parting:
+    """What the session becomes, and what its player is told. `figure`: how it counts among the
+    figures of its world's version."""
+
+    status: SessionStatus
+    reason: str
+    figure: str = "ended"
+    saves: bool = False  # its world as it is now, not only as it was a second ago
+
+    @property
+    def word(self) -> str:
+        """For the edge: the state in a STATE message."""
+        return _WORDS[self.status]
+
+
+ABSENT = Parting(
+    status=SessionStatus.PAUSED,
+    reason="We lost sight of you; your world waits here.",
+    figure="paused",
+    saves=True,
+)
+MOVING = Parting(
+    status=SessionStatus.QUEUED,
+    reason="Your world moves to another machine.",
+    figure="moved",
+    saves=True,
+)
+FAILED = Parting(
+    status=SessionStatus.QUEUED,
+    reason="Your world stumbled and is picked up again.",
+    figure="failed",
+)
+WORLD_CHANGED = Parting(
+    status=SessionStatus.ENDED,
+    reason="This world was replaced; yours cannot go on in the new one.",
+    figure="refused",
+)
+CANNOT_START = Parting(
+    status=SessionStatus.ENDED, reason="This world could not be started.", figure="refused"
+)
