@@ -1,0 +1,65 @@
+"""Where the frame loop meets the rest: the engine below it, actions in, frames out."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from model.engine.speculation import SpeculationCounts
+from model.engine.types import ActionVector, Frame
+from services.backplane.actions import ReadAction
+
+if TYPE_CHECKING:  # the loop's own tests run without torch
+    from model.snapshot import WorldSnapshot
+
+
+class Engine(Protocol):
+    """What a replica needs of `model.engine.WorldEngine`. A pass that raises changes nothing."""
+
+    @property
+    def is_due(self) -> bool: ...
+    @property
+    def speculation(self) -> SpeculationCounts: ...
+    def open(self, session_id: str, *, start: int, seed: int) -> None: ...
+    def step(self, actions: Mapping[str, ActionVector], *, num_steps: int) -> Sequence[Frame]: ...
+    def admit(self, session_id: str, *, start: int, seed: int) -> None: ...
+    def admit_snapshot(self, session_id: str, snapshot: "WorldSnapshot") -> None: ...
+    def is_opening(self, session_id: str) -> bool: ...
+    def begin(
+        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+    ) -> Frame | None: ...
+    def draft(
+        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+    ) -> None: ...
+    def has_draft(self, session_id: str) -> bool: ...
+    def advance(self, only: Collection[str] | None = None) -> Sequence[Frame] | None: ...
+    def snapshot(self, session_id: str, *, last_action_seq: int) -> "WorldSnapshot": ...
+    def close(self, session_id: str) -> None: ...
+
+
+class Actions(Protocol):
+    """Everything that hands did since the last call. Never waits."""
+
+    def read(self) -> list[ReadAction]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DreamtFrame:
+    """A frame with the circumstances it was made in. `action_seq`: the newest action it has seen,
+    which waited `queue_s` for its step. `level` and `fps`: how everybody on the replica was served
+    then."""
+
+    frame: Frame
+    action_seq: int
+    queue_s: float
+    level: int
+    fps: float
+
+
+class LoopEvents(Protocol):
+    """What the loop tells, in its own thread: return soon."""
+
+    def dreamt(self, frame: DreamtFrame) -> None: ...
+    def failed(self, session_id: str, error: Exception) -> None:
+        """No frame can be made for this session. The loop has closed it; the others go on."""
+
+    def level_changed(self, level: int) -> None: ...
