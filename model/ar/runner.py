@@ -46,6 +46,7 @@ class ARRunner:
             num_slots=num_slots, pages_per_slot=pages_per_slot,
         )  # fmt: skip
         self._actions = torch.zeros(num_slots, pages_per_slot, world.action_space.size)
+        self._no_pixels = torch.empty(0, 1, 1, 3, dtype=torch.uint8)
         self._drawn: set[tuple[int, int]] = set()  # slot, page: but its last cells are remembered
 
     @property
@@ -87,7 +88,8 @@ class ARRunner:
         ]
         self._decoder.run([self._remembering(row) for row in plan.remembered], draws)
         drawn_s = self._now_s()
-        pixels = self._decode([row.placement for row in plan.finished], plan.decode_size)
+        finished = [row.placement for row in plan.finished]
+        pixels = self._decode(finished, plan.decode_size) if finished else self._no_pixels
         return PassResult(
             pixels=pixels.cpu().numpy(),
             denoise_s=drawn_s - started_s,

@@ -2,7 +2,6 @@
 
     python -m model.bench            rows and ratios of the shipped world: two minutes
     python -m model.bench doctor     what this machine has, what it will reach, what is missing
-    python -m model.bench predict    what the paper's presets would reach, by arithmetic
 
 Knows no service: what is timed is the scheduler and a runner, the path that serves.
 """
@@ -16,6 +15,7 @@ from pathlib import Path
 import torch
 
 from model.ar.order import diagonal, raster
+from model.bench.doctor import examine, report
 from model.bench.provenance import this_commit, this_machine
 from model.bench.ratios import DIAGONAL_WINDOW, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row
@@ -38,14 +38,23 @@ def _bench(args: argparse.Namespace) -> None:
         torch.set_num_threads(args.threads)
     machine = this_machine(device)
     print("  ".join(f"{key} {value}" for key, value in machine.items()), flush=True)
-    has_bundle = (args.world / "world.json").is_file()
-    world = World.load(args.world) if has_bundle else random_world("freedoom")
+    world = _world(args.world)
     rows = list(_shown(_rows(world, device, args.repeats)))
     ratios = measure_ratios(world, device, rounds=args.repeats)
     for name, value in ratios.items():
         print(f"{name:>28}  {value}")
     _write(args.out, machine, rows, ratios)
     print(f"wrote {args.out}")
+
+
+def _doctor(args: argparse.Namespace) -> None:
+    report(examine(_world(args.world), torch.device(args.device)))
+
+
+def _world(folder: Path) -> World:
+    """The bundle, or where there is none the preset that it grew from."""
+    has_bundle = (folder / "world.json").is_file()
+    return World.load(folder) if has_bundle else random_world("freedoom")
 
 
 def _rows(world: World, device: torch.device, repeats: int) -> Iterator[Row]:
@@ -104,6 +113,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, help="CPU threads; torch's own choice if not given")
     parser.add_argument("--repeats", type=int, default=15, help="timed frames of each entrant")
+    commands = parser.add_subparsers(metavar="doctor")
+    commands.add_parser("doctor").set_defaults(command=_doctor)
     return parser.parse_args(argv)
 
 

@@ -24,9 +24,12 @@ def this_machine(device: torch.device) -> dict[str, Any]:
     }
 
 
-def matmul_gflops(device: torch.device, size: int = 1024, repeats: int = 7) -> float:
-    """The rate of one large fp32 matrix product: what this machine could do at best."""
-    left = torch.randn(size, size, device=device)
+def matmul_gflops(
+    device: torch.device, dtype: torch.dtype = torch.float32, repeats: int = 7
+) -> float:
+    """The rate of one large matrix product: what this machine could do at best."""
+    size = 8192 if device.type == "cuda" else 1024
+    left = torch.randn(size, size, device=device, dtype=dtype)
     seconds = []
     for _ in range(repeats):
         started_s = time.perf_counter()

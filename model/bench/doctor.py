@@ -1,0 +1,159 @@
+"""What this machine has, what it will reach, and what is missing, in words for its owner.
+
+Libraries that may be broken or absent are tried in a process of their own, by really using them:
+a driver that crashes takes only its probe with it. Knows no service.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from model.bench.costs import frame_flop
+from model.bench.provenance import matmul_gflops, this_machine
+from model.bench.subjects import drive
+from model.presets import PRESETS
+from model.world import World
+
+PROBE_TIMEOUT_S = 60
+SMALL_MEMORY_GB = 4
+SHARE_REACHED = {"cpu": 0.4, "cuda": 0.4}  # of the matmul rate, by whole frames
+
+_ENCODE = """
+import av, numpy
+codec = av.CodecContext.create({name!r}, "w")
+codec.width, codec.height, codec.pix_fmt, codec.framerate = 128, 80, "yuv420p", 18
+picture = numpy.zeros((80, 128, 3), numpy.uint8)
+frame = av.VideoFrame.from_ndarray(picture).reformat(format="yuv420p")
+frame.pts = 0
+assert codec.encode(frame) + codec.encode(None)
+"""
+_FLASH = """
+import torch
+from flash_attn import flash_attn_func
+x = torch.randn(1, 64, 2, 64, device="cuda", dtype=torch.bfloat16)
+assert flash_attn_func(x, x, x).isfinite().all()
+"""
+ENCODERS = {"libx264": "H.264 on the CPU", "libvpx": "VP8", "h264_nvenc": "H.264 on the GPU"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """`advice` is empty where nothing is missing."""
+
+    name: str
+    value: str
+    advice: str = ""
+
+
+def examine(world: World, device: torch.device, *, frames: int = 12) -> Iterator[Finding]:
+    """Findings in the order in which they matter."""
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    rate = matmul_gflops(device, dtype)
+    yield _processor()
+    yield _memory()
+    yield _gpu()
+    yield Finding(name="matrix product", value=f"{rate:.0f} GFLOP/s on {device}, {dtype}")
+    yield _flash()
+    yield _encoders()
+    yield _world(world, device, frames)
+    yield from _presets(device, rate)
+
+
+def _processor() -> Finding:
+    machine = this_machine(torch.device("cpu"))
+    busy = machine["load_1m"] > machine["num_cores"] / 2
+    return Finding(
+        name="processor",
+        value=f"{machine['device']}, {machine['num_cores']} cores, {machine['num_threads']} "
+        f"threads, load {machine['load_1m']}",
+        advice="other work is running: figures below are too low" if busy else "",
+    )
+
+
+def _memory() -> Finding:
+    total_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    small = total_gb < SMALL_MEMORY_GB
+    return Finding(
+        name="memory",
+        value=f"{total_gb:.1f} GiB",
+        advice=f"`make play` wants {SMALL_MEMORY_GB} GiB" if small else "",
+    )
+
+
+def _gpu() -> Finding:
+    if not torch.cuda.is_available():
+        return Finding(
+            name="GPU", value="none that torch can use",
+            advice="the shipped world needs none; the paper's presets do",
+        )  # fmt: skip
+    properties = torch.cuda.get_device_properties(0)
+    return Finding(
+        name="GPU",
+        value=f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, compute "
+        f"{properties.major}.{properties.minor}",
+    )
+
+
+def _flash() -> Finding:
+    if torch.cuda.is_available() and _works(_FLASH):
+        return Finding(name="flash-attn", value="works")
+    advice = "torch's own attention is used" if torch.cuda.is_available() else "it needs a GPU"
+    return Finding(name="flash-attn", value="not here", advice=advice)
+
+
+def _encoders() -> Finding:
+    works = [what for name, what in ENCODERS.items() if _works(_ENCODE.format(name=name))]
+    return Finding(
+        name="video encoders",
+        value=", ".join(works) or "none",
+        advice="" if works else "install the `generation` extra: frames cannot be sent",
+    )
+
+
+def _works(code: str) -> bool:
+    """Whether this code runs to its end in a fresh interpreter."""
+    command = [sys.executable, "-c", code]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=PROBE_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def _world(world: World, device: torch.device, frames: int) -> Finding:
+    """Frames of the world itself, measured."""
+    driver = drive(world, batch=1, device=device)
+    best_s = min(driver.frame_s() for _ in range(frames))
+    reached = 1 / best_s
+    wanted = world.spec.fps
+    steps = world.spec.sampler.default_steps
+    return Finding(
+        name=f"world {world.spec.name}",
+        value=f"{reached:.0f} frames/s at {steps} steps; played at {wanted}",
+        advice="" if reached > 1.3 * wanted else "it will draw fewer steps, then fewer frames",
+    )
+
+
+def _presets(device: torch.device, rate: float) -> Iterator[Finding]:
+    """The paper's presets, foretold from the rate: 2 steps, 32 frames of context."""
+    share = SHARE_REACHED[device.type]
+    for name in ("nfd_130m", "nfd_310m", "nfd_774m"):
+        preset = PRESETS[name]()
+        flop = frame_flop(preset, num_steps=2, frames_seen=preset.nfd.window)
+        fps = share * rate * 1e9 / flop
+        yield Finding(
+            name=f"preset {name}, foretold",
+            value=f"{fps:.2g} frames/s ({flop / 1e9:.0f} GFLOP a frame)",
+            advice="" if fps > 20 else "too slow to play on this device",
+        )
+
+
+def report(findings: Iterator[Finding]) -> None:
+    """Prints each as soon as it is known."""
+    for finding in findings:
+        advice = f"\n{'':28}→ {finding.advice}" if finding.advice else ""
+        print(f"{finding.name:>26}  {finding.value}{advice}", flush=True)

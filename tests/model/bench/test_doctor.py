@@ -1,0 +1,34 @@
+"""The doctor says what is there by using it, and what to do where something is missing."""
+
+import pytest
+import torch
+
+from model.bench import doctor
+from model.world import World
+
+
+def test_every_finding_is_there_and_names_the_world(world: World) -> None:
+    findings = {
+        finding.name: finding for finding in doctor.examine(world, torch.device("cpu"), frames=1)
+    }
+    assert {"processor", "memory", "GPU", "flash-attn", "video encoders"} <= findings.keys()
+    assert "frames/s at 2 steps; played at 17.5" in findings["world tiny"].value
+    assert "H.264 on the CPU" in findings["video encoders"].value
+    assert findings["preset nfd_774m, foretold"].advice
+
+
+@pytest.mark.parametrize(
+    ("code", "works"),
+    [("1", True), ("import no_such_library", False), ("import os; os.abort()", False)],
+)
+def test_a_probe_that_crashes_takes_only_itself_along(code: str, works: bool) -> None:
+    assert doctor._works(code) is works
+
+
+def test_a_machine_without_encoders_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "ENCODERS", {"no_such_codec": "nothing"})
+    finding = doctor._encoders()
+    assert finding.value == "none"
+    assert "install" in finding.advice
