@@ -88,7 +88,7 @@ def put_version(registry: Registry, number: int, **fields: Any) -> WorldVersion:
     """A version of world `toy` as its index tells it; nothing here loads the world itself."""
     known: dict[str, Any] = {
         "name": "toy",
-        "digest": f"{number:064x}",
+        "digest": f"{number:x}".ljust(64, "0"),
         "label": str(number),
         "title": "The toy world",
         "created_at": f"2026-01-01T00:00:{number:02d}",

@@ -1,0 +1,51 @@
+// The training service as this page calls it: the operator's token, and problem details (RFC 9457).
+
+const TIMEOUT_MS = 15_000;
+const KEPT = "nextframe-operator-token"; // for this tab only
+
+/** Why a call failed, in words for the operator. `status` 0: nobody answered. */
+export class Problem extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+export const token = {
+  get: () => sessionStorage.getItem(KEPT),
+  keep: (value) => sessionStorage.setItem(KEPT, value),
+  forget: () => sessionStorage.removeItem(KEPT),
+};
+
+export const api = {
+  recipes: () => call("recipes"),
+  runs: async () => (await call("runs")).runs,
+  curves: async (id) => (await call(`runs/${id}/curves`)).curves,
+  log: (id) => call(`runs/${id}/log?lines=60`),
+  submit: (recipe, overrides) => call("runs", { recipe, overrides }),
+  cancel: (id) => call(`runs/${id}/cancel`, {}),
+  resume: (id) => call(`runs/${id}/resume`, {}),
+  worlds: async () => (await call("worlds")).worlds,
+  canary: (world, digest, share) => call(`worlds/${world}/canary`, { digest, share }),
+  promote: (world, digest) => call(`worlds/${world}/promote`, { digest }),
+  rollBack: (world) => call(`worlds/${world}/rollback`, {}),
+};
+
+/** GET, or POST where there is a body. */
+async function call(path, body) {
+  const headers = { Authorization: `Bearer ${token.get()}`, "Content-Type": "application/json" };
+  const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+  let response;
+  try {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    response = await fetch(`v1/${path}`, { cache: "no-store", headers, signal, ...options });
+  } catch {
+    throw new Problem(0, "The training service does not answer.");
+  }
+  if (!response.ok) {
+    const problem = await response.json().catch(() => ({}));
+    throw new Problem(response.status, problem.detail || `It answered ${response.status}.`);
+  }
+  const isJson = response.headers.get("Content-Type").includes("json");
+  return isJson ? response.json() : response.text();
+}

@@ -1,0 +1,139 @@
+// The operator's page: signs in, asks every few seconds, draws, and passes on what is clicked.
+
+import { api, Problem, token } from "./api.js";
+import { el } from "./dom.js";
+import { runDetail, runRow } from "./runs.js";
+import { worldCard } from "./worlds.js";
+
+const ASK_MS = 2000;
+const $ = (id) => document.getElementById(id);
+
+let chosen = null; // the run that is shown in full
+let drawn = {}; // what each place shows, so that an open detail stays open while nothing changes
+
+async function begin() {
+  $("desk").hidden = $("leave").hidden = !token.get();
+  $("sign-in").hidden = Boolean(token.get());
+  if (!token.get()) return $("token").focus();
+  try {
+    showRecipes(await api.recipes());
+    await ask();
+  } catch (error) {
+    failed(error);
+  }
+}
+
+async function ask() {
+  try {
+    const [runs, worlds] = await Promise.all([api.runs(), api.worlds()]);
+    showRuns(runs);
+    await showRun(runs.find(({ id }) => id === chosen) ?? runs[0]);
+    showWorlds(worlds);
+    say("");
+  } catch (error) {
+    failed(error);
+  }
+}
+
+function showRuns(runs) {
+  const choose = (id) => () => ((chosen = id), ask());
+  const rows = runs.map((run) =>
+    runRow(run, { isChosen: run.id === (chosen ?? runs[0].id), choose: choose(run.id) }),
+  );
+  draw("run-list", [runs, chosen], rows.length ? rows : [el("li.quiet", {}, "No run yet.")]);
+}
+
+async function showRun(run) {
+  if (!run) return draw("run", null, [el("p.quiet", {}, "Train a world, and watch it here.")]);
+  const [curves, log] = await Promise.all([api.curves(run.id), api.log(run.id)]);
+  const act = {
+    cancel: () => take(() => api.cancel(run.id)),
+    resume: () => take(() => api.resume(run.id)),
+  };
+  draw("run", [run, curves, log], runDetail(run, { curves, log }, act));
+}
+
+function showWorlds(worlds) {
+  const cards = worlds.map((world) =>
+    worldCard(world, {
+      canary: (digest, share) => take(() => api.canary(world.name, digest, share)),
+      promote: (digest) => take(() => api.promote(world.name, digest)),
+      rollBack: () => take(() => api.rollBack(world.name)),
+    }),
+  );
+  const none = el("p.quiet", {}, "The registry is empty: a run that ends well publishes its world.");
+  draw("world-list", worlds, cards.length ? cards : [none]);
+}
+
+/** Redraws a place when what it shows has changed; opened details stay open. */
+function draw(id, content, children) {
+  const text = JSON.stringify(content);
+  if (drawn[id] === text) return;
+  drawn[id] = text;
+  const open = [...$(id).querySelectorAll("details")].map((details) => details.open);
+  $(id).replaceChildren(...children);
+  for (const [index, details] of $(id).querySelectorAll("details").entries()) {
+    details.open = open[index] ?? false;
+  }
+}
+
+function showRecipes({ recipes, overrides }) {
+  $("recipe").replaceChildren(...Object.keys(recipes).map((name) => el("option", {}, name)));
+  $("recipe").onchange = () => ($("recipe-says").textContent = recipes[$("recipe").value]);
+  $("recipe").onchange();
+  const inputs = Object.entries(overrides).map(([name, { kind, min, max }]) =>
+    el(
+      "label",
+      {},
+      name,
+      el("input", { type: "number", name, min, max, step: kind === "int" ? 1 : "any", placeholder: "as it is" }),
+    ),
+  );
+  $("overrides").replaceChildren(...inputs);
+}
+
+async function submit() {
+  const given = [...new FormData($("submit"))].filter(([, value]) => value !== "");
+  const overrides = Object.fromEntries(given.map(([name, value]) => [name, Number(value)]));
+  await take(async () => (chosen = (await api.submit($("recipe").value, overrides)).id));
+}
+
+/** Does one thing that the operator asked for, then looks. */
+async function take(step) {
+  try {
+    await step();
+  } catch (error) {
+    return failed(error);
+  }
+  await ask();
+}
+
+function failed(error) {
+  if (!(error instanceof Problem)) throw error;
+  if (error.status !== 401) return say(error.message);
+  token.forget();
+  $("refused").textContent = "That is not the operator's token.";
+  begin();
+}
+
+function say(text) {
+  $("link").textContent = text;
+}
+
+$("sign-in").onsubmit = (event) => {
+  event.preventDefault();
+  token.keep($("token").value);
+  $("refused").textContent = $("token").value = "";
+  begin();
+};
+$("submit").onsubmit = (event) => {
+  event.preventDefault();
+  submit();
+};
+$("leave").onclick = () => {
+  token.forget();
+  drawn = {};
+  begin();
+};
+setInterval(() => token.get() && !document.hidden && ask(), ASK_MS);
+begin();

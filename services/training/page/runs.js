@@ -1,0 +1,74 @@
+// Runs: the list, and one of them in full. Draws what it is given; asks nobody.
+
+import { chart } from "./chart.js";
+import { ago, bar, el, number } from "./dom.js";
+
+const STOPPED = ["failed", "cancelled", "interrupted"];
+
+/** One row of the list. */
+export function runRow(run, { isChosen, choose }) {
+  const row = el(
+    "button.run-row",
+    { type: "button", onclick: choose },
+    el("span.name", {}, run.recipe),
+    pill(run.state),
+    el("span.quiet", {}, run.stage && run.state === "running" ? run.stage : ago(run.created_at)),
+    bar(run.progress, `progress of ${run.id}`),
+  );
+  if (isChosen) row.setAttribute("aria-current", "true");
+  return el("li", {}, row);
+}
+
+/** The whole of a run. `act`: {cancel, resume}. */
+export function runDetail(run, { curves, log }, act) {
+  return [
+    el(
+      "header",
+      {},
+      el("h3", {}, run.recipe, " ", el("small", {}, run.id)),
+      pill(run.state),
+      ["queued", "running"].includes(run.state) &&
+        el("button", { type: "button", onclick: act.cancel }, "Cancel"),
+      STOPPED.includes(run.state) &&
+        el("button.primary", { type: "button", onclick: act.resume }, "Resume"),
+    ),
+    run.reason && el("p.reason", {}, run.reason),
+    facts(run),
+    el("ol.stages", {}, run.stages.map((stage) => stageRow(stage, run))),
+    el("div.curves", {}, Object.entries(curves).map(([name, rows]) => chart(name, rows))),
+    el("details", {}, el("summary", {}, "Log"), el("pre.log", {}, log || "It has said nothing yet.")),
+  ].filter(Boolean);
+}
+
+function facts(run) {
+  const changed = Object.entries(run.overrides).map(([name, value]) => `${name} = ${value}`);
+  const said = [
+    ["Submitted", ago(run.created_at)],
+    ["Starts", run.attempt],
+    ["Changed", changed.join(", ") || "nothing"],
+    ...(run.digest ? [["Published", run.digest.slice(0, 12)]] : []),
+  ];
+  return el("dl.facts", {}, said.map(([term, text]) => el("div", {}, el("dt", {}, term), el("dd", {}, text))));
+}
+
+function stageRow(stage, run) {
+  const isNow = run.state === "running" && stage.name === run.stage;
+  const row = el(
+    "li",
+    {},
+    el("span.name", {}, stage.name),
+    bar(stage.progress, `progress of ${stage.name}`),
+    el("span.quiet", {}, spent(stage)),
+  );
+  if (isNow) row.classList.add("now");
+  return row;
+}
+
+function spent({ minutes, max_minutes: most, step, progress }) {
+  if (most === null) return progress === 1 ? "done" : "";
+  return `${number(minutes, 1)} of ${number(most, 1)} min, step ${step}`;
+}
+
+export function pill(word) {
+  return el(`span.pill.${word.replaceAll(" ", "-")}`, {}, word);
+}
