@@ -50,6 +50,7 @@ class Guest:
     level: int = 0
     ended_by_page: bool = False
     has_hung_up: bool = False
+    num_resets: int = 0
     offer_tokens: list[str] = field(default_factory=list)
     room: Room = field(default_factory=Room)
     merger: ActionMerger = field(default_factory=ActionMerger)
@@ -99,9 +100,15 @@ class House:
         """Says something on the newest session's control channel."""
         self._on_loop(lambda: self.guest.control.send(json.dumps(message)))
 
-    def beat(self, channel: Any) -> None:
-        if self.are_heartbeats_answered:
-            channel.send('{"type":"heartbeat"}')
+    def hear(self, guest: Guest, message: str) -> None:
+        """What a page says on `control`."""
+        match json.loads(message):
+            case {"type": "heartbeat"} if self.are_heartbeats_answered:
+                guest.control.send('{"type":"heartbeat"}')
+            case {"type": "reset"}:
+                guest.num_resets += 1
+                guest.room = Room()
+                guest.control.send('{"type":"reset"}')
 
     def cut(self) -> None:
         """The edge dies: the newest session's connection is gone."""
@@ -281,7 +288,7 @@ async def answer(house: House, guest: Guest, offer: str) -> str:
             guest.notes = channel
         else:
             guest.control = channel
-            channel.on("message", lambda _: house.beat(channel))
+            channel.on("message", lambda message: house.hear(guest, message))
 
     await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
     await connection.setLocalDescription(await connection.createAnswer())

@@ -263,6 +263,18 @@ def test_a_lowered_quality_is_shown_without_covering_the_world(world: World) -> 
     until(world.page, "document.getElementById('notice').textContent === ''")
 
 
+def test_r_and_its_button_begin_the_dream_anew_in_the_same_session(world: World) -> None:
+    session = stats(world.page)["session_id"]
+    world.page.keyboard.press("r")
+    wait_for(world.page, lambda: world.guest.num_resets == 1, "a reset")
+    until(world.page, "document.getElementById('notice').textContent.startsWith('Back where')")
+    world.page.evaluate("document.exitPointerLock()")
+    world.page.get_by_role("button", name="Begin anew").click()
+    wait_for(world.page, lambda: world.guest.num_resets == 2, "another")
+    assert stats(world.page)["session_id"] == session
+    until(world.page, "document.getElementById('notice').textContent === ''")
+
+
 def test_f3_shows_the_figures(world: World) -> None:
     assert not world.page.locator("#hud").is_visible()
     world.page.keyboard.press("F3")

@@ -7,7 +7,8 @@ import { call, Problem, SessionApi } from "./api.js";
 import { Controls } from "./controls.js";
 import { Hands } from "./hands.js";
 import { Hud } from "./hud.js";
-import { Overlay, setText } from "./overlay.js";
+import { Notice } from "./notice.js";
+import { Overlay } from "./overlay.js";
 import { Player } from "./player.js";
 import { screenFor } from "./screens.js";
 import { ActionSender } from "./sender.js";
@@ -17,7 +18,6 @@ import { TouchPad } from "./touch.js";
 
 const WORLDS_RETRY_MS = 2000;
 const HIDDEN_PAUSE_MS = 60_000; // a tab nobody sees gives its place to somebody who plays
-const STALL_NOTICE_MS = 2000;
 
 const view = document.getElementById("view");
 const play = document.getElementById("play");
@@ -26,8 +26,9 @@ const address = new URLSearchParams(location.search);
 
 const { session_url: sessionUrl } = await (await call("/config.json")).json();
 const api = new SessionApi(sessionUrl);
-const player = new Player(api, { state: onState, stream: onStream });
+const player = new Player(api, { state: onState, stream: onStream, reset: onReset });
 const overlay = new Overlay(document.getElementById("overlay"), act);
+const notice = new Notice(document.getElementById("notice"), player);
 const hud = new Hud(document.getElementById("hud"), player);
 const starts = document.getElementById("starts");
 const picker = new StartPicker(starts, document.getElementById("backdrop"));
@@ -103,7 +104,7 @@ function onState(state) {
   if (state.name === "live") document.body.classList.add("dreamt");
   else keepStill();
   if (!isOpen(state)) view.srcObject = null;
-  if (state.name !== "live") say("");
+  notice.update();
   overlay.show(screenFor(state));
 }
 
@@ -157,17 +158,13 @@ function leave() {
   play.focus();
 }
 
-function say(text) {
-  setText(document.getElementById("notice"), text);
+/** The world begins anew where this dream began; the session stays. */
+function reset() {
+  if (player.reset()) notice.pass("Going back to where this dream began.");
 }
 
-/** Keeps the notice true: a stalled picture, or a lowered quality, and why. */
-function watchPicture() {
-  if (player.state.name !== "live") return say("");
-  const { stats } = player;
-  if (stats.stalledMs(performance.now()) > STALL_NOTICE_MS) say("Waiting for the next frame.");
-  else if (stats.level > 0) say("The house is busy: the picture is simpler for a while.");
-  else say("");
+function onReset() {
+  notice.pass("Back where this dream began.");
 }
 
 function listen() {
@@ -176,12 +173,15 @@ function listen() {
     begin();
   });
   document.getElementById("leave").addEventListener("click", leave);
+  document.getElementById("reset").addEventListener("click", reset);
   document.getElementById("figures").addEventListener("click", () => hud.toggle());
   document.getElementById("whole").addEventListener("click", toggleFullscreen);
   document.getElementById("tools").addEventListener("click", (event) => {
     if (event.detail > 0) document.activeElement.blur(); // by mouse: Space is for the world again
   });
   document.addEventListener("keydown", (event) => {
+    if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.code === "KeyR") reset();
     if (event.code !== "F3") return;
     event.preventDefault(); // the browser's own search
     hud.toggle();
@@ -196,7 +196,6 @@ function listen() {
   document.addEventListener("pointerlockchange", () =>
     document.body.classList.toggle("locked", document.pointerLockElement === view),
   );
-  setInterval(watchPicture, 500);
 }
 
 function toggleFullscreen() {

@@ -59,6 +59,13 @@ export class Peer {
     return this.#actions.send(bytes);
   }
 
+  /** Says something on `control`; true when it left. */
+  say(message) {
+    const isOpen = this.#control.readyState === "open";
+    if (isOpen) this.#control.send(JSON.stringify(message));
+    return isOpen;
+  }
+
   /** What the browser counts, for the HUD: an RTCStatsReport. */
   statistics() {
     return this.#connection.getStats();
@@ -102,7 +109,7 @@ export class Peer {
     };
     const beat = () => {
       if (performance.now() - heardAt > SILENCE_MS) return this.#lose("The line went silent.");
-      if (this.#control.readyState === "open") this.#control.send('{"type":"heartbeat"}');
+      this.say({ type: "heartbeat" });
     };
     beat();
     this.#timers.push(setInterval(beat, BEAT_MS));

@@ -26,7 +26,8 @@ export class Player {
 
   /**
    * @param {import("./api.js").SessionApi} api
-   * @param {{state: (s: object) => void, stream: (s: MediaStream) => void}} on
+   * @param {{state: (s: object) => void, stream: (s: MediaStream) => void, reset: () => void}} on
+   *   `reset`: the world has begun anew
    */
   constructor(api, on) {
     this.#api = api;
@@ -77,6 +78,11 @@ export class Player {
   /** Sends one action; true when it left. */
   send(bytes) {
     return this.#peer?.send(bytes) ?? false;
+  }
+
+  /** Asks for the world as this session began; true when the question left. */
+  reset() {
+    return this.state.name === "live" && this.#peer.say({ type: "reset" });
   }
 
   /** A frame of this session is on the screen. */
@@ -183,6 +189,9 @@ export class Player {
         return this.#become({ name: "connecting", step: "moving" });
       case "level":
         this.stats.level = message.level;
+        break;
+      case "reset":
+        this.#on.reset();
     }
   }
 

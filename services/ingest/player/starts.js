@@ -31,7 +31,8 @@ export class StartPicker {
     radio.checked = world === this.world && index === this.start;
     radio.addEventListener("change", () => this.#choose(world, index));
     const picture = element("img", { src: image, alt: "", draggable: false });
-    const caption = worlds.length > 1 ? `${world.name}: ${name}` : name;
+    const title = titleOf(name, index);
+    const caption = worlds.length > 1 ? `${world.name}: ${title}` : title;
     const card = element("label", { className: "card" });
     card.append(radio, picture, element("span", { textContent: caption }));
     return card;
@@ -42,6 +43,12 @@ export class StartPicker {
     this.start = start;
     this.#backdrop.src = world.starts.find(({ index }) => index === start).image;
   }
+}
+
+/** What a player reads under a start. `view-01` and the like are numbers that training gave; a name
+ * is a name. */
+export function titleOf(name, index) {
+  return /^view-\d+$/.test(name) ? `Start ${index + 1}` : name;
 }
 
 function element(tag, properties) {

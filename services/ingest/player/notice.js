@@ -1,0 +1,45 @@
+// The line over a world that is being played: what goes on, without covering the picture.
+
+import { setText } from "./overlay.js";
+
+const STALL_MS = 2000;
+const PASSING_MS = 3000;
+
+export class Notice {
+  #line;
+  #player;
+  #passing = "";
+  #timer = null;
+
+  /**
+   * @param {HTMLElement} line
+   * @param {import("./player.js").Player} player
+   */
+  constructor(line, player) {
+    this.#line = line;
+    this.#player = player;
+    setInterval(() => this.update(), 500);
+  }
+
+  /** Says something that matters for a moment. */
+  pass(text) {
+    clearTimeout(this.#timer);
+    this.#passing = text;
+    this.#timer = setTimeout(() => (this.#passing = ""), PASSING_MS);
+    this.update();
+  }
+
+  /** Keeps the line true: a stalled picture, or a lowered quality, and why. */
+  update() {
+    setText(this.#line, this.#text());
+  }
+
+  #text() {
+    const { state, stats } = this.#player;
+    if (state.name !== "live") return "";
+    if (this.#passing) return this.#passing;
+    if (stats.stalledMs(performance.now()) > STALL_MS) return "Waiting for the next frame.";
+    if (stats.level > 0) return "The house is busy: the picture is simpler for a while.";
+    return "";
+  }
+}
