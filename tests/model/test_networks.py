@@ -6,6 +6,7 @@ from torch import Tensor
 
 from model import presets
 from model.attention.backend import MaskedAttention, MathAttention
+from model.attention.by_frame import FrameByFrameAttention
 from model.attention.mask import block_causal_mask
 from model.nfd.transformer import NFDTransformer, Previous
 from model.tokenizer.vae import VAE, pixels_from_uint8, uint8_from_pixels
@@ -94,6 +95,18 @@ def test_the_mask_is_two_way_inside_a_frame_and_ends_at_the_window() -> None:
     frames = mask[::2, ::2].int().tolist()
     assert frames == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]
     assert torch.equal(mask[::2], mask[1::2])
+
+
+@pytest.mark.parametrize("window", [1, 2, 4, 9])
+def test_frame_by_frame_gives_what_the_mask_gives(window: int) -> None:
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 2, 3, 4 * 5, 8, requires_grad=True)
+    masked = MaskedAttention(num_frames=4, tokens_per_frame=5, window=window, like=q)
+    by_frame = FrameByFrameAttention(tokens_per_frame=5, window=window)
+    outs = [attend(0, q, k, v) for attend in (masked, by_frame)]
+    torch.testing.assert_close(*outs, atol=1e-5, rtol=1e-5)
+    gradients = [torch.autograd.grad(out.square().sum(), q)[0] for out in outs]
+    torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-5)
 
 
 def test_frames_pass_the_tokenizer_alone_as_in_company() -> None:

@@ -7,7 +7,7 @@ Shape letters: B clips, F frames, C h w latent channels, rows, columns.
 import torch
 from torch import Tensor
 
-from model.attention.backend import MaskedAttention
+from model.attention.by_frame import clip_attention
 from model.nfd.transformer import NFDTransformer, Previous
 from model.sampling.trigflow import diffuse
 from training.data.latents import ClipSource
@@ -80,10 +80,10 @@ class FlowMatching:
 def predict(
     transformer: NFDTransformer, noisy_BFChw: Tensor, t_BF: Tensor, actions_BFA: Tensor
 ) -> Tensor:
-    """The direction for every frame of whole clips, in one masked pass."""
+    """The direction for every frame of whole clips, in one pass."""
     config = transformer.config
     num_frames = noisy_BFChw.shape[1]
-    attend = MaskedAttention(num_frames, config.tokens_per_frame, config.window, noisy_BFChw)
+    attend = clip_attention(num_frames, config.tokens_per_frame, config.window, noisy_BFChw)
     positions = torch.arange(num_frames, device=noisy_BFChw.device)[None]
     direction: Tensor = transformer(
         noisy_BFChw, t_BF, actions_BFA, positions, Previous.absent(noisy_BFChw), attend
