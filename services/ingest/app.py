@@ -49,7 +49,7 @@ def create_app(settings: IngestSettings) -> FastAPI:
         """What the page must know before it can ask anybody."""
         return {"session_url": settings.session_url}
 
-    app.mount("/", PlayerFiles(settings.session_url))
+    app.mount("/", PlayerFiles(settings.session_url, settings.page_url))
     return app
 
 

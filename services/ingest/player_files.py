@@ -2,8 +2,10 @@
 only this edge and the session service."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from starlette.responses import Response
+from starlette.datastructures import URL
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -11,10 +13,12 @@ FOLDER = Path(__file__).parent / "player"
 
 
 class PlayerFiles(StaticFiles):
-    """`session_url`: the other origin that the page calls."""
+    """`session_url`: the other origin that the page calls. `page_url`: where who asked for the page
+    by another name is sent, unless it is empty."""
 
-    def __init__(self, session_url: str) -> None:
+    def __init__(self, session_url: str, page_url: str) -> None:
         super().__init__(directory=FOLDER, html=True)
+        self._page_url = urlsplit(page_url)
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
             f" media-src 'self' blob:; connect-src 'self' {session_url};"
@@ -29,6 +33,10 @@ class PlayerFiles(StaticFiles):
         }
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        asked = URL(scope=scope)
+        if self._page_url.netloc not in ("", asked.netloc):
+            ours = asked.replace(scheme=self._page_url.scheme, netloc=self._page_url.netloc)
+            return RedirectResponse(ours)
         response = await super().get_response(path, scope)
         response.headers.update(self._headers)
         return response

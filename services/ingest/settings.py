@@ -11,7 +11,9 @@ PREFIX = "NEXTFRAME_INGEST_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSettings:
-    """`session_url`: where the page finds the session service.
+    """`session_url`: where the page finds the session service. `page_url`: the one address of the
+    page, which the other services allow; who asks by another name (localhost for 127.0.0.1) is sent
+    there. Empty: every name will do.
 
     `allowed_origins`: pages from elsewhere that may connect; the edge's own page always may.
     `ice_servers`: STUN and TURN URLs, none by default so that gathering waits for nothing.
@@ -26,6 +28,7 @@ class IngestSettings:
         env="NEXTFRAME_TOKEN_SECRET", min_chars=MIN_SECRET_CHARS, secret=True
     )
     session_url: str = setting("http://127.0.0.1:8081")
+    page_url: str = setting("")
     allowed_origins: tuple[str, ...] = setting(())
     ice_servers: tuple[str, ...] = setting(())
     ice_username: str = setting("")
@@ -36,7 +39,8 @@ class IngestSettings:
     offers_per_minute: int = setting(30, at_least=1)  # for one session
 
     def __post_init__(self) -> None:
-        for origin in (self.session_url, *self.allowed_origins):
+        page = (self.page_url,) if self.page_url else ()
+        for origin in (self.session_url, *page, *self.allowed_origins):
             parts = urlsplit(origin)
             if parts.scheme not in ("http", "https") or not parts.netloc:
                 raise ValueError(f"expected http(s)://host[:port], got {origin!r}")

@@ -89,6 +89,7 @@ def plan_services(
                 "NEXTFRAME_INGEST_HOST": HOST,
                 "NEXTFRAME_INGEST_PORT": str(options.port),
                 "NEXTFRAME_INGEST_SESSION_URL": session_url,
+                "NEXTFRAME_INGEST_PAGE_URL": page_url,
                 "NEXTFRAME_INGEST_ICE_ADDRESS": HOST,
             },
             what="the page and its video",

@@ -317,6 +317,18 @@ async def test_the_page_may_call_this_edge_and_the_session_service_only(
     assert "javascript" in response.headers["content-type"]
 
 
+@pytest.mark.parametrize("path", ["/", "/?world=freedoom&start=2", "//evil.example/", "/page.js"])
+async def test_who_asks_for_the_page_by_another_name_is_sent_to_its_own(
+    redis_url: str, path: str
+) -> None:
+    async with running_edge(redis_url, page_url="http://127.0.0.1:8080") as edge:
+        answer = await edge.http.get(edge.url + path, headers={"Host": f"localhost:{edge.port}"})
+        assert answer.status_code == 307
+        assert answer.headers["location"] == f"http://127.0.0.1:8080{path}"
+        own = await edge.http.get("/", headers={"Host": "127.0.0.1:8080"})
+        assert own.status_code == 200 and "Nextframe" in own.text
+
+
 @pytest.mark.parametrize("path", ["/nothing.js", "/../settings.py", "/%2e%2e/settings.py"])
 async def test_only_the_pages_files_are_served(edge: RunningEdge, path: str) -> None:
     assert_problem(await edge.http.get(path), 404, "not-found")
