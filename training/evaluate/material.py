@@ -80,7 +80,7 @@ def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
 
 def _judges(recipe: Recipe, run: Run, extent: Extent, given: GivenNetworks) -> Judges:
     """A reader that has seen all of its recordings but the last."""
-    folder = run.folder / "recordings" / "reader"
+    folder = run.folder / "reader" / "recordings"
     plan = recipe.record
     record_all(
         recipe.recorder, folder, num_frames=plan.reader_frames, takes=plan.reader_takes,

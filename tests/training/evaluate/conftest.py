@@ -1,0 +1,78 @@
+"""A toy world with random weights, the play it is measured on, and a reader taught for seconds."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from model.nfd.transformer import NFDTransformer
+from model.tokenizer.vae import VAE
+from model.world import World, WorldSpec
+from training.data.toy import ToyRecorder
+from training.evaluate.dream import start_clip
+from training.evaluate.extent import Extent
+from training.evaluate.material import Material, gather
+from training.recipes.debug import debug
+from training.recipes.recipe import Recipe
+from training.run import Run
+
+EXTENT = Extent(num_passages=4, num_probes=2, long_dreams=((64, 2), (20, 2)), reader_steps=120)
+
+
+def tiny_recipe() -> Recipe:
+    recipe = debug()
+    record = replace(
+        recipe.record, held_out_frames=200, held_out_takes=1, reader_frames=2_400, reader_takes=3,
+        probes=2,
+    )  # fmt: skip
+    return replace(recipe, record=record, extent=EXTENT)
+
+
+def film_ahead(recipe: Recipe, run: Run) -> None:
+    """What would be filmed in other processes, filmed here: starting one takes longer."""
+    plan = recipe.record
+    reader = run.folder / "reader" / "recordings"
+    for folder, frames, takes, seed in (
+        (run.held_out_recordings, plan.held_out_frames, plan.held_out_takes, plan.held_out_seed),
+        (reader, plan.reader_frames, plan.reader_takes, plan.reader_seed),
+    ):
+        for take in range(takes):
+            film = ToyRecorder().record(num_frames=frames // takes, seed=seed + take)
+            film.save(folder / f"{take:05d}")
+
+
+@pytest.fixture(scope="session")
+def recipe() -> Recipe:
+    return tiny_recipe()
+
+
+@pytest.fixture(scope="session")
+def run(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = Run(tmp_path_factory.mktemp("run"))
+    film_ahead(recipe, run)
+    return run
+
+
+@pytest.fixture(scope="session")
+def material(recipe: Recipe, run: Run) -> Material:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    gathered = gather(recipe, run, recipe.extent)
+    torch.set_num_threads(threads)
+    return gathered
+
+
+@pytest.fixture(scope="session")
+def world(recipe: Recipe, material: Material) -> World:
+    torch.manual_seed(0)
+    preset = recipe.preset
+    tokenizer, transformer = VAE(preset.vae).eval(), NFDTransformer(preset.nfd).eval()
+    spec = WorldSpec(
+        name=recipe.name, version=recipe.version, title=recipe.title, width=preset.width,
+        height=preset.height, fps=recipe.fps, action_space=recipe.action_space, vae=preset.vae,
+        nfd=preset.nfd, sampler=recipe.student_sampler, licence=recipe.licence,
+    )  # fmt: skip
+    start = start_clip(tokenizer, material.passages[0].context, name="start")
+    return World(
+        spec=spec, tokenizer=tokenizer, transformer=transformer, starts=(start,), digest="random"
+    )

@@ -1,0 +1,88 @@
+"""A whole evaluation of the toy world: what is in its JSON, and rows whose answer is known."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model.world import World
+from training.evaluate.card import REAL, TEACHER, Card, to_json
+from training.evaluate.evaluation import evaluate
+from training.evaluate.material import Material
+from training.evaluate.measures.horizon import LongDream, measure_horizon
+from training.evaluate.page import to_markdown
+
+
+@pytest.fixture(scope="module")
+def card(world: World, material: Material) -> Card:
+    return evaluate(world, material, num_steps=2, teacher=world).card
+
+
+@pytest.fixture(scope="module")
+def figures(card: Card) -> Mapping[str, Any]:
+    parsed: Mapping[str, Any] = json.loads(to_json(card))
+    return parsed
+
+
+def test_every_figure_that_others_watch_is_a_plain_number(figures: Mapping[str, Any]) -> None:
+    watched = (
+        "tokenizer_psnr", "psnr_16", "psnr_16_copy_last", "action_f1", "action_f1_ceiling",
+        "action_f1_shuffled", "frechet_student", "frechet_teacher",
+    )  # fmt: skip
+    assert all(isinstance(figures[name], float) for name in watched)
+    assert {"schema", "version", "machine", "commit"} <= figures.keys()
+    assert figures["world_digest"] == "random"
+    assert figures["lpips_16"] is None and figures["fvd"] is None  # no weights were given
+    assert figures["motion_ratio_300"] is None  # no dream was as long
+    for name in watched:
+        low, high = figures["confidence_95"][name]
+        assert low <= figures[name] <= high
+    assert [point["frame"] for point in figures["horizon"]] == [16, 64]
+    assert [point["num_dreams"] for point in figures["horizon"]] == [4, 2]
+
+
+def test_without_a_teacher_its_figures_are_null(card: Card) -> None:
+    rows = {name: scores for name, scores in card.contenders.items() if name != TEACHER}
+    alone = json.loads(to_json(replace(card, contenders=rows)))
+    assert alone["frechet_teacher"] is None
+    assert alone["action_f1_teacher"] is None
+
+
+def test_real_play_is_the_ceiling_of_its_own_table(card: Card) -> None:
+    real = card.contenders[REAL]
+    assert real.ssim_16.value == pytest.approx(1.0)
+    assert real.gradient_16.value == pytest.approx(1.0)
+    assert real.frechet_own.value == pytest.approx(0.0, abs=1e-3)
+    others = [scores for name, scores in card.contenders.items() if name != REAL]
+    assert all(scores.following.f1.value < real.following.f1.value for scores in others)
+    assert all(scores.frechet_own.value > 0.1 for scores in others)
+
+
+def test_the_page_shows_every_contender_and_every_horizon(card: Card) -> None:
+    page = to_markdown(card, title="Toy", licence="none")
+    assert all(f"\n| {name} | " in page for name in card.contenders)
+    assert all(f"\n| {point.frame} | {point.num_dreams} | " in page for point in card.horizon)
+    assert "LPIPS and FVD were not measured" in page
+    assert "nan" not in page.replace("± nan", "")
+
+
+def test_a_dream_that_stands_still_is_caught_and_real_play_is_not(material: Material) -> None:
+    passages = material.long_passages[0]
+    frames = [passage.following.frames for passage in passages]
+    real = [
+        LongDream(passage=passage, frames=film)
+        for passage, film in zip(passages, frames, strict=True)
+    ]
+    still = [
+        LongDream(passage=passage, frames=np.repeat(film[:1], len(film), axis=0))
+        for passage, film in zip(passages, frames, strict=True)
+    ]
+    as_real, as_still = (measure_horizon(material.judges, side)[-1] for side in (real, still))
+    assert as_real.motion_ratio.value == as_real.gradient_ratio == 1.0
+    assert as_real.frechet_own == pytest.approx(0.0, abs=1e-3)
+    assert as_real.action_f1 == as_real.action_f1_ceiling
+    assert as_still.motion_ratio.value == 0.0
+    assert as_still.frechet_own > as_real.frechet_own_real
