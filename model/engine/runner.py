@@ -67,9 +67,10 @@ class NFDRunner:
         like = self._transformer.embed.weight
         sizes = {"num_slots": num_slots, "pages_per_slot": pages_per_slot}
         self._kv = KVStore(config, **sizes, num_sinks=num_sinks, like=like)
-        self._frames = FrameStore(config, **sizes, like=like)
+        # Latents stay fp32 whatever the weights are: they are few, and errors in them stay.
+        self._frames = FrameStore(config, **sizes, like=like.float())
         cell = (config.latent_channels, config.grid_height, config.grid_width)
-        self._drawn = like.new_zeros(num_slots, *cell)  # frames between their denoise steps
+        self._drawn = torch.zeros(num_slots, *cell, device=device)  # between their denoise steps
 
     @property
     def cache_nbytes(self) -> int:
