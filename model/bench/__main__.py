@@ -2,6 +2,13 @@
 
     python -m model.bench            rows and ratios of the shipped world: two minutes
     python -m model.bench doctor     what this machine has, what it will reach, what is missing
+    python -m model.bench speed      the paper's presets by players, steps and context
+    python -m model.bench capacity   players one device holds at 30 frames a second
+    python -m model.bench exactness  fast forms against the plainest one
+    python -m model.bench spare      restoring a world, drawing ahead
+
+The last four want a GPU. Each ends within `--minutes`, keeps what it has measured in its file, and
+goes on from there; `--presets debug --device cpu` rehearses them anywhere.
 
 Knows no service: what is timed is the scheduler and a runner, the path that serves.
 """
@@ -16,15 +23,25 @@ import torch
 
 from model.ar.order import diagonal, raster
 from model.bench.doctor import examine, report
+from model.bench.gpu import capacity, exactness, spare, speed
+from model.bench.gpu.ledger import Ledger
 from model.bench.provenance import this_commit, this_machine
 from model.bench.ratios import DIAGONAL_WINDOW, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row
 from model.bench.subjects import random_baseline, random_world
+from model.presets import PRESETS
 from model.world import World
 
 SCHEMA, VERSION = "nextframe.bench", 2
 SHIPPED_WORLD = Path(__file__).parents[1] / "worlds" / "freedoom"
 BATCHES = (1, 2, 4)
+PAPER_PRESETS = ("nfd_310m", "nfd_130m", "nfd_774m")
+JOBS = {
+    "speed": speed.measure,
+    "capacity": capacity.measure,
+    "exactness": exactness.measure,
+    "spare": spare.measure,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -45,6 +62,16 @@ def _bench(args: argparse.Namespace) -> None:
         print(f"{name:>28}  {value}")
     _write(args.out, machine, rows, ratios)
     print(f"wrote {args.out}")
+
+
+def _fill(args: argparse.Namespace) -> None:
+    """One of the jobs that keep a ledger."""
+    device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    out = args.out or Path("build") / "gpu" / f"{args.job}.json"
+    ledger = Ledger(out, this_machine(device), minutes=args.minutes)
+    for preset in args.presets:
+        JOBS[args.job](ledger, preset, device)
+    print(f"{len(ledger.cells)} cells in {out}" + (", out of time" * ledger.is_out_of_time))
 
 
 def _doctor(args: argparse.Namespace) -> None:
@@ -113,8 +140,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, help="CPU threads; torch's own choice if not given")
     parser.add_argument("--repeats", type=int, default=15, help="timed frames of each entrant")
-    commands = parser.add_subparsers(metavar="doctor")
+    commands = parser.add_subparsers(metavar=" | ".join(("doctor", *JOBS)))
     commands.add_parser("doctor").set_defaults(command=_doctor)
+    for name in JOBS:
+        job = commands.add_parser(name)
+        job.set_defaults(command=_fill, job=name)
+        job.add_argument("--presets", nargs="+", choices=PRESETS, default=PAPER_PRESETS)
+        job.add_argument("--device", help="the GPU if there is one, when not given")
+        job.add_argument("--minutes", type=float, default=9.0)
+        job.add_argument("--out", type=Path, help="build/gpu/<job>.json when not given")
     return parser.parse_args(argv)
 
 

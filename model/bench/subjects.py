@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import torch
+from torch import nn
 
 from model.action_space import ActionSpace
 from model.ar.choice import TopP
@@ -63,10 +64,13 @@ def random_world(preset_name: str) -> World:
         ),
         licence="none",
     )
+    transformer = NFDTransformer(nfd)
+    for zero in (transformer.modulation, transformer.head):  # an untrained one draws only zeros
+        nn.init.normal_(zero.weight, std=0.02)
     return World(
         spec=spec,
         tokenizer=VAE(preset.vae).eval().requires_grad_(False),
-        transformer=NFDTransformer(nfd).eval().requires_grad_(False),
+        transformer=transformer.eval().requires_grad_(False),
         starts=(start,),
         digest="random",
     )

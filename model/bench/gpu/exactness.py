@@ -1,0 +1,101 @@
+"""Do fast forms draw the same frames on this device (job 4): each against the plainest one, one
+session in fp32 with every attention written out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from model.bench.gpu.ledger import Ledger
+from model.bench.gpu.precision import computing_in, convert
+from model.bench.subjects import opening, random_world
+from model.engine.engine import WorldEngine
+from model.engine.reference import ReferenceSession
+from model.world import World
+
+MATH, FUSED = (SDPBackend.MATH,), (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION)
+FRAMES = (1, 4)  # after so many the errors are looked at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """One way to draw the same frames."""
+
+    dtype: torch.dtype = torch.float32
+    strangers: int = 0
+    merge: bool = True
+    backends: tuple[SDPBackend, ...] = MATH
+
+
+FORMS = {
+    "alone again": Form(),
+    "with 7 strangers": Form(strangers=7),
+    "remembered by a pass of its own": Form(merge=False),
+    "fused attention": Form(backends=(*FUSED, *MATH)),
+    "bf16": Form(dtype=torch.bfloat16),
+    "bf16, fused attention, with 7 strangers": Form(
+        dtype=torch.bfloat16, backends=(*FUSED, *MATH), strangers=7
+    ),
+}
+
+
+def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
+    plain = draw(_world(preset, Form()), Form(), device)
+    for name, form in FORMS.items():
+        ledger.fill(f"{preset}, {name}", partial(_compare, plain, preset, form, device))
+    ledger.fill(f"{preset}, no cache, full mask", partial(_compare_uncached, plain, preset))
+
+
+def _compare(
+    plain: Sequence[Tensor], preset: str, form: Form, device: torch.device
+) -> Mapping[str, Any]:
+    return _errors(plain, draw(_world(preset, form), form, device))
+
+
+def _compare_uncached(plain: Sequence[Tensor], preset: str) -> Mapping[str, Any]:
+    return _errors(plain, draw_uncached(_world(preset, Form())))
+
+
+def draw(world: World, form: Form, device: torch.device) -> list[Tensor]:
+    """Latents (C, h, w) of the frames of one session."""
+    latents = []
+    with computing_in(device, form.dtype), sdpa_kernel(list(form.backends)):
+        engine = WorldEngine(
+            world, max_sessions=1 + form.strangers, device=str(device), merge=form.merge
+        )
+        for seed in range(1 + form.strangers):
+            engine.open(str(seed), seed=seed)
+        actions = dict.fromkeys(engine.session_ids, (0.0,) * world.spec.nfd.action_size)
+        for _ in range(max(FRAMES)):
+            engine.step(actions)
+            latents.append(engine.snapshot("0").context.latents_FChw[-1].float())
+    return latents
+
+
+@torch.inference_mode()
+def draw_uncached(world: World) -> list[Tensor]:
+    """The same frames on the CPU, all of them recomputed in every pass."""
+    clip = opening(world, max_frames=world.spec.nfd.window - 1)
+    session = ReferenceSession(world, clip, range(len(clip)), seed=0)
+    latents = []
+    for _ in range(max(FRAMES)):
+        session.step((0.0,) * world.spec.nfd.action_size, world.spec.sampler.default_steps)
+        latents.append(session.context.latents_FChw[-1])
+    return latents
+
+
+def _world(preset: str, form: Form) -> World:
+    torch.manual_seed(0)
+    return convert(random_world(preset), form.dtype)
+
+
+def _errors(plain: Sequence[Tensor], other: Sequence[Tensor]) -> Mapping[str, Any]:
+    """Largest difference in latents, which have unit variance."""
+    return {
+        f"after {n}": float(f"{(plain[n - 1] - other[n - 1]).abs().max().item():.2e}")
+        for n in FRAMES
+    }

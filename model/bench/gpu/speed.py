@@ -1,0 +1,112 @@
+"""The headline: milliseconds a frame by preset, players, denoise steps and context (job 2)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+from typing import Any
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from model.bench.costs import frame_flop
+from model.bench.gpu.ledger import Ledger
+from model.bench.gpu.precision import computing_in, convert, serving_dtype
+from model.bench.provenance import matmul_gflops
+from model.bench.subjects import drive, random_world
+from model.context.policy import ContextPolicy
+from model.context.sink_window import SinkWindow
+from model.context.sliding_window import SlidingWindow
+from model.presets import PRESETS, Preset
+from model.world import World
+
+BATCHES = (1, 2, 4, 8, 16, 24, 32)
+STEPS = (1, 2, 4)
+BACKENDS = {
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "memory-efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "math": SDPBackend.MATH,
+}
+REPEATS = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What all cells of one preset share."""
+
+    world: World
+    preset: Preset
+    device: torch.device
+    dtype: torch.dtype
+    matmul_gflops: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What differs between cells."""
+
+    policy: ContextPolicy
+    num_steps: int
+    batch: int
+    merge: bool = True
+    backends: tuple[SDPBackend, ...] = tuple(BACKENDS.values())
+
+
+def policies(window: int) -> Mapping[str, ContextPolicy]:
+    """The trained window, and one sink with a quarter of it."""
+    short = max(1, window // 4)
+    return {
+        f"window {window}": SlidingWindow(window - 1),
+        f"sink + {short}": SinkWindow(num_sinks=1, window=short),
+    }
+
+
+def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
+    """Every cell that is not known yet, the most wanted ones first."""
+    dtype = serving_dtype(device)
+    subject = Subject(
+        world=convert(random_world(preset), dtype),
+        preset=PRESETS[preset](),
+        device=device,
+        dtype=dtype,
+        matmul_gflops=matmul_gflops(device, dtype),
+    )
+    for key, settings in cells(subject.preset.nfd.window):
+        ledger.fill(f"{preset}, {key}", partial(_cell, subject, settings))
+
+
+def cells(window: int) -> Iterator[tuple[str, Settings]]:
+    """All batches and steps for each context, then single players with one thing changed."""
+    for (context, policy), num_steps, batch in product(policies(window).items(), STEPS, BATCHES):
+        key = f"{context}, {num_steps} steps, {batch} players"
+        yield key, Settings(policy=policy, num_steps=num_steps, batch=batch)
+    one = Settings(policy=SlidingWindow(window - 1), num_steps=2, batch=1)
+    yield f"window {window}, 2 steps, 1 player, unmerged", replace(one, merge=False)
+    for name, backend in BACKENDS.items():
+        key = f"window {window}, 2 steps, 1 player, {name} attention"
+        yield key, replace(one, backends=(backend,))
+
+
+def _cell(subject: Subject, settings: Settings) -> Mapping[str, Any]:
+    with (
+        computing_in(subject.device, subject.dtype),
+        sdpa_kernel(list(settings.backends)),
+    ):
+        driver = drive(
+            subject.world, batch=settings.batch, device=subject.device,
+            num_steps=settings.num_steps, policy=settings.policy, merge=settings.merge,
+        )  # fmt: skip
+        steps = sorted((driver.step() for _ in range(REPEATS)), key=lambda step: step.frame_s)
+    middle = steps[len(steps) // 2]
+    flop = settings.batch * frame_flop(
+        subject.preset,
+        num_steps=settings.num_steps,
+        frames_seen=settings.policy.max_frames + 1,
+    )
+    return {
+        "frame_ms": round(middle.frame_s * 1e3, 2),
+        "denoise_ms": round(middle.denoise_s * 1e3, 2),
+        "decode_ms": round(middle.decode_s * 1e3, 2),
+        "frames_per_s": round(settings.batch / middle.frame_s, 1),
+        "share_of_matmul": round(flop / middle.frame_s / 1e9 / subject.matmul_gflops, 3),
+    }

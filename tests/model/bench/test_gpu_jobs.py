@@ -1,0 +1,147 @@
+"""The jobs meant for a GPU, rehearsed on the CPU: what they measure and how they go on."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.bench import __main__ as bench
+from model.bench.gpu import exactness, spare, speed
+from model.bench.gpu.capacity import play
+from model.bench.gpu.ledger import Ledger
+from model.bench.subjects import random_world
+from model.engine.engine import WorldEngine
+from model.engine.types import Frame
+from model.world import World
+
+CPU = torch.device("cpu")
+MACHINE = {"device": "a test"}
+
+
+def test_a_cell_is_on_disk_at_once_and_never_measured_again(tmp_path: Path) -> None:
+    path, measured = tmp_path / "job.json", []
+
+    def measure(name: str) -> Callable[[], dict[str, int]]:
+        def run() -> dict[str, int]:
+            measured.append(name)
+            return {"ms": len(measured)}
+
+        return run
+
+    Ledger(path, MACHINE, minutes=1).fill("a", measure("a"))
+    again = Ledger(path, MACHINE, minutes=1)
+    again.fill("a", measure("a"))
+    again.fill("b", measure("b"))
+    assert measured == ["a", "b"]
+    assert json.loads(path.read_text())["cells"] == {"a": {"ms": 1}, "b": {"ms": 2}}
+
+
+def test_nothing_is_begun_when_time_is_up_and_no_figures_of_two_machines_mix(
+    tmp_path: Path,
+) -> None:
+    now_s = [0.0]
+    ledger = Ledger(tmp_path / "job.json", MACHINE, minutes=1, clock=lambda: now_s[0])
+    ledger.fill("in time", lambda: {"ms": 1})
+    now_s[0] = 60.0
+    ledger.fill("too late", lambda: {"ms": 1})
+    assert ledger.is_out_of_time and list(ledger.cells) == ["in time"]
+    with pytest.raises(ValueError, match="measured on a test"):
+        Ledger(tmp_path / "job.json", {"device": "another"}, minutes=1)
+
+
+def test_a_cell_too_large_for_the_device_is_kept_as_such(tmp_path: Path) -> None:
+    def too_large() -> dict[str, int]:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    ledger = Ledger(tmp_path / "job.json", MACHINE, minutes=1)
+    ledger.fill("774M, 32 players", too_large)
+    assert ledger.cells["774M, 32 players"] == {"error": "out of memory"}
+
+
+class SlowEngine(WorldEngine):
+    """Each pass finishes everybody's frame and takes as long as a fake clock says."""
+
+    def __init__(self, world: World, *, players: int, pass_s: float) -> None:
+        super().__init__(world, max_sessions=players)
+        self.now_s = 0.0
+        self._pass_s = pass_s
+        self._waiting: list[str] = []
+
+    @property
+    def session_ids(self) -> tuple[str, ...]:
+        return tuple(str(number) for number in range(3))
+
+    def begin(self, session_id: str, action: object, **_: object) -> None:
+        self._waiting.append(session_id)
+
+    def advance(self, only: object = None) -> list[Frame] | None:
+        if not self._waiting:
+            return None
+        self.now_s += self._pass_s
+        finished, self._waiting = self._waiting, []
+        pixels = np.zeros((1, 1, 3), np.uint8)
+        return [
+            Frame(session_id=name, frame_idx=0, pixels=pixels, num_steps=1, denoise_s=0, decode_s=0)
+            for name in finished
+        ]
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("pass_s", "misses"), [(0.01, 0.0), (0.03, 0.0), (0.06, 0.33), (0.15, 0.8)]
+)
+def test_capacity_counts_late_frames_and_those_let_go(
+    world: World, pass_s: float, misses: float
+) -> None:
+    """10 frames a second for each of three players, whose times are spread over the period."""
+    engine = SlowEngine(world, players=3, pass_s=pass_s)
+    score = play(engine, fps=10, seconds=20, clock=lambda: engine.now_s, sleep=engine.sleep)
+    assert score.shown + score.skipped == pytest.approx(600, rel=0.05)
+    assert score.miss_share == pytest.approx(misses, abs=0.25 if misses else 0.01)
+
+
+def test_fast_forms_are_measured_against_the_plainest(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "job.json", MACHINE, minutes=1)
+    exactness.measure(ledger, "debug", CPU)
+    errors = {key.removeprefix("debug, "): cell["after 4"] for key, cell in ledger.cells.items()}
+    assert errors["alone again"] == errors["remembered by a pass of its own"] == 0
+    assert errors["no cache, full mask"] < 1e-5
+    assert 1e-5 < errors["bf16"] < 0.1
+
+
+def test_speed_covers_players_steps_and_contexts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = dict(speed.cells(32))
+    assert "window 32, 2 steps, 24 players" in cells and "sink + 8, 4 steps, 1 players" in cells
+    monkeypatch.setattr(speed, "BATCHES", (2,))
+    monkeypatch.setattr(speed, "STEPS", (1,))
+    monkeypatch.setattr(speed, "BACKENDS", {})
+    monkeypatch.setattr(speed, "REPEATS", 2)
+    ledger = Ledger(tmp_path / "job.json", MACHINE, minutes=1)
+    speed.measure(ledger, "debug", CPU)
+    assert len(ledger.cells) == 3
+    assert all(cell["frames_per_s"] > 0 for cell in ledger.cells.values())
+
+
+def test_drafts_of_a_held_key_are_kept_and_those_of_a_changed_one_are_not() -> None:
+    measured = spare.draw_ahead(random_world("debug"), CPU, players=2)
+    drafts = 2 * 2 * spare.CHANGE_EVERY
+    assert measured["accepted"] + measured["discarded"] == drafts
+    assert measured["discarded"] == 3  # one key went down, the other down and up
+    assert spare.restore(random_world("debug"), CPU)["frames"] == 7
+
+
+def test_a_job_is_one_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(spare, "PLAYERS", (1,))
+    out = tmp_path / "spare.json"
+    bench.main(["spare", "--presets", "debug", "--device", "cpu", "--out", str(out)])
+    assert json.loads(out.read_text())["schema"] == "nextframe.gpu_bench"
+    assert "2 cells in" in capsys.readouterr().out
