@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
+from training.distillation.student import Student
+
 
 def nfd_optimizers(
     transformer: nn.Module, *, muon_lr: float, adamw_lr: float, weight_decay: float = 0.01
@@ -20,6 +22,17 @@ def nfd_optimizers(
         ),
         AdamW(others, lr=adamw_lr, betas=(0.9, 0.95), weight_decay=weight_decay),
     ]  # fmt: skip
+
+
+def student_optimizers(
+    student: Student, *, muon_lr: float, adamw_lr: float, critic_lr: float
+) -> list[Optimizer]:
+    weight = AdamW(student.weight.parameters(), lr=adamw_lr, betas=(0.9, 0.95), weight_decay=0.0)
+    return [
+        *nfd_optimizers(student.transformer, muon_lr=muon_lr, adamw_lr=adamw_lr),
+        weight,
+        *critic_optimizers(student.critic, lr=critic_lr),
+    ]
 
 
 def vae_optimizers(vae: nn.Module, *, lr: float) -> list[Optimizer]:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 
 class TimeEmbedding(nn.Module):
-    """TrigFlow time t in [0, pi/2] to a vector. fp32 always, and slow frequencies only: fast ones
-    make the time derivative of a consistency model explode (sCM, arXiv 2410.11081)."""
+    """TrigFlow time t in [0, pi/2] to a vector. fp32 whatever autocast says, and slow frequencies
+    only: both keep the time derivative of a consistency model sane (sCM, arXiv 2410.11081)."""
 
     frequencies: Tensor
 
@@ -24,8 +24,9 @@ class TimeEmbedding(nn.Module):
         )
 
     def forward(self, t_BF: Tensor) -> Tensor:
-        angles = t_BF.float()[..., None] * self.frequencies
-        embedded: Tensor = self.mlp(torch.cat((angles.cos(), angles.sin()), dim=-1))
+        with torch.autocast(t_BF.device.type, enabled=False):
+            angles = t_BF.float()[..., None] * self.frequencies
+            embedded: Tensor = self.mlp(torch.cat((angles.cos(), angles.sin()), dim=-1))
         return embedded
 
 

@@ -13,6 +13,7 @@ from training.recipes.recipe import (
     NFDRecipe,
     Recipe,
     RecordRecipe,
+    StudentRecipe,
     TokenizerRecipe,
 )
 from training.tokenizer.picture_loss import PictureWeights
@@ -47,11 +48,11 @@ def debug() -> Recipe:
             batch_size=16, muon_lr=4e-3, adamw_lr=3e-3, ema_decay=0.99, minutes=0.6,
             mixture=NoiseMixture(),
         ),
-        student=NFDRecipe(
+        student=StudentRecipe(
             batch_size=16, muon_lr=3e-4, adamw_lr=3e-4, ema_decay=0.95, minutes=0.2,
             mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
+            warmup_steps=50,
         ),
-        student_warmup_steps=50,
         teacher_sampler=SamplerSpec(
             kind="euler", times=times, default_steps=4, context_t=context_t
         ),

@@ -16,6 +16,7 @@ from training.recipes.recipe import (
     NFDRecipe,
     Recipe,
     RecordRecipe,
+    StudentRecipe,
     TokenizerRecipe,
 )
 from training.tokenizer.picture_loss import PictureWeights
@@ -64,11 +65,11 @@ def freedoom() -> Recipe:
             batch_size=12, muon_lr=5e-3, adamw_lr=3e-3, ema_decay=0.995, minutes=55.0,
             mixture=NoiseMixture(), chain_share=0.5,
         ),
-        student=NFDRecipe(
+        student=StudentRecipe(
             batch_size=8, muon_lr=3e-4, adamw_lr=2e-4, ema_decay=0.99, minutes=12.0,
             mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
+            warmup_steps=150,
         ),
-        student_warmup_steps=150,
         teacher_sampler=SamplerSpec(
             kind="euler",
             times={steps: uniform_times(steps) for steps in (1, 2, 3, 4, 8)},

@@ -13,9 +13,9 @@ from training.tokenizer.picture_loss import PictureWeights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRecipe:
-    """Train, validation and held-out films, and those that teach evaluation's action reader, come from
-    different seeds of the same place. `least_walk` is the room ahead that a probe needs: map units
-    in the first twelve frames of walking forward."""
+    """Train, validation and held-out films, and those that teach evaluation's action reader, come
+    from different seeds of the same place. `least_walk` is the room ahead that a probe needs: map
+    units in the first twelve frames of walking forward."""
 
     train_frames: int
     train_takes: int
@@ -62,8 +62,8 @@ class DecoderRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NFDRecipe:
-    """Teacher or student. Clips are as long as the model's window. `chain_share`: how much of the
-    teacher's context is its own guesses."""
+    """The teacher. Clips are as long as the model's window. `chain_share`: how much of its context
+    is its own guesses."""
 
     batch_size: int
     muon_lr: float
@@ -72,6 +72,22 @@ class NFDRecipe:
     minutes: float
     mixture: NoiseMixture
     chain_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentRecipe:
+    """sCM. The second-order part of the tangent grows to its full size over `warmup_steps`.
+    `adversarial` weighs what the critic says; 0 leaves it out."""
+
+    batch_size: int
+    muon_lr: float
+    adamw_lr: float
+    ema_decay: float
+    minutes: float
+    mixture: NoiseMixture
+    warmup_steps: int
+    adversarial: float = 0.0
+    critic_lr: float = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +108,7 @@ class Recipe:
     tokenizer: TokenizerRecipe
     decoder: DecoderRecipe
     teacher: NFDRecipe
-    student: NFDRecipe
-    student_warmup_steps: int
+    student: StudentRecipe
     teacher_sampler: SamplerSpec
     student_sampler: SamplerSpec
     num_starts: int

@@ -1,0 +1,118 @@
+"""The adversarial term of the student (NFD+, after SANA-Sprint, arXiv 2503.09641). Distillation
+alone covers all that could be there and blurs; a critic wants what could be real.
+
+The critic looks through the frozen teacher: its hidden states already know what a frame should be,
+given the frames before it and the action. Only small heads on them learn. Frames are shown to it
+with noise, as the teacher knows them, real and made ones with the same. Real frames under another
+clip's action count as fakes, too, so that a student cannot please by ignoring the hands.
+
+Shape letters: B clips, F frames, P tokens per frame, D width, L layers looked at.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from model.nfd.transformer import NFDConfig, NFDTransformer
+from model.sampling.trigflow import diffuse
+from training.distillation.clips import NoisyClips
+from training.objectives.flow_matching import predict
+from training.objectives.hinge import critic_loss, fooling_loss, unmoved
+from training.trainer import Losses
+
+_MOST_HEADS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdversarySettings:
+    """`strength` weighs the student's side. Noise that the critic sees: log tan t is normal."""
+
+    strength: float
+    log_tan_mean: float = -0.6
+    log_tan_std: float = 1.0
+
+
+class CriticHeads(nn.Module):
+    """Real or made, asked of every token at layers spread over the teacher's depth."""
+
+    def __init__(self, config: NFDConfig) -> None:
+        super().__init__()
+        count = min(_MOST_HEADS, config.num_layers)
+        self.layers = [(i + 1) * config.num_layers // count - 1 for i in range(count)]
+        self.heads = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(config.width), nn.Linear(config.width, config.width // 2), nn.SiLU(),
+                nn.Linear(config.width // 2, 1),
+            )
+            for _ in self.layers
+        )  # fmt: skip
+
+    def forward(self, hidden: list[Tensor]) -> Tensor:
+        """Logits (B, F, P, L) of hidden states (B, F, P, D)."""
+        return torch.cat([head(x) for head, x in zip(self.heads, hidden, strict=True)], dim=-1)
+
+
+class Adversary:
+    """The game for one batch. The teacher is read only; gradients pass through it."""
+
+    def __init__(
+        self, critic: CriticHeads, teacher: NFDTransformer, settings: AdversarySettings
+    ) -> None:
+        self._critic = critic
+        self._teacher = teacher
+        self._settings = settings
+
+    def __call__(self, clips: NoisyClips, made_BFChw: Tensor, generator: torch.Generator) -> Losses:
+        """`game` is what both sides minimise together."""
+        moves_BF = clips.moves_BF
+        shown = clips.at(self._draw_times(clips, generator))
+        noise = torch.randn(made_BFChw.shape, generator=generator, device=made_BFChw.device)
+        real = self._show(shown, shown.clean_BFChw, noise)
+        made = self._show(shown, made_BFChw, noise)
+        actions = clips.actions_BFA
+        with unmoved(self._critic):
+            fooling = fooling_loss(self._judge(made, shown.t_BF, actions)[moves_BF])
+        other_actions = torch.where(moves_BF[..., None], actions.roll(1, dims=0), actions)
+        is_wrong_BF = moves_BF & (other_actions != actions).any(dim=-1)
+        fakes = (
+            self._judge(made.detach(), shown.t_BF, actions)[moves_BF],
+            self._judge(real, shown.t_BF, other_actions)[is_wrong_BF],
+        )
+        critic = critic_loss(self._judge(real, shown.t_BF, actions)[moves_BF], torch.cat(fakes))
+        game = self._settings.strength * fooling + critic
+        return {"game": game, "fooling": fooling, "critic": critic}
+
+    def _draw_times(self, clips: NoisyClips, generator: torch.Generator) -> Tensor:
+        shape, device = clips.t_BF.shape, clips.t_BF.device
+        normal = torch.randn(shape, generator=generator, device=device)
+        return (self._settings.log_tan_mean + self._settings.log_tan_std * normal).exp().atan()
+
+    def _show(self, shown: NoisyClips, frames_BFChw: Tensor, noise: Tensor) -> Tensor:
+        """These frames where they move, with new noise; the context as the student had it."""
+        moves = shown.moves_BF[:, :, None, None, None]
+        return torch.where(moves, diffuse(frames_BFChw, noise, shown.t_BF), shown.noisy_BFChw)
+
+    def _judge(self, noisy_BFChw: Tensor, t_BF: Tensor, actions_BFA: Tensor) -> Tensor:
+        hidden = hidden_states(self._teacher, self._critic.layers, noisy_BFChw, t_BF, actions_BFA)
+        logits: Tensor = self._critic(hidden)
+        return logits
+
+
+def hidden_states(
+    transformer: NFDTransformer, layers: list[int], noisy: Tensor, t_BF: Tensor, actions: Tensor
+) -> list[Tensor]:
+    """What these blocks give, (B, F, P, D) each, in one masked pass over whole clips."""
+    found: dict[int, Tensor] = {}
+
+    def keep(layer: int, module: nn.Module, inputs: object, output: Tensor) -> None:
+        found[layer] = output
+
+    handles = [transformer.blocks[i].register_forward_hook(partial(keep, i)) for i in layers]
+    try:
+        predict(transformer, noisy, t_BF, actions)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [found[layer] for layer in layers]

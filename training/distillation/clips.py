@@ -1,0 +1,48 @@
+"""Batches to distil on: clips in which every frame has a noise level of its own.
+
+Shape letters: B clips, F frames, A action size, C h w latent channels, rows, columns.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from model.sampling.trigflow import diffuse
+from training.data.latents import ClipSource
+from training.objectives.noise import NoiseMixture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoisyClips:
+    """One batch. Frames that move are trained and carried along their paths; the others are
+    context, which is nearly clean and stays as it is."""
+
+    clean_BFChw: Tensor
+    noise_BFChw: Tensor
+    t_BF: Tensor
+    moves_BF: Tensor
+    actions_BFA: Tensor
+
+    @property
+    def noisy_BFChw(self) -> Tensor:
+        return diffuse(self.clean_BFChw, self.noise_BFChw, self.t_BF)
+
+    def at(self, t_BF: Tensor) -> "NoisyClips":
+        """The same clips and noise, with the frames that move at these times instead."""
+        return replace(self, t_BF=torch.where(self.moves_BF, t_BF, self.t_BF))
+
+    @classmethod
+    def draw(
+        cls, source: ClipSource, mixture: NoiseMixture, generator: torch.Generator
+    ) -> "NoisyClips":
+        clips = source.draw(generator)
+        clean = clips.latents_BFChw
+        t_BF = mixture.draw((clean.shape[0], clean.shape[1]), generator)
+        return cls(
+            clean_BFChw=clean,
+            noise_BFChw=torch.randn(clean.shape, generator=generator, device=clean.device),
+            t_BF=t_BF,
+            moves_BF=t_BF > mixture.context_max_t,
+            actions_BFA=clips.actions_BFA,
+        )

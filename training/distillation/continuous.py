@@ -1,0 +1,96 @@
+"""Continuous-time consistency distillation (sCM, arXiv 2410.11081), with an independent time per
+frame as in NFD+.
+
+The consistency map f(x, t) = cos t x - sin t F(x, t) must not change along the teacher's path, so
+its total time derivative is driven to zero. With r warming up from 0 to 1 the tangent is
+
+    g = -cos^2 t (F - dx/dt) - r (cos t sin t x + J),   J = JVP of F along cos t sin t (dx/dt, 1)
+
+and is normalised by its size, one size per frame, so that a hard frame does not shrink the others.
+Only frames drawn as noisy are trained and moved along their paths; the context stays where it is.
+
+Shape letters: B clips, F frames, C h w latent channels, rows, columns.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model.attention.backend import MathAttention
+from model.nfd.transformer import NFDTransformer, Previous
+from training.distillation.clips import NoisyClips
+from training.distillation.student import Outcome, Student
+from training.objectives.flow_matching import predict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContinuousSettings:
+    """`warmup_steps` is H of the tangent's warm-up; `size_floor` is c in g / (|g| + c)."""
+
+    warmup_steps: int
+    size_floor: float = 0.1
+
+
+class ContinuousConsistency:
+    """sCM. `teacher` gives the slope of the path; the student starts as a copy of it."""
+
+    def __init__(
+        self, student: Student, teacher: NFDTransformer, settings: ContinuousSettings
+    ) -> None:
+        self._student = student
+        self._teacher = teacher
+        self._settings = settings
+
+    def __call__(self, clips: NoisyClips, step: int) -> Outcome:
+        t_BF, moves_BF = clips.t_BF, clips.moves_BF
+        with torch.no_grad():
+            velocity = predict(self._teacher, clips.noisy_BFChw, t_BF, clips.actions_BFA)
+        direction, jvp = direction_and_jvp(self._student.transformer, clips, velocity)
+        warmup = min(1.0, step / self._settings.warmup_steps)
+        tangent = scm_tangent(
+            clips.noisy_BFChw, t_BF, direction.detach(), velocity, jvp.detach(), warmup
+        )
+        tangent = normalise(tangent, self._settings.size_floor)
+        error_BF = (direction - direction.detach() - tangent).square().mean(dim=(2, 3, 4))
+        weight_BF = self._student.weight(t_BF)
+        loss_BF = weight_BF.exp() * error_BF - weight_BF
+        losses = {"loss": loss_BF[moves_BF].mean(), "tangent": error_BF[moves_BF].mean()}
+        return Outcome(losses=losses, clips=clips, direction_BFChw=direction)
+
+
+def direction_and_jvp(
+    transformer: NFDTransformer, clips: NoisyClips, velocity_BFChw: Tensor
+) -> tuple[Tensor, Tensor]:
+    """F with its graph, and its derivative along the path of the frames that move."""
+    noisy, t_BF = clips.noisy_BFChw, clips.t_BF
+    speed_BF = t_BF.cos() * t_BF.sin() * clips.moves_BF
+    config = transformer.config
+    num_frames = noisy.shape[1]
+    # Forward-mode derivatives do not pass through fused attention.
+    attend = MathAttention(num_frames, config.tokens_per_frame, config.window, noisy)
+    positions = torch.arange(num_frames, device=noisy.device)[None]
+
+    def network(x: Tensor, t: Tensor) -> Tensor:
+        out: Tensor = transformer(x, t, clips.actions_BFA, positions, Previous.absent(x), attend)
+        return out
+
+    tangents = (speed_BF[:, :, None, None, None] * velocity_BFChw, speed_BF)
+    pair = torch.func.jvp(network, (noisy, t_BF), tangents)
+    return pair[0], pair[1]
+
+
+def scm_tangent(
+    noisy: Tensor, t_BF: Tensor, direction: Tensor, velocity: Tensor, jvp: Tensor, warmup: float
+) -> Tensor:
+    """g, multiplied through by cos t so that it stays finite at pure noise."""
+    t = t_BF[:, :, None, None, None]
+    return -t.cos().square() * (direction - velocity) - warmup * (
+        t.cos() * t.sin() * noisy + jvp
+    )  # fmt: skip
+
+
+def normalise(tangent: Tensor, floor: float) -> Tensor:
+    """g / (|g| + c) with the root mean square of each frame as its size."""
+    size = tangent.square().mean(dim=(2, 3, 4), keepdim=True).sqrt()
+    return tangent / (size + floor)

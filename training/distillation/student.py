@@ -1,0 +1,88 @@
+"""What every way of distilling shares: the student, and the objective that adds an adversary to a
+method. Knows no method.
+
+Shape letters: B clips, F frames, C h w latent channels, rows, columns.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from model.nfd.transformer import NFDTransformer
+from model.sampling.trigflow import estimate_clean
+from training.data.latents import ClipSource
+from training.distillation.adversary import Adversary, CriticHeads
+from training.distillation.clips import NoisyClips
+from training.objectives.noise import NoiseMixture
+from training.trainer import Losses
+
+
+class AdaptiveWeight(nn.Module):
+    """w(t), a learned log-weight that evens out how hard the times are (kept out of the world)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        head = nn.Linear(32, 1)
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+        self.layers = nn.Sequential(nn.Linear(1, 32), nn.SiLU(), head)
+
+    def forward(self, t_BF: Tensor) -> Tensor:
+        weight: Tensor = self.layers(t_BF[..., None]).squeeze(-1)
+        return weight
+
+
+class Student(nn.Module):
+    """What the trainer owns: the network, its loss weight, and the critic's heads."""
+
+    def __init__(self, transformer: NFDTransformer) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.weight = AdaptiveWeight()
+        self.critic = CriticHeads(transformer.config)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A method's losses, and the direction that the student predicted, with its graph, for the
+    clips as the method had them."""
+
+    losses: Losses
+    clips: NoisyClips
+    direction_BFChw: Tensor
+
+    def estimate(self) -> Tensor:
+        """The student's clean frames (B, F, C, h, w)."""
+        clips = self.clips
+        return estimate_clean(clips.noisy_BFChw, self.direction_BFChw, clips.t_BF)
+
+
+class Method(Protocol):
+    """A way of making the student's one jump agree with the teacher's whole path."""
+
+    def __call__(self, clips: NoisyClips, step: int) -> Outcome: ...
+
+
+class Distillation:
+    """The student's objective: a method, and an adversary if there is one."""
+
+    def __init__(
+        self,
+        method: Method,
+        source: ClipSource,
+        mixture: NoiseMixture,
+        adversary: Adversary | None = None,
+    ) -> None:
+        self._method = method
+        self._source = source
+        self._mixture = mixture
+        self._adversary = adversary
+
+    def __call__(self, generator: torch.Generator, step: int) -> Losses:
+        outcome = self._method(NoisyClips.draw(self._source, self._mixture, generator), step)
+        if self._adversary is None:
+            return outcome.losses
+        game = self._adversary(outcome.clips, outcome.estimate(), generator)
+        return outcome.losses | game | {"loss": outcome.losses["loss"] + game["game"]}
