@@ -1,7 +1,7 @@
 """Stand-ins for what is slow: a clock that a test moves, an engine whose frames are numbers."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -9,7 +9,10 @@ import torch
 from model import presets
 from model.action_space import ActionSpace, mu_law_bins
 from model.cache.frame_store import ContextClip
-from model.engine.types import Frame
+from model.context.sliding_window import SlidingWindow
+from model.engine.scheduler import Scheduler
+from model.engine.speculation import SpeculationCounts
+from model.engine.types import ActionVector, DrawnFrame, Frame, PassPlan
 from model.snapshot import SnapshotError, WorldSnapshot
 from model.world import SamplerSpec, WorldSpec
 
@@ -56,34 +59,99 @@ def make_spec(name: str = "numbers", fps: float = 17.5) -> WorldSpec:
 
 
 class FakeEngine:
-    """Draws the frame's number: frame n of a session is grey of brightness n. Keeps what it was
-    asked: `actions[session_id]` and `num_steps` of every step. `before_step` may take fake time;
-    sessions in `failing` cannot be drawn."""
+    """Draws the frame's number: frame n of a session is grey of brightness n. Its passes are those
+    of the real scheduler, with nothing in them.
 
-    def __init__(self, spec: WorldSpec, before_step: Callable[[], None] = lambda: None) -> None:
+    Keeps what it was asked: `actions[session_id]` of every frame, `num_steps` of every `step`.
+    `before_pass` may take fake time; sessions in `failing` cannot be drawn; `opening` are the
+    frames that a session begins with.
+    """
+
+    def __init__(
+        self,
+        spec: WorldSpec,
+        before_pass: Callable[[PassPlan], None] = lambda _: None,
+        *,
+        max_sessions: int = 64,
+    ) -> None:
         self.spec = spec
-        self.before_step = before_step
+        self.before_pass = before_pass
         self.sessions: dict[str, int] = {}
-        self.actions: dict[str, list[tuple[float, ...]]] = {}
+        self.actions: dict[str, list[ActionVector]] = {}
         self.num_steps: list[int] = []
         self.failing: set[str] = set()
+        self.opening: tuple[int, ...] = (0,)
+        self.speculation = SpeculationCounts()
+        self.scheduler = Scheduler(
+            SlidingWindow(spec.nfd.window - 1),
+            max_sessions=max_sessions,
+            batch_sizes=range(1, 2 * max_sessions + 1),
+        )
+        self._drafts: dict[str, Frame] = {}
+
+    @property
+    def is_due(self) -> bool:
+        return self.scheduler.is_due
 
     def open(self, session_id: str, *, start: int, seed: int) -> None:
+        self.admit(session_id, start=start, seed=seed)
+        self.advance((session_id,))
+
+    def admit(self, session_id: str, *, start: int, seed: int) -> None:
         if start != 0:
             raise ValueError(f"start must be below 1, got {start}")
-        self._seat(session_id, 0)
+        self._seat(session_id, self.opening)
 
-    def restore(self, session_id: str, snapshot: WorldSnapshot) -> None:
+    def admit_snapshot(self, session_id: str, snapshot: WorldSnapshot) -> None:
         if snapshot.world_name != self.spec.name:
             raise SnapshotError(f"a snapshot of {snapshot.world_name}")
-        self._seat(session_id, snapshot.frame_idx)
+        self._seat(session_id, (snapshot.frame_idx,))
 
-    def step(self, actions: Mapping[str, tuple[float, ...]], *, num_steps: int) -> Sequence[Frame]:
-        self.before_step()
-        if failing := self.failing & actions.keys():
-            raise RuntimeError(f"cannot draw {failing}")
+    def is_opening(self, session_id: str) -> bool:
+        return self.scheduler.session(session_id).is_opening
+
+    def step(self, actions: Mapping[str, ActionVector], *, num_steps: int) -> Sequence[Frame]:
         self.num_steps.append(num_steps)
-        return [self._draw(session_id, actions[session_id], num_steps) for session_id in actions]
+        for session_id, action in actions.items():
+            self.begin(session_id, action, num_steps=num_steps, deadline_s=0.0)
+        frames: list[Frame] = []
+        while self.is_due:
+            frames += self.advance(actions.keys()) or ()
+        return frames
+
+    def begin(
+        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+    ) -> Frame | None:
+        self.actions[session_id].append(action)
+        if not self.scheduler.begin(session_id, action, num_steps=num_steps, deadline_s=deadline_s):
+            self._drafts.pop(session_id, None)
+            return None
+        frame = self._drafts.pop(session_id, None)
+        self.sessions[session_id] += frame is not None
+        return frame
+
+    def draft(
+        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+    ) -> None:
+        self.scheduler.draft(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
+
+    def has_draft(self, session_id: str) -> bool:
+        return self.scheduler.session(session_id).has_draft
+
+    def advance(self, only: Collection[str] | None = None) -> list[Frame] | None:
+        plan = self.scheduler.plan_pass(only)
+        if plan is None:
+            return None
+        self.before_pass(plan)
+        if failing := self.failing & {row.session_id for row in plan.drawn}:
+            raise RuntimeError(f"cannot draw {failing}")
+        self.scheduler.commit(plan)
+        frames = [self._draw(row) for row in plan.finished]
+        self._drafts |= {frame.session_id: frame for frame in frames if frame.is_speculative}
+        finished = [frame for frame in frames if not frame.is_speculative]
+        for frame in finished:
+            self.sessions[frame.session_id] += 1
+        return finished
 
     def snapshot(self, session_id: str, *, last_action_seq: int) -> WorldSnapshot:
         nfd = self.spec.nfd
@@ -104,24 +172,23 @@ class FakeEngine:
         )
 
     def close(self, session_id: str) -> None:
+        self.scheduler.close(session_id)
         del self.sessions[session_id]
 
-    def _seat(self, session_id: str, frame_idx: int) -> None:
-        if session_id in self.sessions:
-            raise ValueError(f"{session_id} is open")
-        self.sessions[session_id] = frame_idx
+    def _seat(self, session_id: str, frame_idxs: tuple[int, ...]) -> None:
+        self.scheduler.open(session_id, 1, frame_idxs)
+        self.sessions[session_id] = frame_idxs[-1]
         self.actions.setdefault(session_id, [])
 
-    def _draw(self, session_id: str, action: tuple[float, ...], num_steps: int) -> Frame:
-        self.sessions[session_id] += 1
-        self.actions[session_id].append(action)
-        number = self.sessions[session_id]
+    def _draw(self, row: DrawnFrame) -> Frame:
+        number = row.placement.frame_idx
         size = (self.spec.height, self.spec.width, 3)
         return Frame(
-            session_id=session_id,
+            session_id=row.session_id,
             frame_idx=number,
             pixels=np.full(size, number % 256, np.uint8),
-            num_steps=num_steps,
+            num_steps=row.num_steps,
             denoise_s=0.02,
             decode_s=0.005,
+            is_speculative=row.is_draft,
         )

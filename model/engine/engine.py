@@ -152,7 +152,7 @@ class WorldEngine:
         """
         self._check_action(action)
         chosen = self._check_steps(num_steps)
-        has_draft = self._scheduler.session(session_id).drawing is not None
+        has_draft = self.has_draft(session_id)
         is_kept = self._scheduler.begin(session_id, action, num_steps=chosen, deadline_s=deadline_s)
         if is_kept:
             return self._drafts.accept(session_id, self._spent_s.get(session_id, 0.0))
@@ -175,6 +175,10 @@ class WorldEngine:
         chosen = self._check_steps(num_steps)
         self._scheduler.draft(session_id, action, num_steps=chosen, deadline_s=deadline_s)
         self._drafts.begin()
+
+    def has_draft(self, session_id: str) -> bool:
+        """Its next frame has been begun early. Raises KeyError if it is not open."""
+        return self._scheduler.session(session_id).has_draft
 
     def advance(self, only: Collection[str] | None = None) -> list[Frame] | None:
         """One pass, for the sessions in `only` if given. The frames that somebody asked for and
@@ -276,9 +280,8 @@ class WorldEngine:
 
     def _abandon(self, session_id: str) -> None:
         """What the session was drawing is forgotten."""
-        drawing = self._scheduler.session(session_id).drawing
         spent_s = self._spent_s.pop(session_id, 0.0)
-        if drawing is not None and drawing.is_draft:
+        if self.has_draft(session_id):
             self._drafts.discard(session_id, spent_s)
         self._scheduler.drop(session_id)
 

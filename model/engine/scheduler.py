@@ -13,7 +13,7 @@ from model.context.policy import ContextPolicy
 from model.engine.session import Drawing, Session
 from model.engine.types import ActionVector, DrawnFrame, PassPlan, RememberedFrame
 
-OPENING_ROWS = 1  # of a pass that somebody waits for
+OPENING_ROWS = 1  # of a pass while others play: somebody may be due before it ends
 
 
 class Scheduler:
@@ -21,7 +21,7 @@ class Scheduler:
 
     Frames that somebody waits for go first, earliest deadline first; each pass has at most
     `batch_sizes[-1]` rows. Newcomers' opening frames get one row of a pass, and all of it when
-    nobody waits. Drafts get what would be padding, or the pass that nobody else wants.
+    nobody plays. Drafts get what would be padding, or the pass that nobody else wants.
     """
 
     def __init__(
@@ -133,11 +133,12 @@ class Scheduler:
         rows = _Rows(self._batch_sizes, merge=self._merge)
         waiting = [session for session in sessions if session.is_due]
         newcomers = [session for session in sessions if session.is_opening and not session.is_due]
-        reserved = OPENING_ROWS if waiting and newcomers else 0
+        is_played = any(session.is_due or not session.is_opening for session in sessions)
+        reserved = OPENING_ROWS if newcomers else 0
         for session in sorted(waiting, key=_deadline):
             rows.draw(session, rows.num_free - reserved)
         for session in newcomers:
-            rows.remember(session, min(rows.num_free, OPENING_ROWS) if waiting else rows.num_free)
+            rows.remember(session, min(rows.num_free, OPENING_ROWS) if is_played else rows.num_free)
         drafting = [s for s in sessions if s.is_drafting and not s.is_opening]
         for session in sorted(drafting, key=_deadline):
             rows.draw(session, rows.num_padding if len(rows) else rows.num_free)

@@ -40,9 +40,12 @@ class Session:
         return self.drawing is not None and not self.drawing.is_draft
 
     @property
+    def has_draft(self) -> bool:
+        return self.drawing is not None and self.drawing.is_draft
+
+    @property
     def is_drafting(self) -> bool:
-        drawing = self.drawing
-        return drawing is not None and drawing.is_draft and not drawing.is_finished
+        return self.has_draft and not (self.drawing and self.drawing.is_finished)
 
     def remembered_rows(self, room: int) -> list[RememberedFrame]:
         """At most `room` of what is to be remembered, oldest first."""

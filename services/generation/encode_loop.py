@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from services.generation.demand import Demand
 from services.generation.encoder import VideoEncoder, VideoFormat
-from services.generation.frame_loop import DreamtFrame
 from services.generation.mailbox import Mailbox
+from services.generation.ports import DreamtFrame
 from services.generation.rate import RateRung, rung_bit_rates
 from services.telemetry import meter
 from services.wire.frame import EncodedFrame
@@ -106,7 +106,7 @@ class EncodeLoop:
             frame_idx=frame.frame_idx,
             action_seq=dreamt.action_seq,
             is_key=is_key,
-            is_speculative=False,
+            is_speculative=frame.is_speculative,
             steps=frame.num_steps,
             level=dreamt.level,
             queue_ms=1000 * dreamt.queue_s,

@@ -1,17 +1,20 @@
 """What gives way at overload, in which order, and how it comes back. Plain Python, no clock.
 
-The ladder (rung 0 is full quality): fewer denoise steps, then a lower frame rate, equal for
-everybody. Beyond its last rung only the waiting line helps: the slots say how many may play.
+The ladder (rung 0 is full quality): no speculation, then fewer denoise steps, then a lower frame
+rate, equal for everybody; below its last rung newcomers are refused.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 FPS_SHARES = (0.75, 0.5, 0.35)
-_SMOOTHING_S = 0.4  # a single stall (a garbage collection, a prefill) is no overload
-_FALL_AFTER_S = 0.8
-_FALL_LOAD = 0.98  # of the period
-_CLIMB_LOAD = 0.85  # expected on the rung above
+_SMOOTHING_S = 0.4  # a single stall (a garbage collection, a snapshot) is no overload
+_DROP_DRAFTS_AFTER_S = 0.4
+_FALL_AFTER_S = 0.6
+_FULL_LOAD = 0.98  # of the period: more is overload
+_FALL_LOAD = 0.95  # expected on a rung to fall to
+_CLIMB_LOAD = 0.85  # expected on a rung to climb to
+_DRAFT_LOAD = 0.7  # the same for the rung that also drafts: drafts need room
 _FIRST_CLIMB_S, _LONGEST_CLIMB_S = 2.0, 64.0
 _FAILED_CLIMB_S = 8.0  # falling again sooner than this means that the climb was wrong
 _FIXED_PASSES = 1.5  # remembering and decoding a frame, in denoise passes
@@ -19,28 +22,32 @@ _FIXED_PASSES = 1.5  # remembering and decoding a frame, in denoise passes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """One way of serving: denoise steps per frame, frames per second."""
+    """One way of serving. `level` is what players are told: 0 while their pictures are full."""
 
-    steps: int
+    steps: int  # denoise steps per frame
     fps: float
+    level: int
+    speculates: bool = False
 
 
 def make_rungs(step_counts: Iterable[int], default_steps: int, fps: float) -> tuple[Rung, ...]:
     """Full quality first; `step_counts` are those the world's sampler offers."""
     counts = sorted((n for n in step_counts if n <= default_steps), reverse=True)
-    fewer_steps = [Rung(steps=steps, fps=fps) for steps in counts]
-    slower = [Rung(steps=counts[-1], fps=fps * share) for share in FPS_SHARES]
-    return (*fewer_steps, *slower)
+    lowered = [(steps, fps) for steps in counts]
+    lowered += [(counts[-1], fps * share) for share in FPS_SHARES]
+    drafting = Rung(steps=counts[0], fps=fps, level=0, speculates=True)
+    plain = (Rung(steps=s, fps=f, level=level) for level, (s, f) in enumerate(lowered))
+    return (drafting, *plain)
 
 
 class Ladder:
-    """Owns the rung that everybody on the replica is served at. Falls after a spell of steps that
-    cost more than their period, climbs when the rung above should fit, and waits longer after a
-    climb that did not hold."""
+    """Owns the rung that everybody on the replica is served at. Falls to the first rung that
+    should fit after a spell of frames that cost more than their period, climbs to the highest that
+    should fit with room to spare, and waits longer after a climb that did not hold."""
 
     def __init__(self, rungs: tuple[Rung, ...]) -> None:
         self._rungs = rungs
-        self.level = 0
+        self._number = 0
         self._climb_after_s = _FIRST_CLIMB_S
         self._cost_s = 0.0
         self._over_s = self._fits_s = self._on_rung_s = 0.0
@@ -48,50 +55,69 @@ class Ladder:
 
     @property
     def rung(self) -> Rung:
-        return self._rungs[self.level]
+        return self._rungs[self._number]
 
-    def observe(self, cost_s: float) -> bool:
-        """One step cost `cost_s` seconds. True if the rung has changed."""
+    @property
+    def refuses_newcomers(self) -> bool:
+        """Nothing is left to give way, and it is still too much."""
+        return self._number == len(self._rungs) - 1 and self._over_s >= _FALL_AFTER_S
+
+    def observe(self, cost_s: float, passed_s: float) -> bool:
+        """One frame for everybody cost `cost_s` seconds of the engine, `passed_s` after the last
+        one. True if the rung has changed."""
         period_s = 1.0 / self.rung.fps
-        passed_s = max(cost_s, period_s)
-        bounded_s = min(cost_s, 2 * period_s)
         share = period_s / _SMOOTHING_S if self._on_rung_s else 1.0
-        self._cost_s += min(1.0, share) * (bounded_s - self._cost_s)
+        self._cost_s += min(1.0, share) * (min(cost_s, 2 * period_s) - self._cost_s)
         self._on_rung_s += passed_s
-        self._over_s = self._over_s + passed_s if self._cost_s > _FALL_LOAD * period_s else 0.0
-        self._fits_s = self._fits_s + passed_s if self._above_fits(self._cost_s) else 0.0
-        if self._over_s >= _FALL_AFTER_S and self.level + 1 < len(self._rungs):
+        is_over, higher = self._cost_s > _FULL_LOAD * period_s, self._climbing_to()
+        self._over_s = self._over_s + passed_s if is_over else 0.0
+        self._fits_s = self._fits_s + passed_s if higher < self._number else 0.0
+        if self._on_rung_s >= 2 * _LONGEST_CLIMB_S:
+            self._climb_after_s = _FIRST_CLIMB_S
+        if self._has_to_fall():
             self._fall()
             return True
         if self._fits_s >= self._climb_after_s:
-            self._climb()
+            self._move_to(higher)
+            self._has_climbed = True
             return True
-        if self._on_rung_s >= 2 * _LONGEST_CLIMB_S:
-            self._climb_after_s = _FIRST_CLIMB_S
         return False
 
     def reset(self) -> None:
         """Nobody plays: the next player starts at full quality."""
         self._climb_after_s = _FIRST_CLIMB_S
-        self._move(-self.level)
+        self._move_to(0)
 
-    def _above_fits(self, cost_s: float) -> bool:
-        if self.level == 0:
-            return False
-        above = self._rungs[self.level - 1]
-        growth = (above.steps + _FIXED_PASSES) / (self.rung.steps + _FIXED_PASSES)
-        return cost_s * growth < _CLIMB_LOAD / above.fps
+    def _has_to_fall(self) -> bool:
+        after_s = _DROP_DRAFTS_AFTER_S if self.rung.speculates else _FALL_AFTER_S
+        return self._over_s >= after_s and self._number + 1 < len(self._rungs)
 
     def _fall(self) -> None:
+        """Dropping drafts is a rung of its own: what frames cost without them is seen there."""
         if self._has_climbed and self._on_rung_s < _FAILED_CLIMB_S:
             self._climb_after_s = min(2 * self._climb_after_s, _LONGEST_CLIMB_S)
-        self._move(+1)
+        below = range(self._number + 1, len(self._rungs))
+        if self.rung.speculates:
+            self._move_to(below[0])
+        else:
+            fitting = (n for n in below if self._expected_load(n) <= _FALL_LOAD)
+            self._move_to(next(fitting, below[-1]))
 
-    def _climb(self) -> None:
-        self._move(-1)
-        self._has_climbed = True
+    def _climbing_to(self) -> int:
+        """The highest rung that should fit; this one if none above does."""
+        for number, rung in enumerate(self._rungs[: self._number]):
+            limit = _DRAFT_LOAD if rung.speculates else _CLIMB_LOAD
+            if self._expected_load(number) < limit:
+                return number
+        return self._number
 
-    def _move(self, by: int) -> None:
-        self.level += by
+    def _expected_load(self, number: int) -> float:
+        """Share of its period that a frame for everybody would take on that rung."""
+        rung = self._rungs[number]
+        growth = (rung.steps + _FIXED_PASSES) / (self.rung.steps + _FIXED_PASSES)
+        return self._cost_s * growth * rung.fps
+
+    def _move_to(self, number: int) -> None:
+        self._number = number
         self._over_s = self._fits_s = self._on_rung_s = 0.0
         self._has_climbed = False

@@ -15,9 +15,9 @@ from services.backplane.releases import VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
 from services.generation.encoder import VideoFormat, find_codec
-from services.generation.ports import Engine
 from services.generation.live_session import Host, LiveSession
 from services.generation.parting import FAILED, MOVING
+from services.generation.ports import Engine
 from services.generation.renderer import Renderer
 from services.generation.settings import GenerationSettings
 from services.telemetry import meter
@@ -101,6 +101,9 @@ class Replica:
 
     @property
     def num_free(self) -> int:
+        """How many sessions it would take; none while those here get less than they should."""
+        if self._renderer.frame_loop.refuses_newcomers:
+            return 0
         return self._settings.slots - len(self._sessions)
 
     async def is_ready(self) -> bool:
@@ -159,7 +162,7 @@ class Replica:
         SESSIONS.set(len(self._sessions))
         await self._registry.heartbeat(
             self.replica_id,
-            slots=self._settings.slots,
+            slots=len(self._sessions) + self.num_free,
             used=len(self._sessions),
             world=self._spec.name,
             draining=self._is_draining,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from services.generation.frame_loop import Engine
+from services.generation.ports import Engine
 
 
 def warm_up(

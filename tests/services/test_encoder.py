@@ -17,7 +17,7 @@ from services.generation.encoder import (
     encode_jpeg,
     find_codec,
 )
-from services.generation.frame_loop import DreamtFrame
+from services.generation.ports import DreamtFrame
 from services.generation.mailbox import Mailbox
 from services.wire.frame import EncodedFrame
 

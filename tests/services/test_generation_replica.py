@@ -15,6 +15,7 @@ from services.backplane.replicas import ReplicaRegistry
 from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
 from services.generation import live_session
+from services.generation.frame_loop import FrameLoop
 from services.generation.replica import Replica
 from services.generation.settings import GenerationSettings
 from services.wire.action import Action
@@ -174,6 +175,22 @@ async def test_a_full_replica_takes_no_more(stage: Stage) -> None:
     await stage.play(replica, "s1")
     await replica.run_session("s2")
     assert await stage.store.position("s2") == 0
+
+
+async def test_a_replica_at_the_end_of_its_ladder_takes_no_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica = await stage.replica(slots=2)
+    monkeypatch.setattr(FrameLoop, "refuses_newcomers", True)
+    await stage.queue("s1")
+    await replica.run_session("s1")
+    assert await stage.store.position("s1") == 0
+    registry = ReplicaRegistry(stage.redis)
+
+    async def offers_nothing() -> bool:
+        return (await registry.all())[0].slots == 0
+
+    await eventually(offers_nothing)
 
 
 async def test_a_session_of_another_world_stays_in_line(stage: Stage) -> None:

@@ -1,0 +1,56 @@
+"""One session as the frame loop plays it. Plain state; knows neither engine nor events."""
+
+from dataclasses import dataclass
+
+from model.action_space import ActionSpace
+from model.engine.types import ActionVector
+from services.generation.forecast import Forecast
+from services.generation.hands import Hands
+from services.generation.pacer import Pacer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BegunFrame:
+    """A frame that was asked of the engine. `action_seq`: the newest action it sees, which had
+    waited `queue_s`."""
+
+    vector: ActionVector
+    action_seq: int
+    queue_s: float
+    deadline_s: float
+
+
+class PlayedSession:
+    """Owns a session's hands, its pace and the frame it waits for."""
+
+    def __init__(self, space: ActionSpace, *, now: float, fps: float, last_seq: int) -> None:
+        self._space = space
+        self.hands = Hands(now, last_seq)
+        self.pacer = Pacer(fps, now)
+        self.forecast = Forecast()
+        self.waits_for: BegunFrame | None = None
+        self.shown_seq = last_seq  # newest action that a finished frame has seen
+
+    def is_due(self, now: float) -> bool:
+        """Its next frame is to be begun. While one is on its way ticks pass unused: late frames
+        are left out, not made up for."""
+        return self.waits_for is None and self.pacer.wait_s(now) == 0.0
+
+    def begin(self, now: float) -> BegunFrame:
+        """Takes what the hands did for the frame that is due."""
+        self.pacer.tick(now)
+        queue_s = self.hands.queue_s(now)
+        action = self.hands.take(now)
+        vector = self._space.vector(action.held, action.pressed, action.dx, action.dy)
+        self.forecast.observe(vector, self._space.vector(action.held, 0, 0))
+        self.waits_for = BegunFrame(
+            vector=vector, action_seq=action.seq, queue_s=queue_s, deadline_s=self.pacer.due_s
+        )
+        return self.waits_for
+
+    def finish(self) -> BegunFrame:
+        """The frame it waited for is there."""
+        begun, self.waits_for = self.waits_for, None
+        assert begun is not None, "a frame that nobody asked for"
+        self.shown_seq = begun.action_seq
+        return begun
