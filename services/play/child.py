@@ -10,11 +10,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-SWEEP_S = 2.0
-_POLL_S = 0.05
+from services.play import process_session
 
 
 class Child:
@@ -43,6 +41,11 @@ class Child:
             )
 
     @property
+    def pid(self) -> int:
+        """Also the name of its session; nobody else's before `finish`."""
+        return self._process.pid
+
+    @property
     def has_ended(self) -> bool:
         return self._exit() is not None
 
@@ -55,7 +58,7 @@ class Child:
         return exit_.si_status if exit_.si_code == os.CLD_EXITED else -exit_.si_status
 
     def ask_to_end(self) -> None:
-        os.kill(self._process.pid, signal.SIGTERM)  # Popen.send_signal would reap it
+        os.kill(self.pid, signal.SIGTERM)  # Popen.send_signal would reap it
 
     def wait(self, timeout_s: float) -> bool:
         """Whether it has ended by itself within the time."""
@@ -63,19 +66,14 @@ class Child:
         while not self.has_ended:
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(_POLL_S)
+            time.sleep(process_session.POLL_S)
         return True
 
     def finish(self) -> None:
         """Ends the process and all that it started, by force where it must; again is harmless."""
         if self._process.returncode is not None:
             return
-        for kind in (signal.SIGTERM, signal.SIGKILL):
-            deadline = time.monotonic() + SWEEP_S
-            for pid in self._session():
-                _send(pid, kind)
-            while self._session() and time.monotonic() < deadline:
-                time.sleep(_POLL_S)
+        process_session.end(self.pid)
         self._process.wait()
 
     def last_lines(self, count: int) -> list[str]:
@@ -87,27 +85,4 @@ class Child:
     def _exit(self) -> os.waitid_result | None:
         if self._process.returncode is not None:  # finished and reaped
             raise ChildProcessError(f"{self.name} was finished")
-        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-
-    def _session(self) -> list[int]:
-        """Pids of the session that still run; a zombie runs no more."""
-        return [pid for pid in _all_pids() if _session_of(pid) == self._process.pid]
-
-
-def _all_pids() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-
-
-def _session_of(pid: int) -> int | None:
-    """None for a process that has gone or is a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    state, _parent, _group, session = stat.rpartition(")")[2].split()[:4]
-    return None if state == "Z" else int(session)
-
-
-def _send(pid: int, kind: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, kind)
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)

@@ -22,9 +22,9 @@ from services.play.checks import check_space, check_world, with_free_ports
 from services.play.child import Child
 from services.play.plan import HOST, ROOT, ServicePlan, StackOptions, plan_services
 from services.play.private_redis import PrivateRedis
+from services.play.reaper import END_TIMEOUT_S, Reaper
 
 START_TIMEOUT_S = 300.0
-END_TIMEOUT_S = 15.0  # for the services to save what they hold
 SAY_EVERY_S = 5.0
 POLL_S = 0.2
 READY_TIMEOUT_S = 2.0
@@ -55,15 +55,19 @@ class LocalStack:
             # A short path, because sockets lie in it and below and their paths may not be long.
             folder = Path(tempfile.mkdtemp(prefix="nf-"))
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            reaper = undo.enter_context(Reaper(folder))
             redis_log = options.log_folder / "redis.log"
             redis = undo.enter_context(PrivateRedis(folder, log_path=redis_log))
+            reaper.watch_over(redis.child)
             self.redis_url = redis.url
             undo.callback(self._end_services)
             self._plans = plan_services(
                 options, redis_url=redis.url, token_secret=secrets.token_hex(32)
             )
             for plan in self._plans:
-                self._services[plan.name] = _start(plan, options.log_folder, folder)
+                child = _start(plan, options.log_folder, folder)
+                self._services[plan.name] = child
+                reaper.watch_over(child)
             self._watched = (redis.child, *self._services.values())
             self._undo = undo.pop_all()
 

@@ -9,9 +9,10 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from services.play import process_session
 from services.play.checks import with_free_ports
 from services.play.child import Child
 from services.play.plan import HOST, ROOT, ServicePlan, StackOptions, plan_services
@@ -53,13 +54,13 @@ class Stack:
     def kill(self, name: str) -> None:
         """SIGKILL, as a machine that dies: no farewell."""
         child = self._children.pop(name)
-        os.kill(child._process.pid, signal.SIGKILL)
+        os.kill(child.pid, signal.SIGKILL)
         child.finish()
 
     def kill_replica(self) -> None:
         """SIGKILL to the process that dreams; Ray starts another one."""
-        session = self._children["generation"]._process.pid
-        [replica] = [pid for pid in _pids_of_session(session) if ":Generator" in _command_line(pid)]
+        pids = process_session.running(self._children["generation"].pid)
+        [replica] = [pid for pid in pids if ":Generator" in _command_line(pid)]
         os.kill(replica, signal.SIGKILL)
 
     def close(self) -> None:
@@ -89,17 +90,6 @@ def running_stack(env: dict[str, str]) -> Iterator[Stack]:
             yield stack
         finally:
             stack.close()
-
-
-def _pids_of_session(session: int) -> list[int]:
-    """Everything a child started shares its session, whatever process groups it made."""
-    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    found = []
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            if os.getsid(pid) == session:
-                found.append(pid)
-    return found
 
 
 def _command_line(pid: int) -> str:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -76,25 +77,39 @@ def processes_that_mention(text: str) -> list[int]:
 def test_a_signal_ends_every_process_it_started(world: Path, kind: signal.Signals) -> None:
     with playing(world) as process:
         page_url(process)
-        mark = redis_url_of(process)
-        # Redis, two services, and the stubborn child of each.
-        assert len(processes_that_mention(mark)) == 5
+        mark = folder_of(process)
+        # Redis, two services, the stubborn child of each, and the reaper.
+        assert len(processes_that_mention(mark)) == 6
         process.send_signal(kind)
         assert process.wait(timeout=20) == 0
     assert processes_that_mention(mark) == []
-    assert not Path(mark).parent.exists()
+    assert not Path(mark).exists()
 
 
-def redis_url_of(process: subprocess.Popen[str]) -> str:
-    """The path of its Redis socket: in no other process of this machine."""
+@pytest.mark.e2e
+def test_everything_ends_even_when_the_command_itself_is_killed(world: Path) -> None:
+    with playing(world) as process:
+        page_url(process)
+        mark = folder_of(process)
+        process.kill()
+        process.wait(timeout=20)
+        deadline = time.monotonic() + 60
+        while processes_that_mention(mark) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert processes_that_mention(mark) == []
+    assert not Path(mark).exists()
+
+
+def folder_of(process: subprocess.Popen[str]) -> str:
+    """Where its Redis socket is: named by all that it started, and by nothing else here."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     for pid in children:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         if b"--unixsocket" in command:
-            return command[command.index(b"--unixsocket") + 1].decode()
+            return str(Path(command[command.index(b"--unixsocket") + 1].decode()).parent)
         # Valkey shows its address in place of its arguments.
         if found := re.search(rb"unixsocket:(\S+)", b" ".join(command)):
-            return found[1].decode()
+            return str(Path(found[1].decode()).parent)
     raise AssertionError("no Redis among its children")
 
 
@@ -102,7 +117,7 @@ def redis_url_of(process: subprocess.Popen[str]) -> str:
 def test_a_service_that_dies_takes_the_rest_along_and_says_why(world: Path) -> None:
     with playing(world) as process:
         url = page_url(process)
-        mark = redis_url_of(process)
+        mark = folder_of(process)
         with suppress(OSError, urllib.error.URLError):
             urllib.request.urlopen(url + "die")
         assert process.stdout is not None

@@ -1,0 +1,87 @@
+"""Ends what a stack started when the stack itself was killed and can end nothing any more.
+
+A small process beside the stack, in a session of its own. It hears the stack's children by their
+pids, one a line, and then a farewell; when the line breaks without one, the stack is dead.
+"""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from services.play import process_session
+from services.play.child import Child
+
+END_TIMEOUT_S = 15.0  # for the services to save what they hold
+_FAREWELL = "farewell"
+
+
+class Reaper:
+    """Runs from construction to `close`. `folder` goes with the processes it must end."""
+
+    def __init__(self, folder: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "services.play.reaper", str(folder)],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,  # what ends the stack must not end us
+        )
+
+    def watch_over(self, child: Child) -> None:
+        """From here on it ends with the stack, however that ends. The first named ends last: the
+        others need it to save what they hold."""
+        self._say(str(child.pid))
+
+    def close(self) -> None:
+        """The stack has ended everything by itself."""
+        with self._process, suppress(BrokenPipeError):  # if somebody ended us before
+            self._say(_FAREWELL)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        print(line, file=self._process.stdin, flush=True)
+
+
+def main(folder: Path) -> None:
+    heard = [line.strip() for line in sys.stdin]  # until the other end is gone
+    if _FAREWELL not in heard:
+        end([int(pid) for pid in heard])
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def end(leaders: Sequence[int]) -> None:
+    """As the stack does it: they are asked, get time, and are then ended with all they started."""
+    others = leaders[1:]
+    for pid in others:
+        process_session.send(pid, signal.SIGTERM)
+    deadline = time.monotonic() + END_TIMEOUT_S
+    while any(pid in process_session.running(pid) for pid in others):
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(process_session.POLL_S)
+    for pid in (*others, *leaders[:1]):
+        process_session.end(pid)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
