@@ -51,11 +51,10 @@ class LocalLauncher:
 
     async def stop(self, handle: str) -> None:
         for kind in (signal.SIGTERM, signal.SIGKILL):
-            pid = _pid_of(handle)
-            if pid is None or not (await self.look(handle)).is_running:
+            if not (await self.look(handle)).is_running:
                 return
             with suppress(ProcessLookupError):
-                os.killpg(pid, kind)
+                os.killpg(int(handle.split(":")[1]), kind)
             await self._wait(handle)
 
     async def _wait(self, handle: str) -> None:

@@ -1,0 +1,135 @@
+"""A job goes on from whatever its folder holds, says how it ends, and publishes once."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.model.conftest import make_world
+from training import job, release
+from training import stages as real
+from training.data.manifest import Manifest
+from training.job import Job
+from training.job_state import JobOrder, Progress
+from training.registry.registry import Registry
+from training.trainer import Budget, TrainingError
+
+
+class Stages:
+    """In place of the real ones: notes what is run with which budget, and may fail."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ran: list[str] = []
+        self.budgets: dict[str, Budget] = {}
+        self.failing: dict[str, Exception] = {}
+
+    def make(self, name: str) -> Callable[..., None]:
+        def run_stage(recipe: object, run: object, *given: Any, **options: object) -> None:
+            self.ran.append(name)
+            if name in self.failing:
+                raise self.failing[name]
+            if given and isinstance(given[0], Budget):
+                self.budgets[name] = given[0]
+            if name == "release":
+                make_world("consistency").save(self.folder / "world", card="a card")
+
+        return run_stage
+
+
+@pytest.fixture
+def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stages:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    JobOrder(
+        run_id="r",
+        recipe="debug",
+        overrides={"steps": 40, "teacher.minutes": 3.0},
+        registry=str(tmp_path / "registry"),
+    ).write(folder)
+    stages = Stages(folder)
+    monkeypatch.setattr(job, "train_tokenizer", stages.make("tokenizer"))
+    monkeypatch.setattr(job, "train_decoder", stages.make("decoder"))
+    monkeypatch.setattr(real, "train_teacher", stages.make("teacher"))
+    monkeypatch.setattr(real, "train_student", stages.make("student"))
+    monkeypatch.setattr(real, "record", stages.make("record"))
+    monkeypatch.setattr(release, "release", stages.make("release"))
+    monkeypatch.setattr(real, "manifest", lambda recipe, run: Manifest(entries=()))
+    return stages
+
+
+def progress(stages: Stages) -> Progress:
+    found = Progress.read(stages.folder)
+    assert found is not None
+    return found
+
+
+ALL = ["record", "tokenizer", "decoder", "teacher", "student", "release"]
+
+
+def test_a_job_runs_its_stages_in_order_and_publishes(stages: Stages) -> None:
+    Job(stages.folder, 1).run()
+    assert stages.ran == ALL
+    assert stages.budgets["teacher"] == Budget(seconds=180.0, steps=40)
+    said = progress(stages)
+    assert (said.outcome, said.stage, said.minutes["teacher"]) == ("done", "", 3.0)
+    registry = Registry(stages.folder.parent / "registry")
+    assert registry.version("tiny", said.digest).run_id == "r"
+
+
+def test_a_later_attempt_repeats_nothing_that_is_done(stages: Stages) -> None:
+    stages.failing = {"teacher": TrainingError("teacher, step 7: loss nan")}
+    first = Job(stages.folder, 1)
+    with pytest.raises(TrainingError):
+        first.run()
+    first.fail("teacher, step 7: loss nan")
+    assert progress(stages).outcome == "failed" and progress(stages).stage == "teacher"
+    stages.failing = {}
+    stages.ran.clear()
+    second = Job(stages.folder, 2)
+    assert (progress(stages).attempt, progress(stages).outcome) == (2, "")
+    second.run()
+    assert stages.ran == ["teacher", "student", "release"]
+
+
+def test_a_stage_that_ended_just_before_the_kill_is_not_trained_again(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (stages.folder / "teacher.pt").touch()
+    monkeypatch.setattr(real, "spent_on", lambda run, stage: (40, 12.0))
+    Job(stages.folder, 1).run()
+    assert "teacher" not in stages.ran and "student" in stages.ran
+
+
+def test_a_job_killed_after_it_published_finds_its_version(stages: Stages) -> None:
+    Job(stages.folder, 1).run()
+    first = progress(stages)
+    before_the_last_word = Progress(attempt=1, minutes=first.minutes, max_steps=40, done=tuple(ALL))
+    before_the_last_word.write(stages.folder)
+    Job(stages.folder, 2).run()
+    assert progress(stages).digest == first.digest
+
+
+@pytest.mark.parametrize(
+    "error, reason",
+    [
+        (TrainingError("could not save: No space left"), "could not save: No space left"),
+        (KeyError("latents"), "KeyError: 'latents'"),
+    ],
+)
+def test_whatever_goes_wrong_is_said(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    monkeypatch.setattr(job, "_log_into", lambda path: None)
+    stages.failing = {"record": error}
+    assert job.main(["job", str(stages.folder), "4"]) == 1
+    assert (progress(stages).outcome, progress(stages).reason) == ("failed", reason)
+    assert Registry(stages.folder.parent / "registry").names() == []
+
+
+def test_progress_is_replaced_whole(stages: Stages) -> None:
+    Job(stages.folder, 1)
+    assert json.loads((stages.folder / "progress.json").read_text())["attempt"] == 1
+    assert [p.name for p in stages.folder.iterdir() if p.name.endswith(".new")] == []
