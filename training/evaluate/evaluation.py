@@ -20,18 +20,14 @@ from training.evaluate.card import (
     Speed,
     steps_name,
 )
-from training.evaluate.confidence import Estimate
 from training.evaluate.dream import Wish, dream, reconstruct
 from training.evaluate.material import Material
 from training.evaluate.measures.colour import measure_colour
 from training.evaluate.measures.fidelity import measure_dream, measure_tokenizer
-from training.evaluate.measures.frechet import frechet_of_starts
 from training.evaluate.measures.horizon import LongDream, measure_horizon
-from training.evaluate.measures.scores import FRAME, NUM_FRAMES, Film, score
+from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film
 from training.evaluate.measures.steering import measure_steering
 from training.evaluate.passages import Passage
-from training.evaluate.reader.following import measure_following, shuffled
-from training.evaluate.reader.reading import Actions, read
 
 _TEACHER_STEPS = 18
 _COLOUR_FRAME = 4  # late enough to be dreamt, early enough that things are where they really are
@@ -54,7 +50,8 @@ def evaluate(
     world: World, material: Material, *, num_steps: int, teacher: World | None = None
 ) -> Evaluation:
     """`teacher` is dreamt with 18 denoise steps, as a row of the comparison only."""
-    passages, judges = material.passages, material.judges
+    passages = material.passages
+    comparison = Comparison(material.judges, passages)
     films: Films = dict(_contenders(world, material, teacher))
     ours, real = films[steps_name(num_steps)], films[REAL]
     held = {plan: _dream_held(world, material.probes, plan, num_steps) for plan in _plans(world)}
@@ -75,10 +72,12 @@ def evaluate(
             films[MEAN_FRAME][0][0],
         ),
         dream_colour=measure_colour(_at(real, _COLOUR_FRAME), _at(ours, _COLOUR_FRAME)),
-        contenders={name: score(judges, passages, made) for name, made in films.items()},
-        shuffled_f1=_shuffled_f1(material, ours),
-        frechet_real=_frechet_real(material),
-        horizon=tuple(measure_horizon(judges, list(_long_dreams(world, material, num_steps)))),
+        contenders={name: comparison.score(made) for name, made in films.items()},
+        shuffled_f1=comparison.f1_by_chance(ours),
+        frechet_real=comparison.frechet_real(),
+        horizon=tuple(
+            measure_horizon(material.judges, list(_long_dreams(world, material, num_steps)))
+        ),
         steering=measure_steering(held),
         steering_control=measure_steering(held_real),
         speed=tuple(
@@ -128,26 +127,6 @@ def _unhurried(teacher: World) -> World:
 
 def _still(frame: Pixels) -> Film:
     return np.repeat(frame[None], NUM_FRAMES, axis=0)
-
-
-def _shuffled_f1(material: Material, films: Sequence[Film]) -> Estimate:
-    """How well the dream would seem to follow actions that nobody gave it."""
-    judges = material.judges
-    asked = [Actions.of(judges.space, p.following.actions[:FRAME]) for p in material.passages]
-    seen = [
-        read(judges.reader, passage.led_by_context(film)).actions
-        for passage, film in zip(material.passages, films, strict=True)
-    ]
-    return measure_following(judges.space, shuffled(asked), seen).f1
-
-
-def _frechet_real(material: Material) -> Estimate:
-    """Between the real frames of the passages and as much other real play."""
-    real = [
-        read(material.judges.reader, p.led_by_context(p.following.frames)).features_MD[:FRAME]
-        for p in material.passages
-    ]
-    return frechet_of_starts(real, material.judges.other_real(len(real), FRAME))
 
 
 def _long_dreams(world: World, material: Material, num_steps: int) -> Iterator[LongDream]:

@@ -21,4 +21,4 @@ WHOLE = Extent(
 QUICK = Extent(
     num_passages=8, num_probes=4, long_dreams=((64, 4),), reader_steps=900, is_quick=True
 )  # fmt: skip
-TOY = Extent(num_passages=16, num_probes=8, long_dreams=((300, 4),), reader_steps=300)
+TOY = Extent(num_passages=12, num_probes=8, long_dreams=((300, 2), (64, 4)), reader_steps=200)

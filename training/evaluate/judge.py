@@ -13,6 +13,9 @@ MOST_MOTION, LEAST_MOTION = 2.0, 0.5  # of real motion, at the farthest frame me
 TEACHER_SHARE = 0.15  # a few-step student may be this much worse than its teacher
 RELEASE_SHARE = 0.10  # a candidate may be this much worse than what players have now
 
+_OF_ANOTHER = ("frechet_student", "action_f1", "action_f1_shuffled")
+_OF_A_STUDENT = (*_OF_ANOTHER, "psnr_16", "psnr_16_copy_last", "action_f1_ceiling")
+
 Figures = Mapping[str, Any]
 
 
@@ -32,8 +35,13 @@ class _Ruling:
 
 def verdict(student: Figures, teacher: Figures | None, current: Figures | None) -> Verdict:
     """Judges by itself, against its teacher and against the current release, as far as they are
-    given. Raises ValueError when `student` is not a whole evaluation."""
-    _check(student)
+    given. Raises ValueError when one of them lacks a figure that a rule needs."""
+    _check(student, "the student", _OF_A_STUDENT)
+    for other, name in ((teacher, "the teacher"), (current, "the current release")):
+        if other is not None:
+            _check(other, name, _OF_ANOTHER)
+    if not student.get("horizon"):
+        raise ValueError("the student: horizon must hold at least one point")
     rulings = list(_by_itself(student))
     if teacher is not None:
         rulings += _against(student, teacher, "the teacher", TEACHER_SHARE)
@@ -90,13 +98,8 @@ def _against(student: Figures, other: Figures, name: str, share: float) -> Itera
     )
 
 
-def _check(student: Figures) -> None:
-    for name in (
-        "psnr_16", "psnr_16_copy_last", "action_f1", "action_f1_ceiling", "action_f1_shuffled",
-        "frechet_student",
-    ):  # fmt: skip
-        value = student.get(name)
+def _check(figures: Figures, whose: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        value = figures.get(name)
         if not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"{name} must be a finite number, got {value!r}")
-    if not student.get("horizon"):
-        raise ValueError("horizon must hold at least one point")
+            raise ValueError(f"{whose}: {name} must be a finite number, got {value!r}")

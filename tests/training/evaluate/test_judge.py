@@ -69,7 +69,9 @@ def test_a_candidate_must_keep_up_with_what_players_have() -> None:
 
 @pytest.mark.parametrize("value", [None, float("nan"), "high"])
 def test_half_an_evaluation_is_no_evaluation(value: object) -> None:
-    with pytest.raises(ValueError, match="action_f1 must be a finite number"):
+    with pytest.raises(ValueError, match="the student: action_f1 must be a finite number"):
         verdict(_with(action_f1=value), None, None)
+    with pytest.raises(ValueError, match="the current release: frechet_student must be"):
+        verdict(GOOD, None, _with(frechet_student=value))
     with pytest.raises(ValueError, match="horizon"):
         verdict(_with(horizon=[]), None, None)

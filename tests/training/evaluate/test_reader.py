@@ -58,7 +58,8 @@ def test_precision_and_recall_are_told_apart() -> None:
     asked = _presses([[1], [1], [0], [0]])
     seen = _presses([[1], [1], [1], [0]])
     score = measure_following(ACTION_SPACE, [asked], [seen]).events["forward"]
-    assert (score.precision, score.recall, score.asked) == (pytest.approx(2 / 3), 1.0, 2)
+    assert score.precision == pytest.approx(2 / 3)
+    assert (score.recall, score.asked) == (1.0, 2)
     assert score.f1 == pytest.approx(0.8)
 
 

@@ -1,5 +1,5 @@
-"""One row of the comparison: whoever made the frames, a world or a plain baseline, is scored alike
-on the same passages of real play. Knows no engine."""
+"""The rows of the comparison: whoever made the frames, a world or a plain baseline, is scored alike
+after the same passages of real play. Knows no engine."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from training.evaluate.confidence import Estimate, estimate, mean_estimate
 from training.evaluate.measures.frechet import frechet, frechet_of_starts
 from training.evaluate.measures.picture import gradient, psnr_db, ssim
 from training.evaluate.passages import Passage
-from training.evaluate.reader.following import Following, measure_following
+from training.evaluate.reader.following import Following, measure_following, shuffled
 from training.evaluate.reader.network import AFTER, ActionReader
-from training.evaluate.reader.reading import Actions, read
+from training.evaluate.reader.reading import Actions, Reading, read
 
 FRAME = 16  # at which pictures are compared
 NUM_FRAMES = FRAME + AFTER  # to be made, so that the action of the last one can be read
@@ -55,38 +55,53 @@ class Scores:
     fvd: float | None
 
 
-def score(judges: Judges, passages: Sequence[Passage], films: Sequence[Film]) -> Scores:
-    truth = [passage.following.frames for passage in passages]
-    pictures = [film[FRAME - 1] for film in films]
-    real = [frames[FRAME - 1] for frames in truth]
-    pairs = list(zip(pictures, real, strict=True))
-    ours_S, real_S = (
-        np.array([gradient(picture) for picture in side]) for side in (pictures, real)
-    )
-    readings, real_readings = (
-        [
-            read(judges.reader, passage.led_by_context(film[:NUM_FRAMES]))
-            for passage, film in zip(passages, side, strict=True)
+class Comparison:
+    """Scores anyone's films after the same passages. Reads the real ones once."""
+
+    def __init__(self, judges: Judges, passages: Sequence[Passage]) -> None:
+        self._judges = judges
+        self._passages = passages
+        self._real = [passage.following.frames[:NUM_FRAMES] for passage in passages]
+        self._asked = [Actions.of(judges.space, p.following.actions[:FRAME]) for p in passages]
+        self._real_features = [reading.features_MD for reading in self._read(self._real)]
+
+    def score(self, films: Sequence[Film]) -> Scores:
+        """`films[i]` is what somebody made to follow passage i."""
+        judges, num_starts = self._judges, len(films)
+        ours, real = (np.stack([film[FRAME - 1] for film in side]) for side in (films, self._real))
+        pairs = list(zip(ours, real, strict=True))
+        ours_S, real_S = (
+            np.array([gradient(picture) for picture in side]) for side in (ours, real)
+        )
+        readings = self._read(films)
+        return Scores(
+            psnr_16=mean_estimate(np.array([psnr_db(*pair) for pair in pairs])),
+            ssim_16=mean_estimate(np.array([ssim(*pair) for pair in pairs])),
+            gradient_16=estimate(lambda s: float(ours_S[s].mean() / real_S[s].mean()), num_starts),
+            frechet_own=frechet_of_starts(
+                [reading.features_MD for reading in readings], self._real_features
+            ),
+            following=measure_following(judges.space, self._asked, [r.actions for r in readings]),
+            lpips_16=mean_estimate(judges.lpips(ours, real)) if judges.lpips else None,
+            fvd=self._fvd(judges.fvd_features, films) if judges.fvd_features else None,
+        )
+
+    def f1_by_chance(self, films: Sequence[Film]) -> Estimate:
+        """How well `films` would seem to follow actions that nobody gave."""
+        seen = [reading.actions for reading in self._read(films)]
+        return measure_following(self._judges.space, shuffled(self._asked), seen).f1
+
+    def frechet_real(self) -> Estimate:
+        """From the real frames to as much other real play."""
+        other = self._judges.other_real(len(self._passages), FRAME)
+        return frechet_of_starts(other, self._real_features)
+
+    def _read(self, films: Sequence[Film]) -> list[Reading]:
+        return [
+            read(self._judges.reader, passage.led_by_context(film))
+            for passage, film in zip(self._passages, films, strict=True)
         ]
-        for side in (films, truth)
-    )
-    asked = [Actions.of(judges.space, passage.following.actions[:FRAME]) for passage in passages]
-    return Scores(
-        psnr_16=mean_estimate(np.array([psnr_db(*pair) for pair in pairs])),
-        ssim_16=mean_estimate(np.array([ssim(*pair) for pair in pairs])),
-        gradient_16=estimate(lambda s: float(ours_S[s].mean() / real_S[s].mean()), len(films)),
-        frechet_own=frechet_of_starts(
-            [reading.features_MD for reading in readings],
-            [reading.features_MD for reading in real_readings],
-        ),
-        following=measure_following(judges.space, asked, [r.actions for r in readings]),
-        lpips_16=mean_estimate(judges.lpips(np.stack(pictures), np.stack(real)))
-        if judges.lpips
-        else None,
-        fvd=_fvd(judges.fvd_features, films, truth) if judges.fvd_features else None,
-    )
 
-
-def _fvd(features: FilmFeatures, films: Sequence[Film], truth: Sequence[Film]) -> float:
-    ours, real = (features(np.stack(side)[:, :FRAME]) for side in (films, truth))
-    return frechet(ours, real)
+    def _fvd(self, features: FilmFeatures, films: Sequence[Film]) -> float:
+        ours, real = (features(np.stack(side)[:, :FRAME]) for side in (films, self._real))
+        return frechet(ours, real)

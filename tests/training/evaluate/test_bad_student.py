@@ -1,0 +1,58 @@
+"""The judge on a real evaluation: a toy world trained for seconds, and the same with noised weights
+that claims to be as good."""
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from model.world import World
+from tests.training.evaluate.conftest import film_ahead, tiny_recipe
+from training import stages
+from training.data.toy import ToyRecorder
+from training.evaluate.card import to_json
+from training.evaluate.evaluation import evaluate
+from training.evaluate.judge import verdict
+from training.evaluate.material import gather
+from training.release import build_world
+from training.run import Run
+from training.tokenizer.stages import train_tokenizer
+from training.trainer import Budget
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_student_with_noised_weights_is_refused_and_its_original_is_not(tmp_path: Path) -> None:
+    recipe, run = tiny_recipe(), Run(tmp_path)
+    film_ahead(recipe, run)
+    ToyRecorder().record(num_frames=1_500, seed=0).save(run.train_recordings / "00000")
+    train_tokenizer(recipe, run, Budget(steps=150))
+    stages.train_teacher(recipe, run, Budget(steps=200))
+    good = build_world(recipe, run, "teacher")
+
+    material = gather(recipe, run, recipe.extent)
+
+    def figures(world: World) -> dict[str, Any]:
+        measured = evaluate(world, material, num_steps=2)
+        parsed: dict[str, Any] = json.loads(to_json(measured.card))
+        return parsed
+
+    released = figures(good)
+    refused = verdict(figures(_noised(good)), None, released)
+    assert not refused.accepted
+    assert any("Fréchet" in reason and "current release" in reason for reason in refused.reasons)
+    for reason in verdict(released, None, released).reasons:
+        assert "current release" not in reason or verdict(released, None, released).accepted
+
+
+def _noised(world: World) -> World:
+    transformer = copy.deepcopy(world.transformer)
+    generator = torch.Generator().manual_seed(0)
+    for weight in transformer.parameters():
+        noise = torch.randn(weight.shape, generator=generator)
+        weight.data.add_(noise * weight.std() * 0.7)
+    return replace(world, transformer=transformer)
