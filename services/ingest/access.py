@@ -29,7 +29,7 @@ def check_origin(connection: HTTPConnection, settings: IngestSettings) -> None:
     if origin is None or origin in settings.allowed_origins:
         return
     if urlsplit(origin).netloc != connection.headers.get("host"):
-        raise Problem(403, "foreign-origin", "Pages from this origin may not connect here.")
+        raise Problem(403, "origin-denied", "Pages from your origin may not connect here.")
 
 
 def check_token(tokens: Tokens, authorization: str | None, session_id: str) -> None:
@@ -37,16 +37,16 @@ def check_token(tokens: Tokens, authorization: str | None, session_id: str) -> N
     try:
         tokens.check_bearer(authorization, session_id)
     except InvalidToken as error:
-        raise Problem(401, "invalid-token", str(error)) from None
+        raise Problem(401, "token-invalid", f"{error}.") from None
     except ForeignToken as error:
-        raise Problem(403, "foreign-token", str(error)) from None
+        raise Problem(403, "token-foreign", f"{error}.") from None
 
 
 async def open_session(store: SessionStore, session_id: str) -> SessionRecord:
     """The record of a session that has not ended. Raises 404."""
     record = await store.get(session_id)
     if record is None:
-        raise Problem(404, "no-session", "There is no such session. Create a new one.")
+        raise Problem(404, "session-not-found", "There is no such session. Create a new one.")
     if record.status is SessionStatus.ENDED:
         raise Problem(404, "session-ended", f"The session has ended. {record.reason}".strip())
     return record
@@ -65,7 +65,7 @@ async def read_body(request: Request, *, max_bytes: int) -> bytes:
     A body that is only somewhat too big is read to its end and thrown away: who still writes when
     the connection closes never gets to read why.
     """
-    too_big = BodyRefused(413, "too-big", f"At most {max_bytes} bytes are taken.")
+    too_big = BodyRefused(413, "body-too-large", f"A request body has at most {max_bytes} bytes.")
     if _announced(request) > MAX_DISCARDED_BYTES:
         raise too_big
     body, num_bytes = bytearray(), 0

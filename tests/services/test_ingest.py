@@ -101,7 +101,7 @@ async def test_garbage_is_no_offer(edge: RunningEdge, sdp: bytes, s1: str) -> No
 
 async def test_an_offer_of_a_megabyte_is_refused(edge: RunningEdge, s1: str) -> None:
     await edge.queue(s1)
-    assert_problem(await edge.post(s1, b"v=0\r\n" * 200_000), 413, "too-big")
+    assert_problem(await edge.post(s1, b"v=0\r\n" * 200_000), 413, "body-too-large")
 
 
 async def test_a_body_that_hides_its_size_is_cut_off(edge: RunningEdge, s1: str) -> None:
@@ -123,7 +123,7 @@ async def test_a_body_that_hides_its_size_is_cut_off(edge: RunningEdge, s1: str)
     except httpx.TransportError:
         pass  # closed while we were still writing
     else:
-        assert_problem(response, 413, "too-big")
+        assert_problem(response, 413, "body-too-large")
     assert sent < 20_000_000
 
 
@@ -156,7 +156,7 @@ async def test_without_a_valid_token_nobody_comes_in(
 ) -> None:
     await edge.queue(s1)
     response = await edge.post(s1, offer, Authorization=value)
-    assert_problem(response, 401, "invalid-token")
+    assert_problem(response, 401, "token-invalid")
     assert response.headers["www-authenticate"] == "Bearer"
 
 
@@ -164,7 +164,7 @@ async def test_an_expired_token_is_refused(edge: RunningEdge, offer: str, s1: st
     await edge.queue(s1)
     expired = edge.tokens.mint(s1, ttl_s=-1)
     response = await edge.post(s1, offer, Authorization=f"Bearer {expired}")
-    assert_problem(response, 401, "invalid-token")
+    assert_problem(response, 401, "token-invalid")
 
 
 async def test_a_token_admits_to_its_own_session_only(
@@ -173,11 +173,11 @@ async def test_a_token_admits_to_its_own_session_only(
     await edge.queue(s1)
     foreign = edge.tokens.mint("s2")
     response = await edge.post(s1, offer, Authorization=f"Bearer {foreign}")
-    assert_problem(response, 403, "foreign-token")
+    assert_problem(response, 403, "token-foreign")
 
 
 async def test_an_unknown_session_is_not_found(edge: RunningEdge, offer: str) -> None:
-    assert_problem(await edge.post("nobody", offer), 404, "no-session")
+    assert_problem(await edge.post("nobody", offer), 404, "session-not-found")
 
 
 async def test_an_ended_session_says_why(edge: RunningEdge, offer: str, s1: str) -> None:
@@ -193,7 +193,7 @@ async def test_a_page_from_a_foreign_origin_is_refused(
 ) -> None:
     await edge.queue(s1)
     response = await edge.post(s1, offer, Origin="https://evil.example")
-    assert_problem(response, 403, "foreign-origin")
+    assert_problem(response, 403, "origin-denied")
 
 
 async def test_the_edges_own_page_and_an_allowed_one_may_offer(
@@ -263,7 +263,7 @@ async def test_candidates_may_trickle(edge: RunningEdge, location: str) -> None:
         ("a=mid:nobody\r\n", 400, "bad-sdp"),
         ("a=ice-ufrag:other\r\n", 422, "no-ice-restart"),
         ("a=candidate:1 1 udp 1 127.0.0.1 5 typ host\r\n" * 65, 400, "bad-sdp"),
-        ("x" * 20_000, 413, "too-big"),
+        ("x" * 20_000, 413, "body-too-large"),
     ],
 )
 async def test_a_bad_fragment_is_refused(
