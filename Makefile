@@ -40,8 +40,8 @@ check: $(STAMP) ## format, lint and types
 bench: $(STAMP) ## time the engine on this machine, into build/bench.json
 	@$(BIN)/python -m model.bench
 
-eval: $(STAMP) ## measure the shipped world, into build/eval.json
-	@$(BIN)/python -m training evaluate
+eval: $(STAMP) ## measure the shipped world, into build/eval.json; ARGS=--quick for a rough answer
+	@$(BIN)/python -m training evaluate $(ARGS)
 
 loadtest: $(STAMP) ## USERS=4 SECONDS=30: headless players, into build/loadtest/
 	@$(BIN)/python -m loadtest --users $(USERS) --seconds $(SECONDS)

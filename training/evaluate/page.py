@@ -41,7 +41,8 @@ At frame 16 of passages in which the player moves. Actions are read from the fra
 inverse-dynamics model taught on real play; F1 is the mean over buttons and turns, and with shuffled
 actions it is {_signed(card.shuffled_f1)}. The Fréchet distance is to the real frames after the same
 hands, in that model's features (so it is not FVD, and compares rows of this table only); as much
-other real play is {_signed(card.frechet_real)} away from them.
+other real play is {_signed(card.frechet_real)} away from them. Frames drafted ahead of their action
+are the very same frames (a test of the engine), so they have no row.
 
 {_contenders(card)}
 {"" if given else _NOT_GIVEN}
