@@ -50,6 +50,7 @@ HOMES: dict[str, set[str]] = {
         "services.generation.deployment",
         "services.generation.__main__",
         "services.training.launchers.ray_job",
+        "training.distributed_ray",
     },
     "kubernetes": {"services.training.launchers.kubernetes_job"},
     "aiortc": {"services.ingest", "loadtest"},
@@ -74,6 +75,7 @@ HOMES: dict[str, set[str]] = {
 EXTRA: dict[str, str] = {
     "model": "model",
     "training": "training",
+    "training.distributed_ray": "cluster",
     "loadtest": "loadtest",
     "services": "service",
     "services.session": "edge",

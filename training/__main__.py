@@ -8,18 +8,24 @@
     python -m training freedoom --stage release --weights student
     python -m training evaluate                       the shipped world's card -> build/eval.json
     python -m training film                           its moving picture -> play.webp beside it
+    python -m training compare                        NFD against drawing token by token, in a table
 
-Every stage goes on where the last call of it stopped. `--keep-going` leaves the learning rate up
-for the next call; without it a call ends the stage with the rate cooled down to zero.
+Every stage goes on where the last call of it stopped, and takes up a call that was killed; a whole
+recipe does the stages that are left. `--keep-going` leaves the learning rate up for the next call;
+without it a call ends the stage with the rate cooled down to zero. `--workers 8` trains the teacher
+on so many GPUs.
 """
 
 import argparse
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from model.world import World
 from training import release, stages
+from training.compare import command as compare
 from training.data.pictures import write_webp
 from training.evaluate import command as evaluation
 from training.evaluate.film import film
@@ -35,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         arguments.command(arguments)
-    except (TrainingError, FileNotFoundError) as error:
+    except (TrainingError, OSError) as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
     return 0
@@ -43,8 +49,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def _train(arguments: argparse.Namespace) -> None:
     recipe, run = _recipe(arguments.recipe), Run(arguments.run)
-    for stage in STAGES if arguments.stage == "all" else (arguments.stage,):
-        _train_stage(recipe, run, stage, arguments)
+    if arguments.stage != "all":
+        _train_stage(recipe, run, arguments.stage, arguments)
+        return
+    for stage in STAGES:
+        if not stages.has_ended(run, "teacher" if stage == "nfd" else stage):
+            _train_stage(recipe, run, stage, arguments)
 
 
 def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Namespace) -> None:
@@ -58,7 +68,7 @@ def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Names
         train, minutes = {
             "tokenizer": (train_tokenizer, recipe.tokenizer.minutes),
             "decoder": (train_decoder, recipe.decoder.minutes),
-            "nfd": (stages.train_teacher, recipe.teacher.minutes),
+            "nfd": (_teacher_training(arguments.workers), recipe.teacher.minutes),
             "student": (stages.train_student, recipe.student.minutes),
         }[stage]
         budget = Budget(
@@ -67,6 +77,14 @@ def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Names
             cooldown=not arguments.keep_going,
         )
         train(recipe, run, budget)
+
+
+def _teacher_training(num_workers: int) -> Callable[[Recipe, Run, Budget], None]:
+    if num_workers == 1:
+        return stages.train_teacher
+    from training.distributed_ray import train_teacher_together  # late: Ray is an extra
+
+    return partial(train_teacher_together, num_workers=num_workers)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -95,7 +113,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m training", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    commands = parser.add_subparsers(required=True, metavar="debug | freedoom | evaluate | film")
+    commands = parser.add_subparsers(
+        required=True, metavar="debug | freedoom | evaluate | compare | film"
+    )
     for name, stage in (("debug", "all"), ("freedoom", None)):
         train = commands.add_parser(name, help=f"train the {name} world")
         train.set_defaults(command=_train, recipe=name)
@@ -104,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
                            help="folder of the run, resumed if it is there")  # fmt: skip
         train.add_argument("--minutes", type=float, help="budget of this call")
         train.add_argument("--steps", type=int, help="end after so many steps, if that is sooner")
+        train.add_argument("--workers", type=int, default=1, help="processes that train together")
         train.add_argument("--keep-going", action="store_true", help="do not cool down yet")
         train.add_argument("--weights", choices=("teacher", "student"), help="what to release")
         train.add_argument("--out", type=Path, help="folder of the released world")
@@ -111,6 +132,9 @@ def _parser() -> argparse.ArgumentParser:
     measure.set_defaults(command=_evaluate)
     measure.add_argument("--recipe", choices=("debug", "freedoom"), default="freedoom")
     evaluation.add_arguments(measure)
+    against = commands.add_parser("compare", help="NFD against token-autoregressive decoding")
+    against.set_defaults(command=compare.run_command)
+    compare.add_arguments(against)
     moving = commands.add_parser("film", help="the moving picture of a world")
     moving.set_defaults(command=_film)
     moving.add_argument("--world", type=Path, default=Path("model/worlds/freedoom"))

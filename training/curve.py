@@ -4,16 +4,17 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 
 
 class LossCurve:
     """Owns the file while a stage trains. Rows ascend by step, none is there twice: opening it at
-    a step drops what an interrupted life wrote after that step, a torn last row included."""
+    a step drops what an interrupted life wrote after that step, a torn last row included. Without
+    a path nobody will see it."""
 
-    def __init__(self, path: Path, last_step: int) -> None:
-        self.path = path
-        self._file = path.open("a+b")
+    def __init__(self, path: Path | None, last_step: int) -> None:
+        self._file = path.open("a+b") if path is not None else TemporaryFile()  # noqa: SIM115
         self._file.truncate(self._end_of(last_step))
 
     def __enter__(self) -> "LossCurve":

@@ -19,8 +19,10 @@ from training.objectives.flow_matching import FlowMatching
 from training.optimizers import nfd_optimizers, student_optimizers
 from training.recipes.recipe import Recipe
 from training.run import Run
+from training.thrift import checkpoint_blocks, compile_blocks
 from training.tokenizer.stages import encoding_tokenizer
 from training.trainer import Budget, Objective, Trainer
+from training.workers import Workers
 
 
 def record(recipe: Recipe, run: Run, *, processes: int) -> None:
@@ -55,9 +57,21 @@ def manifest(recipe: Recipe, run: Run) -> Manifest:
     return take_stock(source(recipe, run), run.manifest)
 
 
-def train_teacher(recipe: Recipe, run: Run, budget: Budget) -> None:
+def encode(recipe: Recipe, run: Run) -> None:
+    """Latents of all that the teacher learns from and is checked on, where they are missing."""
+    cache = LatentCache(run.latents, encoding_tokenizer(recipe, run))
+    stock = manifest(recipe, run)
+    cache.films(source(recipe, run), [*stock.of("train"), *stock.of("validation")])
+
+
+def train_teacher(recipe: Recipe, run: Run, budget: Budget, workers: Workers | None = None) -> None:
+    """One of `workers` that train it together, where they are given."""
     settings = recipe.teacher
-    transformer, trainer = _teacher_trainer(recipe, run)
+    transformer, trainer = _teacher_trainer(recipe, run, workers)
+    if settings.compiled:
+        compile_blocks(transformer)
+    if settings.checkpointing:
+        checkpoint_blocks(transformer)
     clips = _clips(recipe, run, settings.batch_size, "train")
     objective = FlowMatching(transformer, clips, settings.mixture, settings.chain_share)
     trainer.train(objective, budget, _validation(recipe, run, trainer))
@@ -92,7 +106,9 @@ def trained_student(recipe: Recipe, run: Run) -> NFDTransformer:
     return averaged.transformer.eval().requires_grad_(False)
 
 
-def _teacher_trainer(recipe: Recipe, run: Run) -> tuple[NFDTransformer, Trainer]:
+def _teacher_trainer(
+    recipe: Recipe, run: Run, workers: Workers | None = None
+) -> tuple[NFDTransformer, Trainer]:
     torch.manual_seed(0)
     transformer = NFDTransformer(recipe.preset.nfd).to(pick_device())
     settings = recipe.teacher
@@ -100,8 +116,9 @@ def _teacher_trainer(recipe: Recipe, run: Run) -> tuple[NFDTransformer, Trainer]
         transformer, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr
     )  # fmt: skip
     return transformer, Trainer(
-        run.folder, "teacher", transformer, optimizers, ema_decay=settings.ema_decay
-    )
+        run.folder, "teacher", transformer, optimizers, ema_decay=settings.ema_decay,
+        micro_batches=settings.micro_batches, workers=workers,
+    )  # fmt: skip
 
 
 def _student_trainer(recipe: Recipe, run: Run, teacher: NFDTransformer) -> tuple[Student, Trainer]:
@@ -134,7 +151,13 @@ def _clips(recipe: Recipe, run: Run, batch_size: int, split: Split) -> ClipSourc
     return ClipSource(films, recipe.preset.nfd.window, batch_size, pick_device())
 
 
+def has_ended(run: Run, stage: str) -> bool:
+    """The stage is trained, and its last call was not cut short."""
+    path = run.state(stage)
+    return path.exists() and "call" not in torch.load(path, "cpu", mmap=True)
+
+
 def spent_on(run: Run, stage: str) -> tuple[int, float]:
     """Steps and seconds a stage has taken so far."""
-    state = torch.load(run.state(stage), map_location="cpu", weights_only=True)
+    state = torch.load(run.state(stage), "cpu", mmap=True)
     return state["step"], state["seconds"]

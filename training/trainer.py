@@ -8,7 +8,6 @@ it ends with the very weights and the very curve of a run that nobody killed.
 """
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,10 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from training.average import MovingAverage
 from training.curve import LossCurve
+from training.data.whole import replacing
+from training.workers import Alone, Workers
 
 SAVE_EVERY_S = 120.0
 LOG_EVERY = 20
@@ -82,8 +83,16 @@ class Trainer:
         micro_batches: int = 1,
         seed: int = 0,
         save_every_s: float = SAVE_EVERY_S,
+        workers: Workers | None = None,
     ) -> None:
-        """A step is the mean over `micro_batches` calls of the objective."""
+        """A step is the mean over `micro_batches` calls of the objective, which `workers` divide
+        among them. Raises ValueError where they cannot."""
+        self._workers = workers or Alone()
+        if micro_batches % self._workers.size:
+            raise ValueError(
+                f"{micro_batches} micro-batches a step cannot be divided among "
+                f"{self._workers.size} workers"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         self._state_path = folder / f"{stage}.pt"
         self._curve_path = folder / f"{stage}.jsonl"
@@ -98,16 +107,14 @@ class Trainer:
         self._micro_batches = micro_batches
         self._save_every_s = save_every_s
         self._learning_rates = [[group["lr"] for group in opt.param_groups] for opt in optimizers]
-        self._ema = AveragedModel(
-            module,
-            multi_avg_fn=get_ema_multi_avg_fn(ema_decay),  # type: ignore[no-untyped-call]
-            use_buffers=True,
-        )
+        self._ema = MovingAverage(module, ema_decay)
         self._call: Call | None = None
         self.step = 0
         self.seconds = 0.0
         if self._state_path.exists():
             self._resume()
+        self._workers.spread(module, optimizers)
+        self._workers.spread(self._ema.module, ())
 
     @property
     def averaged(self) -> nn.Module:
@@ -133,26 +140,29 @@ class Trainer:
         TrainingError on a loss that is not a number and on a full disk, with the last saved state
         untouched."""
         call = self._call = self._call_for(budget)
-        seconds_before, started = self.seconds, time.monotonic()
-        saved = started
+        saved = seconds_before = self.seconds
+        started = time.monotonic()
+        is_first = self._workers.rank == 0
         with (
-            LossCurve(self._curve_path, self.step) as curve,
-            tqdm(desc=self._stage, initial=self.step, unit="step", mininterval=5) as bar,
-        ):
+            LossCurve(self._curve_path if is_first else None, self.step) as curve,
+            tqdm(
+                desc=self._stage, initial=self.step, unit="step", mininterval=5,
+                disable=not is_first,
+            ) as bar,
+        ):  # fmt: skip
             while (
                 spent := budget.spent(
                     self.seconds - call.first_seconds, self.step - call.first_step
                 )
             ) < 1:
                 losses = self._step(objective, _cooldown(spent) if budget.cooldown else 1.0)
-                now = time.monotonic()
-                self.seconds = seconds_before + now - started
+                self.seconds = seconds_before + self._agreed(time.monotonic() - started)
                 bar.update()
                 if self.step % LOG_EVERY == 0:
                     self._log(losses | self._validate(validation), curve, bar)
-                if now - saved > self._save_every_s:
+                if self.seconds - saved > self._save_every_s:
                     self._save(curve)
-                    saved = now
+                    saved = self.seconds
             self._call = None
             self._save(curve)
 
@@ -163,48 +173,57 @@ class Trainer:
 
     def _save(self, curve: LossCurve) -> None:
         """Replaces the state on disk, whole or not at all."""
-        state = {
+        tensors = {
             "module": self._module.state_dict(),
             "ema": self._ema.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
-            "step": self.step,
-            "seconds": self.seconds,
         }
+        state = self._workers.gathered(tensors) | {"step": self.step, "seconds": self.seconds}
+        if self._workers.rank > 0:
+            return
         if self._call is not None:
             state["call"] = asdict(self._call)
-        building = self._state_path.with_suffix(".tmp")
         try:
             curve.sync()
-            torch.save(state, building)
-            os.replace(building, self._state_path)
+            with replacing(self._state_path) as building:
+                torch.save(state, building)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-            building.unlink(missing_ok=True)
             raise self._error(f"could not save: {error}") from error
 
     def _step(self, objective: Objective, cooldown: float) -> dict[str, float]:
         self._set_learning_rates(min(1.0, (self.step + 1) / self._warmup_steps) * cooldown)
         losses = self._backward(objective)
-        norm = nn.utils.clip_grad_norm_(self._module.parameters(), self._max_grad_norm)
+        norm = self._workers.gathered(
+            nn.utils.clip_grad_norm_(self._module.parameters(), self._max_grad_norm)
+        )
         if not torch.isfinite(norm):
             raise self._error(f"loss {losses['loss'].item()}, gradient norm {norm.item()}")
         for optimizer in self._optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        self._ema.update_parameters(self._module)
+        self._ema.update(self._module)
         self.step += 1
         return {name: loss.item() for name, loss in losses.items()} | {"grad_norm": norm.item()}
 
     def _backward(self, objective: Objective) -> Losses:
         """Gradients of all micro-batches, and the means of their losses."""
-        total: Losses = {}
-        for micro_batch in range(self._micro_batches):
+        mine = range(self._workers.rank, self._micro_batches, self._workers.size)
+        drawn: list[Losses] = []
+        for micro_batch in mine:
             key = np.random.SeedSequence((self._seed, self.step, micro_batch))
             self._generator.manual_seed(int(key.generate_state(1, np.uint64)[0]))
             losses = objective(self._generator, self.step)
-            (losses["loss"] / self._micro_batches).backward()  # type: ignore[no-untyped-call]
-            for name, loss in losses.items():
-                total[name] = total.get(name, 0.0) + loss.detach() / self._micro_batches
-        return total
+            (losses["loss"] / len(mine)).backward()  # type: ignore[no-untyped-call]
+            drawn.append({name: loss.detach() for name, loss in losses.items()})
+        return {
+            name: self._workers.mean(torch.stack([losses[name] for losses in drawn]).mean())
+            for name in drawn[0]
+        }
+
+    def _agreed(self, seconds: float) -> float:
+        """The same clock in all workers, so that they save and end together."""
+        clock = torch.tensor(seconds, dtype=torch.float64, device=self._device)
+        return self._workers.mean(clock).item()
 
     @torch.no_grad()
     def _validate(self, validation: Objective | None) -> dict[str, float]:
@@ -224,7 +243,7 @@ class Trainer:
         try:
             curve.add(self.step, self.seconds, losses)
         except OSError as error:
-            raise self._error(f"could not write {curve.path}: {error}") from error
+            raise self._error(f"could not write {self._curve_path}: {error}") from error
         bar.set_postfix(loss=losses["loss"], refresh=False)
 
     def _resume(self) -> None:

@@ -59,7 +59,7 @@ def test_a_full_disk_ends_a_run_plainly_and_keeps_what_was_saved(tmp_path: Path)
     before = (tmp_path / "fit.pt").read_bytes()
     assert _live(lives.live_on_a_full_disk, tmp_path).exitcode == 3
     assert (tmp_path / "fit.pt").read_bytes() == before
-    assert not list(tmp_path.glob("*.tmp"))
+    assert {path.name for path in tmp_path.iterdir()} == {"fit.pt", "fit.jsonl"}
 
 
 @pytest.mark.parametrize("torn", ["", '{"step": 40, "los'])

@@ -55,7 +55,8 @@ class Manifest:
 def take_stock(source: RecordingSource, path: Path) -> Manifest:
     """The manifest of all recordings there are now, kept at `path`. Only recordings that are new
     or changed are read; damaged ones are counted, not fatal."""
-    known = {entry.name: entry for entry in _known(path)}
+    before = read_manifest(path) if path.exists() else Manifest(entries=())
+    known = {entry.name: entry for entry in before.entries}
     entries: list[Entry] = []
     skipped: Counter[str] = Counter()
     for name in tqdm(source.names(), desc="manifest", unit="recording"):
@@ -68,7 +69,8 @@ def take_stock(source: RecordingSource, path: Path) -> Manifest:
         except DamagedRecording as error:
             skipped[str(error)] += 1
     manifest = Manifest(entries=tuple(entries), skipped=dict(skipped))
-    _write(manifest, path)
+    if manifest != before:
+        _write(manifest, path)
     return manifest
 
 
@@ -83,10 +85,6 @@ def read_manifest(path: Path) -> Manifest:
         entries=tuple(Entry(**entry) for entry in saved["entries"]),
         skipped=saved["skipped"],
     )
-
-
-def _known(path: Path) -> tuple[Entry, ...]:
-    return read_manifest(path).entries if path.exists() else ()
 
 
 def _entry(source: RecordingSource, name: str, stamp: str) -> Entry:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to, which becomes `path` when the block ends well and is gone otherwise."""
+    """A path to write to, which becomes `path` when the block ends well and is gone otherwise. A
+    kill may leave it behind; the next writer overwrites it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    building = path.with_name(f".{path.name}.{os.getpid()}")
+    building = path.with_name(f".{path.name}.building")
     try:
         yield building
         os.replace(building, path)

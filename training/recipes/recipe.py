@@ -1,6 +1,6 @@
 """What a training run is made of. Recipes are plain Python values; stages read them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.action_space import ActionSpace
 from model.presets import Preset
@@ -63,7 +63,8 @@ class DecoderRecipe:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NFDRecipe:
     """The teacher. Clips are as long as the model's window. `chain_share`: how much of its context
-    is its own guesses."""
+    is its own guesses. A step is the mean over `micro_batches` batches. `checkpointing` saves
+    memory for a third more work; `compiled` needs a GPU."""
 
     batch_size: int
     muon_lr: float
@@ -72,6 +73,23 @@ class NFDRecipe:
     minutes: float
     mixture: NoiseMixture
     chain_share: float = 0.0
+    micro_batches: int = 1
+    checkpointing: bool = False
+    compiled: bool = False
+
+    def for_workers(self, num_workers: int) -> "NFDRecipe":
+        """As many clips a step, in batches that so many workers can divide. Raises ValueError."""
+        if self.micro_batches % num_workers == 0:
+            return self
+        if self.batch_size % num_workers:
+            raise ValueError(
+                f"{num_workers} workers cannot divide {self.micro_batches} batches of "
+                f"{self.batch_size} clips"
+            )
+        return replace(
+            self, batch_size=self.batch_size // num_workers,
+            micro_batches=self.micro_batches * num_workers,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,32 @@
+"""The moving average of a network's weights: what is evaluated and released."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+
+class MovingAverage(nn.Module):
+    """Owns a copy of a network that follows it: the first update copies, every later one moves
+    `1 - decay` of the way. Buffers follow like weights."""
+
+    n_averaged: Tensor
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        super().__init__()
+        self.module = copy.deepcopy(module)
+        self._decay = decay
+        self.register_buffer("n_averaged", torch.tensor(0))
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        weight = 1.0 - self._decay if self.n_averaged else 1.0
+        mine: list[Tensor] = list(self.module.parameters())
+        theirs: list[Tensor] = list(module.parameters())
+        torch._foreach_lerp_(mine, theirs, weight)
+        for buffer, other in zip(self.module.buffers(), module.buffers(), strict=True):
+            if buffer.is_floating_point():
+                buffer.lerp_(other, weight)
+            else:
+                buffer.copy_(other)
+        self.n_averaged += 1
