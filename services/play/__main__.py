@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ from services.play.stack import LocalStack, ServiceFailed, Stopped
 EXIT_FAILED = 1
 EXIT_CANNOT_START = 2
 WORLD_VARIABLE = "NEXTFRAME_GENERATION_WORLD"
+TOKEN_VARIABLE = "NEXTFRAME_TRAINING_OPERATOR_TOKEN"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,6 +38,8 @@ def play(options: StackOptions, stop: threading.Event) -> int:
     try:
         stack.wait_until_ready(say, stop)
         say(f"Nextframe is ready: {stack.page_url}")
+        if options.training_port is not None:
+            say(f"Training: {stack.training_url} with the token {options.operator_token}")
         say("Ctrl-C ends it.")
         stack.watch(stop)
     except Stopped:
@@ -64,13 +68,25 @@ def read_options(arguments: list[str] | None) -> StackOptions:
     world = os.environ.get(WORLD_VARIABLE, defaults.world)
     parser.add_argument("--world", type=Path, default=world, help="folder of the world to play")
     parser.add_argument("--log-folder", type=Path, default=defaults.log_folder)
+    parser.add_argument(
+        "--training-port", type=_port, help="start the training service too, with its page here"
+    )
+    parser.add_argument(
+        "--canary-world", type=Path, help="folder of another version, served beside the first"
+    )
+    parser.add_argument("--canary-port", type=_port, default=0)
     given = parser.parse_args(arguments)
+    canary: Path | None = given.canary_world
     return StackOptions(
         port=given.port,
         session_port=given.session_port,
         generation_port=given.generation_port,
         world=Path(given.world).resolve(),
         log_folder=given.log_folder.resolve(),
+        canary_world=canary and canary.resolve(),
+        canary_port=None if canary is None else given.canary_port,
+        training_port=given.training_port,
+        operator_token=os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(32),
     )
 
 

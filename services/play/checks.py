@@ -10,7 +10,13 @@ from services.play.plan import HOST, StackOptions
 
 MIN_FREE_MB = 500  # Ray's session folder and the logs
 
-FLAGS = {"port": "--port", "session_port": "--session-port", "generation_port": "--generation-port"}
+FLAGS = {
+    "port": "--port",
+    "session_port": "--session-port",
+    "generation_port": "--generation-port",
+    "canary_port": "--canary-port",
+    "training_port": "--training-port",
+}
 
 
 class CannotStart(Exception):
@@ -40,7 +46,8 @@ def with_free_ports(options: StackOptions) -> StackOptions:
     held: dict[str, socket.socket] = {}
     try:
         for name, flag in FLAGS.items():
-            held[name] = _bind(getattr(options, name), flag)
+            if (port := getattr(options, name)) is not None:
+                held[name] = _bind(port, flag)
         return replace(options, **{name: s.getsockname()[1] for name, s in held.items()})
     finally:
         for bound in held.values():

@@ -12,13 +12,18 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackOptions:
-    """`port` is the page's. A port of 0 means any free one."""
+    """`port` is the page's. A port of 0 means any free one; None, that this service is not asked
+    for. `canary_world`: a second version of the world, served beside the first."""
 
     port: int = 8080
     session_port: int = 8081
     generation_port: int = 8082
     world: Path = ROOT / "model" / "worlds" / "freedoom"
     log_folder: Path = ROOT / "build" / "play"
+    canary_world: Path | None = None
+    canary_port: int | None = None
+    training_port: int | None = None
+    operator_token: str = ""  # of the training service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,35 +44,67 @@ def plan_services(
 ) -> tuple[ServicePlan, ...]:
     """In the order of starting: the one that takes longest first. Ports are given by now."""
     redis = {"NEXTFRAME_REDIS_URL": redis_url}
+    plans = [_generation("generation", redis, options.world, options.generation_port)]
+    if options.canary_world is not None and options.canary_port is not None:
+        plans.append(_generation("canary", redis, options.canary_world, options.canary_port))
+    plans += _edge(options, redis, token_secret)
+    if options.training_port is not None:
+        plans.append(_training(options, redis, options.training_port))
+    return tuple(plans)
+
+
+def _generation(name: str, redis: Mapping[str, str], world: Path, port: int) -> ServicePlan:
+    return ServicePlan(
+        name=name,
+        command=(sys.executable, "-m", "services.generation"),
+        port=port,
+        env={
+            **redis,
+            "NEXTFRAME_GENERATION_HOST": HOST,
+            "NEXTFRAME_GENERATION_PORT": str(port),
+            "NEXTFRAME_GENERATION_WORLD": str(world),
+        },
+        defaults={
+            "RAY_USAGE_STATS_ENABLED": "0",
+            # The other cores are for the browser and the edge. Threads that wait for each
+            # other on a busy core cost far more than they bring.
+            "NEXTFRAME_GENERATION_THREADS": str(max(1, (os.cpu_count() or 1) // 2)),
+        },
+        what="Ray starts, the world warms up",
+    )
+
+
+def _training(options: StackOptions, redis: Mapping[str, str], port: int) -> ServicePlan:
+    return ServicePlan(
+        name="training",
+        command=(sys.executable, "-m", "services.training"),
+        port=port,
+        env={
+            **redis,
+            "NEXTFRAME_TRAINING_HOST": HOST,
+            "NEXTFRAME_TRAINING_PORT": str(port),
+            "NEXTFRAME_TRAINING_PUBLIC_URL": f"http://{HOST}:{port}",
+            "NEXTFRAME_TRAINING_OPERATOR_TOKEN": options.operator_token,
+            "NEXTFRAME_TRAINING_JOBS_OUTLIVE": "false",  # what we started ends with us
+        },
+        what="finds its runs again",
+    )
+
+
+def _edge(
+    options: StackOptions, redis: Mapping[str, str], token_secret: str
+) -> tuple[ServicePlan, ...]:
     tokens = {"NEXTFRAME_TOKEN_SECRET": token_secret}
     page_url = f"http://{HOST}:{options.port}"
     session_url = f"http://{HOST}:{options.session_port}"
     return (
         ServicePlan(
-            name="generation",
-            command=(sys.executable, "-m", "services.generation"),
-            port=options.generation_port,
-            env=redis
-            | {
-                "NEXTFRAME_GENERATION_HOST": HOST,
-                "NEXTFRAME_GENERATION_PORT": str(options.generation_port),
-                "NEXTFRAME_GENERATION_WORLD": str(options.world),
-            },
-            defaults={
-                "RAY_USAGE_STATS_ENABLED": "0",
-                # The other cores are for the browser and the edge. Threads that wait for each
-                # other on a busy core cost far more than they bring.
-                "NEXTFRAME_GENERATION_THREADS": str(max(1, (os.cpu_count() or 1) // 2)),
-            },
-            what="Ray starts, the world warms up",
-        ),
-        ServicePlan(
             name="session",
             command=(sys.executable, "-m", "services.session"),
             port=options.session_port,
-            env=redis
-            | tokens
-            | {
+            env={
+                **redis,
+                **tokens,
                 "NEXTFRAME_SESSION_HOST": HOST,
                 "NEXTFRAME_SESSION_PORT": str(options.session_port),
                 "NEXTFRAME_SESSION_INGEST_URL": page_url,
@@ -83,9 +120,9 @@ def plan_services(
             name="ingest",
             command=(sys.executable, "-m", "services.ingest"),
             port=options.port,
-            env=redis
-            | tokens
-            | {
+            env={
+                **redis,
+                **tokens,
                 "NEXTFRAME_INGEST_HOST": HOST,
                 "NEXTFRAME_INGEST_PORT": str(options.port),
                 "NEXTFRAME_INGEST_SESSION_URL": session_url,

@@ -46,10 +46,13 @@ class LocalStack:
     def __init__(self, options: StackOptions) -> None:
         options.log_folder.mkdir(parents=True, exist_ok=True)
         check_world(options.world)
+        if options.canary_world is not None:
+            check_world(options.canary_world)
         check_space(options.log_folder)
         options = with_free_ports(options)
         self.page_url = f"http://{HOST}:{options.port}/"
         self.session_url = f"http://{HOST}:{options.session_port}"
+        self.training_url = f"http://{HOST}:{options.training_port}/"
         self._services: dict[str, Child] = {}
         with ExitStack() as undo:
             # A short path, because sockets lie in it and below and their paths may not be long.

@@ -18,9 +18,11 @@ class TrainingSettings:
     the page; its origin may call us, as may `allowed_origins`. `data`: the folder of runs and of
     the registry; with launchers other than `local`, a path that the jobs see too.
 
-    `launcher`: where jobs run; `max_running`: how many at once. `job_cpus`, `job_gpus`,
-    `job_memory`: what one asks for. `ray_address`: of the dashboard, http://host:8265.
-    `kubernetes_*`: namespace, image and volume claim of the jobs; the claim is what `data` lies on.
+    `launcher`: where jobs run; `max_running`: how many at once. `jobs_outlive`: whether local jobs
+    go on when the service's own process session is ended; they are found again either way.
+    `job_cpus`, `job_gpus`, `job_memory`: what one asks for. `ray_address`: of the dashboard,
+    http://host:8265. `kubernetes_*`: namespace, image and volume claim of the jobs; the claim is
+    what `data` lies on.
     """
 
     host: str = setting("127.0.0.1")
@@ -32,6 +34,7 @@ class TrainingSettings:
     data: Path = setting(ROOT / "build" / "training")  # noqa: RUF009 - a field, and frozen
     launcher: str = setting("local")
     max_running: int = setting(1, at_least=1, at_most=64)
+    jobs_outlive: bool = setting(True)
     min_free_mb: int = setting(500, at_least=0)
     job_cpus: float = setting(2.0, at_least=0.1)
     job_gpus: int = setting(0, at_least=0, at_most=8)

@@ -18,11 +18,12 @@ import pytest
 
 from services.environment import read_settings
 from services.play import checks, stack
-from services.play.__main__ import play
+from services.play.__main__ import play, read_options
 from services.play.checks import CannotStart, check_space, check_world, with_free_ports
 from services.play.child import Child
 from services.play.plan import ROOT, ServicePlan, StackOptions, plan_services
 from services.session.settings import PREFIX, SessionSettings
+from services.training.settings import TrainingSettings
 
 READY = re.compile(r"Nextframe is ready: (http://127\.0\.0\.1:\d+/)")
 
@@ -204,3 +205,27 @@ def test_a_child_that_does_not_listen_is_ended_by_force(tmp_path: Path) -> None:
     child.ask_to_end()
     assert not child.wait(timeout_s=0.1)
     child.finish()
+
+
+ANY_PORT = ["--port=0", "--session-port=0", "--generation-port=0"]
+
+
+def test_training_and_a_second_version_run_only_when_asked_for() -> None:
+    def names(options: StackOptions) -> list[str]:
+        plans = plan_services(options, redis_url="unix:///r", token_secret="s" * 32)
+        return [plan.name for plan in plans]
+
+    assert names(read_options([])) == ["generation", "session", "ingest"]
+    asked = read_options([*ANY_PORT, "--training-port=0", "--canary-world=build/second"])
+    assert names(with_free_ports(asked)) == [
+        "generation", "canary", "session", "ingest", "training",
+    ]  # fmt: skip
+
+
+def test_the_training_service_accepts_what_it_is_given() -> None:
+    options = with_free_ports(read_options([*ANY_PORT, "--training-port=0"]))
+    plan = plan_services(options, redis_url="unix:///r", token_secret="s" * 32)[-1]
+    settings = read_settings(TrainingSettings, "NEXTFRAME_TRAINING_", plan.env)
+    assert settings.operator_token == options.operator_token
+    assert not settings.jobs_outlive  # Ctrl-C ends all that it started
+    assert settings.origins == (f"http://127.0.0.1:{options.training_port}",)

@@ -3,6 +3,7 @@ they are sent."""
 
 import asyncio
 import json
+import os
 import re
 import signal
 import sys
@@ -131,6 +132,18 @@ async def test_another_process_of_the_same_number_is_not_ours(
     other = ":".join(change).format(boot=boot, pid=pid, at=at)
     assert not (await LocalLauncher().look(other)).is_running
     await first.stop(handle)
+
+
+@pytest.mark.parametrize("outlive", [True, False])
+async def test_a_job_stays_in_the_session_of_a_service_that_takes_it_along(
+    tmp_path: Path, outlive: bool
+) -> None:
+    launcher = LocalLauncher(program=program("import time; time.sleep(60)"), outlive=outlive)
+    handle = await launcher.start("run", tmp_path, 1)
+    pid = int(handle.split(":")[1])
+    assert (os.getsid(pid) == os.getsid(0)) is not outlive
+    assert os.getpgid(pid) == pid
+    await launcher.stop(handle)
 
 
 async def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:

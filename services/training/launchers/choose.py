@@ -26,4 +26,4 @@ def make_launcher(settings: TrainingSettings) -> Launcher:
         return KubernetesLauncher.of_this_cluster(shape)
     from services.training.launchers.local import LocalLauncher
 
-    return LocalLauncher()
+    return LocalLauncher(outlive=settings.jobs_outlive)

@@ -22,18 +22,22 @@ _POLL_S = 0.1
 class LocalLauncher:
     """Owns the processes that it started, until they have ended or it goes itself.
 
-    A handle is "boot id:pid:start time": a pid alone may come to mean another process.
+    A handle is "boot id:pid:start time": a pid alone may come to mean another process. Without
+    `outlive` jobs stay in the service's process session, and whoever ends that ends them.
     """
 
-    def __init__(self, *, program: Sequence[str] = JOB, grace_s: float = GRACE_S) -> None:
+    def __init__(
+        self, *, program: Sequence[str] = JOB, grace_s: float = GRACE_S, outlive: bool = True
+    ) -> None:
         self._program = program
+        self._outlive = outlive
         self._grace_s = grace_s
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     async def start(self, run_id: str, folder: Path, attempt: int) -> str:
         try:
             child = await asyncio.to_thread(
-                _spawn, [*self._program, str(folder), str(attempt)], folder / LOG
+                _spawn, [*self._program, str(folder), str(attempt)], folder / LOG, self._outlive
             )
         except OSError as error:
             raise LaunchError(f"no process could be started: {error.strerror}") from error
@@ -65,7 +69,7 @@ class LocalLauncher:
             await asyncio.sleep(_POLL_S)
 
 
-def _spawn(command: list[str], log_path: Path) -> subprocess.Popen[bytes]:
+def _spawn(command: list[str], log_path: Path, outlive: bool) -> subprocess.Popen[bytes]:
     ours = {name: v for name, v in os.environ.items() if not name.startswith("NEXTFRAME_")}
     with log_path.open("ab") as log:
         return subprocess.Popen(
@@ -75,7 +79,8 @@ def _spawn(command: list[str], log_path: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # a group of its own, that ends as one
+            start_new_session=outlive,
+            process_group=None if outlive else 0,  # either way a group of its own, to end as one
         )
 
 
