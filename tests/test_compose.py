@@ -35,7 +35,15 @@ def test_compose_reads_the_file_and_insists_on_a_secret(secret: str | None, acce
 
 
 def test_every_process_is_there() -> None:
-    assert set(SERVICES) == {"redis", "session", "ingest", "generation", "generation-gpu"}
+    assert set(SERVICES) == {
+        "redis", "session", "ingest", "generation", "generation-gpu", "training",
+    }  # fmt: skip
+
+
+def test_only_the_training_service_writes_where_worlds_are_published() -> None:
+    mounts = {name: s["volumes"] for name, s in SERVICES.items() if "volumes" in s}
+    assert mounts.pop("training") == ["training:/data"]
+    assert mounts == {name: ["training:/data:ro"] for name in ("generation", "generation-gpu")}
 
 
 def test_a_gpu_is_used_only_when_asked_for() -> None:

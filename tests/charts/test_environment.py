@@ -16,6 +16,7 @@ SETTINGS = {
     "session": "SessionSettings",
     "ingest": "IngestSettings",
     "generation": "GenerationSettings",
+    "training": "TrainingSettings",
 }
 
 Environment = dict[str, str]
@@ -46,8 +47,9 @@ def compose_environments() -> Iterator[tuple[str, str, Environment]]:
         service = name.removesuffix("-gpu")
         if service in SETTINGS:
             variables = dict(content["environment"])
-            if "NEXTFRAME_TOKEN_SECRET" in variables:
-                variables["NEXTFRAME_TOKEN_SECRET"] = SECRET
+            for secret in ("NEXTFRAME_TOKEN_SECRET", "NEXTFRAME_TRAINING_OPERATOR_TOKEN"):
+                if secret in variables:
+                    variables[secret] = SECRET
             yield f"compose:{name}", service, variables
 
 
