@@ -16,11 +16,8 @@ class ReleaseStore:
         self._redis = redis
 
     async def put(self, release: Release) -> None:
-        await self._redis.set(keys.world(release.world), release.to_json())
-
-    async def withdraw(self, world: str) -> None:
-        """Newcomers get any version on offer from now on."""
-        await self._redis.delete(keys.world(world))
+        key = keys.world(release.world)
+        await self._redis.set(key, release.to_json(), ex=keys.RELEASE_TTL_S)
 
     async def get(self, world: str) -> Release | None:
         found = await self._redis.get(keys.world(world))

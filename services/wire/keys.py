@@ -11,6 +11,7 @@ REPLICA_TTL_S = 5  # a heartbeat older than this means the replica is gone
 ACTIONS_TTL_S = 60  # refreshed by every append
 ACTIONS_MAXLEN = 4096  # entries kept per replica stream
 OFFER_TTL_S = 30  # refreshed by replica heartbeats
+RELEASE_TTL_S = 30 * 24 * 3600  # refreshed by the training service every few seconds
 FIGURES_TTL_S = 7 * 24 * 3600  # refreshed by every session of the version
 RATE_TTL_S = 60
 
@@ -52,8 +53,7 @@ OFFER_PATTERN = "offer:*"
 
 
 def world(name: str) -> str:
-    """String: JSON of the Release, which version newcomers get. Ends when the registry withdraws
-    the world; without it any version on offer is played."""
+    """String: JSON of the Release, which version newcomers get; without it any on offer."""
     return f"world:{name}"
 
 

@@ -9,6 +9,7 @@ import pytest
 from model.world import World
 from tests.model.conftest import make_world
 from training.registry import publish as publishing
+from training.registry.__main__ import main
 from training.registry.lineage import lineage_of
 from training.registry.publish import AlreadyPublished, publish
 from training.registry.registry import Registry, RegistryError
@@ -141,3 +142,15 @@ def test_lineage_follows_from_data_to_student(bundle: Path, tmp_path: Path) -> N
     second = lineage_of(run, tmp_path / "second", data="d")
     assert second.teacher == first.teacher
     assert second.tokenizer != first.tokenizer and second.student != first.student
+
+
+def test_a_bundle_can_be_published_by_hand(
+    bundle: Path, registry: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(bundle), str(registry.root)]) == 0
+    folder = Path(capsys.readouterr().out.strip())
+    [version] = registry.versions("tiny")
+    assert folder == registry.folder("tiny", version.digest)
+    assert version.lineage.student and not version.lineage.teacher
+    assert main([str(bundle), str(registry.root)]) == 1
+    assert "has version" in capsys.readouterr().err
