@@ -33,6 +33,7 @@ _TEACHER_STEPS = 18
 _COLOUR_FRAME = 4  # late enough to be dreamt, early enough that things are where they really are
 _SHEET_FRAMES = (1, 2, 4, 8, 12, 16)
 _SHEET_PASSAGES = 8
+_HELD_FRAMES = 16  # no measure of steering looks farther
 _GRID_FRAMES = (0, 2, 4, 8, 12)
 _GRID_PROBES = 2
 
@@ -150,7 +151,8 @@ def _dream_held(
 ) -> list[NDArray[np.uint8]]:
     """(1 + frames, H, W, 3) for each probe, with the plan's keys held."""
     wishes = [
-        Wish(context=probe.context, actions_TA=probe.answers[plan].actions) for probe in probes
+        Wish(context=probe.context, actions_TA=probe.answers[plan].actions[:_HELD_FRAMES])
+        for probe in probes
     ]
     dreams = dream(world, wishes, num_steps=num_steps, title=f"held: {plan}")
     return [
