@@ -1,6 +1,7 @@
 """What a training run is made of. Recipes are plain Python values; stages read them."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from model.action_space import ActionSpace
 from model.presets import Preset
@@ -49,7 +50,8 @@ class TokenizerRecipe:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderRecipe:
     """The tokenizer's second stage: the decoder goes on behind the finished encoder. `adversarial`
-    is how hard a critic may pull, against the picture loss; 0 is none."""
+    is how hard a critic may pull, against the picture loss; 0 is none. `lpips` names the weights
+    of the perceptual term (AlexNet's and LPIPS's own); without them the run's own eye looks."""
 
     batch_size: int
     lr: float
@@ -58,6 +60,7 @@ class DecoderRecipe:
     picture: PictureWeights
     adversarial: float = 0.0
     critic_lr: float = 4e-4
+    lpips: tuple[Path, Path] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

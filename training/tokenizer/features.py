@@ -1,24 +1,28 @@
-"""A small network that looks at single frames, taught by inverse dynamics: what its eye sees in two
-frames in a row must tell the action between them. It needs no labels and no downloaded weights, and
-cannot do without edges and colours that move with the view. Only its eye is used afterwards.
+"""A small eye of our own for perceptual distance. It is taught by inverse dynamics: what it sees in
+two frames in a row must tell the action between them, so it cannot do without edges and colours
+that move with the view. It needs no downloaded weights, and never judges a world: evaluation has a
+reader of its own.
 
 Shape letters: B frames, A action size, C H W feature channels, rows, columns.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
 
 from model.tokenizer.vae import pixels_from_uint8
 from training.data.recording import Recording
-from training.trainer import Losses
+from training.trainer import Budget, Losses, Trainer
 
 _WIDTHS = (32, 64, 96)
-_BATCH = 32
+_BATCH = 16
+_STEPS = 600
 
 
 class Eye(nn.Module):
@@ -27,7 +31,7 @@ class Eye(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.levels = nn.ModuleList(
-            nn.Conv2d(before, width, 5, stride=2, padding=2)
+            nn.Conv2d(before, width, 3, stride=2, padding=1)
             for before, width in pairwise((3, *_WIDTHS))
         )
 
@@ -45,11 +49,13 @@ class InverseDynamics(nn.Module):
         super().__init__()
         self.eye = Eye()
         self.compare = nn.Conv2d(2 * _WIDTHS[-1], 64, 3, stride=2, padding=1)
-        self.action = nn.LazyLinear(action_size)
+        self.pool = nn.AdaptiveAvgPool2d((2, 4))
+        self.action = nn.Linear(64 * 2 * 4, action_size)
 
     def forward(self, before_B3HW: Tensor, after_B3HW: Tensor) -> Tensor:
         seen = torch.cat([self.eye(frames)[-1] for frames in (before_B3HW, after_B3HW)], dim=1)
-        action_BA: Tensor = self.action(nnf.leaky_relu(self.compare(seen), 0.1).flatten(1))
+        moved = self.pool(nnf.leaky_relu(self.compare(seen), 0.1))
+        action_BA: Tensor = self.action(moved.flatten(1))
         return action_BA
 
 
@@ -80,14 +86,28 @@ class ReadActions:
         return {"loss": (self._reader(before, after) - truth).square().mean()}
 
 
-class PerceptualDistance:
-    """How different two pictures look to an eye: features of unit length at every place of every
+def trained_eye(folder: Path, films: Sequence[Recording], device: torch.device) -> Eye:
+    """Taught on the first call, found in `folder` afterwards."""
+    torch.manual_seed(0)
+    reader = InverseDynamics(films[0].actions.shape[1]).to(device)
+    optimizers: list[Optimizer] = [AdamW(reader.parameters(), lr=2e-3, weight_decay=0.01)]
+    trainer = Trainer(folder, "eye", reader, optimizers, ema_decay=0.99)
+    if trainer.step < _STEPS:
+        trainer.train(ReadActions(reader, films), Budget(steps=_STEPS - trainer.step))
+    averaged = trainer.averaged
+    assert isinstance(averaged, InverseDynamics)
+    return averaged.eye
+
+
+class EyeDistance:
+    """How different pictures look to an eye: features of unit length at every place of every
     level, squared difference, as LPIPS does it (arXiv 1801.03924) with all channels alike."""
 
     def __init__(self, eye: Eye) -> None:
         self._eye = eye.eval().requires_grad_(False)
 
     def __call__(self, rebuilt_B3HW: Tensor, real_B3HW: Tensor) -> Tensor:
+        """One number for the batch; gradients reach `rebuilt` only."""
         with torch.no_grad():
             real_maps = self._eye(real_B3HW)
         maps = zip(self._eye(rebuilt_B3HW), real_maps, strict=True)

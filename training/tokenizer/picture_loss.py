@@ -3,6 +3,7 @@
 Shape letters: B frames, H W pixels.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,24 +13,32 @@ from torch import Tensor
 from training.tokenizer.colours import RareColours
 from training.trainer import Losses
 
+Looks = Callable[[Tensor, Tensor], Tensor]  # how different two batches of pictures look
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureWeights:
     """L1 alone keeps colours and blurs; the others pay for edges (`gradient`) and for as much
     texture as there was even where its phase is lost (`texture`). `rare_colours` is the share of
-    the L1 that counts colours instead of pixels."""
+    the L1 that counts colours instead of pixels; `perceptual` weighs how different it looks to a
+    network."""
 
     gradient: float = 2.0
     texture: float = 1.0
     rare_colours: float = 0.0
+    perceptual: float = 0.0
 
 
 class PictureLoss:
     """The part of a tokenizer's loss that looks at pixels (B, 3, H, W) in [-1, 1] only."""
 
-    def __init__(self, weights: PictureWeights, colours: RareColours) -> None:
+    def __init__(
+        self, weights: PictureWeights, colours: RareColours, looks: Looks | None = None
+    ) -> None:
+        """`looks` is needed for a perceptual weight above 0."""
         self._weights = weights
         self._colours = colours
+        self._looks = looks if weights.perceptual else None
 
     def __call__(self, rebuilt: Tensor, pixels: Tensor) -> Losses:
         error = (rebuilt - pixels).abs()
@@ -45,9 +54,11 @@ class PictureLoss:
             + weights.gradient * gradient
             + weights.texture * texture
         )
-        return {
-            "loss": loss, "l1": l1, "rare_l1": rare_l1, "gradient": gradient, "texture": texture,
-        }  # fmt: skip
+        losses = {"l1": l1, "rare_l1": rare_l1, "gradient": gradient, "texture": texture}
+        if self._looks is not None:
+            losses["perceptual"] = self._looks(rebuilt, pixels)
+            loss = loss + weights.perceptual * losses["perceptual"]
+        return losses | {"loss": loss}
 
 
 def _mean_of_cells(differences: Tensor) -> Tensor:

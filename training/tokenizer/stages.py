@@ -10,13 +10,15 @@ from model.tokenizer.vae import VAE, pixels_from_uint8
 from training.data.encoding import LatentCache
 from training.data.recording import load_recordings
 from training.device import pick_device
+from training.evaluate.given.lpips import LPIPS
 from training.optimizers import critic_optimizers, vae_optimizers
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.tokenizer.colours import RareColours
+from training.tokenizer.features import EyeDistance, trained_eye
 from training.tokenizer.fidelity import measure
 from training.tokenizer.frames import Film, FrameSource, spread
-from training.tokenizer.picture_loss import PictureLoss, PictureWeights
+from training.tokenizer.picture_loss import Looks, PictureLoss, PictureWeights
 from training.tokenizer.reconstruction import Reconstruction, Redecoding, SecondStage
 from training.trainer import Budget, Trainer, TrainingError
 
@@ -31,7 +33,7 @@ def train_tokenizer(recipe: Recipe, run: Run, budget: Budget) -> None:
     settings = recipe.tokenizer
     films = _films(run.train_recordings)
     frames = FrameSource(films, settings.batch_size, pick_device())
-    loss = _picture_loss(films, settings.picture)
+    loss = PictureLoss(settings.picture, _colours(films), _looks(run, settings.picture))
     trainer.train(Reconstruction(vae, frames, loss, kl=settings.kl), budget)
 
 
@@ -42,7 +44,8 @@ def train_decoder(recipe: Recipe, run: Run, budget: Budget) -> None:
     settings = recipe.decoder
     films = _films(run.train_recordings)
     frames = FrameSource(films, settings.batch_size, pick_device())
-    loss = _picture_loss(films, settings.picture)
+    looks = _looks(run, settings.picture, settings.lpips)
+    loss = PictureLoss(settings.picture, _colours(films), looks)
     objective = Redecoding(players, frames, loss, adversarial=settings.adversarial)
     trainer.train(objective, budget)
     held_out = spread(_films(run.held_out_recordings), _HELD_OUT_FRAMES)
@@ -110,8 +113,20 @@ def _films(folder: Path) -> list[Film]:
     return [recording.frames for recording in load_recordings(folder)]
 
 
-def _picture_loss(films: list[Film], weights: PictureWeights) -> PictureLoss:
-    return PictureLoss(weights, RareColours.of(spread(films, _COLOUR_FRAMES)))
+def _colours(films: list[Film]) -> RareColours:
+    return RareColours.of(spread(films, _COLOUR_FRAMES))
+
+
+def _looks(
+    run: Run, weights: PictureWeights, lpips: tuple[Path, Path] | None = None
+) -> Looks | None:
+    """LPIPS where its weights are given, else the eye that this run teaches itself."""
+    if not weights.perceptual:
+        return None
+    if lpips is not None:
+        return LPIPS.load(*lpips).to(pick_device()).distance
+    films = load_recordings(run.train_recordings)
+    return EyeDistance(trained_eye(run.folder, films, pick_device()))
 
 
 @torch.no_grad()

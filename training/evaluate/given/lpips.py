@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from model.tokenizer.vae import pixels_from_uint8
+
 _BATCH = 16
 _MEAN, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of the reference code
 _TAPS = (1, 4, 7, 9, 11)  # after these layers of AlexNet, all of them ReLUs
@@ -65,28 +67,38 @@ class LPIPS(nn.Module):
     def __call__(self, ours: NDArray[np.uint8], real: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(N,) for pictures (N, H, W, 3)."""
         parts = [
-            self._distance(ours[first : first + _BATCH], real[first : first + _BATCH])
+            self._distances(
+                _pixels(ours[first : first + _BATCH]), _pixels(real[first : first + _BATCH])
+            )
             for first in range(0, len(ours), _BATCH)
         ]
         return torch.cat(parts).double().numpy()
 
-    def _distance(self, ours: NDArray[np.uint8], real: NDArray[np.uint8]) -> Tensor:
-        total = torch.zeros(len(ours))
-        taps = zip(self._taps(ours), self._taps(real), self.channel_weights, strict=True)
+    def distance(self, ours_B3HW: Tensor, real_B3HW: Tensor) -> Tensor:
+        """The mean over pictures in [-1, 1], with gradients: a term of a loss."""
+        return self._distances(ours_B3HW, real_B3HW).mean()
+
+    def _distances(self, ours_B3HW: Tensor, real_B3HW: Tensor) -> Tensor:
+        total = torch.zeros(len(ours_B3HW), device=ours_B3HW.device)
+        taps = zip(self._taps(ours_B3HW), self._taps(real_B3HW), self.channel_weights, strict=True)
         for a_NCHW, b_NCHW, weight_C in taps:
             difference = (F.normalize(a_NCHW, eps=1e-10) - F.normalize(b_NCHW, eps=1e-10)).square()
-            total += torch.einsum("nchw,c->nhw", difference, weight_C).mean(dim=(1, 2))
+            total = total + torch.einsum("nchw,c->nhw", difference, weight_C).mean(dim=(1, 2))
         return total
 
-    def _taps(self, pictures: NDArray[np.uint8]) -> list[Tensor]:
-        x = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
-        x = (x - torch.tensor(_MEAN)[:, None, None]) / torch.tensor(_SCALE)[:, None, None]
+    def _taps(self, pixels_B3HW: Tensor) -> list[Tensor]:
+        mean, scale = (pixels_B3HW.new_tensor(values) for values in (_MEAN, _SCALE))
+        x = (pixels_B3HW - mean[:, None, None]) / scale[:, None, None]
         taps = []
         for i, layer in enumerate(self.features):
             x = layer(x)
             if i in _TAPS:
                 taps.append(x)
         return taps
+
+
+def _pixels(pictures: NDArray[np.uint8]) -> Tensor:
+    return pixels_from_uint8(torch.from_numpy(np.ascontiguousarray(pictures)))
 
 
 def _load_state(path: Path) -> Mapping[str, Tensor]:
