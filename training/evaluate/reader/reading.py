@@ -52,7 +52,7 @@ def read(reader: ActionReader, film: NDArray[np.uint8]) -> Reading:
     clips = sliding_window_view(film, CLIP_FRAMES, axis=0)  # (M, H, W, 3, S)
     buttons, yaw_bins, features = [], [], []
     for first in range(0, len(clips), _BATCH):
-        part = np.ascontiguousarray(np.moveaxis(clips[first : first + _BATCH], -1, 1))
+        part = np.array(np.moveaxis(clips[first : first + _BATCH], -1, 1))
         features_BD = reader.features(torch.from_numpy(part))
         buttons.append(reader.buttons(features_BD) > 0)
         yaw_bins.append(reader.yaw(features_BD).argmax(dim=1))
