@@ -1,9 +1,17 @@
 """The scripted player does what a model must see: one key at a time, for long enough."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from training.data.players import Hands, ScriptedPlayer, Sight
+from training.data.behaviour import Shares, measure
+from training.data.players import LIVELY, STEADY, Habits, Hands, ScriptedPlayer, Sight
+from training.data.toy import ACTION_SPACE
 
+_SPACE = replace(
+    ACTION_SPACE, key_turn_deg=6.0,
+    yaw_bins_deg=(-15, -10, -6, -3.5, -1.8, -0.8, 0.0, 0.8, 1.8, 3.5, 6, 10, 15),
+)  # fmt: skip
 _OPEN = Sight(np.ones(64, np.float32), 10.0)
 _BLOCKED = Sight(np.ones(64, np.float32), 0.0)
 
@@ -46,3 +54,23 @@ def test_it_looks_for_open_space() -> None:
     player = ScriptedPlayer(np.random.default_rng(1), 6.0)
     headings = [player._open_heading() for _ in range(50) if player.act(Sight(free, 10.0))]
     assert np.mean(np.array(headings) > 20) > 0.9
+
+
+def _shares(habits: Habits) -> Shares:
+    player = ScriptedPlayer(np.random.default_rng(3), 6.0, habits)
+    hands = [player.act(_OPEN) for _ in range(12_000)]
+    vectors = [_SPACE.vector_of(set(h.down), h.yaw_deg) for h in hands]
+    return measure(np.array(vectors, np.float32), (*_SPACE.model_buttons, "yaw"))
+
+
+def test_a_lively_player_turns_while_it_walks_reverses_and_still_rests() -> None:
+    lively, steady = _shares(LIVELY), _shares(STEADY)
+    on_the_way = lively["turning"] - lively["turning alone"]
+    assert on_the_way > 0.12 > 2 * (steady["turning"] - steady["turning alone"])
+    assert lively["reversals"] > 0.03 > 2 * steady["reversals"]
+    assert min(lively["resting"], steady["resting"]) > 0.1
+    for key in ("forward", "back", "left", "right", "act"):
+        assert lively[f"{key} alone"] > 0.01, key
+    speeds = [share for name, share in lively.items() if name.startswith("turning at")]
+    assert len(speeds) == 6
+    assert min(speeds) > 0.005

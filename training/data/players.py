@@ -36,12 +36,40 @@ class Sight:
 Mode = Iterator[Hands]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How often a player takes up each mode; sums to 1."""
+
+    cruise: float
+    advance_and_retreat: float
+    strafe: float
+    arc: float
+    look: float
+    key_turn: float
+    idle: float
+    wander: float = 0.0
+    scan: float = 0.0
+
+
+# One thing at a time: what a small network learns a key from.
+STEADY = Habits(
+    cruise=0.28, advance_and_retreat=0.14, strafe=0.18, arc=0.06, look=0.12, key_turn=0.10,
+    idle=0.12,
+)  # fmt: skip
+# The mouse hardly stops, also on the way: how people play.
+LIVELY = Habits(
+    cruise=0.12, advance_and_retreat=0.10, strafe=0.16, arc=0.05, look=0.10, key_turn=0.08,
+    idle=0.10, wander=0.20, scan=0.09,
+)  # fmt: skip
+
+
 @dataclass(slots=True)
 class ScriptedPlayer:
     """Draws a mode, plays it out, draws the next. Same generator and sights, same hands."""
 
     rng: np.random.Generator
     key_turn_deg: float
+    habits: Habits = STEADY
     _mode: Mode = field(init=False, default_factory=lambda: iter(()))
     _sight: Sight = field(init=False, default_factory=lambda: Sight(np.ones(3, np.float32), 0.0))
     _blocked: int = field(init=False, default=0)
@@ -62,14 +90,17 @@ class ScriptedPlayer:
         return hands
 
     def _draw_mode(self) -> Mode:
+        habits = self.habits
         modes: dict[Callable[[], Mode], float] = {
-            self._cruise: 0.28,
-            self._advance_and_retreat: 0.14,
-            self._strafe: 0.18,
-            self._arc: 0.06,
-            self._look: 0.12,
-            self._key_turn: 0.10,
-            self._idle: 0.12,
+            self._cruise: habits.cruise,
+            self._advance_and_retreat: habits.advance_and_retreat,
+            self._strafe: habits.strafe,
+            self._arc: habits.arc,
+            self._look: habits.look,
+            self._key_turn: habits.key_turn,
+            self._idle: habits.idle,
+            self._wander: habits.wander,
+            self._scan: habits.scan,
         }
         choice = self.rng.choice(len(modes), p=np.array(list(modes.values())))
         return list(modes)[choice]()
@@ -107,6 +138,39 @@ class ScriptedPlayer:
             for i in range(frames):
                 yield Hands(yaw_deg=float(peak * np.sin(np.pi * (i + 0.5) / frames)))
             yield from _hold(self._frames(1, 8))
+
+    def _wander(self) -> Mode:
+        """On the way with a hand on the mouse, which swings to both sides and pauses at times."""
+        ways = (
+            {"forward"},
+            {"forward", "left"},
+            {"forward", "right"},
+            {"left"},
+            {"right"},
+            {"back"},
+        )
+        keys = frozenset(ways[self.rng.choice(len(ways), p=(0.6, 0.1, 0.1, 0.07, 0.07, 0.06))])
+        for yaw in self._swings(self._frames(16, 48)):
+            yield Hands(keys, yaw)
+
+    def _scan(self) -> Mode:
+        """Looks to one side and straight back, the way somebody searches."""
+        yield from (Hands(yaw_deg=yaw) for yaw in self._swings(self._frames(12, 36)))
+        yield from _hold(self._frames(4, 12))
+
+    def _swings(self, frames: int) -> Iterator[float]:
+        """Degrees of each frame: strokes of the mouse, mostly against the one before."""
+        side = self.rng.choice([-1.0, 1.0])
+        while frames > 0:
+            stroke = min(frames, self._frames(3, 9))
+            peak = side * self.rng.uniform(1.0, 10.0)
+            yield from (float(peak * np.sin(np.pi * (i + 0.5) / stroke)) for i in range(stroke))
+            frames -= stroke
+            side *= self.rng.choice([-1.0, 1.0], p=(0.75, 0.25))
+            if self.rng.random() < 0.3:
+                pause = min(frames, self._frames(2, 8))
+                yield from (0.0 for _ in range(pause))
+                frames -= pause
 
     def _key_turn(self) -> Mode:
         yaw = self.rng.choice([-1, 1]) * self.key_turn_deg

@@ -14,7 +14,7 @@ import vizdoom as vzd
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
-from training.data.players import Hands, ScriptedPlayer, Sight
+from training.data.players import STEADY, Habits, Hands, ScriptedPlayer, Sight
 from training.data.recording import Recording
 
 _KEYS = {
@@ -47,6 +47,7 @@ class DoomRecorder:
     height: int
     gamma: float
     action_space: ActionSpace
+    habits: Habits = STEADY
 
     def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
         game = _open_game(self, seed)
@@ -63,7 +64,7 @@ class _Take:
         self._area = area
         self._game = game
         self._rng = rng
-        self._player = ScriptedPlayer(rng, area.action_space.key_turn_deg)
+        self._player = ScriptedPlayer(rng, area.action_space.key_turn_deg, area.habits)
         self._brighten = (255 * (np.arange(256) / 255) ** area.gamma).round().astype(np.uint8)
         self._visited: list[NDArray[np.float64]] = []
 
