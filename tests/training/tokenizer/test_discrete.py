@@ -20,17 +20,18 @@ def test_pictures_come_back_through_many_different_codes() -> None:
     fsq = FSQ(FSQConfig(levels=(5, 5, 5), convs=convs))
     colours = np.random.default_rng(0).integers(0, 256, (64, 2, 2, 3), dtype=np.uint8)
     film = colours.repeat(8, 1).repeat(8, 2)
-    loss = PictureLoss(PictureWeights(), RareColours.of(film))
+    weights = PictureWeights(gradient=0.0, texture=0.0)
+    loss = PictureLoss(weights, RareColours.of(film))
     frames = FrameSource([film], 16, torch.device("cpu"))
     objective = DiscreteReconstruction(fsq, frames, loss)
     [optimizer] = vae_optimizers(fsq, lr=4e-3)
     generator = torch.Generator().manual_seed(0)
     first = objective(generator, 0)
-    for step in range(150):
+    for step in range(120):
         objective(generator, step)["loss"].backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
-    last = objective(generator, 150)
+    last = objective(generator, 120)
     assert last["l1"] < 0.4 * first["l1"]
 
     with torch.no_grad():
