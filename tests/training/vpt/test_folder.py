@@ -3,11 +3,17 @@ recording, not a run."""
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from model import presets
+from model.tokenizer.vae import VAE
 from tests.training.vpt.form import Said, said, write
+from training.data.encoding import LatentCache
+from training.data.latents import ClipSource
 from training.data.manifest import take_stock
 from training.data.vpt import video
 from training.data.vpt.actions import ACTION_NAMES
@@ -99,3 +105,18 @@ def test_another_reading_is_another_recording(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     digests = {take_stock(_folder(tmp_path, idle), path).entries[0].digest for idle in (1, 5, 1)}
     assert len(digests) == 2
+
+
+def test_clips_are_drawn_from_it_as_from_our_own_films(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path, name, [said("w")] * 12)
+    folder = _folder(tmp_path)
+    vae = VAE(replace(presets.debug().vae, latent_channels=4)).eval().requires_grad_(False)
+    stock = take_stock(folder, tmp_path / "manifest.json")
+    films = LatentCache(tmp_path / "latents", vae).films(folder, stock.entries)
+    clips = ClipSource(films, num_frames=8, batch_size=3, device=torch.device("cpu"))
+    drawn = clips.draw(torch.Generator().manual_seed(0))
+    assert len(clips) == 2 * 5
+    assert drawn.latents_BFChw.shape == (3, 8, 4, 2, 3)
+    assert drawn.actions_BFA.shape == (3, 8, 25)
+    assert drawn.actions_BFA[:, 1:, ACTION_NAMES.index("forward")].all()
