@@ -86,8 +86,9 @@ class FakeEngine:
             SlidingWindow(spec.nfd.window - 1),
             max_sessions=max_sessions,
             batch_sizes=range(1, 2 * max_sessions + 1),
+            max_drafts=2,
         )
-        self._drafts: dict[str, Frame] = {}
+        self._drafts: dict[str, dict[int, Frame]] = {}
 
     @property
     def is_due(self) -> bool:
@@ -123,20 +124,20 @@ class FakeEngine:
         self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
     ) -> Frame | None:
         self.actions[session_id].append(action)
-        if not self.scheduler.begin(session_id, action, num_steps=num_steps, deadline_s=deadline_s):
-            self._drafts.pop(session_id, None)
+        kept = self.scheduler.begin(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
+        drafts = self._drafts.pop(session_id, {})
+        if kept is None or not kept.is_finished:
             return None
-        frame = self._drafts.pop(session_id, None)
-        self.sessions[session_id] += frame is not None
-        return frame
+        self.sessions[session_id] += 1
+        return drafts[kept.branch]
 
     def draft(
         self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
     ) -> None:
         self.scheduler.draft(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
 
-    def has_draft(self, session_id: str) -> bool:
-        return self.scheduler.session(session_id).has_draft
+    def is_drafting(self, session_id: str) -> bool:
+        return bool(self.scheduler.session(session_id).unfinished_drafts)
 
     def advance(self, only: Collection[str] | None = None) -> list[Frame] | None:
         plan = self.scheduler.plan_pass(only)
@@ -146,11 +147,13 @@ class FakeEngine:
         if failing := self.failing & {row.session_id for row in plan.drawn}:
             raise RuntimeError(f"cannot draw {failing}")
         self.scheduler.commit(plan)
-        frames = [self._draw(row) for row in plan.finished]
-        self._drafts |= {frame.session_id: frame for frame in frames if frame.is_speculative}
-        finished = [frame for frame in frames if not frame.is_speculative]
-        for frame in finished:
-            self.sessions[frame.session_id] += 1
+        finished = []
+        for row in plan.finished:
+            if row.is_draft:
+                self._drafts.setdefault(row.session_id, {})[row.branch] = self._draw(row)
+            else:
+                finished.append(self._draw(row))
+                self.sessions[row.session_id] += 1
         return finished
 
     def snapshot(self, session_id: str, *, last_action_seq: int) -> WorldSnapshot:

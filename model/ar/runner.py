@@ -64,6 +64,10 @@ class ARRunner:
             self._decoder.write_frame(slot, page, codes_P, self._spell(action))
             self._drawn.discard((slot, page))
 
+    def keep_draft(self, placement: Placement, branch: int) -> None:
+        """A session's only draft lies in its page already."""
+        assert branch == 0, "this runner draws one draft at a time"
+
     @torch.inference_mode()
     def read_context(self, slot: int, pages: Sequence[int]) -> ContextClip:
         codes_FP = torch.stack([self._decoder.codes(slot, page) for page in pages])

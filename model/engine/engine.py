@@ -8,10 +8,11 @@ from model.cache.frame_store import ContextClip
 from model.context.policy import ContextPolicy
 from model.context.sliding_window import SlidingWindow
 from model.engine.opening import opening_clip, opening_frame_idxs
-from model.engine.runner import NFDRunner, Runner
+from model.engine.passes import Passes
+from model.engine.runner import NFDRunner
 from model.engine.scheduler import Scheduler
-from model.engine.speculation import Drafts, SpeculationCounts
-from model.engine.types import ActionVector, Frame, PassPlan, PassResult
+from model.engine.speculation import SpeculationCounts
+from model.engine.types import ActionVector, Frame
 from model.sampling.noise import check_seed
 from model.snapshot import WorldSnapshot
 from model.world import World
@@ -33,12 +34,13 @@ class WorldEngine:
         device: str = "cpu",
         batch_sizes: Sequence[int] | None = None,
         policy: ContextPolicy | None = None,
+        max_drafts: int = 1,
         merge: bool = True,
     ) -> None:
         """Takes all memory at once, for `max_sessions`. Passes are padded to the next of
         `batch_sizes` and never larger than the last; `default_batch_sizes` when not given.
         `policy`: the newest frames of the window the world was trained with, when not given;
-        ValueError for one that looks further back. `merge`: see Scheduler."""
+        ValueError for one that looks further back. `max_drafts`, `merge`: see Scheduler."""
         self.world = world
         self._device = torch.device(device)
         max_context = world.spec.nfd.window - 1
@@ -47,17 +49,21 @@ class WorldEngine:
             raise ValueError(f"trained with {max_context} frames of context, got {self._policy}")
         sizes = batch_sizes or default_batch_sizes(self._device.type, max_sessions)
         self._scheduler = Scheduler(
-            self._policy, max_sessions=max_sessions, batch_sizes=sizes, merge=merge
+            self._policy,
+            max_sessions=max_sessions,
+            batch_sizes=sizes,
+            max_drafts=max_drafts,
+            merge=merge,
         )
-        self._runner: Runner = NFDRunner(
+        runner = NFDRunner(
             world,
             num_slots=max_sessions,
             pages_per_slot=self._policy.max_frames + 1,
             num_sinks=self._policy.num_sinks,
+            max_drafts=max_drafts,
             device=self._device,
         )
-        self._spent_s: dict[str, float] = {}  # on the frame being drawn
-        self._drafts = Drafts()
+        self._passes = Passes(self._scheduler, runner)
 
     @property
     def session_ids(self) -> tuple[str, ...]:
@@ -75,7 +81,7 @@ class WorldEngine:
     @property
     def speculation(self) -> SpeculationCounts:
         """What drafting has brought so far."""
-        return self._drafts.counts
+        return self._passes.speculation
 
     def open(self, session_id: str, *, start: int = 0, seed: int) -> None:
         """A new session after the start clip of that index, ready for its first frame.
@@ -99,12 +105,12 @@ class WorldEngine:
         waits for the newcomer. A frame may be begun at once."""
         check_seed(seed)
         frame_idxs, clip = self._opening(start, seed)
-        self._load(session_id, seed, frame_idxs, clip)
+        self._passes.load(session_id, seed, frame_idxs, clip)
 
     def admit_snapshot(self, session_id: str, snapshot: WorldSnapshot) -> None:
         """`restore` without its passes, as `admit`."""
         snapshot.check_world(self.world)
-        self._load(session_id, snapshot.seed, snapshot.frame_idxs, snapshot.context)
+        self._passes.load(session_id, snapshot.seed, snapshot.frame_idxs, snapshot.context)
 
     def is_opening(self, session_id: str) -> bool:
         """Its opening frames are still being encoded. Raises KeyError if it is not open."""
@@ -131,7 +137,7 @@ class WorldEngine:
                 frames |= {f.session_id: f for f in self.advance(only=actions) or ()}
         except Exception:
             for session_id in actions:
-                self._abandon(session_id)
+                self._passes.drop(session_id)
             raise
         finished = [frame for frame in frames.values() if frame]
         return sorted(finished, key=lambda frame: slots[frame.session_id])
@@ -152,13 +158,7 @@ class WorldEngine:
         """
         self._check_action(action)
         chosen = self._check_steps(num_steps)
-        has_draft = self.has_draft(session_id)
-        is_kept = self._scheduler.begin(session_id, action, num_steps=chosen, deadline_s=deadline_s)
-        if is_kept:
-            return self._drafts.accept(session_id, self._spent_s.get(session_id, 0.0))
-        if has_draft:
-            self._drafts.discard(session_id, self._spent_s.pop(session_id, 0.0))
-        return None
+        return self._passes.begin(session_id, action, num_steps=chosen, deadline_s=deadline_s)
 
     def draft(
         self,
@@ -168,62 +168,47 @@ class WorldEngine:
         num_steps: int | None = None,
         deadline_s: float = 0.0,
     ) -> None:
-        """Begins the session's next frame early, under the action that it will probably have.
-        Passes draw it when nobody waits for them, or in rows that would be padding. Whatever
-        comes of it, the session's frames are those it would have had without. Raises as `begin`."""
+        """Begins the session's next frame early, under an action that it may have; up to
+        `max_drafts` under different ones. Passes draw drafts when nobody waits for them, or in rows
+        that would be padding. Whatever comes of it, the session's frames are those it would have
+        had without. Raises as `begin`; RuntimeError also for a draft it has or one too many."""
         self._check_action(action)
         chosen = self._check_steps(num_steps)
-        self._scheduler.draft(session_id, action, num_steps=chosen, deadline_s=deadline_s)
-        self._drafts.begin()
+        self._passes.draft(session_id, action, num_steps=chosen, deadline_s=deadline_s)
 
-    def has_draft(self, session_id: str) -> bool:
-        """Its next frame has been begun early. Raises KeyError if it is not open."""
-        return self._scheduler.session(session_id).has_draft
+    def is_drafting(self, session_id: str) -> bool:
+        """A draft of it is not finished yet. Raises KeyError if it is not open."""
+        return bool(self._scheduler.session(session_id).unfinished_drafts)
 
     def advance(self, only: Collection[str] | None = None) -> list[Frame] | None:
         """One pass, for the sessions in `only` if given. The frames that somebody asked for and
         that it finished; None when there was nothing to do. After an exception every session is
         where it was before the pass, and may be tried again."""
-        plan = self._scheduler.plan_pass(only)
-        if plan is None:
-            return None
-        try:
-            result = self._runner.run(plan)
-        except Exception:
-            self._mend(plan)
-            raise
-        finished = self._frames(plan, result)
-        self._scheduler.commit(plan)
-        for frame in finished:
-            if frame.is_speculative:
-                self._drafts.keep(frame)
-        return [frame for frame in finished if not frame.is_speculative]
+        return self._passes.advance(only)
 
     def snapshot(self, session_id: str, *, last_action_seq: int = 0) -> WorldSnapshot:
         """The session as it is after its newest frame. Raises KeyError if it is not open."""
-        session = self._scheduler.session(session_id)
-        pages = session.pages.context
+        frame_idxs, clip = self._passes.context(session_id)
         return WorldSnapshot(
             world_name=self.world.spec.name,
             world_version=self.world.spec.version,
             world_digest=self.world.digest,
-            seed=session.seed,
-            frame_idxs=tuple(pages),
+            seed=self._scheduler.session(session_id).seed,
+            frame_idxs=frame_idxs,
             last_action_seq=last_action_seq,
             engine_profile=f"{self._device.type} torch-{torch.__version__}",
-            context=self._runner.read_context(session.pages.slot, list(pages.values())),
+            context=clip,
         )
 
     def flush(self, session_id: str, *, keep: int = 2) -> None:
         """Forgets all but the sinks and the newest `keep` frames and encodes those anew, so that
         nothing of the rest is left in their keys either. Raises KeyError if it is not open."""
-        snapshot = self.snapshot(session_id)
-        num_frames = len(snapshot.frame_idxs)
+        frame_idxs, clip = self._passes.context(session_id)
         num_sinks = self._scheduler.session(session_id).pages.placement.num_sinks
-        kept = [*range(num_sinks), *range(max(num_sinks, num_frames - keep), num_frames)]
-        frame_idxs = [snapshot.frame_idxs[number] for number in kept]
-        self._abandon(session_id)
-        self._reload(session_id, frame_idxs, snapshot.context.pick(kept))
+        newest = range(max(num_sinks, len(clip) - keep), len(clip))
+        kept = [*range(num_sinks), *newest]
+        self._passes.drop(session_id)
+        self._passes.reload(session_id, [frame_idxs[n] for n in kept], clip.pick(kept))
 
     def cut(self, session_id: str, *, start: int) -> None:
         """The session goes on in another start clip, as if it had been played there until now:
@@ -232,13 +217,12 @@ class WorldEngine:
         session = self._scheduler.session(session_id)
         jump = session.pages.next_frame_idx
         frame_idxs, clip = self._opening(start, session.seed, jump)
-        self._abandon(session_id)
-        self._reload(session_id, frame_idxs, clip)
+        self._passes.drop(session_id)
+        self._passes.reload(session_id, frame_idxs, clip)
 
     def close(self, session_id: str) -> None:
         """Frees the session's pages. Raises KeyError if it is not open."""
-        self._abandon(session_id)
-        self._scheduler.close(session_id)
+        self._passes.close(session_id)
 
     def check_integrity(self) -> None:
         """Asserts that no page is lost or shared. For tests and idle moments."""
@@ -253,12 +237,6 @@ class WorldEngine:
         clip = opening_clip(opening, frame_idxs, seed=seed, context_t=context_t, jump=jump)
         return tuple(frame_idx + jump for frame_idx in frame_idxs), clip
 
-    def _load(
-        self, session_id: str, seed: int, frame_idxs: Sequence[int], clip: ContextClip
-    ) -> None:
-        slot = self._scheduler.open(session_id, seed, frame_idxs)
-        self._runner.load(slot, clip)
-
     def _finish_opening(self, session_id: str) -> None:
         try:
             while self.is_opening(session_id):
@@ -266,42 +244,6 @@ class WorldEngine:
         except Exception:
             self.close(session_id)
             raise
-
-    def _reload(self, session_id: str, frame_idxs: Sequence[int], clip: ContextClip) -> None:
-        self._runner.load(self._scheduler.reopen(session_id, frame_idxs), clip)
-
-    def _mend(self, plan: PassPlan) -> None:
-        """Sessions that remembered a frame and drew the next in a pass that failed may have lost
-        keys that they still need; those are encoded anew."""
-        drawn = {row.session_id for row in plan.drawn}
-        for session_id in {row.session_id for row in plan.remembered} & drawn:
-            snapshot = self.snapshot(session_id)
-            self._reload(session_id, snapshot.frame_idxs, snapshot.context)
-
-    def _abandon(self, session_id: str) -> None:
-        """What the session was drawing is forgotten."""
-        spent_s = self._spent_s.pop(session_id, 0.0)
-        if self.has_draft(session_id):
-            self._drafts.discard(session_id, spent_s)
-        self._scheduler.drop(session_id)
-
-    def _frames(self, plan: PassPlan, result: PassResult) -> list[Frame]:
-        """What the pass finished, and time accounted for what it did not."""
-        for session_id in {row.session_id for row in plan.rows}:
-            spent_s = self._spent_s.get(session_id, 0.0)
-            self._spent_s[session_id] = spent_s + result.denoise_s
-        return [
-            Frame(
-                session_id=row.session_id,
-                frame_idx=row.placement.frame_idx,
-                pixels=pixels,
-                num_steps=row.num_steps,
-                denoise_s=self._spent_s.pop(row.session_id),
-                decode_s=result.decode_s,
-                is_speculative=row.is_draft,
-            )
-            for row, pixels in zip(plan.finished, result.pixels, strict=True)
-        ]
 
     def _check_action(self, action: ActionVector) -> None:
         if len(action) != self.world.spec.nfd.action_size:

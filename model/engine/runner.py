@@ -15,6 +15,7 @@ from torch import Tensor
 from model.cache.attend import PagedAttention
 from model.cache.frame_store import ContextClip, FrameRows, FrameStore
 from model.cache.kv_store import KVStore
+from model.cache.page_table import Placement
 from model.engine.types import DrawnFrame, PassPlan, PassResult
 from model.nfd.transformer import Previous
 from model.sampling.noise import CONTEXT_STEP, draw_noise
@@ -36,6 +37,10 @@ class Runner(Protocol):
         sessions that have several rows in it: those must be loaded anew."""
         ...
 
+    def keep_draft(self, placement: Placement, branch: int) -> None:
+        """The finished draft of that branch is the session's newest frame now."""
+        ...
+
     def read_context(self, slot: int, pages: Sequence[int]) -> ContextClip:
         """A copy of what these pages hold, on the CPU."""
         ...
@@ -53,6 +58,7 @@ class NFDRunner:
         num_slots: int,
         pages_per_slot: int,
         num_sinks: int = 0,
+        max_drafts: int = 1,
         device: torch.device,
     ) -> None:
         """Moves the world's networks to `device`."""
@@ -65,12 +71,25 @@ class NFDRunner:
         self._tokenizer = world.tokenizer.to(device)
         self._device = device
         like = self._transformer.embed.weight
-        sizes = {"num_slots": num_slots, "pages_per_slot": pages_per_slot}
-        self._kv = KVStore(config, **sizes, num_sinks=num_sinks, like=like)
-        # Latents stay fp32 whatever the weights are: they are few, and errors in them stay.
-        self._frames = FrameStore(config, **sizes, like=like.float())
+        self._kv = KVStore(
+            config,
+            num_slots=num_slots,
+            pages_per_slot=pages_per_slot,
+            num_sinks=num_sinks,
+            like=like,
+        )
+        # Finished drafts wait in pages of their own: their keys are not needed any more. Latents
+        # stay fp32 whatever the weights are: they are few, and errors in them stay.
+        self._first_draft_page = pages_per_slot
+        self._frames = FrameStore(
+            config,
+            num_slots=num_slots,
+            pages_per_slot=pages_per_slot + max_drafts,
+            like=like.float(),
+        )
         cell = (config.latent_channels, config.grid_height, config.grid_width)
-        self._drawn = torch.zeros(num_slots, *cell, device=device)  # between their denoise steps
+        # By slot and branch: frames between their denoise steps.
+        self._drawn = torch.zeros(num_slots, max_drafts, *cell, device=device)
 
     @property
     def cache_nbytes(self) -> int:
@@ -87,6 +106,11 @@ class NFDRunner:
         self._frames.write([slot] * len(clip), range(len(clip)), rows)
 
     @torch.inference_mode()
+    def keep_draft(self, placement: Placement, branch: int) -> None:
+        draft = self._frames.rows([placement.slot], [self._first_draft_page + branch])
+        self._frames.write([placement.slot], [placement.page], draft)
+
+    @torch.inference_mode()
     def read_context(self, slot: int, pages: Sequence[int]) -> ContextClip:
         return self._frames.read(slot, pages)
 
@@ -100,7 +124,7 @@ class NFDRunner:
         last = [number for number, row in enumerate(plan.drawn) if row.is_last]
         pixels_BHWC = self._decode(x_DChw[last], plan.decode_size)
         decoded_s = self._now_s()
-        self._drawn[[row.placement.slot for row in plan.drawn]] = x_DChw
+        self._drawn[_places(plan.drawn)] = x_DChw
         self._finish(plan.finished, x_DChw[last], rows_D.actions_BA[last])
         return PassResult(
             pixels=pixels_BHWC.cpu().numpy(),
@@ -110,7 +134,7 @@ class NFDRunner:
 
     def _begin(self, drawn: Sequence[DrawnFrame]) -> FrameRows:
         """The drawn rows as they are before the pass: fresh noise, or what the last pass left."""
-        x_DChw = self._drawn[[row.placement.slot for row in drawn]]
+        x_DChw = self._drawn[_places(drawn)]
         for number, row in enumerate(drawn):
             if row.denoise_step == 0:
                 x_DChw[number] = self._noise(row, 0)
@@ -167,7 +191,7 @@ class NFDRunner:
         return uint8_from_pixels(self._tokenizer.decode(padded))[: len(x_BChw)]
 
     def _finish(self, finished: Sequence[DrawnFrame], x_BChw: Tensor, actions_BA: Tensor) -> None:
-        """Leaves the frames in their pages as contexts hold them."""
+        """Leaves the frames in their pages as contexts hold them, drafts in pages of theirs."""
         if not finished:
             return
         t_B = torch.full((len(finished),), self._context_t, device=self._device)
@@ -175,13 +199,16 @@ class NFDRunner:
         rows = FrameRows(
             latents_BChw=diffuse(x_BChw, noise_BChw, t_B), t_B=t_B, actions_BA=actions_BA
         )
-        places = [row.placement for row in finished]
-        self._frames.write([p.slot for p in places], [p.page for p in places], rows)
+        pages = [
+            self._first_draft_page + row.branch if row.is_draft else row.placement.page
+            for row in finished
+        ]
+        self._frames.write([row.placement.slot for row in finished], pages, rows)
 
     def _noise(self, row: DrawnFrame, denoise_step: int) -> Tensor:
         """(C, h, w) by the row's own key."""
         noise = draw_noise(
-            self._drawn.shape[1:],
+            self._drawn.shape[2:],
             seed=row.seed,
             frame_idx=row.placement.frame_idx,
             denoise_step=denoise_step,
@@ -192,6 +219,11 @@ class NFDRunner:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         return time.perf_counter()
+
+
+def _places(drawn: Sequence[DrawnFrame]) -> tuple[list[int], list[int]]:
+    """Slots and branches."""
+    return [row.placement.slot for row in drawn], [row.branch for row in drawn]
 
 
 def _pad(rows: Tensor, missing: int) -> Tensor:

@@ -30,14 +30,16 @@ class Scheduler:
         *,
         max_sessions: int,
         batch_sizes: Sequence[int],
+        max_drafts: int = 1,
         merge: bool = True,
     ) -> None:
-        """A pass is padded to the next of `batch_sizes`. `merge`: a frame may be remembered in the
-        pass that begins the next one; without, in a pass of its own."""
+        """A pass is padded to the next of `batch_sizes`. `max_drafts`: of one session. `merge`: a
+        frame may be remembered in the pass that begins the next one; without, in its own."""
         if not batch_sizes or max(batch_sizes) < 2 * OPENING_ROWS:
             raise ValueError(f"a pass needs at least {2 * OPENING_ROWS} rows, got {batch_sizes}")
         self._policy = policy
         self._batch_sizes = sorted(batch_sizes)
+        self._max_drafts = max_drafts
         self._merge = merge
         self._pool = PagePool(num_slots=max_sessions, pages_per_slot=policy.max_frames + 1)
         self._sessions: dict[str, Session] = {}
@@ -53,7 +55,7 @@ class Scheduler:
     @property
     def is_due(self) -> bool:
         """Somebody waits for a frame."""
-        return any(session.is_due for session in self._sessions.values())
+        return any(session.due for session in self._sessions.values())
 
     def session(self, session_id: str) -> Session:
         """Raises KeyError for a session that is not open."""
@@ -82,46 +84,57 @@ class Scheduler:
         session = self.session(session_id)
         session.pages = PageTable(self._policy, session.pages.slot, frame_idxs)
         session.unremembered = session.pages.given()
-        if session.drawing is not None:
-            again = replace(session.drawing, denoise_step=0, placement=session.pages.placement)
-            session.drawing = None if again.is_draft else again
+        session.drafts = ()
+        if session.due is not None:
+            where = session.pages.placement
+            session.due = replace(session.due, denoise_step=0, placement=where)
         return session.pages.slot
 
     def begin(
         self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
-    ) -> bool:
-        """Somebody waits for the session's next frame. True: its draft is that very frame; it is
-        the newest frame at once if it is finished, and due if it is not. Any other draft is gone.
+    ) -> Drawing | None:
+        """Somebody waits for the session's next frame. Returns the draft that is that very frame,
+        if there is one: it is the newest frame at once if it is finished, and due if it is not.
+        Other drafts are gone.
 
         Raises KeyError for a session that is not open, RuntimeError for one already due.
         """
         session = self.session(session_id)
-        if session.is_due:
+        if session.due is not None:
             raise RuntimeError(f"session {session_id!r} is still drawing")
-        draft = session.drawing
-        if draft is None or (draft.action, draft.num_steps) != (action, num_steps):
-            session.drawing = self._drawing(session, action, num_steps, deadline_s)
-            return False
-        session.drawing = replace(draft, is_draft=False, deadline_s=deadline_s)
-        if draft.is_finished:
-            session.append(session.drawing)
-        return True
+        draft = session.draft_of(action, num_steps)
+        session.drafts = ()
+        if draft is not None and draft.is_finished:
+            session.append(draft)
+        elif draft is not None:
+            session.due = replace(draft, deadline_s=deadline_s)
+        else:
+            session.due = session.new_drawing(
+                action, num_steps=num_steps, deadline_s=deadline_s, branch=0
+            )
+        return draft
 
     def draft(
         self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
     ) -> None:
         """Begins the session's next frame under an action that is a guess. Raises KeyError for a
-        session that is not open, RuntimeError for one that draws or has a draft."""
+        session that is not open, RuntimeError for one that is due, has that draft already or as
+        many as it may."""
         session = self.session(session_id)
-        if session.drawing is not None:
+        branch = len(session.drafts)
+        is_known = session.draft_of(action, num_steps) is not None
+        if session.due is not None or is_known or branch == self._max_drafts:
             raise RuntimeError(f"session {session_id!r} is drawing already")
-        drawing = self._drawing(session, action, num_steps, deadline_s)
-        session.drawing = replace(drawing, is_draft=True)
+        draft = session.new_drawing(
+            action, num_steps=num_steps, deadline_s=deadline_s, branch=branch
+        )
+        session.drafts = (*session.drafts, draft)
 
     def drop(self, session_id: str) -> None:
-        """What the session was drawing or has drafted is forgotten: the pages it touched are those
+        """What the session was drawing or has drafted is forgotten: the page it touched is the one
         that its next frame will write anyway."""
-        self.session(session_id).drawing = None
+        session = self.session(session_id)
+        session.due, session.drafts = None, ()
 
     def plan_pass(self, only: Collection[str] | None = None) -> PassPlan | None:
         """The next pass, of the sessions in `only` if given; None when there is nothing to do."""
@@ -131,15 +144,15 @@ class Scheduler:
             if only is None or session.session_id in only
         ]
         rows = _Rows(self._batch_sizes, merge=self._merge)
-        waiting = [session for session in sessions if session.is_due]
-        newcomers = [session for session in sessions if session.is_opening and not session.is_due]
-        is_played = any(session.is_due or not session.is_opening for session in sessions)
+        waiting = [session for session in sessions if session.due]
+        newcomers = [session for session in sessions if session.is_opening and not session.due]
+        is_played = len(newcomers) < len(sessions)
         reserved = OPENING_ROWS if newcomers else 0
         for session in sorted(waiting, key=_deadline):
             rows.draw(session, rows.num_free - reserved)
         for session in newcomers:
             rows.remember(session, min(rows.num_free, OPENING_ROWS) if is_played else rows.num_free)
-        drafting = [s for s in sessions if s.is_drafting and not s.is_opening]
+        drafting = [s for s in sessions if s.unfinished_drafts and not s.is_opening]
         for session in sorted(drafting, key=_deadline):
             rows.draw(session, rows.num_padding if len(rows) else rows.num_free)
         if not len(rows):
@@ -153,13 +166,18 @@ class Scheduler:
             assert session.unremembered[0] == remembered.placement, "a stale plan"
             session.unremembered = session.unremembered[1:]
             session.is_opening = session.is_opening and bool(session.unremembered)
-        for drawn in plan.drawn:
-            session = self._sessions[drawn.session_id]
-            drawing = session.drawing
-            assert drawing is not None and drawing.denoise_step == drawn.denoise_step, "stale"
-            session.drawing = replace(drawing, denoise_step=drawing.denoise_step + 1)
-            if drawn.is_last and not drawing.is_draft:
-                session.append(session.drawing)
+        for row in plan.drawn:
+            session = self._sessions[row.session_id]
+            if row.is_draft:
+                session.drafts = tuple(
+                    draft.advanced() if draft.branch == row.branch else draft
+                    for draft in session.drafts
+                )
+                continue
+            assert session.due is not None and session.due.denoise_step == row.denoise_step
+            session.due = session.due.advanced()
+            if session.due.is_finished:
+                session.append(session.due)
 
     def close(self, session_id: str) -> None:
         """Gives the session's pages back. Raises KeyError for one that is not open."""
@@ -175,18 +193,6 @@ class Scheduler:
         assert len(slots) == num_taken, "a taken slot without a session"
         for session in self._sessions.values():
             session.check_integrity()
-
-    def _drawing(
-        self, session: Session, action: ActionVector, num_steps: int, deadline_s: float
-    ) -> Drawing:
-        return Drawing(
-            action=action,
-            num_steps=num_steps,
-            denoise_step=0,
-            deadline_s=deadline_s,
-            is_draft=False,
-            placement=session.pages.placement,
-        )
 
 
 class _Rows:
@@ -210,13 +216,14 @@ class _Rows:
         return self._padded(len(self)) - len(self)
 
     def draw(self, session: Session, room: int) -> None:
-        """The session's drawing and what must be remembered before it, as far as there is room."""
-        assert session.drawing is not None
-        num_unremembered = len(session.unremembered)
-        can_draw = room > num_unremembered if self._merge else not num_unremembered
+        """What is due, else the session's drafts, and what must be remembered before them, as far
+        as there is room."""
+        num_before = len(session.unremembered)
         self.remember(session, room)
-        if can_draw and room > 0:
-            self._drawn.append(session.drawn_row(session.drawing))
+        left = room - num_before if self._merge or not num_before else 0
+        drawings = (session.due,) if session.due else session.unfinished_drafts
+        are_drafts = session.due is None
+        self._drawn += session.drawn_rows(drawings[: max(0, left)], are_drafts=are_drafts)
 
     def remember(self, session: Session, room: int) -> None:
         if room > 0:
@@ -236,5 +243,5 @@ class _Rows:
 
 
 def _deadline(session: Session) -> tuple[float, int]:
-    assert session.drawing is not None
-    return session.drawing.deadline_s, session.pages.slot
+    drawing = session.due or session.drafts[0]
+    return drawing.deadline_s, session.pages.slot

@@ -20,7 +20,8 @@ class RememberedFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnFrame:
-    """A frame at one of its denoise steps, 0 .. num_steps - 1: a row of a pass."""
+    """A frame at one of its denoise steps, 0 .. num_steps - 1: a row of a pass. A draft is a frame
+    whose action is a guess; `branch` tells those of one session apart."""
 
     session_id: str
     seed: int
@@ -28,6 +29,7 @@ class DrawnFrame:
     num_steps: int
     denoise_step: int
     is_draft: bool
+    branch: int
     placement: Placement
 
     @property

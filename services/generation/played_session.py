@@ -28,6 +28,7 @@ class PlayedSession:
         self.hands = Hands(now, last_seq)
         self.pacer = Pacer(fps, now)
         self.forecast = Forecast()
+        self._num_guessed = 0  # of the next frame's action
         self.waits_for: BegunFrame | None = None
         self.shown_seq = last_seq  # newest action that a finished frame has seen
 
@@ -36,8 +37,17 @@ class PlayedSession:
         are left out, not made up for."""
         return self.waits_for is None and self.pacer.wait_s(now) == 0.0
 
+    def next_guess(self) -> ActionVector | None:
+        """Another action that the next frame may have; None when the rest is too unlikely."""
+        guesses = self.forecast.guesses
+        if self._num_guessed >= len(guesses):
+            return None
+        self._num_guessed += 1
+        return guesses[self._num_guessed - 1]
+
     def begin(self, now: float) -> BegunFrame:
         """Takes what the hands did for the frame that is due."""
+        self._num_guessed = 0
         self.pacer.tick(now)
         queue_s = self.hands.queue_s(now)
         action = self.hands.take(now)

@@ -5,6 +5,7 @@ import time
 
 from model.engine.engine import WorldEngine
 from model.world import World
+from services.generation.forecast import MAX_GUESSES
 from services.generation.health import HealthServer, create_app
 from services.generation.offer import make_offer
 from services.generation.replica import Replica
@@ -18,7 +19,9 @@ async def start_replica(settings: GenerationSettings, group: str) -> tuple[Repli
     RuntimeError when no encoder works, BackplaneError when Redis is away."""
     started = time.monotonic()
     world = World.load(settings.world)
-    engine = WorldEngine(world, max_sessions=settings.slots, device=settings.device)
+    engine = WorldEngine(
+        world, max_sessions=settings.slots, device=settings.device, max_drafts=MAX_GUESSES
+    )
     replica = Replica(settings, world.spec, engine, make_offer(world), group)
     health = HealthServer(create_app(replica))
     port = health.start(settings.host, settings.port)

@@ -142,18 +142,19 @@ class Turns:
                 BAD_ACTIONS.add(1)
 
     def _begin_drafts(self) -> None:
-        """Of who waits for nothing, if their next action can be told."""
-        if not self._ladder.rung.speculates or self._engine.is_due:
+        """Of who waits for nothing: one guess after the other, the likeliest first."""
+        if not self._ladder.rung.speculates:
             return
         for session_id, played in self._played.items():
-            guess = played.forecast.trusted_guess
-            if guess is not None and not self._engine.has_draft(session_id):
-                self._engine.draft(
-                    session_id,
-                    guess,
-                    num_steps=self._ladder.rung.steps,
-                    deadline_s=played.pacer.due_s,
-                )
+            if played.waits_for is None and not self._engine.is_drafting(session_id):
+                guess = played.next_guess()
+                if guess is not None:
+                    self._engine.draft(
+                        session_id,
+                        guess,
+                        num_steps=self._ladder.rung.steps,
+                        deadline_s=played.pacer.due_s,
+                    )
 
     def _advance(self) -> Sequence[Frame] | None:
         try:

@@ -68,7 +68,7 @@ def test_a_frame_is_the_same_whatever_step_others_are_at(any_world: World, actio
     strangers = action_log(1, NUM_FRAMES)
     for number, action in enumerate(action_log(0, NUM_FRAMES)):
         wanted = alone.step({"me": action}, num_steps=3)[0].pixels
-        if number % 3 == 1 and not crowd._scheduler.session("x").is_due:
+        if number % 3 == 1 and not crowd._scheduler.session("x").due:
             crowd.begin("x", strangers[number], num_steps=2)
             crowd.advance()
         crowd.begin("me", action, num_steps=3)
@@ -134,14 +134,15 @@ def test_a_pass_that_breaks_half_way_can_be_run_again(
     broken.open("a", start=LONG_START, seed=5)
     broken.step({"a": first})
     restored.restore("a", broken.snapshot("a"))
-    run = broken._runner.run
+    runner = broken._passes._runner
+    run = runner.run
 
     def break_after(plan: PassPlan) -> PassResult:
         run(plan)
         raise RuntimeError("out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(broken._runner, "run", break_after)
+        patch.setattr(runner, "run", break_after)
         with pytest.raises(RuntimeError, match="out of memory"):
             broken.step({"a": second})
     broken.check_integrity()
@@ -156,11 +157,9 @@ def test_the_seconds_of_a_frame_are_those_of_its_passes(world: World, action_log
     engine = WorldEngine(world)
     engine.open("a", seed=5)
     engine.begin("a", action_log(0, 1)[0], num_steps=3)
+    ledger = engine._passes._ledger
     spent_s = []
-    while True:
-        frames = engine.advance()
-        spent_s.append(engine._spent_s.get("a", 0.0))
-        if frames:
-            break
+    while not (frames := engine.advance()):
+        spent_s.append(ledger._spent_s["a", 0])
     assert 0 < spent_s[0] < spent_s[1] < frames[0].denoise_s
-    assert engine._spent_s == {}
+    assert ledger._spent_s == {}

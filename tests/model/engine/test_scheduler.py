@@ -13,8 +13,13 @@ WINDOW = 3
 
 
 def make_scheduler(batch_sizes: tuple[int, ...] = (2, 4, 8), *, merge: bool = True) -> Scheduler:
-    policy = SlidingWindow(WINDOW)
-    return Scheduler(policy, max_sessions=MAX_SESSIONS, batch_sizes=batch_sizes, merge=merge)
+    return Scheduler(
+        SlidingWindow(WINDOW),
+        max_sessions=MAX_SESSIONS,
+        batch_sizes=batch_sizes,
+        max_drafts=2,
+        merge=merge,
+    )
 
 
 def open_all(scheduler: Scheduler, *session_ids: str) -> None:
@@ -179,11 +184,37 @@ def test_any_other_draft_is_forgotten(action: tuple[float, ...], steps: int) -> 
     assert again.placements == drafted.placements
 
 
+def test_branches_share_a_pass_and_a_page_and_the_right_one_stays() -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a")
+    for action in (ACTION, OTHER):
+        scheduler.draft("a", action, num_steps=1, deadline_s=0.0)
+    plan = run_pass(scheduler)
+    assert [(row.action, row.branch) for row in plan.drawn] == [(ACTION, 0), (OTHER, 1)]
+    assert len(set(plan.placements)) == 1
+    kept = scheduler.begin("a", OTHER, num_steps=1, deadline_s=0.0)
+    assert kept is not None and kept.branch == 1
+    assert scheduler.session("a").pages.frame_idxs == (0, 1)
+    assert scheduler.session("a").drafts == ()
+
+
 def test_a_plan_that_is_not_committed_leaves_no_trace() -> None:
     scheduler = make_scheduler()
     open_all(scheduler, "a")
     begin(scheduler, "a")
     assert scheduler.plan_pass() == scheduler.plan_pass()
+
+
+def test_drafts_are_different_and_not_too_many() -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a")
+    scheduler.draft("a", ACTION, num_steps=1, deadline_s=0.0)
+    for action in (ACTION, OTHER, (2.0,)):
+        if action == OTHER:
+            scheduler.draft("a", action, num_steps=1, deadline_s=0.0)
+            continue
+        with pytest.raises(RuntimeError, match="'a' is drawing already"):
+            scheduler.draft("a", action, num_steps=1, deadline_s=0.0)
 
 
 def test_one_frame_of_a_session_at_a_time() -> None:

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
 from model.engine.scheduler import OPENING_ROWS, Scheduler
-from model.engine.types import PassPlan
+from model.engine.types import DrawnFrame, PassPlan
 
 MAX_SESSIONS, MAX_ROWS = 4, 6
 POLICIES = (SlidingWindow(3), SinkWindow(num_sinks=1, window=2))
@@ -25,7 +25,11 @@ class Storm(RuleBasedStateMachine):
         super().__init__()
         self.schedulers = {
             (policy, merge): Scheduler(
-                policy, max_sessions=MAX_SESSIONS, batch_sizes=(2, 3, MAX_ROWS), merge=merge
+                policy,
+                max_sessions=MAX_SESSIONS,
+                batch_sizes=(2, 3, MAX_ROWS),
+                max_drafts=2,
+                merge=merge,
             )
             for policy in POLICIES
             for merge in (True, False)
@@ -48,21 +52,22 @@ class Storm(RuleBasedStateMachine):
         for scheduler, frames in self.frames.items():
             session_id = sorted(frames)[pick % len(frames)]
             session = scheduler.session(session_id)
-            if session.is_due:
+            if session.due:
                 continue
-            was_ready = session.drawing is not None and session.drawing.is_finished
-            is_kept = scheduler.begin(
+            kept = scheduler.begin(
                 session_id, (float(action),), num_steps=steps, deadline_s=float(by)
             )
-            frames[session_id] += is_kept and was_ready
+            frames[session_id] += kept is not None and kept.is_finished
 
     @precondition(lambda self: any(self.frames.values()))
     @rule(pick=st.integers(0, 99), action=st.integers(0, 1), steps=st.integers(1, 3))
     def draft(self, pick: int, action: int, steps: int) -> None:
         for scheduler, frames in self.frames.items():
             session_id = sorted(frames)[pick % len(frames)]
-            if scheduler.session(session_id).drawing is None:
-                scheduler.draft(session_id, (float(action),), num_steps=steps, deadline_s=0.0)
+            session, guess = scheduler.session(session_id), (float(action),)
+            is_full = len(session.drafts) == 2 or session.draft_of(guess, steps) is not None
+            if not session.due and not is_full:
+                scheduler.draft(session_id, guess, num_steps=steps, deadline_s=0.0)
 
     @precondition(lambda self: any(self.frames.values()))
     @rule(pick=st.integers(0, 99), is_cut=st.booleans())
@@ -110,7 +115,8 @@ def check_plan(plan: PassPlan, *, is_urgent: bool) -> None:
     assert any(not row.is_draft for row in plan.drawn) or plan.remembered or not is_urgent
     places: dict[str, list[int]] = {}
     for row in plan.rows:
-        places.setdefault(row.session_id, []).append(row.placement.frame_idx)
+        if not (isinstance(row, DrawnFrame) and row.branch):
+            places.setdefault(row.session_id, []).append(row.placement.frame_idx)
     drawn = {row.session_id for row in plan.drawn}
     for session_id, frames in places.items():
         assert frames == sorted(set(frames))

@@ -1,0 +1,121 @@
+"""Passes: what the scheduler plans, the runner does and the ledger writes down, kept in step.
+
+Works with any `Runner`; knows no world and no clock.
+"""
+
+from collections.abc import Collection, Sequence
+
+from model.cache.frame_store import ContextClip
+from model.engine.runner import Runner
+from model.engine.scheduler import Scheduler
+from model.engine.session import Session
+from model.engine.speculation import Ledger, SpeculationCounts
+from model.engine.types import ActionVector, Frame, PassPlan, PassResult
+
+
+class Passes:
+    """Between two passes anything may open, close or begin; nothing is half done then."""
+
+    def __init__(self, scheduler: Scheduler, runner: Runner) -> None:
+        self._scheduler = scheduler
+        self._runner = runner
+        self._ledger = Ledger()
+
+    @property
+    def speculation(self) -> SpeculationCounts:
+        return self._ledger.counts
+
+    def load(
+        self, session_id: str, seed: int, frame_idxs: Sequence[int], clip: ContextClip
+    ) -> None:
+        """A new session whose context is the clip; passes will encode it."""
+        self._runner.load(self._scheduler.open(session_id, seed, frame_idxs), clip)
+
+    def reload(self, session_id: str, frame_idxs: Sequence[int], clip: ContextClip) -> None:
+        """The session goes on from the clip. What was due begins again."""
+        self._discard_drafts(self._scheduler.session(session_id))
+        self._runner.load(self._scheduler.reopen(session_id, frame_idxs), clip)
+
+    def context(self, session_id: str) -> tuple[tuple[int, ...], ContextClip]:
+        """What the session's next frame will attend to: frame indices, and the frames."""
+        pages = self._scheduler.session(session_id).pages
+        clip = self._runner.read_context(pages.slot, list(pages.context.values()))
+        return tuple(pages.context), clip
+
+    def begin(
+        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+    ) -> Frame | None:
+        """As `WorldEngine.begin`."""
+        drafts = self._scheduler.session(session_id).drafts
+        kept = self._scheduler.begin(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
+        for draft in drafts:
+            if draft is not kept:
+                self._ledger.discard(session_id, draft.branch)
+        if kept is None:
+            return None
+        if kept.is_finished:
+            self._runner.keep_draft(kept.placement, kept.branch)
+        return self._ledger.accept(session_id, kept.branch)
+
+    def draft(
+        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+    ) -> None:
+        """As `WorldEngine.draft`."""
+        self._scheduler.draft(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
+        self._ledger.begin_draft()
+
+    def drop(self, session_id: str) -> None:
+        """What the session was drawing or has drafted is forgotten."""
+        session = self._scheduler.session(session_id)
+        self._discard_drafts(session)
+        if session.due is not None:
+            self._ledger.finish(session_id, session.due.branch)
+        self._scheduler.drop(session_id)
+
+    def advance(self, only: Collection[str] | None) -> list[Frame] | None:
+        """As `WorldEngine.advance`."""
+        plan = self._scheduler.plan_pass(only)
+        if plan is None:
+            return None
+        try:
+            result = self._runner.run(plan)
+        except Exception:
+            self._mend(plan)
+            raise
+        self._scheduler.commit(plan)
+        self._ledger.spend(plan, result.denoise_s)
+        frames = self._frames(plan, result)
+        for frame, row in zip(frames, plan.finished, strict=True):
+            if row.is_draft:
+                self._ledger.keep(frame, row.branch)
+        return [frame for frame in frames if not frame.is_speculative]
+
+    def close(self, session_id: str) -> None:
+        self.drop(session_id)
+        self._scheduler.close(session_id)
+        self._ledger.finish(session_id, 0)  # what an idle pass remembered
+
+    def _frames(self, plan: PassPlan, result: PassResult) -> list[Frame]:
+        return [
+            Frame(
+                session_id=row.session_id,
+                frame_idx=row.placement.frame_idx,
+                pixels=pixels,
+                num_steps=row.num_steps,
+                denoise_s=self._ledger.finish(row.session_id, row.branch),
+                decode_s=result.decode_s,
+                is_speculative=row.is_draft,
+            )
+            for row, pixels in zip(plan.finished, result.pixels, strict=True)
+        ]
+
+    def _mend(self, plan: PassPlan) -> None:
+        """Sessions that remembered a frame and drew the next in a pass that failed may have lost
+        keys that they still need; those are encoded anew."""
+        drawn = {row.session_id for row in plan.drawn}
+        for session_id in {row.session_id for row in plan.remembered} & drawn:
+            self.reload(session_id, *self.context(session_id))
+
+    def _discard_drafts(self, session: Session) -> None:
+        for draft in session.drafts:
+            self._ledger.discard(session.session_id, draft.branch)
