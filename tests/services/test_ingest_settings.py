@@ -38,6 +38,7 @@ def test_secrets_are_not_shown() -> None:
     ("name", "value"),
     [
         ("NEXTFRAME_INGEST_SESSION_URL", "nowhere"),
+        ("NEXTFRAME_INGEST_PAGE_URL", "localhost:8080"),
         ("NEXTFRAME_INGEST_ALLOWED_ORIGINS", "*"),
         ("NEXTFRAME_INGEST_MAX_PEERS", "0"),
         ("NEXTFRAME_INGEST_PORTS", "80"),

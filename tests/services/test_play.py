@@ -181,6 +181,7 @@ def test_every_service_is_told_where_the_others_are() -> None:
     settings = read_settings(SessionSettings, PREFIX, {**session.defaults, **session.env})
     assert (settings.port, settings.ingest_url) == (2, "http://127.0.0.1:1")
     assert env["ingest"]["NEXTFRAME_INGEST_SESSION_URL"] == "http://127.0.0.1:2"
+    assert env["ingest"]["NEXTFRAME_INGEST_PAGE_URL"] == settings.ingest_url
     assert env["ingest"]["NEXTFRAME_TOKEN_SECRET"] == settings.token_secret
     assert "NEXTFRAME_TOKEN_SECRET" not in env["generation"]
     for plan in plans:
