@@ -64,6 +64,7 @@ class Channels:
         self.heard_s = self._clock()
         action = message if isinstance(message, bytes) else b""
         if self._take_action(action) is Verdict.ABUSE:
+            self.send("control", {"type": "refused", "reason": "Too many actions."})
             self._open["input"].close()
 
     def _hear(self, message: bytes | str) -> None:

@@ -33,7 +33,7 @@ class Peers:
         return len(self._peers)
 
     def __iter__(self) -> Iterator[Peer]:
-        return iter(list(self._peers.values()))
+        return iter(list(self._peers.values()))  # a copy, for some are dismissed on the way
 
     def get(self, peer_id: str) -> Peer | None:
         return self._peers.get(peer_id)

@@ -136,6 +136,7 @@ async def test_too_many_actions_are_cut_to_size_and_their_sender_is_cut_off(
         await one.force("input", Action(seq=seq).to_bytes())
     await one.until(lambda: one.channels["input"].readyState != "open", tick_s=0.02)
     assert len(await edge.actions_of(replica.replica_id)) == 10
+    await one.until(lambda: {"type": "refused", "reason": "Too many actions."} in one.heard)
     num_frames = len(one.greys)
     await one.until(lambda: len(one.greys) > num_frames + 2)
 
