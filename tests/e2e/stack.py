@@ -8,9 +8,11 @@ import secrets
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from services.play import process_session
 from services.play.checks import with_free_ports
@@ -21,6 +23,7 @@ from services.play.private_redis import PrivateRedis
 LOGS = ROOT / "build" / "e2e" / "logs"
 START_TIMEOUT_S = 300.0
 END_TIMEOUT_S = 15.0
+ANY_PORTS = StackOptions(port=0, session_port=0, generation_port=0)
 
 
 class Stack:
@@ -72,15 +75,21 @@ class Stack:
 
 
 @contextmanager
-def running_stack(env: dict[str, str]) -> Iterator[Stack]:
-    """All services, ready; `env` goes to each of them."""
+def running_stack(
+    env: dict[str, str],
+    options: StackOptions = ANY_PORTS,
+    commands: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> Iterator[Stack]:
+    """All services that `options` ask for, ready; `env` goes to each of them. `commands`: what is
+    run in place of a service, by its name."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    options = with_free_ports(StackOptions(port=0, session_port=0, generation_port=0))
+    options = with_free_ports(options)
     with (
         tempfile.TemporaryDirectory(prefix="nextframe-") as folder,
         PrivateRedis(Path(folder), log_path=LOGS / "redis.log") as redis,
     ):
         plans = plan_services(options, redis_url=redis.url, token_secret=secrets.token_hex(32))
+        plans = tuple(replace(p, command=commands.get(p.name, p.command)) for p in plans)
         stack = Stack(plans, env)
         try:
             for plan in plans:

@@ -129,6 +129,31 @@ def turn(browser: Browser, stack: Stack, start: int, key: str) -> int:
     return drift(pictures)
 
 
+def test_a_reset_shows_the_start_again(browser: Browser, stack: Stack) -> None:
+    with visit(browser, stack, "?start=0&seed=1") as page:
+        begin(page)
+        [first] = next_pictures(page, 1)
+        page.keyboard.down("ArrowLeft")
+        turned = next_pictures(page, 20)[-1]
+        page.keyboard.up("ArrowLeft")
+        page.keyboard.press("r")
+        notice = "document.getElementById('notice').textContent"
+        until(page, f"{notice}.startsWith('Back where')", timeout_s=PATIENCE_S)
+        again = next_pictures(page, 3)
+        page.screenshot(path=SHOTS / "reset.png")
+    away, back = difference(first, turned), min(difference(first, one) for one in again)
+    report("reset", {"away": away, "back": back})
+    assert back < away / 2
+
+
+def test_the_page_is_found_as_localhost_too(browser: Browser, stack: Stack) -> None:
+    page = browser.new_page()
+    page.goto(stack.page_url.replace("127.0.0.1", "localhost") + "?start=1")
+    until(page, "!document.getElementById('play').disabled", timeout_s=PATIENCE_S)
+    begin(page)
+    page.close()
+
+
 def test_three_play_their_own_worlds_and_the_fourth_waits(browser: Browser, stack: Stack) -> None:
     with ExitStack() as visits:
         pages = [

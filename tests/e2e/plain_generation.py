@@ -1,0 +1,36 @@
+"""`python -m tests.e2e.plain_generation`: a replica and its dispatcher in one process, without Ray.
+
+The engine, the frames and the line are the real ones. For tests that need several replicas: a Ray
+for each is more than a small machine starts in time.
+"""
+
+import asyncio
+import os
+import signal
+
+from services.backplane.connection import connect
+from services.environment import read_settings
+from services.generation.dispatcher import Dispatcher
+from services.generation.settings import PREFIX, GenerationSettings
+from services.generation.startup import start_replica
+from services.telemetry import setup_logging, setup_metrics
+
+
+async def serve() -> None:
+    settings = read_settings(GenerationSettings, PREFIX, os.environ)
+    setup_logging("generation")
+    setup_metrics("generation")
+    group = f"plain{settings.port}-"
+    replica, health = await start_replica(settings, group)
+    redis = connect(settings.redis_url)
+    dispatcher = Dispatcher(redis, replica.run_session, group)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, dispatcher.stop)
+    await dispatcher.run()
+    await replica.stop()
+    await health.stop()
+    await redis.aclose()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())

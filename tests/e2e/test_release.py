@@ -1,0 +1,134 @@
+"""A second version of a world is judged, canaried, promoted and rolled back while somebody plays
+the first one in a real browser, over every real service: nobody's dream is interrupted."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page
+
+from services.play.checks import with_free_ports
+from tests.e2e.stack import ANY_PORTS, Stack, running_stack
+from tests.model.conftest import make_world
+from tests.player.browser import open_browser, stats, until, until_state
+from tests.services.training_kit import BEARER, GOOD_CARD, TOKEN
+from training.registry.publish import CARD, publish
+from training.registry.registry import Registry
+from training.registry.version import Lineage, WorldVersion
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
+
+PATIENCE_S = 90.0
+PLAIN = (sys.executable, "-m", "tests.e2e.plain_generation")
+NO_LINEAGE = Lineage(data="", tokenizer="", teacher="", student="")
+
+
+@dataclass(slots=True)
+class House:
+    """Two versions of one world, each on a replica of its own, and the operator's API."""
+
+    stack: Stack
+    operator: httpx.Client
+    first: WorldVersion
+    second: WorldVersion
+    bad: WorldVersion
+
+    def step(self, name: str, **body: Any) -> httpx.Response:
+        return self.operator.post(f"/v1/worlds/tiny/{name}", json=body or None)
+
+    def done(self, name: str, **body: Any) -> None:
+        answer = self.step(name, **body)
+        assert answer.status_code == 200, answer.text
+
+    def seen(self, version: WorldVersion) -> Any:
+        world = self.operator.get("/v1/worlds/tiny").json()
+        return next(v for v in world["versions"] if v["digest"] == version.digest)
+
+
+def put(registry: Registry, folder: Path, seed: int, card: dict[str, Any]) -> WorldVersion:
+    make_world("consistency", seed=seed).save(folder, card="tiny")
+    (folder / CARD).write_text(json.dumps(card))
+    return publish(registry, folder, lineage=NO_LINEAGE)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    data = tmp_path_factory.mktemp("training")
+    registry = Registry(data / "registry")
+    first, second = (put(registry, data / str(seed), seed, GOOD_CARD) for seed in (0, 1))
+    bad = put(registry, data / "2", 2, GOOD_CARD | {"action_f1": 0.12})
+    options = with_free_ports(
+        replace(
+            ANY_PORTS,
+            world=registry.folder("tiny", first.digest),
+            canary_world=registry.folder("tiny", second.digest),
+            canary_port=0,
+            training_port=0,
+            operator_token=TOKEN,
+        )
+    )
+    env = {"NEXTFRAME_TRAINING_DATA": str(data), "NEXTFRAME_GENERATION_SLOTS": "2"}
+    url = f"http://127.0.0.1:{options.training_port}"
+    with (
+        running_stack(env, options, dict.fromkeys(("generation", "canary"), PLAIN)) as stack,
+        httpx.Client(base_url=url, headers=BEARER, timeout=30) as operator,
+    ):
+        yield House(stack, operator, first, second, bad)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with open_browser(chromium) as opened:
+        yield opened
+
+
+@contextmanager
+def playing(browser: Browser, house: House) -> Iterator[tuple[Page, list[str]]]:
+    """A page whose session is live, and the offers that it made."""
+    context = browser.new_context()
+    page = context.new_page()
+    offers: list[str] = []
+    page.on("request", lambda sent: offers.append(sent.url) if "/whep/" in sent.url else None)
+    page.goto(house.stack.page_url)
+    until(page, "!document.getElementById('play').disabled", timeout_s=PATIENCE_S)
+    page.click("#play")
+    until_state(page, "live", timeout_s=PATIENCE_S)
+    yield page, offers
+    context.close()
+
+
+def plays_on(page: Page) -> bool:
+    frames = stats(page)["frames"]
+    until(page, f"nextframe.stats().frames >= {frames + 10}", timeout_s=PATIENCE_S)
+    return bool(stats(page)["state"] == "live")
+
+
+def test_a_release_changes_what_newcomers_get_and_nothing_for_who_plays(
+    browser: Browser, house: House
+) -> None:
+    house.done("promote", digest=house.first.digest)
+    with playing(browser, house) as (early, early_offers):
+        session = stats(early)["session_id"]
+        rejected = house.step("canary", digest=house.bad.digest, share=0.5)
+        assert rejected.status_code == 409 and "judge rejects" in rejected.json()["detail"]
+        house.done("canary", digest=house.second.digest, share=0.5)
+        assert plays_on(early)
+
+        house.done("promote", digest=house.second.digest)
+        with playing(browser, house) as (late, _):
+            assert (house.seen(house.first)["used"], house.seen(house.second)["used"]) == (1, 1)
+            house.done("rollback")
+            assert house.seen(house.first)["role"] == "current"
+            assert plays_on(early) and plays_on(late)
+        assert stats(early)["session_id"] == session
+        assert len(early_offers) == 1
+
+    figures = [house.seen(version)["live"] for version in (house.first, house.second)]
+    assert [live["sessions"] for live in figures] == [1, 1]
+    assert all(live["fps"] > 1 and live["lost"] == live["failed"] == 0 for live in figures)
