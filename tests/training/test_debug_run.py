@@ -24,6 +24,8 @@ def test_the_debug_recipe_ends_with_a_world_and_its_card(
     assert world.spec.sampler.kind == "consistency"
     card = json.loads((out / "card.json").read_text())
     assert card["schema"] == "nextframe.eval"
+    assert card["world_digest"] == world.digest
+    assert card["frechet_teacher"] is not None
     assert card["steering_control"]["probes"] == 8
     assert (out / "contact_sheet.png").stat().st_size > 1000
     assert "| zoom over 4 frames, forward |" in (out / "card.md").read_text()

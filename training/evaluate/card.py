@@ -124,6 +124,7 @@ def _figures(card: Card) -> dict[str, Estimate | float | None]:
         "fvd": served.fvd,
         "gradient_16": served.gradient_16,
         "dream_colour": card.dream_colour.kept,
+        "oracle_actions": served.oracle,
         "action_f1": served.following.f1,
         "action_f1_ceiling": real.following.f1,
         "action_f1_shuffled": card.shuffled_f1,

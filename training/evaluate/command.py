@@ -15,6 +15,7 @@ from training.evaluate.material import GivenNetworks, gather
 from training.evaluate.page import to_markdown
 from training.recipes.recipe import Recipe
 from training.run import Run
+from training.trainer import TrainingError
 
 SHIPPED_WORLD = Path("model/worlds/freedoom")
 
@@ -35,13 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_command(recipe: Recipe, arguments: argparse.Namespace) -> None:
-    """Raises ValueError or FileNotFoundError when what was given cannot be used."""
-    given = GivenNetworks(
-        lpips=LPIPS.load(*arguments.lpips) if arguments.lpips else None,
-        fvd_features=I3DFeatures(arguments.fvd) if arguments.fvd else None,
-    )
-    world = World.load(arguments.world)
-    teacher = World.load(arguments.teacher) if arguments.teacher else None
+    """Raises TrainingError or FileNotFoundError when what was given cannot be used."""
+    try:
+        given = GivenNetworks(
+            lpips=LPIPS.load(*arguments.lpips) if arguments.lpips else None,
+            fvd_features=I3DFeatures(arguments.fvd) if arguments.fvd else None,
+        )
+        world = World.load(arguments.world)
+        teacher = World.load(arguments.teacher) if arguments.teacher else None
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
     extent = QUICK if arguments.quick else recipe.extent
     material = gather(recipe, Run(arguments.run), extent, given)
     num_steps = arguments.steps or world.spec.sampler.default_steps

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_RESAMPLES = 300
+_RESAMPLES = 200
 _Z_95 = 1.96
 
 Statistic = Callable[[NDArray[np.int64]], float]  # of the starts with these indices

@@ -94,6 +94,7 @@ def _judges(recipe: Recipe, run: Run, extent: Extent, given: GivenNetworks) -> J
         space=recipe.action_space,
         reader=reader,
         other_real_MD=read(reader, unseen.frames).features_MD,
+        oracle=recipe.oracle,
         lpips=given.lpips,
         fvd_features=given.fvd_features,
     )

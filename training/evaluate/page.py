@@ -102,6 +102,7 @@ def _steering(card: Card) -> str:
 
 def _contenders(card: Card) -> str:
     header = ["", "PSNR, dB", "SSIM", "gradient", "Fréchet (own)", "actions, F1", "turn error, °"]
+    header += ["read by the oracle"] * (card.served.oracle is not None)
     header += ["LPIPS"] * (card.served.lpips_16 is not None)
     header += ["FVD"] * (card.served.fvd is not None)
     return _table(tuple(header), tuple(_contender(*row) for row in card.contenders.items()))
@@ -119,6 +120,7 @@ def _contender(name: str, scores: Scores) -> Row:
         _signed(following.f1),
         _signed(following.yaw_error_deg),
     ]
+    cells += [_signed(scores.oracle)] if scores.oracle is not None else []
     cells += [_signed(scores.lpips_16)] if scores.lpips_16 is not None else []
     cells += [f"{scores.fvd:.0f}"] if scores.fvd is not None else []
     return tuple(cells)

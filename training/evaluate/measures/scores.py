@@ -24,13 +24,18 @@ PictureDistance = Callable[[Film, Film], NDArray[np.float64]]  # of (N, H, W, 3)
 FilmFeatures = Callable[[NDArray[np.uint8]], NDArray[np.float64]]  # (B, N, H, W, 3) to (B, D)
 
 
+Oracle = Callable[[NDArray[np.uint8]], tuple[float, ...]]  # frame (H, W, 3) to its action (A,)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judges:
-    """The networks that score. The last two need weights that are not ours to ship."""
+    """What scores: networks, of which the last two need weights that are not ours to ship, and an
+    `oracle` where a world's own rules tell the action from one frame."""
 
     space: ActionSpace
     reader: ActionReader
     other_real_MD: NDArray[np.float64]  # the reader's features of real play in no passage
+    oracle: Oracle | None = None
     lpips: PictureDistance | None = None
     fvd_features: FilmFeatures | None = None
 
@@ -51,6 +56,7 @@ class Scores:
     gradient_16: Estimate
     frechet_own: Estimate
     following: Following
+    oracle: Estimate | None  # the share of frames whose action it reads right
     lpips_16: Estimate | None
     fvd: float | None
 
@@ -82,6 +88,7 @@ class Comparison:
                 [reading.features_MD for reading in readings], self._real_features
             ),
             following=measure_following(judges.space, self._asked, [r.actions for r in readings]),
+            oracle=_read_right(judges.oracle, self._passages, films) if judges.oracle else None,
             lpips_16=mean_estimate(judges.lpips(ours, real)) if judges.lpips else None,
             fvd=self._fvd(judges.fvd_features, films) if judges.fvd_features else None,
         )
@@ -105,3 +112,16 @@ class Comparison:
     def _fvd(self, features: FilmFeatures, films: Sequence[Film]) -> float:
         ours, real = (features(np.stack(side)[:, :FRAME]) for side in (films, self._real))
         return frechet(ours, real)
+
+
+def _read_right(oracle: Oracle, passages: Sequence[Passage], films: Sequence[Film]) -> Estimate:
+    shares = [
+        np.mean(
+            [
+                np.allclose(oracle(frame), action)
+                for frame, action in zip(film[:FRAME], passage.following.actions, strict=False)
+            ]
+        )
+        for passage, film in zip(passages, films, strict=True)
+    ]
+    return mean_estimate(np.array(shares))
