@@ -101,20 +101,13 @@ class Job:
             stages.record(self._recipe, self._run, processes=os.cpu_count() or 1)
         elif stage == "release":
             release.release(self._recipe, self._run, self._world, "student")
-        elif not self._is_spent(stage):
+        elif not stages.has_ended(self._run, stage):  # an attempt may end it and say so no more
             train[stage](self._recipe, self._run, self._budget(stage))
 
     def _budget(self, stage: str) -> Budget:
         """The whole: the trainer counts what a killed attempt has spent of it."""
         minutes, max_steps = self._progress.minutes[stage], self._progress.max_steps
         return Budget(seconds=60.0 * minutes, steps=max_steps)
-
-    def _is_spent(self, stage: str) -> bool:
-        """Whether an attempt ended the stage and was killed before it could say so."""
-        if not self._run.is_trained(stage):
-            return False
-        steps, seconds = stages.spent_on(self._run, stage)
-        return self._budget(stage).spent(seconds, steps) >= 1
 
     def _publish(self) -> WorldVersion:
         data = stages.manifest(self._recipe, self._run).digest("train")

@@ -8,6 +8,7 @@ import uvicorn
 from services.environment import SettingsError, read_settings
 from services.telemetry import setup_logging, setup_metrics
 from services.training.app import create_app
+from services.training.launchers.launcher import LaunchError
 from services.training.settings import PREFIX, TrainingSettings
 
 MAX_CONNECTIONS = 128
@@ -15,14 +16,15 @@ DRAIN_S = 5
 
 
 def main() -> None:
-    try:
-        settings = read_settings(TrainingSettings, PREFIX, os.environ)
-    except SettingsError as error:
-        sys.exit(f"training: {error}")
     setup_logging("training")
     setup_metrics("training")
+    try:
+        settings = read_settings(TrainingSettings, PREFIX, os.environ)
+        app = create_app(settings)
+    except (SettingsError, LaunchError) as error:
+        sys.exit(f"training: {error}")
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -104,6 +104,19 @@ def test_the_service_holds_no_torch() -> None:
     assert done.stdout.strip() == "False False", done.stderr
 
 
+def test_outside_of_a_cluster_it_says_that_it_makes_no_kubernetes_jobs() -> None:
+    chosen = {"LAUNCHER": "kubernetes", "KUBERNETES_IMAGE": "i", "KUBERNETES_CLAIM": "c"}
+    done = subprocess.run(
+        [sys.executable, "-m", "services.training"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | ENVIRON | {PREFIX + name: value for name, value in chosen.items()},
+    )
+    assert done.returncode == 1 and "in a cluster only" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_token_is_in_no_repr() -> None:
     assert TOKEN not in repr(read_settings(TrainingSettings, PREFIX, ENVIRON))
     assert BEARER["Authorization"].endswith(TOKEN)

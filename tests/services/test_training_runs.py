@@ -198,6 +198,19 @@ async def test_a_launcher_that_cannot_be_asked_changes_nothing(
     assert (await office.look(run_id))["state"] == "running"
 
 
+async def test_a_job_that_cannot_be_stopped_now_still_runs(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await office.running()
+
+    async def is_away(launcher: FakeLauncher, handle: str) -> None:
+        raise LaunchError("no answer")
+
+    monkeypatch.setattr(FakeLauncher, "stop", is_away)
+    assert refused(await office.ask(run_id, "cancel"), 503, "launcher-away", "no answer")
+    assert (await office.look(run_id))["state"] == "running"
+
+
 async def test_what_cannot_be_started_fails_with_the_reason(tmp_path: Path) -> None:
     office = Office.open(tmp_path, FakeLauncher(fails="no such cluster"))
     run_id = await office.submit()

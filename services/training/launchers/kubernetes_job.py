@@ -45,8 +45,11 @@ class KubernetesLauncher:
 
     @classmethod
     def of_this_cluster(cls, shape: JobShape) -> "KubernetesLauncher":
-        """With the rights of the pod we run in. Raises ConfigException outside of a cluster."""
-        config.load_incluster_config()  # type: ignore[no-untyped-call]
+        """With the rights of the pod we run in. Raises LaunchError outside of a cluster."""
+        try:
+            config.load_incluster_config()  # type: ignore[no-untyped-call]
+        except config.ConfigException as error:
+            raise LaunchError(f"launcher kubernetes works in a cluster only: {error}") from error
         return cls(client.BatchV1Api(), shape)
 
     async def start(self, run_id: str, folder: Path, attempt: int) -> str:

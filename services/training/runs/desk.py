@@ -76,7 +76,7 @@ class RunDesk:
         async with self._changing:
             record = self._may_become(run_id, RunState.CANCELLED, "Only what waits or runs can be")
             if record.handle and record.state is RunState.RUNNING:
-                await self._launcher.stop(record.handle)
+                await self._stop(record.handle)
             return self._store.change(record, RunState.CANCELLED, reason="Cancelled.", handle="")
 
     async def resume(self, run_id: str) -> RunRecord:
@@ -98,6 +98,12 @@ class RunDesk:
         records = self._store.all()
         for state in RunState:
             RUNS.set(sum(record.state is state for record in records), {"state": state.value})
+
+    async def _stop(self, handle: str) -> None:
+        try:
+            await self._launcher.stop(handle)
+        except LaunchError as error:
+            raise Problem(503, "launcher-away", f"{error}. Try again.", retry_after_s=5) from error
 
     async def _look_at(self, record: RunRecord) -> None:
         try:

@@ -13,6 +13,7 @@ from training.job_state import LOG, STAGES
 from training.recipes.overrides import OVERRIDES, RECIPES
 
 MAX_OVERRIDES = 32
+MAX_LISTED = 100  # runs, the newest
 
 RunId = Annotated[str, Path(pattern="^[0-9]{8}-[0-9]{6}-[0-9a-f]{6}$")]
 
@@ -46,7 +47,7 @@ def run_routes(desk: RunDesk) -> APIRouter:
 
     @router.get("/runs")
     def runs() -> dict[str, list[RunView]]:
-        return {"runs": [seen(record) for record in desk.all()]}
+        return {"runs": [seen(record) for record in desk.all()[:MAX_LISTED]]}
 
     @router.get("/runs/{run_id}")
     def look(run_id: RunId) -> RunView:

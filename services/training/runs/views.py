@@ -12,6 +12,7 @@ from services.training.runs.record import RunRecord, RunState
 from training.job_state import STAGES, Progress
 
 MAX_CURVE_BYTES = 4 * 2**20
+MAX_ROW_BYTES = 4 * 2**10  # of a curve's last rows
 MAX_LOG_BYTES = 64 * 2**10
 _SHORT_MINUTES = 0.5  # how much of the whole a stage without a budget counts
 
@@ -66,7 +67,7 @@ def view(record: RunRecord, folder: Path) -> RunView:
 
 def curve(folder: Path, stage: str, *, max_points: int) -> list[Row]:
     """The stage's losses, at most about `max_points` rows, evenly spread, the newest among them."""
-    rows = _rows(folder / f"{stage}.jsonl")
+    rows = _rows(folder / f"{stage}.jsonl", MAX_CURVE_BYTES)
     stride = max(1, math.ceil(len(rows) / max_points))
     return rows[::-1][::stride][::-1]
 
@@ -82,7 +83,7 @@ def _stage(name: str, progress: Progress, folder: Path) -> StageView:
     if name not in progress.minutes:
         return StageView(name=name, progress=float(is_done))
     max_minutes, max_steps = progress.minutes[name], progress.max_steps
-    rows = _rows(folder / f"{name}.jsonl")
+    rows = _rows(folder / f"{name}.jsonl", MAX_ROW_BYTES)
     last: Mapping[str, float] = rows[-1] if rows else {"step": 0, "seconds": 0.0}
     spent = last["seconds"] / 60 / max_minutes
     if max_steps is not None:
@@ -105,10 +106,10 @@ def _overall(stages: list[StageView]) -> float:
     return done / sum(weights) if stages else 0.0
 
 
-def _rows(path: Path) -> list[Row]:
-    """A line that a killed process left half written is skipped."""
+def _rows(path: Path, max_bytes: int) -> list[Row]:
+    """Those in the last `max_bytes`; half a line, as a killed process leaves it, is skipped."""
     rows = []
-    for line in _tail(path, MAX_CURVE_BYTES).splitlines():
+    for line in _tail(path, max_bytes).splitlines():
         try:
             row: dict[str, Any] = json.loads(line)
             values = {k: float(v) for k, v in row.items() if isinstance(v, int | float)}
