@@ -29,6 +29,7 @@ from training.compare import command as compare
 from training.data.pictures import write_webp
 from training.evaluate import command as evaluation
 from training.evaluate.film import film
+from training.recipes.named import recipe_named
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.tokenizer.stages import train_decoder, train_tokenizer
@@ -48,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    recipe, run = _recipe(arguments.recipe), Run(arguments.run)
+    recipe, run = recipe_named(arguments.recipe), Run(arguments.run)
     if arguments.stage != "all":
         _train_stage(recipe, run, arguments.stage, arguments)
         return
@@ -88,24 +89,13 @@ def _teacher_training(num_workers: int) -> Callable[[Recipe, Run, Budget], None]
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    evaluation.run_command(_recipe(arguments.recipe), arguments)
+    evaluation.run_command(recipe_named(arguments.recipe), arguments)
 
 
 def _film(arguments: argparse.Namespace) -> None:
     world = World.load(arguments.world)
     write_webp(arguments.world / "play.webp", film(world), fps=world.spec.fps)
     print(arguments.world / "play.webp")
-
-
-def _recipe(name: str) -> Recipe:
-    """Imports one recipe only: the debug recipe needs no game."""
-    if name == "debug":
-        from training.recipes.debug import debug
-
-        return debug()
-    from training.recipes.freedoom import freedoom
-
-    return freedoom()
 
 
 def _parser() -> argparse.ArgumentParser:
