@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -124,7 +125,14 @@ class FakeEngine:
         self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
     ) -> Frame | None:
         self.actions[session_id].append(action)
+        num_drafts = len(self.scheduler.session(session_id).drafts)
         kept = self.scheduler.begin(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
+        counts = self.speculation
+        self.speculation = replace(
+            counts,
+            accepted=counts.accepted + (kept is not None),
+            discarded=counts.discarded + num_drafts - (kept is not None),
+        )
         drafts = self._drafts.pop(session_id, {})
         if kept is None or not kept.is_finished:
             return None

@@ -12,6 +12,7 @@ _SMOOTHING_S = 0.4  # a single stall (a garbage collection, a snapshot) is no ov
 _DROP_DRAFTS_AFTER_S = 0.4
 _FALL_AFTER_S = 0.6
 _FULL_LOAD = 0.98  # of the period: more is overload
+_FULL_DRAFT_LOAD = 0.9  # more leaves no time for drafts
 _FALL_LOAD = 0.95  # expected on a rung to fall to
 _CLIMB_LOAD = 0.85  # expected on a rung to climb to
 _DRAFT_LOAD = 0.7  # the same for the rung that also drafts: drafts need room
@@ -63,13 +64,14 @@ class Ladder:
         return self._number == len(self._rungs) - 1 and self._over_s >= _FALL_AFTER_S
 
     def observe(self, cost_s: float, passed_s: float) -> bool:
-        """One frame for everybody cost `cost_s` seconds of the engine, `passed_s` after the last
-        one. True if the rung has changed."""
+        """One frame for everybody cost `cost_s` seconds of the engine, wasted drafts not counted,
+        `passed_s` after the last one. True if the rung has changed."""
         period_s = 1.0 / self.rung.fps
         share = period_s / _SMOOTHING_S if self._on_rung_s else 1.0
         self._cost_s += min(1.0, share) * (min(cost_s, 2 * period_s) - self._cost_s)
         self._on_rung_s += passed_s
-        is_over, higher = self._cost_s > _FULL_LOAD * period_s, self._climbing_to()
+        limit = _FULL_DRAFT_LOAD if self.rung.speculates else _FULL_LOAD
+        is_over, higher = self._cost_s > limit * period_s, self._climbing_to()
         self._over_s = self._over_s + passed_s if is_over else 0.0
         self._fits_s = self._fits_s + passed_s if higher < self._number else 0.0
         if self._on_rung_s >= 2 * _LONGEST_CLIMB_S:

@@ -23,7 +23,3 @@ class Pacer:
         period_s = 1.0 / fps
         self.due_s += period_s - self.period_s
         self.period_s = period_s
-
-    def restart(self, now: float) -> None:
-        """The next tick is now: the first session of an idle replica came."""
-        self.due_s = now

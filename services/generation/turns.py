@@ -77,15 +77,15 @@ class Turns:
         now = self._clock()
         self._begin_due(now)
         self._begin_drafts()
-        is_work = self._engine.is_due or self._ladder.rung.speculates
-        if not self._engine.is_due and not self._workload.fits(self._until_due_s(now)):
+        is_due = self._engine.is_due
+        if not is_due and not self._workload.fits(self._until_due_s(now)):
             self._is_resting = True
             return
         frames = self._advance()
         self._is_resting = frames is None
         ended = self._clock()
         if frames is not None:
-            self._workload.note_pass(ended - now, is_work=is_work)
+            self._workload.note_pass(ended - now, is_due=is_due)
         for frame in frames or ():
             self._show(frame, ended)
         self._seat_newcomers(ended)
@@ -208,12 +208,17 @@ class Turns:
             newcomer.opened(None)
 
     def _follow_load(self, now: float) -> None:
-        ended = self._workload.take_round(len(self._played), now)
+        counts = self._engine.speculation
+        num_accepted = counts.accepted - self._told.accepted
+        num_settled = num_accepted + counts.discarded - self._told.discarded
+        share_used = num_accepted / num_settled if num_settled else 0.0
+        ended = self._workload.take_round(len(self._played), now, share_used=share_used)
         if ended is None:
             return
-        self._count_drafts()
+        _count_drafts(self._told, counts)
+        self._told = counts
         level = self._ladder.rung.level
-        if not self._ladder.observe(*ended):
+        if not self._ladder.observe(ended.cost_s, ended.passed_s):
             return
         for played in self._played.values():
             played.pacer.set_fps(self._ladder.rung.fps)
@@ -221,13 +226,12 @@ class Turns:
         if level != self._ladder.rung.level:
             self._events.level_changed(self._ladder.rung.level)
 
-    def _count_drafts(self) -> None:
-        counts, told = self._engine.speculation, self._told
-        self._told = counts
-        DRAFTS.add(counts.accepted - told.accepted, {"outcome": "accepted"})
-        DRAFTS.add(counts.discarded - told.discarded, {"outcome": "discarded"})
-        DRAFT_TIME.add(counts.saved_s - told.saved_s, {"outcome": "accepted"})
-        DRAFT_TIME.add(counts.wasted_s - told.wasted_s, {"outcome": "discarded"})
-
     def _until_due_s(self, now: float) -> float:
         return min((p.pacer.wait_s(now) for p in self._played.values()), default=math.inf)
+
+
+def _count_drafts(told: SpeculationCounts, counts: SpeculationCounts) -> None:
+    DRAFTS.add(counts.accepted - told.accepted, {"outcome": "accepted"})
+    DRAFTS.add(counts.discarded - told.discarded, {"outcome": "discarded"})
+    DRAFT_TIME.add(counts.saved_s - told.saved_s, {"outcome": "accepted"})
+    DRAFT_TIME.add(counts.wasted_s - told.wasted_s, {"outcome": "discarded"})

@@ -92,6 +92,30 @@ def test_back_at_50_percent_everything_is_back_within_five_seconds() -> None:
     assert house.ladder.rung == RUNGS[0]
 
 
+def test_under_full_load_nothing_is_drafted() -> None:
+    house = House(load=0.95)
+    house.live(10)
+    assert not house.ladder.rung.speculates
+    plans: list[PassPlan] = []
+
+    def note(plan: PassPlan) -> float:
+        plans.append(plan)
+        return house.machine.cost_of(plan)
+
+    house.cost_of = note
+    house.live(10)
+    assert plans
+    assert not any(row.is_draft for plan in plans for row in plan.drawn)
+
+
+def test_drafts_alone_are_no_overload() -> None:
+    """They take what time is left, and no more."""
+    house = House(load=0.6)
+    house.live(30)
+    assert house.rungs == []
+    assert any(dreamt.frame.is_speculative for dreamt in house.told.frames[-50:])
+
+
 @pytest.mark.parametrize("load", [0.5, 1.5, 3.0])
 def test_everybody_gets_the_same_rate(load: float) -> None:
     house = House(load)
