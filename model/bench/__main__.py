@@ -2,6 +2,7 @@
 
     python -m model.bench            rows and ratios of the shipped world: two minutes
     python -m model.bench doctor     what this machine has, what it will reach, what is missing
+    python -m model.bench predict    what GPUs should reach, by arithmetic
     python -m model.bench speed      the paper's presets by players, steps and context
     python -m model.bench capacity   players one device holds at 30 frames a second
     python -m model.bench exactness  fast forms against the plainest one
@@ -25,6 +26,7 @@ from model.ar.order import diagonal, raster
 from model.bench.doctor import examine, report
 from model.bench.gpu import capacity, exactness, spare, speed
 from model.bench.gpu.ledger import Ledger
+from model.bench.predict import cost_table, players_table, speed_table
 from model.bench.provenance import this_commit, this_machine
 from model.bench.ratios import DIAGONAL_WINDOW, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row
@@ -76,6 +78,11 @@ def _fill(args: argparse.Namespace) -> None:
 
 def _doctor(args: argparse.Namespace) -> None:
     report(examine(_world(args.world), torch.device(args.device)))
+
+
+def _predict(args: argparse.Namespace) -> None:
+    for table in (cost_table(), speed_table(), players_table()):
+        print(table, end="\n\n")
 
 
 def _world(folder: Path) -> World:
@@ -140,8 +147,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, help="CPU threads; torch's own choice if not given")
     parser.add_argument("--repeats", type=int, default=15, help="timed frames of each entrant")
-    commands = parser.add_subparsers(metavar=" | ".join(("doctor", *JOBS)))
+    commands = parser.add_subparsers(metavar=" | ".join(("doctor", "predict", *JOBS)))
     commands.add_parser("doctor").set_defaults(command=_doctor)
+    commands.add_parser("predict").set_defaults(command=_predict)
     for name in JOBS:
         job = commands.add_parser(name)
         job.set_defaults(command=_fill, job=name)
