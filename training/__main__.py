@@ -19,8 +19,6 @@ on so many GPUs.
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from model.world import World
@@ -32,6 +30,7 @@ from training.evaluate.film import film
 from training.recipes.named import recipe_named
 from training.recipes.recipe import Recipe
 from training.run import Run
+from training.teacher_training import teacher_training
 from training.tokenizer.stages import train_decoder, train_tokenizer
 from training.trainer import Budget, TrainingError
 
@@ -69,7 +68,7 @@ def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Names
         train, minutes = {
             "tokenizer": (train_tokenizer, recipe.tokenizer.minutes),
             "decoder": (train_decoder, recipe.decoder.minutes),
-            "nfd": (_teacher_training(arguments.workers), recipe.teacher.minutes),
+            "nfd": (teacher_training(arguments.workers), recipe.teacher.minutes),
             "student": (stages.train_student, recipe.student.minutes),
         }[stage]
         budget = Budget(
@@ -78,14 +77,6 @@ def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Names
             cooldown=not arguments.keep_going,
         )
         train(recipe, run, budget)
-
-
-def _teacher_training(num_workers: int) -> Callable[[Recipe, Run, Budget], None]:
-    if num_workers == 1:
-        return stages.train_teacher
-    from training.distributed_ray import train_teacher_together  # late: Ray is an extra
-
-    return partial(train_teacher_together, num_workers=num_workers)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

@@ -23,6 +23,7 @@ from training.registry.publish import AlreadyPublished, publish
 from training.registry.registry import Registry, RegistryError
 from training.registry.version import WorldVersion
 from training.run import Run
+from training.teacher_training import teacher_training
 from training.tokenizer.stages import train_decoder, train_tokenizer
 from training.trainer import Budget, TrainingError
 
@@ -94,7 +95,7 @@ class Job:
         train: dict[str, Train] = {
             "tokenizer": train_tokenizer,
             "decoder": train_decoder,
-            "teacher": stages.train_teacher,
+            "teacher": teacher_training(int(self._order.overrides.get("workers", 1))),
             "student": stages.train_student,
         }
         if stage == "record":

@@ -39,10 +39,11 @@ _MINUTES = Bound(kind=float, low=0.01, high=14 * 24 * 60)
 _BATCH = Bound(kind=int, low=1, high=1024)
 _RATE = Bound(kind=float, low=1e-6, high=0.1)
 
-# By the place of the value in the recipe. `steps` alone is the run's: every stage ends after so
-# many, if that is sooner than its minutes.
+# By the place of the value in the recipe. Two are the run's own: every stage ends after `steps`, if
+# that is sooner than its minutes; `workers` processes train the teacher together, on a GPU each.
 OVERRIDES: dict[str, Bound] = {
     "steps": _COUNT,
+    "workers": Bound(kind=int, low=1, high=64),
     "record.train_frames": _COUNT,
     "record.held_out_frames": _COUNT,
     "tokenizer.minutes": _MINUTES,

@@ -108,6 +108,7 @@ def job_object(shape: JobShape, run_id: str, folder: Path, attempt: int) -> dict
         "volumeMounts": [
             {"name": "data", "mountPath": str(shape.data)},
             {"name": "tmp", "mountPath": "/tmp"},
+            {"name": "shm", "mountPath": "/dev/shm"},
         ],
     }
     pod = {
@@ -126,6 +127,8 @@ def job_object(shape: JobShape, run_id: str, folder: Path, attempt: int) -> dict
         "volumes": [
             {"name": "data", "persistentVolumeClaim": {"claimName": shape.claim}},
             {"name": "tmp", "emptyDir": {"sizeLimit": "4Gi"}},
+            # Workers that train together speak to each other there.
+            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "2Gi"}},
         ],
     }
     return {
