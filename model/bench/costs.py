@@ -4,6 +4,7 @@ Letters: L layers, P tokens per frame, D width, W frames seen (the frame itself 
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -45,6 +46,7 @@ def frame_flop(preset: Preset, *, num_steps: int, frames_seen: int) -> int:
     return passes + decode_flop(preset.vae, preset.height, preset.width)
 
 
+@cache
 def decode_flop(vae: VAEConfig, height: int, width: int) -> int:
     """Of one frame, counted on a decoder without numbers."""
     with torch.device("meta"):
@@ -67,6 +69,7 @@ def weight_bytes(nfd: NFDConfig) -> int:
     return num_parameters(nfd) * BF16_BYTES
 
 
+@cache
 def num_parameters(nfd: NFDConfig) -> int:
     with torch.device("meta"):
         return sum(parameter.numel() for parameter in NFDTransformer(nfd).parameters())
