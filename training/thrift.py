@@ -1,11 +1,15 @@
 """What makes a large teacher fit and go faster without changing what it computes."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch.utils.checkpoint import checkpoint
 
 from model.nfd.transformer import NFDTransformer
+
+Backend = str | Callable[..., Any]  # of torch.compile
 
 
 def checkpoint_blocks(transformer: NFDTransformer) -> None:
@@ -15,7 +19,7 @@ def checkpoint_blocks(transformer: NFDTransformer) -> None:
         block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
-def compile_blocks(transformer: NFDTransformer) -> None:
-    """One compiled block serves all layers. In place, before they are checkpointed."""
+def compile_blocks(transformer: NFDTransformer, backend: Backend = "inductor") -> None:
+    """One compiled block serves all layers and steps. In place, before they are checkpointed."""
     for block in transformer.blocks:
-        block.forward = torch.compile(block.forward)
+        block.forward = torch.compile(block.forward, backend=backend)

@@ -2,7 +2,9 @@
 
 import copy
 import resource
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +17,7 @@ from training.data.latents import ClipSource, LatentFilm
 from training.objectives.flow_matching import FlowMatching, predict
 from training.objectives.noise import NoiseMixture
 from training.optimizers import nfd_optimizers
-from training.thrift import checkpoint_blocks
+from training.thrift import checkpoint_blocks, compile_blocks
 from training.trainer import Budget, Trainer
 
 
@@ -33,6 +35,24 @@ def test_checkpointed_blocks_give_the_same_gradients_and_the_same_state() -> Non
     for mine, theirs in zip(_gradients(thrifty), _gradients(plain), strict=True):
         assert torch.equal(mine, theirs)
     assert thrifty.state_dict().keys() == plain.state_dict().keys()
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # torch, while it traces
+def test_one_compiled_block_serves_all_layers_and_steps() -> None:
+    plain = tiny.transformer()
+    compiled = copy.deepcopy(plain)
+    graphs: list[torch.fx.GraphModule] = []
+
+    def as_written(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward
+
+    compile_blocks(compiled, as_written)
+    checkpoint_blocks(compiled)
+    for _ in range(2):
+        for mine, theirs in zip(_gradients(compiled), _gradients(plain), strict=True):
+            assert torch.equal(mine, theirs)
+    assert len(graphs) == 1
 
 
 @pytest.mark.slow
