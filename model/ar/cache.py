@@ -29,6 +29,7 @@ class TokenStore:
         self.ids = torch.zeros(pages, dtype=torch.int64, device=like.device)
         self.keys = like.new_zeros(config.num_layers, *pages, *heads)
         self.values = torch.zeros_like(self.keys)
+        self.queries_per_key = config.num_heads // config.num_kv_heads
 
     @property
     def nbytes(self) -> int:
@@ -44,13 +45,14 @@ class CachedAttention:
 
     def __init__(self, store: TokenStore, rows: Sequence[tuple[Feed, Placement]]) -> None:
         self._store = store
-        self._rows = [(feed, place, feed.mask(place)) for feed, place in rows]
+        group = store.queries_per_key
+        self._rows = [(feed, place, feed.mask(place).repeat(group, 1)) for feed, place in rows]
         self._lengths = [len(feed) for feed, _ in rows]
 
     def __call__(self, layer: int, q_1NEK: Tensor, k_1MEK: Tensor, v_1MEK: Tensor) -> Tensor:
         parts = (torch.split(x[0], self._lengths, dim=1) for x in (q_1NEK, k_1MEK, v_1MEK))
         mixed = []
-        for (feed, place, mask_ES), q_NEK, k_MEK, v_MEK in zip(self._rows, *parts, strict=True):
+        for (feed, place, mask_QS), q_NEK, k_MEK, v_MEK in zip(self._rows, *parts, strict=True):
             keys, values = (
                 self._store.keys[layer, place.slot],
                 self._store.values[layer, place.slot],
@@ -58,20 +60,18 @@ class CachedAttention:
             keys[place.page].index_copy_(0, feed.offsets_E, k_MEK.transpose(0, 1))
             values[place.page].index_copy_(0, feed.offsets_E, v_MEK.transpose(0, 1))
             seen = (keys[: place.num_pages].flatten(0, 1), values[: place.num_pages].flatten(0, 1))
-            mixed.append(attend_grouped(q_NEK, *seen, mask_ES))
+            mixed.append(attend_grouped(q_NEK, *seen, mask_QS))
         return torch.cat(mixed, dim=1)[None]
 
 
-def attend_grouped(q_NEK: Tensor, k_SMK: Tensor, v_SMK: Tensor, mask_ES: Tensor) -> Tensor:
+def attend_grouped(q_NEK: Tensor, k_SMK: Tensor, v_SMK: Tensor, mask_QS: Tensor) -> Tensor:
     """Grouped-query attention (N, E, K) without copying keys to every query head: the queries of
-    one key head become further rows of one attention."""
+    one key head become further rows of one attention, Q = N / M * E in all."""
     num_heads, num_entries, head_size = q_NEK.shape
-    num_key_heads = k_SMK.shape[1]
-    group = num_heads // num_key_heads
     mixed = nnf.scaled_dot_product_attention(
-        q_NEK.reshape(1, num_key_heads, group * num_entries, head_size),
+        q_NEK.reshape(1, k_SMK.shape[1], -1, head_size),
         k_SMK.transpose(0, 1)[None],
         v_SMK.transpose(0, 1)[None],
-        attn_mask=mask_ES.repeat(group, 1),
+        attn_mask=mask_QS,
     )
     return mixed.view(num_heads, num_entries, head_size)

@@ -177,7 +177,7 @@ def test_grouped_queries_attend_as_if_keys_were_copied_to_every_head() -> None:
     mask[:, 0] = True
     keys, values = (x.transpose(0, 1).repeat_interleave(3, 0) for x in (k, v))
     copied = torch.nn.functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
-    torch.testing.assert_close(attend_grouped(q, k, v, mask), copied)
+    torch.testing.assert_close(attend_grouped(q, k, v, mask.repeat(3, 1)), copied)
 
 
 def test_sampling_is_keyed_by_seed_and_frame_alone(transformer: ARTransformer) -> None:
