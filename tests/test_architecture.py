@@ -52,7 +52,7 @@ HOMES: dict[str, set[str]] = {
         "services.training.launchers.ray_job",
         "training.distributed_ray",
     },
-    "kubernetes": {"services.training.launchers.kubernetes_job"},
+    "kubernetes": {"services.training.launchers"},
     "aiortc": {"services.ingest", "loadtest"},
     "aioice": {"services.ingest", "loadtest"},
     "av": {

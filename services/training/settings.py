@@ -9,7 +9,8 @@ from services.environment import setting
 PREFIX = "NEXTFRAME_TRAINING_"
 ROOT = Path(__file__).parents[2]
 MIN_TOKEN_CHARS = 32
-LAUNCHERS = ("local", "ray", "kubernetes")
+LAUNCHERS = ("local", "ray", "kubernetes", "rayjob")
+ON_KUBERNETES = ("kubernetes", "rayjob")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +21,9 @@ class TrainingSettings:
 
     `launcher`: where jobs run; `max_running`: how many at once. `jobs_outlive`: whether local jobs
     go on when the service's own process session is ended; they are found again either way.
-    `job_cpus`, `job_gpus`, `job_memory`: what one asks for. `ray_address`: of the dashboard,
-    http://host:8265. `kubernetes_*`: namespace, image and volume claim of the jobs; the claim is
-    what `data` lies on.
+    `job_cpus`, `job_gpus`, `job_memory`: what one asks for; as a RayJob in each of its `job_pods`.
+    `ray_address`: of the dashboard, http://host:8265. `kubernetes_*`: namespace, image and volume
+    claim of the jobs; the claim is what `data` lies on.
     """
 
     host: str = setting("127.0.0.1")
@@ -39,6 +40,7 @@ class TrainingSettings:
     job_cpus: float = setting(2.0, at_least=0.1)
     job_gpus: int = setting(0, at_least=0, at_most=8)
     job_memory: str = setting("8Gi")
+    job_pods: int = setting(1, at_least=1, at_most=64)
     ray_address: str = setting("")
     kubernetes_namespace: str = setting("default")
     kubernetes_image: str = setting("")
@@ -53,8 +55,9 @@ class TrainingSettings:
             raise ValueError(f"launcher must be {', '.join(LAUNCHERS)}, got {self.launcher!r}")
         if self.launcher == "ray" and not self.ray_address:
             raise ValueError("launcher ray needs ray_address")
-        if self.launcher == "kubernetes" and not (self.kubernetes_image and self.kubernetes_claim):
-            raise ValueError("launcher kubernetes needs kubernetes_image and kubernetes_claim")
+        is_told = self.kubernetes_image and self.kubernetes_claim
+        if self.launcher in ON_KUBERNETES and not is_told:
+            raise ValueError(f"launcher {self.launcher} needs kubernetes_image, kubernetes_claim")
 
     @property
     def origins(self) -> tuple[str, ...]:

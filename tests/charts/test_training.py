@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.training.launchers.kubernetes_job import USER
+from services.training.launchers.cluster import USER
 from tests.charts.helm import EXAMPLES, HelmError, Object, env, named, only_container, render
 
 ON = {"training": {"enabled": True}}
@@ -36,6 +36,15 @@ def test_it_may_make_and_delete_jobs_and_nothing_else() -> None:
     account = named(objects, "ServiceAccount", "training")["metadata"]["name"]
     assert pod(objects, "training")["serviceAccountName"] == account
     assert named(objects, "RoleBinding", "training")["subjects"][0]["name"] == account
+
+
+def test_for_rayjobs_it_has_the_right_to_them_instead() -> None:
+    objects = render({"training": {"enabled": True, "launcher": "rayjob", "job": {"pods": 4}}})
+    (rule,) = named(objects, "Role", "training")["rules"]
+    assert (rule["apiGroups"], rule["resources"]) == (["ray.io"], ["rayjobs"])
+    variables = env(pod(objects, "training"))
+    assert variables["NEXTFRAME_TRAINING_LAUNCHER"] == "rayjob"
+    assert variables["NEXTFRAME_TRAINING_JOB_PODS"] == "4"
 
 
 def test_with_jobs_in_its_own_pod_it_has_no_rights_at_all() -> None:

@@ -83,7 +83,7 @@ async def test_the_probes_need_no_token(client: httpx.AsyncClient) -> None:
     "variable, value, complaint",
     [
         ("OPERATOR_TOKEN", "short", "at least 32"),
-        ("LAUNCHER", "cloud", "local, ray, kubernetes"),
+        ("LAUNCHER", "cloud", "local, ray, kubernetes, rayjob"),
         ("LAUNCHER", "ray", "ray_address"),
         ("LAUNCHER", "kubernetes", "kubernetes_image"),
         ("PUBLIC_URL", "here", "http"),
@@ -104,8 +104,9 @@ def test_the_service_holds_no_torch() -> None:
     assert done.stdout.strip() == "False False", done.stderr
 
 
-def test_outside_of_a_cluster_it_says_that_it_makes_no_kubernetes_jobs() -> None:
-    chosen = {"LAUNCHER": "kubernetes", "KUBERNETES_IMAGE": "i", "KUBERNETES_CLAIM": "c"}
+@pytest.mark.parametrize("launcher", ["kubernetes", "rayjob"])
+def test_outside_of_a_cluster_it_says_that_it_makes_no_jobs_there(launcher: str) -> None:
+    chosen = {"LAUNCHER": launcher, "KUBERNETES_IMAGE": "i", "KUBERNETES_CLAIM": "c"}
     done = subprocess.run(
         [sys.executable, "-m", "services.training"],
         cwd=ROOT,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import kubernetes_validate
 import pytest
@@ -20,6 +20,9 @@ import pytest
 from services.training.launchers.launcher import Launcher, LaunchError, Look
 from services.training.launchers.local import LocalLauncher
 from tests.services.generation_kit import eventually
+
+if TYPE_CHECKING:
+    from services.training.launchers.cluster import JobShape
 
 pytestmark = pytest.mark.asyncio
 
@@ -154,18 +157,31 @@ async def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
 # Kubernetes
 
 
+def check(pod: Any) -> None:
+    """A pod inside of an object that Kubernetes itself has no schema for."""
+    metadata = {"name": "pod", **pod["metadata"]}
+    whole = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]}
+    kubernetes_validate.validate(whole, "1.32", strict=True)
+
+
 class FakeKubernetes:
-    """The part of the API that Jobs need; what does not fit Kubernetes' schema fails the test."""
+    """The part of the API that jobs need; what does not fit Kubernetes' schema fails the test."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, Any] = {}
 
     def answer(self, method: str, path: str, body: Any) -> Answer:
-        found = re.fullmatch(r"/apis/batch/v1/namespaces/lab/jobs(?:/([^/]+))?(/status)?", path)
+        group = r"/apis/(?:batch/v1/namespaces/lab/jobs|ray\.io/v1/namespaces/lab/rayjobs)"
+        found = re.fullmatch(group + r"(?:/([^/]+))?(?:/status)?", path)
         assert found, path
         name = found[1]
         if method == "POST":
-            kubernetes_validate.validate(body, "1.32", strict=True)
+            if body["kind"] == "Job":
+                kubernetes_validate.validate(body, "1.32", strict=True)
+            else:
+                cluster = body["spec"]["rayClusterSpec"]
+                for ray_group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+                    check(ray_group["template"])
             self.jobs[body["metadata"]["name"]] = body | {"status": {}}
             return 201, body
         if name not in self.jobs:
@@ -176,57 +192,116 @@ class FakeKubernetes:
 
 
 @pytest.fixture
-def kubernetes() -> Iterator[tuple[FakeKubernetes, Any]]:
+def cluster() -> FakeKubernetes:
+    return FakeKubernetes()
+
+
+@pytest.fixture
+def api(cluster: FakeKubernetes) -> Iterator[Any]:
+    """The real client, connected to the fake cluster."""
     from kubernetes import client
 
-    from services.training.launchers.kubernetes_job import JobShape, KubernetesLauncher
-
-    cluster = FakeKubernetes()
-    shape = JobShape(
-        namespace="lab", image="nextframe-training:1", claim="data", data=Path("/data"),
-        cpus=4, gpus=1, memory="16Gi",
-    )  # fmt: skip
     with http_server(cluster.answer) as url:
         configuration = client.Configuration(host=url)
         configuration.retries = False
         with client.ApiClient(configuration) as api_client:
-            yield cluster, KubernetesLauncher(client.BatchV1Api(api_client), shape)
+            yield api_client
 
 
-async def test_a_kubernetes_job_runs_the_job_on_the_shared_volume(
-    kubernetes: tuple[FakeKubernetes, Launcher],
-) -> None:
-    cluster, launcher = kubernetes
-    handle = await launcher.start("20260101-000000-abcdef", Path("/data/runs/r"), 3)
-    assert handle == "nextframe-20260101-000000-abcdef-3"
-    job = cluster.jobs[handle]
-    assert job["spec"]["backoffLimit"] == 0
-    pod = job["spec"]["template"]["spec"]
+def shape(**others: Any) -> "JobShape":
+    from services.training.launchers.cluster import JobShape
+
+    return JobShape(
+        namespace="lab", image="nextframe-training:1", claim="data", data=Path("/data"),
+        cpus=4, gpus=1, memory="16Gi", **others,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def kubernetes(api: Any) -> Launcher:
+    from kubernetes import client
+
+    from services.training.launchers.kubernetes_job import KubernetesLauncher
+
+    return KubernetesLauncher(client.BatchV1Api(api), shape())
+
+
+@pytest.fixture
+def rayjob(api: Any) -> Launcher:
+    from kubernetes import client
+
+    from services.training.launchers.kubernetes_ray_job import RayJobLauncher
+
+    return RayJobLauncher(client.CustomObjectsApi(api), shape(pods=4))
+
+
+def assert_pod_is_safe(pod: Any) -> None:
     (container,) = pod["containers"]
-    assert container["command"] == ["python", "-m", "training.job", "/data/runs/r", "3"]
     assert container["resources"]["limits"] == {"memory": "16Gi", "nvidia.com/gpu": "1"}
     assert pod["volumes"][0]["persistentVolumeClaim"] == {"claimName": "data"}
     assert pod["securityContext"]["runAsNonRoot"] and not pod["automountServiceAccountToken"]
 
 
-async def test_a_kubernetes_job_is_looked_at_and_stopped(
-    kubernetes: tuple[FakeKubernetes, Launcher],
+async def test_a_kubernetes_job_runs_the_job_on_the_shared_volume(
+    cluster: FakeKubernetes, kubernetes: Launcher
 ) -> None:
-    cluster, launcher = kubernetes
+    handle = await kubernetes.start("20260101-000000-abcdef", Path("/data/runs/r"), 3)
+    assert handle == "nextframe-20260101-000000-abcdef-3"
+    job = cluster.jobs[handle]
+    assert (job["kind"], job["spec"]["backoffLimit"]) == ("Job", 0)
+    pod = job["spec"]["template"]["spec"]
+    command = pod["containers"][0]["command"]
+    assert command == ["python", "-m", "training.job", "/data/runs/r", "3"]
+    assert_pod_is_safe(pod)
+
+
+async def test_a_rayjob_gives_the_job_a_cluster_of_its_own(
+    cluster: FakeKubernetes, rayjob: Launcher
+) -> None:
+    handle = await rayjob.start("r", Path("/data/runs/r"), 3)
+    job = cluster.jobs[handle]
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    assert job["spec"]["entrypoint"] == "python -m training.job /data/runs/r 3"
+    assert (job["spec"]["backoffLimit"], job["spec"]["shutdownAfterJobFinishes"]) == (0, True)
+    ray = job["spec"]["rayClusterSpec"]
+    (others,) = ray["workerGroupSpecs"]
+    assert [others[n] for n in ("replicas", "minReplicas", "maxReplicas")] == [3, 3, 3]
+    for group in (ray["headGroupSpec"], others):
+        assert_pod_is_safe(group["template"]["spec"])
+        assert "command" not in group["template"]["spec"]["containers"][0]  # KubeRay's own
+
+
+@pytest.mark.parametrize(
+    "launcher_name, ended",
+    [
+        ("kubernetes", {"failed": 1}),
+        ("kubernetes", {"succeeded": 1}),
+        ("rayjob", {"jobDeploymentStatus": "Failed", "jobStatus": "FAILED"}),
+        ("rayjob", {"jobDeploymentStatus": "Complete", "jobStatus": "SUCCEEDED"}),
+    ],
+)
+async def test_a_job_of_the_cluster_is_looked_at_and_stopped(
+    cluster: FakeKubernetes,
+    request: pytest.FixtureRequest,
+    launcher_name: str,
+    ended: dict[str, Any],
+) -> None:
+    launcher: Launcher = request.getfixturevalue(launcher_name)
     handle = await launcher.start("r", Path("/data/runs/r"), 1)
     assert (await launcher.look(handle)).is_running
-    cluster.jobs[handle]["status"] = {"failed": 1}
+    cluster.jobs[handle]["status"] = ended
     assert await launcher.look(handle) == Look(is_running=False)
     await launcher.stop(handle)
     await launcher.stop(handle)
     assert await launcher.look(handle) == Look(is_running=False)
 
 
+@pytest.mark.parametrize("launcher_name", ["kubernetes", "rayjob"])
 async def test_a_cluster_that_is_away_is_no_verdict_on_the_job(
-    kubernetes: tuple[FakeKubernetes, Any],
+    api: Any, request: pytest.FixtureRequest, launcher_name: str
 ) -> None:
-    _, launcher = kubernetes
-    launcher._api.api_client.configuration.host = "http://127.0.0.1:1"
+    launcher: Launcher = request.getfixturevalue(launcher_name)
+    api.configuration.host = "http://127.0.0.1:1"
     with pytest.raises(LaunchError, match="does not answer"):
         await launcher.look("r")
 

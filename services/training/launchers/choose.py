@@ -1,10 +1,16 @@
 """The launcher that the settings name. Imports only that one: each brings a large library."""
 
+from typing import TYPE_CHECKING
+
 from services.training.launchers.launcher import Launcher
 from services.training.settings import TrainingSettings
 
+if TYPE_CHECKING:
+    from services.training.launchers.cluster import JobShape
+
 
 def make_launcher(settings: TrainingSettings) -> Launcher:
+    """Raises LaunchError where this one cannot work."""
     if settings.launcher == "ray":
         from services.training.launchers.ray_job import RayLauncher
 
@@ -12,18 +18,28 @@ def make_launcher(settings: TrainingSettings) -> Launcher:
             settings.ray_address, num_cpus=settings.job_cpus, num_gpus=settings.job_gpus
         )
     if settings.launcher == "kubernetes":
-        from services.training.launchers.kubernetes_job import JobShape, KubernetesLauncher
+        from services.training.launchers.kubernetes_job import KubernetesLauncher
 
-        shape = JobShape(
-            namespace=settings.kubernetes_namespace,
-            image=settings.kubernetes_image,
-            claim=settings.kubernetes_claim,
-            data=settings.data,
-            cpus=settings.job_cpus,
-            gpus=settings.job_gpus,
-            memory=settings.job_memory,
-        )
-        return KubernetesLauncher.of_this_cluster(shape)
+        return KubernetesLauncher.of_this_cluster(_shape(settings))
+    if settings.launcher == "rayjob":
+        from services.training.launchers.kubernetes_ray_job import RayJobLauncher
+
+        return RayJobLauncher.of_this_cluster(_shape(settings))
     from services.training.launchers.local import LocalLauncher
 
     return LocalLauncher(outlive=settings.jobs_outlive)
+
+
+def _shape(settings: TrainingSettings) -> "JobShape":
+    from services.training.launchers.cluster import JobShape
+
+    return JobShape(
+        namespace=settings.kubernetes_namespace,
+        image=settings.kubernetes_image,
+        claim=settings.kubernetes_claim,
+        data=settings.data,
+        cpus=settings.job_cpus,
+        gpus=settings.job_gpus,
+        memory=settings.job_memory,
+        pods=settings.job_pods,
+    )
