@@ -146,7 +146,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--world", type=Path, default=SHIPPED_WORLD, help="a bundle's folder")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, help="CPU threads; torch's own choice if not given")
-    parser.add_argument("--repeats", type=int, default=15, help="timed frames of each entrant")
+    parser.add_argument("--repeats", type=int, default=20, help="timed frames of each entrant")
     commands = parser.add_subparsers(metavar=" | ".join(("doctor", "predict", *JOBS)))
     commands.add_parser("doctor").set_defaults(command=_doctor)
     commands.add_parser("predict").set_defaults(command=_predict)

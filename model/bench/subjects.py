@@ -76,6 +76,24 @@ def random_world(preset_name: str) -> World:
     )
 
 
+def widened(world: World, *, window: int) -> World:
+    """The same networks, told of a longer context, and a start that fills it."""
+    start = world.starts[0]
+    again = [number % len(start.latents_FChw) for number in range(window - 1)]
+    longer = Start(
+        name=start.name, latents_FChw=start.latents_FChw[again], actions_FA=start.actions_FA[again]
+    )
+    nfd = replace(world.spec.nfd, window=window)
+    transformer = NFDTransformer(nfd)
+    transformer.load_state_dict(world.transformer.state_dict())
+    return replace(
+        world,
+        spec=replace(world.spec, nfd=nfd),
+        transformer=transformer.eval().requires_grad_(False),
+        starts=(longer,),
+    )
+
+
 def random_baseline(world: World) -> ARWorld:
     """The token-autoregressive baseline of this world: as many parameters, tokens a frame and
     frames of context, and as heavy a decoder."""

@@ -19,9 +19,16 @@ from model.world import World
 
 CPU = torch.device("cpu")
 RATIOS = {
-    "cached_over_naive", "cached_over_naive_bound", "merged_over_separate", "ahead_hidden_share",
-    "nfd_over_ar_raster", "nfd_over_ar_diagonal", "scheduler_ms_64",
-}  # fmt: skip
+    "cached_over_naive",
+    "cached_over_naive_bound",
+    "cached_over_naive_32",
+    "cached_over_naive_32_bound",
+    "merged_over_separate",
+    "ahead_hidden_share",
+    "nfd_over_ar_raster",
+    "nfd_over_ar_diagonal",
+    "scheduler_ms_64",
+}
 
 
 def test_a_row_measures_every_part_of_a_frame(world: World) -> None:
