@@ -43,6 +43,10 @@ class Hands:
         """How long the newest action has waited for its step; 0 when there is no new one."""
         return 0.0 if self._waits_since_s is None else max(0.0, now - self._waits_since_s)
 
+    def peek(self) -> FrameAction:
+        """What the next frame would see now."""
+        return self._merger.peek()
+
     def take(self, now: float) -> FrameAction:
         """What the next frame sees."""
         if now - self._heard_s > SILENCE_S:

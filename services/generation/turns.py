@@ -28,6 +28,8 @@ DRAFT_TIME = meter.create_counter(
 )
 BAD_ACTIONS = meter.create_counter("nextframe_bad_actions", description="messages that are none")
 
+LOOK_S = 0.008  # between two looks at hands whose next frame may still be drafted
+
 log = logging.getLogger(__name__)
 
 Opened = Callable[[Exception | None], None]
@@ -70,13 +72,16 @@ class Turns:
         """For how long there is nothing to do; None: until somebody comes."""
         if not self._is_resting:
             return 0.0
-        return self._until_due_s(self._clock()) if self._played else None
+        if not self._played:
+            return None
+        until_due_s = self._until_due_s(self._clock())
+        return min(LOOK_S, until_due_s) if self._may_draft(until_due_s) else until_due_s
 
     def turn(self) -> None:
         """Begins what is due, then one pass if somebody waits for it or it makes nobody wait."""
         now = self._clock()
         self._begin_due(now)
-        self._begin_drafts()
+        self._begin_drafts(now)
         is_due = self._engine.is_due
         if not is_due and not self._workload.fits(self._until_due_s(now)):
             self._is_resting = True
@@ -141,20 +146,28 @@ class Turns:
             except ValueError:
                 BAD_ACTIONS.add(1)
 
-    def _begin_drafts(self) -> None:
-        """Of who waits for nothing: one guess after the other, the likeliest first."""
-        if not self._ladder.rung.speculates:
+    def _may_draft(self, spare_s: float) -> bool:
+        return (
+            self._ladder.rung.speculates
+            and self._workload.fits(spare_s)
+            and any(played.may_guess for played in self._played.values())
+        )
+
+    def _begin_drafts(self, now: float) -> None:
+        """Of who waits for nothing: one after the other, the likeliest first."""
+        if not self._may_draft(self._until_due_s(now)):
             return
+        self._read_actions(now)
         for session_id, played in self._played.items():
-            if played.waits_for is None and not self._engine.is_drafting(session_id):
-                guess = played.next_guess()
-                if guess is not None:
-                    self._engine.draft(
-                        session_id,
-                        guess,
-                        num_steps=self._ladder.rung.steps,
-                        deadline_s=played.pacer.due_s,
-                    )
+            if not played.may_guess or self._engine.is_drafting(session_id):
+                continue
+            if (guess := played.next_guess()) is not None:
+                self._engine.draft(
+                    session_id,
+                    guess,
+                    num_steps=self._ladder.rung.steps,
+                    deadline_s=played.pacer.due_s,
+                )
 
     def _advance(self) -> Sequence[Frame] | None:
         try:

@@ -91,19 +91,23 @@ class ActionMerger:
         self._pressed |= action.pressed
         self._newest = action
 
-    def take(self) -> FrameAction:
-        """The merged action for the next frame; taps and motion are then used up."""
+    def peek(self) -> FrameAction:
+        """What `take` would give now."""
         newest = self._newest
         origin_x, origin_y = self._origin or (newest.x_total, newest.y_total)
-        merged = FrameAction(
+        return FrameAction(
             held=newest.held,
             pressed=self._pressed,
             dx=_wrapped(newest.x_total - origin_x),
             dy=_wrapped(newest.y_total - origin_y),
             seq=newest.seq,
         )
+
+    def take(self) -> FrameAction:
+        """The merged action for the next frame; taps and motion are then used up."""
+        merged = self.peek()
         if self._origin is not None:
-            self._origin = (newest.x_total, newest.y_total)
+            self._origin = (self._newest.x_total, self._newest.y_total)
         self._pressed = 0
         return merged
 

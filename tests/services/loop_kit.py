@@ -64,6 +64,7 @@ class LoopBench:
         self.loop = FrameLoop(
             self.engine, SPEC.action_space, self.inbox, self.ladder, self.told, self.clock
         )
+        self.num_late = 0  # frames that were not there when the next was due
         self._turns = self.loop._turns
 
     def open(self, *session_ids: str) -> None:
@@ -88,7 +89,11 @@ class LoopBench:
     def turn(self) -> None:
         """Rests as long as the loop would, then turns."""
         self.clock.advance(self._turns.rest_s() or 0.0)
+        num_before = len(self.told.frames)
         self._turns.turn()
+        for dreamt in self.told.frames[num_before:]:
+            played = self._turns._played[dreamt.frame.session_id]
+            self.num_late += self.clock.now > played.pacer.due_s
 
     def frames(self, count: int) -> None:
         """Turns until everybody who plays has had so many frames more."""
