@@ -8,6 +8,7 @@
     python -m training freedoom --stage release --weights student
     python -m training evaluate                       the shipped world's card -> build/eval.json
     python -m training film                           its moving picture -> play.webp beside it
+    python -m training distillations                  three ways of distilling, in a table
     python -m training compare                        NFD against drawing token by token, in a table
 
 Every stage goes on where the last call of it stopped, and takes up a call that was killed; a whole
@@ -19,12 +20,14 @@ on so many GPUs.
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from model.world import World
 from training import release, stages
 from training.compare import command as compare
 from training.data.pictures import write_webp
+from training.distillation import command as contest
 from training.evaluate import command as evaluation
 from training.evaluate.film import film
 from training.recipes.named import recipe_named
@@ -49,6 +52,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _train(arguments: argparse.Namespace) -> None:
     recipe, run = recipe_named(arguments.recipe), Run(arguments.run)
+    if arguments.lpips:
+        recipe = replace(recipe, decoder=replace(recipe.decoder, lpips=tuple(arguments.lpips)))
     if arguments.stage != "all":
         _train_stage(recipe, run, arguments.stage, arguments)
         return
@@ -95,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     commands = parser.add_subparsers(
-        required=True, metavar="debug | freedoom | evaluate | compare | film"
+        required=True, metavar="debug | freedoom | evaluate | compare | distillations | film"
     )
     for name, stage in (("debug", "all"), ("freedoom", None)):
         train = commands.add_parser(name, help=f"train the {name} world")
@@ -107,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
         train.add_argument("--steps", type=int, help="end after so many steps, if that is sooner")
         train.add_argument("--workers", type=int, default=1, help="processes that train together")
         train.add_argument("--keep-going", action="store_true", help="do not cool down yet")
+        train.add_argument("--lpips", type=Path, nargs=2, metavar=("ALEXNET", "LINEAR"),
+                           help="weights for the decoder stage's perceptual term")  # fmt: skip
         train.add_argument("--weights", choices=("teacher", "student"), help="what to release")
         train.add_argument("--out", type=Path, help="folder of the released world")
     measure = commands.add_parser("evaluate", help="measure a world, write its figures as JSON")
@@ -116,6 +123,10 @@ def _parser() -> argparse.ArgumentParser:
     against = commands.add_parser("compare", help="NFD against token-autoregressive decoding")
     against.set_defaults(command=compare.run_command)
     compare.add_arguments(against)
+    distillations = commands.add_parser(
+        "distillations", help="three ways of distilling, in a table"
+    )
+    contest.add_arguments(distillations)
     moving = commands.add_parser("film", help="the moving picture of a world")
     moving.set_defaults(command=_film)
     moving.add_argument("--world", type=Path, default=Path("model/worlds/freedoom"))

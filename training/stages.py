@@ -72,7 +72,7 @@ def train_teacher(recipe: Recipe, run: Run, budget: Budget, workers: Workers | N
         compile_blocks(transformer)
     if settings.checkpointing:
         checkpoint_blocks(transformer)
-    clips = _clips(recipe, run, settings.batch_size, "train")
+    clips = clip_source(recipe, run, settings.batch_size, "train")
     objective = FlowMatching(transformer, clips, settings.mixture, settings.chain_share)
     trainer.train(objective, budget, _validation(recipe, run, trainer))
 
@@ -92,7 +92,7 @@ def train_student(recipe: Recipe, run: Run, budget: Budget) -> None:
         student, teacher, ContinuousSettings(warmup_steps=settings.warmup_steps)
     )
     adversary = Adversary(student.critic, teacher, AdversarySettings(strength=settings.adversarial))
-    clips = _clips(recipe, run, settings.batch_size, "train")
+    clips = clip_source(recipe, run, settings.batch_size, "train")
     objective = Distillation(
         method, clips, settings.mixture, adversary if settings.adversarial else None
     )
@@ -140,11 +140,11 @@ def _validation(recipe: Recipe, run: Run, trainer: Trainer) -> Objective | None:
         return None
     averaged = trainer.averaged
     assert isinstance(averaged, NFDTransformer)
-    clips = _clips(recipe, run, recipe.teacher.batch_size, "validation")
+    clips = clip_source(recipe, run, recipe.teacher.batch_size, "validation")
     return FlowMatching(averaged, clips, recipe.teacher.mixture)
 
 
-def _clips(recipe: Recipe, run: Run, batch_size: int, split: Split) -> ClipSource:
+def clip_source(recipe: Recipe, run: Run, batch_size: int, split: Split) -> ClipSource:
     """Clips of latents, which are made once per tokenizer and recording."""
     cache = LatentCache(run.latents, encoding_tokenizer(recipe, run))
     films = cache.films(source(recipe, run), list(manifest(recipe, run).of(split)))

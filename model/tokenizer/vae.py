@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+INITIAL_LOG_VAR = -4.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VAEConfig:
@@ -57,6 +59,9 @@ class VAE(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = conv_encoder(config, 2 * config.latent_channels)
+        # Sure of itself at first: a channel that begins as mere noise is never taken into use.
+        *_, last = self.encoder.parameters()
+        nn.init.constant_(last[config.latent_channels :], INITIAL_LOG_VAR)
         self.decoder = conv_decoder(config)
         self.register_buffer("latent_mean", torch.zeros(config.latent_channels))
         self.register_buffer("latent_std", torch.ones(config.latent_channels))

@@ -1,9 +1,9 @@
 """The toy world: 32x32 frames drawn from a pose by plain rules, so that the truth is known at any
 length without a learned network.
 
-    row 0        the action that led to this frame: one 4-pixel cell per entry of its vector,
-                 and at the right end the lamp that `act` lights three frames later
-    rows 1 - 31  stripes of a panorama, turned by the heading, and the white player square
+    rows 0 - 3   the action that led to this frame: one 4 x 4 cell per entry of its vector, and at
+                 the right end the lamp that `act` lights three frames later
+    rows 4 - 31  stripes of a panorama, turned by the heading, and the white player square
 
 `read` is the oracle: it gives pose, action and lamp back from the pixels alone.
 """
@@ -71,7 +71,7 @@ def advance(state: ToyState, action: Sequence[float]) -> ToyState:
     turned = round(action[-1] * ACTION_SPACE.yaw_bins_deg[-1] / (360 / HEADINGS))
     act = bool(action[ACTION_SPACE.model_buttons.index("act")])
     return ToyState(
-        row=min(max(row, 2), SIZE - _SQUARE),
+        row=min(max(row, _CELL), SIZE - _SQUARE),
         column=min(max(column, 0), SIZE - _SQUARE),
         heading=(state.heading + turned) % HEADINGS,
         acts=(act, *state.acts[:-1]),
@@ -80,12 +80,12 @@ def advance(state: ToyState, action: Sequence[float]) -> ToyState:
 
 def render(state: ToyState, action: Sequence[float]) -> NDArray[np.uint8]:
     frame = np.empty((SIZE, SIZE, 3), np.uint8)
-    frame[1:] = np.roll(_PANORAMA, -state.heading, axis=0)[:SIZE]
-    frame[0] = 0
+    frame[_CELL:] = np.roll(_PANORAMA, -state.heading, axis=0)[:SIZE]
+    frame[:_CELL] = 0
     for entry, value in enumerate(action):
         cell = slice(_CELL * entry, _CELL * (entry + 1))
-        frame[0, cell] = round((value + 1) / 2 * 255)
-    frame[0, _LAMP] = 255 if state.lamp else 0
+        frame[:_CELL, cell] = round((value + 1) / 2 * 255)
+    frame[:_CELL, _LAMP] = 255 if state.lamp else 0
     frame[state.row : state.row + _SQUARE, state.column : state.column + _SQUARE] = 255
     return frame
 
@@ -93,30 +93,34 @@ def render(state: ToyState, action: Sequence[float]) -> NDArray[np.uint8]:
 def read(frame: NDArray[np.uint8]) -> Reading:
     """The oracle. Exact on rendered frames, the nearest reading on dreamt ones."""
     view = frame.astype(np.int64)
-    brightness = view[1:].min(axis=-1)
+    brightness = view[_CELL:].min(axis=-1)
     sums = np.array(
         [
             [brightness[r : r + _SQUARE, c : c + _SQUARE].sum() for c in range(SIZE - _SQUARE + 1)]
-            for r in range(SIZE - _SQUARE)
+            for r in range(SIZE - _CELL - _SQUARE + 1)
         ]
     )
     row, column = np.unravel_index(int(sums.argmax()), sums.shape)
-    columns = np.median(view[1:], axis=0)
+    columns = np.median(view[_CELL:], axis=0)
     misses = [
         np.abs(np.roll(_PANORAMA, -heading, axis=0)[:SIZE] - columns).sum()
         for heading in range(HEADINGS)
     ]
-    cells = [view[0, _CELL * i + 1 : _CELL * i + 3].mean() for i in range(ACTION_SPACE.size)]
-    buttons = [float(cell > 191) for cell in cells[:-1]]
-    max_yaw = ACTION_SPACE.yaw_bins_deg[-1]
-    yaw = ACTION_SPACE.quantise_yaw((cells[-1] / 255 * 2 - 1) * max_yaw) / max_yaw
     return Reading(
-        row=int(row) + 1,
+        row=int(row) + _CELL,
         column=int(column),
         heading=int(np.argmin(misses)),
-        action=(*buttons, yaw),
-        lamp=bool(view[0, _LAMP].mean() > 127),
+        action=read_action(frame),
+        lamp=bool(view[:_CELL, _LAMP].mean() > 127),
     )
+
+
+def read_action(frame: NDArray[np.uint8]) -> tuple[float, ...]:
+    """The action that led to a frame, 0 or 1 per button, and the yaw entry."""
+    cells = [frame[:_CELL, _CELL * i + 1 : _CELL * i + 3].mean() for i in range(ACTION_SPACE.size)]
+    buttons = [float(cell > 191) for cell in cells[:-1]]
+    max_yaw = ACTION_SPACE.yaw_bins_deg[-1]
+    return (*buttons, ACTION_SPACE.quantise_yaw((cells[-1] / 255 * 2 - 1) * max_yaw) / max_yaw)
 
 
 @dataclass(frozen=True, slots=True)

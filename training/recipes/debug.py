@@ -5,7 +5,7 @@ from dataclasses import replace
 from model.presets import debug as preset
 from model.sampling.schedule import trig_time, uniform_times
 from model.world import SamplerSpec
-from training.data.toy import ACTION_SPACE, ToyRecorder
+from training.data.toy import ACTION_SPACE, ToyRecorder, read_action
 from training.evaluate.extent import TOY
 from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (
@@ -17,6 +17,9 @@ from training.recipes.recipe import (
     TokenizerRecipe,
 )
 from training.tokenizer.picture_loss import PictureWeights
+
+# Half of a toy frame is one moving background; what matters are a few cells and a small square.
+_PICTURE = PictureWeights(gradient=0.2, texture=0.1, square=8.0)
 
 
 def debug() -> Recipe:
@@ -38,11 +41,10 @@ def debug() -> Recipe:
             least_walk=0.0,
         ),
         tokenizer=TokenizerRecipe(
-            batch_size=16, lr=4e-3, ema_decay=0.98, minutes=0.5, picture=PictureWeights()
+            batch_size=16, lr=3e-3, ema_decay=0.98, minutes=0.5, picture=_PICTURE, kl=1e-4,
         ),
         decoder=DecoderRecipe(
-            batch_size=16, lr=2e-3, ema_decay=0.98, minutes=0.2,
-            picture=PictureWeights(rare_colours=0.5),
+            batch_size=16, lr=1e-3, ema_decay=0.98, minutes=0.15, picture=_PICTURE
         ),
         teacher=NFDRecipe(
             batch_size=16, muon_lr=4e-3, adamw_lr=3e-3, ema_decay=0.99, minutes=0.6,
@@ -61,4 +63,5 @@ def debug() -> Recipe:
         ),
         num_starts=4,
         extent=TOY,
+        oracle=read_action,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from model.presets import Preset
 from model.world import SamplerSpec
 from training.data.filming import Recorder
 from training.evaluate.extent import WHOLE, Extent
+from training.evaluate.measures.scores import Oracle
 from training.objectives.noise import NoiseMixture
 from training.tokenizer.picture_loss import PictureWeights
 
@@ -115,7 +116,7 @@ class StudentRecipe:
 class Recipe:
     """One world, from recorder to release. `teacher_sampler` serves the teacher's weights,
     `student_sampler` the student's; `num_starts` opening clips; `extent` is how much its card
-    measures."""
+    measures, and `oracle` reads actions from frames where the world's rules can."""
 
     name: str
     title: str
@@ -134,3 +135,4 @@ class Recipe:
     student_sampler: SamplerSpec
     num_starts: int
     extent: Extent = WHOLE
+    oracle: Oracle | None = None

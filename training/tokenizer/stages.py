@@ -120,11 +120,15 @@ def _colours(films: list[Film]) -> RareColours:
 def _looks(
     run: Run, weights: PictureWeights, lpips: tuple[Path, Path] | None = None
 ) -> Looks | None:
-    """LPIPS where its weights are given, else the eye that this run teaches itself."""
+    """LPIPS where its weights are given, else the eye that this run teaches itself. Raises
+    TrainingError for weights of something else."""
     if not weights.perceptual:
         return None
     if lpips is not None:
-        return LPIPS.load(*lpips).to(pick_device()).distance
+        try:
+            return LPIPS.load(*lpips).to(pick_device()).distance
+        except ValueError as error:
+            raise TrainingError(str(error)) from error
     films = load_recordings(run.train_recordings)
     return EyeDistance(trained_eye(run.folder, films, pick_device()))
 

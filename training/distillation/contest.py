@@ -1,0 +1,133 @@
+"""`python -m training distillations`: every way of distilling gets the same teacher, the same clips
+and the same compute, and one table tells what came of it. Measured through the serving engine.
+
+Compute is counted in seconds of this machine: what a step of each costs is measured first, all in
+turn, so that a busy neighbour slows them alike.
+"""
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from model.nfd.transformer import NFDTransformer
+from model.world import World
+from training import stages
+from training.data.latents import ClipSource
+from training.distillation.adversary import Adversary, AdversarySettings
+from training.distillation.continuous import ContinuousConsistency, ContinuousSettings
+from training.distillation.discrete import DiscreteConsistency, DiscreteSettings
+from training.distillation.student import Distillation, Student
+from training.evaluate.dream import Wish, dream
+from training.evaluate.material import gather
+from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film, Scores
+from training.evaluate.passages import Passage
+from training.optimizers import student_optimizers
+from training.recipes.recipe import Recipe
+from training.release import build_world
+from training.run import Run
+from training.trainer import Budget, Objective, Trainer
+
+PLAIN, SCM, SCM_ADVERSARIAL = "plain consistency", "sCM", "sCM + adversarial"
+_STRENGTH = 0.5  # of the adversary, where the recipe has none
+_ROUNDS = 7
+_STEPS = (4, 2, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One contestant at one number of denoise steps. `trained` is optimisation steps."""
+
+    name: str
+    trained: int
+    num_steps: int
+    scores: Scores
+
+
+def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
+    """`seconds` of training for each contestant, by what its steps cost."""
+    teacher = stages.trained_teacher(recipe, run)
+    clips = stages.clip_source(recipe, run, recipe.student.batch_size, "train")
+    names = (PLAIN, SCM, SCM_ADVERSARIAL)
+    players = {name: _player(name, recipe, teacher, clips) for name in names}
+    costs_s = _costs_s([objective for _, objective in players.values()])
+    world = build_world(recipe, run, "teacher")
+    material = gather(recipe, run, recipe.extent)
+    comparison = Comparison(material.judges, material.passages)
+
+    def rows(name: str, trained: int, world: World) -> list[Row]:
+        films = {n: _dream(world, material.passages, n, name) for n in _STEPS}
+        return [
+            Row(name=name, trained=trained, num_steps=n, scores=comparison.score(film))
+            for n, film in films.items()
+        ]
+
+    found = rows("teacher", 0, world)
+    few_steps = replace(world.spec, sampler=recipe.student_sampler)
+    for cost_s, (name, (student, objective)) in zip(costs_s, players.items(), strict=True):
+        trained = max(1, round(seconds / cost_s))
+        network = _train(recipe, run, name, student, objective, trained)
+        found += rows(name, trained, replace(world, spec=few_steps, transformer=network))
+    return found
+
+
+def _player(
+    name: str, recipe: Recipe, teacher: NFDTransformer, clips: ClipSource
+) -> tuple[Student, Objective]:
+    settings = recipe.student
+    torch.manual_seed(0)
+    student = Student(copy.deepcopy(teacher).train().requires_grad_(True))
+    student.to(next(teacher.parameters()).device)
+    adversary = None
+    if name == SCM_ADVERSARIAL:
+        strength = settings.adversarial or _STRENGTH
+        adversary = Adversary(student.critic, teacher, AdversarySettings(strength=strength))
+    if name == PLAIN:
+        plain = DiscreteConsistency(student, teacher, DiscreteSettings())
+        return student, Distillation(plain, clips, settings.mixture)
+    scm = ContinuousConsistency(
+        student, teacher, ContinuousSettings(warmup_steps=settings.warmup_steps)
+    )
+    return student, Distillation(scm, clips, settings.mixture, adversary)
+
+
+def _costs_s(objectives: Sequence[Objective]) -> list[float]:
+    """Of one loss and its gradients; the optimizer costs all of them the same."""
+    generator = torch.Generator().manual_seed(0)
+    seconds = np.empty((_ROUNDS, len(objectives)))
+    for step in range(_ROUNDS):
+        for i, objective in enumerate(objectives):
+            started = time.perf_counter()
+            objective(generator, step)["loss"].backward()  # type: ignore[no-untyped-call]
+            seconds[step, i] = time.perf_counter() - started
+    return [float(cost) for cost in np.median(seconds, axis=0)]
+
+
+def _train(
+    recipe: Recipe, run: Run, name: str, student: Student, objective: Objective, num_steps: int
+) -> NFDTransformer:
+    settings = recipe.student
+    student.zero_grad(set_to_none=True)
+    optimizers = student_optimizers(
+        student, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr,
+        critic_lr=settings.critic_lr,
+    )  # fmt: skip
+    folder = run.folder / "distillations"
+    trainer = Trainer(folder, name, student, optimizers, ema_decay=settings.ema_decay)
+    if trainer.step < num_steps:
+        trainer.train(objective, Budget(steps=num_steps - trainer.step))
+    averaged = trainer.averaged
+    assert isinstance(averaged, Student)
+    return averaged.transformer.cpu().eval().requires_grad_(False)
+
+
+def _dream(world: World, passages: Sequence[Passage], num_steps: int, name: str) -> list[Film]:
+    wishes = [
+        Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
+        for passage in passages
+    ]
+    title = f"{name}, {num_steps}"
+    return [dreamt.frames for dreamt in dream(world, wishes, num_steps=num_steps, title=title)]
