@@ -163,6 +163,13 @@ async def test_a_cancelled_run_is_stopped_and_may_be_resumed(office: Office) -> 
     assert (await office.ask(run_id, "resume")).json()["state"] == "queued"
 
 
+async def test_a_run_that_published_just_now_is_not_cancelled(office: Office) -> None:
+    run_id = await office.running()
+    say(office.folder(run_id), 1, outcome="done", digest="d" * 64)
+    assert refused(await office.ask(run_id, "cancel"), 409, "wrong-state", "The run is done")
+    assert (await office.look(run_id))["digest"] == "d" * 64
+
+
 async def test_a_restarted_service_finds_its_runs_again(office: Office) -> None:
     running, waiting = await office.running(), await office.submit()
     later = Office.open(office.data, office.launcher)

@@ -7,6 +7,7 @@ Problem where an operator is to be refused.
 import asyncio
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -74,6 +75,8 @@ class RunDesk:
     async def cancel(self, run_id: str) -> RunRecord:
         """Ends it; what it has saved stays, and `resume` goes on from there."""
         async with self._changing:
+            if (record := self.find(run_id)).state is RunState.RUNNING:
+                await self._look_at(record)  # it may have ended just now
             record = self._may_become(run_id, RunState.CANCELLED, "Only what waits or runs can be")
             if record.handle and record.state is RunState.RUNNING:
                 await self._stop(record.handle)
@@ -92,12 +95,14 @@ class RunDesk:
         async with self._changing:
             for record in self._in_state(RunState.RUNNING):
                 await self._look_at(record)
-            num_free = self._max_running - len(self._in_state(RunState.RUNNING))
-            for record in self._in_state(RunState.QUEUED)[: max(num_free, 0)]:
+            records = self._store.all()
+            counts = Counter(record.state for record in records)
+            num_free = max(0, self._max_running - counts[RunState.RUNNING])
+            waiting = [record for record in records if record.state is RunState.QUEUED]
+            for record in waiting[:num_free]:
                 await self._start(record)
-        records = self._store.all()
         for state in RunState:
-            RUNS.set(sum(record.state is state for record in records), {"state": state.value})
+            RUNS.set(counts[state], {"state": state.value})
 
     async def _stop(self, handle: str) -> None:
         try:
