@@ -17,8 +17,8 @@ from services.generation.encoder import (
     encode_jpeg,
     find_codec,
 )
-from services.generation.ports import DreamtFrame
 from services.generation.mailbox import Mailbox
+from services.generation.ports import DreamtFrame
 from services.wire.frame import EncodedFrame
 
 VIDEO = VideoFormat(codec="libx264", width=512, height=320, fps=17.5)
