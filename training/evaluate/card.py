@@ -35,7 +35,7 @@ TOKENIZER, REAL = "real, through the tokenizer", "real"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
-    """Milliseconds a frame in the engine, one session, decode included; median of many."""
+    """Milliseconds a frame in the engine, one session on one thread, decode included; median."""
 
     num_steps: int
     frame_ms: float

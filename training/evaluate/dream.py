@@ -4,6 +4,7 @@ Shape letters: F context frames, T dreamt frames, A action size.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,20 +44,22 @@ def dream(
     num_steps: int,
     title: str,
     seed: int = 0,
-    together: int = _SESSIONS,
 ) -> list[Dream]:
-    """Every wish in a session of its own, `together` at a time, under a progress bar of this
-    title. All of one length."""
-    starts = tuple(
-        start_clip(world.tokenizer, wish.context, name=f"wish-{i}") for i, wish in enumerate(wishes)
-    )
-    engine = WorldEngine(replace(world, starts=starts), max_sessions=together)
-    dreams: list[Dream] = []
+    """Every wish in a session of its own, under a progress bar of this title. All of one length.
+
+    Each core has an engine of its own with one thread: threads that share the small matrices of
+    one engine spend their time waiting for each other.
+    """
     total = sum(len(wish.actions_TA) for wish in wishes)
-    with tqdm(total=total, desc=title, unit="frame", mininterval=1) as bar:
-        for first in range(0, len(wishes), together):
-            batch = {str(i): wishes[i] for i in range(first, min(first + together, len(wishes)))}
-            dreams += _dream_together(engine, batch, num_steps, seed, bar)
+    groups = [wishes[first : first + _SESSIONS] for first in range(0, len(wishes), _SESSIONS)]
+    threads = torch.get_num_threads()
+    with (
+        tqdm(total=total, desc=title, unit="frame", mininterval=1) as bar,
+        ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        done = pool.map(lambda group: _dream_together(world, group, num_steps, seed, bar), groups)
+        dreams = [dreamt for group in done for dreamt in group]
+    torch.set_num_threads(threads)  # a worker's call counts for the whole process in part
     return dreams
 
 
@@ -85,22 +88,25 @@ def reconstruct(tokenizer: VAE, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _dream_together(
-    engine: WorldEngine, wishes: dict[str, Wish], num_steps: int, seed: int, bar: "tqdm"
+    world: World, wishes: Sequence[Wish], num_steps: int, seed: int, bar: "tqdm"
 ) -> list[Dream]:
-    for session_id in wishes:
-        engine.open(session_id, start=int(session_id), seed=seed)
-    length = min(len(wish.actions_TA) for wish in wishes.values())
-    frames: dict[str, list[NDArray[np.uint8]]] = {session_id: [] for session_id in wishes}
+    """In one engine, step by step."""
+    starts = tuple(
+        start_clip(world.tokenizer, wish.context, name=f"wish-{i}") for i, wish in enumerate(wishes)
+    )
+    engine = WorldEngine(replace(world, starts=starts), max_sessions=len(wishes))
+    for i in range(len(wishes)):
+        engine.open(str(i), start=i, seed=seed)
+    length = min(len(wish.actions_TA) for wish in wishes)
+    frames: dict[str, list[NDArray[np.uint8]]] = {str(i): [] for i in range(len(wishes))}
     seconds = np.empty(length)
-    for i in range(length):
+    for step in range(length):
         actions = {
-            session_id: tuple(map(float, wish.actions_TA[i])) for session_id, wish in wishes.items()
+            str(i): tuple(map(float, wish.actions_TA[step])) for i, wish in enumerate(wishes)
         }
         finished = engine.step(actions, num_steps=num_steps)
-        seconds[i] = finished[0].denoise_s + finished[0].decode_s
+        seconds[step] = finished[0].denoise_s + finished[0].decode_s
         for frame in finished:
             frames[frame.session_id].append(frame.pixels)
         bar.update(len(finished))
-    for session_id in wishes:
-        engine.close(session_id)
-    return [Dream(frames=np.stack(frames[session_id]), frame_s=seconds) for session_id in wishes]
+    return [Dream(frames=np.stack(film), frame_s=seconds) for film in frames.values()]

@@ -164,7 +164,7 @@ def _dream_held(
 def _speed(world: World, passage: Passage, num_steps: int) -> Speed:
     wish = Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
     title = f"speed, {steps_name(num_steps)}"
-    seconds = dream(world, [wish], num_steps=num_steps, title=title, together=1)[0].frame_s
+    seconds = dream(world, [wish], num_steps=num_steps, title=title)[0].frame_s
     return Speed(num_steps=num_steps, frame_ms=float(np.median(seconds[2:]) * 1e3))
 
 

@@ -1,7 +1,6 @@
 """A card as a page for people. Every figure comes from the card."""
 
 import math
-import os
 from collections.abc import Mapping
 
 from training.evaluate.card import REAL, Card
@@ -66,8 +65,7 @@ that followed the same hands.
 
 ## Speed
 
-Per frame in the engine, one session, decode included: {speeds} denoise steps
-({os.cpu_count()} CPU cores, other work running).
+Per frame in the engine, one session on one CPU thread, decode included: {speeds} denoise steps.
 
 ## Training
 

@@ -8,6 +8,7 @@ import torch
 from model.nfd.transformer import NFDTransformer
 from model.tokenizer.vae import VAE
 from model.world import World, WorldSpec
+from training.data.probes import _shoot, plans
 from training.data.toy import ToyRecorder
 from training.evaluate.dream import start_clip
 from training.evaluate.extent import Extent
@@ -16,7 +17,7 @@ from training.recipes.debug import debug
 from training.recipes.recipe import Recipe
 from training.run import Run
 
-EXTENT = Extent(num_passages=4, num_probes=2, long_dreams=((64, 2), (20, 2)), reader_steps=120)
+EXTENT = Extent(num_passages=4, num_probes=2, long_dreams=((64, 2), (20, 2)), reader_steps=80)
 
 
 def tiny_recipe() -> Recipe:
@@ -39,6 +40,12 @@ def film_ahead(recipe: Recipe, run: Run) -> None:
         for take in range(takes):
             film = ToyRecorder().record(num_frames=frames // takes, seed=seed + take)
             film.save(folder / f"{take:05d}")
+    hands = plans(recipe.action_space.key_turn_deg)
+    for probe in range(plan.probes):
+        films = _shoot(recipe.recorder, hands, plan.least_walk, plan.probe_seed + probe)
+        assert films is not None  # nothing blocks the way in the toy world
+        for name, film in films.items():
+            film.save(run.probes / f"{probe:03d}" / name)
 
 
 @pytest.fixture(scope="session")

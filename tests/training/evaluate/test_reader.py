@@ -16,6 +16,8 @@ from training.evaluate.reader.network import AFTER, BEFORE
 from training.evaluate.reader.reading import Actions, read
 from training.run import Run
 
+# The reader is taught in a fixture, perhaps on a busy machine.
+pytestmark = pytest.mark.timeout(600)
 _FILM = ToyRecorder().record(num_frames=200, seed=99)
 _ASKED = [Actions.of(ACTION_SPACE, part) for part in np.split(_FILM.actions, 4)]
 

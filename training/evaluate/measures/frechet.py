@@ -6,10 +6,13 @@ project. It is not FID and not FVD, and must never be printed under their names.
 Shape letters: S starts, M features of one start, N features of all, D their size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from training.evaluate.confidence import Estimate, estimate
 
@@ -19,11 +22,14 @@ Matrix = NDArray[np.float64]
 def frechet(a_ND: Matrix, b_ND: Matrix) -> float:
     """|mean - mean|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2) with the covariances A and B. Small sets
     give larger distances: compare figures of equally many samples only."""
-    gap_D = a_ND.mean(axis=0) - b_ND.mean(axis=0)
-    a_DD, b_DD = np.cov(a_ND, rowvar=False), np.cov(b_ND, rowvar=False)
-    root_DD = _root(a_DD)
-    shared = np.sqrt(np.clip(np.linalg.eigvalsh(root_DD @ b_DD @ root_DD), 0, None)).sum()
-    return float(gap_D @ gap_D + np.trace(a_DD) + np.trace(b_DD) - 2 * shared)
+    a, b = (torch.from_numpy(np.ascontiguousarray(side)) for side in (a_ND, b_ND))
+    with _one_thread():
+        gap_D = a.mean(dim=0) - b.mean(dim=0)
+        a_DD, b_DD = torch.cov(a.T), torch.cov(b.T)
+        root_DD = _root(a_DD)
+        overlap_D = torch.linalg.eigvalsh(root_DD @ b_DD @ root_DD)
+        shared = overlap_D.clamp(min=0).sqrt().sum()
+        return float(gap_D @ gap_D + a_DD.trace() + b_DD.trace() - 2 * shared)
 
 
 def frechet_of_starts(ours_SMD: Sequence[Matrix], real_SMD: Sequence[Matrix]) -> Estimate:
@@ -38,7 +44,19 @@ def frechet_of_starts(ours_SMD: Sequence[Matrix], real_SMD: Sequence[Matrix]) ->
     return estimate(distance, len(ours_SMD))
 
 
-def _root(symmetric_DD: Matrix) -> Matrix:
-    values_D, vectors_DD = np.linalg.eigh(symmetric_DD)
-    root_DD: Matrix = (vectors_DD * np.sqrt(np.clip(values_D, 0, None))) @ vectors_DD.T
+def _root(symmetric_DD: Tensor) -> Tensor:
+    values_D, vectors_DD = torch.linalg.eigh(symmetric_DD)
+    root_DD: Tensor = (vectors_DD * values_D.clamp(min=0).sqrt()) @ vectors_DD.T
     return root_DD
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Matrices as small as these gain nothing from more, and on a busy machine threads that wait
+    for each other make them a hundred times as slow (measured)."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
