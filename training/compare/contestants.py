@@ -30,8 +30,9 @@ from training.tokenizer.reconstruction import Reconstruction
 from training.trainer import Trainer
 
 BATCH = 16
-MUON_LR, ADAMW_LR, TOKENIZER_LR = 4e-3, 3e-3, 4e-3
+MUON_LR, ADAMW_LR, TOKENIZER_LR = 4e-3, 3e-3, 3e-3
 TOKENIZER_EMA, EMA = 0.98, 0.99
+PICTURE, KL = PictureWeights(gradient=0.2, texture=0.1, square=8.0), 1e-4  # as the debug recipe
 CPU = torch.device("cpu")
 
 
@@ -48,11 +49,11 @@ def train_tokenizers(
     torch.manual_seed(0)
     vae, fsq = VAE(sizes.vae), FSQ(sizes.fsq)
     frames = FrameSource([film.frames for film in films], BATCH, CPU)
-    loss = PictureLoss(PictureWeights(), RareColours.of(films[0].frames))
+    loss = PictureLoss(PICTURE, RareColours.of(films[0].frames))
     learners = {
         "vae": Learner(
             trainer=_tokenizer_trainer(folder, "vae", vae),
-            objective=Reconstruction(vae, frames, loss, kl=5e-4),
+            objective=Reconstruction(vae, frames, loss, kl=KL),
         ),
         "fsq": Learner(
             trainer=_tokenizer_trainer(folder, "fsq", fsq),

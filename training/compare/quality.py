@@ -23,7 +23,7 @@ Pictures = Sequence[NDArray[np.uint8]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Means over frames. The oracle reads the action from the frame's first row, and where the
+    """Means over frames. The oracle reads the action from the frame's first rows, and where the
     player stands and looks from the rest; both must be just right to count."""
 
     psnr_db: float
