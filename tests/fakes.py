@@ -124,7 +124,6 @@ class FakeEngine:
     def begin(
         self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
     ) -> Frame | None:
-        self.actions[session_id].append(action)
         num_drafts = len(self.scheduler.session(session_id).drafts)
         kept = self.scheduler.begin(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
         counts = self.speculation
@@ -136,7 +135,7 @@ class FakeEngine:
         drafts = self._drafts.pop(session_id, {})
         if kept is None or not kept.is_finished:
             return None
-        self.sessions[session_id] += 1
+        self._count(session_id, action)
         return drafts[kept.branch]
 
     def draft(
@@ -161,7 +160,7 @@ class FakeEngine:
                 self._drafts.setdefault(row.session_id, {})[row.branch] = self._draw(row)
             else:
                 finished.append(self._draw(row))
-                self.sessions[row.session_id] += 1
+                self._count(row.session_id, row.action)
         return finished
 
     def snapshot(self, session_id: str, *, last_action_seq: int) -> WorldSnapshot:
@@ -190,6 +189,10 @@ class FakeEngine:
         self.scheduler.open(session_id, 1, frame_idxs)
         self.sessions[session_id] = frame_idxs[-1]
         self.actions.setdefault(session_id, [])
+
+    def _count(self, session_id: str, action: ActionVector) -> None:
+        self.sessions[session_id] += 1
+        self.actions[session_id].append(action)
 
     def _draw(self, row: DrawnFrame) -> Frame:
         number = row.placement.frame_idx
