@@ -52,8 +52,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _train(arguments: argparse.Namespace) -> None:
     recipe, run = recipe_named(arguments.recipe), Run(arguments.run)
-    if arguments.lpips:
-        recipe = replace(recipe, decoder=replace(recipe.decoder, lpips=tuple(arguments.lpips)))
+    lpips = tuple(arguments.lpips) if arguments.lpips else None
+    decoder = replace(recipe.decoder, lpips=lpips, is_light=arguments.light)
+    recipe = replace(recipe, decoder=decoder)
     if arguments.stage != "all":
         _train_stage(recipe, run, arguments.stage, arguments)
         return
@@ -112,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         train.add_argument("--steps", type=int, help="end after so many steps, if that is sooner")
         train.add_argument("--workers", type=int, default=1, help="processes that train together")
         train.add_argument("--keep-going", action="store_true", help="do not cool down yet")
+        train.add_argument("--light", action="store_true", help="train or release a small decoder")
         train.add_argument("--lpips", type=Path, nargs=2, metavar=("ALEXNET", "LINEAR"),
                            help="weights for the decoder stage's perceptual term")  # fmt: skip
         train.add_argument("--weights", choices=("teacher", "student"), help="what to release")

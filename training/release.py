@@ -41,7 +41,7 @@ def build_world(recipe: Recipe, run: Run, weights: str) -> World:
     spec = WorldSpec(
         name=recipe.name, version=recipe.version, title=recipe.title, width=recipe.preset.width,
         height=recipe.preset.height, fps=recipe.fps, action_space=recipe.action_space,
-        vae=recipe.preset.vae, nfd=recipe.preset.nfd, sampler=sampler, licence=recipe.licence,
+        vae=tokenizer.config, nfd=recipe.preset.nfd, sampler=sampler, licence=recipe.licence,
         training=_provenance(recipe, run, weights),
     )  # fmt: skip
     candidates = probes(recipe, run, recipe.record.probes)
@@ -96,7 +96,7 @@ def _provenance(recipe: Recipe, run: Run, weights: str) -> dict[str, str | int |
         "machine": f"{platform.machine()}, {pick_device()}, torch {torch.__version__}",
         "recorded frames": recipe.record.train_frames,
     }
-    for stage in ("tokenizer", "decoder", "teacher", "student"):
+    for stage in ("tokenizer", recipe.decoder.stage, "teacher", "student"):
         if run.is_trained(stage):
             steps, seconds = stages.spent_on(run, stage)
             facts[f"{stage}"] = f"{steps} steps, {seconds / 60:.0f} minutes"

@@ -2,7 +2,7 @@
 and the same compute, and one table tells what came of it. Measured through the serving engine.
 
 Compute is counted in seconds of this machine: what a step of each costs is measured first, all in
-turn, so that a busy neighbour slows them alike.
+turn; on a CPU in this process's own time, in which a busy neighbour has no part.
 """
 
 import copy
@@ -17,6 +17,7 @@ from model.nfd.transformer import NFDTransformer
 from model.world import World
 from training import stages
 from training.data.latents import ClipSource
+from training.device import pick_device
 from training.distillation.adversary import Adversary, AdversarySettings
 from training.distillation.continuous import ContinuousConsistency, ContinuousSettings
 from training.distillation.discrete import DiscreteConsistency, DiscreteSettings
@@ -96,13 +97,14 @@ def _player(
 
 def _costs_s(objectives: Sequence[Objective]) -> list[float]:
     """Of one loss and its gradients; the optimizer costs all of them the same."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator(pick_device()).manual_seed(0)
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
     seconds = np.empty((_ROUNDS, len(objectives)))
     for step in range(_ROUNDS):
         for i, objective in enumerate(objectives):
-            started = time.perf_counter()
+            started = clock()
             objective(generator, step)["loss"].backward()  # type: ignore[no-untyped-call]
-            seconds[step, i] = time.perf_counter() - started
+            seconds[step, i] = clock() - started
     return [float(cost) for cost in np.median(seconds, axis=0)]
 
 

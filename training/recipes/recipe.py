@@ -52,7 +52,8 @@ class TokenizerRecipe:
 class DecoderRecipe:
     """The tokenizer's second stage: the decoder goes on behind the finished encoder. `adversarial`
     is how hard a critic may pull, against the picture loss; 0 is none. `lpips` names the weights
-    of the perceptual term (AlexNet's and LPIPS's own); without them the run's own eye looks."""
+    of the perceptual term (AlexNet's and LPIPS's own); without them the run's own eye looks.
+    `is_light` trains and serves a smaller decoder, from nothing and beside the other."""
 
     batch_size: int
     lr: float
@@ -62,6 +63,11 @@ class DecoderRecipe:
     adversarial: float = 0.0
     critic_lr: float = 4e-4
     lpips: tuple[Path, Path] | None = None
+    is_light: bool = False
+
+    @property
+    def stage(self) -> str:
+        return "light_decoder" if self.is_light else "decoder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from model.presets import light_decoder
 from model.tokenizer.vae import VAE, pixels_from_uint8
 from training.data.encoding import LatentCache
 from training.data.recording import load_recordings
@@ -63,7 +64,9 @@ def encoding_tokenizer(recipe: Recipe, run: Run) -> VAE:
 
 def trained_tokenizer(recipe: Recipe, run: Run) -> VAE:
     """What is served: with the decoder of the second stage where the run has one."""
-    if not run.is_trained("decoder"):
+    if recipe.decoder.is_light:
+        run.require(recipe.decoder.stage)
+    elif not run.is_trained(recipe.decoder.stage):
         return encoding_tokenizer(recipe, run)
     return _served(_decoder_trainer(recipe, run, _first_stage(recipe, run))[1])
 
@@ -92,16 +95,28 @@ def _tokenizer_trainer(recipe: Recipe, run: Run) -> tuple[VAE, Trainer]:
 
 def _decoder_trainer(recipe: Recipe, run: Run, first_stage: VAE) -> tuple[SecondStage, Trainer]:
     """Raises TrainingError where the saved decoder belongs to another encoder."""
-    players = SecondStage(copy.deepcopy(first_stage)).to(pick_device())
     settings = recipe.decoder
+    begun = _with_light_decoder(first_stage) if settings.is_light else copy.deepcopy(first_stage)
+    players = SecondStage(begun).to(pick_device())
     optimizers = vae_optimizers(players.vae.decoder, lr=settings.lr)
     optimizers += critic_optimizers(players.critic, lr=settings.critic_lr)
-    trainer = Trainer(run.folder, "decoder", players, optimizers, ema_decay=settings.ema_decay)
+    trainer = Trainer(run.folder, settings.stage, players, optimizers, ema_decay=settings.ema_decay)
     if not _have_equal_encoders(first_stage, players.vae):
         raise TrainingError(
-            f"{run.state('decoder')} was trained for an earlier tokenizer; remove it to begin anew"
+            f"{run.state(settings.stage)} is of an earlier tokenizer; remove it to begin anew"
         )
     return players, trainer
+
+
+def _with_light_decoder(first_stage: VAE) -> VAE:
+    """The same encoder and statistics, and a smaller decoder that knows nothing yet."""
+    torch.manual_seed(0)
+    vae = VAE(light_decoder(first_stage.config))
+    vae.encoder.load_state_dict(first_stage.encoder.state_dict())
+    vae.latent_mean.copy_(first_stage.latent_mean)
+    vae.latent_std.copy_(first_stage.latent_std)
+    vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return vae
 
 
 def _have_equal_encoders(one: VAE, other: VAE) -> bool:
