@@ -3,35 +3,31 @@ at all. Knows no data and no loss; those come in as one callable.
 
 A run folder holds `<stage>.pt` (everything needed to go on) and `<stage>.jsonl` (the loss curve).
 A process may be killed at any moment: the next one takes up the interrupted call from the last
-saved step, and because the randomness of a step is a function of (seed, step, micro-batch) alone,
-it ends with the very weights and the very curve of a run that nobody killed.
+saved step, and ends with the very weights and the very curve of a run that nobody killed.
 """
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from training.average import MovingAverage
 from training.curve import LossCurve
 from training.data.whole import replacing
+from training.learner import Learner, Losses, NotANumber, Objective
 from training.workers import Alone, Workers
+
+__all__ = ["Budget", "Call", "Losses", "Objective", "Trainer", "TrainingError"]
 
 SAVE_EVERY_S = 120.0
 LOG_EVERY = 20
-VALIDATE_EVERY, VALIDATION_BATCHES = 200, 4
+VALIDATE_EVERY = 200
 COOLDOWN_FROM = 0.6  # the learning rate falls to zero over the rest of the budget
-
-Losses = dict[str, Tensor]  # "loss" is minimised, the others are only logged
-Objective = Callable[[torch.Generator, int], Losses]  # (randomness, step)
 
 
 class TrainingError(RuntimeError):
@@ -68,7 +64,7 @@ class Call:
 
 
 class Trainer:
-    """Owns a stage's state: weights, their moving average, optimizers, step."""
+    """Owns a stage's folder entries, its step and its clock, and drives a Learner."""
 
     def __init__(
         self,
@@ -87,40 +83,28 @@ class Trainer:
     ) -> None:
         """A step is the mean over `micro_batches` calls of the objective, which `workers` divide
         among them. Raises ValueError where they cannot."""
-        self._workers = workers or Alone()
-        if micro_batches % self._workers.size:
-            raise ValueError(
-                f"{micro_batches} micro-batches a step cannot be divided among "
-                f"{self._workers.size} workers"
-            )
         folder.mkdir(parents=True, exist_ok=True)
         self._state_path = folder / f"{stage}.pt"
         self._curve_path = folder / f"{stage}.jsonl"
         self._stage = stage
-        self._module = module
-        self._optimizers = optimizers
-        self._device = next(module.parameters()).device
-        self._generator = torch.Generator(self._device)
-        self._seed = seed
         self._warmup_steps = warmup_steps
-        self._max_grad_norm = max_grad_norm
-        self._micro_batches = micro_batches
         self._save_every_s = save_every_s
-        self._learning_rates = [[group["lr"] for group in opt.param_groups] for opt in optimizers]
-        self._ema = MovingAverage(module, ema_decay)
+        self._workers = workers or Alone()
+        self._learner = Learner(
+            module, optimizers, ema_decay=ema_decay, max_grad_norm=max_grad_norm,
+            micro_batches=micro_batches, seed=seed, workers=self._workers,
+        )  # fmt: skip
         self._call: Call | None = None
         self.step = 0
         self.seconds = 0.0
         if self._state_path.exists():
             self._resume()
-        self._workers.spread(module, optimizers)
-        self._workers.spread(self._ema.module, ())
+        self._learner.spread()
 
     @property
     def averaged(self) -> nn.Module:
         """The moving average: what is evaluated and released."""
-        averaged: nn.Module = self._ema.module
-        return averaged
+        return self._learner.averaged
 
     @property
     def is_interrupted(self) -> bool:
@@ -129,7 +113,7 @@ class Trainer:
 
     def learning_rates(self) -> list[float]:
         """The rates of the step being taken, one per optimizer."""
-        return [optimizer.param_groups[0]["lr"] for optimizer in self._optimizers]
+        return self._learner.learning_rates()
 
     def train(
         self, objective: Objective, budget: Budget, validation: Objective | None = None
@@ -173,12 +157,7 @@ class Trainer:
 
     def _save(self, curve: LossCurve) -> None:
         """Replaces the state on disk, whole or not at all."""
-        tensors = {
-            "module": self._module.state_dict(),
-            "ema": self._ema.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
-        }
-        state = self._workers.gathered(tensors) | {"step": self.step, "seconds": self.seconds}
+        state = self._learner.state() | {"step": self.step, "seconds": self.seconds}
         if self._workers.rank > 0:
             return
         if self._call is not None:
@@ -191,53 +170,23 @@ class Trainer:
             raise self._error(f"could not save: {error}") from error
 
     def _step(self, objective: Objective, cooldown: float) -> dict[str, float]:
-        self._set_learning_rates(min(1.0, (self.step + 1) / self._warmup_steps) * cooldown)
-        losses = self._backward(objective)
-        norm = self._workers.gathered(
-            nn.utils.clip_grad_norm_(self._module.parameters(), self._max_grad_norm)
-        )
-        if not torch.isfinite(norm):
-            raise self._error(f"loss {losses['loss'].item()}, gradient norm {norm.item()}")
-        for optimizer in self._optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        self._ema.update(self._module)
+        warmup = min(1.0, (self.step + 1) / self._warmup_steps)
+        try:
+            losses = self._learner.take(self.step, objective, warmup * cooldown)
+        except NotANumber as error:
+            raise self._error(str(error)) from error
         self.step += 1
-        return {name: loss.item() for name, loss in losses.items()} | {"grad_norm": norm.item()}
+        return losses
 
-    def _backward(self, objective: Objective) -> Losses:
-        """Gradients of all micro-batches, and the means of their losses."""
-        mine = range(self._workers.rank, self._micro_batches, self._workers.size)
-        drawn: list[Losses] = []
-        for micro_batch in mine:
-            key = np.random.SeedSequence((self._seed, self.step, micro_batch))
-            self._generator.manual_seed(int(key.generate_state(1, np.uint64)[0]))
-            losses = objective(self._generator, self.step)
-            (losses["loss"] / len(mine)).backward()  # type: ignore[no-untyped-call]
-            drawn.append({name: loss.detach() for name, loss in losses.items()})
-        return {
-            name: self._workers.mean(torch.stack([losses[name] for losses in drawn]).mean())
-            for name in drawn[0]
-        }
+    def _validate(self, validation: Objective | None) -> dict[str, float]:
+        if validation is None or self.step % VALIDATE_EVERY:
+            return {}
+        return {"validation": self._learner.validate(self.step, validation)}
 
     def _agreed(self, seconds: float) -> float:
         """The same clock in all workers, so that they save and end together."""
-        clock = torch.tensor(seconds, dtype=torch.float64, device=self._device)
+        clock = torch.tensor(seconds, dtype=torch.float64, device=self._learner.device)
         return self._workers.mean(clock).item()
-
-    @torch.no_grad()
-    def _validate(self, validation: Objective | None) -> dict[str, float]:
-        """The same clips and the same noise each time, so that the values compare."""
-        if validation is None or self.step % VALIDATE_EVERY:
-            return {}
-        generator = torch.Generator(self._device).manual_seed(self._seed)
-        losses = [validation(generator, self.step)["loss"] for _ in range(VALIDATION_BATCHES)]
-        return {"validation": torch.stack(losses).mean().item()}
-
-    def _set_learning_rates(self, factor: float) -> None:
-        for optimizer, rates in zip(self._optimizers, self._learning_rates, strict=True):
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * factor
 
     def _log(self, losses: dict[str, float], curve: LossCurve, bar: "tqdm") -> None:
         try:
@@ -247,11 +196,8 @@ class Trainer:
         bar.set_postfix(loss=losses["loss"], refresh=False)
 
     def _resume(self) -> None:
-        state = torch.load(self._state_path, map_location=self._device, weights_only=True)
-        self._module.load_state_dict(state["module"])
-        self._ema.load_state_dict(state["ema"])
-        for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
+        state = torch.load(self._state_path, map_location=self._learner.device, weights_only=True)
+        self._learner.load(state)
         self.step, self.seconds = state["step"], state["seconds"]
         self._call = Call.from_state(state["call"]) if "call" in state else None
 

@@ -24,7 +24,7 @@ def _live(life: Callable[..., None], *arguments: Any) -> BaseProcess:
     context.set_forkserver_preload([lives.__name__])
     process = context.Process(target=life, args=arguments)
     process.start()
-    process.join(timeout=60)
+    process.join(timeout=300)
     return process
 
 
@@ -33,6 +33,7 @@ def _losses(folder: Path) -> list[dict[str, float]]:
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
+@pytest.mark.timeout(900)
 def test_ten_kills_at_random_moments_change_neither_the_curve_nor_a_weight(tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     moments = random.Random(7)
