@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
-from model.ar.order import DecodeOrder
+from model.ar.decoding.order import DecodeOrder
 from model.ar.transformer import ARConfig
 
 

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from model.ar.choice import Choice
-from model.ar.decoder import Draw, FrameDecoder
-from model.ar.feed import Feed
-from model.ar.order import DecodeOrder
+from model.ar.decoding.choice import Choice
+from model.ar.decoding.decoder import Draw, FrameDecoder
+from model.ar.decoding.feed import Feed
+from model.ar.decoding.order import DecodeOrder
 from model.ar.world import ARWorld
 from model.cache.frame_store import ContextClip
 from model.cache.page_table import Placement

@@ -22,11 +22,11 @@ from pathlib import Path
 
 import torch
 
-from model.ar.order import diagonal, raster
+from model.ar.decoding.order import diagonal, raster
+from model.bench.arithmetic.predict import cost_table, players_table, speed_table
 from model.bench.doctor import examine, report
 from model.bench.gpu import capacity, exactness, spare, speed
 from model.bench.gpu.ledger import Ledger
-from model.bench.predict import cost_table, players_table, speed_table
 from model.bench.provenance import this_commit, this_machine
 from model.bench.ratios import DIAGONAL_WINDOW, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row

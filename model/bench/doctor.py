@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from model.bench.costs import frame_flop
+from model.bench.arithmetic.costs import frame_flop
 from model.bench.provenance import matmul_gflops, this_machine
 from model.bench.subjects import drive
 from model.presets import PRESETS

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import torch
 
-from model.ar.order import diagonal, raster
+from model.ar.decoding.order import diagonal, raster
 from model.bench.contest import contest
 from model.bench.subjects import drive, drive_baseline, opening, random_baseline, widened
 from model.context.sliding_window import SlidingWindow

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+from model.ar.decoding.order import DecodeOrder
 from model.ar.matched import num_parameters
-from model.ar.order import DecodeOrder
 from model.ar.world import ARWorld
 from model.bench.driver import Driver
 from model.bench.provenance import matmul_gflops

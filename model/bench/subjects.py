@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from model.action_space import ActionSpace
-from model.ar.choice import TopP
+from model.ar.decoding.choice import TopP
+from model.ar.decoding.order import DecodeOrder
 from model.ar.matched import matched_config
-from model.ar.order import DecodeOrder
 from model.ar.runner import ARRunner
 from model.ar.transformer import ARTransformer
 from model.ar.vocabulary import ActionVocabulary

@@ -7,8 +7,8 @@ import torch
 
 from model import presets
 from model.action_space import ActionSpace
+from model.ar.decoding.order import DecodeOrder, diagonal, raster
 from model.ar.matched import matched_config
-from model.ar.order import DecodeOrder, diagonal, raster
 from model.ar.transformer import ARTransformer
 from model.ar.vocabulary import ActionVocabulary
 from model.tokenizer.fsq import FSQ, FSQConfig

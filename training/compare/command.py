@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from model.ar.order import diagonal, raster
+from model.ar.decoding.order import diagonal, raster
 from training.compare.contestants import train_models, train_tokenizers
 from training.compare.held_out import HeldOut
 from training.compare.material import film, toy_sizes

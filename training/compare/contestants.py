@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from model.ar.order import DecodeOrder
+from model.ar.decoding.order import DecodeOrder
 from model.ar.transformer import ARTransformer
 from model.ar.world import ARWorld
 from model.nfd.transformer import NFDTransformer

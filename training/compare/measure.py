@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import torch
 
-from model.ar.choice import TopP
+from model.ar.decoding.choice import TopP
+from model.ar.decoding.order import DecodeOrder
 from model.ar.matched import num_parameters
-from model.ar.order import DecodeOrder
 from model.ar.runner import ARRunner
 from model.ar.world import ARWorld
 from model.bench.contest import contest

@@ -9,7 +9,7 @@ import torch.nn.functional as nnf
 from torch import Tensor
 
 from model.ar.clip import ClipAttention, ClipLayout
-from model.ar.order import DecodeOrder
+from model.ar.decoding.order import DecodeOrder
 from model.ar.transformer import ARTransformer
 from model.ar.vocabulary import ActionVocabulary
 from model.tokenizer.fsq import FSQ

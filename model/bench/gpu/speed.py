@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from model.bench.costs import frame_flop
+from model.bench.arithmetic.costs import frame_flop
 from model.bench.gpu.ledger import Ledger
 from model.bench.gpu.precision import computing_in, convert, serving_dtype
 from model.bench.provenance import matmul_gflops

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from model import presets
 from model.action_space import ActionSpace
-from model.ar.choice import Likeliest, TopP
 from model.ar.clip import ClipAttention, ClipLayout
+from model.ar.decoding.choice import Likeliest, TopP
+from model.ar.decoding.order import diagonal
 from model.ar.matched import matched_config
-from model.ar.order import diagonal
 from model.ar.runner import ARRunner
 from model.ar.transformer import ARTransformer
 from model.ar.vocabulary import ActionVocabulary

@@ -7,10 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.ar.order import raster
+from model.ar.decoding.order import raster
 from model.bench import __main__ as bench
+from model.bench.arithmetic.costs import (
+    decode_flop,
+    frame_flop,
+    kv_bytes,
+    num_parameters,
+    pass_cost,
+)
 from model.bench.contest import contest
-from model.bench.costs import decode_flop, frame_flop, kv_bytes, num_parameters, pass_cost
 from model.bench.ratios import scheduler_ms
 from model.bench.rows import baseline_row, world_row
 from model.bench.subjects import random_baseline, random_world

@@ -7,7 +7,13 @@ bandwidth, whichever is longer. Knows no measurement.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.bench.costs import decode_flop, kv_bytes, num_parameters, pass_cost, weight_bytes
+from model.bench.arithmetic.costs import (
+    decode_flop,
+    kv_bytes,
+    num_parameters,
+    pass_cost,
+    weight_bytes,
+)
 from model.presets import PRESETS, Preset
 
 NAMES = ("nfd_130m", "nfd_310m", "nfd_774m")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.ar.order import DecodeOrder, Turn
+from model.ar.decoding.order import DecodeOrder, Turn
 from model.ar.transformer import ARConfig
 from model.cache.page_table import Placement
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.ar.order import DecodeOrder, blocks, diagonal, raster
+from model.ar.decoding.order import DecodeOrder, blocks, diagonal, raster
 
 HEIGHT, WIDTH = 14, 24  # the paper's grid
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
-from model.ar.feed import Feed
+from model.ar.decoding.feed import Feed
 from model.ar.transformer import ARConfig
 from model.cache.page_table import Placement
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.ar.cache import CachedAttention, TokenStore
-from model.ar.choice import Choice, uniforms
-from model.ar.feed import Feed, build_feeds
-from model.ar.order import DecodeOrder
+from model.ar.decoding.cache import CachedAttention, TokenStore
+from model.ar.decoding.choice import Choice, uniforms
+from model.ar.decoding.feed import Feed, build_feeds
+from model.ar.decoding.order import DecodeOrder
 from model.ar.transformer import ARTransformer
 from model.cache.page_table import Placement
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.ar.cache import attend_grouped
-from model.ar.choice import Choice, Likeliest, TopP
 from model.ar.clip import ClipAttention, ClipLayout
-from model.ar.decoder import Draw, FrameDecoder
-from model.ar.feed import Feed
-from model.ar.order import DecodeOrder, blocks, diagonal, raster
+from model.ar.decoding.cache import attend_grouped
+from model.ar.decoding.choice import Choice, Likeliest, TopP
+from model.ar.decoding.decoder import Draw, FrameDecoder
+from model.ar.decoding.feed import Feed
+from model.ar.decoding.order import DecodeOrder, blocks, diagonal, raster
 from model.ar.transformer import ARConfig, ARTransformer
 from model.cache.page_table import Placement
 
