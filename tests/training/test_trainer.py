@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from training.curve import read_curve
+from training.run import Run
+from training.stages import has_ended
 from training.trainer import Budget, Losses, Objective, Trainer, TrainingError
 
 
@@ -91,10 +93,12 @@ def test_an_interrupted_call_is_taken_up_by_the_same_budget_and_by_no_other(
 
     with pytest.raises(TrainingError, match=r"step 30: loss nan"):
         trainer.train(breaks_at_30, Budget(steps=40))
+    assert not has_ended(Run(tmp_path), "fit")
     module, trainer = _trainer(tmp_path)
     assert (trainer.step, trainer.is_interrupted) == (30, True)
     trainer.train(_objective(module), Budget(steps=then))
     assert (trainer.step, trainer.is_interrupted) == (ends_at, False)
+    assert has_ended(Run(tmp_path), "fit")
 
 
 def test_a_step_is_the_mean_over_its_micro_batches(tmp_path: Path) -> None:
