@@ -7,6 +7,7 @@
     python -m training freedoom --stage student --minutes 9
     python -m training freedoom --stage release --weights student
     python -m training evaluate                       the shipped world's card -> build/eval.json
+    python -m training stock FOLDER                   what a folder of VPT recordings holds
     python -m training film                           its moving picture -> play.webp beside it
     python -m training distillations                  three ways of distilling, in a table
     python -m training compare                        NFD against drawing token by token, in a table
@@ -26,6 +27,7 @@ from pathlib import Path
 from model.world import World
 from training import release, stages
 from training.compare import command as compare
+from training.data import stock
 from training.data.pictures import write_webp
 from training.distillation import command as contest
 from training.evaluate import command as evaluation
@@ -101,7 +103,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     commands = parser.add_subparsers(
-        required=True, metavar="debug | freedoom | evaluate | compare | distillations | film"
+        required=True,
+        metavar="debug | freedoom | evaluate | compare | distillations | stock | film",
     )
     for name, stage in (("debug", "all"), ("freedoom", None)):
         train = commands.add_parser(name, help=f"train the {name} world")
@@ -129,6 +132,9 @@ def _parser() -> argparse.ArgumentParser:
         "distillations", help="three ways of distilling, in a table"
     )
     contest.add_arguments(distillations)
+    recordings = commands.add_parser("stock", help="look through a folder of VPT recordings")
+    recordings.set_defaults(command=stock.run_command)
+    stock.add_arguments(recordings)
     moving = commands.add_parser("film", help="the moving picture of a world")
     moving.set_defaults(command=_film)
     moving.add_argument("--world", type=Path, default=Path("model/worlds/freedoom"))

@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from model import presets
 from model.tokenizer.vae import VAE
 from tests.training.vpt.form import Said, said, write
+from training.__main__ import main
 from training.data.encoding import LatentCache
 from training.data.latents import ClipSource
 from training.data.manifest import take_stock
@@ -120,3 +122,17 @@ def test_clips_are_drawn_from_it_as_from_our_own_films(tmp_path: Path) -> None:
     assert drawn.latents_BFChw.shape == (3, 8, 4, 2, 3)
     assert drawn.actions_BFA.shape == (3, 8, 25)
     assert drawn.actions_BFA[:, 1:, ACTION_NAMES.index("forward")].all()
+
+
+def test_a_folder_is_looked_through_by_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "good", [said("w")] * 10)
+    write(tmp_path, "alone", [said()]).unlink()
+    out = tmp_path / "manifest.json"
+    arguments = ["stock", str(tmp_path), "--width", "48", "--height", "32", "--out", str(out)]
+    assert main(arguments) == 0
+    said_lines = capsys.readouterr().out
+    assert "1 recordings, 10 frames" in said_lines
+    assert "skipped 1: actions missing" in said_lines
+    assert out.exists()
