@@ -1,5 +1,5 @@
 """The judge on a real evaluation: a toy world trained for seconds, and the same with noised weights
-that claims to be as good."""
+against the original as the current release."""
 
 import copy
 import json
@@ -25,13 +25,13 @@ from training.trainer import Budget
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_a_student_with_noised_weights_is_refused_and_its_original_is_not(tmp_path: Path) -> None:
+@pytest.mark.timeout(1200)
+def test_a_student_with_noised_weights_is_refused_against_its_original(tmp_path: Path) -> None:
     recipe, run = tiny_recipe(), Run(tmp_path)
     film_ahead(recipe, run)
     ToyRecorder().record(num_frames=1_500, seed=0).save(run.train_recordings / "00000")
-    train_tokenizer(recipe, run, Budget(steps=150))
-    stages.train_teacher(recipe, run, Budget(steps=200))
+    train_tokenizer(recipe, run, Budget(steps=400))
+    stages.train_teacher(recipe, run, Budget(steps=350))
     good = build_world(recipe, run, "teacher")
 
     material = gather(recipe, run, recipe.extent)
@@ -45,8 +45,8 @@ def test_a_student_with_noised_weights_is_refused_and_its_original_is_not(tmp_pa
     refused = verdict(figures(_noised(good)), None, released)
     assert not refused.accepted
     assert any("Fréchet" in reason and "current release" in reason for reason in refused.reasons)
-    for reason in verdict(released, None, released).reasons:
-        assert "current release" not in reason or verdict(released, None, released).accepted
+    itself = verdict(released, None, released)
+    assert itself.accepted or not any("current release" in reason for reason in itself.reasons)
 
 
 def _noised(world: World) -> World:
@@ -54,5 +54,5 @@ def _noised(world: World) -> World:
     generator = torch.Generator().manual_seed(0)
     for weight in transformer.parameters():
         noise = torch.randn(weight.shape, generator=generator)
-        weight.data.add_(noise * weight.std() * 0.7)
+        weight.data.add_(noise * weight.std())
     return replace(world, transformer=transformer)
