@@ -21,7 +21,7 @@ from model.presets import PRESETS, Preset
 from model.world import World
 
 BATCHES = (1, 2, 4, 8, 16, 24, 32)
-STEPS = (1, 2, 4)
+STEPS = (2, 4, 1)
 BACKENDS = {
     "flash": SDPBackend.FLASH_ATTENTION,
     "memory-efficient": SDPBackend.EFFICIENT_ATTENTION,

@@ -20,7 +20,9 @@ from model.ar.vocabulary import ActionVocabulary
 from model.ar.world import ARWorld
 from model.cache.frame_store import ContextClip
 from model.context.sliding_window import SlidingWindow
+from model.engine.passes import Passes
 from model.engine.scheduler import Scheduler
+from model.engine.types import Frame
 from model.tokenizer.fsq import FSQ, FSQConfig
 
 WINDOW, GIVEN = 4, 3
@@ -67,38 +69,40 @@ def opening(world: ARWorld, player: int) -> ContextClip:
 
 
 class House:
-    """Sessions of the baseline behind the engine's own scheduler."""
+    """Sessions of the baseline behind the engine's own scheduler and passes."""
 
     def __init__(self, world: ARWorld, *, sampled: bool = False, merge: bool = True) -> None:
         self.scheduler = Scheduler(
             SlidingWindow(WINDOW - 1), max_sessions=2, batch_sizes=(1, 2, 3, 4), merge=merge
         )
         choice = TopP() if sampled else Likeliest()
-        self.runner = ARRunner(world, ORDER, choice, num_slots=2, pages_per_slot=WINDOW, device=CPU)
+        runner = ARRunner(world, ORDER, choice, num_slots=2, pages_per_slot=WINDOW, device=CPU)
+        self.passes = Passes(self.scheduler, runner)
 
     def open(self, name: str, seed: int, clip: ContextClip, first_idx: int = 0) -> None:
-        idxs = range(first_idx, first_idx + len(clip))
-        self.runner.load(self.scheduler.open(name, seed, tuple(idxs)), clip)
+        self.passes.load(name, seed, tuple(range(first_idx, first_idx + len(clip))), clip)
 
     def step(self, players: Mapping[str, int]) -> Pictures:
-        for name, player in players.items():
-            idx = self.scheduler.session(name).pages.next_frame_idx
-            self.scheduler.begin(
-                name, action(player, idx), num_steps=ORDER.num_turns, deadline_s=0.0
-            )
-        pictures: dict[str, NDArray[np.uint8]] = {}
-        while self.scheduler.is_due:
-            plan = self.scheduler.plan_pass()
-            assert plan is not None
-            result = self.runner.run(plan)
-            self.scheduler.commit(plan)
-            finished = [row.session_id for row in plan.finished]
-            pictures |= dict(zip(finished, result.pixels, strict=True))
-        return [pictures[name] for name in players]
+        frames = {name: self.begin(name, player) for name, player in players.items()}
+        while not all(frames.values()):
+            frames |= {frame.session_id: frame for frame in self.passes.advance(None) or ()}
+        return [frame.pixels for frame in frames.values() if frame]
 
-    def context(self, name: str) -> ContextClip:
-        session = self.scheduler.session(name)
-        return self.runner.read_context(session.pages.slot, [*session.pages.context.values()])
+    def begin(self, name: str, player: int) -> Frame | None:
+        return self.passes.begin(
+            name, self.next_action(name, player), num_steps=ORDER.num_turns, deadline_s=0.0
+        )
+
+    def draft(self, name: str, player: int) -> None:
+        """That player's next frame, wholly."""
+        self.passes.draft(
+            name, self.next_action(name, player), num_steps=ORDER.num_turns, deadline_s=0.0
+        )
+        while self.passes.advance(None) is not None:
+            pass
+
+    def next_action(self, name: str, player: int) -> tuple[float, ...]:
+        return action(player, self.scheduler.session(name).pages.next_frame_idx)
 
 
 def play(house: House, players: Mapping[str, int], num_frames: int) -> list[Pictures]:
@@ -115,7 +119,7 @@ def test_frames_are_those_that_the_whole_sequence_gives(world: ARWorld, merge: b
     house = House(world, merge=merge)
     house.open("a", 1, clip)
     play(house, {"a": 1}, 8)
-    drawn = world.tokenizer.codes_of(house.context("a").latents_FChw).flatten(1)
+    drawn = world.tokenizer.codes_of(house.passes.context("a")[1].latents_FChw).flatten(1)
 
     codes = torch.zeros(GIVEN + 8, 4, dtype=torch.int64)
     codes[:GIVEN] = world.tokenizer.codes_of(clip.latents_FChw).flatten(1)
@@ -147,10 +151,9 @@ def test_a_world_goes_on_from_its_context(world: ARWorld) -> None:
     first, second = House(world, sampled=True), House(world, sampled=True)
     first.open("a", 1, opening(world, 1))
     play(first, {"a": 1}, 5)
-    context = first.context("a")
-    idxs = first.scheduler.session("a").pages.context
+    idxs, context = first.passes.context("a")
     second.open("a", 1, context, first_idx=min(idxs))
-    again = second.context("a")
+    _, again = second.passes.context("a")
     assert torch.equal(again.latents_FChw, context.latents_FChw)
     assert torch.equal(again.actions_FA, context.actions_FA)
 
@@ -160,3 +163,15 @@ def test_what_is_drawn_depends_on_the_actions(world: ARWorld) -> None:
     for house in (first, other):
         house.open("a", 1, opening(world, 1))
     assert not same(play(first, {"a": 1}, 4), play(other, {"a": 5}, 4))
+
+
+def test_a_right_draft_is_the_very_frame_and_a_wrong_one_leaves_no_trace(world: ARWorld) -> None:
+    plain, drafted = House(world, sampled=True), House(world, sampled=True)
+    for house in (plain, drafted):
+        house.open("a", 1, opening(world, 1))
+    expected = play(plain, {"a": 1}, 6)
+    frames = []
+    for guess in (1, 1, 5, 1, 5, 5):  # whose next action is drafted
+        drafted.draft("a", guess)
+        frames.append(drafted.step({"a": 1}))
+    assert same(frames, expected)
