@@ -1,15 +1,13 @@
 """What training costs by arithmetic: floating-point operations of a clip. No clock."""
 
-from model.bench.costs import pass_cost
+from model.bench.arithmetic.costs import pass_cost
 from model.nfd.transformer import NFDConfig
 
 _FORWARD_AND_BACKWARD = 3  # backward: gradients of the inputs and of the weights
-_RECOMPUTED = 4  # and the blocks once more, with gradient checkpointing
 
 
-def clip_flop(nfd: NFDConfig, num_frames: int, *, checkpointing: bool = False) -> int:
+def clip_flop(nfd: NFDConfig, num_frames: int) -> int:
     """Forward and backward over one clip, in which a frame sees those before it in the window.
-    The 310M preset over 32 frames: 24.7e12."""
-    passes = _RECOMPUTED if checkpointing else _FORWARD_AND_BACKWARD
+    The 310M preset over 32 frames: 24.7e12. Checkpointed blocks add a third."""
     frames = (pass_cost(nfd, min(i, nfd.window)).flop for i in range(1, num_frames + 1))
-    return passes * sum(frames)
+    return _FORWARD_AND_BACKWARD * sum(frames)
