@@ -12,9 +12,8 @@ from training.data.latents import ClipSource
 from training.data.manifest import Manifest, take_stock
 from training.data.source import FilmFolder, RecordingSource, Split
 from training.device import pick_device
-from training.distillation.adversary import Adversary, AdversarySettings
-from training.distillation.continuous import ContinuousConsistency, ContinuousSettings
-from training.distillation.student import Distillation, Student
+from training.distillation.objective import distillation
+from training.distillation.student import Student
 from training.objectives.flow_matching import FlowMatching
 from training.optimizers import nfd_optimizers, student_optimizers
 from training.recipes.recipe import Recipe
@@ -88,15 +87,8 @@ def train_student(recipe: Recipe, run: Run, budget: Budget) -> None:
     settings = recipe.student
     teacher = trained_teacher(recipe, run)
     student, trainer = _student_trainer(recipe, run, teacher)
-    method = ContinuousConsistency(
-        student, teacher, ContinuousSettings(warmup_steps=settings.warmup_steps)
-    )
-    adversary = Adversary(student.critic, teacher, AdversarySettings(strength=settings.adversarial))
     clips = clip_source(recipe, run, settings.batch_size, "train")
-    objective = Distillation(
-        method, clips, settings.mixture, adversary if settings.adversarial else None
-    )
-    trainer.train(objective, budget)
+    trainer.train(distillation(student, teacher, clips, settings), budget)
 
 
 def trained_student(recipe: Recipe, run: Run) -> NFDTransformer:

@@ -15,8 +15,8 @@ from training.objectives.noise import NoiseMixture
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoisyClips:
-    """One batch. Frames that move are trained and carried along their paths; the others are
-    context, which is nearly clean and stays as it is."""
+    """One batch. Frames that move are trained, from pure noise down to the very end of their
+    paths, where what is learned has its only hold; the others are context and stay as they are."""
 
     clean_BFChw: Tensor
     noise_BFChw: Tensor
@@ -38,11 +38,11 @@ class NoisyClips:
     ) -> "NoisyClips":
         clips = source.draw(generator)
         clean = clips.latents_BFChw
-        t_BF = mixture.draw((clean.shape[0], clean.shape[1]), generator)
+        t_BF, is_context_BF = mixture.draw_roles((clean.shape[0], clean.shape[1]), generator)
         return cls(
             clean_BFChw=clean,
             noise_BFChw=torch.randn(clean.shape, generator=generator, device=clean.device),
             t_BF=t_BF,
-            moves_BF=t_BF > mixture.context_max_t,
+            moves_BF=~is_context_BF,
             actions_BFA=clips.actions_BFA,
         )

@@ -18,10 +18,8 @@ from model.world import World
 from training import stages
 from training.data.latents import ClipSource
 from training.device import pick_device
-from training.distillation.adversary import Adversary, AdversarySettings
-from training.distillation.continuous import ContinuousConsistency, ContinuousSettings
-from training.distillation.discrete import DiscreteConsistency, DiscreteSettings
-from training.distillation.student import Distillation, Student
+from training.distillation.objective import distillation
+from training.distillation.student import Student
 from training.evaluate.dream import Wish, dream
 from training.evaluate.material import gather
 from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film, Scores
@@ -33,7 +31,7 @@ from training.run import Run
 from training.trainer import Budget, Objective, Trainer
 
 PLAIN, SCM, SCM_ADVERSARIAL = "plain consistency", "sCM", "sCM + adversarial"
-_STRENGTH = 0.5  # of the adversary, where the recipe has none
+_STRENGTH = 0.5  # of the adversary
 _ROUNDS = 7
 _STEPS = (4, 2, 1)
 
@@ -78,21 +76,14 @@ def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
 def _player(
     name: str, recipe: Recipe, teacher: NFDTransformer, clips: ClipSource
 ) -> tuple[Student, Objective]:
-    settings = recipe.student
     torch.manual_seed(0)
-    student = Student(copy.deepcopy(teacher).train().requires_grad_(True))
-    student.to(next(teacher.parameters()).device)
-    adversary = None
-    if name == SCM_ADVERSARIAL:
-        strength = settings.adversarial or _STRENGTH
-        adversary = Adversary(student.critic, teacher, AdversarySettings(strength=strength))
-    if name == PLAIN:
-        plain = DiscreteConsistency(student, teacher, DiscreteSettings())
-        return student, Distillation(plain, clips, settings.mixture)
-    scm = ContinuousConsistency(
-        student, teacher, ContinuousSettings(warmup_steps=settings.warmup_steps)
+    student = Student(copy.deepcopy(teacher).train().requires_grad_(True)).to(pick_device())
+    settings = replace(
+        recipe.student,
+        method="discrete" if name == PLAIN else "continuous",
+        adversarial=_STRENGTH if name == SCM_ADVERSARIAL else 0.0,
     )
-    return student, Distillation(scm, clips, settings.mixture, adversary)
+    return student, distillation(student, teacher, clips, settings)
 
 
 def _costs_s(objectives: Sequence[Objective]) -> list[float]:

@@ -28,6 +28,13 @@ class NoiseMixture:
 
     def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
         """TrigFlow times (B, F) in [0, pi/2]."""
+        return self.draw_roles(shape, generator)[0]
+
+    def draw_roles(
+        self, shape: tuple[int, int], generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Times (B, F), and whether each was drawn as context. The others may be nearly clean,
+        too: a path has an end."""
         device = generator.device
 
         def uniform() -> Tensor:
@@ -37,5 +44,6 @@ class NoiseMixture:
         noisy = torch.sigmoid(self.logit_mean + self.logit_std * normal)
         noisy = torch.where(uniform() < self.pure_share, torch.ones_like(noisy), noisy)
         context = uniform() * self.context_max
-        s = torch.where(uniform() < self.context_share, context, noisy)
-        return torch.atan2(s, 1.0 - s).clamp(max=math.pi / 2)
+        is_context_BF = uniform() < self.context_share
+        s = torch.where(is_context_BF, context, noisy)
+        return torch.atan2(s, 1.0 - s).clamp(max=math.pi / 2), is_context_BF

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from model.action_space import ActionSpace
 from model.presets import Preset
@@ -104,8 +105,8 @@ class NFDRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudentRecipe:
-    """sCM. The second-order part of the tangent grows to its full size over `warmup_steps`.
-    `adversarial` weighs what the critic says; 0 leaves it out."""
+    """`method` is "discrete" (plain consistency) or "continuous" (sCM), whose tangent grows to its
+    full size over `warmup_steps`. `adversarial` weighs what the critic says; 0 leaves it out."""
 
     batch_size: int
     muon_lr: float
@@ -113,6 +114,7 @@ class StudentRecipe:
     ema_decay: float
     minutes: float
     mixture: NoiseMixture
+    method: Literal["discrete", "continuous"]
     warmup_steps: int
     adversarial: float = 0.0
     critic_lr: float = 1e-3

@@ -1,0 +1,27 @@
+"""From a recipe to the student's objective."""
+
+from model.nfd.transformer import NFDTransformer
+from training.data.latents import ClipSource
+from training.distillation.adversary import Adversary, AdversarySettings
+from training.distillation.continuous import ContinuousConsistency, ContinuousSettings
+from training.distillation.discrete import DiscreteConsistency, DiscreteSettings
+from training.distillation.student import Distillation, Method, Student
+from training.recipes.recipe import StudentRecipe
+
+
+def distillation(
+    student: Student, teacher: NFDTransformer, clips: ClipSource, settings: StudentRecipe
+) -> Distillation:
+    """`teacher` is frozen; the student begins as a copy of it."""
+    method: Method
+    if settings.method == "discrete":
+        method = DiscreteConsistency(student, teacher, DiscreteSettings())
+    else:
+        method = ContinuousConsistency(
+            student, teacher, ContinuousSettings(warmup_steps=settings.warmup_steps)
+        )
+    adversary = None
+    if settings.adversarial:
+        strength = AdversarySettings(strength=settings.adversarial)
+        adversary = Adversary(student.critic, teacher, strength)
+    return Distillation(method, clips, settings.mixture, adversary)
