@@ -64,6 +64,7 @@ class Card:
     steering: Steering
     steering_control: Steering
     speed: tuple[Speed, ...]
+    load_1m: float  # what else was running while the speed was taken
     training: Mapping[str, Any]
 
     @property
@@ -93,7 +94,8 @@ def to_json(card: Card) -> str:
         f"threads, torch {torch.__version__}",
         "commit": _commit(),
     }
-    whole = header | values | {"confidence_95": intervals} | asdict(card)
+    figures_first = header | values | {"confidence_95": intervals}
+    whole = figures_first | asdict(card) | values  # a detail never hides a figure
     return json.dumps(_without_nan(whole), indent=1, allow_nan=False) + "\n"
 
 
@@ -115,7 +117,7 @@ def _figures(card: Card) -> dict[str, Estimate | float | None]:
     return {
         "tokenizer_psnr": card.tokenizer.psnr_db,
         "tokenizer_gradient": card.tokenizer.gradient_ratio,
-        "tokenizer_colour": card.tokenizer.colour.kept,
+        "tokenizer_colour_kept": card.tokenizer.colour.kept,
         "psnr_16": served.psnr_16,
         "psnr_16_copy_last": card.contenders[COPY_LAST].psnr_16,
         "psnr_16_mean_frame": card.contenders[MEAN_FRAME].psnr_16,
@@ -123,7 +125,7 @@ def _figures(card: Card) -> dict[str, Estimate | float | None]:
         "lpips_16": served.lpips_16,
         "fvd": served.fvd,
         "gradient_16": served.gradient_16,
-        "dream_colour": card.dream_colour.kept,
+        "dream_colour_kept": card.dream_colour.kept,
         "oracle_actions": served.oracle,
         "action_f1": served.following.f1,
         "action_f1_ceiling": real.following.f1,

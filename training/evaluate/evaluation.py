@@ -1,5 +1,6 @@
 """Measures one world: tokenizer, dreams, steering, long dreams, speed; and draws its pictures."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -84,6 +85,7 @@ def evaluate(
         speed=tuple(
             _speed(world, passages[0], steps) for steps in sorted(world.spec.sampler.times)
         ),
+        load_1m=round(os.getloadavg()[0], 1),
         training=world.spec.training,
     )
     return Evaluation(

@@ -42,7 +42,7 @@ def verdict(student: Figures, teacher: Figures | None, current: Figures | None) 
             _check(other, name, _OF_ANOTHER)
     if not student.get("horizon"):
         raise ValueError("the student: horizon must hold at least one point")
-    rulings = list(_by_itself(student))
+    rulings = [*_by_itself(student), _motion(student, current)]
     if teacher is not None:
         rulings += _against(student, teacher, "the teacher", TEACHER_SHARE)
     elif student.get("frechet_teacher") is not None:
@@ -73,12 +73,21 @@ def _by_itself(student: Figures) -> Iterator[_Ruling]:
         reason=f"actions are read with F1 {student['action_f1']:.2f}; {wanted:.2f} or more wanted "
         f"(shuffled {floor:.2f}, real {ceiling:.2f})",
     )
+
+
+def _motion(student: Figures, current: Figures | None) -> _Ruling:
+    """No dream may stand still or flicker; but one that stands nearly as still as what players have
+    already is no step back."""
     farthest = student["horizon"][-1]
-    moved = farthest["motion_ratio"]["value"]
-    yield _Ruling(
-        is_kept=LEAST_MOTION <= moved <= MOST_MOTION,
-        reason=f"motion at frame {farthest['frame']} is {moved:.2f} of real motion; "
-        f"{LEAST_MOTION} to {MOST_MOTION} wanted",
+    frame, moved = farthest["frame"], farthest["motion_ratio"]["value"]
+    now = [p for p in (current or {}).get("horizon", ()) if p["frame"] == frame]
+    least = LEAST_MOTION
+    if now:
+        least = min(least, (1 - RELEASE_SHARE) * now[0]["motion_ratio"]["value"])
+    return _Ruling(
+        is_kept=least <= moved <= MOST_MOTION,
+        reason=f"motion at frame {frame} is {moved:.2f} of real motion; "
+        f"{least:.2f} to {MOST_MOTION:.2f} wanted",
     )
 
 

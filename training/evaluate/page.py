@@ -1,6 +1,7 @@
 """A card as a page for people. Every figure comes from the card."""
 
 import math
+import os
 from collections.abc import Mapping
 
 from training.evaluate.card import REAL, Card
@@ -40,10 +41,11 @@ At frame 16 of passages in which the player moves. Actions are read from the fra
 inverse-dynamics model taught on real play; F1 is the mean over buttons and turns, and with shuffled
 actions it is {_signed(card.shuffled_f1)}. The Fréchet distance is to the real frames after the same
 hands, in that model's features (so it is not FVD, and compares rows of this table only); as much
-other real play is {_signed(card.frechet_real)} away from them. Frames drafted ahead of their action
-are the very same frames (a test of the engine), so they have no row.
+other real play is {_signed(card.frechet_real, ".0f")} away from them. Frames drafted ahead of
+their action are the very same frames (a test of the engine), so they have no row.
 
 {_contenders(card)}
+
 {"" if given else _NOT_GIVEN}
 {_events(card)}
 
@@ -66,6 +68,7 @@ that followed the same hands.
 ## Speed
 
 Per frame in the engine, one session on one CPU thread, decode included: {speeds} denoise steps.
+Load of the machine meanwhile: {card.load_1m} on {os.cpu_count()} cores.
 
 ## Training
 
@@ -114,7 +117,7 @@ def _contender(name: str, scores: Scores) -> Row:
         "" if is_truth else _signed(scores.psnr_16, ".1f"),
         "" if is_truth else _signed(scores.ssim_16),
         _signed(scores.gradient_16),
-        "" if is_truth else _signed(scores.frechet_own),
+        "" if is_truth else _signed(scores.frechet_own, ".0f"),
         _signed(following.f1),
         _signed(following.yaw_error_deg),
     ]
@@ -162,7 +165,7 @@ def _fidelity(card: Card) -> str:
 def _horizon(card: Card) -> str:
     rows = tuple(
         (str(point.frame), str(point.num_dreams), f"{point.gradient_ratio:.2f}",
-         _signed(point.motion_ratio), f"{point.frechet_own:.2f}", f"{point.frechet_own_real:.2f}",
+         _signed(point.motion_ratio), f"{point.frechet_own:.0f}", f"{point.frechet_own_real:.0f}",
          f"{point.action_f1:.2f}", f"{point.action_f1_ceiling:.2f}")
         for point in card.horizon
     )  # fmt: skip

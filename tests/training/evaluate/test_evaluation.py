@@ -37,6 +37,8 @@ def test_every_figure_that_others_watch_is_a_plain_number(figures: Mapping[str, 
         "action_f1_shuffled", "frechet_student", "frechet_teacher",
     )  # fmt: skip
     assert all(isinstance(figures[name], float) for name in watched)
+    others = ("tokenizer_colour_kept", "dream_colour_kept", "frechet_real", "turn_slope")
+    assert all(isinstance(figures[name], float | None) for name in others)
     assert {"schema", "version", "machine", "commit"} <= figures.keys()
     assert figures["world_digest"] == "random"
     assert figures["lpips_16"] is None and figures["fvd"] is None  # no weights were given

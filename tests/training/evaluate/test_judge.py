@@ -67,6 +67,16 @@ def test_a_candidate_must_keep_up_with_what_players_have() -> None:
     assert not worse.accepted and "the current release" in worse.reasons[0]
 
 
+def test_a_dream_nearly_as_still_as_the_current_release_is_no_step_back() -> None:
+    def moving(share: float) -> dict[str, Any]:
+        return _with(horizon=[{"frame": 300, "motion_ratio": {"value": share}}])
+
+    assert not verdict(moving(0.28), None, None).accepted
+    assert verdict(moving(0.28), None, moving(0.3)).accepted
+    assert not verdict(moving(0.2), None, moving(0.3)).accepted
+    assert verdict(moving(0.5), None, moving(0.9)).accepted
+
+
 @pytest.mark.parametrize("value", [None, float("nan"), "high"])
 def test_half_an_evaluation_is_no_evaluation(value: object) -> None:
     with pytest.raises(ValueError, match="the student: action_f1 must be a finite number"):
