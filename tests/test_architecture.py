@@ -56,8 +56,8 @@ HOMES: dict[str, set[str]] = {
     "aiortc": {"services.ingest", "loadtest"},
     "aioice": {"services.ingest", "loadtest"},
     "av": {
-        "services.generation.encoder",
-        "services.ingest.track",
+        "services.generation.video.encoder",
+        "services.ingest.webrtc.track",
         "loadtest",
         "training.data",
     },
@@ -226,10 +226,10 @@ def test_nothing_is_unpickled() -> None:
 
 def test_the_rules_catch_a_breach() -> None:
     across = ast.parse("from services.session.settings import SessionSettings")
-    assert breaches_of_direction("services.ingest.app", across)
+    assert breaches_of_direction("services.ingest.http.app", across)
     assert breaches_of_direction("model.engine.engine", ast.parse("import training.trainer"))
     assert breaches_of_homes("services.session.app", ast.parse("import redis.asyncio"))
-    assert breaches_of_extras("services.ingest.app", ast.parse("import torch"))
+    assert breaches_of_extras("services.ingest.http.app", ast.parse("import torch"))
 
 
 def test_constraints_pin_what_pyproject_names() -> None:

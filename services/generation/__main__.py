@@ -17,7 +17,7 @@ from pathlib import Path
 
 from services.environment import SettingsError, read_settings
 from services.generation.checks import CannotStart, check_surroundings
-from services.generation.drain import drain
+from services.generation.sessions.drain import drain
 from services.generation.settings import PREFIX, GenerationSettings
 from services.telemetry import setup_logging
 

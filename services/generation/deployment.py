@@ -15,13 +15,13 @@ from ray.serve.handle import DeploymentHandle
 
 from services.backplane.connection import connect
 from services.environment import read_settings
-from services.generation import dispatcher
+from services.generation.sessions import dispatcher
 from services.generation.settings import PREFIX, GenerationSettings
 from services.telemetry import setup_logging, setup_metrics
 
 if TYPE_CHECKING:  # torch must not be imported before its threads are set
     from services.generation.health import HealthServer
-    from services.generation.replica import Replica
+    from services.generation.sessions.replica import Replica
 
 HEALTH_PERIOD_S = 1.0
 HEALTH_TIMEOUT_S = 20.0  # longer than the replica's own patience with its frame loop

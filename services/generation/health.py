@@ -9,7 +9,7 @@ import socket
 import uvicorn
 from fastapi import FastAPI, Request
 
-from services.generation.replica import Replica
+from services.generation.sessions.replica import Replica
 from services.telemetry import Problem, add_health_routes, add_problem_answers
 
 log = logging.getLogger(__name__)

@@ -10,15 +10,15 @@ from threading import Thread
 from typing import Any
 
 from model.world import WorldSpec
-from services.generation.demand import Demand
-from services.generation.encode_loop import EncodeLoop
-from services.generation.encoder import VideoFormat
-from services.generation.frame_loop import FrameLoop
-from services.generation.frame_server import FrameServer
-from services.generation.ladder import Ladder, make_rungs
-from services.generation.mailbox import Mailbox
-from services.generation.ports import Actions, DreamtFrame, Engine
-from services.generation.warmup import warm_up
+from services.generation.frames.frame_loop import FrameLoop
+from services.generation.frames.ladder import Ladder, make_rungs
+from services.generation.frames.ports import Actions, DreamtFrame, Engine
+from services.generation.frames.warmup import warm_up
+from services.generation.video.demand import Demand
+from services.generation.video.encode_loop import EncodeLoop
+from services.generation.video.encoder import VideoFormat
+from services.generation.video.frame_server import FrameServer
+from services.generation.video.mailbox import Mailbox
 from services.wire.frame import EncodedFrame
 
 STUCK_S = 15.0  # a step or a prefill never takes this long

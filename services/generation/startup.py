@@ -5,10 +5,10 @@ import time
 
 from model.engine.engine import WorldEngine
 from model.world import World
-from services.generation.forecast import MAX_GUESSES
+from services.generation.frames.forecast import MAX_GUESSES
 from services.generation.health import HealthServer, create_app
-from services.generation.offer import make_offer
-from services.generation.replica import Replica
+from services.generation.sessions.offer import make_offer
+from services.generation.sessions.replica import Replica
 from services.generation.settings import GenerationSettings
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import sys
 import uvicorn
 
 from services.environment import SettingsError, read_settings
-from services.ingest.app import create_app
+from services.ingest.http.app import create_app
 from services.ingest.settings import PREFIX, IngestSettings
 from services.telemetry import setup_logging, setup_metrics
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from services.backplane.connection import BackplaneError
 from services.ingest.metrics import ACTIONS
-from services.ingest.rate import RateLimit
+from services.ingest.webrtc.rate import RateLimit
 from services.wire.action import Action
 
 MAX_ACTIONS_PER_S = 240

@@ -13,11 +13,11 @@ from services.backplane.connection import connect, is_up
 from services.backplane.rates import RateLimit
 from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
-from services.ingest import rtc_hooks
-from services.ingest.offer import CandidateRule
-from services.ingest.peer import Peer
 from services.ingest.room import Room
 from services.ingest.settings import IngestSettings
+from services.ingest.webrtc import rtc_hooks
+from services.ingest.webrtc.offer import CandidateRule
+from services.ingest.webrtc.peer import Peer
 from services.telemetry import Problem
 from services.tokens import Tokens
 from services.wire.session import SessionRecord

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.ingest.metrics import FRAMES_DROPPED, KEYFRAMES_ASKED
-from services.ingest.rate import RateLimit
+from services.ingest.webrtc.rate import RateLimit
 from services.wire.frame import (
     PREFIX_BYTES,
     EncodedFrame,

@@ -12,7 +12,7 @@ from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
 from services.ingest.action_gate import ActionGate, ActionStream, Verdict
 from services.ingest.frame_link import FrameLink, Owner
-from services.ingest.peers import Peers
+from services.ingest.webrtc.peers import Peers
 from services.wire.session import SessionRecord, SessionStatus
 
 TICK_S = 0.25

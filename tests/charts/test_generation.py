@@ -68,7 +68,7 @@ def test_a_stopping_replica_hands_its_worlds_over_first(mode: str) -> None:
     pods = dict(pod_specs(render({"generation": {"mode": mode}})))
     (pod,) = [p for where, p in pods.items() if where.endswith(("generator", "-generation"))]
     command = only_container(pod)["lifecycle"]["preStop"]["exec"]["command"]
-    assert command == ["python", "-m", "services.generation.drain"]
+    assert command == ["python", "-m", "services.generation.sessions.drain"]
     assert importlib.util.find_spec(command[-1])
 
 

@@ -10,7 +10,7 @@ import signal
 
 from services.backplane.connection import connect
 from services.environment import read_settings
-from services.generation.dispatcher import Dispatcher
+from services.generation.sessions.dispatcher import Dispatcher
 from services.generation.settings import PREFIX, GenerationSettings
 from services.generation.startup import start_replica
 from services.telemetry import setup_logging, setup_metrics

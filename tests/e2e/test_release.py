@@ -17,7 +17,7 @@ from services.play.checks import with_free_ports
 from tests.e2e.stack import ANY_PORTS, Stack, running_stack
 from tests.model.conftest import make_world
 from tests.player.browser import open_browser, stats, until, until_state
-from tests.services.training_kit import BEARER, GOOD_CARD, TOKEN
+from tests.services.training.training_kit import BEARER, GOOD_CARD, TOKEN
 from training.registry.publish import CARD, publish
 from training.registry.registry import Registry
 from training.registry.version import Lineage, WorldVersion

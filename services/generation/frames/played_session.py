@@ -1,0 +1,81 @@
+"""One session as the frame loop plays it. Plain state; knows neither engine nor events."""
+
+from dataclasses import dataclass
+
+from model.action_space import ActionSpace
+from model.engine.types import ActionVector
+from services.generation.frames.forecast import MAX_GUESSES, Forecast
+from services.generation.frames.hands import Hands
+from services.generation.frames.pacer import Pacer
+from services.wire.action import FrameAction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BegunFrame:
+    """A frame that was asked of the engine. `action_seq`: the newest action it sees, which had
+    waited `queue_s`."""
+
+    vector: ActionVector
+    action_seq: int
+    queue_s: float
+    deadline_s: float
+
+
+class PlayedSession:
+    """Owns a session's hands, its pace and the frame it waits for."""
+
+    def __init__(self, space: ActionSpace, *, now: float, fps: float, last_seq: int) -> None:
+        self._space = space
+        self.hands = Hands(now, last_seq)
+        self.pacer = Pacer(fps, now)
+        self.forecast = Forecast()
+        self._guessed: list[ActionVector] = []  # for the next frame
+        self._held = 0  # when the last frame began
+        self.waits_for: BegunFrame | None = None
+        self.shown_seq = last_seq  # newest action that a finished frame has seen
+
+    def is_due(self, now: float) -> bool:
+        """Its next frame is to be begun. While one is on its way ticks pass unused: late frames
+        are left out, not made up for."""
+        return self.waits_for is None and self.pacer.wait_s(now) == 0.0
+
+    @property
+    def may_guess(self) -> bool:
+        """It waits for nothing, and another draft of its next frame may be made."""
+        return self.waits_for is None and len(self._guessed) < MAX_GUESSES
+
+    def next_guess(self) -> ActionVector | None:
+        """Another action that the next frame may have; None when the rest is too unlikely. Keys
+        that changed since the last frame come first, unless the mouse is on the move."""
+        done = self.hands.peek()
+        has_changed = done.held != self._held or done.pressed != 0
+        is_known = has_changed and done.dx == done.dy == 0
+        for guess in ((self._vector(done),) if is_known else ()) + self.forecast.guesses:
+            if guess not in self._guessed:
+                self._guessed.append(guess)
+                return guess
+        return None
+
+    def begin(self, now: float) -> BegunFrame:
+        """Takes what the hands did for the frame that is due."""
+        self._guessed = []
+        self.pacer.tick(now)
+        queue_s = self.hands.queue_s(now)
+        action = self.hands.take(now)
+        self._held = action.held
+        vector = self._vector(action)
+        self.forecast.observe(vector, self._space.vector(action.held, 0, 0))
+        self.waits_for = BegunFrame(
+            vector=vector, action_seq=action.seq, queue_s=queue_s, deadline_s=self.pacer.due_s
+        )
+        return self.waits_for
+
+    def finish(self) -> BegunFrame:
+        """The frame it waited for is there."""
+        begun, self.waits_for = self.waits_for, None
+        assert begun is not None, "a frame that nobody asked for"
+        self.shown_seq = begun.action_seq
+        return begun
+
+    def _vector(self, action: FrameAction) -> ActionVector:
+        return self._space.vector(action.held, action.pressed, action.dx, action.dy)

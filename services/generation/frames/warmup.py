@@ -1,0 +1,24 @@
+"""Every shape once before the first player: allocations, thread pools, graphs, kernel choices."""
+
+from collections.abc import Iterable
+
+from services.generation.frames.ports import Engine
+
+
+def warm_up(
+    engine: Engine, *, slots: int, step_counts: Iterable[int], still: tuple[float, ...]
+) -> None:
+    """Fills `engine` with 1 to `slots` sessions, steps them with each number of denoise steps,
+    and leaves it empty. `still`: the action vector of hands that do nothing."""
+    step_counts = tuple(step_counts)
+    opened: list[str] = []
+    try:
+        for slot in range(slots):
+            session_id = f"warm-up-{slot}"
+            engine.open(session_id, start=0, seed=slot)
+            opened.append(session_id)
+            for num_steps in step_counts:
+                engine.step(dict.fromkeys(opened, still), num_steps=num_steps)
+    finally:
+        for session_id in opened:
+            engine.close(session_id)

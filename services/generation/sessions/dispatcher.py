@@ -1,0 +1,136 @@
+"""The dispatcher: brings the waiting line to free slots, and lost sessions back to the line.
+
+Plain asyncio over Redis. `run_session` is how a replica is reached; that it is a Ray Serve call
+nobody here knows. The truth is in Redis, so a second dispatcher or a restarted one starts nothing
+twice: a replica must still acquire the lease.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from services.backplane.connection import BackplaneError, Client
+from services.backplane.releases import ReleaseStore, VersionFigures
+from services.backplane.replicas import ReplicaRegistry
+from services.backplane.sessions import SessionStore
+from services.generation.sessions.served import Served
+from services.wire.session import SessionRecord, SessionStatus
+
+LOOK_S = 0.15  # at the line
+WATCH_S = 1.0  # over the leases
+LOST = "The machine that dreamt your world is gone; it is picked up elsewhere."
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Owns one outstanding call per session it has sent to a replica. `group`: the first part of
+    the ids of the replicas that `run_session` reaches."""
+
+    def __init__(
+        self, redis: Client, run_session: Callable[[str], Awaitable[None]], group: str = ""
+    ) -> None:
+        self._store = SessionStore(redis)
+        self._registry = ReplicaRegistry(redis)
+        self._releases = ReleaseStore(redis)
+        self._figures = VersionFigures(redis)
+        self._run_session = run_session
+        self._group = group
+        self._calls: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until `stop`. Redis may go and come."""
+        await asyncio.gather(
+            self._repeat(self.serve_line, LOOK_S), self._repeat(self.recover_lost, WATCH_S)
+        )
+
+    def stop(self) -> None:
+        """Ends `run`. The sessions go on without their calls."""
+        self._stopping.set()
+        for call in self._calls.values():
+            call.cancel()
+
+    async def serve_line(self) -> None:
+        """Sends the first in line to whatever is free."""
+        waiting = await self._store.waiting()
+        if not waiting:
+            return
+        num_free, served = await self._look_at_replicas()
+        for session_id in waiting:
+            if num_free <= 0:
+                return
+            record = await self._store.get(session_id)
+            if record is None or not self._may_start(record):
+                continue
+            if served.has_version_of(record) or await self._is_left_over(record, served):
+                self._start(record)
+                num_free -= 1
+
+    async def recover_lost(self) -> None:
+        """Puts sessions whose owner stopped renewing back in line."""
+        if not (lost := await self._store.expired_leases()):
+            return
+        records = [await self._store.get(session_id) for session_id in lost]
+        # Looked at again after the epochs are read: an owner that came in between is not lost.
+        still_lost = set(await self._store.expired_leases())
+        for record in records:
+            if record is not None and record.session_id in still_lost:
+                await self._requeue(record.session_id, record.epoch)
+
+    async def _look_at_replicas(self) -> tuple[int, Served]:
+        """(free slots of our replicas, what is played)."""
+        serving = [replica for replica in await self._registry.all() if not replica.draining]
+        ours = [replica for replica in serving if replica.replica_id.startswith(self._group)]
+        # Heartbeats are a second old and calls are not; a restarted dispatcher has only those.
+        num_used = max(sum(replica.used for replica in ours), len(self._calls))
+        return sum(replica.slots for replica in ours) - num_used, Served.by(ours, serving)
+
+    async def _is_left_over(self, record: SessionRecord, served: Served) -> bool:
+        """Whether its world is ours and its version is no longer anybody's."""
+        return served.has_world_of(record) and served.is_gone(
+            record, await self._releases.get(record.world)
+        )
+
+    def _may_start(self, record: SessionRecord) -> bool:
+        is_sent = (record.session_id, record.epoch + 1) in self._calls
+        return record.status is SessionStatus.QUEUED and not is_sent
+
+    def _start(self, record: SessionRecord) -> None:
+        call_id = (record.session_id, record.epoch + 1)
+        call = asyncio.create_task(self._call(*call_id))
+        self._calls[call_id] = call
+        call.add_done_callback(lambda _: self._calls.pop(call_id, None))
+
+    async def _call(self, session_id: str, epoch: int) -> None:
+        """One session on one replica, to its end. `epoch`: the lease the replica will get."""
+        try:
+            await self._run_session(session_id)
+        except Exception as error:  # whatever Ray calls it, the replica does not play it any more
+            log.warning("replica lost", extra={"session_id": session_id, "error": repr(error)})
+            await self._requeue(session_id, epoch)
+
+    async def _requeue(self, session_id: str, epoch: int) -> None:
+        """Refused when somebody else owns it, or nobody ever did."""
+        try:
+            if await self._store.requeue(session_id, epoch=epoch, reason=LOST):
+                log.info("back in line", extra={"session_id": session_id, "epoch": epoch})
+                if record := await self._store.get(session_id):
+                    await self._figures.add(record.world_digest, {"lost": 1})
+        except BackplaneError as error:  # its lease will be found expired
+            log.warning("not back in line", extra={"session_id": session_id, "error": str(error)})
+
+    async def _repeat(self, look: Callable[[], Awaitable[None]], pause_s: float) -> None:
+        is_away = False
+        while not self._stopping.is_set():
+            try:
+                await look()
+                is_away = False
+            except BackplaneError as error:
+                if not is_away:
+                    log.warning("redis is away", extra={"error": str(error)})
+                is_away = True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._stopping.wait()

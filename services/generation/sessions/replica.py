@@ -1,0 +1,181 @@
+"""A replica: one engine, the sessions it plays, its place in the registry. Knows no Ray.
+
+`deployment.py` puts this class behind Ray Serve; tests use it as it is.
+"""
+
+import asyncio
+import contextlib
+import logging
+from uuid import uuid4
+
+from model.world import WorldSpec
+from services.backplane.actions import ActionReader
+from services.backplane.connection import BackplaneError, connect, is_up
+from services.backplane.releases import VersionFigures
+from services.backplane.replicas import ReplicaRegistry
+from services.backplane.sessions import SessionStore
+from services.generation.frames.ports import Engine
+from services.generation.renderer import Renderer
+from services.generation.sessions.live_session import Host, LiveSession
+from services.generation.sessions.parting import FAILED, MOVING
+from services.generation.settings import GenerationSettings
+from services.generation.video.encoder import VideoFormat, find_codec
+from services.telemetry import meter
+from services.wire.world import WorldOffer
+
+HEARTBEAT_S = 1.0
+BEATS_PER_OFFER = 8  # an offer lives longer than that
+
+SESSIONS = meter.create_gauge("nextframe_sessions", description="sessions on this replica")
+SLOTS = meter.create_gauge("nextframe_slots", description="sessions this replica can hold")
+
+log = logging.getLogger(__name__)
+
+
+class Replica:
+    """Owns the sessions here. Made, started, used and stopped on one event loop. `group`: what
+    the dispatcher calls its own replicas; the first part of `replica_id`."""
+
+    def __init__(
+        self,
+        settings: GenerationSettings,
+        spec: WorldSpec,
+        engine: Engine,
+        offer: WorldOffer,
+        group: str = "",
+    ) -> None:
+        self.replica_id = group + uuid4().hex
+        self._settings = settings
+        self._spec = spec
+        self._offer = offer
+        self._redis = connect(settings.redis_url)
+        self._store = SessionStore(self._redis)
+        self._registry = ReplicaRegistry(self._redis)
+        self._actions = ActionReader(settings.redis_url, self.replica_id)
+        self._renderer = Renderer(
+            spec, engine, self._actions, _video_format(settings, spec), self._session_failed
+        )
+        self._host: Host | None = None
+        self._heartbeats: asyncio.Task[None] | None = None
+        self._sessions: dict[str, LiveSession] = {}
+        self._changed = asyncio.Event()
+        self._is_draining = False
+        self._is_stopping = False
+
+    async def start(self) -> None:
+        """Returns when the engine is warm and the replica is in the registry."""
+        settings = self._settings
+        port = await self._renderer.start(
+            settings.frame_host, settings.frame_port, slots=settings.slots
+        )
+        self._host = Host(
+            replica_id=self.replica_id,
+            frame_address=f"{settings.frame_advertise or settings.frame_host}:{port}",
+            world_digest=self._offer.digest,
+            store=self._store,
+            figures=VersionFigures(self._redis),
+            renderer=self._renderer,
+            absent_s=settings.absent_s,
+        )
+        SLOTS.set(settings.slots)
+        await self._beat(with_offer=True)
+        self._heartbeats = asyncio.create_task(self._keep_beating())
+        log.info("replica ready", extra={"replica_id": self.replica_id, "frames_at": port})
+
+    async def run_session(self, session_id: str) -> None:
+        """Plays the session until it leaves. Returns at once when it cannot be had here."""
+        assert self._host is not None
+        if self._is_draining or session_id in self._sessions or self.num_free == 0:
+            return
+        record = await self._store.get(session_id)
+        if record is None or record.world != self._spec.name:
+            return
+        session = LiveSession(record, self._host)
+        self._sessions[session_id] = session
+        self._changed.set()
+        try:
+            await session.run()
+        finally:
+            del self._sessions[session_id]
+            self._changed.set()
+
+    @property
+    def num_free(self) -> int:
+        """How many sessions it would take; none while those here get less than they should."""
+        if self._renderer.frame_loop.refuses_newcomers:
+            return 0
+        return self._settings.slots - len(self._sessions)
+
+    async def is_ready(self) -> bool:
+        """Whether it could take a session now, if it has a free slot."""
+        return self._host is not None and not self._is_draining and await is_up(self._redis)
+
+    async def check(self) -> None:
+        """Raises RuntimeError when only a new process can help."""
+        await self._renderer.check()
+
+    async def drain(self) -> bool:
+        """Takes no more sessions; those here save themselves and go back to the line. False when
+        they did not within the time allowed."""
+        self._is_draining = True
+        self._changed.set()
+        for session in self._sessions.values():
+            session.leave(MOVING)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.drain_s):
+                while self._sessions:
+                    await self._changed.wait()
+                    await asyncio.sleep(0.02)
+        return not self._sessions
+
+    async def stop(self) -> None:
+        await self.drain()
+        self._is_stopping = True
+        self._changed.set()
+        if self._heartbeats is not None:
+            await self._heartbeats
+        await self._renderer.stop()
+        self._actions.close()
+        await self._redis.aclose()
+
+    def _session_failed(self, session_id: str) -> None:
+        if session := self._sessions.get(session_id):
+            session.leave(FAILED)
+
+    async def _keep_beating(self) -> None:
+        """Once a second, and at once when a session came or went. Ended by a flag: redis-py may
+        swallow a cancellation."""
+        beat = 0
+        while not self._is_stopping:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await self._changed.wait()
+            self._changed.clear()
+            beat += 1
+            try:
+                await self._beat(with_offer=beat % BEATS_PER_OFFER == 0)
+            except BackplaneError as error:
+                log.warning("no heartbeat", extra={"error": str(error)})
+                await asyncio.sleep(HEARTBEAT_S)
+
+    async def _beat(self, *, with_offer: bool) -> None:
+        SESSIONS.set(len(self._sessions))
+        await self._registry.heartbeat(
+            self.replica_id,
+            slots=len(self._sessions) + self.num_free,
+            used=len(self._sessions),
+            world=self._spec.name,
+            draining=self._is_draining,
+            world_digest=self._offer.digest,
+        )
+        if with_offer:
+            await self._registry.publish_world(self._offer)
+
+
+def _video_format(settings: GenerationSettings, spec: WorldSpec) -> VideoFormat:
+    return VideoFormat(
+        codec=find_codec(settings.encoder),
+        width=spec.width * settings.upscale,
+        height=spec.height * settings.upscale,
+        fps=spec.fps,
+    )

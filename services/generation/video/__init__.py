@@ -1,0 +1,1 @@
+"""From pictures to the edge: one slot per session, an encoder each, plain TCP."""

@@ -1,0 +1,134 @@
+"""The encode loop: the one thread that owns the encoders.
+
+Takes each session's newest frame, encodes it once for all its links, and nothing for a session
+that nobody watches. Knows no sockets: what it makes goes to `publish`.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from services.generation.frames.ports import DreamtFrame
+from services.generation.video.demand import Demand
+from services.generation.video.encoder import VideoEncoder, VideoFormat
+from services.generation.video.mailbox import Mailbox
+from services.generation.video.rate import RateRung, rung_bit_rates
+from services.telemetry import meter
+from services.wire.frame import EncodedFrame
+
+STAGE = meter.create_histogram(
+    "nextframe_frame_stage",
+    unit="s",
+    description="time of a frame in one stage of the replica",
+    explicit_bucket_boundaries_advisory=[
+        0.001, 0.002, 0.004, 0.008, 0.016, 0.024, 0.032, 0.048, 0.064, 0.1, 0.25, 1.0,
+    ],
+)  # fmt: skip
+MIN_KEYFRAME_GAP_S = 0.3  # however often links ask
+_RATE_MEMORY_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Picture:
+    """What the loop holds of one session. Touched by its thread only."""
+
+    epoch: int
+    demand: Demand
+    rate: RateRung
+    encoder: VideoEncoder | None = None
+    key_at_s: float = 0.0
+    sent_bps: float = 0.0
+    sent_at_s: float = field(default_factory=time.monotonic)
+
+
+class EncodeLoop:
+    """Runs until its mailbox is closed. `open` and `close` may be called from any thread."""
+
+    def __init__(
+        self,
+        inbox: Mailbox[DreamtFrame],
+        video: VideoFormat,
+        publish: Callable[[str, EncodedFrame], None],
+    ) -> None:
+        self._inbox = inbox
+        self._video = video
+        self._publish = publish
+        self._pictures: dict[str, _Picture] = {}
+
+    def open(self, session_id: str, *, epoch: int, demand: Demand) -> None:
+        rates = rung_bit_rates(self._video.width, self._video.height, self._video.fps)
+        self._pictures[session_id] = _Picture(epoch, demand, RateRung(rates))
+
+    def close(self, session_id: str) -> None:
+        self._pictures.pop(session_id, None)
+
+    def run(self) -> None:
+        while (taken := self._inbox.take()) is not None:
+            session_id, dreamt = taken
+            picture = self._pictures.get(session_id)
+            if picture is None or picture.demand.num_links == 0:
+                continue
+            try:
+                encoded = self._encode(picture, dreamt)
+            except Exception:  # one session's picture must not stop everybody's
+                log.exception("encoding failed", extra={"session_id": session_id})
+                picture.encoder = None
+            else:
+                self._publish(session_id, encoded)
+
+    def _encode(self, picture: _Picture, dreamt: DreamtFrame) -> EncodedFrame:
+        started = time.monotonic()
+        self._follow_rate(picture, started)
+        if picture.encoder is None:
+            picture.encoder = VideoEncoder(self._video, picture.rate.bit_rate)
+        force_key = (
+            picture.demand.wants_keyframe and started - picture.key_at_s >= MIN_KEYFRAME_GAP_S
+        )
+        payload, is_key = picture.encoder.encode(dreamt.frame.pixels, force_key=force_key)
+        if is_key:
+            picture.demand.keyframe_made()
+            picture.key_at_s = started
+        _count_sent(picture, 8 * len(payload), started)
+        encode_s = time.monotonic() - started
+        frame = dreamt.frame
+        for stage, seconds in (
+            ("queue", dreamt.queue_s),
+            ("denoise", frame.denoise_s),
+            ("decode", frame.decode_s),
+            ("encode", encode_s),
+        ):
+            STAGE.record(seconds, {"stage": stage})
+        return EncodedFrame(
+            epoch=picture.epoch,
+            frame_idx=frame.frame_idx,
+            action_seq=dreamt.action_seq,
+            is_key=is_key,
+            is_speculative=frame.is_speculative,
+            steps=frame.num_steps,
+            level=dreamt.level,
+            queue_ms=1000 * dreamt.queue_s,
+            denoise_ms=1000 * frame.denoise_s,
+            decode_ms=1000 * frame.decode_s,
+            encode_ms=1000 * encode_s,
+            fps=dreamt.fps,
+            sent_at_ms=1000 * time.time(),
+            payload=payload,
+        )
+
+    def _follow_rate(self, picture: _Picture, now: float) -> None:
+        receivable_bps = picture.demand.take_bit_rate()
+        if receivable_bps is None or picture.encoder is None:
+            return
+        if picture.rate.report(receivable_bps, picture.sent_bps, now):
+            picture.encoder = None
+
+
+def _count_sent(picture: _Picture, bits: int, now: float) -> None:
+    """Keeps the bit rate of about the last second."""
+    gap_s = max(now - picture.sent_at_s, 1e-3)
+    share = min(1.0, gap_s / _RATE_MEMORY_S)
+    picture.sent_bps += share * (bits / gap_s - picture.sent_bps)
+    picture.sent_at_s = now

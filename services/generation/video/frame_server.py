@@ -1,0 +1,208 @@
+"""Encoded frames out to the edges, over TCP (`services.wire.frame`).
+
+An edge says HELLO with a session's link key, then only asks for keyframes or a reset and reports
+what the player can receive. Knows no engine and no codec; lives on one event loop.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.generation.video.demand import Demand
+from services.generation.video.link import Link
+from services.telemetry import meter
+from services.wire.frame import (
+    PREFIX_BYTES,
+    EncodedFrame,
+    Hello,
+    Kind,
+    pack,
+    pack_json,
+    read_prefix,
+)
+
+MAX_LINKS = 256
+MAX_LINKS_PER_SESSION = 8
+MAX_UPSTREAM_BYTES = 512  # a hello is the longest thing an edge says
+HELLO_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 1.0
+
+LINKS_REFUSED = meter.create_counter("nextframe_links_refused", description="bad hellos")
+FRAMES_DROPPED = meter.create_counter("nextframe_link_frames_dropped", description="slow edges")
+
+log = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """This connection gets nothing."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Outlet:
+    """One session's way out."""
+
+    epoch: int
+    link_key: str
+    demand: Demand
+    on_reset: Callable[[], None]
+    links: set[Link] = field(default_factory=set)
+
+
+class FrameServer:
+    """Owns the links of every session on this replica."""
+
+    def __init__(self) -> None:
+        self._outlets: dict[str, _Outlet] = {}
+        self._connections: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """The port it listens on. Raises OSError when it is taken."""
+        self._server = await asyncio.start_server(self._serve, host, port, limit=1024)
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    def open(
+        self,
+        session_id: str,
+        *,
+        epoch: int,
+        link_key: str,
+        demand: Demand,
+        on_reset: Callable[[], None],
+    ) -> None:
+        """`on_reset`: the player wants the world as the session began."""
+        self._outlets[session_id] = _Outlet(
+            epoch=epoch, link_key=link_key, demand=demand, on_reset=on_reset
+        )
+
+    def close(self, session_id: str) -> None:
+        """Ends the session's links, after what they were told."""
+        outlet = self._outlets.pop(session_id, None)
+        for link in outlet.links if outlet else ():
+            link.end()
+
+    def publish(self, session_id: str, frame: EncodedFrame) -> None:
+        outlet = self._outlets.get(session_id)
+        if outlet is None or outlet.epoch != frame.epoch:
+            return  # of a session that has just left
+        message = pack(Kind.FRAME, frame.to_body())
+        for link in outlet.links:
+            if not link.offer(message, is_key=frame.is_key):
+                FRAMES_DROPPED.add(1)
+                outlet.demand.ask_keyframe()
+
+    def tell(self, session_id: str, state: dict[str, Any]) -> None:
+        outlet = self._outlets.get(session_id)
+        for link in outlet.links if outlet else ():
+            link.tell(pack_json(Kind.STATE, state))
+
+    def tell_all(self, state: dict[str, Any]) -> None:
+        for session_id in self._outlets:
+            self.tell(session_id, state)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            outlet = await self._welcome(reader)
+            await self._serve_link(reader, writer, outlet)
+        except Refused as refusal:
+            LINKS_REFUSED.add(1)
+            log.warning("link refused", extra={"reason": str(refusal)})
+        except (OSError, EOFError, TimeoutError, ValueError) as error:
+            log.info("link lost", extra={"reason": repr(error)})
+        except asyncio.CancelledError:
+            pass  # by `stop`; asyncio's server would log the cancellation as an error
+        finally:
+            self._connections.discard(task)
+            await _close(writer)
+
+    async def _welcome(self, reader: asyncio.StreamReader) -> _Outlet:
+        """The session that this edge may have."""
+        if len(self._connections) > MAX_LINKS:
+            raise Refused("too many links")
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                kind, body = await _receive(reader)
+            if kind is not Kind.HELLO:
+                raise Refused("no hello")
+            hello = Hello.from_body(body)
+        except (ValueError, EOFError, TimeoutError) as error:
+            raise Refused("no hello") from error
+        outlet = self._outlets.get(hello.session_id)
+        given, wanted = hello.link_key.encode(), outlet.link_key.encode() if outlet else b"none"
+        if not hmac.compare_digest(given, wanted) or outlet is None:
+            raise Refused("wrong session or key")
+        if hello.epoch != outlet.epoch:
+            raise Refused("stale epoch")
+        if len(outlet.links) >= MAX_LINKS_PER_SESSION:
+            raise Refused("too many links to one session")
+        return outlet
+
+    async def _serve_link(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, outlet: _Outlet
+    ) -> None:
+        link = Link(writer)
+        outlet.links.add(link)
+        outlet.demand.num_links = len(outlet.links)
+        outlet.demand.ask_keyframe()
+        tasks = [
+            asyncio.ensure_future(work)
+            for work in (link.send(), _listen(reader, outlet), link.ended.wait())
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            outlet.links.discard(link)
+            outlet.demand.num_links = len(outlet.links)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _listen(reader: asyncio.StreamReader, outlet: _Outlet) -> None:
+    """What an edge says after its hello. Raises ValueError when it is none of that."""
+    while True:
+        kind, body = await _receive(reader)
+        if kind is Kind.KEYFRAME:
+            outlet.demand.ask_keyframe()
+        elif kind is Kind.RESET:
+            outlet.on_reset()
+        elif kind is Kind.BITRATE and len(body) == 4:
+            outlet.demand.report_bit_rate(struct.unpack("<I", body)[0])
+        else:
+            raise ValueError(f"{kind.name} with {len(body)} bytes is not for a replica")
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Flushes what is buffered, but waits for no edge that does not read."""
+    writer.close()
+    with contextlib.suppress(OSError):
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await writer.wait_closed()
+        except TimeoutError:
+            writer.transport.abort()
+
+
+async def _receive(reader: asyncio.StreamReader) -> tuple[Kind, bytes]:
+    kind, num_bytes = read_prefix(await reader.readexactly(PREFIX_BYTES))
+    if num_bytes > MAX_UPSTREAM_BYTES:
+        raise ValueError(f"{num_bytes} bytes from an edge; {MAX_UPSTREAM_BYTES} allowed")
+    return kind, await reader.readexactly(num_bytes)

@@ -1,0 +1,103 @@
+"""Actions by WebSocket, for where a data channel does not open: 28 bytes per message, nothing back.
+
+The token comes as the second subprotocol (`nextframe, <token>`) or as `?token=`. Every fault has
+its close code; the connection is accepted first, or a browser would never learn the code.
+
+    1003  a text message; actions are binary        4404  no such session
+    1009  a message far too big (the server's)      4408  no action for 6 s
+    4400  a message that is no action               4409  another socket took over
+    4401  token missing, wrong or expired           4410  the session has ended
+    4403  token of another session, or a page       4429  far too many, for too long
+          from a foreign origin                     1013  the edge cannot look the session up
+"""
+
+import asyncio
+
+from fastapi import APIRouter, WebSocket
+from starlette.types import Message
+
+from services.backplane.connection import BackplaneError
+from services.ingest.action_gate import Verdict
+from services.ingest.edge import Edge
+from services.ingest.http.access import check_origin, check_token, open_session
+from services.ingest.room import Room
+from services.telemetry import Problem
+
+SUBPROTOCOL = "nextframe"
+SILENCE_S = 6.0
+
+CODES = {401: 4401, 403: 4403, 404: 4404}
+
+router = APIRouter()
+
+
+@router.websocket("/v1/sessions/{session_id}/actions")
+async def actions(websocket: WebSocket, session_id: str) -> None:
+    edge: Edge = websocket.app.state.edge
+    offered = websocket.scope["subprotocols"]
+    await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    socket = ActionSocket(websocket)
+    try:
+        check_origin(websocket, edge.settings)
+        check_token(edge.tokens, f"Bearer {_token(websocket)}", session_id)
+        record = await open_session(edge.store, session_id)
+    except Problem as problem:
+        await socket.close(CODES[problem.status], problem.detail)
+        return
+    except BackplaneError:
+        await socket.close(1013, "Try again.")
+        return
+    room = edge.room(record)
+    await room.attach(socket)
+    try:
+        await socket.relay(room)
+    finally:
+        room.detach(socket)
+
+
+class ActionSocket:
+    """One accepted WebSocket; closed exactly once, by whoever is first."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        self._is_closed = False
+
+    async def relay(self, room: Room) -> None:
+        """Hands every message to the room until the other side leaves or breaks a rule."""
+        while not self._is_closed:
+            try:
+                message = await asyncio.wait_for(self._websocket.receive(), SILENCE_S)
+            except TimeoutError:
+                await self.close(4408, "No action came.")
+                return
+            if message["type"] == "websocket.disconnect":
+                self._is_closed = True
+                return
+            await self._take(message, room)
+
+    async def close(self, code: int, reason: str) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            await self._websocket.close(code, reason)
+
+    async def end(self) -> None:
+        await self.close(4410, "The session has ended.")
+
+    async def give_way(self) -> None:
+        await self.close(4409, "Another connection took over.")
+
+    async def _take(self, message: Message, room: Room) -> None:
+        action = message.get("bytes")
+        if action is None:
+            await self.close(1003, "Actions are binary.")
+            return
+        verdict = room.take_action(action)
+        if verdict is Verdict.MALFORMED:
+            await self.close(4400, "Not an action: 28 bytes, version 1.")
+        elif verdict is Verdict.ABUSE:
+            await self.close(4429, "Too many actions.")
+
+
+def _token(websocket: WebSocket) -> str:
+    offered = [p for p in websocket.scope["subprotocols"] if p != SUBPROTOCOL]
+    return offered[0] if offered else websocket.query_params.get("token", "")

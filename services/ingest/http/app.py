@@ -1,0 +1,65 @@
+"""The edge as one web application: the page, signalling, the action socket, health.
+
+Builds and wires; what happens after an offer is in `room.py`.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.middleware.cors import CORSMiddleware
+
+from services.backplane.connection import BackplaneError
+from services.ingest.edge import Edge
+from services.ingest.http import actions, whep
+from services.ingest.http.access import BodyRefused
+from services.ingest.http.player_files import PlayerFiles
+from services.ingest.settings import IngestSettings
+from services.telemetry import add_health_routes, add_problem_answers, problem
+
+
+def create_app(settings: IngestSettings) -> FastAPI:
+    edge = Edge(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with edge:
+            yield
+
+    app = FastAPI(title="Nextframe ingest", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.edge = edge
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.allowed_origins,
+        allow_methods=["POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type"],
+        expose_headers=["Location", "Retry-After"],
+        max_age=600,
+    )
+    add_problem_answers(app)
+    app.add_exception_handler(BodyRefused, _close)
+    app.add_exception_handler(BackplaneError, _backplane_is_away)
+    add_health_routes(app, edge.is_ready)
+    app.include_router(whep.router)
+    app.include_router(actions.router)
+
+    @app.get("/config.json")
+    async def config() -> dict[str, str]:
+        """What the page must know before it can ask anybody."""
+        return {"session_url": settings.session_url}
+
+    app.mount("/", PlayerFiles(settings.session_url, settings.page_url))
+    return app
+
+
+async def _close(request: Request, error: Exception) -> JSONResponse:
+    """Says no and hangs up, or the server would go on reading what nobody wants."""
+    assert isinstance(error, BodyRefused)
+    answer = problem(error.status, error.kind, error.detail)
+    answer.headers["Connection"] = "close"
+    return answer
+
+
+async def _backplane_is_away(request: Request, error: Exception) -> JSONResponse:
+    return problem(503, "backplane-away", "Sessions cannot be looked up now.", retry_after_s=2)

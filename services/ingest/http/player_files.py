@@ -1,0 +1,42 @@
+"""The player page as files, under a policy that lets it load nothing from elsewhere and call
+only this edge and the session service."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.datastructures import URL
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+FOLDER = Path(__file__).parents[1] / "player"
+
+
+class PlayerFiles(StaticFiles):
+    """`session_url`: the other origin that the page calls. `page_url`: where who asked for the page
+    by another name is sent, unless it is empty."""
+
+    def __init__(self, session_url: str, page_url: str) -> None:
+        super().__init__(directory=FOLDER, html=True)
+        self._page_url = urlsplit(page_url)
+        policy = (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+            f" media-src 'self' blob:; connect-src 'self' {session_url};"
+            " manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        self._headers = {
+            "Content-Security-Policy": policy,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cache-Control": "no-cache",  # asks each time; unchanged files are answered 304
+        }
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        asked = URL(scope=scope)
+        if self._page_url.netloc not in ("", asked.netloc):
+            ours = asked.replace(scheme=self._page_url.scheme, netloc=self._page_url.netloc)
+            return RedirectResponse(ours)
+        response = await super().get_response(path, scope)
+        response.headers.update(self._headers)
+        return response

@@ -1,0 +1,98 @@
+"""Signalling: an SDP offer by HTTP, shaped like WHEP with one extension (data channels).
+
+    POST   /whep/{session_id}             the offer; 201, Location, the answer
+    PATCH  {Location}                     further ICE candidates (trickle)
+    DELETE {Location}                     the peer is done
+
+The Location holds the peer's secret id and so needs no token: tokens admit, they do not last.
+"""
+
+import secrets
+
+from fastapi import APIRouter, Request, Response
+
+from services.ingest.edge import Edge
+from services.ingest.http.access import (
+    check_content_type,
+    check_origin,
+    check_token,
+    open_session,
+    read_body,
+)
+from services.ingest.room import Room
+from services.ingest.webrtc.offer import read_candidates, read_offer
+from services.ingest.webrtc.peer import Peer
+from services.telemetry import Problem
+
+MAX_OFFER_BYTES = 64 * 1024
+MAX_FRAGMENT_BYTES = 16 * 1024
+SEAT_TAKEN = "Somebody plays this session. To watch it, offer without data channels."
+
+router = APIRouter(prefix="/whep")
+
+
+@router.post("/{session_id}", status_code=201)
+async def offer(session_id: str, request: Request) -> Response:
+    edge = edge_of(request)
+    check_origin(request, edge.settings)
+    check_content_type(request, "application/sdp")
+    check_token(edge.tokens, request.headers.get("authorization"), session_id)
+    body = await read_body(request, max_bytes=MAX_OFFER_BYTES)
+    if wait_s := await edge.offers.take(session_id):
+        raise Problem(429, "too-many-offers", "Offer less often.", retry_after_s=wait_s)
+    record = await open_session(edge.store, session_id)
+    offered = read_offer(body, edge.candidate_rule)
+    edge.check_space()
+    peer_id = secrets.token_urlsafe(18)
+    if offered.is_player and not await edge.seats.take(session_id, peer_id):
+        raise Problem(409, "seat-taken", SEAT_TAKEN)
+    room = edge.room(record)
+    peer = Peer(peer_id, offered, room, edge.rtc)
+    answer = await _settle(room, peer)
+    location = f"{router.prefix}/{session_id}/{peer.id}"
+    return Response(answer, 201, {"Location": location}, media_type="application/sdp")
+
+
+async def _settle(room: Room, peer: Peer) -> str:
+    """The answer to a peer that has its place; without an answer it loses it again."""
+    try:
+        await room.peers.admit(peer)
+        return await peer.answer()
+    except BaseException:
+        await room.peers.dismiss(peer)
+        await peer.close()
+        raise
+
+
+@router.patch("/{session_id}/{peer_id}", status_code=204)
+async def trickle(session_id: str, peer_id: str, request: Request) -> Response:
+    edge = edge_of(request)
+    check_origin(request, edge.settings)
+    check_content_type(request, "application/trickle-ice-sdpfrag")
+    peer = edge.peer(session_id, peer_id)
+    if peer is None:
+        raise _no_peer()
+    body = await read_body(request, max_bytes=MAX_FRAGMENT_BYTES)
+    await peer.add_candidates(read_candidates(body, peer.offer, edge.candidate_rule))
+    return Response(status_code=204)
+
+
+@router.delete("/{session_id}/{peer_id}", status_code=204)
+async def leave(session_id: str, peer_id: str, request: Request) -> Response:
+    edge = edge_of(request)
+    check_origin(request, edge.settings)
+    room, peer = edge.find(session_id), edge.peer(session_id, peer_id)
+    if room is not None and peer is not None:
+        await room.peers.dismiss(peer)
+    elif not await edge.seats.leave(session_id, peer_id):  # it may be at another edge
+        raise _no_peer()
+    return Response(status_code=204)
+
+
+def edge_of(request: Request) -> Edge:
+    edge: Edge = request.app.state.edge
+    return edge
+
+
+def _no_peer() -> Problem:
+    return Problem(404, "no-peer", "This connection is over. Send a new offer.")

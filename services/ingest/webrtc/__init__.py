@@ -1,0 +1,1 @@
+"""One browser over WebRTC: its offer, its channels, its picture."""

@@ -1,0 +1,108 @@
+"""The three data channels of a player: `input` in, `notes` out, `control` both ways.
+
+The page opens them; which session they belong to is not known here.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aiortc import RTCDataChannel
+
+from services.ingest.action_gate import Verdict
+from services.ingest.webrtc.rate import RateLimit
+from services.wire.frame import EncodedFrame
+
+MAX_CONTROL_CHARS = 16_384
+MAX_CONTROLS_PER_S = 20
+MAX_CHANNELS = 8  # opened in all; the page opens three
+MAX_UNSENT_BYTES = 1 << 15
+
+
+class Channels:
+    """Owns one player's channels. `heard_s`: when the last message came, at first the start.
+    `is_flooding`: the other side no longer plays by the rules."""
+
+    def __init__(
+        self,
+        take_action: Callable[[bytes], Verdict],
+        request_reset: Callable[[], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.heard_s = clock()
+        self.is_flooding = False
+        self._take_action = take_action
+        self._request_reset = request_reset
+        self._clock = clock
+        self._open: dict[str, RTCDataChannel] = {}
+        self._num_opened = 0
+        self._controls = RateLimit(per_s=MAX_CONTROLS_PER_S, burst=MAX_CONTROLS_PER_S)
+
+    def add(self, channel: RTCDataChannel) -> None:
+        """The page has opened a channel; one that we do not know is closed again."""
+        self._num_opened += 1
+        self.is_flooding |= self._num_opened > MAX_CHANNELS
+        if channel.label in self._open or channel.label not in ("input", "notes", "control"):
+            channel.close()
+            return
+        self._open[channel.label] = channel
+        channel.on("message", self._hear_action if channel.label == "input" else self._hear)
+
+    def send(self, label: str, message: dict[str, Any]) -> bool:
+        """False when the channel is not open or full: what it carries is worth nothing later."""
+        channel = self._open.get(label)
+        if channel is None or channel.readyState != "open":
+            return False
+        if channel.bufferedAmount > MAX_UNSENT_BYTES:
+            return False
+        channel.send(json.dumps(message, separators=(",", ":")))
+        return True
+
+    def _hear_action(self, message: bytes | str) -> None:
+        self.heard_s = self._clock()
+        action = message if isinstance(message, bytes) else b""
+        if self._take_action(action) is Verdict.ABUSE:
+            self.send("control", {"type": "refused", "reason": "Too many actions."})
+            self._open["input"].close()
+
+    def _hear(self, message: bytes | str) -> None:
+        """A page says `heartbeat`, which wants no answer, and `reset`; the rest is ignored."""
+        self.heard_s = self._clock()
+        if len(message) > MAX_CONTROL_CHARS or not self._controls.take(self.heard_s):
+            self.is_flooding = True
+        elif _type_of(message) == "reset":
+            self._request_reset()
+
+
+def _type_of(message: bytes | str) -> str:
+    """Empty when the message is not one of ours."""
+    try:
+        match json.loads(message):
+            case {"type": str(kind)}:
+                return kind
+    except (ValueError, RecursionError):
+        pass
+    return ""
+
+
+def frame_note(frame: EncodedFrame, *, rtp_timestamp: int, hop_ms: float) -> dict[str, Any]:
+    """What `notes` says about one frame. Times in milliseconds."""
+    stage_ms = {
+        "queue": frame.queue_ms,
+        "denoise": frame.denoise_ms,
+        "decode": frame.decode_ms,
+        "encode": frame.encode_ms,
+        "hop": hop_ms,
+    }
+    return {
+        "frame_idx": frame.frame_idx,
+        "action_seq": frame.action_seq,
+        "rtp_timestamp": rtp_timestamp,
+        "stage_ms": {stage: round(ms, 2) for stage, ms in stage_ms.items()},
+        "speculative": frame.is_speculative,
+        "steps": frame.steps,
+        "level": frame.level,
+        "fps": round(frame.fps, 2),
+    }

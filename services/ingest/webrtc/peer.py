@@ -1,0 +1,160 @@
+"""One WebRTC connection: video out, and data channels when it is a player's. Decides nothing about
+sessions; its host drives it by the clock and closes it."""
+
+import logging
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Protocol
+
+from aiortc import (
+    RTCConfiguration,
+    RTCIceCandidate,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import OperationError
+
+from services.ingest.action_gate import Verdict
+from services.ingest.metrics import FRAMES_SENT, HOP, RECEIVABLE, VIDEO_BYTES
+from services.ingest.webrtc import rtc_hooks
+from services.ingest.webrtc.channels import Channels, frame_note
+from services.ingest.webrtc.offer import MAX_CANDIDATES, Offer, bad
+from services.ingest.webrtc.track import FrameTrack
+from services.telemetry import Problem
+from services.wire.frame import EncodedFrame
+
+CONNECT_TIMEOUT_S = 10.0
+SILENCE_S = 6.0
+MAX_UNREAD_BYTES = 1 << 18  # of unfinished messages; the page's fit into one packet each
+
+log = logging.getLogger(__name__)
+
+
+class Fault(StrEnum):
+    """Why a peer must be closed; also the label of the counter."""
+
+    GONE = "gone"
+    UNSEATED = "unseated"  # somebody else plays now
+    NEVER_CONNECTED = "never_connected"
+    SILENT = "silent"
+    FLOOD = "flood"
+
+
+class PeerHost(Protocol):
+    """What a peer needs of the session it belongs to."""
+
+    def take_action(self, message: bytes) -> Verdict: ...
+    def request_keyframe(self) -> None: ...
+    def request_reset(self) -> None: ...
+    def report_bitrate(self, bits_per_s: int) -> None: ...
+
+
+class Peer:
+    """Owns its connection. An offer with data channels makes a player, one without a watcher.
+    `peer_id` is part of its Location: who knows it made the offer."""
+
+    def __init__(
+        self,
+        peer_id: str,
+        offer: Offer,
+        host: PeerHost,
+        configuration: RTCConfiguration,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.id = peer_id
+        self.offer = offer
+        self.is_player = offer.is_player
+        self.channels = Channels(host.take_action, host.request_reset, clock=clock)
+        self.track = FrameTrack(on_lost=host.request_keyframe, on_sent=self._note)
+        self._host = host
+        self._clock = clock
+        self._created_s = clock()
+        self._connected_s: float | None = None
+        self._num_candidates = 0
+        self._shown: dict[str, Any] | None = None
+        self._connection = RTCPeerConnection(configuration)
+        self._connection.on("datachannel", self.channels.add)
+        self._sender = self._add_sender()
+
+    @property
+    def is_connected(self) -> bool:
+        return self._connection.connectionState == "connected"
+
+    async def answer(self) -> str:
+        """The SDP answer. Raises Problem 400 or 406 when the offer cannot be answered."""
+        if self.offer.has_audio:
+            self._connection.addTransceiver("audio", direction="inactive")
+        try:
+            offered = RTCSessionDescription(sdp=self.offer.sdp, type="offer")
+            await self._connection.setRemoteDescription(offered)
+            await self._connection.setLocalDescription()
+        except OperationError:
+            raise Problem(
+                406, "no-common-codec", "Offer H.264 with packetization-mode=1 for the video."
+            ) from None
+        except Exception as error:  # whatever aiortc trips over, the offer is at fault
+            log.info("offer refused", extra={"reason": repr(error)})
+            raise bad("This offer cannot be answered.") from error
+        return self._connection.localDescription.sdp
+
+    async def add_candidates(self, candidates: list[RTCIceCandidate]) -> None:
+        """Raises Problem 400 when they are too many in all."""
+        self._num_candidates += len(candidates)
+        if self._num_candidates > MAX_CANDIDATES:
+            raise bad(f"At most {MAX_CANDIDATES} candidates are taken.")
+        for candidate in candidates:
+            await self._connection.addIceCandidate(candidate)
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    def fault(self) -> Fault | None:
+        """Why this peer must be closed now, if it must. To be asked several times a second."""
+        now = self._clock()
+        if self._connection.connectionState in ("failed", "closed"):
+            return Fault.GONE
+        if not self.is_connected:
+            return Fault.NEVER_CONNECTED if now - self._created_s > CONNECT_TIMEOUT_S else None
+        if self._connected_s is None:
+            self._connected_s = now
+        if self.is_player and now - max(self._connected_s, self.channels.heard_s) > SILENCE_S:
+            return Fault.SILENT
+        sctp = self._connection.sctp
+        is_hoarding = sctp is not None and rtc_hooks.unread_bytes(sctp) > MAX_UNREAD_BYTES
+        return Fault.FLOOD if is_hoarding or self.channels.is_flooding else None
+
+    def say(self, message: dict[str, Any]) -> bool:
+        """To the page on `control`; False when that is not open."""
+        return self.channels.send("control", message)
+
+    def show(self, status: dict[str, Any]) -> None:
+        """How the session stands: said once, as soon as the page can hear it."""
+        if status != self._shown and self.say(status):
+            self._shown = status
+
+    def _add_sender(self) -> RTCRtpSender:
+        transceiver = self._connection.addTransceiver(self.track, direction="sendonly")
+        rtc_hooks.prefer_h264(transceiver)
+        rtc_hooks.watch_sender(
+            transceiver.sender,
+            on_keyframe=self._host.request_keyframe,
+            on_bitrate=self._report_bitrate,
+        )
+        return transceiver.sender
+
+    def _report_bitrate(self, bits_per_s: int) -> None:
+        if self.is_player:  # a watcher's bad line is not the player's
+            RECEIVABLE.record(bits_per_s)
+            self._host.report_bitrate(bits_per_s)
+
+    def _note(self, frame: EncodedFrame) -> None:
+        hop_s = max(0.0, time.time() - frame.sent_at_ms / 1000)
+        FRAMES_SENT.add(1)
+        VIDEO_BYTES.add(len(frame.payload))
+        HOP.record(hop_s)
+        rtp_timestamp = rtc_hooks.last_rtp_timestamp(self._sender)
+        note = frame_note(frame, rtp_timestamp=rtp_timestamp, hop_ms=hop_s * 1000)
+        self.channels.send("notes", note)

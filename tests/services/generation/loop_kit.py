@@ -1,0 +1,112 @@
+"""A frame loop that a test turns by hand, with an engine of numbered frames and a fake clock."""
+
+from collections.abc import Callable
+
+from model.engine.types import PassPlan
+from services.backplane.actions import ReadAction
+from services.generation.frames.frame_loop import FrameLoop
+from services.generation.frames.ladder import Ladder, make_rungs
+from services.generation.frames.ports import DreamtFrame
+from services.wire.action import Action
+from tests.fakes import FakeClock, FakeEngine, make_spec
+
+SPEC = make_spec()
+PERIOD_S = 1 / SPEC.fps
+
+
+class Recorder:
+    """What the loop told."""
+
+    def __init__(self) -> None:
+        self.frames: list[DreamtFrame] = []
+        self.failures: list[tuple[str, Exception]] = []
+        self.levels: list[int] = []
+        self.now: Callable[[], float] = lambda: 0.0
+        self.shown_at: dict[str, list[float]] = {}
+
+    def dreamt(self, frame: DreamtFrame) -> None:
+        self.frames.append(frame)
+        self.shown_at.setdefault(frame.frame.session_id, []).append(self.now())
+
+    def failed(self, session_id: str, error: Exception) -> None:
+        self.failures.append((session_id, error))
+
+    def level_changed(self, level: int) -> None:
+        self.levels.append(level)
+
+    def of(self, session_id: str) -> list[DreamtFrame]:
+        return [dreamt for dreamt in self.frames if dreamt.frame.session_id == session_id]
+
+
+class Inbox:
+    """Actions that wait to be read."""
+
+    def __init__(self) -> None:
+        self.waiting: list[ReadAction] = []
+
+    def read(self) -> list[ReadAction]:
+        waiting, self.waiting = self.waiting, []
+        return waiting
+
+
+class LoopBench:
+    """`cost_of` a pass, in seconds of fake time, may be changed while it runs."""
+
+    def __init__(self, cost_of: Callable[[PassPlan], float] = lambda _: 0.01) -> None:
+        self.clock = FakeClock()
+        self.cost_of = cost_of
+        self.engine = FakeEngine(SPEC, lambda plan: self.clock.advance(self.cost_of(plan)))
+        self.inbox = Inbox()
+        self.told = Recorder()
+        self.told.now = self.clock
+        rungs = make_rungs(SPEC.sampler.times, SPEC.sampler.default_steps, SPEC.fps)
+        self.ladder = Ladder(rungs)
+        self.loop = FrameLoop(
+            self.engine, SPEC.action_space, self.inbox, self.ladder, self.told, self.clock
+        )
+        self.num_late = 0  # frames that were not there when the next was due
+        self._turns = self.loop._turns
+
+    def open(self, *session_ids: str) -> None:
+        """Open, and their first frames are due."""
+        for session_id in session_ids:
+            opened = self.loop.open(session_id, start=0, seed=1)
+            self.run_commands()
+            while not opened.done():
+                self.turn()
+            opened.result(0)
+
+    def act(self, session_id: str, action: Action, *, age_s: float = 0.0) -> None:
+        self.act_by_bytes(session_id, action.to_bytes(), age_s=age_s)
+
+    def act_by_bytes(self, session_id: str, message: bytes, *, age_s: float = 0.0) -> None:
+        action = ReadAction(session_id=session_id, message=message, age_s=age_s)
+        self.inbox.waiting.append(action)
+
+    def run_commands(self) -> None:
+        self.loop.run_commands(0.0)
+
+    def turn(self) -> None:
+        """Rests as long as the loop would, then turns."""
+        self.clock.advance(self._turns.rest_s() or 0.0)
+        num_before = len(self.told.frames)
+        self._turns.turn()
+        for dreamt in self.told.frames[num_before:]:
+            played = self._turns._played[dreamt.frame.session_id]
+            self.num_late += self.clock.now > played.pacer.due_s
+
+    def frames(self, count: int) -> None:
+        """Turns until everybody who plays has had so many frames more."""
+        wanted = {s: len(self.told.of(s)) + count for s in self.engine.sessions}
+        while any(
+            len(self.told.of(s)) < number
+            for s, number in wanted.items()
+            if s in self.engine.sessions
+        ):
+            self.turn()
+
+    def play(self, seconds: float) -> None:
+        """Turns until so much fake time has passed."""
+        ends = self.clock.now + seconds
+        while self.clock.now < ends:
+            self.turn()

@@ -1,0 +1,118 @@
+"""Many players on one engine, by a fake clock and what passes cost on a real machine."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from model.engine.types import PassPlan
+from services.generation.frames.ladder import make_rungs
+from services.wire.action import Action
+from tests.services.generation.loop_kit import PERIOD_S, SPEC, LoopBench
+
+# The shipped world on one core: seconds of a pass, of each of its rows, of each picture.
+PASS_S, ROW_S, PICTURE_S = 0.0006, 0.0052, 0.0105
+FRAME_S = 2 * PASS_S + 3 * ROW_S + PICTURE_S  # two steps, the frame before remembered with one
+RUNGS = make_rungs(SPEC.sampler.times, SPEC.sampler.default_steps, SPEC.fps)
+NUM_PLAYERS = 6
+
+
+@dataclass
+class Machine:
+    """As fast as makes the full picture of everybody this share of its time."""
+
+    load: float
+
+    def cost_of(self, plan: PassPlan) -> float:
+        seconds = PASS_S + ROW_S * len(plan.rows) + PICTURE_S * len(plan.finished)
+        return seconds * self.load * PERIOD_S / (NUM_PLAYERS * FRAME_S)
+
+
+class House(LoopBench):
+    """Players who came one after the other and change what they hold now and then."""
+
+    def __init__(self, load: float) -> None:
+        self.machine = Machine(load)
+        super().__init__(self.machine.cost_of)
+        self.rungs: list[tuple[float, int]] = []  # when the rung changed, and to which
+        self.machine.load = 0.1
+        for number in range(NUM_PLAYERS):
+            self.open(f"p{number}")
+            self.play(0.3 * PERIOD_S)
+        self.machine.load = load
+        self._seq = 0
+
+    def live(self, seconds: float) -> float:
+        """Share of frames that were due and not there in time."""
+        num_shown, num_late = len(self.told.frames), self.num_late
+        ends = self.clock.now + seconds
+        while self.clock.now < ends:
+            self._seq += 1
+            player = f"p{self._seq % NUM_PLAYERS}"
+            self.act(player, Action(held=self._seq // 40 % 2, seq=self._seq))
+            before = self.ladder.rung
+            self.turn()
+            if self.ladder.rung is not before:
+                self.rungs.append((self.clock.now, RUNGS.index(self.ladder.rung)))
+        return (self.num_late - num_late) / (len(self.told.frames) - num_shown)
+
+
+def test_at_90_percent_load_hardly_a_frame_is_late() -> None:
+    house = House(load=0.9)
+    assert house.live(30) < 0.01
+    assert house.ladder.rung.level == 0
+
+
+def test_at_150_percent_the_ladder_settles_within_two_seconds() -> None:
+    house = House(load=0.5)
+    house.live(5)
+    assert house.ladder.rung == RUNGS[0]
+    house.machine.load = 1.5
+    began = house.clock.now
+    house.live(60)
+    assert all(at - began < 2.0 for at, _ in house.rungs)
+    numbers = [number for _, number in house.rungs]
+    assert numbers == sorted(numbers)
+    assert house.live(30) < 0.01
+
+
+def test_back_at_50_percent_everything_is_back_within_five_seconds() -> None:
+    house = House(load=1.5)
+    house.live(20)
+    assert house.ladder.rung.level > 0
+    house.machine.load = 0.5
+    house.live(5)
+    assert house.ladder.rung == RUNGS[0]
+
+
+def test_under_full_load_nothing_is_drafted() -> None:
+    house = House(load=0.95)
+    house.live(10)
+    assert not house.ladder.rung.speculates
+    plans: list[PassPlan] = []
+
+    def note(plan: PassPlan) -> float:
+        plans.append(plan)
+        return house.machine.cost_of(plan)
+
+    house.cost_of = note
+    house.live(10)
+    assert plans
+    assert not any(row.is_draft for plan in plans for row in plan.drawn)
+
+
+def test_drafts_alone_are_no_overload() -> None:
+    """They take what time is left, and no more."""
+    house = House(load=0.6)
+    house.live(30)
+    assert house.rungs == []
+    assert any(dreamt.frame.is_speculative for dreamt in house.told.frames[-50:])
+
+
+@pytest.mark.parametrize("load", [0.5, 1.5, 3.0])
+def test_everybody_gets_the_same_rate(load: float) -> None:
+    house = House(load)
+    house.live(5)
+    before = {s: len(times) for s, times in house.told.shown_at.items()}
+    house.live(20)
+    counts = [len(times) - before[s] for s, times in house.told.shown_at.items()]
+    assert max(counts) - min(counts) <= 0.03 * max(counts) + 1

@@ -1,0 +1,212 @@
+"""The encoder and its loop: decoded again by FFmpeg's own decoder, as a browser would."""
+
+import threading
+from collections.abc import Iterator
+
+import av
+import numpy as np
+import pytest
+
+from model.engine.types import Frame
+from services.generation.frames.ports import DreamtFrame
+from services.generation.video.demand import Demand
+from services.generation.video.encode_loop import EncodeLoop
+from services.generation.video.encoder import (
+    Pixels,
+    VideoEncoder,
+    VideoFormat,
+    encode_jpeg,
+    find_codec,
+)
+from services.generation.video.mailbox import Mailbox
+from services.wire.frame import EncodedFrame
+
+VIDEO = VideoFormat(codec="libx264", width=512, height=320, fps=17.5)
+SPS, PPS, IDR = 7, 8, 5
+
+
+def picture(shift: int = 0) -> Pixels:
+    """A smooth 128x80 scene, turned by `shift` pixels."""
+    x = np.arange(128)[None, :, None] + shift
+    y = np.arange(80)[:, None, None]
+    waves = np.sin(x / np.array([9, 13, 21])) * np.cos(y / np.array([11, 7, 17]))
+    pixels: Pixels = (127.5 + 100 * waves).astype(np.uint8)
+    return pixels
+
+
+def nal_types(unit: bytes) -> list[int]:
+    """Kinds of the NAL units of an Annex B access unit."""
+    starts = [i for i in range(len(unit) - 3) if unit[i : i + 3] == b"\x00\x00\x01"]
+    return [unit[i + 3] & 31 for i in starts]
+
+
+def decode(units: list[bytes]) -> list[Pixels]:
+    decoder = av.CodecContext.create("h264", "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    frames = [frame for unit in units for frame in decoder.decode(av.Packet(unit))]
+    frames += decoder.decode(None)
+    return [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in frames]
+
+
+def test_every_keyframe_carries_what_a_newcomer_needs() -> None:
+    encoder = VideoEncoder(VIDEO, 1_000_000)
+    units = [encoder.encode(picture(i), force_key=i == 10) for i in range(12)]
+    assert [i for i, (_, is_key) in enumerate(units) if is_key] == [0, 10]
+    for unit, is_key in units:
+        assert ({SPS, PPS, IDR} <= set(nal_types(unit))) == is_key
+    assert len(decode([unit for unit, _ in units[10:]])) == 2
+
+
+def test_the_stream_is_constrained_baseline_level_3_1() -> None:
+    unit, _ = VideoEncoder(VIDEO, 1_000_000).encode(picture())
+    profile, constraints, level = unit[unit.index(b"\x67") + 1 :][:3]
+    assert (profile, constraints & 0xC0, level) == (66, 0xC0, 31)
+
+
+def test_one_picture_in_is_one_access_unit_out_and_looks_like_it() -> None:
+    encoder = VideoEncoder(VIDEO, 1_000_000)
+    units = [encoder.encode(picture(i))[0] for i in range(6)]
+    decoded = decode(units)
+    assert len(decoded) == 6
+    small = decoded[5].reshape(80, 4, 128, 4, 3).mean(axis=(1, 3))
+    assert np.abs(small - picture(5)).mean() < 4
+
+
+def test_a_keyframe_comes_by_itself_every_eight_seconds() -> None:
+    encoder = VideoEncoder(VIDEO, 1_000_000)
+    keys = [i for i in range(300) if encoder.encode(picture(i))[1]]
+    assert keys == [0, 140, 280]
+
+
+def test_the_bit_rate_is_kept() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 128, 3), dtype=np.uint8)
+    encoder = VideoEncoder(VIDEO, 600_000)
+    num_bytes = sum(len(encoder.encode(pixels)[0]) for pixels in noise)
+    assert 8 * num_bytes / (60 / VIDEO.fps) == pytest.approx(600_000, rel=0.4)
+
+
+def test_an_encoder_is_found_by_using_it() -> None:
+    assert find_codec("auto") in ("h264_nvenc", "libx264")
+    assert find_codec("x264") == "libx264"
+
+
+def test_a_jpeg_is_a_jpeg() -> None:
+    jpeg = encode_jpeg(picture(), width=256, height=160)
+    assert jpeg[:2] == b"\xff\xd8" and jpeg[-2:] == b"\xff\xd9"
+    assert 2_000 < len(jpeg) < 20_000
+
+
+class Studio:
+    """A running encode loop; `published` are its frames."""
+
+    def __init__(self) -> None:
+        self.mailbox: Mailbox[DreamtFrame] = Mailbox()
+        self.published: list[tuple[str, EncodedFrame]] = []
+        self._arrived = threading.Condition()
+        self.loop = EncodeLoop(self.mailbox, VIDEO, self._publish)
+        self._thread = threading.Thread(target=self.loop.run)
+        self._thread.start()
+
+    def watch(self, session_id: str, *, epoch: int = 1, num_links: int = 1) -> Demand:
+        demand = Demand()
+        demand.num_links = num_links
+        self.loop.open(session_id, epoch=epoch, demand=demand)
+        return demand
+
+    def dream(self, session_id: str, frame_idx: int, pixels: Pixels | None = None) -> None:
+        frame = Frame(
+            session_id=session_id,
+            frame_idx=frame_idx,
+            pixels=picture(frame_idx) if pixels is None else pixels,
+            num_steps=2,
+            denoise_s=0.02,
+            decode_s=0.004,
+        )
+        dreamt = DreamtFrame(frame=frame, action_seq=9, queue_s=0.011, level=1, fps=17.5)
+        self.mailbox.put(session_id, dreamt)
+
+    def wait(self, count: int) -> list[tuple[str, EncodedFrame]]:
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.published) >= count, 5)
+        return self.published
+
+    def dream_and_wait(self, session_id: str, frame_idx: int) -> EncodedFrame:
+        expected = len(self.published) + 1
+        self.dream(session_id, frame_idx)
+        return self.wait(expected)[-1][1]
+
+    def stop(self) -> None:
+        self.mailbox.close()
+        self._thread.join(5)
+        assert not self._thread.is_alive()
+
+    def _publish(self, session_id: str, frame: EncodedFrame) -> None:
+        with self._arrived:
+            self.published.append((session_id, frame))
+            self._arrived.notify_all()
+
+
+@pytest.fixture
+def studio() -> Iterator[Studio]:
+    studio = Studio()
+    yield studio
+    studio.stop()
+
+
+def test_a_frame_says_what_the_player_must_know(studio: Studio) -> None:
+    studio.watch("a", epoch=3)
+    frame = studio.dream_and_wait("a", 17)
+    assert (frame.epoch, frame.frame_idx, frame.action_seq) == (3, 17, 9)
+    assert (frame.steps, frame.level, frame.fps) == (2, 1, 17.5)
+    assert frame.is_key
+    assert frame.queue_ms == pytest.approx(11)
+    assert frame.denoise_ms == pytest.approx(20) and frame.decode_ms == pytest.approx(4)
+    assert frame.encode_ms > 0
+
+
+def test_nothing_is_encoded_that_nobody_watches(studio: Studio) -> None:
+    studio.watch("hidden", num_links=0)
+    studio.watch("seen")
+    studio.dream("hidden", 1)
+    studio.dream("unknown", 1)
+    studio.dream_and_wait("seen", 1)
+    assert [session_id for session_id, _ in studio.published] == ["seen"]
+
+
+def test_a_keyframe_comes_when_asked_for(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.generation.video.encode_loop.MIN_KEYFRAME_GAP_S", 0.0)
+    demand = studio.watch("a")
+    studio.dream_and_wait("a", 1)
+    demand.ask_keyframe()
+    assert [studio.dream_and_wait("a", idx).is_key for idx in (2, 3)] == [True, False]
+
+
+def test_a_storm_of_requests_is_one_keyframe(studio: Studio) -> None:
+    demand = studio.watch("a")
+    assert studio.dream_and_wait("a", 1).is_key
+    demand.ask_keyframe()
+    keys = [studio.dream_and_wait("a", idx).is_key for idx in range(2, 5)]
+    assert not any(keys)  # all within the gap after the first keyframe; the request stands
+    assert demand.wants_keyframe
+
+
+def test_low_reports_make_a_smaller_stream_that_begins_with_a_keyframe(studio: Studio) -> None:
+    demand = studio.watch("a")
+    noise = np.random.default_rng(0).integers(0, 256, (12, 80, 128, 3), dtype=np.uint8)
+    for idx, pixels in enumerate(noise):
+        if idx in (8, 9):
+            demand.report_bit_rate(1_000)
+        studio.dream("a", idx, pixels)
+        studio.wait(idx + 1)
+    keys = [frame.frame_idx for _, frame in studio.published if frame.is_key]
+    assert keys == [0, 9]
+    sizes = [len(frame.payload) for _, frame in studio.published]
+    assert sizes[11] < sizes[7]
+
+
+def test_a_picture_that_cannot_be_encoded_stops_nobody(studio: Studio) -> None:
+    studio.watch("bad")
+    studio.watch("good")
+    studio.dream("bad", 1, np.zeros((0, 0, 3), np.uint8))
+    studio.dream_and_wait("good", 1)
+    assert studio.dream_and_wait("bad", 2).is_key

@@ -1,0 +1,265 @@
+"""The frame loop with an engine of numbered frames and a clock that the tests move."""
+
+import threading
+from collections.abc import Callable
+from time import perf_counter
+
+import pytest
+
+from model.engine.types import PassPlan
+from services.generation.frames.frame_loop import FrameLoop
+from services.generation.frames.ladder import Ladder, make_rungs
+from services.generation.frames.ports import DreamtFrame
+from services.wire.action import Action
+from tests.fakes import FakeEngine
+from tests.services.generation.loop_kit import PERIOD_S, SPEC, Inbox, LoopBench, Recorder
+
+STILL = SPEC.action_space.vector(0, 0, 0)
+FORWARD = SPEC.action_space.vector(1, 0, 0)
+
+
+def test_everybody_gets_the_next_frame_of_their_own() -> None:
+    bench = LoopBench()
+    bench.open("a")
+    bench.frames(2)
+    bench.open("b")
+    bench.frames(1)
+    assert [d.frame.frame_idx for d in bench.told.of("a")] == [1, 2, 3]
+    assert [d.frame.frame_idx for d in bench.told.of("b")] == [1]
+
+
+def test_an_action_is_seen_by_the_next_frame_and_named_by_it() -> None:
+    bench = LoopBench()
+    bench.open("a")
+    bench.act("a", Action(held=1, seq=1))
+    bench.frames(1)
+    bench.act("a", Action(held=0, pressed=64, seq=2))
+    bench.frames(2)
+    tapped = SPEC.action_space.vector(0, 64, 0)
+    assert bench.engine.actions["a"] == [FORWARD, tapped, STILL]
+    assert [d.action_seq for d in bench.told.of("a")] == [1, 2, 2]
+
+
+def test_a_frame_tells_how_long_its_newest_action_has_waited() -> None:
+    bench = LoopBench()
+    bench.open("a")
+    bench.act("a", Action(held=1, seq=1), age_s=0.05)
+    bench.act("a", Action(held=1, seq=2), age_s=0.02)
+    bench.frames(2)
+    assert [d.queue_s for d in bench.told.of("a")] == [pytest.approx(0.02), 0.0]
+
+
+def test_sessions_keep_their_own_pace_and_share_passes() -> None:
+    """Who came 20 ms later is shown 20 ms later, and both have their rate."""
+    bench = LoopBench()
+    bench.open("a")
+    bench.play(0.02)
+    bench.open("b")
+    bench.play(1.0)
+    rate = len(bench.told.of("b")) / len(bench.told.of("a"))
+    assert rate == pytest.approx(1.0, abs=0.1)
+    assert len(bench.told.of("a")) == pytest.approx(SPEC.fps, abs=2)
+
+
+def test_a_newcomer_makes_nobody_late() -> None:
+    """Opening frames of a second's worth of passes come in one by one."""
+    bench = LoopBench(cost_of=lambda plan: 0.008 * len(plan.rows))
+    bench.open("a")
+    bench.play(0.5)
+    bench.engine.opening = tuple(range(7))
+    opened = bench.loop.open("b", start=0, seed=1)
+    bench.run_commands()
+    while not opened.done():
+        bench.turn()
+    bench.play(0.5)
+    assert bench.num_late == 0
+
+
+def test_a_late_frame_is_not_made_up_for() -> None:
+    bench = LoopBench()
+    bench.open("a")
+    bench.play(0.5)
+    bench.cost_of = lambda _: 0.3  # two passes: ten periods
+    bench.frames(1)
+    bench.cost_of = lambda _: 0.01
+    shown = len(bench.told.frames)
+    bench.play(10 * PERIOD_S)
+    assert len(bench.told.frames) - shown <= 12
+
+
+def test_garbage_and_strangers_actions_change_nothing() -> None:
+    bench = LoopBench()
+    bench.open("a")
+    for session_id, message in (("a", b"garbage"), ("a", bytes(28)), ("nobody", bytes(28))):
+        bench.act_by_bytes(session_id, message)
+    bench.act("a", Action(held=1, seq=1))
+    bench.frames(1)
+    assert bench.engine.actions["a"] == [FORWARD]
+
+
+def test_a_snapshot_names_the_newest_action_and_restoring_goes_on_from_it() -> None:
+    bench = LoopBench()
+    bench.open("a")
+    bench.act("a", Action(held=1, seq=41))
+    bench.frames(3)
+    taken = bench.loop.snapshot("a")
+    bench.run_commands()
+    snapshot = taken.result(0)
+    assert (snapshot.frame_idx, snapshot.last_action_seq) == (3, 41)
+
+    bench.loop.close("a")
+    bench.loop.restore("a", snapshot)
+    bench.run_commands()
+    bench.act("a", Action(held=1, seq=41))  # seen before the snapshot
+    bench.frames(1)
+    assert bench.told.of("a")[-1].frame.frame_idx == 4
+    assert bench.engine.actions["a"][-1] == STILL
+
+
+def test_a_failing_session_leaves_alone() -> None:
+    bench = LoopBench()
+    bench.open("a", "b")
+    bench.engine.failing = {"a"}
+    bench.frames(2)
+    assert [(session_id, type(e)) for session_id, e in bench.told.failures] == [("a", RuntimeError)]
+    assert [d.frame.frame_idx for d in bench.told.of("b")] == [1, 2]
+    assert list(bench.engine.sessions) == ["b"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda loop: loop.open("a", start=9, seed=1),
+        lambda loop: loop.snapshot("nobody"),
+    ],
+)
+def test_what_cannot_be_done_fails_for_who_asked(command: Callable[[FrameLoop], object]) -> None:
+    bench = LoopBench()
+    bench.open("b")
+    asked = command(bench.loop)
+    bench.run_commands()
+    assert isinstance(asked.exception(0), (ValueError, KeyError))  # type: ignore[attr-defined]
+    bench.frames(1)
+    assert len(bench.told.of("b")) == 1
+
+
+def test_closing_twice_is_fine_and_frees_the_engine() -> None:
+    bench = LoopBench()
+    bench.open("a")
+    first, second = bench.loop.close("a"), bench.loop.close("a")
+    bench.loop.stop()
+    bench.loop.run()
+    assert first.result(0) is None and second.result(0) is None
+    assert bench.engine.sessions == {}
+
+
+def test_a_session_closed_while_it_opens_says_so() -> None:
+    bench = LoopBench()
+    opened = bench.loop.open("a", start=0, seed=1)
+    bench.loop.close("a")
+    bench.run_commands()
+    assert isinstance(opened.exception(0), RuntimeError)
+    assert bench.engine.sessions == {}
+
+
+def test_an_opening_that_fails_is_told_to_who_asked() -> None:
+    bench = LoopBench()
+    bench.open("b")
+
+    def break_for_a(plan: PassPlan) -> float:
+        if any(row.session_id == "a" for row in plan.rows):
+            raise RuntimeError("out of memory")
+        return 0.01
+
+    bench.cost_of = break_for_a
+    opened = bench.loop.open("a", start=0, seed=1)
+    bench.run_commands()
+    bench.play(0.2)
+    assert isinstance(opened.exception(0), RuntimeError)
+    assert bench.told.failures == []
+    assert list(bench.engine.sessions) == ["b"]
+    assert len(bench.told.of("b")) > 2
+
+
+def test_who_holds_a_key_is_shown_at_once() -> None:
+    """Frames come on the tick, drawn before it; a change of keys is answered by a frame of its
+    own."""
+    bench = LoopBench(cost_of=lambda _: 0.015)
+    bench.open("a")
+    bench.act("a", Action(held=1, seq=1))
+    bench.play(1.0)
+    newest = bench.told.of("a")[-8:]
+    assert all(dreamt.frame.is_speculative for dreamt in newest)
+    bench.turn()
+    bench.act("a", Action(held=2, seq=2))
+    bench.frames(1)
+    changed = bench.told.of("a")[-1]
+    assert changed.action_seq == 2
+    assert not changed.frame.is_speculative
+    assert bench.engine.actions["a"][-1] == SPEC.action_space.vector(2, 0, 0)
+
+
+def test_a_key_that_changed_early_enough_is_answered_on_the_tick() -> None:
+    """What the hands did since the last frame is drafted, too."""
+    bench = LoopBench(cost_of=lambda _: 0.006)
+    bench.open("a")
+    bench.act("a", Action(held=1, seq=1))
+    bench.play(1.0)
+    bench.frames(1)
+    bench.act("a", Action(held=2, seq=2))  # just after a frame was shown
+    bench.frames(1)
+    changed = bench.told.of("a")[-1]
+    assert changed.action_seq == 2
+    assert changed.frame.is_speculative
+    assert bench.engine.actions["a"][-1] == SPEC.action_space.vector(2, 0, 0)
+
+
+def test_a_tap_is_drafted_as_the_frame_will_see_it() -> None:
+    bench = LoopBench(cost_of=lambda _: 0.006)
+    bench.open("a")
+    bench.play(1.0)
+    bench.frames(1)
+    bench.act("a", Action(pressed=64, seq=1))
+    bench.frames(2)
+    tapped, after = bench.told.of("a")[-2:]
+    assert tapped.frame.is_speculative
+    assert after.frame.is_speculative
+    assert bench.engine.actions["a"][-2:] == [SPEC.action_space.vector(0, 64, 0), STILL]
+
+
+def test_overload_lowers_the_steps_for_all_and_says_so() -> None:
+    bench = LoopBench(cost_of=lambda _: 0.05)
+    bench.open("a", "b")
+    bench.play(5)
+    assert bench.told.levels == sorted(bench.told.levels)
+    assert bench.told.frames[0].frame.num_steps == 2
+    last = bench.told.frames[-1]
+    assert last.frame.num_steps == 1
+    assert last.level == bench.told.levels[-1]
+
+
+def test_frames_come_at_the_rate_of_the_world() -> None:
+    """In real time, on a thread of its own."""
+    enough = threading.Event()
+
+    class Counting(Recorder):
+        def dreamt(self, frame: DreamtFrame) -> None:
+            super().dreamt(frame)
+            if len(self.frames) == 20:
+                enough.set()
+
+    told = Counting()
+    rungs = make_rungs((1,), 1, 100.0)
+    begun: list[float] = []
+    engine = FakeEngine(SPEC, lambda _: begun.append(perf_counter()))
+    loop = FrameLoop(engine, SPEC.action_space, Inbox(), Ladder(rungs), told)
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    try:
+        loop.open("a", start=0, seed=1).result(5)
+        assert enough.wait(5)
+    finally:
+        loop.stop().result(5)
+        thread.join(5)
+    assert not thread.is_alive()
+    assert 0.185 < begun[-1] - begun[0] < 0.6

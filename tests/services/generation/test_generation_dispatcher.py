@@ -1,0 +1,223 @@
+"""The dispatcher with a real Redis; the replicas behind its calls are scripted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from services.backplane.releases import ReleaseStore, VersionFigures
+from services.backplane.replicas import ReplicaRegistry
+from services.backplane.sessions import SessionStore
+from services.generation.sessions.dispatcher import Dispatcher
+from services.wire.release import Release
+from services.wire.session import SessionRecord, SessionStatus
+from tests.services.generation.generation_kit import eventually, until
+
+pytestmark = [pytest.mark.redis, pytest.mark.asyncio]
+
+
+class Replicas:
+    """What the calls reach: each takes the lease, and lasts until the test ends or kills it."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self.called: list[str] = []
+        self._store = store
+        self._fates: dict[str, asyncio.Future[None]] = {}
+
+    async def run_session(self, session_id: str) -> None:
+        self.called.append(session_id)
+        fate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._fates[session_id] = fate
+        await self.acquire(session_id)
+        await fate
+
+    async def acquire(self, session_id: str) -> int | None:
+        return await self._store.acquire(
+            session_id, replica_id="g1-r", frame_address="127.0.0.1:1", link_key="k"
+        )
+
+    def finish(self, session_id: str) -> None:
+        self._fates[session_id].set_result(None)
+
+    def kill(self, session_id: str) -> None:
+        self._fates[session_id].set_exception(ConnectionError("the actor died"))
+
+
+class Office:
+    """A dispatcher of group g1 and everything around it."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+        self.store = SessionStore(redis)
+        self.registry = ReplicaRegistry(redis)
+        self.replicas = Replicas(self.store)
+        self.dispatcher = self.make(self.replicas.run_session)
+
+    def make(self, run_session: Callable[[str], Awaitable[None]]) -> Dispatcher:
+        return Dispatcher(self.redis, run_session, "g1-")
+
+    async def beat(self, *, slots: int, used: int = 0, name: str = "g1-r", **state: Any) -> None:
+        chosen: dict[str, Any] = {"world": "w", "draining": False} | state
+        await self.registry.heartbeat(name, slots=slots, used=used, **chosen)
+
+    async def queue(self, *session_ids: str, world: str = "w", version: str = "") -> None:
+        for session_id in session_ids:
+            record = SessionRecord(
+                session_id=session_id, status=SessionStatus.QUEUED, world=world, start=0, seed=1,
+                created_at_ms=0, world_digest=version,
+            )  # fmt: skip
+            await self.store.create(record, max_line=9)
+
+    async def dispatch(self) -> list[str]:
+        """Who was sent to a replica by one look at the line."""
+        before = len(self.replicas.called)
+        waiting = set(await self.store.waiting())
+        await self.dispatcher.serve_line()
+        await asyncio.sleep(0)
+        called = self.replicas.called[before:]
+        for session_id in waiting & set(called):
+
+            async def has_left_line(session_id: str = session_id) -> bool:
+                return await self.store.position(session_id) is None
+
+            await eventually(has_left_line)
+        return called
+
+
+@pytest_asyncio.fixture
+async def office(redis: Redis) -> AsyncIterator[Office]:
+    office = Office(redis)
+    yield office
+    office.dispatcher.stop()
+
+
+async def test_the_line_goes_to_free_slots_in_order(office: Office) -> None:
+    await office.queue("a", "b", "c")
+    assert await office.dispatch() == []
+    await office.beat(slots=2)
+    assert await office.dispatch() == ["a", "b"]
+    assert await office.dispatch() == []
+    office.replicas.finish("a")
+    await asyncio.sleep(0)
+    assert await office.dispatch() == ["c"]
+
+
+async def test_slots_that_heartbeats_report_as_used_are_not_free(office: Office) -> None:
+    """As after a restart of the dispatcher, whose predecessor's sessions live on."""
+    await office.beat(slots=2, used=2)
+    await office.queue("a")
+    assert await office.dispatch() == []
+
+
+async def test_draining_replicas_and_other_clusters_have_no_slots_for_us(office: Office) -> None:
+    await office.beat(slots=2, draining=True)
+    await office.beat(slots=2, name="g2-r")
+    await office.queue("a")
+    assert await office.dispatch() == []
+
+
+async def test_a_world_nobody_serves_holds_up_no_other(office: Office) -> None:
+    await office.beat(slots=1)
+    await office.queue("a", world="elsewhere")
+    await office.queue("b")
+    assert await office.dispatch() == ["b"]
+    assert await office.store.position("a") == 0
+
+
+async def test_a_session_waits_for_its_own_version_wherever_it_is_served(office: Office) -> None:
+    await office.beat(slots=2, world_digest="new")
+    await office.beat(slots=2, name="g2-r", world_digest="old")
+    await office.queue("a", version="old")
+    await office.queue("b", version="new")
+    assert await office.dispatch() == ["b"]
+
+
+async def test_a_released_version_whose_replicas_are_gone_is_waited_for(office: Office) -> None:
+    await ReleaseStore(office.redis).put(Release(world="w", current="new", previous="old"))
+    await office.beat(slots=2, world_digest="new")
+    await office.queue("a", version="old")
+    assert await office.dispatch() == []
+    await office.beat(slots=2, world_digest="old")
+    assert await office.dispatch() == ["a"]
+
+
+async def test_a_version_that_is_gone_for_good_does_not_keep_its_sessions_waiting(
+    office: Office,
+) -> None:
+    await ReleaseStore(office.redis).put(Release(world="w", current="new"))
+    await office.beat(slots=2, world_digest="new")
+    await office.queue("a", version="ancient")
+    assert await office.dispatch() == ["a"]
+
+
+async def test_a_session_of_a_dead_replica_is_first_in_line_at_once(office: Office) -> None:
+    await office.beat(slots=1)
+    await office.queue("a", "b")
+    assert await office.dispatch() == ["a"]
+    office.replicas.kill("a")
+
+    async def is_first() -> bool:
+        return await office.store.position("a") == 0
+
+    await eventually(is_first)
+    assert await office.dispatch() == ["a"]
+    record = await office.store.get("a")
+    assert record is not None and record.epoch == 2
+
+
+async def test_a_version_is_charged_with_the_sessions_it_lost(office: Office) -> None:
+    await office.beat(slots=1, world_digest="new")
+    await office.queue("a", version="new")
+    await office.dispatch()
+    office.replicas.kill("a")
+    figures = VersionFigures(office.redis)
+
+    async def is_charged() -> bool:
+        return await figures.read("new") == {"lost": 1}
+
+    await eventually(is_charged)
+
+
+async def test_a_call_that_fails_late_does_not_touch_the_new_owner(office: Office) -> None:
+    await office.beat(slots=1)
+    await office.queue("a")
+    await office.dispatch()
+    await office.store.requeue("a", epoch=1)
+    assert await office.replicas.acquire("a") == 2  # another cluster's replica was faster
+    office.replicas.kill("a")
+    await until(lambda: not office.dispatcher._calls)
+    record = await office.store.get("a")
+    assert record is not None and record.status is SessionStatus.STARTING
+
+
+async def test_an_owner_that_stops_renewing_is_lost(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.backplane.sessions.LEASE_MS", 50)
+    await office.queue("a")
+    await office.replicas.acquire("a")
+
+    async def is_back() -> bool:
+        await office.dispatcher.recover_lost()
+        return await office.store.position("a") == 0
+
+    await eventually(is_back)
+
+
+async def test_an_owner_that_renews_is_not_lost(office: Office) -> None:
+    await office.queue("a")
+    assert await office.replicas.acquire("a") == 1
+    await office.dispatcher.recover_lost()
+    assert await office.store.position("a") is None
+
+
+async def test_it_runs_until_it_is_stopped(office: Office) -> None:
+    running = asyncio.create_task(office.dispatcher.run())
+    await office.beat(slots=1)
+    await office.queue("a")
+    await until(lambda: office.replicas.called == ["a"])
+    office.dispatcher.stop()
+    await running

@@ -1,0 +1,121 @@
+"""The overload ladder: what gives way, in which order, and that it comes back by itself."""
+
+from itertools import pairwise
+
+import pytest
+
+from services.generation.frames.ladder import Ladder, make_rungs
+
+FPS = 17.5
+RUNGS = make_rungs((1, 2, 4), default_steps=4, fps=FPS)
+DRAFTING, PLAIN, TWO_STEPS, ONE_STEP = range(4)
+
+
+def play(ladder: Ladder, seconds: float, cost_of_step_s: float) -> list[int]:
+    """Rungs that were entered while a denoise step costs this much, in order."""
+    entered = []
+    passed_s = 0.0
+    while passed_s < seconds:
+        cost_s = (ladder.rung.steps + 1.5) * cost_of_step_s
+        round_s = max(cost_s, 1 / ladder.rung.fps)
+        passed_s += round_s
+        if ladder.observe(cost_s, round_s):
+            entered.append(RUNGS.index(ladder.rung))
+    return entered
+
+
+def test_drafts_give_way_first_then_steps_then_frames() -> None:
+    assert [rung.speculates for rung in RUNGS] == [True] + [False] * 6
+    assert [rung.steps for rung in RUNGS] == [4, 4, 2, 1, 1, 1, 1]
+    assert [rung.fps for rung in RUNGS[:4]] == [FPS] * 4
+    assert all(low.fps < high.fps for high, low in pairwise(RUNGS[3:]))
+
+
+def test_players_are_told_of_what_changes_their_picture() -> None:
+    assert [rung.level for rung in RUNGS] == [0, 0, 1, 2, 3, 4, 5]
+
+
+def test_counts_above_the_default_are_no_rungs() -> None:
+    assert make_rungs((1, 2, 4, 8), default_steps=2, fps=FPS)[0].steps == 2
+
+
+def test_a_replica_with_time_to_spare_serves_in_full() -> None:
+    assert play(Ladder(RUNGS), 60, 0.009) == []
+
+
+def test_overload_drops_drafts_then_falls_to_the_first_rung_that_fits() -> None:
+    """5.5 and 3.5 times 20 ms are too much, 2.5 fit."""
+    assert play(Ladder(RUNGS), 60, 0.020) == [PLAIN, ONE_STEP]
+
+
+def test_it_is_where_it_will_stay_within_two_seconds() -> None:
+    ladder = Ladder(RUNGS)
+    assert play(ladder, 2.0, 0.020) == [PLAIN, ONE_STEP]
+    assert play(ladder, 300, 0.020) == []
+
+
+def test_one_stall_is_no_overload() -> None:
+    ladder = Ladder(RUNGS)
+    for _ in range(3):
+        play(ladder, 2, 0.005)
+        assert not ladder.observe(0.4, 0.4)
+    assert ladder.rung is RUNGS[DRAFTING]
+
+
+def test_it_climbs_back_by_itself_within_five_seconds() -> None:
+    ladder = Ladder(RUNGS)
+    play(ladder, 30, 0.060)
+    assert RUNGS.index(ladder.rung) > ONE_STEP
+    assert play(ladder, 5, 0.005) == [DRAFTING]
+
+
+def test_full_pictures_come_back_before_drafts_do() -> None:
+    """5.5 times 8 ms fit, and leave no room for drafts."""
+    ladder = Ladder(RUNGS)
+    play(ladder, 30, 0.060)
+    assert play(ladder, 60, 0.008) == [PLAIN]
+
+
+def test_a_load_between_two_rungs_does_not_swing() -> None:
+    """At 0.0155 two steps take 54 ms of 57: they would do, but it is too near to climb to."""
+    ladder = Ladder(RUNGS)
+    play(ladder, 10, 0.020)
+    assert ladder.rung is RUNGS[ONE_STEP]
+    assert play(ladder, 300, 0.0155) == []
+
+
+def test_a_climb_that_does_not_hold_is_tried_less_and_less_often() -> None:
+    """More steps cost more here than one step lets expect."""
+    ladder = Ladder(RUNGS)
+    play(ladder, 10, 0.020)
+    now_s = 0.0
+    climbs: list[float] = []
+    while now_s < 400:
+        before = RUNGS.index(ladder.rung)
+        cost_s = 0.03 if ladder.rung.steps == 1 else 0.07
+        round_s = max(cost_s, 1 / ladder.rung.fps)
+        now_s += round_s
+        if ladder.observe(cost_s, round_s) and RUNGS.index(ladder.rung) < before:
+            climbs.append(now_s)
+    waits = [round(later - earlier) for earlier, later in pairwise(climbs)]
+    assert waits[0] < 6
+    assert waits == sorted(waits)
+    assert waits[-1] > 60
+
+
+def test_below_the_bottom_rung_newcomers_are_refused() -> None:
+    ladder = Ladder(RUNGS)
+    assert not ladder.refuses_newcomers
+    play(ladder, 60, 1.0)
+    assert ladder.rung is RUNGS[-1]
+    assert ladder.refuses_newcomers
+    play(ladder, 1, 0.005)
+    assert not ladder.refuses_newcomers
+
+
+def test_the_next_player_of_an_empty_replica_starts_in_full() -> None:
+    ladder = Ladder(RUNGS)
+    play(ladder, 30, 0.060)
+    ladder.reset()
+    assert ladder.rung is RUNGS[DRAFTING]
+    assert ladder.rung.fps == pytest.approx(FPS)

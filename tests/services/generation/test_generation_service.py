@@ -1,0 +1,246 @@
+"""`python -m services.generation` as a process: a real Ray, a real engine, a small random world."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from services.backplane.connection import connect
+from services.backplane.sessions import SessionStore
+from services.play.private_redis import PrivateRedis
+from services.wire.session import SessionRecord, SessionStatus
+from tests.model.conftest import make_world
+from tests.services.generation.generation_kit import Edge
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(700)]
+
+START_TIMEOUT_S = 300.0  # a busy machine with two cores takes its time
+STOP_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The running service."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    redis_url: str
+    log: Path
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text; 0 while nobody listens."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, refusal.read().decode()
+        except OSError:
+            return 0, ""
+
+    def kill(self, name: str) -> None:
+        """Ends the one process of ours whose command line holds `name`, without a warning."""
+        [found] = [pid for pid, c in descendants(self.process.pid).items() if name in c]
+        os.kill(found, signal.SIGKILL)
+
+    def wait_until_ready(self) -> None:
+        ends_s = time.monotonic() + START_TIMEOUT_S
+        while self.get("/readyz")[0] != 200:
+            assert self.process.poll() is None and time.monotonic() < ends_s, self.log.read_text()
+            time.sleep(0.2)
+
+
+def environment(redis_url: str, world: Path, port: int) -> dict[str, str]:
+    ours = {
+        "NEXTFRAME_REDIS_URL": redis_url,
+        "NEXTFRAME_GENERATION_WORLD": str(world),
+        "NEXTFRAME_GENERATION_PORT": str(port),
+        "NEXTFRAME_GENERATION_SLOTS": "2",
+        "NEXTFRAME_GENERATION_THREADS": "1",
+        "NEXTFRAME_GENERATION_NUM_CPUS": "0.5",
+        "NEXTFRAME_GENERATION_ABSENT_S": "300",
+    }
+    return {k: v for k, v in os.environ.items() if not k.startswith("NEXTFRAME_")} | ours
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """Every process that `pid` started, directly or not, with its command line."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # it has just ended
+        children.setdefault(parent, []).append(int(stat.parent.name))
+    found: dict[int, str] = {}
+    waiting = [pid]
+    while waiting:
+        for child in children.get(waiting.pop(), []):
+            found[child] = _command(child)
+            waiting.append(child)
+    return found
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("worlds") / "tiny"
+    make_world("consistency").save(folder, card="random")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def service(
+    private_redis: PrivateRedis, world: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    with Redis.from_url(private_redis.url) as redis:
+        redis.flushall()  # other tests' sessions carry the same names
+    log = tmp_path_factory.mktemp("generation") / "log"
+    port = free_port()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.generation"],
+            env=environment(private_redis.url, world, port),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    service = Service(process, port, private_redis.url, log)
+    try:
+        service.wait_until_ready()
+        yield service
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+async def create(store: SessionStore, session_id: str) -> None:
+    record = SessionRecord(
+        session_id=session_id, status=SessionStatus.QUEUED, world="tiny", start=0, seed=3,
+        created_at_ms=0,
+    )  # fmt: skip
+    assert await store.create(record, max_line=9) is not None
+
+
+async def goes_live(store: SessionStore, session_id: str, epoch: int) -> SessionRecord:
+    ends_s = time.monotonic() + START_TIMEOUT_S
+    while True:
+        record = await store.get(session_id)
+        assert record is not None and time.monotonic() < ends_s
+        if record.status is SessionStatus.LIVE and record.epoch >= epoch:
+            return record
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.asyncio
+async def test_a_session_survives_the_kill_of_its_replica(service: Service) -> None:
+    async with connect(service.redis_url) as redis:
+        store = SessionStore(redis)
+        await create(store, "s1")
+        first = await goes_live(store, "s1", epoch=1)
+        edge = await Edge.of(first)
+        frames = [await edge.receive_frame() for _ in range(30)]
+        assert frames[0].is_key and frames[0].epoch == 1
+        while await store.load_snapshot("s1") is None:
+            await edge.receive()
+
+        service.kill(":Generator")
+        killed_s = time.monotonic()
+        assert await edge.is_closed()
+        await edge.close()
+
+        second = await goes_live(store, "s1", epoch=2)
+        print(f"live again after {time.monotonic() - killed_s:.1f} s")
+        assert second.replica_id != first.replica_id
+        edge = await Edge.of(second)
+        after = await edge.receive_frame()
+        assert after.epoch == 2 and after.is_key
+        assert after.frame_idx > frames[0].frame_idx  # from its snapshot, not from the start
+        await edge.close()
+        await store.end("s1", "enough")
+        service.wait_until_ready()
+
+
+@pytest.mark.asyncio
+async def test_sessions_do_not_need_the_dispatcher_once_they_are_live(service: Service) -> None:
+    async with connect(service.redis_url) as redis:
+        store = SessionStore(redis)
+        await create(store, "s3")
+        edge = await Edge.of(await goes_live(store, "s3", epoch=1))
+        last = await edge.receive_frame()
+        service.kill(":Dispatcher")
+        await create(store, "s4")
+        await goes_live(store, "s4", epoch=1)  # by the dispatcher that comes after it
+        record = await store.get("s3")
+        assert record is not None and record.epoch == 1
+        while (await edge.receive_frame()).frame_idx <= last.frame_idx + 17:
+            pass
+        await edge.close()
+        for session_id in ("s3", "s4"):
+            await store.end(session_id, "enough")
+
+
+@pytest.mark.asyncio
+async def test_the_replica_measures_what_it_does(service: Service) -> None:
+    async with connect(service.redis_url) as redis:
+        store = SessionStore(redis)
+        await create(store, "s2")
+        edge = await Edge.of(await goes_live(store, "s2", epoch=1))
+        await edge.receive_frame()
+        _, metrics = service.get("/metrics")
+        assert 'nextframe_frame_stage_seconds_count{stage="encode"}' in metrics
+        assert "nextframe_frames_total" in metrics and "nextframe_slots 2.0" in metrics
+        assert "s2" not in metrics
+        await edge.close()
+        await store.end("s2", "enough")
+
+
+def test_the_replica_yields_the_processor_to_nobody(service: Service) -> None:
+    """Ray would run it at nice 15."""
+    [replica] = [pid for pid, c in descendants(service.process.pid).items() if ":Generator" in c]
+    assert os.getpriority(os.PRIO_PROCESS, replica) == os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_only_a_post_drains_and_nothing_is_said_about_the_inside(service: Service) -> None:
+    status, _ = service.get("/drain")
+    assert status == 405
+    status, text = service.get("/openapi.json")
+    assert status == 404 and json.loads(text)["type"].startswith("urn:nextframe:problem:")
+
+
+def test_a_signal_ends_it_and_all_it_started(service: Service) -> None:
+    started = descendants(service.process.pid)
+    assert any("raylet" in command for command in started.values())
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(STOP_TIMEOUT_S) == 0, service.log.read_text()
+    ends_s = time.monotonic() + 10
+    while left := {pid: c for pid, c in started.items() if c and _command(pid) == c}:
+        assert time.monotonic() < ends_s, left
+        time.sleep(0.05)

@@ -1,0 +1,122 @@
+"""A replica as it is started in earnest, short of Ray: a saved world, the real engine."""
+
+import asyncio
+import io
+from base64 import b64decode
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import av
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from services.backplane.sessions import SessionStore
+from services.generation.frames.warmup import warm_up
+from services.generation.health import HealthServer, create_app
+from services.generation.sessions.offer import make_offer
+from services.generation.sessions.replica import Replica
+from services.generation.settings import GenerationSettings
+from services.generation.startup import start_replica
+from services.wire.session import SessionRecord, SessionStatus
+from tests.fakes import FakeEngine, make_spec
+from tests.model.conftest import make_world
+from tests.services.generation.generation_kit import Edge, eventually
+
+
+def test_the_offer_shows_every_start() -> None:
+    world = make_world("consistency")
+    offer = make_offer(world)
+    assert (offer.name, offer.fps, offer.buttons) == ("tiny", 17.5, world.spec.action_space.buttons)
+    assert [start.index for start in offer.starts] == [0, 1]
+    for start in offer.starts:
+        kind, _, content = start.image.partition(",")
+        assert kind == "data:image/jpeg;base64"
+        with av.open(io.BytesIO(b64decode(content)), "r", format="jpeg_pipe") as pictures:
+            [picture] = pictures.decode(video=0)
+        assert (picture.width, picture.height) == (256, 256)
+
+
+def test_warming_up_meets_every_shape_and_leaves_nothing() -> None:
+    engine = FakeEngine(make_spec())
+    warm_up(engine, slots=3, step_counts=(2, 1), still=(0.0,))
+    assert engine.num_steps == [2, 1] * 3
+    assert [len(engine.actions[f"warm-up-{slot}"]) for slot in range(3)] == [6, 4, 2]
+    assert engine.sessions == {}
+
+
+def test_a_warm_up_that_fails_leaves_nothing_either() -> None:
+    engine = FakeEngine(make_spec())
+    engine.failing = {"warm-up-1"}
+    with pytest.raises(RuntimeError):
+        warm_up(engine, slots=3, step_counts=(1,), still=(0.0,))
+    assert engine.sessions == {}
+
+
+@pytest_asyncio.fixture
+async def started(redis_url: str, tmp_path: Path) -> AsyncIterator[tuple[Replica, HealthServer]]:
+    make_world("consistency").save(tmp_path / "tiny", card="random")
+    settings = GenerationSettings(redis_url=redis_url, world=tmp_path / "tiny", slots=2, port=0)
+    replica, health = await start_replica(settings, "group-")
+    yield replica, health
+    await replica.stop()
+    await health.stop()
+
+
+@pytest.mark.redis
+@pytest.mark.asyncio
+async def test_a_real_engine_plays_a_session(
+    started: tuple[Replica, HealthServer], redis: Redis
+) -> None:
+    replica, _ = started
+    assert replica.replica_id.startswith("group-")
+    store = SessionStore(redis)
+    record = SessionRecord(
+        session_id="s1", status=SessionStatus.QUEUED, world="tiny", start=1, seed=5, created_at_ms=0
+    )
+    await store.create(record, max_line=1)
+    call = asyncio.create_task(replica.run_session("s1"))
+
+    async def is_live() -> bool:
+        found = await store.get("s1")
+        return found is not None and found.status is SessionStatus.LIVE
+
+    await eventually(is_live)
+    live = await store.get("s1")
+    assert live is not None
+    edge = await Edge.of(live)
+    frames = [await edge.receive_frame() for _ in range(3)]
+    assert frames[0].is_key and frames[0].denoise_ms > 0
+    await edge.close()
+    await store.end("s1", "enough")
+    await call
+
+
+@pytest.mark.redis
+@pytest.mark.asyncio
+async def test_only_the_own_machine_may_drain(started: tuple[Replica, HealthServer]) -> None:
+    replica, _ = started
+    app = create_app(replica)
+
+    async def post_from(address: str) -> int:
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://replica") as client:
+            return (await client.post("/drain")).status_code
+
+    assert await post_from("10.0.0.9") == 403
+    assert await replica.is_ready()
+    assert await post_from("127.0.0.1") == 200
+    assert not await replica.is_ready()
+
+
+@pytest.mark.asyncio
+async def test_a_second_replica_on_a_machine_finds_its_own_health_port() -> None:
+    first, second = HealthServer(FastAPI()), HealthServer(FastAPI())
+    port = first.start("127.0.0.1", 0)
+    try:
+        assert second.start("127.0.0.1", port) != port
+    finally:
+        for server in (first, second):
+            await server.stop()

@@ -1,0 +1,39 @@
+"""What passes cost, and what a frame for everybody costs."""
+
+import pytest
+
+from services.generation.frames.workload import Workload
+
+
+def test_a_pass_fits_where_the_last_ones_would_have() -> None:
+    workload = Workload()
+    assert workload.fits(0.0)  # nothing is known yet
+    workload.note_pass(0.010, is_due=True)
+    assert workload.fits(0.013)
+    assert not workload.fits(0.011)
+
+
+def test_a_round_is_a_frame_for_everybody() -> None:
+    workload = Workload()
+    workload.restart(now=5.0)
+    workload.note_pass(0.010, is_due=True)
+    workload.note_frame()
+    assert workload.take_round(2, now=5.05, share_used=0.0) is None
+    workload.note_pass(0.020, is_due=True)
+    workload.note_frame()
+    ended = workload.take_round(2, now=5.1, share_used=0.0)
+    assert ended is not None
+    assert ended.cost_s == pytest.approx(0.03)
+    assert ended.passed_s == pytest.approx(0.1)
+    assert workload.take_round(2, now=5.2, share_used=0.0) is None
+
+
+def test_drafts_cost_what_came_of_them() -> None:
+    workload = Workload()
+    workload.restart(now=0.0)
+    workload.note_pass(0.010, is_due=True)
+    workload.note_pass(0.040, is_due=False)
+    workload.note_frame()
+    ended = workload.take_round(1, now=0.1, share_used=0.5)
+    assert ended is not None
+    assert ended.cost_s == pytest.approx(0.03)

@@ -1,0 +1,155 @@
+"""Actions by WebSocket: what gets through, and the close code of every fault."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from services.ingest import action_gate
+from services.ingest.http import actions
+from services.wire.action import Action
+from tests.services.ingest.edge_kit import FakeReplica, RunningEdge, running_edge
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
+
+GOOD = Action(seq=1).to_bytes()
+
+
+@pytest_asyncio.fixture
+async def edge(redis_url: str) -> AsyncIterator[RunningEdge]:
+    async with running_edge(redis_url) as edge, FakeReplica() as replica:
+        await edge.live("s1", replica)
+        yield edge
+
+
+def url(edge: RunningEdge, session_id: str = "s1") -> str:
+    return f"{edge.url.replace('http', 'ws')}/v1/sessions/{session_id}/actions"
+
+
+def hands(edge: RunningEdge, token: str | None = None, origin: str | None = None) -> connect:
+    """As the page connects: the token is the second subprotocol."""
+    given = edge.tokens.mint("s1") if token is None else token
+    return connect(url(edge), subprotocols=["nextframe", given], origin=origin)  # type: ignore[list-item, arg-type]
+
+
+async def close_code(socket: ClientConnection) -> int:
+    with pytest.raises(ConnectionClosed) as closed:
+        async with asyncio.timeout(5):
+            await socket.recv()
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
+
+
+async def test_an_action_reaches_the_owners_stream(edge: RunningEdge) -> None:
+    async with hands(edge) as socket:
+        assert socket.subprotocol == "nextframe"
+        await socket.send(GOOD)
+        await edge.until_actions("replica", 1)
+    assert await edge.actions_of("replica") == [("s1", GOOD)]
+
+
+async def test_the_token_may_stand_in_the_address(edge: RunningEdge) -> None:
+    async with connect(f"{url(edge)}?token={edge.tokens.mint('s1')}") as socket:
+        await socket.send(GOOD)
+        await edge.until_actions("replica", 1)
+
+
+async def test_a_wrong_token_closes_with_4401(edge: RunningEdge) -> None:
+    async with hands(edge, token="nonsense") as socket:
+        assert await close_code(socket) == 4401
+
+
+async def test_no_token_closes_with_4401(edge: RunningEdge) -> None:
+    async with connect(url(edge)) as socket:
+        assert await close_code(socket) == 4401
+
+
+async def test_an_expired_token_closes_with_4401(edge: RunningEdge) -> None:
+    async with hands(edge, token=edge.tokens.mint("s1", ttl_s=-1)) as socket:
+        assert await close_code(socket) == 4401
+
+
+async def test_another_sessions_token_closes_with_4403(edge: RunningEdge) -> None:
+    async with hands(edge, token=edge.tokens.mint("s2")) as socket:
+        assert await close_code(socket) == 4403
+
+
+async def test_a_foreign_page_closes_with_4403(edge: RunningEdge) -> None:
+    async with hands(edge, origin="https://evil.example") as socket:
+        assert await close_code(socket) == 4403
+
+
+async def test_the_edges_own_page_may_connect(edge: RunningEdge) -> None:
+    async with hands(edge, origin=edge.url) as socket:
+        await socket.send(GOOD)
+        await edge.until_actions("replica", 1)
+
+
+async def test_an_unknown_session_closes_with_4404(edge: RunningEdge) -> None:
+    async with connect(f"{url(edge, 'nobody')}?token={edge.tokens.mint('nobody')}") as socket:
+        assert await close_code(socket) == 4404
+
+
+async def test_text_closes_with_1003(edge: RunningEdge) -> None:
+    async with hands(edge) as socket:
+        await socket.send("forward")
+        assert await close_code(socket) == 1003
+
+
+@pytest.mark.parametrize("message", [b"", GOOD[:-1], GOOD + b"x", b"\xff" * 28])
+async def test_what_is_no_action_closes_with_4400(edge: RunningEdge, message: bytes) -> None:
+    async with hands(edge) as socket:
+        await socket.send(message)
+        assert await close_code(socket) == 4400
+    assert await edge.actions_of("replica") == []
+
+
+async def test_a_huge_message_closes_with_1009(edge: RunningEdge) -> None:
+    async with hands(edge) as socket:
+        await socket.send(b"x" * 100_000)
+        assert await close_code(socket) == 1009
+
+
+async def test_too_many_actions_close_with_4429(
+    edge: RunningEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(action_gate, "MAX_STRIKES", 20)
+    monkeypatch.setattr(action_gate, "STRIKES_PER_S", 0.01)
+    monkeypatch.setattr(action_gate, "MAX_ACTIONS_PER_S", 0.01)
+    async with hands(edge) as socket:
+        with contextlib.suppress(ConnectionClosed):
+            for seq in range(1, 200):
+                await socket.send(Action(seq=seq).to_bytes())
+        assert await close_code(socket) == 4429
+
+
+async def test_a_second_socket_takes_over_and_the_first_closes_with_4409(
+    edge: RunningEdge,
+) -> None:
+    async with hands(edge) as first, hands(edge) as second:
+        assert await close_code(first) == 4409
+        await second.send(GOOD)
+        await edge.until_actions("replica", 1)
+
+
+async def test_a_session_that_ends_closes_with_4410(edge: RunningEdge) -> None:
+    async with hands(edge) as socket:
+        await socket.send(GOOD)
+        await edge.until_actions("replica", 1)
+        await edge.store.end("s1", "done")
+        assert await close_code(socket) == 4410
+
+
+async def test_silence_closes_with_4408(edge: RunningEdge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "SILENCE_S", 0.05)
+    async with hands(edge) as socket:
+        assert await close_code(socket) == 4408
+
+
+async def test_without_redis_it_closes_with_1013() -> None:
+    async with running_edge("redis://127.0.0.1:1") as edge, hands(edge) as socket:
+        assert await close_code(socket) == 1013

@@ -1,0 +1,134 @@
+"""What gets through the gate of a session's actions, by a clock of our own."""
+
+import asyncio
+
+import pytest
+
+from services.backplane.connection import BackplaneError
+from services.ingest.action_gate import (
+    BURST_ACTIONS,
+    MAX_ACTIONS_PER_S,
+    MAX_BACKLOG,
+    ActionGate,
+    Verdict,
+)
+from services.ingest.webrtc.rate import RateLimit
+from services.wire.action import Action
+
+pytestmark = pytest.mark.asyncio
+
+
+class Stream:
+    """Takes actions, or fails when `is_away`."""
+
+    def __init__(self) -> None:
+        self.appended: list[tuple[str, str, bytes]] = []
+        self.is_away = False
+
+    async def append(self, replica_id: str, session_id: str, action: bytes) -> None:
+        if self.is_away:
+            raise BackplaneError("away")
+        self.appended.append((replica_id, session_id, action))
+
+
+class World:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.stream = Stream()
+        self.gate = ActionGate("s1", self.stream, clock=lambda: self.now_s)
+        self.gate.replica_id = "r1"
+        self._seq = 0
+
+    def offer(self) -> Verdict:
+        self._seq += 1
+        return self.gate.offer(Action(seq=self._seq).to_bytes())
+
+    async def settle(self) -> list[int]:
+        """The sequence numbers that were appended once all work is done."""
+        running = asyncio.create_task(self.gate.run())
+        for _ in range(3 * MAX_BACKLOG):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return [Action.from_bytes(action).seq for _, _, action in self.stream.appended]
+
+
+async def test_actions_go_to_the_owner_in_their_order() -> None:
+    world = World()
+    assert [world.offer() for _ in range(3)] == [Verdict.TAKEN] * 3
+    assert await world.settle() == [1, 2, 3]
+    assert world.stream.appended[0][:2] == ("r1", "s1")
+
+
+async def test_without_an_owner_nothing_is_taken() -> None:
+    world = World()
+    world.gate.replica_id = ""
+    assert world.offer() is Verdict.NOT_LIVE
+    assert await world.settle() == []
+
+
+async def test_no_more_than_240_a_second_get_through() -> None:
+    world = World()
+    num_taken = 0
+    for _ in range(10 * 300):
+        world.now_s += 1 / 300
+        num_taken += world.offer() is Verdict.TAKEN
+    assert num_taken == pytest.approx(10 * MAX_ACTIONS_PER_S + BURST_ACTIONS, rel=0.01)
+
+
+async def test_a_page_at_60_a_second_is_never_refused() -> None:
+    world = World()
+    for _ in range(600):
+        world.now_s += 1 / 60
+        assert world.offer() is Verdict.TAKEN
+
+
+async def test_a_thousand_a_second_soon_count_as_abuse() -> None:
+    world = World()
+    verdicts = []
+    for _ in range(2000):
+        world.now_s += 1 / 1000
+        verdicts.append(world.offer())
+    assert verdicts.index(Verdict.ABUSE) > 500  # a short burst is forgiven
+
+
+async def test_garbage_is_told_apart_and_soon_counts_as_abuse() -> None:
+    world = World()
+    assert world.gate.offer(b"x") is Verdict.MALFORMED
+    verdicts = set()
+    for _ in range(1000):
+        world.now_s += 1 / 200
+        verdicts.add(world.gate.offer(b"\xff" * 28))
+    assert verdicts == {Verdict.MALFORMED, Verdict.ABUSE}
+
+
+async def test_abuse_is_forgiven_in_time() -> None:
+    world = World()
+    while world.offer() is not Verdict.ABUSE:
+        pass
+    world.now_s += 10
+    assert world.offer() is Verdict.TAKEN
+
+
+async def test_a_slow_redis_costs_the_oldest_actions() -> None:
+    world = World()
+    for _ in range(MAX_BACKLOG + 5):
+        world.offer()
+    assert await world.settle() == list(range(6, MAX_BACKLOG + 6))
+
+
+async def test_what_redis_does_not_take_is_lost_and_the_rest_goes_on() -> None:
+    world = World()
+    world.stream.is_away = True
+    world.offer()
+    assert await world.settle() == []
+    world.stream.is_away = False
+    world.offer()
+    assert await world.settle() == [2]
+
+
+async def test_a_rate_limit_refills_to_its_burst_and_no_further() -> None:
+    limit = RateLimit(per_s=10, burst=2)
+    assert [limit.take(0.0) for _ in range(3)] == [True, True, False]
+    assert [limit.take(0.1), limit.take(0.1)] == [True, False]
+    assert [limit.take(99.0) for _ in range(3)] == [True, True, False]

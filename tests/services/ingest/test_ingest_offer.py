@@ -1,0 +1,142 @@
+"""Offers are read before aiortc sees them: bounded, checked, and without addresses we must not
+write to."""
+
+import time
+
+import pytest
+from aiortc.sdp import candidate_from_sdp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.ingest.webrtc.offer import (
+    MAX_CODECS,
+    MAX_FEEDBACKS,
+    CandidateRule,
+    read_candidates,
+    read_offer,
+)
+from services.telemetry import Problem
+
+OPEN = CandidateRule(private=True, loopback=True)
+
+SECTION = """m={kind}
+c=IN IP4 0.0.0.0
+a=mid:{mid}
+a=recvonly
+a=ice-ufrag:user
+a=ice-pwd:passwordpasswordpassword
+a=fingerprint:sha-256 AA:BB
+a=setup:actpass
+"""
+VIDEO = "video 9 UDP/TLS/RTP/SAVPF 96"
+DATA = "application 9 UDP/DTLS/SCTP webrtc-datachannel"
+AUDIO = "audio 9 UDP/TLS/RTP/SAVPF 97"
+
+
+def sdp(*kinds: str, more: str = "") -> bytes:
+    sections = [SECTION.format(kind=kind, mid=mid) for mid, kind in enumerate(kinds)]
+    text = "v=0\no=- 1 1 IN IP4 0.0.0.0\ns=-\nt=0 0\n" + "".join(sections) + more
+    return text.replace("\n", "\r\n").encode()
+
+
+def candidate(ip: str, port: int = 5000, protocol: str = "udp") -> str:
+    return f"a=candidate:1 1 {protocol} 1 {ip} {port} typ host"
+
+
+def test_data_channels_make_a_player() -> None:
+    assert read_offer(sdp(VIDEO, DATA), OPEN).is_player
+    assert not read_offer(sdp(VIDEO), OPEN).is_player
+
+
+def test_audio_is_noticed() -> None:
+    assert read_offer(sdp(VIDEO, AUDIO), OPEN).has_audio
+    assert not read_offer(sdp(VIDEO), OPEN).has_audio
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        sdp(DATA),
+        sdp(VIDEO, VIDEO),
+        sdp(VIDEO, DATA, DATA),
+        sdp(VIDEO, "text 9 X 1"),
+        sdp(VIDEO).replace(b"a=mid:0\r\n", b""),
+        sdp(VIDEO, DATA).replace(b"a=mid:1", b"a=mid:0"),
+        sdp(VIDEO).replace(b"a=ice-pwd", b"a=x"),
+        sdp(VIDEO).replace(b"a=fingerprint", b"a=x"),
+        sdp(VIDEO).replace(b"a=setup", b"a=x"),
+        sdp(VIDEO).replace(b"a=recvonly", b"a=sendonly"),
+        sdp(VIDEO, more="a=candidate:1 2 3\n"),
+        sdp(VIDEO, more="a=b\n" * 1000),
+        sdp(VIDEO, more="".join(f"a=rtpmap:{n} X/1\n" for n in range(MAX_CODECS + 1))),
+        sdp(VIDEO, more="a=rtcp-fb:* nack\n" * (MAX_FEEDBACKS + 1)),
+        sdp(VIDEO, more=(candidate("127.0.0.1") + "\n") * 65),
+        b"\xff",
+    ],
+)
+def test_what_cannot_be_answered_is_refused_with_a_reason(body: bytes) -> None:
+    with pytest.raises(Problem) as refused:
+        read_offer(body, OPEN)
+    assert refused.value.status == 400
+    assert refused.value.detail
+
+
+@given(st.binary(max_size=2000))
+def test_no_bytes_break_the_reader(body: bytes) -> None:
+    with pytest.raises(Problem):
+        read_offer(body, OPEN)
+
+
+@given(st.lists(st.sampled_from(sdp(VIDEO, DATA).split(b"\r\n")), max_size=40))
+def test_no_shuffled_offer_breaks_the_reader(lines: list[bytes]) -> None:
+    try:
+        read_offer(b"\r\n".join(lines), OPEN)
+    except Problem as problem:
+        assert problem.status == 400
+
+
+def test_the_worst_offer_is_read_quickly() -> None:
+    codecs = "".join(f"a=rtpmap:{n} X/1\n" for n in range(MAX_CODECS))
+    feedback = "a=rtcp-fb:* nack\n" * MAX_FEEDBACKS
+    body = sdp(VIDEO, more=codecs + feedback)
+    started = time.process_time()
+    read_offer(body, OPEN)  # every feedback counts for every codec
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("ip", "private", "loopback", "is_admitted"),
+    [
+        ("93.184.216.34", False, False, True),
+        ("10.0.0.5", True, False, True),
+        ("10.0.0.5", False, False, False),
+        ("fd00::1", False, False, False),
+        ("127.0.0.1", True, True, True),
+        ("127.0.0.1", True, False, False),
+        ("::1", True, False, False),
+        ("169.254.169.254", True, True, False),
+        ("224.0.0.1", True, True, False),
+        ("0.0.0.0", True, True, False),
+        ("7a4c1d2e.local", True, True, False),
+        ("metadata.internal", True, True, False),
+    ],
+)
+def test_only_fit_addresses_are_tried(
+    ip: str, private: bool, loopback: bool, is_admitted: bool
+) -> None:
+    rule = CandidateRule(private=private, loopback=loopback)
+    line = candidate(ip)
+    assert rule.admits(candidate_from_sdp(line.removeprefix("a=candidate:"))) is is_admitted
+    offer = read_offer(sdp(VIDEO, more=line + "\n"), rule)
+    assert (line in offer.sdp) is is_admitted
+    assert bool(read_candidates(line.encode(), offer, rule)) is is_admitted
+
+
+def test_tcp_and_port_zero_are_not_tried() -> None:
+    for line in (candidate("1.2.3.4", protocol="tcp"), candidate("1.2.3.4", port=0)):
+        assert line not in read_offer(sdp(VIDEO, more=line + "\n"), OPEN).sdp
+
+
+def test_the_end_of_candidates_is_left_out_because_the_browsers_checks_still_come() -> None:
+    offer = read_offer(sdp(VIDEO, more="a=end-of-candidates\n"), OPEN)
+    assert "end-of-candidates" not in offer.sdp

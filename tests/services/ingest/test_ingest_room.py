@@ -1,0 +1,161 @@
+"""Rules of a room that need no network: who stays, and what a failing Redis may do."""
+
+import asyncio
+from secrets import token_hex
+from typing import cast
+
+import pytest
+from aiortc import RTCConfiguration
+
+from services.backplane import seats as backplane
+from services.backplane.connection import BackplaneError
+from services.backplane.sessions import SessionStore
+from services.ingest.room import Room
+from services.ingest.webrtc.offer import CandidateRule, Offer, read_offer
+from services.ingest.webrtc.peer import Peer
+from services.wire.session import SessionRecord, SessionStatus
+from tests.services.ingest.edge_kit import browser
+
+pytestmark = pytest.mark.asyncio
+
+RECORD = SessionRecord(
+    session_id="s1", status=SessionStatus.QUEUED, world="toy", start=0, seed=1, created_at_ms=0
+)
+
+
+class Store:
+    """Session records that can be away."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self.num_asked = 0
+
+    async def get(self, session_id: str) -> SessionRecord:
+        self.num_asked += 1
+        if self.is_away:
+            raise BackplaneError("away")
+        return RECORD
+
+    async def position(self, session_id: str) -> int:
+        return 0
+
+    async def mark_seen(self, session_id: str) -> None: ...
+
+
+class Seats:
+    """One seat."""
+
+    def __init__(self) -> None:
+        self.holder = ""
+        self.silent_s = 0.0
+
+    async def keep(self, session_id: str, peer_id: str, *, silent_s: float) -> bool:
+        self.silent_s = silent_s
+        return peer_id == self.holder
+
+    async def leave(self, session_id: str, peer_id: str) -> bool:
+        if peer_id != self.holder:
+            return False
+        self.holder = ""
+        return True
+
+
+class Stream:
+    async def append(self, replica_id: str, session_id: str, action: bytes) -> None: ...
+
+
+class House:
+    """A room and peers under one clock."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.store, self.seats = Store(), Seats()
+        self.room = Room(
+            RECORD,
+            store=cast(SessionStore, self.store),
+            seats=cast(backplane.Seats, self.seats),
+            actions=Stream(),
+            clock=self._clock,
+        )
+
+    async def peer(self, *, plays: bool = True) -> Peer:
+        rtc = RTCConfiguration(iceServers=[])
+        one = await offer(plays=plays)
+        return Peer(token_hex(4), one, self.room, rtc, clock=self._clock)
+
+    async def sit(self) -> Peer:
+        """A player that has the seat."""
+        peer = await self.peer()
+        self.seats.holder = peer.id
+        await self.room.peers.admit(peer)
+        return peer
+
+    def _clock(self) -> float:
+        return self.now_s
+
+
+async def offer(*, plays: bool) -> Offer:
+    async with browser(plays=plays) as one:
+        rule = CandidateRule(private=True, loopback=True)
+        return read_offer((await one.offer()).encode(), rule)
+
+
+async def test_who_comes_to_the_seat_replaces_who_was_there() -> None:
+    house = House()
+    first, second = await house.peer(), await house.peer()
+    for peer in (first, second):
+        await house.room.peers.admit(peer)
+    assert house.room.peers.player is second and len(house.room.peers) == 1
+
+
+async def test_a_player_whose_seat_went_to_somebody_at_another_edge_must_go() -> None:
+    house = House()
+    player, watcher = await house.peer(), await house.peer(plays=False)
+    for peer in (player, watcher):
+        await house.room.peers.admit(peer)
+    house.seats.holder = "elsewhere"
+    await house.room.peers.keep_seat()
+    assert list(house.room.peers) == [watcher]
+
+
+async def test_a_player_says_how_long_it_was_silent_and_gives_the_seat_back() -> None:
+    house = House()
+    player = await house.sit()
+    house.now_s += 2
+    await house.room.peers.keep_seat()
+    assert house.seats.silent_s == 2
+    await house.room.peers.dismiss(player)
+    assert house.seats.holder == ""
+
+
+async def test_a_watcher_needs_no_seat() -> None:
+    house = House()
+    await house.sit()
+    await house.room.peers.admit(await house.peer(plays=False))
+    assert len(house.room.peers) == 2
+
+
+async def test_a_room_closes_behind_the_last_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.ingest.room.TICK_S", 0)
+    house = House()
+    peer = await house.sit()
+    running = asyncio.create_task(house.room.run())
+    await asyncio.sleep(0)
+    assert house.room.is_open
+    await house.room.peers.dismiss(peer)
+    await asyncio.wait_for(running, 1)
+    assert not house.room.is_open
+
+
+async def test_a_room_outlives_a_redis_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.ingest.room.TICK_S", 0)
+    house = House()
+    house.store.is_away = True
+    peer = await house.sit()
+    running = asyncio.create_task(house.room.run())
+    for _ in range(100):
+        await asyncio.sleep(0)  # the room ticks
+    assert house.store.num_asked > 5
+    assert house.room.is_open
+    await house.room.peers.dismiss(peer)
+    await asyncio.wait_for(running, 1)

@@ -1,0 +1,114 @@
+"""Guards: every private name that the edge leans on is there and does what we think it does.
+
+When one of these fails after an upgrade of aiortc or aioice, `rtc_hooks.py` must be read again.
+"""
+
+import inspect
+from collections.abc import Iterator
+
+import aioice.ice
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RTCP_PSFB_FIR,
+    RTCP_PSFB_PLI,
+    RtcpPsfbPacket,
+    pack_remb_fci,
+)
+
+from services.ingest.webrtc import rtc_hooks
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.num_keyframes = 0
+        self.bitrates: list[int] = []
+
+    def keyframe(self) -> None:
+        self.num_keyframes += 1
+
+
+def watched() -> tuple[RTCRtpSender, Listener]:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    sender = connection.addTransceiver("video", direction="sendonly").sender
+    listener = Listener()
+    rtc_hooks.watch_sender(
+        sender, on_keyframe=listener.keyframe, on_bitrate=listener.bitrates.append
+    )
+    return sender, listener
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("fmt", [RTCP_PSFB_PLI, RTCP_PSFB_FIR])
+async def test_a_lost_picture_is_reported(fmt: int) -> None:
+    sender, listener = watched()
+    await sender._handle_rtcp_packet(RtcpPsfbPacket(fmt=fmt, ssrc=1, media_ssrc=sender._ssrc))
+    assert listener.num_keyframes == 1
+
+
+@pytest.mark.asyncio
+async def test_what_can_be_received_is_reported() -> None:
+    sender, listener = watched()
+    fci = pack_remb_fci(500_000, [sender._ssrc])
+    remb = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=fci)
+    await sender._handle_rtcp_packet(remb)
+    assert listener.bitrates == [500_000]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("fci", [b"", b"AFB0", pack_remb_fci(500_000, [1])])
+async def test_feedback_that_is_not_ours_is_left_alone(fci: bytes) -> None:
+    sender, listener = watched()
+    packet = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=fci)
+    await sender._handle_rtcp_packet(packet)
+    assert listener.bitrates == []
+
+
+@pytest.mark.asyncio
+async def test_the_sender_keeps_its_last_rtp_timestamp() -> None:
+    sender, _ = watched()
+    assert rtc_hooks.last_rtp_timestamp(sender) == 0
+    assert "self.__rtp_timestamp = packet.timestamp" in inspect.getsource(RTCRtpSender._run_rtp)
+
+
+@pytest.mark.asyncio
+async def test_a_fresh_connection_holds_no_unread_bytes() -> None:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection.createDataChannel("input")
+    assert connection.sctp is not None
+    assert rtc_hooks.unread_bytes(connection.sctp) == 0
+    connection.sctp._advertised_rwnd -= 1000
+    assert rtc_hooks.unread_bytes(connection.sctp) == 1000
+
+
+@pytest.mark.asyncio
+async def test_only_h264_is_preferred_constrained_baseline_first() -> None:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    transceiver = connection.addTransceiver("video", direction="sendonly")
+    rtc_hooks.prefer_h264(transceiver)
+    offer = await connection.createOffer()
+    formats = [line for line in offer.sdp.splitlines() if line.startswith("a=fmtp")]
+    assert "42e01f" in formats[0]
+    assert "VP8" not in offer.sdp
+
+
+@pytest.fixture
+def gathering() -> Iterator[None]:
+    before = aioice.ice.get_host_addresses
+    yield
+    aioice.ice.get_host_addresses = before
+
+
+@pytest.mark.asyncio
+async def test_one_address_is_gathered_and_no_other(gathering: None) -> None:
+    rtc_hooks.gather_only("127.0.0.1")
+    connection = aioice.ice.Connection(ice_controlling=True)
+    await connection.gather_candidates()
+    assert {candidate.host for candidate in connection.local_candidates} == {"127.0.0.1"}
+    await connection.close()
+
+
+def test_aioice_still_asks_for_addresses_by_that_name() -> None:
+    source = inspect.getsource(aioice.ice.Connection.gather_candidates)
+    assert "get_host_addresses(" in source

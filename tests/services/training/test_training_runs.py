@@ -1,0 +1,263 @@
+"""Runs as an operator meets them: the API over a launcher whose jobs do what the test says."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.telemetry import add_problem_answers
+from services.training.launchers.launcher import LaunchError, Look
+from services.training.runs.desk import MAX_INTERRUPTIONS, MAX_QUEUED, RunDesk
+from services.training.runs.record import RunState
+from services.training.runs.routes import run_routes
+from services.training.runs.store import RunStore
+from tests.services.training.training_kit import FakeLauncher, client_of, draw_curve, say
+
+pytestmark = pytest.mark.asyncio
+
+
+@dataclass(slots=True)
+class Office:
+    """The desk, its routes, and what is behind them."""
+
+    data: Path
+    launcher: FakeLauncher
+    desk: RunDesk
+    client: httpx.AsyncClient
+
+    @classmethod
+    def open(cls, data: Path, launcher: FakeLauncher, *, min_free_mb: int = 0) -> "Office":
+        store = RunStore(data / "runs", data / "registry")
+        desk = RunDesk(store, launcher, data=data, max_running=1, min_free_mb=min_free_mb)
+        app = FastAPI()
+        add_problem_answers(app)
+        app.include_router(run_routes(desk))
+        return cls(data, launcher, desk, client_of(app))
+
+    async def submit(self, **order: Any) -> str:
+        answer = await self.client.post("/v1/runs", json={"recipe": "debug"} | order)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    async def running(self, **order: Any) -> str:
+        run_id = await self.submit(**order)
+        await self.desk.watch()
+        assert (await self.look(run_id))["state"] == "running"
+        return run_id
+
+    async def look(self, run_id: str) -> Any:
+        return (await self.client.get(f"/v1/runs/{run_id}")).json()
+
+    async def ask(self, run_id: str, what: str) -> httpx.Response:
+        return await self.client.post(f"/v1/runs/{run_id}/{what}")
+
+    def folder(self, run_id: str) -> Path:
+        return self.data / "runs" / run_id
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office.open(tmp_path, FakeLauncher())
+
+
+def refused(answer: httpx.Response, status: int, kind: str, detail: str = "") -> bool:
+    content = answer.json()
+    assert (answer.status_code, content["type"].rpartition(":")[2]) == (status, kind), content
+    return detail in content["detail"]
+
+
+async def test_a_run_waits_runs_and_publishes(office: Office) -> None:
+    run_id = await office.submit(overrides={"teacher.minutes": 2, "steps": 40})
+    assert (await office.look(run_id))["state"] == "queued"
+    await office.desk.watch()
+    assert office.launcher.started == [(run_id, 1)]
+    say(office.folder(run_id), 1, outcome="done", digest="d" * 64)
+    await office.desk.watch()
+    run = await office.look(run_id)
+    assert (run["state"], run["digest"]) == ("done", "d" * 64)
+    assert run["overrides"] == {"teacher.minutes": 2, "steps": 40}
+
+
+async def test_only_so_many_run_at_once_in_the_order_they_came(office: Office) -> None:
+    first, second = await office.running(), await office.submit()
+    await office.desk.watch()
+    assert (await office.look(second))["state"] == "queued"
+    say(office.folder(first), 1, outcome="done")
+    await office.desk.watch()
+    assert (await office.look(second))["state"] == "running"
+
+
+async def test_progress_and_curves_come_from_the_jobs_own_files(office: Office) -> None:
+    run_id = await office.running()
+    say(office.folder(run_id), 1, done=("record", "tokenizer"))
+    draw_curve(office.folder(run_id), "tokenizer", 600)
+    draw_curve(office.folder(run_id), "teacher", 900)
+    run = await office.look(run_id)
+    stages = {stage["name"]: stage for stage in run["stages"]}
+    assert stages["tokenizer"]["progress"] == 1
+    assert stages["teacher"]["progress"] == pytest.approx(0.5)
+    assert stages["teacher"]["loss"] == pytest.approx(1 / 900)
+    assert run["progress"] == pytest.approx((0.5 + 1 + 3 / 2) / (1 + 3 + 5 * 0.5))
+    answer = await office.client.get(f"/v1/runs/{run_id}/curves?points=100")
+    rows = answer.json()["curves"]["teacher"]
+    assert len(rows) == 100 and rows[-1]["step"] == 900
+
+
+async def test_a_line_that_a_killed_job_left_half_written_is_skipped(office: Office) -> None:
+    run_id = await office.running()
+    say(office.folder(run_id), 1)
+    draw_curve(office.folder(run_id), "teacher", 3)
+    with (office.folder(run_id) / "teacher.jsonl").open("a") as curve:
+        curve.write('{"step": 4, "sec')
+    answer = await office.client.get(f"/v1/runs/{run_id}/curves")
+    assert [row["step"] for row in answer.json()["curves"]["teacher"]] == [1, 2, 3]
+
+
+async def test_a_run_that_fails_says_why_and_can_be_resumed(office: Office) -> None:
+    run_id = await office.running()
+    say(office.folder(run_id), 1, outcome="failed", reason="teacher, step 7: loss nan")
+    await office.desk.watch()
+    run = await office.look(run_id)
+    assert (run["state"], run["reason"]) == ("failed", "teacher, step 7: loss nan")
+    assert (await office.ask(run_id, "resume")).json()["state"] == "queued"
+    await office.desk.watch()
+    await office.desk.watch()  # what attempt 1 said is not said of attempt 2
+    assert (await office.look(run_id))["state"] == "running"
+    assert office.launcher.started == [(run_id, 1), (run_id, 2)]
+
+
+async def test_a_job_that_ends_without_a_word_shows_the_end_of_its_log(office: Office) -> None:
+    run_id = await office.running()
+    (office.folder(run_id) / "log.txt").write_text("begin\n 10%\r 20%\nNo module named torch\n")
+    office.launcher.end(run_id, 1, exit_status=1)
+    await office.desk.watch()
+    run = await office.look(run_id)
+    assert run["state"] == "failed"
+    assert run["reason"].endswith("status 1: No module named torch")
+    log = await office.client.get(f"/v1/runs/{run_id}/log?lines=2")
+    assert log.text == " 20%\nNo module named torch\n"
+
+
+async def test_a_killed_run_goes_on_by_itself_but_not_for_ever(office: Office) -> None:
+    run_id = await office.running()
+    for attempt in range(1, MAX_INTERRUPTIONS + 2):
+        office.launcher.end(run_id, attempt, exit_status=-9)
+        await office.desk.watch()
+    run = await office.look(run_id)
+    assert (run["state"], run["attempt"]) == ("interrupted", MAX_INTERRUPTIONS + 1)
+    assert (await office.ask(run_id, "resume")).status_code == 200
+    await office.desk.watch()
+    assert (await office.look(run_id))["state"] == "running"
+
+
+async def test_a_cancelled_run_is_stopped_and_may_be_resumed(office: Office) -> None:
+    run_id, waiting = await office.running(), await office.submit()
+    assert (await office.ask(run_id, "cancel")).json()["state"] == "cancelled"
+    assert office.launcher.jobs == {}
+    assert (await office.ask(waiting, "cancel")).json()["state"] == "cancelled"
+    again = await office.ask(waiting, "cancel")
+    assert refused(again, 409, "wrong-state", "The run is cancelled")
+    assert (await office.ask(run_id, "resume")).json()["state"] == "queued"
+
+
+async def test_a_run_that_published_just_now_is_not_cancelled(office: Office) -> None:
+    run_id = await office.running()
+    say(office.folder(run_id), 1, outcome="done", digest="d" * 64)
+    assert refused(await office.ask(run_id, "cancel"), 409, "wrong-state", "The run is done")
+    assert (await office.look(run_id))["digest"] == "d" * 64
+
+
+async def test_a_restarted_service_finds_its_runs_again(office: Office) -> None:
+    running, waiting = await office.running(), await office.submit()
+    later = Office.open(office.data, office.launcher)
+    await later.desk.watch()
+    assert (await later.look(running))["state"] == "running"
+    office.launcher.jobs.clear()  # the machine was restarted too
+    await later.desk.watch()
+    assert office.launcher.started == [(running, 1), (running, 2)]
+    assert (await later.look(waiting))["state"] == "queued"
+
+
+async def test_a_start_that_nobody_recorded_is_repeated(office: Office) -> None:
+    """Killed between the start and its record: the job's own lock keeps the two apart."""
+    run_id = await office.running()
+    store = RunStore(office.data / "runs", office.data / "registry")
+    record = store.get(run_id)
+    assert record is not None
+    store.note_handle(record, "")
+    await office.desk.watch()
+    assert office.launcher.started == [(run_id, 1), (run_id, 2)]
+
+
+async def test_a_launcher_that_cannot_be_asked_changes_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await office.running()
+
+    async def is_away(launcher: FakeLauncher, handle: str) -> Look:
+        raise LaunchError("no answer")
+
+    monkeypatch.setattr(FakeLauncher, "look", is_away)
+    await office.desk.watch()
+    assert (await office.look(run_id))["state"] == "running"
+
+
+async def test_a_job_that_cannot_be_stopped_now_still_runs(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await office.running()
+
+    async def is_away(launcher: FakeLauncher, handle: str) -> None:
+        raise LaunchError("no answer")
+
+    monkeypatch.setattr(FakeLauncher, "stop", is_away)
+    assert refused(await office.ask(run_id, "cancel"), 503, "launcher-away", "no answer")
+    assert (await office.look(run_id))["state"] == "running"
+
+
+async def test_what_cannot_be_started_fails_with_the_reason(tmp_path: Path) -> None:
+    office = Office.open(tmp_path, FakeLauncher(fails="no such cluster"))
+    run_id = await office.submit()
+    await office.desk.watch()
+    assert (await office.look(run_id))["reason"] == "no such cluster"
+
+
+async def test_no_run_starts_on_a_full_disk(tmp_path: Path) -> None:
+    office = Office.open(tmp_path, FakeLauncher(), min_free_mb=10**9)
+    run_id = await office.submit()
+    await office.desk.watch()
+    run = await office.look(run_id)
+    assert run["state"] == RunState.FAILED and "MB are free" in run["reason"]
+
+
+@pytest.mark.parametrize(
+    "order, kind, detail",
+    [
+        ({"recipe": "mars"}, "no-such-recipe", "debug, freedoom"),
+        ({"overrides": {"teacher.depth": 3}}, "override-refused", "cannot be set"),
+        ({"overrides": {"teacher.batch_size": 0}}, "override-refused", "1 to 1024"),
+        ({"overrides": {"teacher.batch_size": 2.5}}, "override-refused", "whole number"),
+        ({"overrides": {"steps": True}}, "bad-request", ""),
+        ({"command": "rm"}, "bad-request", "command"),
+    ],
+)
+async def test_an_order_out_of_bounds_is_refused_by_name(
+    office: Office, order: dict[str, Any], kind: str, detail: str
+) -> None:
+    answer = await office.client.post("/v1/runs", json={"recipe": "debug"} | order)
+    assert refused(answer, 422, kind, detail)
+
+
+async def test_the_line_of_runs_is_bounded(office: Office) -> None:
+    for _ in range(MAX_QUEUED):
+        await office.submit()
+    answer = await office.client.post("/v1/runs", json={"recipe": "debug"})
+    assert refused(answer, 429, "too-many-runs")
+
+
+async def test_a_run_id_never_leaves_the_folder(office: Office) -> None:
+    assert refused(await office.client.get("/v1/runs/..%2f..%2fetc"), 404, "not-found")
+    assert refused(await office.client.get("/v1/runs/20260101-000000-abcdef"), 404, "run-not-found")
