@@ -27,6 +27,8 @@ def test_the_debug_recipe_ends_with_a_world_and_its_card(
     assert card["world_digest"] == world.digest
     assert card["frechet_teacher"] is not None
     assert card["steering_control"]["probes"] == 8
+    assert 0.0 <= card["oracle_actions"] <= 1.0
+    assert "read by the oracle" in (out / "card.md").read_text()
     assert (out / "contact_sheet.png").stat().st_size > 1000
     assert "| zoom over 4 frames, forward |" in (out / "card.md").read_text()
 

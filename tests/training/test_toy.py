@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from training.data.players import Hands
-from training.data.toy import ACTION_SPACE, LAMP_DELAY, ToyRecorder, ToyState, advance, read, render
+from training.data.toy import (
+    ACTION_SPACE,
+    LAMP_DELAY,
+    ToyRecorder,
+    ToyState,
+    advance,
+    read,
+    read_action,
+    render,
+)
 
 
 def test_the_oracle_reads_pose_action_and_lamp_of_every_frame() -> None:
@@ -20,6 +29,14 @@ def test_the_oracle_reads_pose_action_and_lamp_of_every_frame() -> None:
             assert seen.lamp == state.lamp
         else:
             state = ToyState(row=seen.row, column=seen.column, heading=seen.heading)
+
+
+def test_what_is_asked_of_a_card_is_the_action_alone() -> None:
+    film = ToyRecorder().record(num_frames=50, seed=5)
+    assert all(
+        read_action(frame) == pytest.approx(tuple(action))
+        for frame, action in zip(film.frames, film.actions, strict=True)
+    )
 
 
 def test_an_act_shows_only_three_frames_later() -> None:

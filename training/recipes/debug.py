@@ -47,11 +47,11 @@ def debug() -> Recipe:
             batch_size=16, lr=1e-3, ema_decay=0.98, minutes=0.15, picture=_PICTURE
         ),
         teacher=NFDRecipe(
-            batch_size=16, muon_lr=4e-3, adamw_lr=3e-3, ema_decay=0.99, minutes=0.6,
+            batch_size=16, muon_lr=4e-3, adamw_lr=3e-3, ema_decay=0.99, minutes=0.8,
             mixture=NoiseMixture(),
         ),
         student=StudentRecipe(
-            batch_size=16, muon_lr=3e-4, adamw_lr=3e-4, ema_decay=0.95, minutes=0.2,
+            batch_size=16, muon_lr=3e-5, adamw_lr=3e-5, ema_decay=0.95, minutes=0.2,
             mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
             method="discrete", warmup_steps=50,
         ),

@@ -66,7 +66,7 @@ def freedoom() -> Recipe:
             mixture=NoiseMixture(), chain_share=0.5,
         ),
         student=StudentRecipe(
-            batch_size=8, muon_lr=3e-4, adamw_lr=2e-4, ema_decay=0.99, minutes=12.0,
+            batch_size=8, muon_lr=5e-5, adamw_lr=5e-5, ema_decay=0.99, minutes=12.0,
             mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
             method="discrete", warmup_steps=150,
         ),
