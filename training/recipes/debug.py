@@ -53,7 +53,7 @@ def debug() -> Recipe:
         student=StudentRecipe(
             batch_size=16, muon_lr=3e-5, adamw_lr=3e-5, ema_decay=0.95, minutes=0.2,
             mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
-            method="discrete", warmup_steps=50,
+            method="continuous", warmup_steps=50,
         ),
         teacher_sampler=SamplerSpec(
             kind="euler", times=times, default_steps=4, context_t=context_t
