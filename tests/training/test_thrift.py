@@ -55,7 +55,7 @@ def test_one_compiled_block_serves_all_layers_and_steps() -> None:
     assert len(graphs) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.large
 @pytest.mark.timeout(1200)
 def test_the_310m_teacher_takes_a_real_step_at_384x224_in_8_gib(tmp_path: Path) -> None:
     """Two frames of 336 tokens: embedding to optimizer, with the code that trains every world."""
