@@ -1,6 +1,6 @@
 """`python -m training`: make a world, stage by stage, or measure one.
 
-    python -m training debug                          the toy world, everything, two minutes
+    python -m training debug                          the toy world, everything, three minutes
     python -m training freedoom --stage record        film play in ViZDoom
     python -m training freedoom --stage tokenizer --minutes 9 --keep-going
     python -m training freedoom --stage nfd --minutes 9
@@ -29,6 +29,7 @@ from training import release, stages
 from training.compare import command as compare
 from training.data import stock
 from training.data.pictures import write_webp
+from training.device import limit_threads
 from training.distillation import command as contest
 from training.evaluate import command as evaluation
 from training.evaluate.film import film
@@ -57,6 +58,7 @@ def _train(arguments: argparse.Namespace) -> None:
     lpips = tuple(arguments.lpips) if arguments.lpips else None
     decoder = replace(recipe.decoder, lpips=lpips, is_light=arguments.light)
     recipe = replace(recipe, decoder=decoder)
+    limit_threads(recipe.num_threads)
     if arguments.stage != "all":
         _train_stage(recipe, run, arguments.stage, arguments)
         return

@@ -1,4 +1,4 @@
-"""Where training runs: the GPU if there is one, else the CPU. Nothing else asks."""
+"""Where training runs: the GPU if there is one, else the CPU, and on how many threads of it."""
 
 from contextlib import AbstractContextManager
 
@@ -7,6 +7,12 @@ import torch
 
 def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def limit_threads(num_threads: int | None) -> None:
+    """On a CPU; None leaves them to torch."""
+    if num_threads is not None:
+        torch.set_num_threads(num_threads)
 
 
 def autocast(device: torch.device) -> AbstractContextManager[None]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from model.world import WorldError
 from training import release, stages
+from training.device import limit_threads
 from training.job_state import LOG, STAGES, JobOrder, Progress
 from training.recipes.named import recipe_named
 from training.recipes.overrides import apply_overrides
@@ -58,6 +59,7 @@ class Job:
         self._folder = folder
         self._order = order = JobOrder.read(folder)
         self._recipe = apply_overrides(recipe_named(order.recipe), order.overrides)
+        limit_threads(self._recipe.num_threads)
         self._run = Run(folder)
         before = Progress.read(folder)
         self._progress = Progress(

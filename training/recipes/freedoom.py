@@ -35,7 +35,7 @@ def freedoom() -> Recipe:
     return Recipe(
         name="freedoom",
         title="Freedoom: the control room",
-        version="1",
+        version="2",
         licence="BSD-3-Clause; pictures of Freedoom (see NOTICE)",
         fps=17.5,
         preset=_PRESET,

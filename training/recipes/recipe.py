@@ -124,7 +124,8 @@ class StudentRecipe:
 class Recipe:
     """One world, from recorder to release. `teacher_sampler` serves the teacher's weights,
     `student_sampler` the student's; `num_starts` opening clips; `extent` is how much its card
-    measures, and `oracle` reads actions from frames where the world's rules can."""
+    measures, and `oracle` reads actions from frames where the world's rules can. `num_threads`:
+    for networks so small that threads wait for each other more than they work."""
 
     name: str
     title: str
@@ -144,3 +145,4 @@ class Recipe:
     num_starts: int
     extent: Extent = WHOLE
     oracle: Oracle | None = None
+    num_threads: int | None = None
