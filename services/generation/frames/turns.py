@@ -214,8 +214,10 @@ class Turns:
         opened = [s for s in self._newcomers if not self._engine.is_opening(s)]
         for session_id in opened:
             newcomer = self._newcomers.pop(session_id)
+            # On the others' tick: frames that are due together share their passes.
+            first_due_s = min((p.pacer.due_s for p in self._played.values()), default=now)
             self._played[session_id] = PlayedSession(
-                self._space, now=now, fps=self._ladder.rung.fps, last_seq=newcomer.last_seq
+                self._space, now=first_due_s, fps=self._ladder.rung.fps, last_seq=newcomer.last_seq
             )
             self._workload.restart(now)
             newcomer.opened(None)
