@@ -3,6 +3,7 @@ the first one in a real browser, over every real service: nobody's dream is inte
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -109,6 +110,14 @@ def plays_on(page: Page) -> bool:
     return bool(stats(page)["state"] == "live")
 
 
+def wait_until_counted(house: House) -> None:
+    """Replicas add up how their sessions fare once a second."""
+    ends_s = time.monotonic() + PATIENCE_S
+    while not all(house.seen(version)["live"]["fps"] for version in (house.first, house.second)):
+        assert time.monotonic() < ends_s, "a session that nobody counted"
+        time.sleep(0.2)
+
+
 def test_a_release_changes_what_newcomers_get_and_nothing_for_who_plays(
     browser: Browser, house: House
 ) -> None:
@@ -126,6 +135,7 @@ def test_a_release_changes_what_newcomers_get_and_nothing_for_who_plays(
             house.done("rollback")
             assert house.seen(house.first)["role"] == "current"
             assert plays_on(early) and plays_on(late)
+            wait_until_counted(house)
         assert stats(early)["session_id"] == session
         assert len(early_offers) == 1
 
