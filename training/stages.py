@@ -146,10 +146,10 @@ def clip_source(recipe: Recipe, run: Run, batch_size: int, split: Split) -> Clip
 def has_ended(run: Run, stage: str) -> bool:
     """The stage is trained, and its last call was not cut short."""
     path = run.state(stage)
-    return path.exists() and "call" not in torch.load(path, "cpu", mmap=True)
+    return path.exists() and "call" not in torch.load(path, "cpu", mmap=True, weights_only=True)
 
 
 def spent_on(run: Run, stage: str) -> tuple[int, float]:
     """Steps and seconds a stage has taken so far."""
-    state = torch.load(run.state(stage), "cpu", mmap=True)
+    state = torch.load(run.state(stage), "cpu", mmap=True, weights_only=True)
     return state["step"], state["seconds"]
