@@ -38,6 +38,10 @@ class ServicePlan:
     what: str
     defaults: Mapping[str, str] = field(default_factory=dict)
 
+    def environment(self, callers: Mapping[str, str]) -> dict[str, str]:
+        """All variables of its process, of which `callers` are those of whoever starts it."""
+        return {**self.defaults, **callers, **self.env}
+
 
 def plan_services(
     options: StackOptions, *, redis_url: str, token_secret: str

@@ -138,7 +138,7 @@ def _start(plan: ServicePlan, log_folder: Path, temp_folder: Path) -> Child:
     return Child(
         plan.name,
         plan.command,
-        env={**plan.defaults, **os.environ, **plan.env, **own},
+        env=plan.environment(os.environ) | own,
         cwd=ROOT,
         log_path=log_folder / f"{plan.name}.log",
     )

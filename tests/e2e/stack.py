@@ -41,7 +41,7 @@ class Stack:
         self._children[name] = Child(
             name,
             plan.command,
-            env=os.environ | plan.env | self._env,
+            env=plan.environment(os.environ) | self._env,
             cwd=ROOT,
             log_path=LOGS / f"{name}-{secrets.token_hex(2)}.log",
         )
