@@ -47,7 +47,8 @@ class Row:
 
 
 def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
-    """`seconds` of training for each contestant, by what its steps cost."""
+    """`seconds` of training for each contestant, by what its steps cost. One that has ended its
+    training is only measured again."""
     teacher = stages.trained_teacher(recipe, run)
     clips = stages.clip_source(recipe, run, recipe.student.batch_size, "train")
     names = (PLAIN, SCM, SCM_ADVERSARIAL)
@@ -67,8 +68,8 @@ def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
     found = rows("teacher", 0, world)
     few_steps = replace(world.spec, sampler=recipe.student_sampler)
     for cost_s, (name, (student, objective)) in zip(costs_s, players.items(), strict=True):
-        trained = max(1, round(seconds / cost_s))
-        network = _train(recipe, run, name, student, objective, trained)
+        num_steps = max(1, round(seconds / cost_s))
+        network, trained = _train(recipe, run, name, student, objective, num_steps)
         found += rows(name, trained, replace(world, spec=few_steps, transformer=network))
     return found
 
@@ -101,7 +102,8 @@ def _costs_s(objectives: Sequence[Objective]) -> list[float]:
 
 def _train(
     recipe: Recipe, run: Run, name: str, student: Student, objective: Objective, num_steps: int
-) -> NFDTransformer:
+) -> tuple[NFDTransformer, int]:
+    """The averaged student, and the steps it has taken."""
     settings = recipe.student
     student.zero_grad(set_to_none=True)
     optimizers = student_optimizers(
@@ -110,11 +112,11 @@ def _train(
     )  # fmt: skip
     folder = run.folder / "distillations"
     trainer = Trainer(folder, name, student, optimizers, ema_decay=settings.ema_decay)
-    if trainer.step < num_steps:
-        trainer.train(objective, Budget(steps=num_steps - trainer.step))
+    if trainer.step == 0 or trainer.is_interrupted:
+        trainer.train(objective, Budget(steps=max(1, num_steps - trainer.step)))
     averaged = trainer.averaged
     assert isinstance(averaged, Student)
-    return averaged.transformer.cpu().eval().requires_grad_(False)
+    return averaged.transformer.cpu().eval().requires_grad_(False), trainer.step
 
 
 def _dream(world: World, passages: Sequence[Passage], num_steps: int, name: str) -> list[Film]:
