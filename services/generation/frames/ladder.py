@@ -7,18 +7,19 @@ rate, equal for everybody; below its last rung newcomers are refused.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-FPS_SHARES = (0.75, 0.5, 0.35)
+FPS_SHARES = (0.85, 0.72, 0.6, 0.5, 0.42, 0.35)  # small steps: who falls loses little
 _SMOOTHING_S = 0.4  # a single stall (a garbage collection, a snapshot) is no overload
 _DROP_DRAFTS_AFTER_S = 0.4
 _FALL_AFTER_S = 0.6
 _FULL_LOAD = 0.98  # of the period: more is overload
 _FULL_DRAFT_LOAD = 0.9  # more leaves no time for drafts
-_FALL_LOAD = 0.95  # expected on a rung to fall to
+_FALL_LOAD = 0.9  # expected on a rung to fall to
 _CLIMB_LOAD = 0.85  # expected on a rung to climb to
 _DRAFT_LOAD = 0.7  # the same for the rung that also drafts: drafts need room
-_FIRST_CLIMB_S, _LONGEST_CLIMB_S = 2.0, 64.0
-_FAILED_CLIMB_S = 8.0  # falling again sooner than this means that the climb was wrong
-_FIXED_PASSES = 1.5  # remembering and decoding a frame, in denoise passes
+_CLIMB_AFTER_S = 2.0
+_FAILED_CLIMB_S = 8.0  # falling again sooner than this means that the climb was too high
+_FIRST_BAN_S, _LONGEST_BAN_S = 4.0, 64.0  # for which that height is not tried again
+_FIXED_PASSES = 2.0  # remembering and decoding a frame, in denoise passes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +45,15 @@ def make_rungs(step_counts: Iterable[int], default_steps: int, fps: float) -> tu
 class Ladder:
     """Owns the rung that everybody on the replica is served at. Falls to the first rung that
     should fit after a spell of frames that cost more than their period, climbs to the highest that
-    should fit with room to spare, and waits longer after a climb that did not hold."""
+    should fit with room to spare. Where a climb did not hold it stays lower, longer each time."""
 
     def __init__(self, rungs: tuple[Rung, ...]) -> None:
         self._rungs = rungs
         self._number = 0
-        self._climb_after_s = _FIRST_CLIMB_S
         self._cost_s = 0.0
         self._over_s = self._fits_s = self._on_rung_s = 0.0
         self._has_climbed = False
+        self._forget_failures()
 
     @property
     def rung(self) -> Rung:
@@ -74,12 +75,13 @@ class Ladder:
         is_over, higher = self._cost_s > limit * period_s, self._climbing_to()
         self._over_s = self._over_s + passed_s if is_over else 0.0
         self._fits_s = self._fits_s + passed_s if higher < self._number else 0.0
-        if self._on_rung_s >= 2 * _LONGEST_CLIMB_S:
-            self._climb_after_s = _FIRST_CLIMB_S
+        self._banned_s = max(0.0, self._banned_s - passed_s)
+        if self._on_rung_s >= 2 * _LONGEST_BAN_S:
+            self._forget_failures()
         if self._has_to_fall():
             self._fall()
             return True
-        if self._fits_s >= self._climb_after_s:
+        if self._fits_s >= _CLIMB_AFTER_S:
             self._move_to(higher)
             self._has_climbed = True
             return True
@@ -87,7 +89,7 @@ class Ladder:
 
     def reset(self) -> None:
         """Nobody plays: the next player starts at full quality."""
-        self._climb_after_s = _FIRST_CLIMB_S
+        self._forget_failures()
         self._move_to(0)
 
     def _has_to_fall(self) -> bool:
@@ -97,7 +99,9 @@ class Ladder:
     def _fall(self) -> None:
         """Dropping drafts is a rung of its own: what frames cost without them is seen there."""
         if self._has_climbed and self._on_rung_s < _FAILED_CLIMB_S:
-            self._climb_after_s = min(2 * self._climb_after_s, _LONGEST_CLIMB_S)
+            self._failed = self._number
+            self._banned_s = self._next_ban_s
+            self._next_ban_s = min(2 * self._next_ban_s, _LONGEST_BAN_S)
         below = range(self._number + 1, len(self._rungs))
         if self.rung.speculates:
             self._move_to(below[0])
@@ -107,7 +111,9 @@ class Ladder:
 
     def _climbing_to(self) -> int:
         """The highest rung that should fit; this one if none above does."""
-        for number, rung in enumerate(self._rungs[: self._number]):
+        highest = self._failed + 1 if self._banned_s else 0
+        for number in range(highest, self._number):
+            rung = self._rungs[number]
             limit = _DRAFT_LOAD if rung.speculates else _CLIMB_LOAD
             if self._expected_load(number) < limit:
                 return number
@@ -118,6 +124,10 @@ class Ladder:
         rung = self._rungs[number]
         growth = (rung.steps + _FIXED_PASSES) / (self.rung.steps + _FIXED_PASSES)
         return self._cost_s * growth * rung.fps
+
+    def _forget_failures(self) -> None:
+        self._failed = 0  # the rung of the last climb that did not hold
+        self._banned_s, self._next_ban_s = 0.0, _FIRST_BAN_S
 
     def _move_to(self, number: int) -> None:
         self._number = number

@@ -223,6 +223,9 @@ class Turns:
             newcomer.opened(None)
 
     def _follow_load(self, now: float) -> None:
+        if self._newcomers:  # encoding them is soon over, and no reason to serve others less
+            self._workload.restart(now)
+            return
         counts = self._engine.speculation
         num_accepted = counts.accepted - self._told.accepted
         num_settled = num_accepted + counts.discarded - self._told.discarded
