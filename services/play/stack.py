@@ -94,7 +94,7 @@ class LocalStack:
             if stop.wait(POLL_S):
                 raise Stopped
             self.check()
-            for plan in [plan for plan in waiting if _is_ready(plan)]:
+            for plan in [plan for plan in waiting if is_ready(plan)]:
                 waiting.remove(plan)
                 say(f"{plan.name} is ready ({time.monotonic() - began:.0f} s)")
             now = time.monotonic()
@@ -144,7 +144,8 @@ def _start(plan: ServicePlan, log_folder: Path, temp_folder: Path) -> Child:
     )
 
 
-def _is_ready(plan: ServicePlan) -> bool:
+def is_ready(plan: ServicePlan) -> bool:
+    """It says so itself."""
     connection = http.client.HTTPConnection(HOST, plan.port, timeout=READY_TIMEOUT_S)
     try:
         connection.request("GET", "/readyz")

@@ -2,7 +2,6 @@
 test's hands: it can kill one and start it again.
 """
 
-import http.client
 import os
 import secrets
 import signal
@@ -19,6 +18,7 @@ from services.play.checks import with_free_ports
 from services.play.child import Child
 from services.play.plan import HOST, ROOT, ServicePlan, StackOptions, plan_services
 from services.play.private_redis import PrivateRedis
+from services.play.stack import is_ready
 
 LOGS = ROOT / "build" / "e2e" / "logs"
 START_TIMEOUT_S = 300.0
@@ -47,9 +47,9 @@ class Stack:
         )
 
     def wait_until_ready(self, name: str) -> None:
-        child, port = self._children[name], self._plans[name].port
+        child, plan = self._children[name], self._plans[name]
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not _is_ready(port):
+        while not is_ready(plan):
             assert not child.has_ended, "\n".join([f"{name} ended:", *child.last_lines(20)])
             assert time.monotonic() < deadline, "\n".join([f"{name}:", *child.last_lines(20)])
             time.sleep(0.1)
@@ -106,14 +106,3 @@ def _command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return ""  # gone meanwhile
-
-
-def _is_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=2)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -36,11 +36,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    env = {
-        "NEXTFRAME_GENERATION_SLOTS": str(SLOTS),
-        "NEXTFRAME_SESSION_CREATIONS_PER_MINUTE": "1000",  # every player here has one address
-    }
-    with running_stack(env) as running:
+    with running_stack({"NEXTFRAME_GENERATION_SLOTS": str(SLOTS)}) as running:
         yield running
 
 
