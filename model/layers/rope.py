@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as nnf
 from torch import Tensor, nn
 
 
@@ -68,14 +69,13 @@ class RotaryEmbedding(nn.Module):
 
     def shift(self, num_frames: int) -> Rotation:
         """What turns keys rotated for any frame into those of `num_frames` later (1, 1, 1, K/2)."""
-        frequencies = self.frame_frequencies.double()
-        angles = torch.zeros(
-            frequencies.numel() + self.spatial_angles_PK.shape[1],
-            dtype=torch.float64,
-            device=frequencies.device,
-        )
-        angles[: frequencies.numel()] = torch.remainder(num_frames * frequencies, 2 * math.pi)
-        angles = angles[None, None, None]
+        return self.shifts(torch.tensor([num_frames], device=self.frame_frequencies.device))
+
+    def shifts(self, num_frames_B: Tensor) -> Rotation:
+        """The same for rows with shifts of their own (B, 1, 1, K/2)."""
+        angles_BK = num_frames_B[:, None] * self.frame_frequencies.double()
+        turned_BK = torch.remainder(angles_BK, 2 * math.pi)
+        angles = nnf.pad(turned_BK, (0, self.spatial_angles_PK.shape[1]))[:, None, None]
         return Rotation(angles.cos().float(), angles.sin().float())
 
 

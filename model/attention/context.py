@@ -1,0 +1,66 @@
+"""Attention of many rows at once, each over as much of its slot as it may see.
+
+The slab is met where it lies: rows name their slots, and contexts differ in length. Knows no pages.
+Shape letters: B rows, P tokens of a row, N heads, K head size, S tokens of a slot.
+"""
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class ContextAttention(Protocol):
+    """Queries of each row against the first `lengths_B` tokens (at least one) of its slot."""
+
+    def __call__(
+        self,
+        q_BPNK: Tensor,
+        keys: Tensor,  # (slots, S, N, K)
+        values: Tensor,
+        slots_B: Tensor,
+        lengths_B: Tensor,
+    ) -> Tensor:
+        """(B, P, N, K), in the type of the keys."""
+        ...
+
+
+def gathered_attention(
+    q_BPNK: Tensor, keys: Tensor, values: Tensor, slots_B: Tensor, lengths_B: Tensor
+) -> Tensor:
+    """torch's own: slots are copied side by side, and what a row may not see is masked. Works
+    everywhere; the copy and the masked keys cost as much as they would if they were seen."""
+    seen_S = torch.arange(keys.shape[1], device=keys.device)
+    mask_B11S = (seen_S < lengths_B[:, None])[:, None, None]
+    mixed_BNPK = F.scaled_dot_product_attention(
+        q_BPNK.transpose(1, 2).to(keys.dtype),
+        keys.index_select(0, slots_B).transpose(1, 2),
+        values.index_select(0, slots_B).transpose(1, 2),
+        attn_mask=mask_B11S,
+    )
+    return mixed_BNPK.transpose(1, 2)
+
+
+def flash_attention() -> ContextAttention:
+    """flash-attn's kernel for caches (arXiv 2307.08691): nothing is copied, and what a row may not
+    see is not computed. fp16 and bf16 only.
+
+    Raises ImportError or OSError where the library is not there or broken. Which it is shows only
+    in a call: other packages answer to the same name.
+    """
+    from flash_attn import flash_attn_with_kvcache
+
+    def attend(
+        q_BPNK: Tensor, keys: Tensor, values: Tensor, slots_B: Tensor, lengths_B: Tensor
+    ) -> Tensor:
+        mixed_BPNK: Tensor = flash_attn_with_kvcache(
+            q_BPNK.to(keys.dtype),
+            keys,
+            values,
+            cache_seqlens=lengths_B.int(),
+            cache_batch_idx=slots_B.int(),
+        )
+        return mixed_BPNK
+
+    return attend

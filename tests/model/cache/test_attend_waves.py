@@ -1,0 +1,99 @@
+"""Rows in waves do what rows one after the other do, with every context length and page reuse."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.attention.backend import Attend
+from model.attention.context import gathered_attention
+from model.cache.attend import PagedAttention
+from model.cache.attend_waves import WaveAttention
+from model.cache.kv_store import KVStore
+from model.cache.page_table import PageTable, Placement
+from model.cache.places import PlaceNumbers, arrange
+from model.context.policy import ContextPolicy
+from model.context.sink_window import SinkWindow
+from model.context.sliding_window import SlidingWindow
+from model.world import World
+
+SLOTS = 4
+ROWS_OF_SLOT = {0: 1, 2: 3, 3: 2}  # three sessions, six rows
+POLICIES = (SlidingWindow(4), SinkWindow(num_sinks=2, window=2))
+
+
+def placements(policy: ContextPolicy, num_frames: int) -> list[Placement]:
+    """Frames in a row of three sessions whose first row is frame `num_frames`, slot by slot."""
+    rows = []
+    for slot, num_rows in ROWS_OF_SLOT.items():
+        table = PageTable(policy, slot, [7])
+        for _ in range(num_frames - 1):
+            table.append(table.placement)
+        for _ in range(num_rows):
+            rows.append(table.placement)
+            table.append(table.placement)
+    return rows
+
+
+def full_store(world: World, policy: ContextPolicy) -> KVStore:
+    store = KVStore(
+        world.spec.nfd, num_slots=SLOTS, pages_per_slot=policy.max_frames + 1,
+        num_sinks=policy.num_sinks, like=world.transformer.embed.weight,
+    )  # fmt: skip
+    generator = torch.Generator().manual_seed(0)
+    for layer in range(store.num_layers):
+        for slot in range(SLOTS):
+            for tensor in (
+                *store.pages(layer, slot, policy.max_frames + 1),
+                store.sink_keys(layer, slot, policy.num_sinks),
+            ):
+                tensor.copy_(torch.randn(tensor.shape, generator=generator))
+    return store
+
+
+def everything(store: KVStore) -> Tensor:
+    """All keys and values."""
+    return torch.stack([torch.stack(store.slab(layer)) for layer in range(store.num_layers)])
+
+
+def attended(attend: Attend, world: World, order: list[int | None]) -> Tensor:
+    """Two layers' attention (2, rows, N, P, K) of the same random rows, padding first row."""
+    nfd = world.spec.nfd
+    generator = torch.Generator().manual_seed(1)
+    shape = (2, 3, 6, nfd.num_heads, nfd.tokens_per_frame, nfd.head_size)
+    rows = torch.randn(shape, generator=generator)[:, :, [row or 0 for row in order]]
+    return torch.stack([attend(layer, *rows[layer]) for layer in (0, 1)])
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=["window", "sinks"])
+@pytest.mark.parametrize("num_frames", [1, 2, 4, 30])
+def test_waves_are_rows_one_after_the_other(
+    world: World, policy: ContextPolicy, num_frames: int
+) -> None:
+    rows = placements(policy, num_frames)
+    assert len(rows) == 6
+    plain, waved = full_store(world, policy), full_store(world, policy)
+    rope = world.transformer.rope
+    wanted = attended(PagedAttention(plain, rows, rope), world, list(range(6)))
+
+    arrangement = arrange(rows, widths=(2, 4))
+    assert arrangement.sizes == (4, 2, 2)
+    numbers = PlaceNumbers(
+        num_slots=SLOTS, pages_per_slot=policy.max_frames + 1, num_sinks=policy.num_sinks,
+        tokens_per_frame=world.spec.nfd.tokens_per_frame,
+    )  # fmt: skip
+    places = torch.tensor(
+        [numbers.nobody if row is None else numbers.of(rows[row]) for row in arrangement.order]
+    )
+    attend = WaveAttention(waved, places, arrangement.sizes, rope, gathered_attention)
+    got = attended(attend, world, list(arrangement.order))
+    mine = got[:, [arrangement.place_of[row] for row in range(6)]]
+    torch.testing.assert_close(mine, wanted, atol=1e-5, rtol=0)
+    torch.testing.assert_close(everything(waved), everything(plain), atol=1e-6, rtol=0)
+
+
+def test_rows_of_one_session_are_in_different_waves_and_in_order() -> None:
+    rows = placements(SlidingWindow(4), 5)
+    arrangement = arrange(rows, widths=(1, 2, 3))
+    assert arrangement.order == (0, 1, 4, 2, 5, 3)
+    assert arrangement.sizes == (3, 2, 1)
+    assert arrange([], widths=(1,)).sizes == ()
