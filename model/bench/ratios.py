@@ -6,25 +6,22 @@ needs no pass to remember it, so by arithmetic the cache gains at most
 steps * window / (steps + 1), and less by what both spend on the decoder.
 """
 
-import statistics
 import time
 from collections.abc import Mapping
 
 import torch
 
 from model.ar.decoding.order import diagonal, raster
+from model.bench.bookkeeping import bookkeeping_ms
 from model.bench.contest import contest
 from model.bench.subjects import drive, drive_baseline, opening, random_baseline, widened
-from model.context.sliding_window import SlidingWindow
 from model.engine.engine import WorldEngine
 from model.engine.reference import ReferenceSession
-from model.engine.scheduler import Scheduler
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import World
 
 PAPER_WINDOW = 32
 DIAGONAL_WINDOW = 1  # fewest turns: the baseline at its fastest
-SESSIONS, SCHEDULER_STEPS = 64, 40
 
 
 def measure_ratios(world: World, device: torch.device, *, rounds: int) -> Mapping[str, float]:
@@ -57,7 +54,7 @@ def measure_ratios(world: World, device: torch.device, *, rounds: int) -> Mappin
         "ahead_hidden_share": round(1 - times.ratio("ahead", "cached"), 4),
         "nfd_over_ar_raster": times.ratio("raster", "cached"),
         "nfd_over_ar_diagonal": times.ratio("diagonal", "cached"),
-        "scheduler_ms_64": scheduler_ms(SESSIONS),
+        "scheduler_ms_64": bookkeeping_ms(64),
     }
 
 
@@ -130,24 +127,3 @@ class HeldKey:
         assert frame is not None, "the draft was not ready"
         late_s = max(0.0, asked_s - started_s - self._period_s)
         return late_s + time.perf_counter() - asked_s
-
-
-def scheduler_ms(num_sessions: int) -> float:
-    """Milliseconds of Python for one frame of every session, with nothing behind the plans."""
-    scheduler = Scheduler(
-        SlidingWindow(31), max_sessions=num_sessions, batch_sizes=(2 * num_sessions,)
-    )
-    names = [str(number) for number in range(num_sessions)]
-    for seed, name in enumerate(names):
-        scheduler.open(name, seed, tuple(range(31)))
-    seconds = []
-    for _ in range(SCHEDULER_STEPS):
-        started_s = time.perf_counter()
-        for name in names:
-            scheduler.begin(name, (0.0,), num_steps=2, deadline_s=0.0)
-        while scheduler.is_due:
-            plan = scheduler.plan_pass()
-            assert plan is not None
-            scheduler.commit(plan)
-        seconds.append(time.perf_counter() - started_s)
-    return round(statistics.median(seconds) * 1e3, 3)

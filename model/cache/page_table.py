@@ -12,6 +12,7 @@ contiguous run and needs no mask. Order does not matter to it, since keys carry 
 Sinks are a scene's first frames, so sink i lies in page i for as long as the session lives.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -33,7 +34,8 @@ class Placement:
 
 
 class PageTable:
-    """Owns one session's pages. `placement` asks, `append` acts."""
+    """Owns one session's pages. `placement` asks, `append` acts. Inside, frames are counted from
+    the scene's first."""
 
     def __init__(self, policy: ContextPolicy, slot: int, frame_idxs: Sequence[int]) -> None:
         """Frames `frame_idxs` (ascending, at least one) are given and lie in pages 0, 1, ...
@@ -43,16 +45,18 @@ class PageTable:
         self.slot = slot
         self._policy = policy
         self._first = frame_idxs[0]
-        self._page_of = {frame: page for page, frame in enumerate(frame_idxs)}
-        kept = self._kept(frame_idxs[-1] + 1)
-        if not kept.issuperset(frame_idxs):
-            raise ValueError(f"frames {frame_idxs} are no context; at most {sorted(kept)} would be")
-        self._context, self._placement = self._look_ahead()
+        self._newest = frame_idxs[-1] - self._first
+        self._page_of = {frame - self._first: page for page, frame in enumerate(frame_idxs)}
+        kept = policy.keep(self._newest + 1)
+        if not self._page_of.keys() <= set(kept):
+            wanted = [self._first + frame for frame in kept]
+            raise ValueError(f"frames {frame_idxs} are no context; at most {wanted} would be")
+        self._leaving, self._placement = self._look_ahead()
 
     @property
     def frame_idxs(self) -> tuple[int, ...]:
         """Frames held, ascending. The oldest may have left the context of the next frame."""
-        return tuple(self._page_of)
+        return tuple(self._first + frame for frame in self._page_of)
 
     @property
     def next_frame_idx(self) -> int:
@@ -61,7 +65,8 @@ class PageTable:
     @property
     def context(self) -> Mapping[int, int]:
         """Frame to page of what the next frame attends to besides itself, ascending."""
-        return self._context
+        held = self._page_of.items()
+        return {self._first + frame: page for frame, page in held if frame not in self._leaving}
 
     @property
     def placement(self) -> Placement:
@@ -70,17 +75,20 @@ class PageTable:
 
     def given(self) -> tuple[Placement, ...]:
         """The frames held, as if each were new when only those before it had come."""
-        frames = self.frame_idxs
+        frames = list(self._page_of)
         return tuple(
-            self._place(frame, self._page_of[frame], {f: self._page_of[f] for f in frames[:number]})
+            self._place(frame, self._page_of[frame], frames[:number])
             for number, frame in enumerate(frames)
         )
 
     def append(self, placement: Placement) -> None:
         """The next frame now lies where `placement` said; what left its context is forgotten."""
-        assert placement == self._placement, "a stale placement"
-        self._page_of = {**self._context, placement.frame_idx: placement.page}
-        self._context, self._placement = self._look_ahead()
+        assert placement is self._placement, "a stale placement"
+        for frame in self._leaving:
+            del self._page_of[frame]
+        self._newest += 1
+        self._page_of[self._newest] = placement.page
+        self._leaving, self._placement = self._look_ahead()
 
     def check_integrity(self) -> None:
         """Asserts that frames ascend and lie in pages of their own, without a hole."""
@@ -88,35 +96,35 @@ class PageTable:
         assert frames == sorted(frames), f"frames out of order: {frames}"
         assert len(set(pages)) == len(pages), f"two frames in one page: {pages}"
         assert len(pages) <= self._policy.max_frames + 1, f"too many pages: {pages}"
-        assert self._look_ahead() == (self._context, self._placement), "a stale placement"
-        seen = {*self._context.values(), self._placement.page}
+        assert self._look_ahead() == (self._leaving, self._placement), "a stale placement"
+        seen = {*self.context.values(), self._placement.page}
         wanted = set(range(self._placement.num_pages))
         assert seen == wanted, f"pages seen have a hole: {sorted(seen)}"
         sinks = frames[: self._placement.num_sinks]
         assert [self._page_of[frame] for frame in sinks] == list(range(len(sinks))), "a sink moved"
 
-    def _kept(self, frame_idx: int) -> set[int]:
-        """What the policy lets that frame see."""
-        return {self._first + idx for idx in self._policy.keep(frame_idx - self._first)}
+    def _look_ahead(self) -> tuple[set[int], Placement]:
+        """Which frames the next one does not see any more, and where it goes: to the page of one
+        of those, else to the first page that was never used."""
+        frame = self._newest + 1
+        leaving = self._page_of.keys() - self._policy.keep(frame)
+        seen = [held for held in self._page_of if held not in leaving]
+        page = min((self._page_of[left] for left in leaving), default=len(seen))
+        return leaving, self._place(frame, page, seen)
 
-    def _look_ahead(self) -> tuple[dict[int, int], Placement]:
-        frame_idx = max(self._page_of) + 1
-        kept = self._kept(frame_idx)
-        context = {frame: page for frame, page in self._page_of.items() if frame in kept}
-        used = set(context.values())
-        page = next(page for page in range(len(used) + 1) if page not in used)
-        return context, self._place(frame_idx, page, context)
-
-    def _place(self, frame_idx: int, page: int, seen: Mapping[int, int]) -> Placement:
-        sinks_end = self._first + self._policy.num_sinks
-        num_sinks = sum(frame < sinks_end for frame in seen) if self._policy.num_sinks else 0
-        oldest = next((frame for frame in seen if frame >= sinks_end), frame_idx)
+    def _place(self, frame: int, page: int, seen: Sequence[int]) -> Placement:
+        """`seen`: the frames before it that it sees, ascending."""
+        num_sinks = sink_shift = 0
+        if self._policy.num_sinks:
+            num_sinks = bisect_left(seen, self._policy.num_sinks)
+            oldest = seen[num_sinks] if num_sinks < len(seen) else frame
+            sink_shift = oldest - num_sinks if num_sinks else 0
         return Placement(
-            frame_idx=frame_idx,
+            frame_idx=self._first + frame,
             slot=self.slot,
             page=page,
-            previous_page=seen.get(frame_idx - 1),
+            previous_page=self._page_of[frame - 1] if seen and seen[-1] == frame - 1 else None,
             num_pages=len(seen) + 1,
             num_sinks=num_sinks,
-            sink_shift=oldest - self._first - num_sinks if num_sinks else 0,
+            sink_shift=sink_shift,
         )

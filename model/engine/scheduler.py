@@ -4,13 +4,14 @@
 runner may fail, and nothing has happened.
 """
 
-from collections.abc import Collection, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from model.cache.page_pool import PagePool
 from model.cache.page_table import PageTable
 from model.context.policy import ContextPolicy
-from model.engine.session import Drawing, Session
+from model.engine.session import Session
 from model.engine.types import ActionVector, DrawnFrame, PassPlan, RememberedFrame
 
 OPENING_ROWS = 1  # of a pass while others play: somebody may be due before it ends
@@ -73,9 +74,7 @@ class Scheduler:
         if session_id in self._sessions:
             raise ValueError(f"session {session_id!r} is open already")
         pages = PageTable(self._policy, self._pool.peek(), frame_idxs)
-        self._sessions[session_id] = Session(
-            session_id=session_id, seed=seed, pages=pages, unremembered=pages.given()
-        )
+        self._sessions[session_id] = Session(session_id=session_id, seed=seed, pages=pages)
         return self._pool.take()
 
     def reopen(self, session_id: str, frame_idxs: Sequence[int]) -> int:
@@ -83,7 +82,7 @@ class Scheduler:
         returned. What it was drawing begins again, a draft is gone. Raises as `open`."""
         session = self.session(session_id)
         session.pages = PageTable(self._policy, session.pages.slot, frame_idxs)
-        session.unremembered = session.pages.given()
+        session.remember_all()
         session.drafts = ()
         if session.due is not None:
             where = session.pages.placement
@@ -92,7 +91,7 @@ class Scheduler:
 
     def begin(
         self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
-    ) -> Drawing | None:
+    ) -> DrawnFrame | None:
         """Somebody waits for the session's next frame. Returns the draft that is that very frame,
         if there is one: it is the newest frame at once if it is finished, and due if it is not.
         Other drafts are gone.
@@ -103,15 +102,13 @@ class Scheduler:
         if session.due is not None:
             raise RuntimeError(f"session {session_id!r} is still drawing")
         draft = session.draft_of(action, num_steps)
-        session.drafts = ()
-        if draft is not None and draft.is_finished:
-            session.append(draft)
-        elif draft is not None:
-            session.due = replace(draft, deadline_s=deadline_s)
+        session.drafts, session.deadline_s = (), deadline_s
+        if draft is None:
+            session.due = session.new_frame(action, num_steps=num_steps, is_draft=False, branch=0)
+        elif draft.is_finished:
+            session.append()
         else:
-            session.due = session.new_drawing(
-                action, num_steps=num_steps, deadline_s=deadline_s, branch=0
-            )
+            session.due = replace(draft, is_draft=False)
         return draft
 
     def draft(
@@ -125,10 +122,8 @@ class Scheduler:
         is_known = session.draft_of(action, num_steps) is not None
         if session.due is not None or is_known or branch == self._max_drafts:
             raise RuntimeError(f"session {session_id!r} is drawing already")
-        draft = session.new_drawing(
-            action, num_steps=num_steps, deadline_s=deadline_s, branch=branch
-        )
-        session.drafts = (*session.drafts, draft)
+        draft = session.new_frame(action, num_steps=num_steps, is_draft=True, branch=branch)
+        session.drafts, session.deadline_s = (*session.drafts, draft), deadline_s
 
     def drop(self, session_id: str) -> None:
         """What the session was drawing or has drafted is forgotten: the page it touched is the one
@@ -138,46 +133,42 @@ class Scheduler:
 
     def plan_pass(self, only: Collection[str] | None = None) -> PassPlan | None:
         """The next pass, of the sessions in `only` if given; None when there is nothing to do."""
-        sessions = [
-            session
-            for session in self._sessions.values()
-            if only is None or session.session_id in only
-        ]
+        sessions: Collection[Session] = self._sessions.values()
+        if only is not None:
+            sessions = [session for session in sessions if session.session_id in only]
+        waiting, newcomers, drafting = _by_need(sessions)
         rows = _Rows(self._batch_sizes, merge=self._merge)
-        waiting = [session for session in sessions if session.due]
-        newcomers = [session for session in sessions if session.is_opening and not session.due]
         is_played = len(newcomers) < len(sessions)
         reserved = OPENING_ROWS if newcomers else 0
-        for session in sorted(waiting, key=_deadline):
-            rows.draw(session, rows.num_free - reserved)
+        for session, frames in waiting:
+            rows.draw(session, frames, rows.num_free - reserved)
         for session in newcomers:
             rows.remember(session, min(rows.num_free, OPENING_ROWS) if is_played else rows.num_free)
-        drafting = [s for s in sessions if s.unfinished_drafts and not s.is_opening]
-        for session in sorted(drafting, key=_deadline):
-            rows.draw(session, rows.num_padding if len(rows) else rows.num_free)
-        if not len(rows):
+        for session, frames in drafting:
+            rows.draw(session, frames, rows.num_free if rows.is_empty else rows.num_padding)
+        if rows.is_empty:
             for session in sessions:
                 rows.remember(session, rows.num_free)
-        return rows.plan() if len(rows) else None
+        return None if rows.is_empty else rows.plan()
 
     def commit(self, plan: PassPlan) -> None:
         for remembered in plan.remembered:
             session = self._sessions[remembered.session_id]
-            assert session.unremembered[0] == remembered.placement, "a stale plan"
+            assert session.unremembered[0] is remembered, "a stale plan"
             session.unremembered = session.unremembered[1:]
             session.is_opening = session.is_opening and bool(session.unremembered)
         for row in plan.drawn:
             session = self._sessions[row.session_id]
             if row.is_draft:
                 session.drafts = tuple(
-                    draft.advanced() if draft.branch == row.branch else draft
-                    for draft in session.drafts
+                    draft.advanced() if draft is row else draft for draft in session.drafts
                 )
                 continue
-            assert session.due is not None and session.due.denoise_step == row.denoise_step
-            session.due = session.due.advanced()
-            if session.due.is_finished:
-                session.append(session.due)
+            assert session.due is row, "a stale plan"
+            if row.is_last:
+                session.append()
+            else:
+                session.due = row.advanced()
 
     def close(self, session_id: str) -> None:
         """Gives the session's pages back. Raises KeyError for one that is not open."""
@@ -199,49 +190,69 @@ class _Rows:
     """A pass in the making."""
 
     def __init__(self, batch_sizes: Sequence[int], *, merge: bool) -> None:
+        self.num_free = batch_sizes[-1]
         self._batch_sizes = batch_sizes
         self._merge = merge
         self._remembered: list[RememberedFrame] = []
         self._drawn: list[DrawnFrame] = []
 
-    def __len__(self) -> int:
-        return len(self._remembered) + len(self._drawn)
-
     @property
-    def num_free(self) -> int:
-        return self._batch_sizes[-1] - len(self)
+    def is_empty(self) -> bool:
+        return self.num_free == self._batch_sizes[-1]
 
     @property
     def num_padding(self) -> int:
-        return self._padded(len(self)) - len(self)
+        num_rows = self._batch_sizes[-1] - self.num_free
+        return self._padded(num_rows) - num_rows
 
-    def draw(self, session: Session, room: int) -> None:
-        """What is due, else the session's drafts, and what must be remembered before them, as far
-        as there is room."""
+    def draw(self, session: Session, frames: Sequence[DrawnFrame], room: int) -> None:
+        """As many of the session's `frames` as there is room for, and what must be remembered
+        before them."""
         num_before = len(session.unremembered)
-        self.remember(session, room)
-        left = room - num_before if self._merge or not num_before else 0
-        drawings = (session.due,) if session.due else session.unfinished_drafts
-        are_drafts = session.due is None
-        self._drawn += session.drawn_rows(drawings[: max(0, left)], are_drafts=are_drafts)
+        if num_before:
+            self.remember(session, room)
+        if self._merge or not num_before:
+            drawn = frames[: max(0, room - num_before)]
+            self._drawn += drawn
+            self.num_free -= len(drawn)
 
     def remember(self, session: Session, room: int) -> None:
-        if room > 0:
-            self._remembered += session.remembered_rows(room)
+        """At most `room` of what is to be remembered, oldest first."""
+        rows = session.unremembered[: max(0, room)]
+        self._remembered += rows
+        self.num_free -= len(rows)
 
     def plan(self) -> PassPlan:
         num_finished = sum(row.is_last for row in self._drawn)
         return PassPlan(
             remembered=tuple(self._remembered),
             drawn=tuple(self._drawn),
-            batch_size=self._padded(len(self)),
+            batch_size=self._padded(len(self._remembered) + len(self._drawn)),
             decode_size=self._padded(num_finished) if num_finished else 0,
         )
 
     def _padded(self, num_rows: int) -> int:
-        return next(size for size in self._batch_sizes if size >= num_rows)
+        return self._batch_sizes[bisect_left(self._batch_sizes, num_rows)]
 
 
-def _deadline(session: Session) -> tuple[float, int]:
-    drawing = session.due or session.drafts[0]
-    return drawing.deadline_s, session.pages.slot
+_Wish = tuple[Session, tuple[DrawnFrame, ...]]  # and the frames that it wants a pass for
+
+
+def _by_need(sessions: Iterable[Session]) -> tuple[list[_Wish], list[Session], list[_Wish]]:
+    """Who is waited for; who is to be let in; who has drafts. Earliest deadline first."""
+    waiting: list[_Wish] = []
+    newcomers: list[Session] = []
+    drafting: list[_Wish] = []
+    for session in sessions:
+        if session.due is not None:
+            waiting.append((session, (session.due,)))
+        elif session.is_opening:
+            newcomers.append(session)
+        elif unfinished := session.unfinished_drafts:
+            drafting.append((session, unfinished))
+    return sorted(waiting, key=_deadline), newcomers, sorted(drafting, key=_deadline)
+
+
+def _deadline(wish: _Wish) -> tuple[float, int]:
+    session, _ = wish
+    return session.deadline_s, session.pages.slot

@@ -21,7 +21,8 @@ class RememberedFrame:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnFrame:
     """A frame at one of its denoise steps, 0 .. num_steps - 1: a row of a pass. A draft is a frame
-    whose action is a guess; `branch` tells those of one session apart."""
+    whose action is a guess; `branch` tells those of one session apart. At `num_steps` it is
+    finished, and in no pass any more."""
 
     session_id: str
     seed: int
@@ -36,6 +37,23 @@ class DrawnFrame:
     def is_last(self) -> bool:
         """The frame is finished after this pass."""
         return self.denoise_step + 1 == self.num_steps
+
+    @property
+    def is_finished(self) -> bool:
+        return self.denoise_step == self.num_steps
+
+    def advanced(self) -> "DrawnFrame":
+        """After a pass. Written out: `replace` takes twice as long, and this is every row's."""
+        return DrawnFrame(
+            session_id=self.session_id,
+            seed=self.seed,
+            action=self.action,
+            num_steps=self.num_steps,
+            denoise_step=self.denoise_step + 1,
+            is_draft=self.is_draft,
+            branch=self.branch,
+            placement=self.placement,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

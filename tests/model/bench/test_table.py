@@ -16,8 +16,8 @@ from model.bench.arithmetic.costs import (
     num_parameters,
     pass_cost,
 )
+from model.bench.bookkeeping import bookkeeping_ms
 from model.bench.contest import contest
-from model.bench.ratios import scheduler_ms
 from model.bench.rows import baseline_row, world_row
 from model.bench.subjects import random_baseline, random_world
 from model.presets import PRESETS
@@ -89,7 +89,7 @@ def test_entrants_take_turns_and_are_compared_round_by_round() -> None:
 
 
 def test_planning_for_64_sessions_is_measured() -> None:
-    assert 0 < scheduler_ms(4) < scheduler_ms(64)
+    assert 0 < bookkeeping_ms(4) < bookkeeping_ms(64)
 
 
 def test_the_report_names_its_origin_its_rows_and_its_ratios(

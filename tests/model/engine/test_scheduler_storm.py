@@ -1,8 +1,5 @@
 """Any mix of opens, passes, drafts and closes: no page is lost, no frame out of order."""
 
-import gc
-import time
-import tracemalloc
 from itertools import count
 
 from hypothesis import HealthCheck, settings
@@ -128,53 +125,3 @@ TestStorm.settings = settings(
     max_examples=60, stateful_step_count=40, deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip
-
-
-def play(scheduler: Scheduler, num_frames: int) -> None:
-    """Frames for everybody, drawn by nobody."""
-    for frame in range(num_frames):
-        for session_id in scheduler.session_ids:
-            scheduler.begin(session_id, (0.0,), num_steps=2, deadline_s=float(frame))
-        while scheduler.is_due:
-            plan = scheduler.plan_pass()
-            assert plan is not None
-            scheduler.commit(plan)
-
-
-def full_house(num_sessions: int, window: int = 31) -> Scheduler:
-    policy = SlidingWindow(window)
-    scheduler = Scheduler(policy, max_sessions=num_sessions, batch_sizes=(2 * num_sessions,))
-    for number in range(num_sessions):
-        scheduler.open(str(number), number, range(window))
-    play(scheduler, window + 1)
-    return scheduler
-
-
-def seconds_per_frame(scheduler: Scheduler) -> float:
-    def once() -> float:
-        started_s = time.process_time()
-        play(scheduler, 4)
-        return (time.process_time() - started_s) / 4
-
-    return min(once() for _ in range(3))
-
-
-def test_deciding_for_64_sessions_is_cheap_and_grows_with_their_number() -> None:
-    """Of one core; a generous bound, since others run here."""
-    few, many = seconds_per_frame(full_house(16)), seconds_per_frame(full_house(64))
-    assert many < 0.02
-    assert many < 3 * 4 * few
-
-
-def test_deciding_keeps_nothing() -> None:
-    scheduler = full_house(8, window=3)
-    tracemalloc.start()
-    try:
-        held = []
-        for _ in range(3):
-            play(scheduler, 100)
-            gc.collect()
-            held.append(tracemalloc.get_traced_memory()[0])
-    finally:
-        tracemalloc.stop()
-    assert held[2] - held[1] < 4096

@@ -1,0 +1,69 @@
+"""What deciding and keeping account cost: Python alone, with nothing behind the plans."""
+
+import statistics
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from model.cache.frame_store import ContextClip
+from model.cache.page_table import Placement
+from model.context.sliding_window import SlidingWindow
+from model.engine.passes import Passes
+from model.engine.scheduler import Scheduler
+from model.engine.types import PassPlan, PassResult
+
+WINDOW, NUM_STEPS = 32, 2
+_NOTHING = ContextClip(latents_FChw=torch.empty(0), t_F=torch.empty(0), actions_FA=torch.empty(0))
+
+
+class NullRunner:
+    """A `Runner` that draws nothing, in no time."""
+
+    def load(self, slot: int, clip: ContextClip) -> None:
+        return
+
+    def run(self, plan: PassPlan) -> PassResult:
+        pixels = np.empty((len(plan.finished), 1, 1, 3), np.uint8)
+        return PassResult(pixels=pixels, denoise_s=0.0, decode_s=0.0)
+
+    def keep_draft(self, placement: Placement, branch: int) -> None:
+        return
+
+    def read_context(self, slot: int, pages: Sequence[int]) -> ContextClip:
+        return _NOTHING
+
+
+class House:
+    """So many sessions in lockstep, their contexts full."""
+
+    def __init__(self, num_sessions: int, window: int = WINDOW) -> None:
+        self.scheduler = Scheduler(
+            SlidingWindow(window - 1),
+            max_sessions=num_sessions,
+            batch_sizes=range(1, 2 * num_sessions + 1),
+        )
+        self._passes = Passes(self.scheduler, NullRunner())
+        self._names = [str(number) for number in range(num_sessions)]
+        for seed, name in enumerate(self._names):
+            self._passes.load(name, seed, range(window - 1), _NOTHING)
+        self.step()
+
+    def step(self) -> None:
+        """One frame for everybody."""
+        for name in self._names:
+            self._passes.begin(name, (0.0,), num_steps=NUM_STEPS, deadline_s=0.0)
+        while self.scheduler.is_due:
+            self._passes.advance(None)
+
+
+def bookkeeping_ms(num_sessions: int, steps: int = 40) -> float:
+    """Milliseconds of one frame for everybody: the median of so many."""
+    house = House(num_sessions)
+    seconds = []
+    for _ in range(steps):
+        started_s = time.perf_counter()
+        house.step()
+        seconds.append(time.perf_counter() - started_s)
+    return round(statistics.median(seconds) * 1e3, 3)
