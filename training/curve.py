@@ -5,7 +5,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
-from types import TracebackType
 
 
 class LossCurve:
@@ -17,15 +16,7 @@ class LossCurve:
         self._file = path.open("a+b") if path is not None else TemporaryFile()  # noqa: SIM115
         self._file.truncate(self._end_of(last_step))
 
-    def __enter__(self) -> "LossCurve":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._file.close()
 
     def add(self, step: int, seconds: float, losses: Mapping[str, float]) -> None:

@@ -8,6 +8,7 @@ saved step, and ends with the very weights and the very curve of a run that nobo
 
 import math
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,7 @@ class Trainer:
         started = time.monotonic()
         is_first = self._workers.rank == 0
         with (
-            LossCurve(self._curve_path if is_first else None, self.step) as curve,
+            closing(LossCurve(self._curve_path if is_first else None, self.step)) as curve,
             tqdm(
                 desc=self._stage, initial=self.step, unit="step", mininterval=5,
                 disable=not is_first,

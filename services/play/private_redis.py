@@ -8,8 +8,6 @@ import socket
 import time
 from importlib import metadata
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from services.play.child import Child
 
@@ -54,17 +52,6 @@ class PrivateRedis:
     def close(self) -> None:
         """Ends the server; again is harmless."""
         self.child.finish()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S

@@ -12,8 +12,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from services.play import process_session
 from services.play.child import Child
@@ -45,17 +43,6 @@ class Reaper:
         """The stack has ended everything by itself."""
         with self._process, suppress(BrokenPipeError):  # if somebody ended us before
             self._say(_FAREWELL)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _say(self, line: str) -> None:
         assert self._process.stdin is not None

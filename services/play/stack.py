@@ -13,10 +13,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from services.play.checks import check_space, check_world, with_free_ports
 from services.play.child import Child
@@ -58,9 +56,9 @@ class LocalStack:
             # A short path, because sockets lie in it and below and their paths may not be long.
             folder = Path(tempfile.mkdtemp(prefix="nf-"))
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
-            reaper = undo.enter_context(Reaper(folder))
+            reaper = undo.enter_context(closing(Reaper(folder)))
             redis_log = options.log_folder / "redis.log"
-            redis = undo.enter_context(PrivateRedis(folder, log_path=redis_log))
+            redis = undo.enter_context(closing(PrivateRedis(folder, log_path=redis_log)))
             reaper.watch_over(redis.child)
             self.redis_url = redis.url
             undo.callback(self._end_services)
@@ -73,17 +71,6 @@ class LocalStack:
                 reaper.watch_over(child)
             self._watched = (redis.child, *self._services.values())
             self._undo = undo.pop_all()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def wait_until_ready(self, say: Callable[[str], None], stop: threading.Event) -> None:
         """Raises ServiceFailed, or Stopped once `stop` is set."""

@@ -8,7 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -86,7 +86,7 @@ def running_stack(
     options = with_free_ports(options)
     with (
         tempfile.TemporaryDirectory(prefix="nextframe-") as folder,
-        PrivateRedis(Path(folder), log_path=LOGS / "redis.log") as redis,
+        closing(PrivateRedis(Path(folder), log_path=LOGS / "redis.log")) as redis,
     ):
         plans = plan_services(options, redis_url=redis.url, token_secret=secrets.token_hex(32))
         plans = tuple(replace(p, command=commands.get(p.name, p.command)) for p in plans)

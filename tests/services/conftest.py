@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from services.play.private_redis import PrivateRedis
 def private_redis() -> Iterator[PrivateRedis]:
     with (
         tempfile.TemporaryDirectory(prefix="nextframe-") as folder,
-        PrivateRedis(Path(folder)) as server,
+        closing(PrivateRedis(Path(folder))) as server,
     ):
         yield server
 

@@ -53,7 +53,9 @@ class Ladder:
         self._cost_s = 0.0
         self._over_s = self._fits_s = self._on_rung_s = 0.0
         self._has_climbed = False
-        self._forget_failures()
+        self._failed = 0  # the rung of the last climb that did not hold
+        self._banned_s: float = 0.0
+        self._next_ban_s: float = _FIRST_BAN_S
 
     @property
     def rung(self) -> Rung:
@@ -126,7 +128,7 @@ class Ladder:
         return self._cost_s * growth * rung.fps
 
     def _forget_failures(self) -> None:
-        self._failed = 0  # the rung of the last climb that did not hold
+        self._failed = 0
         self._banned_s, self._next_ban_s = 0.0, _FIRST_BAN_S
 
     def _move_to(self, number: int) -> None:

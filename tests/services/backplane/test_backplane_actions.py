@@ -4,6 +4,7 @@ import asyncio
 import logging
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ async def test_reader_and_writer_survive_a_restart_of_redis(
     caplog.set_level(logging.INFO)
     with tempfile.TemporaryDirectory(prefix="nextframe-") as name:
         folder = Path(name)
-        with PrivateRedis(folder) as first:
+        with closing(PrivateRedis(folder)) as first:
             redis = connect(first.url)
             writer, reader = ActionWriter(redis), ActionReader(first.url, "r1")
             await writer.append("r1", "s", b"before")
@@ -81,7 +82,7 @@ async def test_reader_and_writer_survive_a_restart_of_redis(
         with pytest.raises(BackplaneError):
             await writer.append("r1", "s", b"nobody there")
         assert reader.read() == reader.read() == []
-        with PrivateRedis(folder):
+        with closing(PrivateRedis(folder)):
             await writer.append("r1", "s", b"after")
             assert read(reader) == [("s", b"after")]
         reader.close()
