@@ -2,10 +2,16 @@
 
 import math
 from bisect import bisect_left
+from collections.abc import Collection
 from dataclasses import dataclass
 
+MAX_BUTTONS = 16  # bits of the wire's `held`
 TURN_LEFT, TURN_RIGHT = "turn_left", "turn_right"
-OPPOSITES = (("forward", "back"), ("left", "right"))
+OPPOSITES = (
+    ("forward", "back"), ("left", "right"), ("sprint", "sneak"), ("attack", "use"),
+    ("jump", "sneak"),
+)  # fmt: skip
+HOTBAR = tuple(f"hotbar.{slot}" for slot in range(1, 10))  # one hand holds one thing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,55 +19,83 @@ class ActionSpace:
     """Translates held buttons and mouse counts into the model's action vector, once per frame.
 
     `buttons[i]` is bit i of the wire's `held`. The two turn buttons do not reach the model as
-    buttons: they and the mouse become one yaw, quantised to the nearest of `yaw_bins_deg`
-    (ascending, symmetric about 0), because equality of the vector is what "the action did not
-    change" means. Positive yaw turns right.
+    buttons: they and the mouse become one yaw, and in a world with `pitch_bins_deg` the mouse
+    becomes a pitch too. Angles are quantised to the nearest bin (ascending, symmetric about 0),
+    because equality of the vector is what "the action did not change" means. Positive yaw turns
+    right, positive pitch looks down. What is nearest is told in degrees, or with a `mu` on the
+    mu-law scale that the bins were made by.
     """
 
     buttons: tuple[str, ...]
     degrees_per_count: float
     key_turn_deg: float  # per frame, while a turn button is held
     yaw_bins_deg: tuple[float, ...]
+    pitch_bins_deg: tuple[float, ...] = ()  # none: a world without pitch
+    mu: float = 0.0
 
     def __post_init__(self) -> None:
-        if list(self.yaw_bins_deg) != sorted(self.yaw_bins_deg) or 0.0 not in self.yaw_bins_deg:
-            raise ValueError(f"yaw bins must ascend and contain 0, got {self.yaw_bins_deg}")
-        if len(set(self.buttons)) != len(self.buttons) or len(self.buttons) > 16:
-            raise ValueError(f"at most 16 different buttons, got {self.buttons}")
+        for axis, bins in self.camera.items():
+            if list(bins) != sorted(bins) or 0.0 not in bins:
+                raise ValueError(f"{axis} bins must ascend and contain 0, got {bins}")
+        if len(set(self.buttons)) != len(self.buttons) or len(self.buttons) > MAX_BUTTONS:
+            raise ValueError(f"at most {MAX_BUTTONS} different buttons, got {self.buttons}")
 
     @property
     def model_buttons(self) -> tuple[str, ...]:
-        """The buttons that are entries of the vector, in its order; yaw comes last."""
+        """The buttons that are entries of the vector, in its order; camera angles come last."""
         return tuple(name for name in self.buttons if name not in (TURN_LEFT, TURN_RIGHT))
 
     @property
+    def camera(self) -> dict[str, tuple[float, ...]]:
+        """The bins of the vector's last entries: pitch where the world has one, then yaw."""
+        pitch = {"pitch": self.pitch_bins_deg} if self.pitch_bins_deg else {}
+        return pitch | {"yaw": self.yaw_bins_deg}
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """What each entry of the vector is."""
+        return (*self.model_buttons, *self.camera)
+
+    @property
     def size(self) -> int:
-        return len(self.model_buttons) + 1
+        return len(self.entries)
 
     def vector(self, held: int, pressed: int, dx: int, dy: int = 0) -> tuple[float, ...]:
-        """Action vector of `size` floats: 0 or 1 per model button, then yaw in [-1, 1].
+        """Action vector of `size` floats: 0 or 1 per model button, then angles in [-1, 1].
 
-        A button counts when it is held or went down since the last frame. Opposite buttons cancel.
-        `dx` is in mouse counts, positive to the right; `dy` is ignored by worlds without pitch.
+        A button counts when it is held or went down since the last frame. `dx` and `dy` are in
+        mouse counts, positive to the right and down; `dy` is ignored by worlds without pitch.
         """
         down = {name for bit, name in enumerate(self.buttons) if (held | pressed) >> bit & 1}
         turn = (TURN_RIGHT in down) - (TURN_LEFT in down)
         yaw_deg = dx * self.degrees_per_count + turn * self.key_turn_deg
-        return self.vector_of(down, yaw_deg)
+        return self.vector_of(down, yaw_deg, dy * self.degrees_per_count)
 
-    def vector_of(self, down: set[str], yaw_deg: float) -> tuple[float, ...]:
-        """The same from button names and degrees: what the recorder knows."""
-        for pair in OPPOSITES:
-            if down.issuperset(pair):
-                down = down.difference(pair)
-        yaw = self.quantise_yaw(yaw_deg) / self.yaw_bins_deg[-1]
-        return (*(float(name in down) for name in self.model_buttons), yaw)
+    def vector_of(
+        self, down: Collection[str], yaw_deg: float, pitch_deg: float = 0.0
+    ) -> tuple[float, ...]:
+        """The same from button names and degrees: what the recorder knows. Buttons that contradict
+        each other cancel; of several hotbar slots the lowest counts."""
+        kept = _without_contradictions(set(down))
+        degrees = {"pitch": pitch_deg, "yaw": yaw_deg}
+        angles = (
+            self._nearest(bins, degrees[axis]) / bins[-1] for axis, bins in self.camera.items()
+        )
+        return (*(float(name in kept) for name in self.model_buttons), *angles)
 
     def quantise_yaw(self, yaw_deg: float) -> float:
         """The bin centre nearest to `yaw_deg`, in degrees per frame."""
-        bins = self.yaw_bins_deg
-        right = bisect_left(bins, yaw_deg)
-        return min(bins[max(right - 1, 0) : right + 1], key=lambda centre: abs(centre - yaw_deg))
+        return self._nearest(self.yaw_bins_deg, yaw_deg)
+
+    def _nearest(self, bins: tuple[float, ...], degrees: float) -> float:
+        def scale(degrees: float) -> float:
+            if not self.mu:
+                return degrees
+            return math.copysign(math.log1p(self.mu * abs(degrees) / bins[-1]), degrees)
+
+        right, place = bisect_left(bins, degrees), scale(degrees)
+        around = bins[max(right - 1, 0) : right + 1]
+        return min(around, key=lambda centre: abs(scale(centre) - place))
 
 
 def mu_law_bins(max_deg: float, num_bins: int, mu: float) -> tuple[float, ...]:
@@ -69,3 +103,9 @@ def mu_law_bins(max_deg: float, num_bins: int, mu: float) -> tuple[float, ...]:
     half = num_bins // 2
     positive = [max_deg * (math.pow(1 + mu, i / half) - 1) / mu for i in range(1, half + 1)]
     return (*(-centre for centre in reversed(positive)), 0.0, *positive)
+
+
+def _without_contradictions(down: set[str]) -> set[str]:
+    cancelled = {name for pair in OPPOSITES if down.issuperset(pair) for name in pair}
+    other_slots = sorted(down.intersection(HOTBAR))[1:]
+    return down - cancelled - set(other_slots)

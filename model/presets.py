@@ -61,14 +61,14 @@ def freedoom() -> Preset:
 def _minecraft(width: int, num_layers: int, num_heads: int) -> Preset:
     """384x224, 24x14 = 336 tokens, 32 frames: the paper's setting. The widths are the best fit to
     the published parameter counts; the latent channels are the usual 16 (neither is published).
-    25 action entries: 23 buttons and two camera angles."""
+    18 action entries: as many buttons as the wire holds, and two camera angles."""
     vae = VAEConfig(
         latent_channels=16, patch=1, encoder_widths=(128, 128, 256, 256, 512),
         decoder_widths=(128, 128, 256, 256, 512), num_blocks=2,
     )  # fmt: skip
     nfd = NFDConfig(
         latent_channels=16, grid_height=14, grid_width=24, width=width, num_layers=num_layers,
-        num_heads=num_heads, action_size=25, window=32,
+        num_heads=num_heads, action_size=18, window=32,
     )  # fmt: skip
     return Preset(width=384, height=224, vae=vae, nfd=nfd)
 

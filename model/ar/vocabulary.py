@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.action_space import OPPOSITES, ActionSpace
+from model.action_space import HOTBAR, OPPOSITES, ActionSpace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +22,17 @@ class ActionVocabulary:
 
     @classmethod
     def of(cls, space: ActionSpace) -> "ActionVocabulary":
-        """Opposite buttons share a group, every other button is one by itself."""
+        """Opposite buttons share a group, and so do hotbar slots; every other button is one by
+        itself."""
         entries = {name: entry for entry, name in enumerate(space.model_buttons)}
-        paired = [pair for pair in OPPOSITES if entries.keys() >= set(pair)]
-        single = [(name,) for name in entries if not any(name in pair for pair in paired)]
-        max_deg = space.yaw_bins_deg[-1]
+        groups: list[tuple[str, ...]] = []
+        for group in (*OPPOSITES, HOTBAR, *((name,) for name in entries)):
+            left = tuple(n for n in group if n in entries and not any(n in g for g in groups))
+            if left:
+                groups.append(left)
         return cls(
-            groups=tuple(tuple(entries[name] for name in group) for group in (*paired, *single)),
-            axes=(tuple(centre / max_deg for centre in space.yaw_bins_deg),),
+            groups=tuple(tuple(entries[name] for name in group) for group in groups),
+            axes=tuple(tuple(c / bins[-1] for c in bins) for bins in space.camera.values()),
         )
 
     @property

@@ -1,7 +1,10 @@
 """Hands become the vector that the model was trained on."""
 
+import math
+from dataclasses import replace
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from model.action_space import ActionSpace, mu_law_bins
@@ -12,6 +15,14 @@ SPACE = ActionSpace(
     degrees_per_count=0.1,
     key_turn_deg=6.0,
     yaw_bins_deg=mu_law_bins(12.0, 21, 8.0),
+)
+PITCHED = replace(SPACE, pitch_bins_deg=(-6.0, -4.0, 0.0, 4.0, 6.0))
+MANY = ActionSpace(
+    buttons=("jump", "sneak", "sprint", "walk", "hotbar.2", "hotbar.4", "hotbar.9"),
+    degrees_per_count=0.15,
+    key_turn_deg=0.0,
+    yaw_bins_deg=mu_law_bins(90.0, 21, 11.0),
+    mu=11.0,
 )
 
 
@@ -55,8 +66,42 @@ def test_any_hands_give_a_bounded_vector(held: int, pressed: int, dx: int) -> No
     assert all(-1 <= value <= 1 for value in vector)
 
 
+def test_a_world_with_pitch_is_told_how_far_the_mouse_went_down() -> None:
+    entries = (*SPACE.model_buttons, "pitch", "yaw")
+    assert (PITCHED.entries, PITCHED.size) == (entries, SPACE.size + 1)
+    down, up = PITCHED.vector(held("act"), 0, 30, 40), PITCHED.vector(held("act"), 0, 30, -40)
+    assert down[-2] == pytest.approx(4.0 / 6.0)
+    assert (up[:-2], up[-2], up[-1]) == (down[:-2], -down[-2], down[-1])
+
+
+def test_a_world_without_pitch_is_told_the_same_whatever_the_mouse_does_up_and_down() -> None:
+    assert SPACE.vector(held("act"), 0, 30, 40) == SPACE.vector(held("act"), 0, 30)
+
+
+def test_a_button_that_contradicts_two_takes_both_along() -> None:
+    walk = MANY.vector(0b1000, 0, 0)
+    assert MANY.vector(0b1111, 0, 0) == walk
+
+
+def test_of_several_hotbar_slots_the_lowest_counts() -> None:
+    assert MANY.vector(0b1110000, 0, 0) == MANY.vector(0b0010000, 0, 0)
+
+
+@given(st.floats(-100, 100))
+def test_on_the_mu_law_scale_the_nearest_bin_is_the_rounded_one(yaw_deg: float) -> None:
+    share = math.log1p(11.0 * min(abs(yaw_deg), 90.0) / 90.0) / math.log1p(11.0)
+    steps = round(math.copysign(10 * share, yaw_deg), 9)
+    assume(abs(steps - round(steps)) != 0.5)
+    assert MANY.yaw_bins_deg.index(MANY.quantise_yaw(yaw_deg)) == 10 + round(steps)
+
+
 def test_bins_without_zero_are_refused() -> None:
-    with pytest.raises(ValueError, match="contain 0"):
-        ActionSpace(
-            buttons=BUTTONS, degrees_per_count=0.1, key_turn_deg=6, yaw_bins_deg=(-1.0, 1.0)
-        )
+    with pytest.raises(ValueError, match="yaw bins must ascend and contain 0"):
+        replace(SPACE, yaw_bins_deg=(-1.0, 1.0))
+    with pytest.raises(ValueError, match="pitch bins must ascend and contain 0"):
+        replace(SPACE, pitch_bins_deg=(-1.0, 1.0))
+
+
+def test_more_buttons_than_an_action_carries_are_refused() -> None:
+    with pytest.raises(ValueError, match="at most 16"):
+        replace(SPACE, buttons=tuple(f"button-{i}" for i in range(17)))

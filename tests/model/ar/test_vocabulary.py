@@ -1,5 +1,7 @@
 """Actions become one token per exclusive group and one per camera axis."""
 
+from dataclasses import replace
+
 import pytest
 
 from model.action_space import ActionSpace
@@ -18,6 +20,17 @@ def test_opposite_buttons_share_a_group_and_the_others_have_their_own() -> None:
     assert VOCABULARY.groups == ((0, 1), (2, 3), (4,))
     assert VOCABULARY.axes == ((-1.0, -0.5, 0.0, 0.5, 1.0),)
     assert (VOCABULARY.num_tokens, VOCABULARY.size) == (4, 3 + 3 + 2 + 5)
+
+
+def test_minecraft_is_spelt_as_in_mineworld() -> None:
+    """One token each for walking, strafing, pace, hands, jumping, the hotbar, both angles."""
+    names = ("jump", "sneak", "sprint", "attack", "use", "hotbar.1", "hotbar.3")
+    space = replace(SPACE, buttons=(*names, "forward", "back"), pitch_bins_deg=(-9.0, 0.0, 9.0))
+    vocabulary = ActionVocabulary.of(space)
+    assert vocabulary.groups == ((7, 8), (2, 1), (3, 4), (0,), (5, 6))
+    assert vocabulary.axes == ((-1.0, 0.0, 1.0), (-1.0, -0.5, 0.0, 0.5, 1.0))
+    up_right = space.vector_of({"jump", "use"}, yaw_deg=6.0, pitch_deg=-9.0)
+    assert vocabulary.tokens(up_right) == (0, 3, 8, 10, 11, 14, 20)
 
 
 @pytest.mark.parametrize(

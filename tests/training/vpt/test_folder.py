@@ -18,7 +18,7 @@ from training.data.encoding import LatentCache
 from training.data.latents import ClipSource
 from training.data.manifest import take_stock
 from training.data.vpt import video
-from training.data.vpt.actions import ACTION_NAMES
+from training.data.vpt.actions import ACTION_SPACE
 from training.data.vpt.folder import VptFolder
 from training.data.vpt.lines import MAX_LINE_BYTES
 
@@ -37,7 +37,7 @@ def test_a_line_leads_to_the_frame_after_it(tmp_path: Path) -> None:
     film = _folder(tmp_path).open("a")
     assert film.frames.shape == (4, 32, 48, 3)
     assert _brightness(film.frames) == [0, 1, 2, 3]
-    pressed = [[ACTION_NAMES[i] for i in np.flatnonzero(row)] for row in film.actions]
+    pressed = [[ACTION_SPACE.entries[i] for i in np.flatnonzero(row)] for row in film.actions]
     assert pressed == [[], ["forward"], ["attack"], []]
     assert list(film.cuts) == [True, False, False, False]
 
@@ -47,6 +47,13 @@ def test_frames_with_an_open_menu_are_dropped_and_the_film_is_cut(tmp_path: Path
     film = _folder(tmp_path).open("a")
     assert _brightness(film.frames) == [0, 2, 3]
     assert list(film.cuts) == [True, True, False]
+
+
+def test_the_film_is_cut_where_a_button_led_on_that_the_space_lacks(tmp_path: Path) -> None:
+    write(tmp_path, "a", [said("w"), said("w", "f"), said("w"), said("w")])
+    film = _folder(tmp_path).open("a")
+    assert _brightness(film.frames) == [0, 1, 2, 3]
+    assert list(film.cuts) == [True, False, True, False]
 
 
 def test_of_a_long_rest_only_the_beginning_is_kept(tmp_path: Path) -> None:
@@ -107,6 +114,8 @@ def test_another_reading_is_another_recording(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     digests = {take_stock(_folder(tmp_path, idle), path).entries[0].digest for idle in (1, 5, 1)}
     assert len(digests) == 2
+    fewer = replace(_folder(tmp_path), action_space=replace(ACTION_SPACE, buttons=("back",)))
+    assert take_stock(fewer, path).entries[0].digest not in digests
 
 
 def test_clips_are_drawn_from_it_as_from_our_own_films(tmp_path: Path) -> None:
@@ -120,8 +129,8 @@ def test_clips_are_drawn_from_it_as_from_our_own_films(tmp_path: Path) -> None:
     drawn = clips.draw(torch.Generator().manual_seed(0))
     assert len(clips) == 2 * 5
     assert drawn.latents_BFChw.shape == (3, 8, 4, 2, 3)
-    assert drawn.actions_BFA.shape == (3, 8, 25)
-    assert drawn.actions_BFA[:, 1:, ACTION_NAMES.index("forward")].all()
+    assert drawn.actions_BFA.shape == (3, 8, ACTION_SPACE.size)
+    assert drawn.actions_BFA[:, 1:, ACTION_SPACE.entries.index("forward")].all()
 
 
 def test_a_folder_is_looked_through_by_the_command_line(

@@ -1,26 +1,34 @@
-"""From the lines of a VPT recording to action vectors: 23 buttons, then pitch and yaw. Mouse counts
-become degrees by the recorder's own scale and fall into mu-law bins; they are not cut to whole
-degrees first, as VPT's own reader does.
+"""From the lines of a VPT recording to action vectors. Mouse counts become degrees by the
+recorder's own scale and fall into mu-law bins; they are not cut to whole degrees first, as VPT's
+own reader does.
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.action_space import mu_law_bins
+from model.action_space import HOTBAR, ActionSpace, mu_law_bins
 from training.data.vpt.lines import Line
 
 DEGREES_PER_COUNT = 360.0 / 2400.0
-MAX_CAMERA_DEG, NUM_CAMERA_BINS, MU = 90.0, 21, 11.4887
+MAX_CAMERA_DEG, NUM_CAMERA_BINS, MU = 90.0, 21, 11.4887  # MineWorld's (arXiv 2504.08388)
 CAMERA_BINS_DEG = mu_law_bins(MAX_CAMERA_DEG, NUM_CAMERA_BINS, MU)
 
-BUTTONS = (
-    "use", "attack", "forward", "back", "left", "right", "jump", "sneak", "sprint", "drop",
-    "swapHands", "pickItem", "inventory", "ESC", *(f"hotbar.{slot}" for slot in range(1, 10)),
+# Sixteen of the 23 that recordings name, since an action carries sixteen. Without `inventory` and
+# `ESC`, which open menus that no film shows; without `swapHands` and `pickItem`, which MineWorld
+# leaves out or hardly sees; and without the last three slots of the hotbar.
+ACTION_SPACE = ActionSpace(
+    buttons=(
+        "forward", "back", "left", "right", "jump", "sneak", "sprint", "attack", "use", "drop",
+        *HOTBAR[:6],
+    ),
+    degrees_per_count=DEGREES_PER_COUNT,
+    key_turn_deg=0.0,
+    yaw_bins_deg=CAMERA_BINS_DEG,
+    pitch_bins_deg=CAMERA_BINS_DEG,
+    mu=MU,
 )  # fmt: skip
-ACTION_NAMES = (*BUTTONS, "pitch", "yaw")
 
 _KEYS = {
     "key.keyboard.w": "forward",
@@ -34,48 +42,45 @@ _KEYS = {
     "key.keyboard.f": "swapHands",
     "key.keyboard.e": "inventory",
     "key.keyboard.escape": "ESC",
-} | {f"key.keyboard.{slot}": f"hotbar.{slot}" for slot in range(1, 10)}
+} | {f"key.keyboard.{number}": slot for number, slot in enumerate(HOTBAR, start=1)}
 _ATTACK, _USE, _PICK_ITEM = 0, 1, 2
 _MOUSE = {_ATTACK: "attack", _USE: "use", _PICK_ITEM: "pickItem"}
-_SLOTS = {name for name in BUTTONS if name.startswith("hotbar.")}
-_CONFLICTS = (
-    {"forward", "back"}, {"left", "right"}, {"jump", "sneak"}, {"sprint", "sneak"},
-    {"attack", "use"},
-)  # fmt: skip
 
 
-def actions_of(lines: Sequence[Line]) -> NDArray[np.float32]:
-    """(N, 25), row i from line i: 0 or 1 per button, angles as share of 90 degrees in [-1, 1]."""
+def buttons_of(lines: Sequence[Line]) -> list[set[str]]:
+    """What was down, line by line, contradictions and all. A hotbar slot is down where it was
+    chosen, by key or by wheel."""
     before = [lines[0], *lines[:-1]]
-    rows = [
-        _row(line, attack, line.hotbar if line.hotbar != last.hotbar else None)
+    return [
+        _down(line, attack) | _chosen(line, last)
         for line, last, attack in zip(lines, before, _real_attacks(lines), strict=True)
+    ]
+
+
+def actions_of(lines: Sequence[Line], space: ActionSpace) -> NDArray[np.float32]:
+    """(N, A), row i from line i."""
+    rows = [
+        space.vector_of(down, line.dx * DEGREES_PER_COUNT, line.dy * DEGREES_PER_COUNT)
+        for down, line in zip(buttons_of(lines), lines, strict=True)
     ]
     return np.array(rows, np.float32)
 
 
-def camera_bin(degrees: float) -> int:
-    """Index of the bin, nearest on the mu-law scale (not in degrees)."""
-    half = NUM_CAMERA_BINS // 2
-    size = min(abs(degrees) / MAX_CAMERA_DEG, 1.0)
-    steps = round(half * math.log1p(MU * size) / math.log1p(MU))
-    return half + (steps if degrees > 0 else -steps)
+def is_told(lines: Sequence[Line], space: ActionSpace) -> NDArray[np.bool_]:
+    """(N,) whether the vector says all that was down. No model could know why else."""
+    return np.array([down.issubset(space.buttons) for down in buttons_of(lines)])
 
 
-def _row(line: Line, attack: bool, chosen_slot: int | None) -> tuple[float, ...]:
+def _down(line: Line, attack: bool) -> set[str]:
     down = {_KEYS[key] for key in line.keys & _KEYS.keys()}
     down |= {_MOUSE[button] for button in line.buttons & _MOUSE.keys()}
-    if not attack:
-        down.discard("attack")
-    if chosen_slot is not None:  # by key or by wheel
-        down.add(f"hotbar.{chosen_slot + 1}")
-    down -= set().union(*(pair for pair in _CONFLICTS if pair <= down))
-    down -= set(sorted(down & _SLOTS)[1:])  # the lowest wins
-    camera = [
-        CAMERA_BINS_DEG[camera_bin(counts * DEGREES_PER_COUNT)] / MAX_CAMERA_DEG
-        for counts in (line.dy, line.dx)
-    ]
-    return (*(float(name in down) for name in BUTTONS), *camera)
+    return down if attack else down - {"attack"}
+
+
+def _chosen(line: Line, last: Line) -> set[str]:
+    if line.hotbar is None or line.hotbar == last.hotbar:
+        return set()
+    return {HOTBAR[line.hotbar]}
 
 
 def _real_attacks(lines: Sequence[Line]) -> list[bool]:

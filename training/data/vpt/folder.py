@@ -7,15 +7,19 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.action_space import ActionSpace
 from training.data.recording import Recording
 from training.data.source import DamagedRecording, Split
-from training.data.vpt.actions import ACTION_NAMES, actions_of
+from training.data.vpt.actions import ACTION_SPACE, actions_of, is_told
 from training.data.vpt.lines import Line, read_lines
 from training.data.vpt.video import read_video
+
+T = TypeVar("T", bound=np.generic)
 
 _DATE_AND_TIME = re.compile(r"-\d{8}-\d{6}$")
 _HELD_OUT, _VALIDATION = 5, 5  # percent of the players' sessions
@@ -23,22 +27,26 @@ _HELD_OUT, _VALIDATION = 5, 5  # percent of the players' sessions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VptFolder:
-    """Recordings read at this size in pixels. Frames with an open menu are dropped, and so is all
-    of a rest but its first `max_idle_frames`; the film is cut there. MineWorld and its siblings
-    keep no rest at all (0), but a model that never saw one cannot stand still."""
+    """Recordings read at this size in pixels, their actions in the words of `action_space`. Frames
+    with an open menu are dropped, and so is all of a rest but its first `max_idle_frames`; the film
+    is cut there, and where a button led on that the space lacks. MineWorld and its siblings keep no
+    rest at all (0), but a model that never saw one cannot stand still."""
 
     folder: Path
     width: int
     height: int
     max_idle_frames: int = 20
+    action_space: ActionSpace = ACTION_SPACE
 
     @property
     def action_names(self) -> tuple[str, ...]:
-        return ACTION_NAMES
+        return self.action_space.entries
 
     @property
     def reading(self) -> str:
-        return f"{self.width}x{self.height}, at most {self.max_idle_frames} idle frames"
+        told = hashlib.sha256(repr(self.action_space).encode()).hexdigest()[:8]
+        size = f"{self.width}x{self.height}"
+        return f"{size}, at most {self.max_idle_frames} idle frames, actions {told}"
 
     def names(self) -> list[str]:
         return sorted(video.stem for video in self.folder.glob("*.mp4"))
@@ -61,24 +69,28 @@ class VptFolder:
         frames = read_video(self.folder / f"{name}.mp4", width=self.width, height=self.height)
         if not 0 <= len(lines) - len(frames) <= 1:
             raise DamagedRecording("as many lines as frames expected")
-        return film(frames, lines[: len(frames)], self.max_idle_frames)
+        return self._film(frames, lines[: len(frames)])
+
+    def _film(self, frames: NDArray[np.uint8], lines: list[Line]) -> Recording:
+        """What is worth learning from. Raises DamagedRecording where nothing is."""
+        actions = _led_to(actions_of(lines, self.action_space))
+        is_known = ~_led_to(~is_told(lines, self.action_space))
+        is_gui_open = np.array([line.is_gui_open for line in lines])
+        kept = ~is_gui_open & (_frames_at_rest(actions) <= self.max_idle_frames)
+        if not kept.any():
+            raise DamagedRecording("nobody plays")
+        follows = np.concatenate(([False], kept[:-1])) & is_known
+        return Recording(
+            frames=frames[kept],
+            actions=actions[kept],
+            poses=np.zeros((int(kept.sum()), 3), np.float32),
+            cuts=~follows[kept],
+        )
 
 
-def film(frames: NDArray[np.uint8], lines: list[Line], max_idle_frames: int) -> Recording:
-    """What is worth learning from. Raises DamagedRecording where nothing is."""
-    pressed = actions_of(lines)
-    actions = np.concatenate((np.zeros_like(pressed[:1]), pressed[:-1]))
-    is_gui_open = np.array([line.is_gui_open for line in lines])
-    kept = ~is_gui_open & (_frames_at_rest(actions) <= max_idle_frames)
-    if not kept.any():
-        raise DamagedRecording("nobody plays")
-    cuts = np.concatenate(([True], ~kept[:-1]))
-    return Recording(
-        frames=frames[kept],
-        actions=actions[kept],
-        poses=np.zeros((int(kept.sum()), 3), np.float32),
-        cuts=cuts[kept],
-    )
+def _led_to(from_lines: NDArray[T]) -> NDArray[T]:
+    """By frame what was by line; nothing led to the first frame."""
+    return np.concatenate((np.zeros_like(from_lines[:1]), from_lines[:-1]))
 
 
 def _frames_at_rest(actions_NA: NDArray[np.float32]) -> NDArray[np.int64]:
