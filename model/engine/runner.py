@@ -118,8 +118,7 @@ class NFDRunner:
     def run(self, plan: PassPlan) -> PassResult:
         started_s = self._now_s()
         rows_D = self._begin(plan.drawn)
-        direction_DChw = self._predict(plan, rows_D)
-        x_DChw = self._advance(plan.drawn, rows_D, direction_DChw)
+        x_DChw = self._denoise(plan, rows_D)
         denoised_s = self._now_s()
         last = [number for number, row in enumerate(plan.drawn) if row.is_last]
         pixels_BHWC = self._decode(x_DChw[last], plan.decode_size)
@@ -135,55 +134,68 @@ class NFDRunner:
     def _begin(self, drawn: Sequence[DrawnFrame]) -> FrameRows:
         """The drawn rows as they are before the pass: fresh noise, or what the last pass left."""
         x_DChw = self._drawn[_places(drawn)]
-        for number, row in enumerate(drawn):
-            if row.denoise_step == 0:
-                x_DChw[number] = self._noise(row, 0)
+        fresh = [number for number, row in enumerate(drawn) if row.denoise_step == 0]
+        if fresh:
+            x_DChw[fresh] = self._noise([drawn[number] for number in fresh], [0] * len(fresh))
         times = [self._times[row.num_steps][row.denoise_step] for row in drawn]
         actions = [row.action for row in drawn]
         return FrameRows(
             latents_BChw=x_DChw,
-            t_B=torch.tensor(times, device=self._device),
-            actions_BA=torch.tensor(actions, device=self._device).view(
-                len(drawn), self._config.action_size
-            ),
+            t_B=self._send(torch.tensor(times)),
+            actions_BA=self._send(torch.tensor(actions)).view(len(drawn), self._config.action_size),
         )
+
+    def _denoise(self, plan: PassPlan, rows_D: FrameRows) -> Tensor:
+        """The drawn rows after the pass (D, C, h, w); all rows leave their keys."""
+        return self._advance(plan.drawn, rows_D, self._predict(plan, rows_D))
 
     def _predict(self, plan: PassPlan, rows_D: FrameRows) -> Tensor:
         """Directions (D, C, h, w) of the drawn rows. The others only leave their keys."""
         placements = plan.placements
-        remembered = [row.placement for row in plan.remembered]
-        rows_R = self._frames.rows([p.slot for p in remembered], [p.page for p in remembered])
-        rows_B = rows_R.then(rows_D).padded(plan.batch_size)
-        previous = self._frames.previous(
-            [p.slot for p in placements], [p.previous_page for p in placements]
-        )
+        rows_B = self._remembered(plan).then(rows_D).padded(plan.batch_size)
+        previous = self._previous(placements)
         missing = plan.batch_size - len(placements)
         positions_B = torch.tensor([p.frame_idx for p in placements] + [0] * missing)
         directions_B1Chw = self._transformer(
             rows_B.latents_BChw[:, None],
             rows_B.t_B[:, None],
             rows_B.actions_BA[:, None],
-            positions_B[:, None].to(self._device),
+            self._send(positions_B)[:, None],
             Previous(_pad(previous.x_BChw, missing), _pad(previous.t_B, missing)),
             PagedAttention(self._kv, placements, self._transformer.rope),
         )
-        directions_DChw: Tensor = directions_B1Chw[len(remembered) : len(placements), 0]
+        directions_DChw: Tensor = directions_B1Chw[len(plan.remembered) : len(placements), 0]
         return directions_DChw
+
+    def _remembered(self, plan: PassPlan) -> FrameRows:
+        placements = [row.placement for row in plan.remembered]
+        return self._frames.rows([p.slot for p in placements], [p.page for p in placements])
+
+    def _previous(self, placements: Sequence[Placement]) -> Previous:
+        """What the transformer is shown of the frame before each row."""
+        return self._frames.previous(
+            [p.slot for p in placements], [p.previous_page for p in placements]
+        )
 
     def _advance(
         self, drawn: Sequence[DrawnFrame], rows_D: FrameRows, direction_DChw: Tensor
     ) -> Tensor:
         """The drawn rows after the pass: each at the next of its own times; clean at time 0."""
-        next_times = [self._times[row.num_steps][row.denoise_step + 1] for row in drawn]
-        next_t_D = torch.tensor(next_times, device=self._device)
-
-        def draw() -> Tensor:
-            noise = [self._noise(row, row.denoise_step + 1) for row in drawn]
-            return torch.stack(noise) if noise else torch.zeros_like(direction_DChw)
-
         return self._sampler.advance(
-            rows_D.latents_BChw, direction_DChw, rows_D.t_B, next_t_D, draw
+            rows_D.latents_BChw,
+            direction_DChw,
+            rows_D.t_B,
+            self._next_t(drawn),
+            lambda: self._next_noise(drawn),
         )
+
+    def _next_t(self, drawn: Sequence[DrawnFrame]) -> Tensor:
+        next_times = [self._times[row.num_steps][row.denoise_step + 1] for row in drawn]
+        return self._send(torch.tensor(next_times))
+
+    def _next_noise(self, drawn: Sequence[DrawnFrame]) -> Tensor:
+        """(D, C, h, w): what each row is roughened with after this pass."""
+        return self._noise(drawn, [row.denoise_step + 1 for row in drawn])
 
     def _decode(self, x_BChw: Tensor, decode_size: int) -> Tensor:
         """Pictures (B, H, W, 3) uint8 of clean latents."""
@@ -195,7 +207,7 @@ class NFDRunner:
         if not finished:
             return
         t_B = torch.full((len(finished),), self._context_t, device=self._device)
-        noise_BChw = torch.stack([self._noise(row, CONTEXT_STEP) for row in finished])
+        noise_BChw = self._noise(finished, [CONTEXT_STEP] * len(finished))
         rows = FrameRows(
             latents_BChw=diffuse(x_BChw, noise_BChw, t_B), t_B=t_B, actions_BA=actions_BA
         )
@@ -205,15 +217,23 @@ class NFDRunner:
         ]
         self._frames.write([row.placement.slot for row in finished], pages, rows)
 
-    def _noise(self, row: DrawnFrame, denoise_step: int) -> Tensor:
-        """(C, h, w) by the row's own key."""
-        noise = draw_noise(
-            self._drawn.shape[2:],
-            seed=row.seed,
-            frame_idx=row.placement.frame_idx,
-            denoise_step=denoise_step,
-        )
-        return noise.to(self._device)
+    def _noise(self, rows: Sequence[DrawnFrame], denoise_steps: Sequence[int]) -> Tensor:
+        """(R, C, h, w), each by the row's own key."""
+        noise_RChw = torch.empty(len(rows), *self._drawn.shape[2:])
+        for noise_Chw, row, denoise_step in zip(noise_RChw, rows, denoise_steps, strict=True):
+            frame_idx = row.placement.frame_idx
+            noise_Chw.copy_(
+                draw_noise(
+                    noise_Chw.shape, seed=row.seed, frame_idx=frame_idx, denoise_step=denoise_step
+                )
+            )
+        return self._send(noise_RChw)
+
+    def _send(self, tensor: Tensor) -> Tensor:
+        """To the device, which need not be waited for."""
+        if self._device.type == "cuda":
+            return tensor.pin_memory().to(self._device, non_blocking=True)
+        return tensor
 
     def _now_s(self) -> float:
         if self._device.type == "cuda":
