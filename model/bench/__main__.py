@@ -1,6 +1,7 @@
 """Times the engine on this machine: `python -m model.bench` → build/bench.json and a table.
 
     python -m model.bench            rows and ratios of the shipped world: two minutes
+    python -m model.bench costs      what a pass costs by its rows and pictures, with its jitter
     python -m model.bench doctor     what this machine has, what it will reach, what is missing
     python -m model.bench predict    what GPUs should reach, by arithmetic
     python -m model.bench speed      the paper's presets by players, steps and context
@@ -16,6 +17,8 @@ Knows no service: what is timed is the scheduler and a runner, the path that ser
 
 import argparse
 import json
+import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -27,6 +30,7 @@ from model.bench.arithmetic.predict import cost_table, players_table, speed_tabl
 from model.bench.doctor import examine, report
 from model.bench.gpu import capacity, exactness, spare, speed
 from model.bench.gpu.ledger import Ledger
+from model.bench.pass_costs import fit, measure_passes
 from model.bench.provenance import this_commit, this_machine
 from model.bench.ratios import DIAGONAL_WINDOW, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row
@@ -47,7 +51,7 @@ JOBS = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = _arguments(argv)
+    args = _arguments(sys.argv[1:] if argv is None else argv)
     args.command(args)
 
 
@@ -62,8 +66,39 @@ def _bench(args: argparse.Namespace) -> None:
     ratios = measure_ratios(world, device, rounds=args.repeats)
     for name, value in ratios.items():
         print(f"{name:>28}  {value}")
-    _write(args.out, machine, rows, ratios)
-    print(f"wrote {args.out}")
+    _write(
+        args.out,
+        {
+            "schema": SCHEMA,
+            "version": VERSION,
+            "machine": machine,
+            "commit": this_commit(),
+            "rows": [asdict(row) for row in rows],
+            "ratios": ratios,
+        },
+    )
+
+
+def _costs(args: argparse.Namespace) -> None:
+    device = torch.device(args.device)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    world = _world(args.world)
+    passes = measure_passes(world, device, sessions=args.players, passes=args.passes)
+    costs = asdict(fit(passes))
+    print({name: value for name, value in costs.items() if name != "jitter"})
+    _write(
+        args.out,
+        {
+            "schema": "nextframe.pass_costs",
+            "version": 1,
+            "command": shlex.join(["python", "-m", "model.bench", *args.argv]),
+            "machine": this_machine(device),
+            "commit": this_commit(),
+            "world": f"{world.spec.name} {world.spec.version}",
+            "costs": costs,
+        },
+    )
 
 
 def _fill(args: argparse.Namespace) -> None:
@@ -121,33 +156,29 @@ def _line(cells: Sequence[object], names: Sequence[str]) -> str:
     return "  ".join(f"{cell!s:>{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
-def _write(
-    out: Path, machine: Mapping[str, object], rows: Sequence[Row], ratios: Mapping[str, float]
-) -> None:
-    report = {
-        "schema": SCHEMA,
-        "version": VERSION,
-        "machine": machine,
-        "commit": this_commit(),
-        "rows": [asdict(row) for row in rows],
-        "ratios": ratios,
-    }
+def _write(out: Path, report: Mapping[str, object]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(report, indent=1) + "\n")
+    print(f"wrote {out}")
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m model.bench", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.set_defaults(command=_bench)
+    parser.set_defaults(command=_bench, argv=argv)
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--world", type=Path, default=SHIPPED_WORLD, help="a bundle's folder")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, help="CPU threads; torch's own choice if not given")
     parser.add_argument("--repeats", type=int, default=20, help="timed frames of each entrant")
-    commands = parser.add_subparsers(metavar=" | ".join(("doctor", "predict", *JOBS)))
+    commands = parser.add_subparsers(metavar=" | ".join(("costs", "doctor", "predict", *JOBS)))
+    costs = commands.add_parser("costs")
+    costs.set_defaults(command=_costs)
+    costs.add_argument("--players", type=int, default=6)
+    costs.add_argument("--passes", type=int, default=200, help="timed ones")
+    costs.add_argument("--out", type=Path, default=Path("build/pass_costs.json"))
     commands.add_parser("doctor").set_defaults(command=_doctor)
     commands.add_parser("predict").set_defaults(command=_predict)
     for name in JOBS:

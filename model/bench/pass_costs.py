@@ -1,0 +1,125 @@
+"""What a pass costs by what is in it: measured on mixed passes, fitted by lines.
+
+Sessions of one world come due at random, at random numbers of denoise steps, so that remembered
+and drawn rows meet in every mixture, as they do in play. Tests of deadlines and of the ladder take
+their machine from here.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+import torch
+
+from model.bench.subjects import opening
+from model.context.sliding_window import SlidingWindow
+from model.engine.runner import NFDRunner
+from model.engine.scheduler import Scheduler
+from model.world import World
+
+_NUM_WARM = 20  # passes before the first that counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredPass:
+    """Rows by kind, pictures, and the seconds that both took."""
+
+    remembered: int
+    drawn: int
+    pictures: int
+    denoise_s: float
+    decode_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassCosts:
+    """Seconds of a pass, of each row in it, of decoding at all and of each picture. `jitter`: how
+    many times as long the measured passes took, one after the other: slow spells stay together."""
+
+    pass_s: float
+    remembered_s: float
+    drawn_s: float
+    decode_s: float
+    picture_s: float
+    jitter: tuple[float, ...]
+
+    def seconds(self, *, remembered: int, drawn: int, pictures: int) -> float:
+        """Of such a pass, without jitter."""
+        rows_s = remembered * self.remembered_s + drawn * self.drawn_s
+        pictures_s = self.decode_s + pictures * self.picture_s if pictures else 0.0
+        return self.pass_s + rows_s + pictures_s
+
+
+def measure_passes(
+    world: World, device: torch.device, *, sessions: int, passes: int, seed: int = 0
+) -> list[MeasuredPass]:
+    """So many passes of so many sessions whose contexts are full."""
+    policy = SlidingWindow(world.spec.nfd.window - 1)
+    runner = NFDRunner(
+        world, num_slots=sessions, pages_per_slot=policy.max_frames + 1, device=device
+    )
+    scheduler = Scheduler(policy, max_sessions=sessions, batch_sizes=range(1, 2 * sessions + 1))
+    clip = opening(world, max_frames=policy.max_frames)
+    names = [str(number) for number in range(sessions)]
+    for number, name in enumerate(names):
+        runner.load(scheduler.open(name, number, range(len(clip))), clip)
+    chance, action = random.Random(seed), (0.0,) * world.spec.nfd.action_size
+    measured: list[MeasuredPass] = []
+    while len(measured) < _NUM_WARM + passes:
+        share = chance.random()  # of those who wait for nothing
+        for name in names:
+            if scheduler.session(name).due is None and chance.random() < share:
+                num_steps = chance.choice(sorted(world.spec.sampler.times)[:2])
+                scheduler.begin(name, action, num_steps=num_steps, deadline_s=0.0)
+        if (plan := scheduler.plan_pass()) is None:
+            continue
+        result = runner.run(plan)
+        scheduler.commit(plan)
+        measured.append(
+            MeasuredPass(
+                remembered=len(plan.remembered),
+                drawn=len(plan.drawn),
+                pictures=len(plan.finished),
+                denoise_s=result.denoise_s,
+                decode_s=result.decode_s,
+            )
+        )
+    return measured[_NUM_WARM:]
+
+
+def fit(passes: Sequence[MeasuredPass]) -> PassCosts:
+    """Lines through the medians of equal passes, so that a slow spell does not bend them."""
+    denoised: dict[tuple[int, ...], list[float]] = defaultdict(list)
+    decoded: dict[tuple[int, ...], list[float]] = defaultdict(list)
+    for one in passes:
+        denoised[1, one.remembered, one.drawn].append(one.denoise_s)
+        if one.pictures:
+            decoded[1, one.pictures].append(one.decode_s)
+    pass_s, remembered_s, drawn_s = _fitted(denoised)
+    decode_s, picture_s = _fitted(decoded)
+    costs = PassCosts(
+        pass_s=pass_s,
+        remembered_s=remembered_s,
+        drawn_s=drawn_s,
+        decode_s=decode_s,
+        picture_s=picture_s,
+        jitter=(),
+    )
+    return replace(costs, jitter=tuple(_jitter(costs, one) for one in passes))
+
+
+def _fitted(samples: Mapping[tuple[int, ...], Sequence[float]]) -> tuple[float, ...]:
+    """Seconds of each term. Sums of what was measured more often weigh more."""
+    weights = np.sqrt([len(seconds) for seconds in samples.values()])
+    terms = np.array(list(samples), np.float64) * weights[:, None]
+    medians = np.array([median(seconds) for seconds in samples.values()]) * weights
+    solved, *_ = np.linalg.lstsq(terms, medians, rcond=None)
+    return tuple(float(seconds) for seconds in solved)
+
+
+def _jitter(costs: PassCosts, one: MeasuredPass) -> float:
+    expected_s = costs.seconds(remembered=one.remembered, drawn=one.drawn, pictures=one.pictures)
+    return round((one.denoise_s + one.decode_s) / expected_s, 3)
