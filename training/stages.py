@@ -11,10 +11,13 @@ from training.data.filming import record_all
 from training.data.latents import ClipSource
 from training.data.manifest import Manifest, take_stock
 from training.data.source import FilmFolder, RecordingSource, Split
+from training.data.vpt.films import keep_films
+from training.data.vpt.folder import VptFolder
 from training.device import pick_device
 from training.distillation.objective import distillation
 from training.distillation.student import Student
 from training.objectives.flow_matching import FlowMatching
+from training.objectives.history import History
 from training.optimizers import nfd_optimizers, student_optimizers
 from training.recipes.recipe import Recipe
 from training.run import Run
@@ -27,20 +30,30 @@ from training.workers import Workers
 def record(recipe: Recipe, run: Run, *, processes: int) -> None:
     plan = recipe.record
     record_held_out(recipe, run, processes=processes)
-    record_all(
-        recipe.recorder, run.validation_recordings, num_frames=plan.validation_frames,
-        takes=plan.validation_takes, seed=plan.validation_seed, processes=processes,
-    )  # fmt: skip
-    record_all(
-        recipe.recorder, run.train_recordings, num_frames=plan.train_frames,
-        takes=plan.train_takes, seed=plan.train_seed, processes=processes,
-    )  # fmt: skip
+    if isinstance(recipe.recorder, VptFolder):
+        keep_films(
+            recipe.recorder, "train", run.train_recordings, num_frames=plan.train_frames
+        )  # fmt: skip
+    else:
+        record_all(
+            recipe.recorder, run.validation_recordings, num_frames=plan.validation_frames,
+            takes=plan.validation_takes, seed=plan.validation_seed, processes=processes,
+        )  # fmt: skip
+        record_all(
+            recipe.recorder, run.train_recordings, num_frames=plan.train_frames,
+            takes=plan.train_takes, seed=plan.train_seed, processes=processes,
+        )  # fmt: skip
     for reason, count in manifest(recipe, run).skipped.items():
         print(f"skipped {count} recordings: {reason}")
 
 
 def record_held_out(recipe: Recipe, run: Run, *, processes: int) -> None:
     plan = recipe.record
+    if isinstance(recipe.recorder, VptFolder):
+        keep_films(
+            recipe.recorder, "held_out", run.held_out_recordings, num_frames=plan.held_out_frames
+        )
+        return
     record_all(
         recipe.recorder, run.held_out_recordings, num_frames=plan.held_out_frames,
         takes=plan.held_out_takes, seed=plan.held_out_seed, processes=processes,
@@ -48,7 +61,10 @@ def record_held_out(recipe: Recipe, run: Run, *, processes: int) -> None:
 
 
 def source(recipe: Recipe, run: Run) -> RecordingSource:
-    return FilmFolder(run.recordings, (*recipe.action_space.model_buttons, "yaw"))
+    """What the world learns from: given recordings where they lie, our own films in the run."""
+    if isinstance(recipe.recorder, VptFolder):
+        return recipe.recorder
+    return FilmFolder(run.recordings, recipe.action_space.entries)
 
 
 def manifest(recipe: Recipe, run: Run) -> Manifest:
@@ -71,9 +87,15 @@ def train_teacher(recipe: Recipe, run: Run, budget: Budget, workers: Workers | N
         compile_blocks(transformer)
     if settings.checkpointing:
         checkpoint_blocks(transformer)
-    clips = clip_source(recipe, run, settings.batch_size, "train")
-    objective = FlowMatching(transformer, clips, settings.mixture, settings.chain_share)
+    objective = teacher_objective(recipe, run, transformer)
     trainer.train(objective, budget, _validation(recipe, run, trainer))
+
+
+def teacher_objective(recipe: Recipe, run: Run, transformer: NFDTransformer) -> Objective:
+    settings = recipe.teacher
+    history = History(transformer, settings.mixture, settings.history, recipe.teacher_sampler)
+    clips = clip_source(recipe, run, settings.batch_size, "train", num_lead=history.num_lead)
+    return FlowMatching(transformer, clips, settings.mixture, history)
 
 
 def trained_teacher(recipe: Recipe, run: Run) -> NFDTransformer:
@@ -136,11 +158,15 @@ def _validation(recipe: Recipe, run: Run, trainer: Trainer) -> Objective | None:
     return FlowMatching(averaged, clips, recipe.teacher.mixture)
 
 
-def clip_source(recipe: Recipe, run: Run, batch_size: int, split: Split) -> ClipSource:
-    """Clips of latents, which are made once per tokenizer and recording."""
+def clip_source(
+    recipe: Recipe, run: Run, batch_size: int, split: Split, *, num_lead: int = 0
+) -> ClipSource:
+    """Clips of latents, a window long and `num_lead` frames before it. Latents are made once per
+    tokenizer and recording."""
     cache = LatentCache(run.latents, encoding_tokenizer(recipe, run))
     films = cache.films(source(recipe, run), list(manifest(recipe, run).of(split)))
-    return ClipSource(films, recipe.preset.nfd.window, batch_size, pick_device())
+    num_frames = num_lead + recipe.preset.nfd.window
+    return ClipSource(films, num_frames, batch_size, pick_device())
 
 
 def has_ended(run: Run, stage: str) -> bool:

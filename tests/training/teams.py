@@ -12,7 +12,8 @@ from torch import Tensor
 from model import presets
 from model.nfd.transformer import NFDTransformer
 from training.distributed import ShardedWorkers
-from training.objectives.flow_matching import direction_target, predict
+from training.objectives.flow_matching import direction_target
+from training.objectives.prediction import predict
 from training.optimizers import nfd_optimizers
 from training.trainer import Budget, Losses, Trainer
 from training.workers import Alone, Workers

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from model import presets
 from model.nfd.transformer import NFDConfig, NFDTransformer
 from training.cost import clip_flop
-from training.objectives.flow_matching import predict
+from training.objectives.prediction import predict
 
 NFD_310M = presets.nfd_310m().nfd
 SMALL = replace(NFD_310M, width=256, num_layers=2, num_heads=4, grid_height=7, window=3)

@@ -7,9 +7,10 @@ import torch
 
 from model.nfd.transformer import NFDTransformer
 from model.sampling.trigflow import diffuse, estimate_clean
-from tests.training.tiny import CONFIG, clips, transformer
+from tests.training.tiny import CONFIG, SAMPLER
 from training.data.latents import ClipSource, LatentFilm
 from training.objectives.flow_matching import FlowMatching, direction_target
+from training.objectives.history import TRUTH, History, HistorySettings
 from training.objectives.noise import NoiseMixture
 from training.optimizers import nfd_optimizers
 
@@ -35,16 +36,16 @@ def test_noise_levels_are_drawn_for_each_frame_by_itself() -> None:
     assert together == pytest.approx(is_context.float().mean().item() ** 2, abs=0.02)
 
 
-def test_the_networks_own_guesses_are_shown_as_context_and_not_learned_from() -> None:
-    all_context = NoiseMixture(context_share=1.0)
-    chained = FlowMatching(transformer(), clips(), all_context, chain_share=1.0)
-    assert chained(torch.Generator().manual_seed(0), 0)["loss"] == 0
-    plain = FlowMatching(transformer(), clips(), all_context, chain_share=0.0)
-    assert plain(torch.Generator().manual_seed(0), 0)["loss"] > 0
-
-
-@pytest.mark.parametrize("chain_share", [0.0, 0.5])
-def test_flow_matching_learns_a_world_of_one_frame(chain_share: float) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        TRUTH,
+        HistorySettings(chain_share=0.5),
+        HistorySettings(dropout=0.5),
+        HistorySettings(rollout_share=0.25, rollout_frames=3),
+    ],
+)
+def test_flow_matching_learns_a_world_of_one_frame(settings: HistorySettings) -> None:
     latents = torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(2)).repeat(
         32, 1, 1, 1
     )
@@ -56,11 +57,12 @@ def test_flow_matching_learns_a_world_of_one_frame(chain_share: float) -> None:
     torch.manual_seed(0)
     transformer = NFDTransformer(CONFIG)
     optimizers = nfd_optimizers(transformer, muon_lr=3e-3, adamw_lr=3e-3)
-    source = ClipSource([film], CONFIG.window, 16, torch.device("cpu"))
-    objective = FlowMatching(transformer, source, NoiseMixture(), chain_share)
+    source = ClipSource([film], settings.num_lead + CONFIG.window, 16, torch.device("cpu"))
+    history = History(transformer, NoiseMixture(), settings, SAMPLER)
+    objective = FlowMatching(transformer, source, NoiseMixture(), history)
     generator = torch.Generator().manual_seed(0)
     first = objective(generator, 0)["pure_noise"].item()
-    for _ in range(150):
+    for _ in range(100):
         loss = objective(generator, 0)["loss"]
         loss.backward()  # type: ignore[no-untyped-call]
         for optimizer in optimizers:

@@ -14,8 +14,9 @@ from model import presets
 from model.nfd.transformer import NFDTransformer
 from tests.training import tiny
 from training.data.latents import ClipSource, LatentFilm
-from training.objectives.flow_matching import FlowMatching, predict
+from training.objectives.flow_matching import FlowMatching
 from training.objectives.noise import NoiseMixture
+from training.objectives.prediction import predict
 from training.optimizers import nfd_optimizers
 from training.thrift import checkpoint_blocks, compile_blocks
 from training.trainer import Budget, Trainer

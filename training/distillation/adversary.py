@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from model.nfd.transformer import NFDConfig, NFDTransformer
 from model.sampling.trigflow import diffuse
 from training.distillation.clips import NoisyClips
-from training.objectives.flow_matching import predict
 from training.objectives.hinge import critic_loss, fooling_loss, unmoved
+from training.objectives.prediction import predict
 from training.trainer import Losses
 
 _MOST_HEADS = 4

@@ -21,7 +21,7 @@ from model.attention.backend import MathAttention
 from model.nfd.transformer import NFDTransformer, Previous
 from training.distillation.clips import NoisyClips
 from training.distillation.student import Outcome, Student
-from training.objectives.flow_matching import predict
+from training.objectives.prediction import predict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

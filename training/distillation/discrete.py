@@ -14,7 +14,7 @@ from model.nfd.transformer import NFDTransformer
 from model.sampling.trigflow import estimate_clean, rotate
 from training.distillation.clips import NoisyClips
 from training.distillation.student import Outcome, Student
-from training.objectives.flow_matching import predict
+from training.objectives.prediction import predict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from model.action_space import ActionSpace
 from model.sampling.schedule import trig_time, uniform_times
 from model.world import SamplerSpec
 from training.data.recorder import DoomRecorder
+from training.objectives.history import HistorySettings
 from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (
     DecoderRecipe,
@@ -63,7 +64,7 @@ def freedoom() -> Recipe:
         ),
         teacher=NFDRecipe(
             batch_size=12, muon_lr=5e-3, adamw_lr=3e-3, ema_decay=0.995, minutes=55.0,
-            mixture=NoiseMixture(), chain_share=0.5,
+            mixture=NoiseMixture(), history=HistorySettings(chain_share=0.5),
         ),
         student=StudentRecipe(
             batch_size=8, muon_lr=5e-5, adamw_lr=5e-5, ema_decay=0.99, minutes=12.0,

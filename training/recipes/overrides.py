@@ -12,6 +12,8 @@ R = TypeVar("R")
 RECIPES = {
     "debug": "The toy world: the whole chain in a few minutes on a CPU.",
     "freedoom": "A room of Freedoom: hours on a CPU, the world that is shipped.",
+    "minecraft": "Minecraft, from recordings in VPT's form: the paper's 310M, days on a GPU.",
+    "minecraft_small": "The same recordings at a quarter of the size: hours on a CPU.",
 }
 
 
@@ -38,6 +40,7 @@ _COUNT = Bound(kind=int, low=1, high=5_000_000)
 _MINUTES = Bound(kind=float, low=0.01, high=14 * 24 * 60)
 _BATCH = Bound(kind=int, low=1, high=1024)
 _RATE = Bound(kind=float, low=1e-6, high=0.1)
+_SHARE = Bound(kind=float, low=0.0, high=1.0)
 
 # By the place of the value in the recipe. Two are the run's own: every stage ends after `steps`, if
 # that is sooner than its minutes; `workers` processes train the teacher together, on a GPU each.
@@ -54,6 +57,9 @@ OVERRIDES: dict[str, Bound] = {
     "teacher.batch_size": _BATCH,
     "teacher.muon_lr": _RATE,
     "teacher.adamw_lr": _RATE,
+    "teacher.history.chain_share": _SHARE,
+    "teacher.history.dropout": _SHARE,
+    "teacher.history.rollout_share": _SHARE,
     "student.minutes": _MINUTES,
     "student.batch_size": _BATCH,
     "student.muon_lr": _RATE,

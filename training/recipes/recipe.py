@@ -8,8 +8,10 @@ from model.action_space import ActionSpace
 from model.presets import Preset
 from model.world import SamplerSpec
 from training.data.filming import Recorder
+from training.data.vpt.folder import VptFolder
 from training.evaluate.extent import WHOLE, Extent
 from training.evaluate.measures.scores import Oracle
+from training.objectives.history import TRUTH, HistorySettings
 from training.objectives.noise import NoiseMixture
 from training.tokenizer.picture_loss import PictureWeights
 
@@ -17,7 +19,8 @@ from training.tokenizer.picture_loss import PictureWeights
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRecipe:
     """Train, validation and held-out films, and those that teach evaluation's action reader, come
-    from different seeds of the same place. `least_walk` is the room ahead that a probe needs: map
+    from different seeds of the same place, or from different players where recordings are given;
+    only numbers of frames count for those. `least_walk` is the room ahead that a probe needs: map
     units in the first twelve frames of walking forward."""
 
     train_frames: int
@@ -73,8 +76,8 @@ class DecoderRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NFDRecipe:
-    """The teacher. Clips are as long as the model's window. `chain_share`: how much of its context
-    is its own guesses. A step is the mean over `micro_batches` batches. `checkpointing` saves
+    """The teacher. Clips are as long as the model's window. `history`: what they show as context
+    instead of the truth. A step is the mean over `micro_batches` batches. `checkpointing` saves
     memory for a third more work; `compiled` needs a GPU."""
 
     batch_size: int
@@ -83,7 +86,7 @@ class NFDRecipe:
     ema_decay: float
     minutes: float
     mixture: NoiseMixture
-    chain_share: float = 0.0
+    history: HistorySettings = TRUTH
     micro_batches: int = 1
     checkpointing: bool = False
     compiled: bool = False
@@ -122,7 +125,8 @@ class StudentRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """One world, from recorder to release. `teacher_sampler` serves the teacher's weights,
+    """One world, from recorder to release; `recorder` may be a folder of what others have recorded,
+    which there is no game to ask about. `teacher_sampler` serves the teacher's weights,
     `student_sampler` the student's; `num_starts` opening clips; `extent` is how much its card
     measures, and `oracle` reads actions from frames where the world's rules can. `num_threads`:
     for networks so small that threads wait for each other more than they work."""
@@ -134,7 +138,7 @@ class Recipe:
     fps: float
     preset: Preset
     action_space: ActionSpace
-    recorder: Recorder
+    recorder: Recorder | VptFolder
     record: RecordRecipe
     tokenizer: TokenizerRecipe
     decoder: DecoderRecipe

@@ -10,7 +10,8 @@ from model.sampling.trigflow import diffuse
 from tests.training.tiny import transformer
 from training.distillation.clips import NoisyClips
 from training.distillation.continuous import direction_and_jvp, normalise, scm_tangent
-from training.objectives.flow_matching import direction_target, predict
+from training.objectives.flow_matching import direction_target
+from training.objectives.prediction import predict
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,149 @@
+"""What training clips show as history. When a world is played, the frames before the new one are
+not true: the network drew them. One that has only ever seen true ones adds fault to fault.
+
+Shape letters: B clips, F frames, C h w latent channels, rows, columns, A action size.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model.nfd.transformer import NFDTransformer
+from model.sampling.trigflow import diffuse, estimate_clean
+from model.world import SamplerSpec
+from training.data.latents import Clips
+from training.device import autocast
+from training.objectives.noise import NoiseMixture
+from training.objectives.prediction import predict
+from training.objectives.rollout import Rollout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySettings:
+    """Ways against drift, each off at 0. Of the frames drawn as context
+
+    - `chain_share` are shown as the network's guesses of them, made in one call (chain-forward
+      training: Epona, arXiv 2506.24113);
+    - `dropout` are hidden from the frames after them (context drop-out: MCVD, arXiv 2205.09853).
+
+    `rollout_share` of the clips show all of them as the network drew them by itself, with
+    `rollout_steps` denoise steps, the last of `rollout_frames` frames after real play (training on
+    its own windows: Self-Forcing++, arXiv 2510.02283, whose judge is a teacher; ours is what the
+    game showed to the same hands).
+    """
+
+    chain_share: float = 0.0
+    dropout: float = 0.0
+    rollout_share: float = 0.0
+    rollout_frames: int = 16
+    rollout_steps: int = 2
+
+    @property
+    def num_lead(self) -> int:
+        """Frames before a clip that are drawn with it, so that a rollout has where to begin."""
+        return self.rollout_frames - 1 if self.rollout_share else 0
+
+
+TRUTH = HistorySettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One window of clips: the truth, and what the network gets to see of it, before noise. It
+    learns nothing of the frames in `own_BF`, which are its own work, nor of those in `hidden_BF`,
+    which no other frame sees."""
+
+    truth_BFChw: Tensor
+    latents_BFChw: Tensor
+    actions_BFA: Tensor
+    own_BF: Tensor
+    hidden_BF: Tensor | None
+
+    @property
+    def taught_BF(self) -> Tensor:
+        return ~self.own_BF if self.hidden_BF is None else ~(self.own_BF | self.hidden_BF)
+
+
+class History:
+    """Puts the network's own work in the place of true context."""
+
+    def __init__(
+        self,
+        transformer: NFDTransformer,
+        mixture: NoiseMixture,
+        settings: HistorySettings = TRUTH,
+        sampler: SamplerSpec | None = None,
+    ) -> None:
+        """`sampler` is how the network plays where it must play by itself."""
+        self._transformer = transformer
+        self._mixture = mixture
+        self._settings = settings
+        self._rollout = None
+        if settings.rollout_share:
+            assert sampler is not None, "a sampler is needed to play"
+            self._rollout = Rollout(transformer, sampler, settings.rollout_steps)
+
+    @property
+    def num_lead(self) -> int:
+        return self._settings.num_lead
+
+    def show(self, clips: Clips, t_BF: Tensor, generator: torch.Generator) -> Shown:
+        """The last frames of `clips`, as many as there are times; small times mean context."""
+        settings = self._settings
+        truth_BFChw = clips.latents_BFChw[:, self.num_lead :]
+        actions_BFA = clips.actions_BFA[:, self.num_lead :]
+        is_context_BF = t_BF <= self._mixture.context_max_t
+        latents_BFChw, own_BF, hidden_BF = truth_BFChw, torch.zeros_like(is_context_BF), None
+        if settings.chain_share:
+            own_BF = is_context_BF & _happens(settings.chain_share, t_BF, generator)
+            guesses_BFChw = self._guess(truth_BFChw, actions_BFA, generator)
+            latents_BFChw = torch.where(_over_cells(own_BF), guesses_BFChw, latents_BFChw)
+        if self._rollout is not None:
+            num_clips = math.ceil(settings.rollout_share * len(t_BF))
+            is_played_BF = is_context_BF.clone()
+            is_played_BF[num_clips:] = False
+            is_played_BF[:, : -settings.rollout_frames] = False
+            played_BFChw = self._play(self._rollout, clips, num_clips, generator)
+            latents_BFChw = torch.where(_over_cells(is_played_BF), played_BFChw, latents_BFChw)
+            own_BF = own_BF | is_played_BF
+        if settings.dropout:
+            hidden_BF = is_context_BF & _happens(settings.dropout, t_BF, generator)
+        return Shown(
+            truth_BFChw=truth_BFChw, latents_BFChw=latents_BFChw, actions_BFA=actions_BFA,
+            own_BF=own_BF, hidden_BF=hidden_BF,
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def _guess(
+        self, clean_BFChw: Tensor, actions_BFA: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """Every frame as one call of the network sees it, from a noise of its own."""
+        t_BF = self._mixture.draw((clean_BFChw.shape[0], clean_BFChw.shape[1]), generator)
+        noise = torch.randn(clean_BFChw.shape, generator=generator, device=clean_BFChw.device)
+        noisy = diffuse(clean_BFChw, noise, t_BF)
+        with autocast(clean_BFChw.device):
+            direction = predict(self._transformer, noisy, t_BF, actions_BFA)
+        return estimate_clean(noisy, direction.float(), t_BF)
+
+    def _play(
+        self, rollout: Rollout, clips: Clips, num_clips: int, generator: torch.Generator
+    ) -> Tensor:
+        """The windows, with the first `num_clips` as the network draws them."""
+        num_real = clips.latents_BFChw.shape[1] - self._settings.rollout_frames
+        with autocast(clips.latents_BFChw.device):
+            played_BFChw = rollout(
+                clips.latents_BFChw[:num_clips, :num_real], clips.actions_BFA[:num_clips], generator
+            )
+        windows_BFChw = torch.cat((played_BFChw, clips.latents_BFChw[num_clips:]))
+        return windows_BFChw[:, self.num_lead :]
+
+
+def _happens(share: float, like_BF: Tensor, generator: torch.Generator) -> Tensor:
+    drawn_BF = torch.rand(like_BF.shape, generator=generator, device=like_BF.device)
+    return drawn_BF < share
+
+
+def _over_cells(chosen_BF: Tensor) -> Tensor:
+    return chosen_BF[:, :, None, None, None]
