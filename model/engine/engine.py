@@ -1,6 +1,7 @@
 """Many worlds on one device. Synchronous; owned by one thread; knows no network and no clock."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 import torch
 
@@ -13,6 +14,8 @@ from model.engine.runner import NFDRunner
 from model.engine.scheduler import Scheduler
 from model.engine.speculation import SpeculationCounts
 from model.engine.types import ActionVector, Frame
+from model.fast.paths import FastPaths
+from model.fast.runner import FastRunner
 from model.sampling.noise import check_seed
 from model.snapshot import WorldSnapshot
 from model.world import World
@@ -36,11 +39,14 @@ class WorldEngine:
         policy: ContextPolicy | None = None,
         max_drafts: int = 1,
         merge: bool = True,
+        paths: FastPaths | None = None,
     ) -> None:
         """Takes all memory at once, for `max_sessions`. Passes are padded to the next of
         `batch_sizes` and never larger than the last; `default_batch_sizes` when not given.
         `policy`: the newest frames of the window the world was trained with, when not given;
-        ValueError for one that looks further back. `max_drafts`, `merge`: see Scheduler."""
+        ValueError for one that looks further back. `max_drafts`, `merge`: see Scheduler.
+        `paths`: forms for a GPU, which draw the same frames up to rounding; the plain ones when
+        not given. They convert the world's weights in place."""
         self.world = world
         self._device = torch.device(device)
         max_context = world.spec.nfd.window - 1
@@ -55,7 +61,8 @@ class WorldEngine:
             max_drafts=max_drafts,
             merge=merge,
         )
-        runner = NFDRunner(
+        make_runner = NFDRunner if paths is None else partial(FastRunner, paths=paths)
+        runner = make_runner(
             world,
             num_slots=max_sessions,
             pages_per_slot=self._policy.max_frames + 1,

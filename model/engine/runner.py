@@ -195,7 +195,8 @@ class NFDRunner:
 
     def _next_noise(self, drawn: Sequence[DrawnFrame]) -> Tensor:
         """(D, C, h, w): what each row is roughened with after this pass."""
-        return self._noise(drawn, [row.denoise_step + 1 for row in drawn])
+        steps = [None if row.is_last else row.denoise_step + 1 for row in drawn]
+        return self._noise(drawn, steps)
 
     def _decode(self, x_BChw: Tensor, decode_size: int) -> Tensor:
         """Pictures (B, H, W, 3) uint8 of clean latents."""
@@ -217,16 +218,16 @@ class NFDRunner:
         ]
         self._frames.write([row.placement.slot for row in finished], pages, rows)
 
-    def _noise(self, rows: Sequence[DrawnFrame], denoise_steps: Sequence[int]) -> Tensor:
-        """(R, C, h, w), each by the row's own key."""
-        noise_RChw = torch.empty(len(rows), *self._drawn.shape[2:])
+    def _noise(self, rows: Sequence[DrawnFrame], denoise_steps: Sequence[int | None]) -> Tensor:
+        """(R, C, h, w), each by the row's own key; zeros for no step."""
+        noise_RChw = torch.zeros(len(rows), *self._drawn.shape[2:])
         for noise_Chw, row, denoise_step in zip(noise_RChw, rows, denoise_steps, strict=True):
-            frame_idx = row.placement.frame_idx
-            noise_Chw.copy_(
-                draw_noise(
-                    noise_Chw.shape, seed=row.seed, frame_idx=frame_idx, denoise_step=denoise_step
+            if denoise_step is not None:
+                idx = row.placement.frame_idx
+                drawn = draw_noise(
+                    noise_Chw.shape, seed=row.seed, frame_idx=idx, denoise_step=denoise_step
                 )
-            )
+                noise_Chw.copy_(drawn)
         return self._send(noise_RChw)
 
     def _send(self, tensor: Tensor) -> Tensor:

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from model.bench.gpu.ledger import Ledger
-from model.bench.gpu.precision import computing_in, convert, serving_dtype
 from model.bench.subjects import random_world
 from model.context.sink_window import SinkWindow
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
+from model.fast.precision import computing_in, convert, serving_dtype
 from model.world import World
 
 FPS, SECONDS = 30.0, 10.0

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from model.bench.gpu.ledger import Ledger
-from model.bench.gpu.precision import computing_in, convert
 from model.bench.subjects import opening, random_world
 from model.engine.engine import WorldEngine
 from model.engine.reference import ReferenceSession
+from model.fast.precision import computing_in, convert
 from model.world import World
 
 MATH, FUSED = (SDPBackend.MATH,), (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION)

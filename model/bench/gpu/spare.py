@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from model.bench.gpu.ledger import Ledger
-from model.bench.gpu.precision import computing_in, convert, serving_dtype
 from model.bench.subjects import random_world
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
+from model.fast.precision import computing_in, convert, serving_dtype
 from model.world import World
 
 REPEATS = 9

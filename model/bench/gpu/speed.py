@@ -11,12 +11,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from model.bench.arithmetic.costs import frame_flop
 from model.bench.gpu.ledger import Ledger
-from model.bench.gpu.precision import computing_in, convert, serving_dtype
 from model.bench.provenance import matmul_gflops
 from model.bench.subjects import drive, random_world
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
+from model.fast.precision import computing_in, convert, serving_dtype
 from model.presets import PRESETS, Preset
 from model.world import World
 

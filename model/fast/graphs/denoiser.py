@@ -1,0 +1,128 @@
+"""Transformer and sampler as one computation over static buffers: what may be captured.
+
+The plan stays outside: a pass is told its rows by filling buffers, then called. Without a GPU the
+same buffers and the same computation run uncaptured, so what a graph would hold is tested there.
+Shape letters: R rows of a pass, B places in it (padding included), C h w latent channels, rows,
+columns.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model.attention.context import ContextAttention
+from model.cache.attend_waves import WaveAttention
+from model.cache.kv_store import KVStore
+from model.cache.page_table import Placement
+from model.cache.places import Arrangement, PlaceNumbers, arrange
+from model.fast.graphs.capture import GraphPool
+from model.fast.graphs.inputs import RowInputs
+from model.nfd.transformer import NFDTransformer, Previous
+from model.sampling.sampler import Sampler
+
+Sizes = tuple[int, ...]  # of a pass's waves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Denoising:
+    """The computation itself: a denoise step of every row, keys and values left in the store."""
+
+    transformer: NFDTransformer
+    store: KVStore
+    sampler: Sampler
+    attend: ContextAttention
+    dtype: torch.dtype  # of matrix products
+
+    def __call__(self, rows: RowInputs, places_BI: Tensor, sizes: Sizes) -> Tensor:
+        """Rows after the step (B, C, h, w). No value of a tensor is looked at."""
+        rope = self.transformer.rope
+        device_type = rows.t_B.device.type
+        # No cache of converted weights: a graph would keep pointing into it.
+        mixed = self.dtype != torch.float32
+        with torch.autocast(device_type, self.dtype, enabled=mixed, cache_enabled=False):
+            direction_B1Chw = self.transformer(
+                rows.latents_BChw[:, None],
+                rows.t_B[:, None],
+                rows.actions_BA[:, None],
+                rows.positions_B[:, None],
+                Previous(rows.previous_BChw, rows.previous_t_B),
+                WaveAttention(self.store, places_BI, sizes, rope, self.attend),
+            )
+        return self.sampler.advance(
+            rows.latents_BChw,
+            direction_B1Chw[:, 0].float(),
+            rows.t_B,
+            rows.next_t_B,
+            lambda: rows.noise_BChw,
+        )
+
+
+class Denoiser:
+    """Owns the buffers of the shapes that are common, and their graphs if there are any. Others get
+    buffers for once, and are computed launch by launch."""
+
+    def __init__(self, compute: Denoising, numbers: PlaceNumbers, pool: GraphPool | None) -> None:
+        """Prepares one and two waves of every width: frames being drawn, and frames being drawn
+        after one that is remembered. `pool`: captures them."""
+        self._compute = compute
+        self._numbers = numbers
+        self._widths = wave_widths(numbers.num_slots)
+        self._device = compute.transformer.embed.weight.device
+        self._passes = {sizes: self._prepare(sizes, pool) for sizes in prepared_sizes(self._widths)}
+
+    def __call__(self, placements: Sequence[Placement], rows: RowInputs) -> Tensor:
+        """Rows after the step (R, C, h, w), in their own order."""
+        arrangement = arrange(placements, self._widths)
+        static = self._passes.get(arrangement.sizes) or self._prepare(arrangement.sizes, None)
+        places_R = self._send([arrangement.place_of[row] for row in range(len(placements))])
+        static.rows.put(places_R, rows)
+        static.places_BI.copy_(self._numbers_of(placements, arrangement), non_blocking=True)
+        return static.run().index_select(0, places_R)
+
+    def _prepare(self, sizes: Sizes, pool: GraphPool | None) -> "_StaticPass":
+        config = self._compute.transformer.config
+        rows = RowInputs.zeros(config, num_rows=sum(sizes), device=self._device)
+        places_BI = torch.tensor([self._numbers.nobody] * sum(sizes), device=self._device)
+
+        def run() -> Tensor:
+            return self._compute(rows, places_BI, sizes)
+
+        return _StaticPass(
+            rows=rows, places_BI=places_BI, run=pool.capture(run) if pool is not None else run
+        )
+
+    def _numbers_of(self, placements: Sequence[Placement], arrangement: Arrangement) -> Tensor:
+        return self._send(
+            [
+                self._numbers.nobody if row is None else self._numbers.of(placements[row])
+                for row in arrangement.order
+            ]
+        )
+
+    def _send(self, integers: Sequence[object]) -> Tensor:
+        tensor = torch.tensor(integers, dtype=torch.int64)
+        if self._device.type == "cuda":
+            return tensor.pin_memory().to(self._device, non_blocking=True)
+        return tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _StaticPass:
+    rows: RowInputs
+    places_BI: Tensor
+    run: Callable[[], Tensor]
+
+
+def wave_widths(num_slots: int) -> Sizes:
+    """Powers of two, and all slots."""
+    powers = [2**power for power in range(num_slots.bit_length()) if 2**power < num_slots]
+    return (*powers, num_slots)
+
+
+def prepared_sizes(widths: Sizes) -> Iterator[Sizes]:
+    """Largest first, so that graphs find the memory of larger ones free."""
+    for first in reversed(widths):
+        yield from ((first, second) for second in reversed(widths) if second <= first)
+        yield (first,)

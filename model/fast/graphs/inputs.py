@@ -1,0 +1,50 @@
+"""All that differs between passes of one shape, besides where rows lie, in tensors that stay where
+they are.
+
+Shape letters: B rows, C h w latent channels, rows, columns, A action size.
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from model.nfd.transformer import NFDConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RowInputs:
+    """What the transformer and the sampler are shown of each row."""
+
+    latents_BChw: Tensor
+    t_B: Tensor
+    actions_BA: Tensor
+    previous_BChw: Tensor
+    previous_t_B: Tensor
+    positions_B: Tensor  # int64
+    next_t_B: Tensor
+    noise_BChw: Tensor  # to roughen with at `next_t_B`
+
+    @classmethod
+    def zeros(cls, config: NFDConfig, *, num_rows: int, device: torch.device) -> "RowInputs":
+        cell = (config.latent_channels, config.grid_height, config.grid_width)
+
+        def zeros(*shape: int) -> Tensor:
+            return torch.zeros(num_rows, *shape, device=device)
+
+        return cls(
+            latents_BChw=zeros(*cell),
+            t_B=zeros(),
+            actions_BA=zeros(config.action_size),
+            previous_BChw=zeros(*cell),
+            previous_t_B=zeros(),
+            positions_B=zeros().long(),
+            next_t_B=zeros(),
+            noise_BChw=zeros(*cell),
+        )
+
+    def put(self, places_B: Tensor, rows: "RowInputs") -> None:
+        """Row i of `rows` becomes row `places_B[i]`."""
+        for field in fields(self):
+            mine: Tensor = getattr(self, field.name)
+            mine.index_copy_(0, places_B, getattr(rows, field.name))

@@ -1,0 +1,60 @@
+"""The forms for a GPU draw the plain runner's frames; here on the CPU, uncaptured."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.context.policy import ContextPolicy
+from model.context.sink_window import SinkWindow
+from model.context.sliding_window import SlidingWindow
+from model.engine.engine import WorldEngine
+from model.engine.types import ActionVector
+from model.fast.graphs.denoiser import prepared_sizes, wave_widths
+from model.fast.paths import FastPaths
+from model.world import World
+
+Log = Callable[[int, int], list[ActionVector]]
+POLICIES = (SlidingWindow(4), SinkWindow(num_sinks=1, window=3))
+
+
+def latents(
+    world: World, policy: ContextPolicy, log: Log, *, paths: FastPaths | None, merge: bool
+) -> Tensor:
+    """Of three players at their own numbers of steps, one of whom leaves and comes again, with
+    drafts on the way: (frames, players, C, h, w) of two players."""
+    engine = WorldEngine(world, policy=policy, merge=merge, paths=paths, max_drafts=2)
+    films = []
+    for player in range(3):
+        engine.open(str(player), start=player % 2, seed=player)
+    for number in range(6):
+        engine.draft("0", log(0, 6)[number])
+        engine.draft("0", log(1, 6)[number])
+        engine.advance()
+        for player in range(3):
+            engine.begin(str(player), log(player, 6)[number], num_steps=1 + player)
+        while engine.is_due:
+            engine.advance()
+        films.append([engine.snapshot(str(player)).context.latents_FChw[-1] for player in (0, 1)])
+        if number == 3:
+            engine.close("2")
+            engine.admit("2", start=1, seed=9)
+    return torch.stack([torch.stack(frames) for frames in films])
+
+
+@pytest.mark.parametrize("merge", [True, False], ids=["merged", "separate"])
+@pytest.mark.parametrize("policy", POLICIES, ids=["window", "sinks"])
+def test_static_buffers_and_waves_draw_the_plain_frames(
+    any_world: World, policy: ContextPolicy, merge: bool, action_log: Log
+) -> None:
+    plain = latents(any_world, policy, action_log, paths=None, merge=merge)
+    static = latents(any_world, policy, action_log, paths=FastPaths(), merge=merge)
+    torch.testing.assert_close(static, plain, atol=1e-5, rtol=0)
+
+
+def test_common_passes_are_prepared_for_any_number_of_slots() -> None:
+    assert wave_widths(1) == (1,)
+    assert wave_widths(4) == (1, 2, 4)
+    assert wave_widths(24) == (1, 2, 4, 8, 16, 24)
+    assert list(prepared_sizes((1, 2))) == [(2, 2), (2, 1), (2,), (1, 1), (1,)]
