@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -33,6 +33,7 @@ FORMAT_VERSION = 1
 SHARD_BYTES = 16 * 2**20
 MAX_WORLD_JSON_BYTES = 2**20
 
+Precision = Literal["fp32", "int8"]
 T = TypeVar("T")
 
 
@@ -81,13 +82,15 @@ class Start:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A loaded world. `digest` names its exact content."""
+    """A loaded world. `digest` names its exact content. `precision`: the numbers its networks
+    compute with; `model.int8.serving` makes other ones of what was published."""
 
     spec: WorldSpec
     tokenizer: VAE
     transformer: NFDTransformer
     starts: tuple[Start, ...]
     digest: str
+    precision: Precision = "fp32"
 
     @classmethod
     def load(cls, path: str | Path) -> "World":
@@ -115,6 +118,7 @@ class World:
 
         Other files of an existing folder (pictures) are kept. Weights are stored as `dtype`.
         """
+        assert self.precision == "fp32"
         folder = Path(path)
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))

@@ -203,7 +203,9 @@ class WorldEngine:
             seed=self._scheduler.session(session_id).seed,
             frame_idxs=frame_idxs,
             last_action_seq=last_action_seq,
-            engine_profile=f"{self._device.type} torch-{torch.__version__}",
+            engine_profile=(
+                f"{self._device.type} torch-{torch.__version__} {self.world.precision}"
+            ),
             context=clip,
         )
 

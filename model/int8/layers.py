@@ -1,0 +1,81 @@
+"""Layers whose products are of integers: int8 by int8, added up in int32, exact in any order.
+
+Weights are rounded once, on 255 levels per output; what comes in is rounded in every call, on 255
+levels per token of a linear layer and per picture of a convolution. So nothing depends on what
+else is in the batch, bitwise. For inference on a CPU; knows no network.
+
+Shape letters: M rows, K numbers in, N numbers out, B pictures, C channels, H W rows and columns.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from model.int8.rounding import rounded
+
+
+class Int8Linear(nn.Module):
+    """Stands where an `nn.Linear` stood."""
+
+    weight_KN: Tensor
+    scale_N: Tensor
+    bias_N: Tensor
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        _keep_rounded(self, linear.weight, linear.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., K) to (..., N)."""
+        whole_MK, scale_M1 = rounded(x.flatten(0, -2))
+        out_MN = torch._int_mm(whole_MK, self.weight_KN).float()
+        out_MN.mul_(scale_M1).mul_(self.scale_N).add_(self.bias_N)
+        return out_MN.view(*x.shape[:-1], len(self.scale_N))
+
+
+class Int8Conv2d(nn.Module):
+    """Stands where an `nn.Conv2d` stood that keeps height and width. It is one matrix product: a
+    row per pixel, holding all that the pixel's window sees. Pictures are channels-last in memory,
+    where a line of the window is one stretch of bytes."""
+
+    weight_KN: Tensor
+    scale_N: Tensor
+    bias_N: Tensor
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        assert conv.stride == (1, 1) and conv.groups == 1
+        assert conv.bias is not None
+        self._size = conv.kernel_size[0]
+        assert conv.kernel_size == (self._size, self._size)
+        assert conv.padding == (self._size // 2, self._size // 2)
+        _keep_rounded(self, conv.weight.permute(0, 2, 3, 1).flatten(1), conv.bias)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        batch, channels, height, width = x_BCHW.shape
+        x_BHWC = x_BCHW.permute(0, 2, 3, 1)
+        whole_BK, scale_B1 = rounded(x_BHWC.flatten(1))
+        whole_BHWC = whole_BK.view(batch, height, width, channels)
+        windows_MK = _windows(whole_BHWC, self._size).view(-1, len(self.weight_KN))
+        out_MN = torch._int_mm(windows_MK, self.weight_KN).float()
+        out_BHWN = out_MN.view(batch, height, width, len(self.scale_N))
+        out_BHWN.mul_(scale_B1[..., None, None]).mul_(self.scale_N).add_(self.bias_N)
+        return out_BHWN.permute(0, 3, 1, 2)
+
+
+def _keep_rounded(layer: nn.Module, weight_NK: Tensor, bias_N: Tensor) -> None:
+    whole_NK, scale_N1 = rounded(weight_NK)
+    layer.register_buffer("weight_KN", whole_NK.t().contiguous())
+    layer.register_buffer("scale_N", scale_N1[:, 0])
+    layer.register_buffer("bias_N", bias_N)
+
+
+def _windows(x_BHWC: Tensor, size: int) -> Tensor:
+    """What each pixel's window sees, zeros beyond the edges: (B, H, W, size, size * C)."""
+    if size == 1:
+        return x_BHWC
+    margin = size // 2
+    batch, height, width, channels = x_BHWC.shape
+    padded = nn.functional.pad(x_BHWC, (0, 0, margin, margin, margin, margin))
+    picture, line, pixel, one = padded.stride()
+    shape = (batch, height, width, size, size * channels)
+    return padded.as_strided(shape, (picture, line, pixel, line, one)).contiguous()

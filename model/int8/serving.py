@@ -1,0 +1,51 @@
+"""A world in the numbers that it is served with. Training, evaluation and tests have it in fp32.
+
+int8 is for CPUs with instructions for it, and is no approximation of when or with whom a frame is
+drawn, only of the weights: frames differ from those of fp32, and are the same in every pass.
+"""
+
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
+
+import torch
+from torch import nn
+
+from model.int8.layers import Int8Conv2d, Int8Linear
+from model.world import Precision, World
+
+# What embeds noise levels and actions, the modulation and both ends stay fp32: they are small.
+_LINEARS = ("qkv", "out", "mlp_in", "mlp_out")
+
+
+def in_precision(world: World, precision: Precision) -> World:
+    """The same world, computed so. ValueError where this processor cannot. Only an fp32 world can
+    be turned into another."""
+    if precision == world.precision:
+        return world
+    assert (world.precision, precision) == ("fp32", "int8")
+    if reason := why_not_int8():
+        raise ValueError(f"int8 is not to be had here: {reason}")
+    transformer, tokenizer = deepcopy(world.transformer), deepcopy(world.tokenizer)
+    for block in transformer.blocks:
+        for name in _LINEARS:
+            setattr(block, name, Int8Linear(getattr(block, name)))
+    _round_convolutions(tokenizer.decoder)
+    return replace(world, transformer=transformer, tokenizer=tokenizer, precision="int8")
+
+
+@cache
+def why_not_int8() -> str:
+    """Empty where integer products are fast and exact. Without VNNI their sums saturate in 16 bits
+    in some libraries, and are slow in the others."""
+    if not torch.cpu.get_capabilities().get("avx512_vnni", False):
+        return "the processor has no AVX-512 VNNI"
+    return ""
+
+
+def _round_convolutions(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, nn.Conv2d):
+            setattr(module, name, Int8Conv2d(child))
+        else:
+            _round_convolutions(child)
