@@ -73,6 +73,16 @@ def _minecraft(width: int, num_layers: int, num_heads: int) -> Preset:
     return Preset(width=384, height=224, vae=vae, nfd=nfd)
 
 
+def minecraft_small() -> Preset:
+    """192x112, 12x7 = 84 tokens, 16 frames: half of the paper's picture each way, for a CPU."""
+    vae = freedoom().vae
+    nfd = NFDConfig(
+        latent_channels=vae.latent_channels, grid_height=7, grid_width=12, width=256, num_layers=6,
+        num_heads=4, action_size=18, window=16, concat_previous=True,
+    )  # fmt: skip
+    return Preset(width=192, height=112, vae=vae, nfd=nfd)
+
+
 def nfd_130m() -> Preset:
     return _minecraft(width=768, num_layers=12, num_heads=12)
 
@@ -85,4 +95,5 @@ def nfd_774m() -> Preset:
     return _minecraft(width=1536, num_layers=18, num_heads=24)
 
 
-PRESETS = {preset.__name__: preset for preset in (debug, freedoom, nfd_130m, nfd_310m, nfd_774m)}
+_ALL = (debug, freedoom, minecraft_small, nfd_130m, nfd_310m, nfd_774m)
+PRESETS = {preset.__name__: preset for preset in _ALL}

@@ -29,11 +29,13 @@ from training import release, stages
 from training.compare import command as compare
 from training.data import stock
 from training.data.pictures import write_webp
+from training.data.vpt.folder import VptFolder
 from training.device import limit_threads
 from training.distillation import command as contest
 from training.evaluate import command as evaluation
 from training.evaluate.film import film
 from training.recipes.named import recipe_named
+from training.recipes.overrides import RECIPES, apply_overrides, check_overrides
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.teacher_training import teacher_training
@@ -41,6 +43,7 @@ from training.tokenizer.stages import train_decoder, train_tokenizer
 from training.trainer import Budget, TrainingError
 
 STAGES = ("record", "tokenizer", "decoder", "nfd", "student", "release")
+OTHER_COMMANDS = ("evaluate", "compare", "distillations", "stock", "film")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -55,6 +58,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _train(arguments: argparse.Namespace) -> None:
     recipe, run = recipe_named(arguments.recipe), Run(arguments.run)
+    recipe = apply_overrides(recipe, dict(arguments.set))
+    recipe = _with_recordings(recipe, arguments.recordings)
     lpips = tuple(arguments.lpips) if arguments.lpips else None
     decoder = replace(recipe.decoder, lpips=lpips, is_light=arguments.light)
     recipe = replace(recipe, decoder=decoder)
@@ -65,6 +70,15 @@ def _train(arguments: argparse.Namespace) -> None:
     for stage in STAGES:
         if not stages.has_ended(run, "teacher" if stage == "nfd" else stage):
             _train_stage(recipe, run, stage, arguments)
+
+
+def _with_recordings(recipe: Recipe, folder: Path | None) -> Recipe:
+    """Raises TrainingError where the recipe films by itself."""
+    if folder is None:
+        return recipe
+    if not isinstance(recipe.recorder, VptFolder):
+        raise TrainingError(f"the {recipe.name} recipe films by itself; leave --recordings out")
+    return replace(recipe, recorder=replace(recipe.recorder, folder=folder))
 
 
 def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Namespace) -> None:
@@ -90,7 +104,8 @@ def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Names
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    evaluation.run_command(recipe_named(arguments.recipe), arguments)
+    recipe = _with_recordings(recipe_named(arguments.recipe), arguments.recordings)
+    evaluation.run_command(recipe, arguments)
 
 
 def _film(arguments: argparse.Namespace) -> None:
@@ -106,14 +121,20 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     commands = parser.add_subparsers(
         required=True,
-        metavar="debug | freedoom | evaluate | compare | distillations | stock | film",
+        metavar=" | ".join((*RECIPES, *OTHER_COMMANDS)),
     )
-    for name, stage in (("debug", "all"), ("freedoom", None)):
+    for name in RECIPES:
+        stage = "all" if name == "debug" else None
         train = commands.add_parser(name, help=f"train the {name} world")
         train.set_defaults(command=_train, recipe=name)
         train.add_argument("--stage", choices=(*STAGES, "all"), default=stage, required=not stage)
         train.add_argument("--run", type=Path, default=Path("build") / "runs" / name,
                            help="folder of the run, resumed if it is there")  # fmt: skip
+        train.add_argument("--recordings", type=Path,
+                           help="folder in VPT's form, for recipes that need one")  # fmt: skip
+        train.add_argument("--set", type=_setting, action="append", default=[],
+                           metavar="NAME=VALUE",
+                           help="a number of the recipe: decoder.adversarial=0.3")  # fmt: skip
         train.add_argument("--minutes", type=float, help="budget of this call")
         train.add_argument("--steps", type=int, help="end after so many steps, if that is sooner")
         train.add_argument("--workers", type=int, default=1, help="processes that train together")
@@ -125,7 +146,8 @@ def _parser() -> argparse.ArgumentParser:
         train.add_argument("--out", type=Path, help="folder of the released world")
     measure = commands.add_parser("evaluate", help="measure a world, write its figures as JSON")
     measure.set_defaults(command=_evaluate)
-    measure.add_argument("--recipe", choices=("debug", "freedoom"), default="freedoom")
+    measure.add_argument("--recipe", choices=RECIPES, default="freedoom")
+    measure.add_argument("--recordings", type=Path, help="folder in VPT's form, if it needs one")
     evaluation.add_arguments(measure)
     against = commands.add_parser("compare", help="NFD against token-autoregressive decoding")
     against.set_defaults(command=compare.run_command)
@@ -141,6 +163,15 @@ def _parser() -> argparse.ArgumentParser:
     moving.set_defaults(command=_film)
     moving.add_argument("--world", type=Path, default=Path("model/worlds/freedoom"))
     return parser
+
+
+def _setting(text: str) -> tuple[str, float]:
+    """Raises ArgumentTypeError."""
+    name, _, value = text.partition("=")
+    try:
+        return next(iter(check_overrides({name: float(value)}).items()))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 if __name__ == "__main__":

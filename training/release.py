@@ -15,6 +15,7 @@ from model.world import World, WorldSpec
 from training import stages
 from training.data.pictures import write_png
 from training.data.probes import Probe
+from training.data.recording import Recording, load_recordings
 from training.device import pick_device
 from training.evaluate.card import to_json
 from training.evaluate.dream import start_clip
@@ -22,6 +23,7 @@ from training.evaluate.evaluation import evaluate
 from training.evaluate.material import gather, probes
 from training.evaluate.measures.picture import gradient
 from training.evaluate.page import to_markdown
+from training.evaluate.passages import choose_passages
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.tokenizer.stages import trained_tokenizer
@@ -44,11 +46,9 @@ def build_world(recipe: Recipe, run: Run, weights: str) -> World:
         vae=tokenizer.config, nfd=recipe.preset.nfd, sampler=sampler, licence=recipe.licence,
         training=_provenance(recipe, run, weights),
     )  # fmt: skip
-    candidates = probes(recipe, run, recipe.record.probes)
-    chosen = choose_starts(candidates, recipe.num_starts)
     starts = tuple(
-        start_clip(tokenizer, probe.context, name=f"view-{i + 1:02d}")
-        for i, probe in enumerate(chosen)
+        start_clip(tokenizer, opening, name=f"view-{i + 1:02d}")
+        for i, opening in enumerate(_openings(recipe, run))
     )
     return World(
         spec=spec, tokenizer=tokenizer, transformer=transformer, starts=starts, digest=""
@@ -67,10 +67,23 @@ def release(recipe: Recipe, run: Run, folder: Path, weights: str) -> World:
     world.save(folder, card=text)
     published = World.load(folder)
     write_png(folder / "contact_sheet.png", measured.contact_sheet)
-    write_png(folder / "steering.png", measured.steering)
+    if measured.steering is not None:
+        write_png(folder / "steering.png", measured.steering)
     card = replace(measured.card, world_digest=published.digest)
     (folder / "card.json").write_text(to_json(card))
     return published
+
+
+def _openings(recipe: Recipe, run: Run) -> list[Recording]:
+    """Held-out play, from where the world may be entered."""
+    found = probes(recipe, run, recipe.record.probes)
+    if found:
+        return [probe.context for probe in choose_starts(found, recipe.num_starts)]
+    passages = choose_passages(
+        load_recordings(run.held_out_recordings), count=recipe.num_starts,
+        context_frames=recipe.preset.nfd.window, num_frames=1,
+    )  # fmt: skip
+    return [passage.context for passage in passages]
 
 
 def choose_starts(candidates: Sequence[Probe], count: int) -> list[Probe]:

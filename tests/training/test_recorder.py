@@ -5,6 +5,7 @@ import pytest
 
 from training.data.players import Hands
 from training.data.probes import plans
+from training.data.recorder import DoomRecorder
 from training.recipes.freedoom import freedoom
 
 vizdoom = pytest.importorskip("vizdoom")
@@ -12,9 +13,14 @@ RECIPE = freedoom()
 FRAMES = 30
 
 
+def _game() -> DoomRecorder:
+    assert isinstance(RECIPE.recorder, DoomRecorder)
+    return RECIPE.recorder
+
+
 @pytest.mark.slow
 def test_a_film_with_another_end_begins_with_the_very_same_frames() -> None:
-    record = RECIPE.recorder.record
+    record = _game().record
     turn = plans(RECIPE.action_space.key_turn_deg)["right"]
     natural = record(num_frames=FRAMES + 6, seed=5)
     turning = record(num_frames=FRAMES, seed=5, then=[turn] * 6)
@@ -29,7 +35,7 @@ def test_a_film_with_another_end_begins_with_the_very_same_frames() -> None:
 @pytest.mark.slow
 def test_forward_goes_where_one_looks_and_stays_in_the_box() -> None:
     still, forward = [Hands()] * 12, [Hands(frozenset({"forward"}))] * 6
-    film = RECIPE.recorder.record(num_frames=1, seed=9, then=still + forward)
+    film = _game().record(num_frames=1, seed=9, then=still + forward)
     east, north = film.poses[-1, :2] - film.poses[12, :2]
     yaw = np.radians(film.poses[-1, 2])  # clockwise from east
     assert east * np.cos(yaw) - north * np.sin(yaw) > 30

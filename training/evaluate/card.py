@@ -61,8 +61,8 @@ class Card:
     shuffled_f1: Estimate
     frechet_real: Estimate
     horizon: tuple[HorizonPoint, ...]
-    steering: Steering
-    steering_control: Steering
+    steering: Steering | None  # None: no game answered what a held key does
+    steering_control: Steering | None
     speed: tuple[Speed, ...]
     load_1m: float  # what else was running while the speed was taken
     training: Mapping[str, Any]
@@ -114,7 +114,7 @@ def _figures(card: Card) -> dict[str, Estimate | float | None]:
     served, real = card.served, card.contenders[REAL]
     teacher = card.contenders.get(TEACHER)
     at_300 = [point.motion_ratio for point in card.horizon if point.frame == MOTION_FRAME]
-    return {
+    figures: dict[str, Estimate | float | None] = {
         "tokenizer_psnr": card.tokenizer.psnr_db,
         "tokenizer_gradient": card.tokenizer.gradient_ratio,
         "tokenizer_colour_kept": card.tokenizer.colour.kept,
@@ -135,11 +135,23 @@ def _figures(card: Card) -> dict[str, Estimate | float | None]:
         "yaw_error_deg_ceiling": real.following.yaw_error_deg,
         "frechet_student": served.frechet_own,
         "frechet_teacher": teacher.frechet_own if teacher else None,
+        "pitch_error_deg": served.following.pitch_error_deg,
+        "pitch_error_deg_ceiling": real.following.pitch_error_deg,
         "frechet_real": card.frechet_real,
         "motion_ratio_300": at_300[0] if at_300 else None,
-        "turn_slope": card.steering.turn_px / card.steering_control.turn_px,
-        "forward_zoom": card.steering.forward_zoom,
-        "forward_zoom_real": card.steering_control.forward_zoom,
+    }
+    return figures | _steering_figures(card.steering, card.steering_control)
+
+
+def _steering_figures(
+    ours: Steering | None, real: Steering | None
+) -> dict[str, Estimate | float | None]:
+    if ours is None or real is None:
+        return dict.fromkeys(("turn_slope", "forward_zoom", "forward_zoom_real"))
+    return {
+        "turn_slope": ours.turn_px / real.turn_px,
+        "forward_zoom": ours.forward_zoom,
+        "forward_zoom_real": real.forward_zoom,
     }
 
 

@@ -53,5 +53,6 @@ def run_command(recipe: Recipe, arguments: argparse.Namespace) -> None:
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(to_json(measured.card))
     write_png(arguments.out.with_suffix(".contact_sheet.png"), measured.contact_sheet)
-    write_png(arguments.out.with_suffix(".steering.png"), measured.steering)
+    if measured.steering is not None:
+        write_png(arguments.out.with_suffix(".steering.png"), measured.steering)
     print(to_markdown(measured.card, title=world.spec.title, licence=world.spec.licence))

@@ -43,9 +43,11 @@ Films = Mapping[str, list[Film]]  # by contender, one film per passage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
+    """`steering` is None where no game answered what a held key does."""
+
     card: Card
     contact_sheet: Pixels
-    steering: Pixels
+    steering: Pixels | None
 
 
 def evaluate(
@@ -56,8 +58,7 @@ def evaluate(
     comparison = Comparison(material.judges, passages)
     films: Films = dict(_contenders(world, material, teacher))
     ours, real = films[steps_name(num_steps)], films[REAL]
-    held = {plan: _dream_held(world, material.probes, plan, num_steps) for plan in _plans(world)}
-    held_real = {plan: [frames_of(probe, plan) for probe in material.probes] for plan in held}
+    held, held_real = _held(world, material.probes, num_steps)
     card = Card(
         world=world.spec.name,
         world_version=world.spec.version,
@@ -80,8 +81,8 @@ def evaluate(
         horizon=tuple(
             measure_horizon(material.judges, list(_long_dreams(world, material, num_steps)))
         ),
-        steering=measure_steering(held),
-        steering_control=measure_steering(held_real),
+        steering=measure_steering(held) if material.probes else None,
+        steering_control=measure_steering(held_real) if material.probes else None,
         speed=tuple(
             _speed(world, passages[0], steps) for steps in sorted(world.spec.sampler.times)
         ),
@@ -89,7 +90,9 @@ def evaluate(
         training=world.spec.training,
     )
     return Evaluation(
-        card=card, contact_sheet=_contact_sheet(real, ours), steering=_steering_grid(held)
+        card=card,
+        contact_sheet=_contact_sheet(real, ours),
+        steering=_steering_grid(held) if material.probes else None,
     )
 
 
@@ -144,8 +147,14 @@ def _long_dreams(world: World, material: Material, num_steps: int) -> Iterator[L
             yield LongDream(passage=passage, frames=dreamt.frames)
 
 
-def _plans(world: World) -> tuple[str, ...]:
-    return tuple(plans(world.spec.action_space.key_turn_deg))
+def _held(
+    world: World, probes: Sequence[Probe], num_steps: int
+) -> tuple[dict[str, list[Film]], dict[str, list[Film]]]:
+    """Dreams and the game's answers to every held key, probe by probe."""
+    names = tuple(plans(world.spec.action_space.key_turn_deg)) if probes else ()
+    dreamt = {plan: _dream_held(world, probes, plan, num_steps) for plan in names}
+    real = {plan: [frames_of(probe, plan) for probe in probes] for plan in names}
+    return dreamt, real
 
 
 def _dream_held(

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from training import stages
 from training.data.filming import record_all
 from training.data.probes import Probe, record_probes
-from training.data.recording import load_recordings
+from training.data.recording import Recording, load_recordings
+from training.data.vpt.films import keep_films
+from training.data.vpt.folder import VptFolder
 from training.evaluate.extent import Extent
 from training.evaluate.measures.scores import NUM_FRAMES, FilmFeatures, Judges, PictureDistance
 from training.evaluate.passages import Passage, choose_passages
@@ -71,6 +73,9 @@ def gather(
 
 
 def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
+    """None where there is no game to ask what it would have shown."""
+    if isinstance(recipe.recorder, VptFolder):
+        return []
     return record_probes(
         recipe.recorder, run.probes, count=count, key_turn_deg=recipe.action_space.key_turn_deg,
         context_frames=recipe.preset.nfd.window, least_walk=recipe.record.least_walk,
@@ -80,13 +85,7 @@ def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
 
 def _judges(recipe: Recipe, run: Run, extent: Extent, given: GivenNetworks) -> Judges:
     """A reader that has seen all of its recordings but the last."""
-    folder = run.folder / "reader" / "recordings"
-    plan = recipe.record
-    record_all(
-        recipe.recorder, folder, num_frames=plan.reader_frames, takes=plan.reader_takes,
-        seed=plan.reader_seed, processes=_PROCESSES,
-    )  # fmt: skip
-    *lessons, unseen = load_recordings(folder)
+    *lessons, unseen = _reader_recordings(recipe, run)
     reader = fitted_reader(
         recipe.action_space, lessons, run.folder / "reader", Lessons(steps=extent.reader_steps)
     )
@@ -98,6 +97,19 @@ def _judges(recipe: Recipe, run: Run, extent: Extent, given: GivenNetworks) -> J
         lpips=given.lpips,
         fvd_features=given.fvd_features,
     )
+
+
+def _reader_recordings(recipe: Recipe, run: Run) -> list[Recording]:
+    """Of play that the world has not learned from and is not measured on; at least two."""
+    folder, plan = run.folder / "reader" / "recordings", recipe.record
+    if isinstance(recipe.recorder, VptFolder):
+        keep_films(recipe.recorder, "validation", folder, num_frames=plan.reader_frames, at_least=2)
+    else:
+        record_all(
+            recipe.recorder, folder, num_frames=plan.reader_frames, takes=plan.reader_takes,
+            seed=plan.reader_seed, processes=_PROCESSES,
+        )  # fmt: skip
+    return load_recordings(folder)
 
 
 def spread(films: Sequence[NDArray[np.uint8]], count: int) -> NDArray[np.uint8]:

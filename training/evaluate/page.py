@@ -8,6 +8,7 @@ from training.evaluate.card import REAL, Card
 from training.evaluate.confidence import Estimate
 from training.evaluate.measures.fidelity import FRAMES
 from training.evaluate.measures.scores import Scores
+from training.evaluate.measures.steering import Steering
 
 _NOT_GIVEN = """LPIPS and FVD were not measured: their weights are not ours to ship. Give them to
 `python -m training evaluate` with `--lpips` and `--fvd`.
@@ -17,7 +18,6 @@ Row = tuple[str, ...]
 
 
 def to_markdown(card: Card, *, title: str, licence: str) -> str:
-    probes = card.steering.probes
     speeds = ", ".join(f"{s.frame_ms:.0f} ms with {s.num_steps}" for s in card.speed)
     provenance = "\n".join(f"- {name}: {value}" for name, value in card.training.items())
     given = card.served.lpips_16 is not None or card.served.fvd is not None
@@ -25,16 +25,10 @@ def to_markdown(card: Card, *, title: str, licence: str) -> str:
 
 World `{card.world}`, version {card.world_version}. Licence: {licence}.
 Measured by `make eval` through the serving engine: {card.sampler} sampler, {card.num_steps} denoise
-steps. All play is held out: {probes} starts with a held key, {card.num_passages} passages of a
-player's own actions. "±" is half of the 95 % interval over starts. "Real" is the game's own answer
-to the same keys from the same frame, by the same measure.
-
-## The keys steer the dream
-
+steps. All play is held out: {_extent(card)}.
+"±" is half of the 95 % interval over starts. "Real" is what the game showed to the same keys from
+the same frame, by the same measure.
 {_steering(card)}
-
-![steering](steering.png)
-
 ## Against baselines
 
 At frame 16 of passages in which the player moves. Actions are read from the frames by an
@@ -76,8 +70,27 @@ Load of the machine meanwhile: {card.load_1m} on {os.cpu_count()} cores.
 """
 
 
+def _extent(card: Card) -> str:
+    passages = f"{card.num_passages} passages of a player's own actions"
+    return (
+        f"{card.steering.probes} starts with a held key, {passages}" if card.steering else passages
+    )
+
+
 def _steering(card: Card) -> str:
     ours, real = card.steering, card.steering_control
+    if ours is None or real is None:
+        return ""
+    return f"""
+## The keys steer the dream
+
+{_held_keys(ours, real)}
+
+![steering](steering.png)
+"""
+
+
+def _held_keys(ours: Steering, real: Steering) -> str:
     probes = ours.probes
     return _table(
         ("held for one second", "dream", "real"),
@@ -103,6 +116,7 @@ def _steering(card: Card) -> str:
 
 def _contenders(card: Card) -> str:
     header = ["", "PSNR, dB", "SSIM", "gradient", "Fréchet (own)", "actions, F1", "turn error, °"]
+    header += ["look error, °"] * (card.served.following.pitch_error_deg is not None)
     header += ["read by the oracle"] * (card.served.oracle is not None)
     header += ["LPIPS"] * (card.served.lpips_16 is not None)
     header += ["FVD"] * (card.served.fvd is not None)
@@ -121,6 +135,8 @@ def _contender(name: str, scores: Scores) -> Row:
         _signed(following.f1),
         _signed(following.yaw_error_deg),
     ]
+    pitch_error_deg = following.pitch_error_deg
+    cells += [_signed(pitch_error_deg)] if pitch_error_deg is not None else []
     cells += [_signed(scores.oracle)] if scores.oracle is not None else []
     cells += [_signed(scores.lpips_16)] if scores.lpips_16 is not None else []
     cells += [f"{scores.fvd:.0f}"] if scores.fvd is not None else []

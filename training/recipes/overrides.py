@@ -39,6 +39,7 @@ class Bound:
 _COUNT = Bound(kind=int, low=1, high=5_000_000)
 _MINUTES = Bound(kind=float, low=0.01, high=14 * 24 * 60)
 _BATCH = Bound(kind=int, low=1, high=1024)
+_WEIGHT = Bound(kind=float, low=0.0, high=100.0)
 _RATE = Bound(kind=float, low=1e-6, high=0.1)
 _SHARE = Bound(kind=float, low=0.0, high=1.0)
 
@@ -53,6 +54,8 @@ OVERRIDES: dict[str, Bound] = {
     "tokenizer.batch_size": _BATCH,
     "tokenizer.lr": _RATE,
     "decoder.minutes": _MINUTES,
+    "decoder.adversarial": _WEIGHT,
+    "decoder.picture.perceptual": _WEIGHT,
     "teacher.minutes": _MINUTES,
     "teacher.batch_size": _BATCH,
     "teacher.muon_lr": _RATE,

@@ -12,7 +12,7 @@ from training.data.toy import ACTION_SPACE, ToyRecorder
 from training.evaluate.material import Material
 from training.evaluate.reader.fitting import Lessons, fitted_reader
 from training.evaluate.reader.following import event_names, measure_following, shuffled
-from training.evaluate.reader.network import AFTER, BEFORE
+from training.evaluate.reader.network import AFTER, BEFORE, ActionReader, ReaderShape
 from training.evaluate.reader.reading import Actions, read
 from training.run import Run
 
@@ -79,11 +79,27 @@ def test_events_are_the_buttons_then_the_turns() -> None:
     assert event_names(ACTION_SPACE) == names
 
 
+def test_a_world_with_pitch_is_read_on_both_axes() -> None:
+    space = replace(ACTION_SPACE, pitch_bins_deg=(-10.0, 0.0, 10.0))
+    vectors = [space.vector_of({"act"}, 0.0, 10.0), space.vector_of(set(), -11.25, 0.0)]
+    asked = Actions.of(space, np.array(vectors, np.float32))
+    assert asked.camera_bins.tolist() == [[2, 2], [1, 0]]
+    missed = replace(asked, camera_bins=np.array([[0, 2], [1, 0]]))
+    following = measure_following(space, [asked], [missed])
+    assert following.events["look down"].recall == following.events["look up"].precision == 0.0
+    assert following.events["turn left"].f1 == 1.0
+    assert following.pitch_error_deg is not None
+    assert (following.pitch_error_deg.value, following.yaw_error_deg.value) == (10.0, 0.0)
+    reader = ActionReader(ReaderShape.of(space, 32, 32)).eval()
+    seen = read(reader, _FILM.frames[:8]).actions
+    assert (seen.buttons.shape, seen.camera_bins.shape) == ((5, 5), (5, 2))
+
+
 def _presses(forward: list[list[int]]) -> Actions:
     buttons = np.zeros((len(forward), 5), np.bool_)
     buttons[:, :1] = forward
-    return Actions(buttons=buttons, yaw_bins=np.full(len(forward), 2))
+    return Actions(buttons=buttons, camera_bins=np.full((len(forward), 1), 2))
 
 
 def _turns(bins: list[int]) -> Actions:
-    return Actions(buttons=np.zeros((len(bins), 5), np.bool_), yaw_bins=np.array(bins))
+    return Actions(buttons=np.zeros((len(bins), 5), np.bool_), camera_bins=np.array(bins)[:, None])

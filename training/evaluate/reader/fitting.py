@@ -23,7 +23,7 @@ from training.data.recording import Recording, clip_starts
 from training.evaluate.reader.network import BEFORE, CLIP_FRAMES, ActionReader, ReaderShape
 from training.evaluate.reader.reading import Actions
 
-_FORMAT = 1  # of the network: a reader of another format is taught anew
+_FORMAT = 2  # of the network: a reader of another format is taught anew
 _HASHED_FRAMES = 64  # of each recording, besides all of its actions
 
 
@@ -78,7 +78,7 @@ def _fit(
 
 def _chances(truth: Actions) -> NDArray[np.float64]:
     """Rare actions are drawn more often: by the square root of how rare they are."""
-    whole = np.concatenate((truth.buttons, truth.yaw_bins[:, None]), axis=1)
+    whole = np.concatenate((truth.buttons, truth.camera_bins), axis=1)
     _, kinds, counts = np.unique(whole, axis=0, return_inverse=True, return_counts=True)
     weights = 1.0 / np.sqrt(counts[kinds.reshape(-1)])
     chances: NDArray[np.float64] = weights / weights.sum()
@@ -86,10 +86,12 @@ def _chances(truth: Actions) -> NDArray[np.float64]:
 
 
 def _loss(reader: ActionReader, clips_BSHW3: Tensor, truth: Actions) -> Tensor:
-    button_logits_BK, yaw_logits_BY = reader(clips_BSHW3)
+    button_logits_BK, camera_logits = reader(clips_BSHW3)
     pressed_BK = torch.from_numpy(truth.buttons).float()
-    buttons = F.binary_cross_entropy_with_logits(button_logits_BK, pressed_BK)
-    return buttons + F.cross_entropy(yaw_logits_BY, torch.from_numpy(truth.yaw_bins))
+    loss = F.binary_cross_entropy_with_logits(button_logits_BK, pressed_BK)
+    for logits_BY, bins_B in zip(camera_logits, torch.from_numpy(truth.camera_bins).T, strict=True):
+        loss = loss + F.cross_entropy(logits_BY, bins_B)
+    return loss
 
 
 def _fingerprint(space: ActionSpace, recordings: Sequence[Recording], lessons: Lessons) -> str:

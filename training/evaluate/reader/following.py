@@ -1,6 +1,6 @@
 """Does the dream do what was pressed? What the reader reads in it, against what was asked.
 
-Shape letters: M frames, E events: one per button, then turning left and turning right.
+Shape letters: S starts, M frames, E events: one per button, then two ways of every camera axis.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
-from training.evaluate.confidence import Estimate, estimate
+from training.evaluate.confidence import Estimate, estimate, mean_estimate
 from training.evaluate.reader.reading import Actions
+
+_WAYS = {"pitch": ("look up", "look down"), "yaw": ("turn left", "turn right")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +28,15 @@ class EventScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Following:
-    """`f1` is the mean over the events that were asked for at all; camera errors are absolute."""
+    """`f1` is the mean over the events that were asked for at all; camera errors are absolute.
+    Those of the pitch are None in a world without."""
 
     f1: Estimate
     events: dict[str, EventScore]
     yaw_error_bins: Estimate
     yaw_error_deg: Estimate
+    pitch_error_bins: Estimate | None
+    pitch_error_deg: Estimate | None
 
 
 def measure_following(
@@ -41,40 +46,57 @@ def measure_following(
     counts_SE3 = np.stack(
         [_counts(_events(space, a), _events(space, r)) for a, r in zip(asked, read, strict=True)]
     )
-    bins_deg = np.array(space.yaw_bins_deg)
-    pairs = [(a.yaw_bins, r.yaw_bins) for a, r in zip(asked, read, strict=True)]
-    bins_S = np.array([np.abs(a - r).mean() for a, r in pairs])
-    degrees_S = np.array([np.abs(bins_deg[a] - bins_deg[r]).mean() for a, r in pairs])
-    num_starts = len(counts_SE3)
+    errors = {
+        axis: _camera_error(np.array(bins), [(a.camera_bins[:, i], r.camera_bins[:, i])
+                                             for a, r in zip(asked, read, strict=True)])
+        for i, (axis, bins) in enumerate(space.camera.items())
+    }  # fmt: skip
+    pitch_bins, pitch_deg = errors.get("pitch", (None, None))
+    yaw_bins, yaw_deg = errors["yaw"]
     return Following(
-        f1=estimate(lambda starts: _macro_f1(counts_SE3[starts].sum(axis=0)), num_starts),
+        f1=estimate(lambda starts: _macro_f1(counts_SE3[starts].sum(axis=0)), len(counts_SE3)),
         events=dict(zip(event_names(space), map(_score, counts_SE3.sum(axis=0)), strict=True)),
-        yaw_error_bins=estimate(lambda starts: float(bins_S[starts].mean()), num_starts),
-        yaw_error_deg=estimate(lambda starts: float(degrees_S[starts].mean()), num_starts),
+        yaw_error_bins=yaw_bins,
+        yaw_error_deg=yaw_deg,
+        pitch_error_bins=pitch_bins,
+        pitch_error_deg=pitch_deg,
     )
 
 
 def shuffled(asked: Sequence[Actions]) -> list[Actions]:
     """The same actions in another order across all starts: what chance would score."""
-    lengths = [len(actions.yaw_bins) for actions in asked]
+    lengths = [len(actions.buttons) for actions in asked]
     order = np.random.default_rng(0).permutation(sum(lengths))
     whole = Actions(
         buttons=np.concatenate([actions.buttons for actions in asked])[order],
-        yaw_bins=np.concatenate([actions.yaw_bins for actions in asked])[order],
+        camera_bins=np.concatenate([actions.camera_bins for actions in asked])[order],
     )
     ends = np.cumsum(lengths)
     return [whole.take(slice(end - length, end)) for end, length in zip(ends, lengths, strict=True)]
 
 
 def event_names(space: ActionSpace) -> tuple[str, ...]:
-    return (*space.model_buttons, "turn left", "turn right")
+    return (*space.model_buttons, *(way for axis in space.camera for way in _WAYS[axis]))
 
 
 def _events(space: ActionSpace, actions: Actions) -> NDArray[np.bool_]:
     """(M, E)"""
-    straight = space.yaw_bins_deg.index(0.0)
-    turns = np.stack((actions.yaw_bins < straight, actions.yaw_bins > straight), axis=1)
-    return np.concatenate((actions.buttons, turns), axis=1)
+    axes = zip(actions.camera_bins.T, space.camera.values(), strict=True)
+    turns = [
+        turned
+        for found_M, bins in axes
+        for turned in (found_M < bins.index(0.0), found_M > bins.index(0.0))
+    ]
+    return np.concatenate((actions.buttons, np.stack(turns, axis=1)), axis=1)
+
+
+def _camera_error(
+    bins_deg: NDArray[np.float64], pairs: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
+) -> tuple[Estimate, Estimate]:
+    """In bins, and in degrees."""
+    bins_S = np.array([np.abs(asked - read).mean() for asked, read in pairs])
+    degrees_S = np.array([np.abs(bins_deg[asked] - bins_deg[read]).mean() for asked, read in pairs])
+    return mean_estimate(bins_S), mean_estimate(degrees_S)
 
 
 def _counts(asked_ME: NDArray[np.bool_], read_ME: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -1,8 +1,9 @@
 """The action reader: an inverse-dynamics model, which says from frames alone what was pressed and
-how far the view was turned. After VPT's labeller (arXiv 2206.11795), made small.
+how far the view was turned on each axis of the camera. After VPT's labeller (arXiv 2206.11795),
+made small.
 
 Knows no world model: what it was taught on real play it then reads in dreams. Shape letters:
-B clips, S frames of a clip, H W pixels, K buttons, Y yaw bins, D features.
+B clips, S frames of a clip, H W pixels, K buttons, Y bins of a camera axis, D features.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class ReaderShape:
     width: int  # pixels, multiples of 4
     height: int
     num_buttons: int
-    num_yaw_bins: int
+    num_bins: tuple[int, ...]  # of each camera axis
 
     @classmethod
     def of(cls, space: ActionSpace, width: int, height: int) -> "ReaderShape":
@@ -32,7 +33,7 @@ class ReaderShape:
             width=width,
             height=height,
             num_buttons=len(space.model_buttons),
-            num_yaw_bins=len(space.yaw_bins_deg),
+            num_bins=tuple(map(len, space.camera.values())),
         )
 
 
@@ -54,7 +55,7 @@ class ActionReader(nn.Module):
             nn.ReLU(),
         )
         self.buttons = nn.Linear(NUM_FEATURES, shape.num_buttons)
-        self.yaw = nn.Linear(NUM_FEATURES, shape.num_yaw_bins)
+        self.camera = nn.ModuleList(nn.Linear(NUM_FEATURES, bins) for bins in shape.num_bins)
 
     def features(self, clips_BSHW3: Tensor) -> Tensor:
         """(B, D) of uint8 clips: what the Fréchet distance is taken in."""
@@ -64,10 +65,13 @@ class ActionReader(nn.Module):
         features: Tensor = self.trunk(seen_BCHW.contiguous(memory_format=torch.channels_last))
         return features
 
-    def forward(self, clips_BSHW3: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the buttons (B, K), each by itself, and of the yaw bins (B, Y)."""
-        features_BD = self.features(clips_BSHW3)
-        return self.buttons(features_BD), self.yaw(features_BD)
+    def forward(self, clips_BSHW3: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """As `logits`."""
+        return self.logits(self.features(clips_BSHW3))
+
+    def logits(self, features_BD: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Of the buttons (B, K), each by itself, and of the bins (B, Y) of every camera axis."""
+        return self.buttons(features_BD), [axis(features_BD) for axis in self.camera]
 
 
 def _stage(
