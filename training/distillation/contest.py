@@ -6,16 +6,15 @@ turn; on a CPU in this process's own time, in which a busy neighbour has no part
 """
 
 import copy
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 
 from model.nfd.transformer import NFDTransformer
 from model.world import World
 from training import stages
+from training.compare.equal_compute import costs_s
 from training.data.latents import ClipSource
 from training.device import pick_device
 from training.distillation.objective import distillation
@@ -32,7 +31,6 @@ from training.trainer import Budget, Objective, Trainer
 
 PLAIN, SCM, SCM_ADVERSARIAL = "plain consistency", "sCM", "sCM + adversarial"
 _STRENGTH = 0.5  # of the adversary
-_ROUNDS = 7
 _STEPS = (4, 2, 1)
 
 
@@ -53,7 +51,7 @@ def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
     clips = stages.clip_source(recipe, run, recipe.student.batch_size, "train")
     names = (PLAIN, SCM, SCM_ADVERSARIAL)
     players = {name: _player(name, recipe, teacher, clips) for name in names}
-    costs_s = _costs_s([objective for _, objective in players.values()])
+    seconds_a_step = costs_s([objective for _, objective in players.values()])
     world = build_world(recipe, run, "teacher")
     material = gather(recipe, run, recipe.extent)
     comparison = Comparison(material.judges, material.passages)
@@ -67,7 +65,7 @@ def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
 
     found = rows("teacher", 0, world)
     few_steps = replace(world.spec, sampler=recipe.student_sampler)
-    for cost_s, (name, (student, objective)) in zip(costs_s, players.items(), strict=True):
+    for cost_s, (name, (student, objective)) in zip(seconds_a_step, players.items(), strict=True):
         num_steps = max(1, round(seconds / cost_s))
         network, trained = _train(recipe, run, name, student, objective, num_steps)
         found += rows(name, trained, replace(world, spec=few_steps, transformer=network))
@@ -85,19 +83,6 @@ def _player(
         adversarial=_STRENGTH if name == SCM_ADVERSARIAL else 0.0,
     )
     return student, distillation(student, teacher, clips, settings)
-
-
-def _costs_s(objectives: Sequence[Objective]) -> list[float]:
-    """Of one loss and its gradients; the optimizer costs all of them the same."""
-    generator = torch.Generator(pick_device()).manual_seed(0)
-    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
-    seconds = np.empty((_ROUNDS, len(objectives)))
-    for step in range(_ROUNDS):
-        for i, objective in enumerate(objectives):
-            started = clock()
-            objective(generator, step)["loss"].backward()  # type: ignore[no-untyped-call]
-            seconds[step, i] = clock() - started
-    return [float(cost) for cost in np.median(seconds, axis=0)]
 
 
 def _train(
