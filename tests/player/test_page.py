@@ -334,8 +334,9 @@ def test_thumbs_walk_turn_and_act_on_a_phone(browser: Browser, house: House) -> 
     until_state(page, "live")
     drag(page, ".stick", 0, -40)
     wait_for(page, lambda: house.guest.actions[-1].held == FORWARD, "walking")
-    drag(page, ".turn", 60, 0)
+    drag(page, ".turn", 60, -30)
     wait_for(page, lambda: house.guest.actions[-1].x_total > 0, "turning")
+    assert house.guest.actions[-1].y_total < 0  # up, where a world has a pitch
     drag(page, ".act", 0, 0)
     wait_for(page, lambda: house.guest.actions[-1].held == FORWARD | ACT, "acting")
     context.close()

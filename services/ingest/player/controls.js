@@ -1,18 +1,23 @@
 // Keyboard and mouse to hands. Keys by their place on the keyboard (`event.code`), buttons by the
 // world's names. Knows nothing of touch, of how actions travel, or of what a button does.
 
+// A key or mouse button holds the first of its buttons that the world has.
 const KEYS = {
-  KeyW: "forward",
-  KeyS: "back",
-  KeyA: "left",
-  KeyD: "right",
-  ArrowUp: "forward",
-  ArrowDown: "back",
-  ArrowLeft: "turn_left",
-  ArrowRight: "turn_right",
-  Space: "act",
+  KeyW: ["forward"],
+  KeyS: ["back"],
+  KeyA: ["left"],
+  KeyD: ["right"],
+  ArrowUp: ["forward"],
+  ArrowDown: ["back"],
+  ArrowLeft: ["turn_left"],
+  ArrowRight: ["turn_right"],
+  Space: ["act", "jump"],
+  ShiftLeft: ["sneak"],
+  KeyC: ["sprint"], // not Control: with W it would close the tab
+  KeyQ: ["drop"],
 };
-const MOUSE_BUTTON = "act";
+for (let slot = 1; slot <= 9; slot += 1) KEYS[`Digit${slot}`] = [`hotbar.${slot}`];
+const MOUSE = { 0: ["act", "attack"], 2: ["use"] };
 
 export class Controls {
   #picture;
@@ -34,6 +39,7 @@ export class Controls {
     this.#listen(document, "mousemove", (event) => this.#onMouseMove(event));
     this.#listen(document, "mousedown", (event) => this.#onMouseDown(event));
     this.#listen(document, "mouseup", (event) => this.#after(hands.release(mouseSource(event))));
+    this.#listen(document, "contextmenu", (event) => this.#isLocked && event.preventDefault());
     this.#listen(document, "visibilitychange", () => this.#after(hands.letGo()));
     this.#listen(document, "pointerlockchange", () => this.#onLockChange());
     this.#listen(window, "blur", () => this.#after(hands.letGo()));
@@ -59,11 +65,11 @@ export class Controls {
   }
 
   #onKeyDown(event) {
-    const button = KEYS[event.code];
-    if (!button || event.ctrlKey || event.metaKey || event.altKey) return;
+    const buttons = KEYS[event.code];
+    if (!buttons || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("button, select, input") && event.code === "Space") return;
     event.preventDefault(); // arrows and space would scroll
-    this.#after(this.#hands.press(event.code, button)); // a repeat takes up what blur let go of
+    this.#press(event.code, buttons); // a repeat takes up what blur let go of
   }
 
   /** The lock comes some time after the click that asked for it: keys held by then stay held. */
@@ -78,9 +84,13 @@ export class Controls {
   }
 
   #onMouseDown(event) {
-    if (event.target !== this.#picture || event.button !== 0) return;
-    if (this.#isLocked) this.#after(this.#hands.press(mouseSource(event), MOUSE_BUTTON));
-    else this.lockPointer();
+    if (event.target !== this.#picture) return;
+    if (this.#isLocked) this.#press(mouseSource(event), MOUSE[event.button] ?? []);
+    else if (event.button === 0) this.lockPointer();
+  }
+
+  #press(source, buttons) {
+    this.#after(buttons.some((button) => this.#hands.press(source, button)));
   }
 
   #after(isChanged) {

@@ -14,6 +14,11 @@ export class Hands {
     this.#bits = new Map(buttons.map((name, bit) => [name, bit]));
   }
 
+  /** Whether the world knows this button. */
+  has(button) {
+    return this.#bits.has(button);
+  }
+
   /** `source` (a key, a finger) begins to hold a button; true when that changed something. */
   press(source, button) {
     const bit = this.#bits.get(button);

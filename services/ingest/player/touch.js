@@ -1,9 +1,10 @@
-// A touch pad on phones: the left side is a stick, the right side turns, one button acts.
+// A touch pad on phones: the left side is a stick, the right side looks around, one button acts.
 // Moves the same hands as the keyboard does; knows nothing of it.
 
 const REACH_PX = 44; // how far the stick's knob goes
 const DEAD_ZONE_PX = 12;
 const HALF_TURN_DEG = 180; // a drag over the whole width of the screen
+const ACT = ["act", "attack"]; // the first of them that the world has
 
 /** The walking buttons for a stick at (dx, dy) px from its middle; eight directions. Pure. */
 export function stickButtons(dx, dy) {
@@ -36,17 +37,18 @@ export class TouchPad {
     this.#changed = changed;
     this.#countsPerPx = HALF_TURN_DEG / window.innerWidth / degreesPerCount;
     this.#drag(".stick", (dx, dy) => this.#walk(dx, dy), () => this.#walk(0, 0));
-    let last = 0;
+    const last = { dx: 0, dy: 0 };
     this.#drag(
       ".turn",
-      (dx) => {
-        hands.look((dx - last) * this.#countsPerPx, 0);
-        last = dx;
+      (dx, dy) => {
+        hands.look((dx - last.dx) * this.#countsPerPx, (dy - last.dy) * this.#countsPerPx);
+        Object.assign(last, { dx, dy });
         changed();
       },
-      () => (last = 0),
+      () => Object.assign(last, { dx: 0, dy: 0 }),
     );
-    this.#drag(".act", () => this.#hold("act", true), () => this.#hold("act", false));
+    const act = ACT.find((button) => hands.has(button));
+    this.#drag(".act", () => this.#hold(act, true), () => this.#hold(act, false));
   }
 
   close() {
