@@ -88,6 +88,7 @@ class NFDRunner:
             like=like.float(),
         )
         cell = (config.latent_channels, config.grid_height, config.grid_width)
+        self._no_pixels = torch.empty(0, world.spec.height, world.spec.width, 3, dtype=torch.uint8)
         # By slot and branch: frames between their denoise steps.
         self._drawn = torch.zeros(num_slots, max_drafts, *cell, device=device)
 
@@ -121,7 +122,7 @@ class NFDRunner:
         x_DChw = self._denoise(plan, rows_D)
         denoised_s = self._now_s()
         last = [number for number, row in enumerate(plan.drawn) if row.is_last]
-        pixels_BHWC = self._decode(x_DChw[last], plan.decode_size)
+        pixels_BHWC = self._decode(x_DChw[last], plan.decode_size) if last else self._no_pixels
         decoded_s = self._now_s()
         self._drawn[_places(plan.drawn)] = x_DChw
         self._finish(plan.finished, x_DChw[last], rows_D.actions_BA[last])
