@@ -58,7 +58,7 @@ class Int8Conv2d(nn.Module):
         windows_MK = _windows(whole_BHWC, self._size).view(-1, len(self.weight_KN))
         out_MN = torch._int_mm(windows_MK, self.weight_KN).float()
         out_BHWN = out_MN.view(batch, height, width, len(self.scale_N))
-        out_BHWN.mul_(scale_B1[..., None, None]).mul_(self.scale_N).add_(self.bias_N)
+        out_BHWN.mul_(scale_B1[..., None, None] * self.scale_N).add_(self.bias_N)
         return out_BHWN.permute(0, 3, 1, 2)
 
 
