@@ -7,6 +7,7 @@
     python -m training freedoom --stage student --minutes 9
     python -m training freedoom --stage release --weights student
     python -m training evaluate                       the shipped world's card -> build/eval.json
+    python -m training decoders RUN ...               what tokenizers make of the same pictures
     python -m training stock FOLDER                   what a folder of VPT recordings holds
     python -m training film                           its moving picture -> play.webp beside it
     python -m training distillations                  three ways of distilling, in a table
@@ -39,11 +40,12 @@ from training.recipes.overrides import RECIPES, apply_overrides, check_overrides
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.teacher_training import teacher_training
+from training.tokenizer import command as decoders
 from training.tokenizer.stages import train_decoder, train_tokenizer
 from training.trainer import Budget, TrainingError
 
 STAGES = ("record", "tokenizer", "decoder", "nfd", "student", "release")
-OTHER_COMMANDS = ("evaluate", "compare", "distillations", "stock", "film")
+OTHER_COMMANDS = ("evaluate", "compare", "distillations", "decoders", "stock", "film")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -156,6 +158,8 @@ def _parser() -> argparse.ArgumentParser:
         "distillations", help="three ways of distilling, in a table"
     )
     contest.add_arguments(distillations)
+    pictures = commands.add_parser("decoders", help="tokenizers of several runs, in a table")
+    decoders.add_arguments(pictures)
     recordings = commands.add_parser("stock", help="look through a folder of VPT recordings")
     recordings.set_defaults(command=stock.run_command)
     stock.add_arguments(recordings)

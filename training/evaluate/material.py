@@ -18,7 +18,7 @@ from training.evaluate.extent import Extent
 from training.evaluate.measures.scores import NUM_FRAMES, FilmFeatures, Judges, PictureDistance
 from training.evaluate.passages import Passage, choose_passages
 from training.evaluate.reader.fitting import Lessons, fitted_reader
-from training.evaluate.reader.network import AFTER
+from training.evaluate.reader.network import AFTER, ActionReader
 from training.evaluate.reader.reading import read
 from training.recipes.recipe import Recipe
 from training.run import Run
@@ -84,11 +84,7 @@ def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
 
 
 def _judges(recipe: Recipe, run: Run, extent: Extent, given: GivenNetworks) -> Judges:
-    """A reader that has seen all of its recordings but the last."""
-    *lessons, unseen = _reader_recordings(recipe, run)
-    reader = fitted_reader(
-        recipe.action_space, lessons, run.folder / "reader", Lessons(steps=extent.reader_steps)
-    )
+    reader, unseen = taught_reader(recipe, run, extent)
     return Judges(
         space=recipe.action_space,
         reader=reader,
@@ -97,6 +93,14 @@ def _judges(recipe: Recipe, run: Run, extent: Extent, given: GivenNetworks) -> J
         lpips=given.lpips,
         fvd_features=given.fvd_features,
     )
+
+
+def taught_reader(recipe: Recipe, run: Run, extent: Extent) -> tuple[ActionReader, Recording]:
+    """A reader that has seen all of its recordings but the last, and that one."""
+    *lessons, unseen = _reader_recordings(recipe, run)
+    lessons_plan = Lessons(steps=extent.reader_steps)
+    reader = fitted_reader(recipe.action_space, lessons, run.folder / "reader", lessons_plan)
+    return reader, unseen
 
 
 def _reader_recordings(recipe: Recipe, run: Run) -> list[Recording]:
