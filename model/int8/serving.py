@@ -11,7 +11,7 @@ from functools import cache
 import torch
 from torch import nn
 
-from model.int8.layers import Int8Conv2d, Int8Linear
+from model.int8.layers import Int8Conv2d, Int8Linear, SigmoidGELU
 from model.world import Precision, World
 
 # What embeds noise levels and actions, the modulation and both ends stay fp32: they are small.
@@ -30,6 +30,7 @@ def in_precision(world: World, precision: Precision) -> World:
     for block in transformer.blocks:
         for name in _LINEARS:
             setattr(block, name, Int8Linear(getattr(block, name)))
+        block.gelu = SigmoidGELU()
     _round_convolutions(tokenizer.decoder)
     return replace(world, transformer=transformer, tokenizer=tokenizer, precision="int8")
 

@@ -22,6 +22,7 @@ class DiTBlock(nn.Module):
         self.k_norm = nn.RMSNorm(width // num_heads, eps=1e-6)
         self.out = nn.Linear(width, width)
         self.mlp_in = nn.Linear(width, mlp_ratio * width)
+        self.gelu: nn.Module = nn.GELU(approximate="tanh")
         self.mlp_out = nn.Linear(mlp_ratio * width, width)
 
     def forward(
@@ -31,8 +32,7 @@ class DiTBlock(nn.Module):
         hidden = modulate(x_BFPD, shift1, scale1)
         x_BFPD = x_BFPD + gate1 * self._attention(hidden, rotation, attend)
         hidden = modulate(x_BFPD, shift2, scale2)
-        hidden = F.gelu(self.mlp_in(hidden), approximate="tanh")
-        out_BFPD: Tensor = x_BFPD + gate2 * self.mlp_out(hidden)
+        out_BFPD: Tensor = x_BFPD + gate2 * self.mlp_out(self.gelu(self.mlp_in(hidden)))
         return out_BFPD
 
     def _attention(self, x_BFPD: Tensor, rotation: Rotation, attend: Attend) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.int8.layers import Int8Conv2d, Int8Linear
+from model.int8.layers import Int8Conv2d, Int8Linear, SigmoidGELU
 from model.int8.rounding import rounded
 from model.int8.serving import why_not_int8
 
@@ -79,3 +79,10 @@ def test_sums_of_the_largest_products_do_not_saturate() -> None:
 def test_silence_gives_the_bias() -> None:
     linear = nn.Linear(8, 4)
     assert torch.equal(Int8Linear(linear)(torch.zeros(2, 8)), linear.bias.expand(2, -1))
+
+
+def test_the_quick_gelu_is_as_exact_as_torchs() -> None:
+    x = torch.linspace(-12, 12, 100_001)
+    exact = F.gelu(x.double(), approximate="tanh")
+    assert (SigmoidGELU()(x) - exact).abs().max() < 6e-7
+    assert torch.equal(SigmoidGELU()(torch.tensor([-1e30, 1e30])), torch.tensor([-0.0, 1e30]))
