@@ -4,20 +4,55 @@ Every form draws the plain runner's frames up to rounding.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
 
 import torch
 
 from model.attention.context import ContextAttention, flash_attention, gathered_attention
+from model.fast.blocks.compiled import compiled
+from model.fast.blocks.halves import Halves, with_halves
+from model.nfd.transformer import NFDTransformer
+
+
+class Blocks(StrEnum):
+    """What lies between the matrix products of a block: torch's operations one by one, our Triton
+    kernels, or what torch.compile makes of it."""
+
+    PLAIN = "plain"
+    FUSED = "fused"
+    COMPILED = "compiled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastPaths:
     """`dtype`: of weights, keys and matrix products. `flash`: flash-attn instead of torch's own
-    attention over gathered slots; wants bf16. `graphs`: common passes are one launch each."""
+    attention over gathered slots; wants bf16. `graphs`: common passes are one launch each.
+    `compile_mode`: torch.compile's. `compile_cache`: a folder of this user's own, where what was
+    compiled outlives the process; nowhere if not given."""
 
     dtype: torch.dtype = torch.float32
     flash: bool = False
     graphs: bool = False
+    blocks: Blocks = Blocks.PLAIN
+    compile_mode: str = "default"
+    compile_cache: Path | None = None
 
     def attention(self) -> ContextAttention:
+        """Raises ImportError or OSError where flash-attn is asked for and missing."""
         return flash_attention() if self.flash else gathered_attention
+
+    def transformer(self, plain: NFDTransformer) -> NFDTransformer:
+        """The same network in the chosen form. Raises ImportError where Triton is missing."""
+        match self.blocks:
+            case Blocks.PLAIN:
+                return plain
+            case Blocks.FUSED:
+                from model.fast.blocks.fused import FUSED
+
+                return with_halves(plain, FUSED.project, FUSED.finish)
+            case Blocks.COMPILED:
+                halves, mode = Halves(), self.compile_mode
+                return with_halves(
+                    plain, compiled(halves.project, mode=mode), compiled(halves.finish, mode=mode)
+                )

@@ -12,6 +12,7 @@ from model.cache.frame_store import FrameRows
 from model.cache.places import PlaceNumbers
 from model.engine.runner import NFDRunner
 from model.engine.types import PassPlan
+from model.fast.blocks.compiled import CompileCache
 from model.fast.graphs.capture import GraphPool
 from model.fast.graphs.denoiser import Denoiser, Denoising
 from model.fast.graphs.inputs import RowInputs
@@ -45,7 +46,7 @@ class FastRunner(NFDRunner):
         )
         self._paths = paths
         compute = Denoising(
-            transformer=self._transformer,
+            transformer=paths.transformer(self._transformer),
             store=self._kv,
             sampler=self._sampler,
             attend=paths.attention(),
@@ -57,13 +58,18 @@ class FastRunner(NFDRunner):
             num_sinks=num_sinks,
             tokens_per_frame=self._config.tokens_per_frame,
         )
+        cache = CompileCache(paths.compile_cache) if paths.compile_cache else None
+        if cache is not None:
+            cache.load()
         with torch.inference_mode():
             self._denoiser = Denoiser(compute, numbers, GraphPool(device) if paths.graphs else None)
+        if cache is not None:
+            cache.save()
 
     def _denoise(self, plan: PassPlan, rows_D: FrameRows) -> Tensor:
         placements, num_remembered = plan.placements, len(plan.remembered)
         rows_R = self._remembered(plan).then(rows_D)
-        previous = self._previous(placements)
+        previous = self._previous(plan, rows_D)
         stepped_RChw = self._denoiser(
             placements,
             RowInputs(

@@ -1,0 +1,104 @@
+"""A transformer block cut in two where it attends, so that each half can have another form.
+
+Attention writes to the store and differs between passes; the halves are pure functions of tensors,
+the same for every layer. As they stand they are what `model.nfd.block` does.
+Shape letters: B sessions, F frames, P tokens per frame, S = F * P, D width, N heads, K head size.
+"""
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import chain
+from typing import cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.attention.backend import Attend
+from model.layers.rope import Rotation
+from model.nfd.block import DiTBlock, modulate
+from model.nfd.transformer import NFDTransformer
+
+Modulate = Callable[[Tensor, Tensor, Tensor], Tensor]  # x_BFPD, shift_BF1D, scale_BF1D
+# qkv_BS3NK and the block whose norms they get, to queries and keys (B, N, S, K)
+RotateNormed = Callable[[Tensor, DiTBlock, Rotation], tuple[Tensor, Tensor]]
+
+
+def rotate_normed(qkv_BS3NK: Tensor, block: DiTBlock, rotation: Rotation) -> tuple[Tensor, Tensor]:
+    q_BNSK, k_BNSK, _ = qkv_BS3NK.permute(2, 0, 3, 1, 4).unbind(0)
+    return rotation.apply(block.q_norm(q_BNSK)), rotation.apply(block.k_norm(k_BNSK))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halves:
+    """One form of a block: what lies between its matrix products may be other functions."""
+
+    modulate: Modulate = modulate
+    rotate_normed: RotateNormed = rotate_normed
+
+    def project(
+        self,
+        block: DiTBlock,
+        x_BFPD: Tensor,
+        shift_BF1D: Tensor,
+        scale_BF1D: Tensor,
+        rotation: Rotation,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries and keys, rotated, and values: each (B, N, S, K)."""
+        batch, num_frames, tokens, _ = x_BFPD.shape
+        qkv = block.qkv(self.modulate(x_BFPD, shift_BF1D, scale_BF1D))
+        qkv_BS3NK = qkv.view(batch, num_frames * tokens, 3, block.num_heads, -1)
+        q_BNSK, k_BNSK = self.rotate_normed(qkv_BS3NK, block, rotation)
+        return q_BNSK, k_BNSK, qkv_BS3NK[:, :, 2].transpose(1, 2)
+
+    def finish(
+        self,
+        block: DiTBlock,
+        x_BFPD: Tensor,
+        mixed_BFPD: Tensor,
+        gate1_BF1D: Tensor,
+        shift2_BF1D: Tensor,
+        scale2_BF1D: Tensor,
+        gate2_BF1D: Tensor,
+    ) -> Tensor:
+        """The frames' tokens after the block."""
+        x_BFPD = x_BFPD + gate1_BF1D * block.out(mixed_BFPD)
+        hidden = block.mlp_in(self.modulate(x_BFPD, shift2_BF1D, scale2_BF1D))
+        hidden = F.gelu(hidden, approximate="tanh")
+        out_BFPD: Tensor = x_BFPD + gate2_BF1D * block.mlp_out(hidden)
+        return out_BFPD
+
+
+class HalvedBlock(nn.Module):
+    """A block over the same weights, its halves called as given."""
+
+    def __init__(
+        self, block: DiTBlock, project: Callable[..., tuple[Tensor, Tensor, Tensor]],
+        finish: Callable[..., Tensor],
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.block = block
+        self._project = project
+        self._finish = finish
+
+    def forward(
+        self, x_BFPD: Tensor, modulation_6BF1D: Tensor, rotation: Rotation, attend: Attend
+    ) -> Tensor:
+        shift1, scale1, *rest = modulation_6BF1D.unbind(0)
+        q_BNSK, k_BNSK, v_BNSK = self._project(self.block, x_BFPD, shift1, scale1, rotation)
+        mixed_BNSK = attend(self.block.layer, q_BNSK, k_BNSK, v_BNSK)
+        mixed_BFPD = mixed_BNSK.transpose(1, 2).reshape(x_BFPD.shape)
+        return self._finish(self.block, x_BFPD, mixed_BFPD, *rest)
+
+
+def with_halves(
+    transformer: NFDTransformer,
+    project: Callable[..., tuple[Tensor, Tensor, Tensor]],
+    finish: Callable[..., Tensor],
+) -> NFDTransformer:
+    """The same network, over the same weights, with these halves in every block."""
+    kept = {id(t): t for t in chain(transformer.parameters(), transformer.buffers())}
+    twin = copy.deepcopy(transformer, kept)
+    blocks = cast(Iterable[DiTBlock], twin.blocks)
+    twin.blocks = nn.ModuleList(HalvedBlock(block, project, finish) for block in blocks)
+    return twin

@@ -1,0 +1,58 @@
+"""Triton kernels for what a block does between its matrix products: one read, one write.
+
+Arithmetic is fp32, whatever the tensors are. Run through Triton's interpreter in tests, never on a
+GPU. `model.fast.blocks.fused` calls them and says what the shapes are.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def modulate(x, shift, scale, out, frame_stride, tokens, width, eps, BLOCK: tl.constexpr):
+    """Layer norm, scale and shift of one token; `tokens` of them share a frame's row."""
+    token = tl.program_id(0).to(tl.int64)
+    column = tl.arange(0, BLOCK)
+    inside = column < width
+    values = tl.load(x + token * width + column, mask=inside, other=0.0).to(tl.float32)
+    centred = tl.where(inside, values - tl.sum(values, axis=0) / width, 0.0)
+    normed = centred / tl.sqrt(tl.sum(centred * centred, axis=0) / width + eps)
+    told = token // tokens * frame_stride + column
+    scaled = normed * (1.0 + tl.load(scale + told, mask=inside, other=0.0).to(tl.float32))
+    moved = scaled + tl.load(shift + told, mask=inside, other=0.0).to(tl.float32)
+    tl.store(out + token * width + column, moved.to(out.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def rotate_normed(
+    qkv, q_weight, k_weight, cos, sin, out,
+    tokens, num_rows, num_heads, half, session_stride, token_stride, eps,
+    HEADS: tl.constexpr, HALF: tl.constexpr,
+):  # fmt: skip
+    """RMS norm and rotation of all heads of one token's queries (kind 0) or keys (kind 1)."""
+    row, kind = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    head, pair = tl.arange(0, HEADS)[:, None], tl.arange(0, HALF)[None, :]
+    inside, in_pairs = (head < num_heads) & (pair < half), pair < half
+    place = head * 2 * half + pair
+    source = qkv + (3 * row + kind) * num_heads * 2 * half + place
+    first = tl.load(source, mask=inside, other=0.0).to(tl.float32)
+    second = tl.load(source + half, mask=inside, other=0.0).to(tl.float32)
+    squares = tl.sum(first * first + second * second, axis=1)[:, None]
+    inverse = 1.0 / tl.sqrt(squares / (2 * half) + eps)
+    first *= inverse * _weight(q_weight, k_weight, kind, pair, in_pairs)
+    second *= inverse * _weight(q_weight, k_weight, kind, half + pair, in_pairs)
+    angle = row // tokens * session_stride + row % tokens * token_stride + pair
+    turn_cos = tl.load(cos + angle, mask=in_pairs, other=1.0)
+    turn_sin = tl.load(sin + angle, mask=in_pairs, other=0.0)
+    target = out + (kind * num_rows + row) * num_heads * 2 * half + place
+    turned_first = (first * turn_cos - second * turn_sin).to(out.dtype.element_ty)
+    turned_second = (second * turn_cos + first * turn_sin).to(out.dtype.element_ty)
+    tl.store(target, turned_first, mask=inside)
+    tl.store(target + half, turned_second, mask=inside)
+
+
+@triton.jit
+def _weight(q_weight, k_weight, kind, place, inside):
+    of_q = tl.load(q_weight + place, mask=inside, other=0.0).to(tl.float32)
+    of_k = tl.load(k_weight + place, mask=inside, other=0.0).to(tl.float32)
+    return tl.where(kind == 0, of_q, of_k)
