@@ -24,6 +24,7 @@ from training.evaluate.material import gather, probes
 from training.evaluate.measures.picture import gradient
 from training.evaluate.page import to_markdown
 from training.evaluate.passages import choose_passages
+from training.evaluate.teacher import keep_teacher
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.tokenizer.stages import trained_tokenizer
@@ -57,7 +58,7 @@ def build_world(recipe: Recipe, run: Run, weights: str) -> World:
 
 def release(recipe: Recipe, run: Run, folder: Path, weights: str) -> World:
     """Measures the world and publishes it into `folder` with its card and pictures. A student is
-    compared with its teacher, too."""
+    compared with its teacher, which is kept beside it."""
     world = build_world(recipe, run, weights)
     teacher = build_world(recipe, run, "teacher") if weights == "student" else None
     spec = world.spec
@@ -65,6 +66,8 @@ def release(recipe: Recipe, run: Run, folder: Path, weights: str) -> World:
     measured = evaluate(world, material, num_steps=spec.sampler.default_steps, teacher=teacher)
     text = to_markdown(measured.card, title=spec.title, licence=spec.licence)
     world.save(folder, card=text)
+    if teacher is not None:
+        keep_teacher(folder, teacher.transformer)
     published = World.load(folder)
     write_png(folder / "contact_sheet.png", measured.contact_sheet)
     if measured.steering is not None:

@@ -13,6 +13,7 @@ from training.evaluate.given.fvd import I3DFeatures
 from training.evaluate.given.lpips import LPIPS
 from training.evaluate.material import GivenNetworks, gather
 from training.evaluate.page import to_markdown
+from training.evaluate.teacher import teacher_of
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.trainer import TrainingError
@@ -27,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, help="denoise steps, else the world's default")
     parser.add_argument("--quick", action="store_true",
                         help="fewer starts and short dreams: wide intervals")  # fmt: skip
-    parser.add_argument("--teacher", type=Path, help="bundle to dream with 18 steps beside it")
+    parser.add_argument("--teacher", type=Path, help="bundle to dream with 18 steps beside it, "
+                        "else the teacher that the world keeps")  # fmt: skip
     parser.add_argument("--lpips", type=Path, nargs=2, metavar=("ALEXNET", "LINEAR"),
                         help="weights: alexnet of torchvision, alex.pth of lpips")  # fmt: skip
     parser.add_argument("--fvd", type=Path, metavar="I3D",
@@ -43,7 +45,10 @@ def run_command(recipe: Recipe, arguments: argparse.Namespace) -> None:
             fvd_features=I3DFeatures(arguments.fvd) if arguments.fvd else None,
         )
         world = World.load(arguments.world)
-        teacher = World.load(arguments.teacher) if arguments.teacher else None
+        if arguments.teacher:
+            teacher: World | None = World.load(arguments.teacher)
+        else:
+            teacher = teacher_of(world, arguments.world)
     except ValueError as error:
         raise TrainingError(str(error)) from error
     extent = QUICK if arguments.quick else recipe.extent

@@ -19,6 +19,7 @@ from training.data.source import SPLITS, Split
 from training.data.vpt.folder import VptFolder
 from training.data.vpt.video import write_video
 from training.evaluate.extent import Extent
+from training.evaluate.teacher import teacher_of
 from training.recipes.minecraft import minecraft
 from training.recipes.minecraft_small import minecraft_small
 from training.recipes.recipe import Recipe
@@ -96,8 +97,10 @@ def test_given_recordings_become_a_world_that_looks_up_and_down(tmp_path: Path) 
     for vector in (down, up):
         assert engine.step({"player": vector})[0].pixels.shape == (48, 64, 3)
 
+    kept = teacher_of(world, tmp_path / "world")
+    assert kept is not None and kept.spec.sampler.kind == "euler"
     card = json.loads((tmp_path / "world" / "card.json").read_text())
-    assert card["pitch_error_deg"] > 0.0
+    assert card["pitch_error_deg"] > 0.0 and card["frechet_teacher"] > 0.0
     assert card["steering"] is card["turn_slope"] is None  # there is no game to ask
     page = (tmp_path / "world" / "card.md").read_text()
     assert "look error" in page and "steer" not in page

@@ -1,0 +1,33 @@
+"""A teacher kept beside a bundle comes back as it was, and one of another network is refused."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.nfd.transformer import NFDTransformer
+from model.world import World
+from training.evaluate.teacher import FILE, keep_teacher, teacher_of
+
+
+def test_a_kept_teacher_dreams_with_its_own_weights_and_sampler(
+    tmp_path: Path, world: World
+) -> None:
+    assert teacher_of(world, tmp_path) is None
+    torch.manual_seed(1)
+    teacher = NFDTransformer(world.spec.nfd)
+    keep_teacher(tmp_path, teacher)
+    found = teacher_of(world, tmp_path)
+    assert found is not None and found.spec.sampler.kind == "euler"
+    for key, value in teacher.state_dict().items():
+        assert torch.equal(found.transformer.state_dict()[key], value.half().float())
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path, world: World) -> None:
+    keep_teacher(tmp_path, NFDTransformer(replace(world.spec.nfd, width=32)))
+    with pytest.raises(ValueError, match="no teacher of this world"):
+        teacher_of(world, tmp_path)
+    (tmp_path / FILE).write_bytes(b"nothing of the kind")
+    with pytest.raises(ValueError, match="no teacher of this world"):
+        teacher_of(world, tmp_path)
