@@ -37,6 +37,11 @@ class Rollout:
     ) -> Tensor:
         """The lead, at least one frame, and what it draws after it under the actions that the lead
         leaves: (B, F, C, h, w)."""
+        # Compiled blocks would be compiled anew for each pass: it has its own place in the cache.
+        with torch.compiler.set_stance("force_eager"):
+            return self._play(lead_BLChw, actions_BFA, generator)
+
+    def _play(self, lead_BLChw: Tensor, actions_BFA: Tensor, generator: torch.Generator) -> Tensor:
         past = _Past(self._transformer, like=lead_BLChw)
         frames = list(lead_BLChw.unbind(1))
         for frame, action_BA in enumerate(actions_BFA.unbind(1)):

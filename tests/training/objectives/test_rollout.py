@@ -1,6 +1,8 @@
 """Training's own play is the play that is served: the same frames as drawing them the slow way."""
 
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +12,7 @@ from model.sampling.trigflow import diffuse, rotate
 from tests.training.tiny import SAMPLER, clips, transformer
 from training.objectives.prediction import predict
 from training.objectives.rollout import Rollout
+from training.thrift import compile_blocks
 
 
 @torch.no_grad()
@@ -44,3 +47,19 @@ def test_it_draws_what_one_masked_pass_over_all_frames_would() -> None:
     assert torch.equal(drawn[:, :2], lead)
     assert torch.allclose(drawn, _slowly(network, lead, actions, seed=4), atol=1e-4)
     assert not drawn.requires_grad
+
+
+def test_compiled_blocks_are_not_compiled_again_for_every_frame() -> None:
+    network = transformer()
+    graphs: list[object] = []
+
+    def backend(graph: Callable[..., Any], inputs: object) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph
+
+    compile_blocks(network, backend)
+    batch = clips(batch_size=1).draw(torch.Generator().manual_seed(3))
+    Rollout(network, SAMPLER, 2)(
+        batch.latents_BFChw[:, :1], batch.actions_BFA, torch.Generator().manual_seed(4)
+    )
+    assert graphs == []
