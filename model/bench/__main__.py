@@ -2,6 +2,7 @@
 
     python -m model.bench            rows and ratios of the shipped world: two minutes
     python -m model.bench costs      what a pass costs by its rows and pictures, with its jitter
+    python -m model.bench precision  what int8 and its like gain on a CPU, and what they change
     python -m model.bench doctor     what this machine has, what it will reach, what is missing
     python -m model.bench predict    what GPUs should reach, by arithmetic
     python -m model.bench speed      the paper's presets by players, steps and context
@@ -27,16 +28,20 @@ import torch
 
 from model.ar.decoding.order import diagonal, raster
 from model.bench.arithmetic.predict import cost_table, players_table, speed_table
+from model.bench.cpu.frames import measure_frames
+from model.bench.cpu.likeness import measure_likeness
 from model.bench.doctor import examine, report
 from model.bench.gpu import capacity, exactness, spare, speed
 from model.bench.gpu.ledger import Ledger
+from model.bench.markdown import table_of
 from model.bench.pass_costs import fit, measure_passes
 from model.bench.provenance import this_commit, this_machine
 from model.bench.ratios import DIAGONAL_WINDOW, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row
 from model.bench.subjects import random_baseline, random_world
+from model.int8.serving import why_not_int8
 from model.presets import PRESETS
-from model.world import World
+from model.world import Precision, World
 
 SCHEMA, VERSION = "nextframe.bench", 2
 SHIPPED_WORLD = Path(__file__).parents[1] / "worlds" / "freedoom"
@@ -101,6 +106,27 @@ def _costs(args: argparse.Namespace) -> None:
     )
 
 
+def _precision(args: argparse.Namespace) -> None:
+    world = _world(args.world)
+    machine = this_machine(torch.device("cpu"))
+    torch.set_num_threads(1)
+    drifts = [drift for steps in (1, 2) for drift in measure_likeness(world, steps=steps)]
+    print(table_of(drifts), end="\n\n", flush=True)
+    times = list(measure_frames(world, thread_counts=tuple(args.threads), rounds=args.rounds))
+    print(table_of(times))
+    _write(
+        args.out,
+        {
+            "schema": "nextframe.precision",
+            "version": 1,
+            "machine": machine,
+            "commit": this_commit(),
+            "frames": [asdict(time) for time in times],
+            "likeness": [asdict(drift) for drift in drifts],
+        },
+    )
+
+
 def _fill(args: argparse.Namespace) -> None:
     """One of the jobs that keep a ledger."""
     device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -128,8 +154,9 @@ def _world(folder: Path) -> World:
 
 def _rows(world: World, device: torch.device, repeats: int) -> Iterator[Row]:
     """The shipped world, its baseline, and the debug preset."""
-    for batch in BATCHES:
-        yield world_row(world, batch=batch, device=device, repeats=repeats)
+    for precision in _precisions(device):
+        for batch in BATCHES:
+            yield world_row(world, batch=batch, device=device, repeats=repeats, precision=precision)
     nfd, baseline = world.spec.nfd, random_baseline(world)
     grid = (nfd.grid_height, nfd.grid_width)
     orders = {
@@ -141,6 +168,10 @@ def _rows(world: World, device: torch.device, repeats: int) -> Iterator[Row]:
         yield baseline_row(name, baseline, order, device=device, repeats=repeats)
     for batch in BATCHES:
         yield world_row(random_world("debug"), batch=batch, device=device, repeats=repeats)
+
+
+def _precisions(device: torch.device) -> tuple[Precision, ...]:
+    return ("fp32", "int8") if device.type == "cpu" and not why_not_int8() else ("fp32",)
 
 
 def _shown(rows: Iterator[Row]) -> Iterator[Row]:
@@ -173,12 +204,19 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, help="CPU threads; torch's own choice if not given")
     parser.add_argument("--repeats", type=int, default=20, help="timed frames of each entrant")
-    commands = parser.add_subparsers(metavar=" | ".join(("costs", "doctor", "predict", *JOBS)))
+    commands = parser.add_subparsers(
+        metavar=" | ".join(("costs", "precision", "doctor", "predict", *JOBS))
+    )
     costs = commands.add_parser("costs")
     costs.set_defaults(command=_costs)
     costs.add_argument("--players", type=int, default=6)
     costs.add_argument("--passes", type=int, default=200, help="timed ones")
     costs.add_argument("--out", type=Path, default=Path("build/pass_costs.json"))
+    precision = commands.add_parser("precision")
+    precision.set_defaults(command=_precision)
+    precision.add_argument("--threads", type=int, nargs="+", default=(1, 2))
+    precision.add_argument("--rounds", type=int, default=40, help="timed frames of each form")
+    precision.add_argument("--out", type=Path, default=Path("build/precision.json"))
     commands.add_parser("doctor").set_defaults(command=_doctor)
     commands.add_parser("predict").set_defaults(command=_predict)
     for name in JOBS:

@@ -11,7 +11,8 @@ from model.ar.world import ARWorld
 from model.bench.driver import Driver
 from model.bench.provenance import matmul_gflops
 from model.bench.subjects import drive, drive_baseline
-from model.world import World
+from model.int8.serving import in_precision
+from model.world import Precision, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class Row:
     baseline's decode order."""
 
     world: str
+    precision: Precision
     params_m: float
     tokens_per_frame: int
     window: int
@@ -36,13 +38,23 @@ class Row:
 
 
 def world_row(
-    world: World, *, batch: int, device: torch.device, repeats: int, num_steps: int | None = None
+    world: World,
+    *,
+    batch: int,
+    device: torch.device,
+    repeats: int,
+    num_steps: int | None = None,
+    precision: Precision = "fp32",
 ) -> Row:
-    driver = drive(world, batch=batch, device=device, num_steps=num_steps)
+    """Operations are counted in fp32: they are as many in every precision."""
+    plain, served = (
+        drive(form, batch=batch, device=device, num_steps=num_steps)
+        for form in (world, in_precision(world, precision))
+    )
     nfd = world.spec.nfd
     return _measure(
-        driver, world.spec.name, num_parameters(world.transformer), nfd.tokens_per_frame,
-        nfd.window, device, repeats,
+        served, plain.flop(), world.spec.name, precision, num_parameters(world.transformer),
+        nfd.tokens_per_frame, nfd.window, device, repeats,
     )  # fmt: skip
 
 
@@ -52,22 +64,22 @@ def baseline_row(
     driver = drive_baseline(baseline, order, batch=1, device=device)
     config = baseline.transformer.config
     return _measure(
-        driver, name, num_parameters(baseline.transformer), config.cells_per_frame,
-        config.window, device, repeats,
+        driver, driver.flop(), name, "fp32", num_parameters(baseline.transformer),
+        config.cells_per_frame, config.window, device, repeats,
     )  # fmt: skip
 
 
 def _measure(
-    driver: Driver, name: str, params: int, tokens: int, window: int, device: torch.device,
-    repeats: int,
+    driver: Driver, flop: int, name: str, precision: Precision, params: int, tokens: int,
+    window: int, device: torch.device, repeats: int,
 ) -> Row:  # fmt: skip
-    flop = driver.flop()
     steps = [driver.step() for _ in range(repeats)]
     frames_s = [step.frame_s for step in steps]
     frame_ms = _median_ms(frames_s)
     gflops = flop / frame_ms / 1e6
     return Row(
         world=name,
+        precision=precision,
         params_m=round(params / 1e6, 2),
         tokens_per_frame=tokens,
         window=window,

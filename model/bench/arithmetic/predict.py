@@ -4,7 +4,6 @@ A pass takes as long as its operations at a share of the device's peak, or its b
 bandwidth, whichever is longer. Knows no measurement.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.bench.arithmetic.costs import (
@@ -14,6 +13,7 @@ from model.bench.arithmetic.costs import (
     pass_cost,
     weight_bytes,
 )
+from model.bench.markdown import table
 from model.presets import PRESETS, Preset
 
 NAMES = ("nfd_130m", "nfd_310m", "nfd_774m")
@@ -90,7 +90,7 @@ def cost_table() -> str:
         "preset", "parameters", "matrices, GFLOP", f"attention over {WINDOW} / 1 frames, GFLOP",
         "decoder, GFLOP", "weights, bf16", "keys and values, a frame", "a session",
     )  # fmt: skip
-    return _markdown(header, rows)
+    return table(header, rows)
 
 
 def speed_table() -> str:
@@ -111,7 +111,7 @@ def speed_table() -> str:
                 ]  # fmt: skip
                 rows.append((name, context, str(steps), *(f"{rate:.0f}" for rate in rates)))
     columns = [f"{device.name}, {share:.0%}" for device in DEVICES for share in SHARES]
-    return _markdown(("preset", "context", "steps", *columns), rows)
+    return table(("preset", "context", "steps", *columns), rows)
 
 
 def players_table() -> str:
@@ -127,9 +127,4 @@ def players_table() -> str:
         ]
         rows.append((name, *map(str, counts)))
     columns = [f"{device.name}, {share:.0%}" for device in DEVICES for share in SHARES]
-    return _markdown(("preset", *columns), rows)
-
-
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+    return table(("preset", *columns), rows)

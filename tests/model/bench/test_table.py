@@ -20,6 +20,7 @@ from model.bench.bookkeeping import bookkeeping_ms
 from model.bench.contest import contest
 from model.bench.rows import baseline_row, world_row
 from model.bench.subjects import random_baseline, random_world
+from model.int8.serving import why_not_int8
 from model.presets import PRESETS
 from model.world import World
 
@@ -103,7 +104,10 @@ def test_the_report_names_its_origin_its_rows_and_its_ratios(
     assert (report["schema"], report["version"]) == ("nextframe.bench", 2)
     assert report["machine"]["matmul_gflops"] > 0
     assert report["commit"]
-    assert [row["batch"] for row in report["rows"]] == [1, 2, 1, 1, 1, 1, 2]
+    served = [row["precision"] for row in report["rows"] if row["world"] == "preset debug"]
+    forms = ["fp32"] if why_not_int8() else ["fp32", "int8"]
+    assert served == [form for form in forms for _ in (1, 2)] + ["fp32"] * 2
+    assert [row["batch"] for row in report["rows"]] == [*[1, 2] * len(forms), 1, 1, 1, 1, 2]
     assert report["ratios"].keys() == RATIOS
     printed = capsys.readouterr().out
     assert "nfd_over_ar_raster" in printed
