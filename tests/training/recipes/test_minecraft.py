@@ -114,6 +114,8 @@ def test_recordings_of_one_player_cannot_be_judged_on_others(
     given = ["--recordings", str(folder.folder), "--run", str(tmp_path / "run")]
     assert main(["minecraft_small", "--stage", "record", *given]) == 1
     assert "0 usable recordings are in the held_out split" in capsys.readouterr().err
+    assert main(["minecraft_small", "--stage", "record", "--recordings", str(tmp_path / "no")]) == 1
+    assert "no folder of recordings" in capsys.readouterr().err
 
 
 def test_a_recipe_that_films_by_itself_takes_no_recordings(

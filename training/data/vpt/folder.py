@@ -49,6 +49,9 @@ class VptFolder:
         return f"{size}, at most {self.max_idle_frames} idle frames, actions {told}"
 
     def names(self) -> list[str]:
+        """Raises FileNotFoundError where there is no such folder."""
+        if not self.folder.is_dir():
+            raise FileNotFoundError(f"no folder of recordings at {self.folder}")
         return sorted(video.stem for video in self.folder.glob("*.mp4"))
 
     def split(self, name: str) -> Split:
