@@ -32,7 +32,7 @@ def run_command(arguments: argparse.Namespace) -> None:
 def table(rows: Sequence[Row]) -> str:
     header = (
         "distilled by", "trained", "steps", "PSNR @16, dB", "gradient", "Fréchet (own)",
-        "actions, F1", "read by the oracle",
+        "actions, F1", "read by the oracle", "PSNR less sCM's", "Fréchet less sCM's",
     )  # fmt: skip
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     for row in rows:
@@ -41,6 +41,8 @@ def table(rows: Sequence[Row]) -> str:
             row.name, str(row.trained or ""), str(row.num_steps), _cell(scores.psnr_16, 2),
             _cell(scores.gradient_16, 2), _cell(scores.frechet_own, 0),
             _cell(scores.following.f1, 3), _cell(scores.oracle, 3) if scores.oracle else "",
+            *((_cell(row.margin.psnr_16, 2), _cell(row.margin.frechet_own, 0))
+              if row.margin else ("", "")),
         )  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

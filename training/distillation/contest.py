@@ -17,6 +17,7 @@ from training import stages
 from training.compare.equal_compute import costs_s
 from training.data.latents import ClipSource
 from training.device import pick_device
+from training.distillation.against import Margin, margin
 from training.distillation.objective import distillation
 from training.distillation.student import Student
 from training.evaluate.dream import Wish, dream
@@ -29,6 +30,7 @@ from training.release import build_world
 from training.run import Run
 from training.trainer import Budget, Objective, Trainer
 
+TEACHER = "teacher"
 PLAIN, SCM, SCM_ADVERSARIAL = "plain consistency", "sCM", "sCM + adversarial"
 _STRENGTH = 0.5  # of the adversary
 _STEPS = (4, 2, 1)
@@ -36,40 +38,53 @@ _STEPS = (4, 2, 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One contestant at one number of denoise steps. `trained` is optimisation steps."""
+    """One contestant at one number of denoise steps. `trained` is optimisation steps; `margin` is
+    against sCM alone at as many denoise steps."""
 
     name: str
     trained: int
     num_steps: int
     scores: Scores
+    margin: Margin | None
 
 
 def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
     """`seconds` of training for each contestant, by what its steps cost. One that has ended its
     training is only measured again."""
+    teacher = build_world(recipe, run, "teacher")
+    few_steps = replace(teacher.spec, sampler=recipe.student_sampler)
+    material = gather(recipe, run, recipe.extent)
+    trained = {TEACHER: 0}
+    films = {TEACHER: _dreams(teacher, material.passages, TEACHER)}
+    for name, (student, num_steps) in _students(recipe, run, seconds).items():
+        trained[name] = num_steps
+        world = replace(teacher, spec=few_steps, transformer=student)
+        films[name] = _dreams(world, material.passages, name)
+    comparison = Comparison(material.judges, material.passages)
+    return [
+        Row(
+            name=name, trained=trained[name], num_steps=n, scores=comparison.score(made[n]),
+            margin=margin(material.judges.reader, material.passages, made[n], films[SCM][n])
+            if name != SCM else None,
+        )
+        for name, made in films.items()
+        for n in _STEPS
+    ]  # fmt: skip
+
+
+def _students(recipe: Recipe, run: Run, seconds: float) -> dict[str, tuple[NFDTransformer, int]]:
+    """Every contestant's averaged network, and the steps it has taken."""
     teacher = stages.trained_teacher(recipe, run)
     clips = stages.clip_source(recipe, run, recipe.student.batch_size, "train")
     names = (PLAIN, SCM, SCM_ADVERSARIAL)
     players = {name: _player(name, recipe, teacher, clips) for name in names}
     seconds_a_step = costs_s([objective for _, objective in players.values()])
-    world = build_world(recipe, run, "teacher")
-    material = gather(recipe, run, recipe.extent)
-    comparison = Comparison(material.judges, material.passages)
-
-    def rows(name: str, trained: int, world: World) -> list[Row]:
-        films = {n: _dream(world, material.passages, n, name) for n in _STEPS}
-        return [
-            Row(name=name, trained=trained, num_steps=n, scores=comparison.score(film))
-            for n, film in films.items()
-        ]
-
-    found = rows("teacher", 0, world)
-    few_steps = replace(world.spec, sampler=recipe.student_sampler)
-    for cost_s, (name, (student, objective)) in zip(seconds_a_step, players.items(), strict=True):
-        num_steps = max(1, round(seconds / cost_s))
-        network, trained = _train(recipe, run, name, student, objective, num_steps)
-        found += rows(name, trained, replace(world, spec=few_steps, transformer=network))
-    return found
+    return {
+        name: _train(recipe, run, name, student, objective, max(1, round(seconds / cost_s)))
+        for cost_s, (name, (student, objective)) in zip(
+            seconds_a_step, players.items(), strict=True
+        )
+    }
 
 
 def _player(
@@ -104,10 +119,13 @@ def _train(
     return averaged.transformer.cpu().eval().requires_grad_(False), trainer.step
 
 
-def _dream(world: World, passages: Sequence[Passage], num_steps: int, name: str) -> list[Film]:
+def _dreams(world: World, passages: Sequence[Passage], name: str) -> dict[int, list[Film]]:
+    """By number of denoise steps."""
     wishes = [
         Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
         for passage in passages
     ]
-    title = f"{name}, {num_steps}"
-    return [dreamt.frames for dreamt in dream(world, wishes, num_steps=num_steps, title=title)]
+    return {
+        n: [dreamt.frames for dreamt in dream(world, wishes, num_steps=n, title=f"{name}, {n}")]
+        for n in _STEPS
+    }
