@@ -12,7 +12,7 @@ from model.action_space import ActionSpace, mu_law_bins
 from model.cache.frame_store import ContextClip
 from model.context.sliding_window import SlidingWindow
 from model.engine.scheduler import Scheduler
-from model.engine.speculation import SpeculationCounts
+from model.engine.speculation import Speculation, SpeculationCounts
 from model.engine.types import ActionVector, DrawnFrame, Frame, PassPlan
 from model.snapshot import SnapshotError, WorldSnapshot
 from model.world import SamplerSpec, WorldSpec
@@ -82,12 +82,13 @@ class FakeEngine:
         self.num_steps: list[int] = []
         self.failing: set[str] = set()
         self.opening: tuple[int, ...] = (0,)
-        self.speculation = SpeculationCounts()
+        self.speculation = Speculation()
         self.scheduler = Scheduler(
             SlidingWindow(spec.nfd.window - 1),
             max_sessions=max_sessions,
             batch_sizes=range(1, 2 * max_sessions + 1),
             max_drafts=2,
+            max_joint=1,
         )
         self._drafts: dict[str, dict[int, Frame]] = {}
 
@@ -124,14 +125,11 @@ class FakeEngine:
     def begin(
         self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
     ) -> Frame | None:
-        num_drafts = len(self.scheduler.session(session_id).drafts)
+        session = self.scheduler.session(session_id)
+        begun = (*session.drafts, *session.joint)
         kept = self.scheduler.begin(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
-        counts = self.speculation
-        self.speculation = replace(
-            counts,
-            accepted=counts.accepted + (kept is not None),
-            discarded=counts.discarded + num_drafts - (kept is not None),
-        )
+        for draft in begun:
+            self._settle(draft, is_right=draft is kept)
         drafts = self._drafts.pop(session_id, {})
         if kept is None or not kept.is_finished:
             return None
@@ -142,6 +140,9 @@ class FakeEngine:
         self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
     ) -> None:
         self.scheduler.draft(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
+
+    def draft_jointly(self, session_id: str) -> int:
+        return self.scheduler.begin_joint(session_id, 1)
 
     def is_drafting(self, session_id: str) -> bool:
         return bool(self.scheduler.session(session_id).unfinished_drafts)
@@ -194,6 +195,16 @@ class FakeEngine:
         self.sessions[session_id] += 1
         self.actions[session_id].append(action)
 
+    def _settle(self, draft: DrawnFrame, *, is_right: bool) -> None:
+        kind = "joint" if draft.is_joint else "exact"
+        counts: SpeculationCounts = getattr(self.speculation, kind)
+        counts = replace(
+            counts,
+            accepted=counts.accepted + is_right,
+            discarded=counts.discarded + (not is_right),
+        )
+        self.speculation = replace(self.speculation, **{kind: counts})
+
     def _draw(self, row: DrawnFrame) -> Frame:
         number = row.placement.frame_idx
         size = (self.spec.height, self.spec.width, 3)
@@ -205,4 +216,5 @@ class FakeEngine:
             denoise_s=0.02,
             decode_s=0.005,
             is_speculative=row.is_draft,
+            is_joint=row.is_joint,
         )

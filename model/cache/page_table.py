@@ -14,7 +14,7 @@ Sinks are a scene's first frames, so sink i lies in page i for as long as the se
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.context.policy import ContextPolicy
 
@@ -72,6 +72,18 @@ class PageTable:
     def placement(self) -> Placement:
         """Where the next frame goes."""
         return self._placement
+
+    def joint_placement(self, ahead: int) -> Placement:
+        """Where the frame so many after the next is drawn before that one is finished: in a page
+        behind all that the next one sees, which nobody else needs. It sees them too."""
+        before = self._placement if ahead == 1 else self.joint_placement(ahead - 1)
+        return replace(
+            before,
+            frame_idx=before.frame_idx + 1,
+            page=before.num_pages,
+            previous_page=before.page,
+            num_pages=before.num_pages + 1,
+        )
 
     def given(self) -> tuple[Placement, ...]:
         """The frames held, as if each were new when only those before it had come."""

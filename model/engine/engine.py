@@ -8,11 +8,11 @@ import torch
 from model.cache.frame_store import ContextClip
 from model.context.policy import ContextPolicy
 from model.context.sliding_window import SlidingWindow
-from model.engine.opening import opening_clip, opening_frame_idxs
+from model.engine.opening import frames_kept, opening_clip, opening_frame_idxs
 from model.engine.passes import Passes
 from model.engine.runner import NFDRunner
 from model.engine.scheduler import Scheduler
-from model.engine.speculation import SpeculationCounts
+from model.engine.speculation import Speculation
 from model.engine.types import ActionVector, Frame
 from model.fast.paths import FastPaths
 from model.fast.runner import FastRunner
@@ -38,6 +38,7 @@ class WorldEngine:
         batch_sizes: Sequence[int] | None = None,
         policy: ContextPolicy | None = None,
         max_drafts: int = 1,
+        max_joint: int = 0,
         merge: bool = True,
         paths: FastPaths | None = None,
     ) -> None:
@@ -45,29 +46,34 @@ class WorldEngine:
         `batch_sizes` and never larger than the last; `default_batch_sizes` when not given.
         `policy`: the newest frames of the window the world was trained with, when not given;
         ValueError for one that looks further back. `max_drafts`, `merge`: see Scheduler.
+        `max_joint`: frames of a session that may be drawn along with one; they see what that one
+        sees, so each takes a frame of context from all others.
         `paths`: forms for a GPU, which draw the same frames up to rounding; the plain ones when
         not given. They convert the world's weights in place."""
         self.world = world
         self._device = torch.device(device)
-        max_context = world.spec.nfd.window - 1
+        max_context = world.spec.nfd.window - 1 - max_joint
         self._policy = policy or SlidingWindow(max_context)
         if self._policy.max_frames > max_context:
             raise ValueError(f"trained with {max_context} frames of context, got {self._policy}")
-        sizes = batch_sizes or default_batch_sizes(self._device.type, max_sessions)
+        sizes = batch_sizes or default_batch_sizes(
+            self._device.type, max_sessions * (1 + max_joint)
+        )
         self._scheduler = Scheduler(
             self._policy,
             max_sessions=max_sessions,
             batch_sizes=sizes,
             max_drafts=max_drafts,
+            max_joint=max_joint,
             merge=merge,
         )
         make_runner = NFDRunner if paths is None else partial(FastRunner, paths=paths)
         runner = make_runner(
             world,
             num_slots=max_sessions,
-            pages_per_slot=self._policy.max_frames + 1,
+            pages_per_slot=self._policy.max_frames + 1 + max_joint,
             num_sinks=self._policy.num_sinks,
-            max_drafts=max_drafts,
+            max_drafts=max_drafts + max_joint,
             device=self._device,
         )
         self._passes = Passes(self._scheduler, runner)
@@ -86,7 +92,7 @@ class WorldEngine:
         return self._scheduler.is_due
 
     @property
-    def speculation(self) -> SpeculationCounts:
+    def speculation(self) -> Speculation:
         """What drafting has brought so far."""
         return self._passes.speculation
 
@@ -115,9 +121,12 @@ class WorldEngine:
         self._passes.load(session_id, seed, frame_idxs, clip)
 
     def admit_snapshot(self, session_id: str, snapshot: WorldSnapshot) -> None:
-        """`restore` without its passes, as `admit`."""
+        """`restore` without its passes, as `admit`. The engine that it comes from may have looked
+        further back: what this one does not look at is left out."""
         snapshot.check_world(self.world)
-        self._passes.load(session_id, snapshot.seed, snapshot.frame_idxs, snapshot.context)
+        kept = frames_kept(self._policy, snapshot.frame_idxs)
+        frame_idxs = [snapshot.frame_idxs[number] for number in kept]
+        self._passes.load(session_id, snapshot.seed, frame_idxs, snapshot.context.pick(kept))
 
     def is_opening(self, session_id: str) -> bool:
         """Its opening frames are still being encoded. Raises KeyError if it is not open."""
@@ -182,6 +191,19 @@ class WorldEngine:
         self._check_action(action)
         chosen = self._check_steps(num_steps)
         self._passes.draft(session_id, action, num_steps=chosen, deadline_s=deadline_s)
+
+    def draft_jointly(self, session_id: str, *, num_frames: int = 1) -> int:
+        """The frames after the one that somebody waits for are drawn in its very passes, under its
+        action: the paper's speculation (NFD, arXiv 2506.01380). `begin` then returns them, one by
+        one, for as long as the action stays the same; the first other one ends it.
+
+        They are not the frames that would be drawn alone: each leans on the frame before it as it
+        was in that pass, not yet clean, and is marked `is_joint`. The frame that they go with
+        does not change by it. Returns how many were begun: none for a frame that is under way.
+        Raises KeyError for a session that is not open, RuntimeError for one that is not due, or
+        for more than `max_joint` frames.
+        """
+        return self._passes.draft_jointly(session_id, num_frames)
 
     def is_drafting(self, session_id: str) -> bool:
         """A draft of it is not finished yet. Raises KeyError if it is not open."""

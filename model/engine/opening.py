@@ -3,9 +3,12 @@
 Shape letters: F frames, C h w latent channels, rows, columns.
 """
 
+from collections.abc import Sequence
+
 import torch
 
 from model.cache.frame_store import ContextClip
+from model.context.policy import ContextPolicy
 from model.sampling.noise import CONTEXT_STEP, draw_noise
 from model.sampling.trigflow import diffuse
 from model.world import Start
@@ -15,6 +18,13 @@ def opening_frame_idxs(start: Start, max_frames: int) -> tuple[int, ...]:
     """Indices of the clip's newest frames, as many as a context holds. A clip starts at 0."""
     num_frames = len(start.latents_FChw)
     return tuple(range(max(0, num_frames - max_frames), num_frames))
+
+
+def frames_kept(policy: ContextPolicy, frame_idxs: Sequence[int]) -> list[int]:
+    """Numbers of those of a scene's frames (ascending) that the next frame is to see."""
+    first, next_idx = frame_idxs[0], frame_idxs[-1] + 1
+    kept = policy.keep(next_idx - first)
+    return [number for number, idx in enumerate(frame_idxs) if idx - first in kept]
 
 
 def opening_clip(

@@ -3,13 +3,14 @@
 Works with any `Runner`; knows no world and no clock.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from model.cache.frame_store import ContextClip
 from model.engine.runner import Runner
 from model.engine.scheduler import Scheduler
 from model.engine.session import Session
-from model.engine.speculation import Ledger, SpeculationCounts
+from model.engine.speculation import Ledger, Speculation
 from model.engine.types import ActionVector, Frame, PassPlan, PassResult
 
 
@@ -22,8 +23,8 @@ class Passes:
         self._ledger = Ledger()
 
     @property
-    def speculation(self) -> SpeculationCounts:
-        return self._ledger.counts
+    def speculation(self) -> Speculation:
+        return self._ledger.speculation
 
     def load(
         self, session_id: str, seed: int, frame_idxs: Sequence[int], clip: ContextClip
@@ -46,23 +47,30 @@ class Passes:
         self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
     ) -> Frame | None:
         """As `WorldEngine.begin`."""
-        drafts = self._scheduler.session(session_id).drafts
+        session = self._scheduler.session(session_id)
+        drafts = (*session.drafts, *session.joint)
         kept = self._scheduler.begin(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
         for draft in drafts:
-            if draft is not kept:
-                self._ledger.discard(session_id, draft.branch)
+            if draft is not kept and draft not in session.joint:
+                self._ledger.discard(draft)
         if kept is None:
             return None
         if kept.is_finished:
-            self._runner.keep_draft(kept.placement, kept.branch)
-        return self._ledger.accept(session_id, kept.branch)
+            self._runner.keep_draft(session.unremembered[-1].placement, kept.branch)
+        return self._ledger.accept(kept)
 
     def draft(
         self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
     ) -> None:
         """As `WorldEngine.draft`."""
         self._scheduler.draft(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
-        self._ledger.begin_draft()
+        self._ledger.begin_drafts(1, are_joint=False)
+
+    def draft_jointly(self, session_id: str, num_frames: int) -> int:
+        """As `WorldEngine.draft_jointly`."""
+        num_begun = self._scheduler.begin_joint(session_id, num_frames)
+        self._ledger.begin_drafts(num_begun, are_joint=True)
+        return num_begun
 
     def drop(self, session_id: str) -> None:
         """What the session was drawing or has drafted is forgotten."""
@@ -84,10 +92,12 @@ class Passes:
             raise
         self._scheduler.commit(plan)
         self._ledger.spend(plan, result.denoise_s)
+        for row in plan.dropped:
+            self._ledger.discard(row)
         frames = self._frames(plan, result)
         for frame, row in zip(frames, plan.finished, strict=True):
             if row.is_draft:
-                self._ledger.keep(frame, row.branch)
+                self._ledger.keep(row, frame)
         return [frame for frame in frames if not frame.is_speculative]
 
     def close(self, session_id: str) -> None:
@@ -103,19 +113,23 @@ class Passes:
                 pixels=pixels,
                 num_steps=row.num_steps,
                 denoise_s=self._ledger.finish(row.session_id, row.branch),
-                decode_s=result.decode_s,
+                decode_s=result.decode_s / (len(plan.finished) if row.is_joint else 1),
                 is_speculative=row.is_draft,
+                is_joint=row.is_joint,
             )
             for row, pixels in zip(plan.finished, result.pixels, strict=True)
         ]
 
     def _mend(self, plan: PassPlan) -> None:
-        """Sessions that remembered a frame and drew the next in a pass that failed may have lost
+        """Sessions that went on after remembering a frame, in a pass that failed, may have lost
         keys that they still need; those are encoded anew."""
-        drawn = {row.session_id for row in plan.drawn}
-        for session_id in {row.session_id for row in plan.remembered} & drawn:
+        remembered = [row.session_id for row in plan.remembered]
+        after = {row.session_id for row in plan.drawn}.union(
+            session_id for session_id, number in Counter(remembered).items() if number > 1
+        )
+        for session_id in after.intersection(remembered):
             self.reload(session_id, *self.context(session_id))
 
     def _discard_drafts(self, session: Session) -> None:
-        for draft in session.drafts:
-            self._ledger.discard(session.session_id, draft.branch)
+        for draft in (*session.drafts, *session.joint):
+            self._ledger.discard(draft)

@@ -154,7 +154,7 @@ class NFDRunner:
         """Directions (D, C, h, w) of the drawn rows. The others only leave their keys."""
         placements = plan.placements
         rows_B = self._remembered(plan).then(rows_D).padded(plan.batch_size)
-        previous = self._previous(placements)
+        previous = self._previous(plan, rows_D)
         missing = plan.batch_size - len(placements)
         positions_B = torch.tensor([p.frame_idx for p in placements] + [0] * missing)
         directions_B1Chw = self._transformer(
@@ -172,11 +172,18 @@ class NFDRunner:
         placements = [row.placement for row in plan.remembered]
         return self._frames.rows([p.slot for p in placements], [p.page for p in placements])
 
-    def _previous(self, placements: Sequence[Placement]) -> Previous:
-        """What the transformer is shown of the frame before each row."""
-        return self._frames.previous(
+    def _previous(self, plan: PassPlan, rows_D: FrameRows) -> Previous:
+        """What the transformer is shown of the frame before each row. A joint row's is in this
+        pass, too: no cleaner than it is by now."""
+        placements = plan.placements
+        previous = self._frames.previous(
             [p.slot for p in placements], [p.previous_page for p in placements]
         )
+        for number, leader in _joint_rows(plan.drawn):
+            row = len(plan.remembered) + number
+            previous.x_BChw[row] = rows_D.latents_BChw[leader]
+            previous.t_B[row] = rows_D.t_B[leader]
+        return previous
 
     def _advance(
         self, drawn: Sequence[DrawnFrame], rows_D: FrameRows, direction_DChw: Tensor
@@ -241,6 +248,18 @@ class NFDRunner:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         return time.perf_counter()
+
+
+def _joint_rows(drawn: Sequence[DrawnFrame]) -> list[tuple[int, int]]:
+    """The joint ones of these rows, each with the row of the frame just before it."""
+    if not any(row.is_joint for row in drawn):
+        return []
+    row_at = {(row.placement.slot, row.placement.page): number for number, row in enumerate(drawn)}
+    return [
+        (number, row_at[row.placement.slot, row.placement.previous_page])
+        for number, row in enumerate(drawn)
+        if row.is_joint and row.placement.previous_page is not None
+    ]
 
 
 def _places(drawn: Sequence[DrawnFrame]) -> tuple[list[int], list[int]]:

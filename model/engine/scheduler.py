@@ -4,15 +4,15 @@
 runner may fail, and nothing has happened.
 """
 
-from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from model.cache.page_pool import PagePool
 from model.cache.page_table import PageTable
 from model.context.policy import ContextPolicy
+from model.engine.rows import PassRows
 from model.engine.session import Session
-from model.engine.types import ActionVector, DrawnFrame, PassPlan, RememberedFrame
+from model.engine.types import ActionVector, DrawnFrame, PassPlan
 
 OPENING_ROWS = 1  # of a pass while others play: somebody may be due before it ends
 
@@ -22,7 +22,8 @@ class Scheduler:
 
     Frames that somebody waits for go first, earliest deadline first; each pass has at most
     `batch_sizes[-1]` rows. Newcomers' opening frames get one row of a pass, and all of it when
-    nobody plays. Drafts get what would be padding, or the pass that nobody else wants.
+    nobody plays. Joint frames go along as far as there is room, and are dropped where there is
+    none. Drafts get what would be padding, or the pass that nobody else wants.
     """
 
     def __init__(
@@ -32,17 +33,21 @@ class Scheduler:
         max_sessions: int,
         batch_sizes: Sequence[int],
         max_drafts: int = 1,
+        max_joint: int = 0,
         merge: bool = True,
     ) -> None:
-        """A pass is padded to the next of `batch_sizes`. `max_drafts`: of one session. `merge`: a
-        frame may be remembered in the pass that begins the next one; without, in its own."""
+        """A pass is padded to the next of `batch_sizes`. `max_drafts`, `max_joint`: of one session.
+        `merge`: a frame may be remembered in the pass that begins the next one; without, in its
+        own."""
         if not batch_sizes or max(batch_sizes) < 2 * OPENING_ROWS:
             raise ValueError(f"a pass needs at least {2 * OPENING_ROWS} rows, got {batch_sizes}")
         self._policy = policy
         self._batch_sizes = sorted(batch_sizes)
         self._max_drafts = max_drafts
+        self._max_joint = max_joint
         self._merge = merge
-        self._pool = PagePool(num_slots=max_sessions, pages_per_slot=policy.max_frames + 1)
+        pages_per_slot = policy.max_frames + 1 + max_joint
+        self._pool = PagePool(num_slots=max_sessions, pages_per_slot=pages_per_slot)
         self._sessions: dict[str, Session] = {}
 
     @property
@@ -79,11 +84,11 @@ class Scheduler:
 
     def reopen(self, session_id: str, frame_idxs: Sequence[int]) -> int:
         """The session goes on from these frames, anew in pages 0, 1, ... of its slot, which is
-        returned. What it was drawing begins again, a draft is gone. Raises as `open`."""
+        returned. What is due begins again, all drafts are gone. Raises as `open`."""
         session = self.session(session_id)
         session.pages = PageTable(self._policy, session.pages.slot, frame_idxs)
         session.remember_all()
-        session.drafts = ()
+        session.drafts = session.joint = ()
         if session.due is not None:
             where = session.pages.placement
             session.due = replace(session.due, denoise_step=0, placement=where)
@@ -94,7 +99,7 @@ class Scheduler:
     ) -> DrawnFrame | None:
         """Somebody waits for the session's next frame. Returns the draft that is that very frame,
         if there is one: it is the newest frame at once if it is finished, and due if it is not.
-        Other drafts are gone.
+        Other drafts of it are gone, and joint frames, unless it is the first of those.
 
         Raises KeyError for a session that is not open, RuntimeError for one already due.
         """
@@ -103,6 +108,7 @@ class Scheduler:
             raise RuntimeError(f"session {session_id!r} is still drawing")
         draft = session.draft_of(action, num_steps)
         session.drafts, session.deadline_s = (), deadline_s
+        session.joint = session.joint[1:] if draft is not None and draft.is_joint else ()
         if draft is None:
             session.due = session.new_frame(action, num_steps=num_steps, is_draft=False, branch=0)
         elif draft.is_finished:
@@ -125,11 +131,27 @@ class Scheduler:
         draft = session.new_frame(action, num_steps=num_steps, is_draft=True, branch=branch)
         session.drafts, session.deadline_s = (*session.drafts, draft), deadline_s
 
+    def begin_joint(self, session_id: str, num_frames: int) -> int:
+        """The frames after the one that is due will be drawn along with it, as if its action went
+        on. Returns how many: none if it is under way. Raises KeyError for a session that is not
+        open, RuntimeError for one that is not due or may not have so many."""
+        session = self.session(session_id)
+        due = session.due
+        if due is None or num_frames > self._max_joint:
+            raise RuntimeError(f"session {session_id!r} cannot draw {num_frames} frames jointly")
+        if due.denoise_step or session.joint:
+            return 0
+        session.joint = tuple(
+            session.joint_frame(due, ahead, branch=self._max_drafts + ahead - 1)
+            for ahead in range(1, num_frames + 1)
+        )
+        return num_frames
+
     def drop(self, session_id: str) -> None:
         """What the session was drawing or has drafted is forgotten: the page it touched is the one
         that its next frame will write anyway."""
         session = self.session(session_id)
-        session.due, session.drafts = None, ()
+        session.due, session.drafts, session.joint = None, (), ()
 
     def plan_pass(self, only: Collection[str] | None = None) -> PassPlan | None:
         """The next pass, of the sessions in `only` if given; None when there is nothing to do."""
@@ -137,13 +159,18 @@ class Scheduler:
         if only is not None:
             sessions = [session for session in sessions if session.session_id in only]
         waiting, newcomers, drafting = _by_need(sessions)
-        rows = _Rows(self._batch_sizes, merge=self._merge)
+        rows = PassRows(self._batch_sizes, merge=self._merge)
         is_played = len(newcomers) < len(sessions)
         reserved = OPENING_ROWS if newcomers else 0
-        for session, frames in waiting:
-            rows.draw(session, frames, rows.num_free - reserved)
+        drawing = [
+            session
+            for session, frames in waiting
+            if rows.draw(session, frames, rows.num_free - reserved)
+        ]
         for session in newcomers:
             rows.remember(session, min(rows.num_free, OPENING_ROWS) if is_played else rows.num_free)
+        for session in drawing:
+            rows.draw_along(session.joint)
         for session, frames in drafting:
             rows.draw(session, frames, rows.num_free if rows.is_empty else rows.num_padding)
         if rows.is_empty:
@@ -152,6 +179,9 @@ class Scheduler:
         return None if rows.is_empty else rows.plan()
 
     def commit(self, plan: PassPlan) -> None:
+        for row in plan.dropped:
+            session = self._sessions[row.session_id]
+            session.joint = tuple(joint for joint in session.joint if joint is not row)
         for remembered in plan.remembered:
             session = self._sessions[remembered.session_id]
             assert session.unremembered[0] is remembered, "a stale plan"
@@ -159,16 +189,15 @@ class Scheduler:
             session.is_opening = session.is_opening and bool(session.unremembered)
         for row in plan.drawn:
             session = self._sessions[row.session_id]
-            if row.is_draft:
-                session.drafts = tuple(
-                    draft.advanced() if draft is row else draft for draft in session.drafts
-                )
-                continue
-            assert session.due is row, "a stale plan"
-            if row.is_last:
-                session.append()
+            if row.is_joint:
+                session.joint = _advanced(session.joint, row)
+            elif row.is_draft:
+                session.drafts = _advanced(session.drafts, row)
             else:
+                assert session.due is row, "a stale plan"
                 session.due = row.advanced()
+                if session.due.is_finished:
+                    session.append()
 
     def close(self, session_id: str) -> None:
         """Gives the session's pages back. Raises KeyError for one that is not open."""
@@ -184,55 +213,6 @@ class Scheduler:
         assert len(slots) == num_taken, "a taken slot without a session"
         for session in self._sessions.values():
             session.check_integrity()
-
-
-class _Rows:
-    """A pass in the making."""
-
-    def __init__(self, batch_sizes: Sequence[int], *, merge: bool) -> None:
-        self.num_free = batch_sizes[-1]
-        self._batch_sizes = batch_sizes
-        self._merge = merge
-        self._remembered: list[RememberedFrame] = []
-        self._drawn: list[DrawnFrame] = []
-
-    @property
-    def is_empty(self) -> bool:
-        return self.num_free == self._batch_sizes[-1]
-
-    @property
-    def num_padding(self) -> int:
-        num_rows = self._batch_sizes[-1] - self.num_free
-        return self._padded(num_rows) - num_rows
-
-    def draw(self, session: Session, frames: Sequence[DrawnFrame], room: int) -> None:
-        """As many of the session's `frames` as there is room for, and what must be remembered
-        before them."""
-        num_before = len(session.unremembered)
-        if num_before:
-            self.remember(session, room)
-        if self._merge or not num_before:
-            drawn = frames[: max(0, room - num_before)]
-            self._drawn += drawn
-            self.num_free -= len(drawn)
-
-    def remember(self, session: Session, room: int) -> None:
-        """At most `room` of what is to be remembered, oldest first."""
-        rows = session.unremembered[: max(0, room)]
-        self._remembered += rows
-        self.num_free -= len(rows)
-
-    def plan(self) -> PassPlan:
-        num_finished = sum(row.is_last for row in self._drawn)
-        return PassPlan(
-            remembered=tuple(self._remembered),
-            drawn=tuple(self._drawn),
-            batch_size=self._padded(len(self._remembered) + len(self._drawn)),
-            decode_size=self._padded(num_finished) if num_finished else 0,
-        )
-
-    def _padded(self, num_rows: int) -> int:
-        return self._batch_sizes[bisect_left(self._batch_sizes, num_rows)]
 
 
 _Wish = tuple[Session, tuple[DrawnFrame, ...]]  # and the frames that it wants a pass for
@@ -256,3 +236,7 @@ def _by_need(sessions: Iterable[Session]) -> tuple[list[_Wish], list[Session], l
 def _deadline(wish: _Wish) -> tuple[float, int]:
     session, _ = wish
     return session.deadline_s, session.pages.slot
+
+
+def _advanced(frames: tuple[DrawnFrame, ...], row: DrawnFrame) -> tuple[DrawnFrame, ...]:
+    return tuple(frame.advanced() if frame is row else frame for frame in frames)

@@ -1,6 +1,6 @@
 """What the scheduler knows of one session. Integers and ids; knows no torch and no clock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.cache.page_table import PageTable
 from model.engine.types import ActionVector, DrawnFrame, RememberedFrame
@@ -11,7 +11,8 @@ class Session:
     """Changed by the scheduler only. `unremembered`: finished frames whose keys are not written
     yet, oldest first; the next frame cannot begin before, or with, the last of them. `due`: the
     frame that somebody waits for; `drafts`: begun early, each under another guess of its action.
-    They stand at their next denoise step, and all go to one page, one after the other."""
+    They stand at their next denoise step, and all go to one page, one after the other. `joint`: the
+    frames after it, in order, at its very step; finished ones wait for their turn."""
 
     session_id: str
     seed: int
@@ -21,6 +22,7 @@ class Session:
     deadline_s: float = 0.0  # of the next frame
     due: DrawnFrame | None = None
     drafts: tuple[DrawnFrame, ...] = ()
+    joint: tuple[DrawnFrame, ...] = ()
 
     def __post_init__(self) -> None:
         self.remember_all()
@@ -30,8 +32,8 @@ class Session:
         return tuple(d for d in self.drafts if not d.is_finished) if self.drafts else ()
 
     def draft_of(self, action: ActionVector, num_steps: int) -> DrawnFrame | None:
-        """The draft that is that very frame."""
-        for draft in self.drafts:
+        """The draft that would be taken for the next frame under that action."""
+        for draft in (*self.joint[:1], *self.drafts):
             if draft.action == action and draft.num_steps == num_steps:
                 return draft
         return None
@@ -51,6 +53,11 @@ class Session:
             placement=self.pages.placement,
         )
 
+    def joint_frame(self, due: DrawnFrame, ahead: int, *, branch: int) -> DrawnFrame:
+        """The frame so many after the one that is due, to be drawn along with it."""
+        placement = self.pages.joint_placement(ahead)
+        return replace(due, is_draft=True, is_joint=True, branch=branch, placement=placement)
+
     def remember_all(self) -> None:
         """All frames that it holds are to be remembered."""
         places = self.pages.given()
@@ -59,7 +66,7 @@ class Session:
         )
 
     def append(self) -> None:
-        """The next frame is finished, and the newest now; what else was begun is gone."""
+        """The next frame is finished, and the newest now; other drafts of it are gone."""
         placement = self.pages.placement
         self.pages.append(placement)
         newest = RememberedFrame(session_id=self.session_id, placement=placement)
@@ -76,5 +83,10 @@ class Session:
         for drawn in (*self.drafts, *([self.due] if self.due else ())):
             assert drawn.placement is self.pages.placement, "drawn to a stale place"
             assert drawn.is_draft == (drawn is not self.due), "a draft that is due"
+        next_idx = self.pages.next_frame_idx + (self.due is not None)
+        for number, joint in enumerate(self.joint):
+            assert joint.placement.frame_idx == next_idx + number, "joint frames out of order"
+            step = self.due.denoise_step if self.due else joint.num_steps
+            assert joint.denoise_step == step, "a joint frame behind the one it goes with"
         branches = [draft.branch for draft in self.drafts]
         assert branches == list(range(len(branches))), f"branches {branches}"

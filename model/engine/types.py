@@ -20,9 +20,12 @@ class RememberedFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnFrame:
-    """A frame at one of its denoise steps, 0 .. num_steps - 1: a row of a pass. A draft is a frame
-    whose action is a guess; `branch` tells those of one session apart. At `num_steps` it is
-    finished, and in no pass any more."""
+    """A frame at one of its denoise steps, 0 .. num_steps - 1: a row of a pass. At `num_steps` it
+    is finished, and in no pass any more.
+
+    A draft is a frame whose action is a guess; `branch` tells those of one session apart. A joint
+    one goes with the frame before it, at the same step of the same pass, and leans on what that
+    one is by then: it is not the frame that it would be alone."""
 
     session_id: str
     seed: int
@@ -30,6 +33,7 @@ class DrawnFrame:
     num_steps: int
     denoise_step: int
     is_draft: bool
+    is_joint: bool = False
     branch: int
     placement: Placement
 
@@ -51,6 +55,7 @@ class DrawnFrame:
             num_steps=self.num_steps,
             denoise_step=self.denoise_step + 1,
             is_draft=self.is_draft,
+            is_joint=self.is_joint,
             branch=self.branch,
             placement=self.placement,
         )
@@ -59,16 +64,22 @@ class DrawnFrame:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassPlan:
     """One pass: rows of `remembered`, then of `drawn`, then padding up to `batch_size`. Frames of
-    one session are in order. What `drawn` finishes is decoded, padded to `decode_size`."""
+    one session are in order. What `drawn` finishes is decoded, padded to `decode_size`. `dropped`:
+    joint frames for which there was no room beside the frame they go with."""
 
     remembered: tuple[RememberedFrame, ...]
     drawn: tuple[DrawnFrame, ...]
+    dropped: tuple[DrawnFrame, ...] = ()
     batch_size: int
     decode_size: int
 
     @property
     def rows(self) -> tuple[RememberedFrame | DrawnFrame, ...]:
         return (*self.remembered, *self.drawn)
+
+    @property
+    def num_rows(self) -> int:
+        return len(self.remembered) + len(self.drawn)
 
     @property
     def placements(self) -> tuple[Placement, ...]:
@@ -90,7 +101,8 @@ class PassResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Frame:
-    """A finished frame. The seconds are those of the passes it took part in."""
+    """A finished frame. The seconds are those of the passes it took part in; a joint frame's are
+    its rows' share of them."""
 
     session_id: str
     frame_idx: int
@@ -99,3 +111,4 @@ class Frame:
     denoise_s: float  # its denoise passes and the one that remembered the frame before it
     decode_s: float
     is_speculative: bool = False  # it was ready before its action was
+    is_joint: bool = False  # and drawn with the frame before it: another than it would be alone

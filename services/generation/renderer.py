@@ -38,6 +38,8 @@ class Renderer:
         actions: Actions,
         video: VideoFormat,
         on_failure: Callable[[str], None],
+        *,
+        speculation: str,
     ) -> None:
         self._spec = spec
         self._on_failure = on_failure
@@ -46,8 +48,9 @@ class Renderer:
         self._mailbox: Mailbox[DreamtFrame] = Mailbox()
         self._server = FrameServer()
         self._encode_loop = EncodeLoop(self._mailbox, video, self._publish)
-        ladder = Ladder(make_rungs(spec.sampler.times, spec.sampler.default_steps, spec.fps))
-        self.frame_loop = FrameLoop(engine, spec.action_space, actions, ladder, self)
+        sampler = spec.sampler
+        rungs = make_rungs(sampler.times, sampler.default_steps, spec.fps, speculation=speculation)
+        self.frame_loop = FrameLoop(engine, spec.action_space, actions, Ladder(rungs), self)
         self._threads = [
             Thread(target=self.frame_loop.run, name="frame-loop", daemon=True),
             Thread(target=self._encode_loop.run, name="encode-loop", daemon=True),

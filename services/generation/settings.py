@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.environment import setting
+from services.generation.frames.ladder import SPECULATIONS
 
 PREFIX = "NEXTFRAME_GENERATION_"
 SHIPPED_WORLD = Path(__file__).parents[2] / "model" / "worlds" / "freedoom"
@@ -19,7 +20,9 @@ class GenerationSettings:
     fetch frames, 0 for a free port; `frame_advertise` is the host that edges use, if it is another
     one. `upscale`: the picture is encoded this many times larger, because H.264's halved chroma
     would smear a small frame. `absent_s`: without a sign of the player the world pauses.
-    `drain_s`: how long stopping may take while sessions save themselves.
+    `drain_s`: how long stopping may take while sessions save themselves. `speculation`: frames
+    drawn before their action is known, in spare time. `exact` changes no frame; `joint` also draws
+    two at a time while a key is held, and those are not quite the frames they would be.
     """
 
     redis_url: str = setting(env="NEXTFRAME_REDIS_URL", secret=True)
@@ -38,10 +41,13 @@ class GenerationSettings:
     upscale: int = setting(4, at_least=1, at_most=8)
     absent_s: float = setting(30.0, at_least=1)
     drain_s: float = setting(10.0, at_least=1)
+    speculation: str = setting("exact")
 
     def __post_init__(self) -> None:
         if self.encoder not in ("auto", "x264", "nvenc"):
             raise ValueError(f"encoder must be auto, x264 or nvenc, got {self.encoder!r}")
+        if self.speculation not in SPECULATIONS:
+            raise ValueError(f"speculation is one of {SPECULATIONS}, got {self.speculation!r}")
 
     @property
     def num_threads(self) -> int:

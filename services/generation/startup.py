@@ -20,7 +20,11 @@ async def start_replica(settings: GenerationSettings, group: str) -> tuple[Repli
     started = time.monotonic()
     world = World.load(settings.world)
     engine = WorldEngine(
-        world, max_sessions=settings.slots, device=settings.device, max_drafts=MAX_GUESSES
+        world,
+        max_sessions=settings.slots,
+        device=settings.device,
+        max_drafts=MAX_GUESSES,
+        max_joint=1 if settings.speculation == "joint" else 0,
     )
     replica = Replica(settings, world.spec, engine, make_offer(world), group)
     health = HealthServer(create_app(replica))

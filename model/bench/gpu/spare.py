@@ -68,7 +68,7 @@ def draw_ahead(world: World, device: torch.device, players: int) -> Mapping[str,
         while engine.advance() is not None:
             pass
         waited.append(_wait_s(engine, _keys(engine, number)))
-    counts = engine.speculation
+    counts = engine.speculation.exact
     return {
         "frame_ms": round(statistics.fmean(plain) * 1e3, 2),
         "wait_ms": round(statistics.fmean(waited) * 1e3, 2),

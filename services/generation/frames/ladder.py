@@ -5,8 +5,9 @@ rate, equal for everybody; below its last rung newcomers are refused.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+SPECULATIONS = ("off", "exact", "joint")  # joint: exact drafts, and frames drawn two at a time
 FPS_SHARES = (0.85, 0.72, 0.6, 0.5, 0.42, 0.35)  # small steps: who falls loses little
 _SMOOTHING_S = 0.4  # a single stall (a garbage collection, a snapshot) is no overload
 _DROP_DRAFTS_AFTER_S = 0.4
@@ -30,16 +31,21 @@ class Rung:
     fps: float
     level: int
     speculates: bool = False
+    draws_jointly: bool = False  # frames that are not those that would be drawn alone
 
 
-def make_rungs(step_counts: Iterable[int], default_steps: int, fps: float) -> tuple[Rung, ...]:
-    """Full quality first; `step_counts` are those the world's sampler offers."""
+def make_rungs(
+    step_counts: Iterable[int], default_steps: int, fps: float, *, speculation: str = "exact"
+) -> tuple[Rung, ...]:
+    """Full quality first; `step_counts` are those the world's sampler offers. `speculation`: one
+    of SPECULATIONS."""
     counts = sorted((n for n in step_counts if n <= default_steps), reverse=True)
     lowered = [(steps, fps) for steps in counts]
     lowered += [(counts[-1], fps * share) for share in FPS_SHARES]
-    drafting = Rung(steps=counts[0], fps=fps, level=0, speculates=True)
-    plain = (Rung(steps=s, fps=f, level=level) for level, (s, f) in enumerate(lowered))
-    return (drafting, *plain)
+    plain = tuple(Rung(steps=s, fps=f, level=level) for level, (s, f) in enumerate(lowered))
+    if speculation == "off":
+        return plain
+    return (replace(plain[0], speculates=True, draws_jointly=speculation == "joint"), *plain)
 
 
 class Ladder:

@@ -44,6 +44,16 @@ class PlayedSession:
         """It waits for nothing, and another draft of its next frame may be made."""
         return self.waits_for is None and len(self._guessed) < MAX_GUESSES
 
+    @property
+    def may_go_on(self) -> bool:
+        """The action of the frame it waits for is the likeliest for the one after it, too."""
+        return self.waits_for is not None and self.forecast.guesses[:1] == (self.waits_for.vector,)
+
+    def note_going_on(self) -> None:
+        """The frame after it is drafted under the same action."""
+        assert self.waits_for is not None, "going on after nothing"
+        self._guessed.append(self.waits_for.vector)
+
     def next_guess(self) -> ActionVector | None:
         """Another action that the next frame may have; None when the rest is too unlikely. Keys
         that changed since the last frame come first, unless the mouse is on the move."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from model.action_space import ActionSpace
-from model.engine.speculation import SpeculationCounts
+from model.engine.speculation import Speculation, SpeculationCounts
 from model.engine.types import Frame
 from services.generation.frames.ladder import Ladder
 from services.generation.frames.played_session import PlayedSession
@@ -22,9 +22,11 @@ FRAMES = meter.create_counter("nextframe_frames", description="frames dreamt, by
 LATE_FRAMES = meter.create_counter(
     "nextframe_late_frames", description="frames that were not ready when the next one was due"
 )
-DRAFTS = meter.create_counter("nextframe_drafts", description="frames begun early, by outcome")
+DRAFTS = meter.create_counter(
+    "nextframe_drafts", description="frames begun early, by kind and outcome"
+)
 DRAFT_TIME = meter.create_counter(
-    "nextframe_draft_time", unit="s", description="engine time of drafts, by outcome"
+    "nextframe_draft_time", unit="s", description="engine time of drafts, by kind and outcome"
 )
 BAD_ACTIONS = meter.create_counter("nextframe_bad_actions", description="messages that are none")
 
@@ -66,7 +68,7 @@ class Turns:
         self._newcomers: dict[str, Newcomer] = {}
         self._played: dict[str, PlayedSession] = {}
         self._is_resting = False
-        self._told = SpeculationCounts()
+        self._told = Speculation()
 
     def rest_s(self) -> float | None:
         """For how long there is nothing to do; None: until somebody comes."""
@@ -135,6 +137,12 @@ class Turns:
                 continue
             if frame is not None:
                 self._show(frame, self._clock())
+            elif self._ladder.rung.draws_jointly and played.may_go_on:
+                self._draft_jointly(session_id, played)
+
+    def _draft_jointly(self, session_id: str, played: PlayedSession) -> None:
+        if self._engine.draft_jointly(session_id):
+            played.note_going_on()
 
     def _read_actions(self, now: float) -> None:
         for action in self._actions.read():
@@ -226,15 +234,17 @@ class Turns:
         if self._newcomers:  # encoding them is soon over, and no reason to serve others less
             self._workload.restart(now)
             return
-        counts = self._engine.speculation
-        num_accepted = counts.accepted - self._told.accepted
-        num_settled = num_accepted + counts.discarded - self._told.discarded
+        speculation = self._engine.speculation
+        counts, told = speculation.exact, self._told.exact  # joint ones took no spare time
+        num_accepted = counts.accepted - told.accepted
+        num_settled = num_accepted + counts.discarded - told.discarded
         share_used = num_accepted / num_settled if num_settled else 0.0
         ended = self._workload.take_round(len(self._played), now, share_used=share_used)
         if ended is None:
             return
-        _count_drafts(self._told, counts)
-        self._told = counts
+        _count_drafts("exact", told, counts)
+        _count_drafts("joint", self._told.joint, speculation.joint)
+        self._told = speculation
         level = self._ladder.rung.level
         if not self._ladder.observe(ended.cost_s, ended.passed_s):
             return
@@ -248,8 +258,10 @@ class Turns:
         return min((p.pacer.wait_s(now) for p in self._played.values()), default=math.inf)
 
 
-def _count_drafts(told: SpeculationCounts, counts: SpeculationCounts) -> None:
-    DRAFTS.add(counts.accepted - told.accepted, {"outcome": "accepted"})
-    DRAFTS.add(counts.discarded - told.discarded, {"outcome": "discarded"})
-    DRAFT_TIME.add(counts.saved_s - told.saved_s, {"outcome": "accepted"})
-    DRAFT_TIME.add(counts.wasted_s - told.wasted_s, {"outcome": "discarded"})
+def _count_drafts(kind: str, told: SpeculationCounts, counts: SpeculationCounts) -> None:
+    accepted = {"kind": kind, "outcome": "accepted"}
+    discarded = {"kind": kind, "outcome": "discarded"}
+    DRAFTS.add(counts.accepted - told.accepted, accepted)
+    DRAFTS.add(counts.discarded - told.discarded, discarded)
+    DRAFT_TIME.add(counts.saved_s - told.saved_s, accepted)
+    DRAFT_TIME.add(counts.wasted_s - told.wasted_s, discarded)

@@ -53,7 +53,12 @@ class Replica:
         self._registry = ReplicaRegistry(self._redis)
         self._actions = ActionReader(settings.redis_url, self.replica_id)
         self._renderer = Renderer(
-            spec, engine, self._actions, _video_format(settings, spec), self._session_failed
+            spec,
+            engine,
+            self._actions,
+            _video_format(settings, spec),
+            self._session_failed,
+            speculation=settings.speculation,
         )
         self._host: Host | None = None
         self._heartbeats: asyncio.Task[None] | None = None

@@ -17,7 +17,7 @@ from model.world import World
 Log = Callable[[int, int], list[ActionVector]]
 Film = NDArray[np.uint8]
 LONG_START = 1
-POLICIES = (SlidingWindow(4), SinkWindow(num_sinks=1, window=3))
+POLICIES = (SlidingWindow(3), SinkWindow(num_sinks=1, window=2))
 
 
 @pytest.fixture(scope="module", params=POLICIES, ids=["window", "sinks"])
@@ -46,8 +46,11 @@ def play(
     speculates: bool = False,
     is_let_in_slowly: bool = False,
     is_crowded: bool = False,
+    draws_jointly: bool = False,
 ) -> Film:
-    engine = WorldEngine(world, policy=policy, merge=merges, batch_sizes=(4,))
+    """Joint frames, where they are drawn, all come to nothing."""
+    max_joint = 1 if draws_jointly else 0
+    engine = WorldEngine(world, policy=policy, merge=merges, batch_sizes=(4,), max_joint=max_joint)
     if is_crowded:
         engine.open("other", seed=8)
         engine.begin("other", actions[1], num_steps=3)
@@ -57,10 +60,13 @@ def play(
         engine.open("me", start=LONG_START, seed=5)
     frames = []
     for number, action in enumerate(actions):
-        if speculates:
+        is_held = action == actions[number - 1]
+        if speculates and (is_held or not draws_jointly):  # else that is drafted already
             engine.draft("me", actions[number - 1])
             engine.advance()
         frame = engine.begin("me", action)
+        if frame is None and draws_jointly and is_held:
+            engine.draft_jointly("me")
         while frame is None:
             for finished in engine.advance() or ():
                 if finished.session_id == "me":
@@ -72,8 +78,8 @@ def play(
 
 
 @pytest.mark.parametrize(
-    ("merges", "speculates", "is_let_in_slowly", "is_crowded"),
-    list(product((False, True), repeat=4)),
+    ("merges", "speculates", "is_let_in_slowly", "is_crowded", "draws_jointly"),
+    list(product((False, True), repeat=5)),
 )
 def test_no_feature_changes_a_frame(
     world: World,
@@ -84,6 +90,7 @@ def test_no_feature_changes_a_frame(
     speculates: bool,
     is_let_in_slowly: bool,
     is_crowded: bool,
+    draws_jointly: bool,
 ) -> None:
     film = play(
         world,
@@ -93,5 +100,6 @@ def test_no_feature_changes_a_frame(
         speculates=speculates,
         is_let_in_slowly=is_let_in_slowly,
         is_crowded=is_crowded,
+        draws_jointly=draws_jointly,
     )
     assert np.array_equal(film, plain)

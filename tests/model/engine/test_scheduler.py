@@ -18,6 +18,7 @@ def make_scheduler(batch_sizes: tuple[int, ...] = (2, 4, 8), *, merge: bool = Tr
         max_sessions=MAX_SESSIONS,
         batch_sizes=batch_sizes,
         max_drafts=2,
+        max_joint=2,
         merge=merge,
     )
 
@@ -196,6 +197,63 @@ def test_branches_share_a_pass_and_a_page_and_the_right_one_stays() -> None:
     assert kept is not None and kept.branch == 1
     assert scheduler.session("a").pages.frame_idxs == (0, 1)
     assert scheduler.session("a").drafts == ()
+
+
+def begin_joint(scheduler: Scheduler, session_id: str, num_frames: int = 1) -> None:
+    begin(scheduler, session_id)
+    assert scheduler.begin_joint(session_id, num_frames) == num_frames
+
+
+def test_joint_frames_go_step_by_step_with_the_one_before_them() -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a")
+    begin_joint(scheduler, "a", 2)
+    for step in range(2):
+        assert rows(run_pass(scheduler)) == [("a", 1, step), ("a", 2, step), ("a", 3, step)]
+    assert scheduler.session("a").pages.frame_idxs == (0, 1)
+    for newest in (2, 3):
+        kept = scheduler.begin("a", ACTION, num_steps=2, deadline_s=0.0)
+        assert kept is not None and kept.is_joint
+        assert scheduler.session("a").pages.frame_idxs[-1] == newest
+    assert rows(run_pass(scheduler)) == [("a", frame, None) for frame in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(("action", "steps"), [(OTHER, 2), (ACTION, 1)])
+def test_joint_frames_end_with_the_first_wrong_action(
+    action: tuple[float, ...], steps: int
+) -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a")
+    begin_joint(scheduler, "a", 2)
+    run_pass(scheduler)
+    run_pass(scheduler)
+    assert scheduler.begin("a", ACTION, num_steps=2, deadline_s=0.0)
+    assert not scheduler.begin("a", action, num_steps=steps, deadline_s=0.0)
+    assert scheduler.session("a").joint == ()
+    assert rows(run_pass(scheduler))[-1] == ("a", 3, 0)
+
+
+def test_joint_frames_make_room_for_who_is_due_and_are_gone() -> None:
+    scheduler = make_scheduler(batch_sizes=(3,))
+    open_all(scheduler, "a", "b")
+    begin_joint(scheduler, "a", 2)
+    begin(scheduler, "b")
+    plan = run_pass(scheduler)
+    assert rows(plan) == [("a", 1, 0), ("b", 1, 0), ("a", 2, 0)]
+    assert [row.placement.frame_idx for row in plan.dropped] == [3]
+    assert rows(run_pass(scheduler)) == [("a", 1, 1), ("b", 1, 1), ("a", 2, 1)]
+
+
+def test_joint_frames_only_beside_a_frame_that_has_not_begun() -> None:
+    scheduler = make_scheduler()
+    open_all(scheduler, "a")
+    with pytest.raises(RuntimeError, match="'a' cannot draw 1 frames jointly"):
+        scheduler.begin_joint("a", 1)
+    begin(scheduler, "a")
+    with pytest.raises(RuntimeError, match="'a' cannot draw 3 frames jointly"):
+        scheduler.begin_joint("a", 3)
+    run_pass(scheduler)
+    assert scheduler.begin_joint("a", 1) == 0
 
 
 def test_a_plan_that_is_not_committed_leaves_no_trace() -> None:

@@ -26,6 +26,7 @@ class Storm(RuleBasedStateMachine):
                 max_sessions=MAX_SESSIONS,
                 batch_sizes=(2, 3, MAX_ROWS),
                 max_drafts=2,
+                max_joint=2,
                 merge=merge,
             )
             for policy in POLICIES
@@ -67,6 +68,14 @@ class Storm(RuleBasedStateMachine):
                 scheduler.draft(session_id, guess, num_steps=steps, deadline_s=0.0)
 
     @precondition(lambda self: any(self.frames.values()))
+    @rule(pick=st.integers(0, 99), num_frames=st.integers(1, 2))
+    def draw_jointly(self, pick: int, num_frames: int) -> None:
+        for scheduler, frames in self.frames.items():
+            session_id = sorted(frames)[pick % len(frames)]
+            if scheduler.session(session_id).due:
+                scheduler.begin_joint(session_id, num_frames)
+
+    @precondition(lambda self: any(self.frames.values()))
     @rule(pick=st.integers(0, 99), is_cut=st.booleans())
     def roll_back(self, pick: int, is_cut: bool) -> None:
         """A draft or a frame is dropped; or all keys are lost and begun again."""
@@ -101,7 +110,7 @@ class Storm(RuleBasedStateMachine):
     def nothing_is_lost(self) -> None:
         for scheduler, frames in self.frames.items():
             scheduler.check_integrity()
-            assert scheduler.num_free_pages == (MAX_SESSIONS - len(frames)) * 4
+            assert scheduler.num_free_pages == (MAX_SESSIONS - len(frames)) * (4 + 2)
             for session_id, newest in frames.items():
                 assert scheduler.session(session_id).pages.frame_idxs[-1] == newest
 
@@ -110,9 +119,14 @@ def check_plan(plan: PassPlan, *, is_urgent: bool) -> None:
     """Bounded, ordered, never empty, and a newcomer holds nobody up."""
     assert 0 < len(plan.rows) <= plan.batch_size <= MAX_ROWS
     assert any(not row.is_draft for row in plan.drawn) or plan.remembered or not is_urgent
+    joint = [row for row in plan.drawn if row.is_joint]
     places: dict[str, list[int]] = {}
+    steps = {(row.session_id, row.placement.frame_idx, row.denoise_step) for row in plan.drawn}
+    for one in joint:  # beside the frame it goes with, at its step
+        assert (one.session_id, one.placement.frame_idx - 1, one.denoise_step) in steps
+    assert not plan.dropped or len(plan.rows) == MAX_ROWS
     for row in plan.rows:
-        if not (isinstance(row, DrawnFrame) and row.branch):
+        if not (isinstance(row, DrawnFrame) and row.is_draft and row.branch):
             places.setdefault(row.session_id, []).append(row.placement.frame_idx)
     drawn = {row.session_id for row in plan.drawn}
     for session_id, frames in places.items():

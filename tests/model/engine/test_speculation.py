@@ -49,7 +49,7 @@ def test_frames_are_bitwise_those_without_speculation(
         assert torch.equal(one.actions_FA, other.actions_FA)
         ahead.check_integrity()
         guess = action
-    counts = ahead.speculation
+    counts = ahead.speculation.exact
     assert counts.accepted >= 6
     assert counts.discarded >= 6
     assert counts.accepted + counts.discarded == counts.drafted
@@ -66,7 +66,7 @@ def test_a_right_draft_is_there_at_once(world: World, action_log: Log) -> None:
     assert frame is not None
     assert frame.is_speculative
     assert not engine.is_due
-    assert engine.speculation.saved_s == frame.denoise_s + frame.decode_s
+    assert engine.speculation.exact.saved_s == frame.denoise_s + frame.decode_s
     assert engine.begin("a", other) is None
     assert engine.is_due
 
@@ -94,6 +94,6 @@ def test_closing_counts_the_draft_as_lost(world: World, action_log: Log) -> None
     engine.draft("a", action_log(0, 1)[0])
     engine.advance()
     engine.close("a")
-    counts = engine.speculation
+    counts = engine.speculation.exact
     assert (counts.drafted, counts.accepted, counts.discarded) == (1, 0, 1)
     assert counts.wasted_s > 0

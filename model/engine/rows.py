@@ -1,0 +1,69 @@
+"""A pass in the making: rows taken one after the other until it is full. Integers only; decides no
+order.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from model.engine.session import Session
+from model.engine.types import DrawnFrame, PassPlan, RememberedFrame
+
+
+class PassRows:
+    """Owns the rows of one pass, and knows how many more it may have."""
+
+    def __init__(self, batch_sizes: Sequence[int], *, merge: bool) -> None:
+        self.num_free = batch_sizes[-1]
+        self._batch_sizes = batch_sizes
+        self._merge = merge
+        self._remembered: list[RememberedFrame] = []
+        self._drawn: list[DrawnFrame] = []
+        self._dropped: list[DrawnFrame] = []
+
+    @property
+    def is_empty(self) -> bool:
+        return self.num_free == self._batch_sizes[-1]
+
+    @property
+    def num_padding(self) -> int:
+        num_rows = self._batch_sizes[-1] - self.num_free
+        return self._padded(num_rows) - num_rows
+
+    def draw(self, session: Session, frames: Sequence[DrawnFrame], room: int) -> bool:
+        """As many of the session's `frames` as there is room for, and what must be remembered
+        before them. True if it was enough for any."""
+        num_before = len(session.unremembered)
+        if num_before:
+            self.remember(session, room)
+        if num_before and not self._merge:
+            return False
+        drawn = frames[: max(0, room - num_before)]
+        self._drawn += drawn
+        self.num_free -= len(drawn)
+        return len(drawn) > 0
+
+    def draw_along(self, joint: Sequence[DrawnFrame]) -> None:
+        """As many as there is room for. The rest is left behind for good."""
+        fitting = joint[: self.num_free]
+        self._drawn += fitting
+        self.num_free -= len(fitting)
+        self._dropped += joint[len(fitting) :]
+
+    def remember(self, session: Session, room: int) -> None:
+        """At most `room` of what is to be remembered, oldest first."""
+        rows = session.unremembered[: max(0, room)]
+        self._remembered += rows
+        self.num_free -= len(rows)
+
+    def plan(self) -> PassPlan:
+        num_finished = sum(row.is_last for row in self._drawn)
+        return PassPlan(
+            remembered=tuple(self._remembered),
+            drawn=tuple(self._drawn),
+            dropped=tuple(self._dropped),
+            batch_size=self._padded(len(self._remembered) + len(self._drawn)),
+            decode_size=self._padded(num_finished) if num_finished else 0,
+        )
+
+    def _padded(self, num_rows: int) -> int:
+        return self._batch_sizes[bisect_left(self._batch_sizes, num_rows)]
