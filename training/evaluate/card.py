@@ -31,6 +31,9 @@ MOTION_FRAME = 300
 TEACHER = "teacher, 18 steps"
 COPY_LAST, MEAN_FRAME = "last real frame", "mean frame"
 TOKENIZER, REAL = "real, through the tokenizer", "real"
+EXACT_DRAFTS = (
+    "tests/model/engine/test_speculation.py::test_frames_are_bitwise_those_without_speculation"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,18 @@ class Speed:
 
     num_steps: int
     frame_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafts:
+    """A kind of speculation: frames drawn before their action is known. `row` of the contenders
+    says how good they are. With a `proof`, the test that they are bitwise the frames of that row
+    without speculation; else `share` of the frames in the row were drawn so."""
+
+    kind: str
+    row: str
+    proof: str | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +75,7 @@ class Card:
     contenders: Mapping[str, Scores]
     shuffled_f1: Estimate
     frechet_real: Estimate
+    speculation: tuple[Drafts, ...]
     horizon: tuple[HorizonPoint, ...]
     steering: Steering | None  # None: no game answered what a held key does
     steering_control: Steering | None
@@ -74,6 +90,10 @@ class Card:
 
 def steps_name(num_steps: int) -> str:
     return f"{num_steps} step{'s' if num_steps > 1 else ''}"
+
+
+def joint_name(num_steps: int) -> str:
+    return f"{steps_name(num_steps)}, joint"
 
 
 def to_json(card: Card) -> str:

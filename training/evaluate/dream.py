@@ -3,7 +3,7 @@
 Shape letters: F context frames, T dreamt frames, A action size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from model.engine.engine import WorldEngine
+from model.engine.types import ActionVector, Frame
 from model.tokenizer.vae import VAE, pixels_from_uint8, uint8_from_pixels
 from model.world import Start, World
 from training.data.recording import Recording
@@ -31,9 +32,11 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dream:
-    """What came of a wish: frames (T, H, W, 3), and seconds per frame spent in the engine."""
+    """What came of a wish: frames (T, H, W, 3), which of them were drawn jointly with the one
+    before (T,), and seconds per frame spent in the engine."""
 
     frames: NDArray[np.uint8]
+    is_joint: NDArray[np.bool_]
     frame_s: NDArray[np.float64]
 
 
@@ -44,8 +47,11 @@ def dream(
     num_steps: int,
     title: str,
     seed: int = 0,
+    num_joint: int = 0,
 ) -> list[Dream]:
     """Every wish in a session of its own, under a progress bar of this title. All of one length.
+    With `num_joint`, so many frames are drawn along with each that has to be drawn, and shown for
+    as long as the action stays the same.
 
     Each core has an engine of its own with one thread: threads that share the small matrices of
     one engine spend their time waiting for each other.
@@ -57,7 +63,9 @@ def dream(
         tqdm(total=total, desc=title, unit="frame", mininterval=1) as bar,
         ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
     ):
-        done = pool.map(lambda group: _dream_together(world, group, num_steps, seed, bar), groups)
+        done = pool.map(
+            lambda group: _dream_together(world, group, num_steps, seed, num_joint, bar), groups
+        )
         dreams = [dreamt for group in done for dreamt in group]
     torch.set_num_threads(threads)  # a worker's call counts for the whole process in part
     return dreams
@@ -88,25 +96,58 @@ def reconstruct(tokenizer: VAE, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _dream_together(
-    world: World, wishes: Sequence[Wish], num_steps: int, seed: int, bar: "tqdm"
+    world: World,
+    wishes: Sequence[Wish],
+    num_steps: int,
+    seed: int,
+    num_joint: int,
+    bar: "tqdm",
 ) -> list[Dream]:
     """In one engine, step by step."""
     starts = tuple(
         start_clip(world.tokenizer, wish.context, name=f"wish-{i}") for i, wish in enumerate(wishes)
     )
-    engine = WorldEngine(replace(world, starts=starts), max_sessions=len(wishes))
+    engine = WorldEngine(
+        replace(world, starts=starts), max_sessions=len(wishes), max_joint=num_joint
+    )
     for i in range(len(wishes)):
         engine.open(str(i), start=i, seed=seed)
     length = min(len(wish.actions_TA) for wish in wishes)
-    frames: dict[str, list[NDArray[np.uint8]]] = {str(i): [] for i in range(len(wishes))}
+    frames: dict[str, list[Frame]] = {str(i): [] for i in range(len(wishes))}
     seconds = np.empty(length)
     for step in range(length):
         actions = {
             str(i): tuple(map(float, wish.actions_TA[step])) for i, wish in enumerate(wishes)
         }
-        finished = engine.step(actions, num_steps=num_steps)
+        if num_joint:
+            finished = _step_jointly(engine, actions, num_steps, num_joint)
+        else:
+            finished = engine.step(actions, num_steps=num_steps)
         seconds[step] = finished[0].denoise_s + finished[0].decode_s
         for frame in finished:
-            frames[frame.session_id].append(frame.pixels)
+            frames[frame.session_id].append(frame)
         bar.update(len(finished))
-    return [Dream(frames=np.stack(film), frame_s=seconds) for film in frames.values()]
+    return [
+        Dream(
+            frames=np.stack([frame.pixels for frame in film]),
+            is_joint=np.array([frame.is_joint for frame in film]),
+            frame_s=seconds,
+        )
+        for film in frames.values()
+    ]
+
+
+def _step_jointly(
+    engine: WorldEngine, actions: Mapping[str, ActionVector], num_steps: int, num_joint: int
+) -> list[Frame]:
+    """One frame for each session, by the door that serving takes."""
+    finished = []
+    for session_id, action in actions.items():
+        frame = engine.begin(session_id, action, num_steps=num_steps)
+        if frame is None:
+            engine.draft_jointly(session_id, num_frames=num_joint)
+        else:
+            finished.append(frame)
+    while len(finished) < len(actions):
+        finished += engine.advance() or ()
+    return finished

@@ -2,25 +2,16 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.sampling.schedule import uniform_times
 from model.world import World
 from training.data.pictures import Pixels, grid
 from training.data.probes import Probe, frames_of, plans
-from training.evaluate.card import (
-    COPY_LAST,
-    MEAN_FRAME,
-    REAL,
-    TEACHER,
-    TOKENIZER,
-    Card,
-    Speed,
-    steps_name,
-)
+from training.evaluate.card import MEAN_FRAME, REAL, TOKENIZER, Card, Speed, steps_name
+from training.evaluate.contenders import contenders, dream_jointly, speculation
 from training.evaluate.dream import Wish, dream, reconstruct
 from training.evaluate.material import Material
 from training.evaluate.measures.colour import measure_colour
@@ -30,7 +21,6 @@ from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film
 from training.evaluate.measures.steering import measure_steering
 from training.evaluate.passages import Passage
 
-_TEACHER_STEPS = 18
 _COLOUR_FRAME = 4  # late enough to be dreamt, early enough that things are where they really are
 _SHEET_FRAMES = (1, 2, 4, 8, 12, 16)
 _SHEET_PASSAGES = 8
@@ -56,7 +46,8 @@ def evaluate(
     """`teacher` is dreamt with 18 denoise steps, as a row of the comparison only."""
     passages = material.passages
     comparison = Comparison(material.judges, passages)
-    films: Films = dict(_contenders(world, material, teacher))
+    jointly = dream_jointly(world, material, num_steps)
+    films: Films = dict(contenders(world, material, teacher, jointly, num_steps))
     ours, real = films[steps_name(num_steps)], films[REAL]
     held, held_real = _held(world, material.probes, num_steps)
     card = Card(
@@ -78,6 +69,7 @@ def evaluate(
         contenders={name: comparison.score(made) for name, made in films.items()},
         shuffled_f1=comparison.f1_by_chance(ours),
         frechet_real=comparison.frechet_real(),
+        speculation=speculation(jointly, num_steps),
         horizon=tuple(
             measure_horizon(material.judges, list(_long_dreams(world, material, num_steps)))
         ),
@@ -94,45 +86,6 @@ def evaluate(
         contact_sheet=_contact_sheet(real, ours),
         steering=_steering_grid(held) if material.probes else None,
     )
-
-
-def _contenders(
-    world: World, material: Material, teacher: World | None
-) -> Iterator[tuple[str, list[Film]]]:
-    """Every number of steps, the teacher, and the plain baselines, as films after each passage."""
-    passages = material.passages
-    for steps in sorted(world.spec.sampler.times):
-        yield steps_name(steps), _dream_passages(world, passages, steps, steps_name(steps))
-    if teacher is not None:
-        yield TEACHER, _dream_passages(_unhurried(teacher), passages, _TEACHER_STEPS, TEACHER)
-    real = [passage.following.frames[:NUM_FRAMES] for passage in passages]
-    mean_frame = material.frames.mean(axis=0).round().astype(np.uint8)
-    yield COPY_LAST, [_still(passage.context.frames[-1]) for passage in passages]
-    yield MEAN_FRAME, [_still(mean_frame)] * len(passages)
-    yield TOKENIZER, [reconstruct(world.tokenizer, film) for film in real]
-    yield REAL, real
-
-
-def _dream_passages(
-    world: World, passages: Sequence[Passage], num_steps: int, title: str
-) -> list[Film]:
-    wishes = [
-        Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
-        for passage in passages
-    ]
-    return [dreamt.frames for dreamt in dream(world, wishes, num_steps=num_steps, title=title)]
-
-
-def _unhurried(teacher: World) -> World:
-    sampler = replace(
-        teacher.spec.sampler, times={_TEACHER_STEPS: uniform_times(_TEACHER_STEPS)},
-        default_steps=_TEACHER_STEPS,
-    )  # fmt: skip
-    return replace(teacher, spec=replace(teacher.spec, sampler=sampler))
-
-
-def _still(frame: Pixels) -> Film:
-    return np.repeat(frame[None], NUM_FRAMES, axis=0)
 
 
 def _long_dreams(world: World, material: Material, num_steps: int) -> Iterator[LongDream]:

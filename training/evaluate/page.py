@@ -35,10 +35,11 @@ At frame 16 of passages in which the player moves. Actions are read from the fra
 inverse-dynamics model taught on real play; F1 is the mean over buttons and turns, and with shuffled
 actions it is {_signed(card.shuffled_f1)}. The Fréchet distance is to the real frames after the same
 hands, in that model's features (so it is not FVD, and compares rows of this table only); as much
-other real play is {_signed(card.frechet_real, ".0f")} away from them. Frames drafted ahead of
-their action are the very same frames (a test of the engine), so they have no row.
+other real play is {_signed(card.frechet_real, ".0f")} away from them.
 
 {_contenders(card)}
+
+{_drafts(card)}
 
 {"" if given else _NOT_GIVEN}
 {_events(card)}
@@ -141,6 +142,16 @@ def _contender(name: str, scores: Scores) -> Row:
     cells += [_signed(scores.lpips_16)] if scores.lpips_16 is not None else []
     cells += [f"{scores.fvd:.0f}"] if scores.fvd is not None else []
     return tuple(cells)
+
+
+def _drafts(card: Card) -> str:
+    rows = tuple(
+        (drafts.kind, drafts.row,
+         f"the same, bit for bit (`{drafts.proof.split('::')[1]}`)" if drafts.proof
+         else f"{drafts.share:.0%} of the frames of that row were drawn so")
+        for drafts in card.speculation
+    )  # fmt: skip
+    return _table(("drawn before the action is known", "as good as the row", "because"), rows)
 
 
 def _events(card: Card) -> str:

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from model.world import World
-from training.evaluate.card import REAL, TEACHER, Card, to_json
+from training.evaluate.card import EXACT_DRAFTS, REAL, TEACHER, Card, to_json
 from training.evaluate.dream import Wish, dream
 from training.evaluate.evaluation import evaluate
 from training.evaluate.material import Material
@@ -48,6 +49,17 @@ def test_every_figure_that_others_watch_is_a_plain_number(figures: Mapping[str, 
         assert low <= figures[name] <= high
     assert [point["frame"] for point in figures["horizon"]] == [16, 64]
     assert [point["num_dreams"] for point in figures["horizon"]] == [4, 2]
+
+
+def test_quality_is_told_for_every_kind_of_speculation(card: Card) -> None:
+    by_kind = {drafts.kind: drafts for drafts in card.speculation}
+    assert [*by_kind] == ["ahead", "branch", "joint"]
+    assert by_kind["ahead"].row == by_kind["branch"].row == "2 steps"
+    assert all(drafts.row in card.contenders for drafts in card.speculation)
+    joint = by_kind["joint"]
+    assert joint.proof is None and joint.share is not None and 0 < joint.share <= 0.5
+    path, _, name = EXACT_DRAFTS.partition("::")
+    assert f"def {name}(" in (Path(__file__).parents[3] / path).read_text()
 
 
 def test_without_a_teacher_its_figures_are_null(card: Card) -> None:
