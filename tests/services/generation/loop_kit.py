@@ -52,14 +52,20 @@ class Inbox:
 class LoopBench:
     """`cost_of` a pass, in seconds of fake time, may be changed while it runs."""
 
-    def __init__(self, cost_of: Callable[[PassPlan], float] = lambda _: 0.01) -> None:
+    def __init__(
+        self,
+        cost_of: Callable[[PassPlan], float] = lambda _: 0.01,
+        *,
+        speculation: str = "exact",
+    ) -> None:
         self.clock = FakeClock()
         self.cost_of = cost_of
         self.engine = FakeEngine(SPEC, lambda plan: self.clock.advance(self.cost_of(plan)))
         self.inbox = Inbox()
         self.told = Recorder()
         self.told.now = self.clock
-        rungs = make_rungs(SPEC.sampler.times, SPEC.sampler.default_steps, SPEC.fps)
+        sampler = SPEC.sampler
+        rungs = make_rungs(sampler.times, sampler.default_steps, SPEC.fps, speculation=speculation)
         self.ladder = Ladder(rungs)
         self.loop = FrameLoop(
             self.engine, SPEC.action_space, self.inbox, self.ladder, self.told, self.clock
