@@ -71,6 +71,8 @@ class Denoiser:
         self._widths = wave_widths(numbers.num_slots)
         self._device = compute.transformer.embed.weight.device
         self._passes = {sizes: self._prepare(sizes, pool) for sizes in prepared_sizes(self._widths)}
+        for static in self._passes.values():
+            static.run()  # whatever is chosen or compiled at a first call is so now
 
     def __call__(self, placements: Sequence[Placement], rows: RowInputs) -> Tensor:
         """Rows after the step (R, C, h, w), in their own order."""
