@@ -14,8 +14,8 @@ import torch
 from model.ar.decoding.order import diagonal, raster
 from model.bench.bookkeeping import bookkeeping_ms
 from model.bench.contest import contest
+from model.bench.held_key import HeldKey
 from model.bench.subjects import drive, drive_baseline, opening, random_baseline, widened
-from model.engine.engine import WorldEngine
 from model.engine.reference import ReferenceSession
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import World
@@ -43,6 +43,8 @@ def measure_ratios(world: World, device: torch.device, *, rounds: int) -> Mappin
             "raster": token_by_token.frame_s,
             "diagonal": in_diagonals.frame_s,
             "ahead": HeldKey(world, device).wait_s,
+            "alone": HeldKey(world, device, max_joint=1).alone_s,
+            "jointly": HeldKey(world, device, max_joint=1).jointly_s,
         },
         rounds=rounds,
     )
@@ -52,6 +54,7 @@ def measure_ratios(world: World, device: torch.device, *, rounds: int) -> Mappin
         **_with_the_papers_window(world, device, rounds=max(1, rounds // 4)),
         "merged_over_separate": times.ratio("separate", "cached"),
         "ahead_hidden_share": round(1 - times.ratio("ahead", "cached"), 4),
+        "joint_over_alone": times.ratio("alone", "jointly"),
         "nfd_over_ar_raster": times.ratio("raster", "cached"),
         "nfd_over_ar_diagonal": times.ratio("diagonal", "cached"),
         "scheduler_ms_64": bookkeeping_ms(64),
@@ -104,26 +107,3 @@ class NaiveSession:
         latents_Chw = self._session.step(self._action, num_steps)
         uint8_from_pixels(self._world.tokenizer.decode(latents_Chw[None])).cpu().numpy()
         return time.perf_counter() - started_s
-
-
-class HeldKey:
-    """A player who holds a key, drawn ahead: how long they still wait for each frame."""
-
-    def __init__(self, world: World, device: torch.device) -> None:
-        self._engine = WorldEngine(world, max_sessions=1, device=str(device))
-        self._engine.open("player", seed=0)
-        self._period_s = 1 / world.spec.fps
-        self._action = (0.0,) * world.spec.nfd.action_size
-        self._engine.step({"player": self._action})
-
-    def wait_s(self) -> float:
-        """What the spare time of a frame period could not hide, and the answer itself."""
-        started_s = time.perf_counter()
-        self._engine.draft("player", self._action)
-        while self._engine.advance() is not None:
-            pass
-        asked_s = time.perf_counter()
-        frame = self._engine.begin("player", self._action)
-        assert frame is not None, "the draft was not ready"
-        late_s = max(0.0, asked_s - started_s - self._period_s)
-        return late_s + time.perf_counter() - asked_s

@@ -32,6 +32,7 @@ RATIOS = {
     "cached_over_naive_32_bound",
     "merged_over_separate",
     "ahead_hidden_share",
+    "joint_over_alone",
     "nfd_over_ar_raster",
     "nfd_over_ar_diagonal",
     "scheduler_ms_64",
