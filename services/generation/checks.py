@@ -37,11 +37,8 @@ async def _redis_is_up(url: str) -> bool:
 
 
 def _check_world(settings: GenerationSettings) -> None:
-    check = subprocess.run(
-        [sys.executable, "-m", "services.generation.world_check", str(settings.world)],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, "-m", "services.generation.world_check"]
+    command += [str(settings.world), settings.precision]
+    check = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     if check.returncode:
-        reason = check.stderr.strip().rpartition("\n")[2]
-        raise CannotStart(f"{reason}. {PREFIX}WORLD names the folder of the world to serve.")
+        raise CannotStart(check.stderr.strip().rpartition("\n")[2])

@@ -1,11 +1,13 @@
 """What is wrong around a replica is said before Ray starts, in one sentence."""
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from services.environment import SettingsError, read_settings
+from services.generation import world_check
 from services.generation.checks import CannotStart, check_surroundings
 from services.generation.settings import PREFIX, GenerationSettings
 from tests.model.conftest import make_world
@@ -43,6 +45,18 @@ def test_a_missing_world_is_said_by_name(redis_url: str, tmp_path: Path) -> None
         check_surroundings(settings(redis_url, tmp_path / "nowhere"))
 
 
+def test_a_processor_without_int8_is_told_what_to_set(
+    monkeypatch: pytest.MonkeyPatch, world: Path
+) -> None:
+    monkeypatch.setattr(world_check, "why_not_int8", lambda: "the processor is old")
+    for precision in ("fp32", "auto"):
+        monkeypatch.setattr(sys, "argv", ["world_check", str(world), precision])
+        world_check.main()
+    monkeypatch.setattr(sys, "argv", ["world_check", str(world), "int8"])
+    with pytest.raises(SystemExit, match="_PRECISION is int8, but the processor is old"):
+        world_check.main()
+
+
 def test_an_occupied_port_is_said_by_number(redis_url: str, world: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -62,6 +76,8 @@ def test_no_redis_is_said(world: Path, tmp_path: Path) -> None:
         {"NEXTFRAME_GENERATION_SLOTS": "0"},
         {"NEXTFRAME_GENERATION_SLOTS": "many"},
         {"NEXTFRAME_GENERATION_ENCODER": "vp8"},
+        {"NEXTFRAME_GENERATION_PRECISION": "int4"},
+        {"NEXTFRAME_GENERATION_PRECISION": "int8", "NEXTFRAME_GENERATION_DEVICE": "cuda"},
     ],
 )
 def test_a_wrong_setting_is_said_by_name(wrong: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from services.backplane.sessions import SessionStore
+from services.generation import startup
 from services.generation.frames.warmup import warm_up
 from services.generation.health import HealthServer, create_app
 from services.generation.sessions.offer import make_offer
@@ -55,10 +56,30 @@ def test_a_warm_up_that_fails_leaves_nothing_either() -> None:
     assert engine.sessions == {}
 
 
+@pytest.mark.parametrize(
+    ("wanted", "device", "missing", "served"),
+    [
+        ("fp32", "cpu", "", "fp32"),
+        ("int8", "cpu", "", "int8"),
+        ("auto", "cpu", "", "int8"),
+        ("auto", "cpu", "no VNNI", "fp32"),
+        ("auto", "cuda", "", "fp32"),
+    ],
+)
+def test_int8_is_taken_where_it_is_wanted_and_to_be_had(
+    monkeypatch: pytest.MonkeyPatch, wanted: str, device: str, missing: str, served: str
+) -> None:
+    monkeypatch.setattr(startup, "why_not_int8", lambda: missing)
+    settings = GenerationSettings(redis_url="redis://none", device=device, precision=wanted)
+    assert startup._precision(settings) == served
+
+
 @pytest_asyncio.fixture
 async def started(redis_url: str, tmp_path: Path) -> AsyncIterator[tuple[Replica, HealthServer]]:
     make_world("consistency").save(tmp_path / "tiny", card="random")
-    settings = GenerationSettings(redis_url=redis_url, world=tmp_path / "tiny", slots=2, port=0)
+    settings = GenerationSettings(
+        redis_url=redis_url, world=tmp_path / "tiny", slots=2, port=0, precision="auto"
+    )
     replica, health = await start_replica(settings, "group-")
     yield replica, health
     await replica.stop()
