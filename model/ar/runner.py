@@ -18,6 +18,7 @@ from model.ar.decoding.order import DecodeOrder
 from model.ar.world import ARWorld
 from model.cache.frame_store import ContextClip
 from model.cache.page_table import Placement
+from model.engine.picture import stills
 from model.engine.types import PassPlan, PassResult, RememberedFrame
 from model.tokenizer.vae import uint8_from_pixels
 
@@ -95,7 +96,7 @@ class ARRunner:
         finished = [row.placement for row in plan.finished]
         pixels = self._decode(finished, plan.decode_size) if finished else self._no_pixels
         return PassResult(
-            pixels=pixels.cpu().numpy(),
+            pictures=stills(pixels.cpu().numpy()),
             denoise_s=drawn_s - started_s,
             decode_s=self._now_s() - drawn_s,
         )

@@ -11,11 +11,14 @@ from model.cache.frame_store import ContextClip
 from model.cache.page_table import Placement
 from model.context.sliding_window import SlidingWindow
 from model.engine.passes import Passes
+from model.engine.picture import Still
 from model.engine.scheduler import Scheduler
 from model.engine.types import PassPlan, PassResult
 
 WINDOW, NUM_STEPS = 32, 2
 _NOTHING = ContextClip(latents_FChw=torch.empty(0), t_F=torch.empty(0), actions_FA=torch.empty(0))
+
+_NO_PICTURE = Still(np.empty((1, 1, 3), np.uint8))
 
 
 class NullRunner:
@@ -25,8 +28,8 @@ class NullRunner:
         return
 
     def run(self, plan: PassPlan) -> PassResult:
-        pixels = np.empty((len(plan.finished), 1, 1, 3), np.uint8)
-        return PassResult(pixels=pixels, denoise_s=0.0, decode_s=0.0)
+        pictures = [_NO_PICTURE] * len(plan.finished)
+        return PassResult(pictures=pictures, denoise_s=0.0, decode_s=0.0)
 
     def keep_draft(self, placement: Placement, branch: int) -> None:
         return

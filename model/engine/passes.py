@@ -110,14 +110,14 @@ class Passes:
             Frame(
                 session_id=row.session_id,
                 frame_idx=row.placement.frame_idx,
-                pixels=pixels,
+                picture=picture,
                 num_steps=row.num_steps,
                 denoise_s=self._ledger.finish(row.session_id, row.branch),
                 decode_s=result.decode_s / (len(plan.finished) if row.is_joint else 1),
                 is_speculative=row.is_draft,
                 is_joint=row.is_joint,
             )
-            for row, pixels in zip(plan.finished, result.pixels, strict=True)
+            for row, picture in zip(plan.finished, result.pictures, strict=True)
         ]
 
     def _mend(self, plan: PassPlan) -> None:

@@ -16,6 +16,7 @@ from model.cache.attend import PagedAttention
 from model.cache.frame_store import ContextClip, FrameRows, FrameStore
 from model.cache.kv_store import KVStore
 from model.cache.page_table import Placement
+from model.engine.picture import stills
 from model.engine.types import DrawnFrame, PassPlan, PassResult
 from model.nfd.transformer import Previous
 from model.sampling.noise import CONTEXT_STEP, draw_noise
@@ -127,7 +128,7 @@ class NFDRunner:
         self._drawn[_places(plan.drawn)] = x_DChw
         self._finish(plan.finished, x_DChw[last], rows_D.actions_BA[last])
         return PassResult(
-            pixels=pixels_BHWC.cpu().numpy(),
+            pictures=stills(pixels_BHWC.cpu().numpy()),
             denoise_s=denoised_s - started_s,
             decode_s=decoded_s - denoised_s,
         )

@@ -1,11 +1,10 @@
 """What passes between scheduler, runner and callers. Plain values; knows no torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from model.cache.page_table import Placement
+from model.engine.picture import Picture, Pixels
 
 ActionVector = tuple[float, ...]
 
@@ -94,7 +93,7 @@ class PassPlan:
 class PassResult:
     """What a pass gave: a picture for each of `PassPlan.finished`, and the seconds it took."""
 
-    pixels: NDArray[np.uint8]  # (finished, H, W, 3) RGB
+    pictures: Sequence[Picture]
     denoise_s: float
     decode_s: float
 
@@ -106,9 +105,14 @@ class Frame:
 
     session_id: str
     frame_idx: int
-    pixels: NDArray[np.uint8]  # (H, W, 3) RGB
+    picture: Picture
     num_steps: int
     denoise_s: float  # its denoise passes and the one that remembered the frame before it
     decode_s: float
     is_speculative: bool = False  # it was ready before its action was
     is_joint: bool = False  # and drawn with the frame before it: another than it would be alone
+
+    @property
+    def pixels(self) -> Pixels:
+        """(H, W, 3) RGB."""
+        return self.picture.rgb()

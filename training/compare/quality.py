@@ -78,6 +78,6 @@ def draw_next(
             result = runner.run(plan)
             scheduler.commit(plan)
             names = [row.session_id for row in plan.finished]
-            drawn |= dict(zip(names, result.pixels, strict=True))
+            drawn |= {n: p.rgb() for n, p in zip(names, result.pictures, strict=True)}
         pictures += [drawn[str(number)] for number in together]
     return pictures

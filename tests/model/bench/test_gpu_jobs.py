@@ -14,6 +14,7 @@ from model.bench.gpu.capacity import play
 from model.bench.gpu.ledger import Ledger
 from model.bench.subjects import random_world
 from model.engine.engine import WorldEngine
+from model.engine.picture import Still
 from model.engine.types import Frame
 from model.world import World
 
@@ -84,7 +85,14 @@ class SlowEngine(WorldEngine):
         finished, self._waiting = self._waiting, []
         pixels = np.zeros((1, 1, 3), np.uint8)
         return [
-            Frame(session_id=name, frame_idx=0, pixels=pixels, num_steps=1, denoise_s=0, decode_s=0)
+            Frame(
+                session_id=name,
+                frame_idx=0,
+                picture=Still(pixels),
+                num_steps=1,
+                denoise_s=0,
+                decode_s=0,
+            )
             for name in finished
         ]
 

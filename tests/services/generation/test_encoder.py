@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 
+from model.engine.picture import Still
 from model.engine.types import Frame
 from services.generation.frames.ports import DreamtFrame
 from services.generation.video.demand import Demand
@@ -117,7 +118,7 @@ class Studio:
         frame = Frame(
             session_id=session_id,
             frame_idx=frame_idx,
-            pixels=picture(frame_idx) if pixels is None else pixels,
+            picture=Still(picture(frame_idx) if pixels is None else pixels),
             num_steps=2,
             denoise_s=0.02,
             decode_s=0.004,
