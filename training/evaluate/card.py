@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from model.world import Precision
 from training.evaluate.confidence import Estimate
 from training.evaluate.measures.colour import Colour
 from training.evaluate.measures.fidelity import DreamFidelity, TokenizerFidelity
@@ -67,6 +68,7 @@ class Card:
     world_digest: str
     sampler: str
     num_steps: int
+    precision: Precision
     is_quick: bool
     num_passages: int
     tokenizer: TokenizerFidelity

@@ -3,8 +3,10 @@ it, and the card on the screen."""
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
-from model.world import World
+from model.int8.serving import in_precision
+from model.world import Precision, World
 from training.data.pictures import write_png
 from training.evaluate.card import to_json
 from training.evaluate.evaluation import evaluate
@@ -26,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", type=Path, default=Path("build/runs/evaluate"),
                         help="where held-out play and the action reader are kept")  # fmt: skip
     parser.add_argument("--steps", type=int, help="denoise steps, else the world's default")
+    parser.add_argument("--precision", choices=get_args(Precision), default="fp32",
+                        help="numbers that its frames are computed with")  # fmt: skip
     parser.add_argument("--quick", action="store_true",
                         help="fewer starts and short dreams: wide intervals")  # fmt: skip
     parser.add_argument("--teacher", type=Path, help="bundle to dream with 18 steps beside it, "
@@ -44,11 +48,12 @@ def run_command(recipe: Recipe, arguments: argparse.Namespace) -> None:
             lpips=LPIPS.load(*arguments.lpips) if arguments.lpips else None,
             fvd_features=I3DFeatures(arguments.fvd) if arguments.fvd else None,
         )
-        world = World.load(arguments.world)
+        published = World.load(arguments.world)
+        world = in_precision(published, arguments.precision)
         if arguments.teacher:
             teacher: World | None = World.load(arguments.teacher)
         else:
-            teacher = teacher_of(world, arguments.world)
+            teacher = teacher_of(published, arguments.world)
     except ValueError as error:
         raise TrainingError(str(error)) from error
     extent = QUICK if arguments.quick else recipe.extent

@@ -56,6 +56,7 @@ def evaluate(
         world_digest=world.digest,
         sampler=world.spec.sampler.kind,
         num_steps=num_steps,
+        precision=world.precision,
         is_quick=material.extent.is_quick,
         num_passages=len(passages),
         tokenizer=measure_tokenizer(material.frames, reconstruct(world.tokenizer, material.frames)),

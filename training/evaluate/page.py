@@ -25,7 +25,7 @@ def to_markdown(card: Card, *, title: str, licence: str) -> str:
 
 World `{card.world}`, version {card.world_version}. Licence: {licence}.
 Measured by `make eval` through the serving engine: {card.sampler} sampler, {card.num_steps} denoise
-steps. All play is held out: {_extent(card)}.
+steps, {card.precision}. All play is held out: {_extent(card)}.
 "±" is half of the 95 % interval over starts. "Real" is what the game showed to the same keys from
 the same frame, by the same measure.
 {_steering(card)}
