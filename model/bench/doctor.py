@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 
 from model.bench.arithmetic.costs import frame_flop
-from model.bench.provenance import matmul_gflops, this_machine
+from model.bench.provenance import int8_gops, matmul_gflops, this_machine
 from model.bench.subjects import drive
+from model.int8.serving import why_not_int8
 from model.presets import PRESETS
 from model.world import World
 
@@ -57,6 +58,7 @@ def examine(world: World, device: torch.device, *, frames: int = 12) -> Iterator
     yield _memory()
     yield _gpu()
     yield Finding(name="matrix product", value=f"{rate:.0f} GFLOP/s on {device}, {dtype}")
+    yield _int8()
     yield _flash()
     yield _encoders()
     yield _world(world, device, frames)
@@ -96,6 +98,15 @@ def _gpu() -> Finding:
         value=f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, compute "
         f"{properties.major}.{properties.minor}",
     )
+
+
+def _int8() -> Finding:
+    if reason := why_not_int8():
+        return Finding(
+            name="int8", value=f"not here: {reason}",
+            advice="worlds are served in fp32 on the CPU, at two thirds of the speed",
+        )  # fmt: skip
+    return Finding(name="int8", value=f"{int8_gops():.0f} GOP/s on the CPU, exact sums")
 
 
 def _flash() -> Finding:

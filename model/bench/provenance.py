@@ -38,6 +38,18 @@ def matmul_gflops(
     return 2 * size**3 / statistics.median(seconds) / 1e9
 
 
+def int8_gops(repeats: int = 7) -> float:
+    """The same of integers, on a CPU."""
+    size = 1024
+    left = torch.randint(-127, 128, (size, size), dtype=torch.int8)
+    seconds = []
+    for _ in range(repeats):
+        started_s = time.perf_counter()
+        torch._int_mm(left, left)
+        seconds.append(time.perf_counter() - started_s)
+    return 2 * size**3 / statistics.median(seconds) / 1e9
+
+
 def this_commit() -> str:
     """Short hash of the tree this ran from; "unknown" outside a git work tree."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from model.int8.layers import Int8Conv2d, Int8Linear, SigmoidGELU
+from model.int8.rounding import LARGEST
 from model.world import Precision, World
 
 # What embeds noise levels and actions, the modulation and both ends stay fp32: they are small.
@@ -37,10 +38,14 @@ def in_precision(world: World, precision: Precision) -> World:
 
 @cache
 def why_not_int8() -> str:
-    """Empty where integer products are fast and exact. Without VNNI their sums saturate in 16 bits
-    in some libraries, and are slow in the others."""
-    if not torch.cpu.get_capabilities().get("avx512_vnni", False):
-        return "the processor has no AVX-512 VNNI"
+    """Empty where integer products are quick and exact. Without VNNI libraries add pairs of them up
+    in 16 bits, which saturate, or are slow."""
+    capabilities = torch.cpu.get_capabilities()
+    if not any(capabilities.get(name, False) for name in ("avx512_vnni", "avx_vnni")):
+        return "the processor has no VNNI"
+    largest = torch.full((64, 64), LARGEST, dtype=torch.int8)
+    if (torch._int_mm(largest, largest) != 64 * LARGEST**2).any():
+        return "its integer sums saturate"
     return ""
 
 

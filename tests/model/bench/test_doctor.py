@@ -11,7 +11,7 @@ def test_every_finding_is_there_and_names_the_world(world: World) -> None:
     findings = {
         finding.name: finding for finding in doctor.examine(world, torch.device("cpu"), frames=1)
     }
-    assert {"processor", "memory", "GPU", "flash-attn", "video encoders"} <= findings.keys()
+    assert {"processor", "memory", "GPU", "int8", "flash-attn", "video encoders"} <= findings.keys()
     assert "frames/s at 2 steps; played at 17.5" in findings["world tiny"].value
     assert "H.264 on the CPU" in findings["video encoders"].value
     assert findings["preset nfd_774m, foretold"].advice
@@ -32,3 +32,10 @@ def test_a_machine_without_encoders_is_told_what_to_install(
     finding = doctor._encoders()
     assert finding.value == "none"
     assert "install" in finding.advice
+
+
+def test_a_processor_without_int8_is_told_what_it_loses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "why_not_int8", lambda: "the processor has no VNNI")
+    finding = doctor._int8()
+    assert finding.value == "not here: the processor has no VNNI"
+    assert "fp32" in finding.advice
