@@ -125,8 +125,7 @@ class NFDRunner:
         last = [number for number, row in enumerate(plan.drawn) if row.is_last]
         pixels_BHWC = self._decode(x_DChw[last], plan.decode_size) if last else self._no_pixels
         decoded_s = self._now_s()
-        self._drawn[_places(plan.drawn)] = x_DChw
-        self._finish(plan.finished, x_DChw[last], rows_D.actions_BA[last])
+        self._store(plan, rows_D, x_DChw)
         return PassResult(
             pictures=stills(pixels_BHWC.cpu().numpy()),
             denoise_s=denoised_s - started_s,
@@ -212,6 +211,12 @@ class NFDRunner:
         padded = _pad(x_BChw, decode_size - len(x_BChw))
         return uint8_from_pixels(self._tokenizer.decode(padded))[: len(x_BChw)]
 
+    def _store(self, plan: PassPlan, rows_D: FrameRows, x_DChw: Tensor) -> None:
+        """Leaves what the next passes go on from."""
+        self._drawn[_places(plan.drawn)] = x_DChw
+        last = [number for number, row in enumerate(plan.drawn) if row.is_last]
+        self._finish(plan.finished, x_DChw[last], rows_D.actions_BA[last])
+
     def _finish(self, finished: Sequence[DrawnFrame], x_BChw: Tensor, actions_BA: Tensor) -> None:
         """Leaves the frames in their pages as contexts hold them, drafts in pages of theirs."""
         if not finished:
@@ -247,7 +252,7 @@ class NFDRunner:
 
     def _now_s(self) -> float:
         if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
+            torch.cuda.current_stream(self._device).synchronize()
         return time.perf_counter()
 
 

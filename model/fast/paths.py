@@ -28,6 +28,7 @@ class Blocks(StrEnum):
 class FastPaths:
     """`dtype`: of weights, keys and matrix products. `flash`: flash-attn instead of torch's own
     attention over gathered slots; wants bf16. `graphs`: common passes are one launch each.
+    `beside`: decodes, and makes the encoder's colours, while the next pass runs; wants a GPU.
     `compile_mode`: torch.compile's. `compile_cache`: a folder of this user's own, where what was
     compiled outlives the process; nowhere if not given."""
 
@@ -35,6 +36,7 @@ class FastPaths:
     flash: bool = False
     graphs: bool = False
     blocks: Blocks = Blocks.PLAIN
+    beside: bool = False
     compile_mode: str = "default"
     compile_cache: Path | None = None
 

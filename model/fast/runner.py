@@ -4,6 +4,8 @@ frames it draws up to rounding.
 Shape letters: R rows of a pass, D rows that draw, C h w latent channels, rows, columns.
 """
 
+import time
+
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor
@@ -11,13 +13,15 @@ from torch import Tensor
 from model.cache.frame_store import FrameRows
 from model.cache.places import PlaceNumbers
 from model.engine.runner import NFDRunner
-from model.engine.types import PassPlan
+from model.engine.types import PassPlan, PassResult
 from model.fast.blocks.compiled import CompileCache
 from model.fast.graphs.capture import GraphPool
-from model.fast.graphs.denoiser import Denoiser, Denoising
+from model.fast.graphs.decoder import Decoder
+from model.fast.graphs.denoiser import Denoiser, Denoising, wave_widths
 from model.fast.graphs.inputs import RowInputs
 from model.fast.paths import FastPaths
-from model.fast.precision import computing_in, convert
+from model.fast.pictures.beside import DecodingBeside
+from model.fast.precision import convert
 from model.world import World
 
 
@@ -44,7 +48,6 @@ class FastRunner(NFDRunner):
             max_drafts=max_drafts,
             device=device,
         )
-        self._paths = paths
         compute = Denoising(
             transformer=paths.transformer(self._transformer),
             store=self._kv,
@@ -61,10 +64,35 @@ class FastRunner(NFDRunner):
         cache = CompileCache(paths.compile_cache) if paths.compile_cache else None
         if cache is not None:
             cache.load()
+        # A pool each: a picture may be decoded while the next pass runs.
+        pools = (GraphPool(device), GraphPool(device)) if paths.graphs else (None, None)
         with torch.inference_mode():
-            self._denoiser = Denoiser(compute, numbers, GraphPool(device) if paths.graphs else None)
+            self._denoiser = Denoiser(compute, numbers, pools[0])
+            self._decoder = Decoder(
+                self._tokenizer, wave_widths(num_slots), self._drawn.shape[2:],
+                dtype=paths.dtype, device=device, pool=pools[1],
+            )  # fmt: skip
+        self._beside = DecodingBeside(self._decoder, device) if paths.beside else None
         if cache is not None:
             cache.save()
+
+    @torch.inference_mode()
+    def run(self, plan: PassPlan) -> PassResult:
+        """With decoding beside, pictures are on their way when it returns, and `decode_s` is that
+        of the last pictures that are there."""
+        if self._beside is None:
+            return super().run(plan)
+        started_s = time.perf_counter()
+        rows_D = self._begin(plan.drawn)
+        x_DChw = self._denoise(plan, rows_D)
+        last = [number for number, row in enumerate(plan.drawn) if row.is_last]
+        pictures = self._beside.show(x_DChw[last]) if last else ()
+        self._store(plan, rows_D, x_DChw)
+        return PassResult(
+            pictures=pictures,
+            denoise_s=self._now_s() - started_s,
+            decode_s=self._beside.decode_s if last else 0.0,
+        )
 
     def _denoise(self, plan: PassPlan, rows_D: FrameRows) -> Tensor:
         placements, num_remembered = plan.placements, len(plan.remembered)
@@ -86,8 +114,7 @@ class FastRunner(NFDRunner):
         return stepped_RChw[num_remembered:]
 
     def _decode(self, x_BChw: Tensor, decode_size: int) -> Tensor:
-        with computing_in(self._device, self._paths.dtype):
-            return super()._decode(x_BChw, decode_size)
+        return self._decoder(x_BChw)
 
 
 def _behind(num_rows: int, rows: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ class EncodeLoop:
         force_key = (
             picture.demand.wants_keyframe and started - picture.key_at_s >= MIN_KEYFRAME_GAP_S
         )
-        payload, is_key = picture.encoder.encode(dreamt.frame.pixels, force_key=force_key)
+        payload, is_key = picture.encoder.encode_picture(dreamt.frame.picture, force_key=force_key)
         if is_key:
             picture.demand.keyframe_made()
             picture.key_at_s = started

@@ -15,9 +15,8 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from model.engine.picture import Picture, Pixels
 
 KEYFRAME_EVERY_S = 8.0
 _LEVEL = "3.1"  # what the edge's SDP answers promise
@@ -69,6 +68,16 @@ class VideoEncoder:
             "yuv420p",
             interpolation=Interpolation.BICUBIC,
         )
+        return self._encode(frame, force_key)
+
+    def encode_picture(self, picture: Picture, *, force_key: bool = False) -> tuple[bytes, bool]:
+        """The same, with the colours that the device made if they have the format's size."""
+        yuv = picture.yuv420()
+        if yuv is None or yuv.shape != (self._video.height * 3 // 2, self._video.width):
+            return self.encode(picture.rgb(), force_key=force_key)
+        return self._encode(av.VideoFrame.from_ndarray(yuv, format="yuv420p"), force_key)
+
+    def _encode(self, frame: av.VideoFrame, force_key: bool) -> tuple[bytes, bool]:
         frame.pts = self._num_frames
         frame.pict_type = PictureType.I if force_key else PictureType.NONE
         self._num_frames += 1

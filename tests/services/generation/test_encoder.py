@@ -6,19 +6,15 @@ from collections.abc import Iterator
 import av
 import numpy as np
 import pytest
+import torch
 
-from model.engine.picture import Still
+from model.engine.picture import Pixels, Still
 from model.engine.types import Frame
+from model.fast.pictures.colour import yuv420
 from services.generation.frames.ports import DreamtFrame
 from services.generation.video.demand import Demand
 from services.generation.video.encode_loop import EncodeLoop
-from services.generation.video.encoder import (
-    Pixels,
-    VideoEncoder,
-    VideoFormat,
-    encode_jpeg,
-    find_codec,
-)
+from services.generation.video.encoder import VideoEncoder, VideoFormat, encode_jpeg, find_codec
 from services.generation.video.mailbox import Mailbox
 from services.wire.frame import EncodedFrame
 
@@ -95,6 +91,39 @@ def test_a_jpeg_is_a_jpeg() -> None:
     jpeg = encode_jpeg(picture(), width=256, height=160)
     assert jpeg[:2] == b"\xff\xd8" and jpeg[-2:] == b"\xff\xd9"
     assert 2_000 < len(jpeg) < 20_000
+
+
+class MadeOnTheDevice:
+    """A picture whose colours are ready for the encoder."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        self._pixels = pixels
+
+    def rgb(self) -> Pixels:
+        return self._pixels
+
+    def yuv420(self) -> Pixels:
+        made: Pixels = yuv420(torch.from_numpy(self._pixels)[None])[0].numpy()
+        return made
+
+
+def test_colours_made_on_the_device_look_as_the_encoders_own() -> None:
+    small = VideoFormat(codec="libx264", width=128, height=80, fps=17.5)
+    theirs, ours = (VideoEncoder(small, 2_000_000) for _ in range(2))
+    shown = decode([theirs.encode_picture(Still(picture(i)))[0] for i in range(4)])
+    made = decode([ours.encode_picture(MadeOnTheDevice(picture(i)))[0] for i in range(4)])
+    assert len(made) == len(shown) > 0
+    for one, other in zip(made, shown, strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 1.5
+
+
+def test_colours_of_another_size_are_left_for_pixels() -> None:
+    """A frame that is shown larger than it is drawn."""
+    units = [
+        VideoEncoder(VIDEO, 1_000_000).encode_picture(one)[0]
+        for one in (Still(picture()), MadeOnTheDevice(picture()))
+    ]
+    assert units[0] == units[1]
 
 
 class Studio:
