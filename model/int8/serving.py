@@ -4,6 +4,7 @@ int8 is for CPUs with instructions for it, and is no approximation of when or wi
 drawn, only of the weights: frames differ from those of fp32, and are the same in every pass.
 """
 
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
@@ -15,22 +16,20 @@ from model.int8.layers import Int8Conv2d, Int8Linear, SigmoidGELU
 from model.int8.rounding import LARGEST
 from model.world import Precision, World
 
-# What embeds noise levels and actions, the modulation and both ends stay fp32: they are small.
-_LINEARS = ("qkv", "out", "mlp_in", "mlp_out")
-
 
 def in_precision(world: World, precision: Precision) -> World:
     """The same world, computed so. ValueError where this processor cannot. Only an fp32 world can
-    be turned into another."""
+    be turned into another. What embeds noise levels and actions stays fp32, and so do both ends of
+    the transformer: they are small and gain nothing."""
     if precision == world.precision:
         return world
     assert (world.precision, precision) == ("fp32", "int8")
     if reason := why_not_int8():
         raise ValueError(f"int8 is not to be had here: {reason}")
     transformer, tokenizer = deepcopy(world.transformer), deepcopy(world.tokenizer)
+    _round_linears(transformer, ("modulation",))
     for block in transformer.blocks:
-        for name in _LINEARS:
-            setattr(block, name, Int8Linear(getattr(block, name)))
+        _round_linears(block, ("qkv", "out", "mlp_in", "mlp_out"))
         block.gelu = SigmoidGELU()
     _round_convolutions(tokenizer.decoder)
     return replace(world, transformer=transformer, tokenizer=tokenizer, precision="int8")
@@ -47,6 +46,11 @@ def why_not_int8() -> str:
     if (torch._int_mm(largest, largest) != 64 * LARGEST**2).any():
         return "its integer sums saturate"
     return ""
+
+
+def _round_linears(module: nn.Module, names: Iterable[str]) -> None:
+    for name in names:
+        setattr(module, name, Int8Linear(getattr(module, name)))
 
 
 def _round_convolutions(module: nn.Module) -> None:
