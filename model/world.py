@@ -33,7 +33,7 @@ FORMAT_VERSION = 1
 SHARD_BYTES = 16 * 2**20
 MAX_WORLD_JSON_BYTES = 2**20
 
-Precision = Literal["fp32", "int8"]
+Precision = Literal["fp32", "int8", "bf16"]
 T = TypeVar("T")
 
 
@@ -83,7 +83,7 @@ class Start:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """A loaded world. `digest` names its exact content. `precision`: the numbers its networks
-    compute with; `model.int8.serving` makes other ones of what was published."""
+    compute with; `model.int8` and `model.fast` make other ones of what was published."""
 
     spec: WorldSpec
     tokenizer: VAE

@@ -4,10 +4,11 @@ Libraries that may be broken or absent are tried in a process of their own, by r
 a driver that crashes takes only its probe with it. Knows no service.
 """
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,7 @@ from model.presets import PRESETS
 from model.world import World
 
 PROBE_TIMEOUT_S = 60
+FORMS_TIMEOUT_S = 240  # one of them compiles
 SMALL_MEMORY_GB = 4
 SHARE_REACHED = {"cpu": 0.4, "cuda": 0.4}  # of the matmul rate, by whole frames
 
@@ -32,12 +34,14 @@ frame = av.VideoFrame.from_ndarray(picture).reformat(format="yuv420p")
 frame.pts = 0
 assert codec.encode(frame) + codec.encode(None)
 """
-_FLASH = """
-import torch
-from flash_attn import flash_attn_func
-x = torch.randn(1, 64, 2, 64, device="cuda", dtype=torch.bfloat16)
-assert flash_attn_func(x, x, x).isfinite().all()
-"""
+_FAST_FORMS = (sys.executable, "-m", "model.fast.probes")
+FAST_FORMS = {
+    "flash": "flash-attn",
+    "graphs": "CUDA graphs",
+    "fused": "Triton kernels",
+    "compiled": "compiled blocks",
+    "beside": "decoding beside",
+}
 ENCODERS = {"libx264": "H.264 on the CPU", "libvpx": "VP8", "h264_nvenc": "H.264 on the GPU"}
 
 
@@ -59,7 +63,7 @@ def examine(world: World, device: torch.device, *, frames: int = 12) -> Iterator
     yield _gpu()
     yield Finding(name="matrix product", value=f"{rate:.0f} GFLOP/s on {device}, {dtype}")
     yield _int8()
-    yield _flash()
+    yield from _fast_forms()
     yield _encoders()
     yield _world(world, device, frames)
     yield from _presets(device, rate)
@@ -109,11 +113,26 @@ def _int8() -> Finding:
     return Finding(name="int8", value=f"{int8_gops():.0f} GOP/s on the CPU, exact sums")
 
 
-def _flash() -> Finding:
-    if torch.cuda.is_available() and _works(_FLASH):
-        return Finding(name="flash-attn", value="works")
-    advice = "torch's own attention is used" if torch.cuda.is_available() else "it needs a GPU"
-    return Finding(name="flash-attn", value="not here", advice=advice)
+def _fast_forms(command: Sequence[str] = _FAST_FORMS) -> Iterator[Finding]:
+    """What `model.fast.probes` says of each. Where its process ended early, the form that it was
+    trying has crashed."""
+    why_not = dict.fromkeys(FAST_FORMS, "not tried: a probe before it crashed")
+    told = {line["form"]: line["why_not"] for line in map(json.loads, _lines(command))}
+    crashed = next((form for form in FAST_FORMS if form not in told), None)
+    if crashed is not None:
+        why_not[crashed] = "its probe crashed or took too long"
+    for form, reason in (why_not | told).items():
+        yield Finding(name=FAST_FORMS[form], value=f"off: {reason}" if reason else "works")
+
+
+def _lines(command: Sequence[str]) -> list[str]:
+    """What it prints, to the last whole line before it ends or takes too long."""
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=FORMS_TIMEOUT_S, check=False)
+        printed = done.stdout
+    except subprocess.TimeoutExpired as late:
+        printed = late.stdout or b""
+    return printed.decode().split("\n")[:-1]
 
 
 def _encoders() -> Finding:

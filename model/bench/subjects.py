@@ -18,7 +18,8 @@ from model.cache.frame_store import ContextClip
 from model.context.policy import ContextPolicy
 from model.context.sliding_window import SlidingWindow
 from model.engine.opening import opening_clip, opening_frame_idxs
-from model.engine.runner import NFDRunner
+from model.fast.paths import FastPaths
+from model.fast.runner import runner_of
 from model.nfd.transformer import NFDTransformer
 from model.presets import PRESETS
 from model.sampling.schedule import trig_time, uniform_times
@@ -118,10 +119,11 @@ def drive(
     num_steps: int | None = None,
     policy: ContextPolicy | None = None,
     merge: bool = True,
+    paths: FastPaths | None = None,
 ) -> Driver:
     """Sessions of a world, at the steps it is served with unless told otherwise."""
     context = policy or SlidingWindow(world.spec.nfd.window - 1)
-    runner = NFDRunner(
+    runner = runner_of(paths)(
         world,
         num_slots=batch,
         pages_per_slot=context.max_frames + 1,

@@ -1,7 +1,6 @@
 """Many worlds on one device. Synchronous; owned by one thread; knows no network and no clock."""
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
 
 import torch
 
@@ -10,12 +9,11 @@ from model.context.policy import ContextPolicy
 from model.context.sliding_window import SlidingWindow
 from model.engine.opening import frames_kept, opening_clip, opening_frame_idxs
 from model.engine.passes import Passes
-from model.engine.runner import NFDRunner
 from model.engine.scheduler import Scheduler
 from model.engine.speculation import Speculation
 from model.engine.types import ActionVector, Frame
 from model.fast.paths import FastPaths
-from model.fast.runner import FastRunner
+from model.fast.runner import runner_of
 from model.sampling.noise import check_seed
 from model.snapshot import WorldSnapshot
 from model.world import World
@@ -49,7 +47,7 @@ class WorldEngine:
         `max_joint`: frames of a session that may be drawn along with one; they see what that one
         sees, so each takes a frame of context from all others.
         `paths`: forms for a GPU, which draw the same frames up to rounding; the plain ones when
-        not given. They convert the world's weights in place."""
+        not given."""
         self.world = world
         self._device = torch.device(device)
         max_context = world.spec.nfd.window - 1 - max_joint
@@ -67,8 +65,7 @@ class WorldEngine:
             max_joint=max_joint,
             merge=merge,
         )
-        make_runner = NFDRunner if paths is None else partial(FastRunner, paths=paths)
-        runner = make_runner(
+        runner = runner_of(paths)(
             world,
             num_slots=max_sessions,
             pages_per_slot=self._policy.max_frames + 1 + max_joint,

@@ -18,6 +18,7 @@ from model.cache.kv_store import KVStore
 from model.cache.page_table import Placement
 from model.engine.picture import stills
 from model.engine.types import DrawnFrame, PassPlan, PassResult
+from model.fast.precision import computing_in
 from model.nfd.transformer import Previous
 from model.sampling.noise import CONTEXT_STEP, draw_noise
 from model.sampling.sampler import make_sampler
@@ -71,6 +72,7 @@ class NFDRunner:
         self._transformer = world.transformer.to(device)
         self._tokenizer = world.tokenizer.to(device)
         self._device = device
+        self._precision = world.precision
         like = self._transformer.embed.weight
         self._kv = KVStore(
             config,
@@ -120,10 +122,12 @@ class NFDRunner:
     def run(self, plan: PassPlan) -> PassResult:
         started_s = self._now_s()
         rows_D = self._begin(plan.drawn)
-        x_DChw = self._denoise(plan, rows_D)
+        with computing_in(self._precision, self._device):
+            x_DChw = self._denoise(plan, rows_D)
         denoised_s = self._now_s()
         last = [number for number, row in enumerate(plan.drawn) if row.is_last]
-        pixels_BHWC = self._decode(x_DChw[last], plan.decode_size) if last else self._no_pixels
+        with computing_in(self._precision, self._device):
+            pixels_BHWC = self._decode(x_DChw[last], plan.decode_size) if last else self._no_pixels
         decoded_s = self._now_s()
         self._store(plan, rows_D, x_DChw)
         return PassResult(

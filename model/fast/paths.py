@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import torch
-
 from model.attention.context import ContextAttention, flash_attention, gathered_attention
 from model.fast.blocks.compiled import compiled
 from model.fast.blocks.halves import Halves, with_halves
@@ -26,13 +24,12 @@ class Blocks(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastPaths:
-    """`dtype`: of weights, keys and matrix products. `flash`: flash-attn instead of torch's own
-    attention over gathered slots; wants bf16. `graphs`: common passes are one launch each.
+    """`flash`: flash-attn instead of torch's own attention over gathered slots; wants a world in
+    bf16. `graphs`: common passes are one launch each.
     `beside`: decodes, and makes the encoder's colours, while the next pass runs; wants a GPU.
     `compile_mode`: torch.compile's. `compile_cache`: a folder of this user's own, where what was
     compiled outlives the process; nowhere if not given."""
 
-    dtype: torch.dtype = torch.float32
     flash: bool = False
     graphs: bool = False
     blocks: Blocks = Blocks.PLAIN

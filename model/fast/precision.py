@@ -3,30 +3,40 @@ lose too much by it, and so does what embeds the noise level."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
 
 import torch
 
-from model.world import World
+from model.world import Precision, World
 
 KEPT_IN_FP32 = "conditioning."
 
 
-def serving_dtype(device: torch.device) -> torch.dtype:
-    return torch.bfloat16 if device.type == "cuda" else torch.float32
-
-
-def convert(world: World, dtype: torch.dtype) -> World:
-    """The world's weights in this type, in place; the cache takes the type of the weights."""
-    for name, parameter in world.transformer.named_parameters():
+def in_bf16(world: World) -> World:
+    """The same world; the cache takes the type of the weights, latents stay fp32."""
+    assert world.precision == "fp32"
+    transformer, tokenizer = deepcopy(world.transformer), deepcopy(world.tokenizer)
+    for name, parameter in transformer.named_parameters():
         if not name.startswith(KEPT_IN_FP32):
-            parameter.data = parameter.data.to(dtype)
-    for parameter in world.tokenizer.parameters():
-        parameter.data = parameter.data.to(dtype)
-    return world
+            parameter.data = parameter.data.bfloat16()
+    for parameter in tokenizer.parameters():
+        parameter.data = parameter.data.bfloat16()
+    return replace(world, transformer=transformer, tokenizer=tokenizer, precision="bf16")
+
+
+def as_served_on(device: torch.device, world: World) -> World:
+    """In bf16 on a GPU, as it is elsewhere."""
+    return in_bf16(world) if device.type == "cuda" else world
 
 
 @contextmanager
-def computing_in(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
-    """Every engine call of a world so converted happens inside this."""
-    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+def computing_in(
+    precision: Precision, device: torch.device, *, is_captured: bool = False
+) -> Iterator[None]:
+    """Matrix products of a world in bf16 take their inputs in bf16. `is_captured`: weights that are
+    converted are not kept until the end, or a graph would go on pointing at them."""
+    with torch.autocast(
+        device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=not is_captured
+    ):
         yield

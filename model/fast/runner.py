@@ -5,6 +5,8 @@ Shape letters: R rows of a pass, D rows that draw, C h w latent channels, rows, 
 """
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as nnf
@@ -21,7 +23,6 @@ from model.fast.graphs.denoiser import Denoiser, Denoising, wave_widths
 from model.fast.graphs.inputs import RowInputs
 from model.fast.paths import FastPaths
 from model.fast.pictures.beside import DecodingBeside
-from model.fast.precision import convert
 from model.world import World
 
 
@@ -39,9 +40,9 @@ class FastRunner(NFDRunner):
         max_drafts: int = 1,
         device: torch.device,
     ) -> None:
-        """Moves the world's networks to `device` and converts their weights."""
+        """Moves the world's networks to `device`."""
         super().__init__(
-            convert(world, paths.dtype),
+            world,
             num_slots=num_slots,
             pages_per_slot=pages_per_slot,
             num_sinks=num_sinks,
@@ -53,7 +54,7 @@ class FastRunner(NFDRunner):
             store=self._kv,
             sampler=self._sampler,
             attend=paths.attention(),
-            dtype=paths.dtype,
+            precision=world.precision,
         )
         numbers = PlaceNumbers(
             num_slots=num_slots,
@@ -70,7 +71,7 @@ class FastRunner(NFDRunner):
             self._denoiser = Denoiser(compute, numbers, pools[0])
             self._decoder = Decoder(
                 self._tokenizer, wave_widths(num_slots), self._drawn.shape[2:],
-                dtype=paths.dtype, device=device, pool=pools[1],
+                precision=world.precision, device=device, pool=pools[1],
             )  # fmt: skip
         self._beside = DecodingBeside(self._decoder, device) if paths.beside else None
         if cache is not None:
@@ -115,6 +116,11 @@ class FastRunner(NFDRunner):
 
     def _decode(self, x_BChw: Tensor, decode_size: int) -> Tensor:
         return self._decoder(x_BChw)
+
+
+def runner_of(paths: FastPaths | None) -> Callable[..., NFDRunner]:
+    """What makes a runner in these forms; None: the plain one."""
+    return NFDRunner if paths is None else partial(FastRunner, paths=paths)
 
 
 def _behind(num_rows: int, rows: Tensor) -> Tensor:

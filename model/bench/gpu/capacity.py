@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 
+from model.bench.gpu.forms import paths_on
 from model.bench.gpu.ledger import Ledger
 from model.bench.subjects import random_world
 from model.context.sink_window import SinkWindow
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
-from model.fast.precision import computing_in, convert, serving_dtype
+from model.fast.precision import as_served_on
 from model.world import World
 
 FPS, SECONDS = 30.0, 10.0
@@ -38,7 +39,7 @@ class Score:
 
 def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
     """The curve up to the first number of players that is too many."""
-    world = convert(random_world(preset), serving_dtype(device))
+    world = as_served_on(device, random_world(preset))
     for num_players in PLAYERS:
         key = f"{preset}, 2 steps, {num_players} players"
         ledger.fill(key, partial(_game, world, num_players, device))
@@ -48,12 +49,13 @@ def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
 
 def _game(world: World, num_players: int, device: torch.device) -> Mapping[str, Any]:
     policy = SinkWindow(num_sinks=1, window=max(1, world.spec.nfd.window // 4))
-    with computing_in(device, serving_dtype(device)):
-        engine = WorldEngine(world, max_sessions=num_players, device=str(device), policy=policy)
-        for seed in range(num_players):
-            engine.open(str(seed), seed=seed)
-        engine.step(dict.fromkeys(engine.session_ids, _still(engine)))
-        score = play(engine, fps=FPS, seconds=SECONDS)
+    engine = WorldEngine(
+        world, max_sessions=num_players, device=str(device), policy=policy, paths=paths_on(device)
+    )
+    for seed in range(num_players):
+        engine.open(str(seed), seed=seed)
+    engine.step(dict.fromkeys(engine.session_ids, _still(engine)))
+    score = play(engine, fps=FPS, seconds=SECONDS)
     return asdict(score) | {"miss_share": round(score.miss_share, 4)}
 
 

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from model.bench.gpu.forms import forms
 from model.bench.gpu.ledger import Ledger
 from model.bench.subjects import opening, random_world
 from model.engine.engine import WorldEngine
 from model.engine.reference import ReferenceSession
-from model.fast.precision import computing_in, convert
+from model.fast.paths import FastPaths
+from model.fast.precision import in_bf16
 from model.world import World
 
 MATH, FUSED = (SDPBackend.MATH,), (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION)
@@ -25,10 +27,11 @@ FRAMES = (1, 4)  # after so many the errors are looked at
 class Form:
     """One way to draw the same frames."""
 
-    dtype: torch.dtype = torch.float32
+    is_bf16: bool = False
     strangers: int = 0
     merge: bool = True
     backends: tuple[SDPBackend, ...] = MATH
+    paths: FastPaths | None = None
 
 
 FORMS = {
@@ -36,18 +39,27 @@ FORMS = {
     "with 7 strangers": Form(strangers=7),
     "remembered by a pass of its own": Form(merge=False),
     "fused attention": Form(backends=(*FUSED, *MATH)),
-    "bf16": Form(dtype=torch.bfloat16),
+    "bf16": Form(is_bf16=True),
     "bf16, fused attention, with 7 strangers": Form(
-        dtype=torch.bfloat16, backends=(*FUSED, *MATH), strangers=7
+        is_bf16=True, backends=(*FUSED, *MATH), strangers=7
     ),
 }
 
 
 def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
     plain = draw(_world(preset, Form()), Form(), device)
-    for name, form in FORMS.items():
+    for name, form in (FORMS | fast_forms(device)).items():
         ledger.fill(f"{preset}, {name}", partial(_compare, plain, preset, form, device))
     ledger.fill(f"{preset}, no cache, full mask", partial(_compare_uncached, plain, preset))
+
+
+def fast_forms(device: torch.device) -> dict[str, Form]:
+    """Each in fp32 if it can be, so that what differs is the form."""
+    return {
+        f"form {name}": Form(paths=paths, is_bf16=paths.flash)
+        for name, paths in forms(device).items()
+        if paths is not None
+    }
 
 
 def _compare(
@@ -63,10 +75,11 @@ def _compare_uncached(plain: Sequence[Tensor], preset: str) -> Mapping[str, Any]
 def draw(world: World, form: Form, device: torch.device) -> list[Tensor]:
     """Latents (C, h, w) of the frames of one session."""
     latents = []
-    with computing_in(device, form.dtype), sdpa_kernel(list(form.backends)):
+    with sdpa_kernel(list(form.backends)):
         engine = WorldEngine(
-            world, max_sessions=1 + form.strangers, device=str(device), merge=form.merge
-        )
+            world, max_sessions=1 + form.strangers, device=str(device), merge=form.merge,
+            paths=form.paths,
+        )  # fmt: skip
         for seed in range(1 + form.strangers):
             engine.open(str(seed), seed=seed)
         actions = dict.fromkeys(engine.session_ids, (0.0,) * world.spec.nfd.action_size)
@@ -90,7 +103,8 @@ def draw_uncached(world: World) -> list[Tensor]:
 
 def _world(preset: str, form: Form) -> World:
     torch.manual_seed(0)
-    return convert(random_world(preset), form.dtype)
+    world = random_world(preset)
+    return in_bf16(world) if form.is_bf16 else world
 
 
 def _errors(plain: Sequence[Tensor], other: Sequence[Tensor]) -> Mapping[str, Any]:

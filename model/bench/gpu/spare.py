@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
+from model.bench.gpu.forms import paths_on
 from model.bench.gpu.ledger import Ledger
 from model.bench.subjects import random_world
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
-from model.fast.precision import computing_in, convert, serving_dtype
+from model.fast.precision import as_served_on
 from model.world import World
 
 REPEATS = 9
@@ -22,19 +23,17 @@ PLAYERS = (1, 8)
 
 
 def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
-    dtype = serving_dtype(device)
-    world = convert(random_world(preset), dtype)
-    with computing_in(device, dtype):
-        ledger.fill(f"{preset}, restore", partial(restore, world, device))
-        for players in PLAYERS:
-            key = f"{preset}, ahead, {players} players"
-            ledger.fill(key, partial(draw_ahead, world, device, players))
+    world = as_served_on(device, random_world(preset))
+    ledger.fill(f"{preset}, restore", partial(restore, world, device))
+    for players in PLAYERS:
+        key = f"{preset}, ahead, {players} players"
+        ledger.fill(key, partial(draw_ahead, world, device, players))
 
 
 def restore(world: World, device: torch.device) -> Mapping[str, Any]:
     """Milliseconds from a snapshot's bytes in memory to the world's next frame, without and with
     that frame."""
-    engine = WorldEngine(world, max_sessions=2, device=str(device))
+    engine = WorldEngine(world, max_sessions=2, device=str(device), paths=paths_on(device))
     action = (0.0,) * world.spec.nfd.action_size
     engine.open("before", seed=0)
     engine.step({"before": action})
@@ -56,7 +55,7 @@ def restore(world: World, device: torch.device) -> Mapping[str, Any]:
 
 def draw_ahead(world: World, device: torch.device, players: int) -> Mapping[str, Any]:
     """Players who hold a key and change it now and then: how long they wait for a frame."""
-    engine = WorldEngine(world, max_sessions=players, device=str(device))
+    engine = WorldEngine(world, max_sessions=players, device=str(device), paths=paths_on(device))
     for seed in range(players):
         engine.open(str(seed), seed=seed)
     plain, waited = [], []

@@ -1,5 +1,6 @@
 """The headline: milliseconds a frame by preset, players, denoise steps and context (job 2)."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,18 +11,22 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from model.bench.arithmetic.costs import frame_flop
+from model.bench.driver import Driver, StepTime
+from model.bench.gpu.forms import forms, paths_on
 from model.bench.gpu.ledger import Ledger
 from model.bench.provenance import matmul_gflops
 from model.bench.subjects import drive, random_world
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
-from model.fast.precision import computing_in, convert, serving_dtype
+from model.fast.paths import FastPaths
+from model.fast.precision import as_served_on
 from model.presets import PRESETS, Preset
 from model.world import World
 
 BATCHES = (1, 2, 4, 8, 16, 24, 32)
 STEPS = (2, 4, 1)
+FORM_BATCHES = (1, 8)
 BACKENDS = {
     "flash": SDPBackend.FLASH_ATTENTION,
     "memory-efficient": SDPBackend.EFFICIENT_ATTENTION,
@@ -37,7 +42,6 @@ class Subject:
     world: World
     preset: Preset
     device: torch.device
-    dtype: torch.dtype
     matmul_gflops: float
 
 
@@ -50,6 +54,7 @@ class Settings:
     batch: int
     merge: bool = True
     backends: tuple[SDPBackend, ...] = tuple(BACKENDS.values())
+    paths: FastPaths | None = None
 
 
 def policies(window: int) -> Mapping[str, ContextPolicy]:
@@ -63,23 +68,27 @@ def policies(window: int) -> Mapping[str, ContextPolicy]:
 
 def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
     """Every cell that is not known yet, the most wanted ones first."""
-    dtype = serving_dtype(device)
+    world = as_served_on(device, random_world(preset))
     subject = Subject(
-        world=convert(random_world(preset), dtype),
+        world=world,
         preset=PRESETS[preset](),
         device=device,
-        dtype=dtype,
-        matmul_gflops=matmul_gflops(device, dtype),
+        matmul_gflops=matmul_gflops(device, world.transformer.embed.weight.dtype),
     )
-    for key, settings in cells(subject.preset.nfd.window):
+    for key, settings in cells(subject.preset.nfd.window, device):
         ledger.fill(f"{preset}, {key}", partial(_cell, subject, settings))
 
 
-def cells(window: int) -> Iterator[tuple[str, Settings]]:
-    """All batches and steps for each context, then single players with one thing changed."""
+def cells(window: int, device: torch.device) -> Iterator[tuple[str, Settings]]:
+    """All batches and steps for each context in the best form there is; then one thing changed:
+    the form of a pass for one player and for a few, how frames are remembered, and who attends."""
+    best = paths_on(device)
     for (context, policy), num_steps, batch in product(policies(window).items(), STEPS, BATCHES):
         key = f"{context}, {num_steps} steps, {batch} players"
-        yield key, Settings(policy=policy, num_steps=num_steps, batch=batch)
+        yield key, Settings(policy=policy, num_steps=num_steps, batch=batch, paths=best)
+    for (name, paths), batch in product(forms(device).items(), FORM_BATCHES):
+        key = f"window {window}, 2 steps, {batch} players, form {name}"
+        yield key, Settings(policy=SlidingWindow(window - 1), num_steps=2, batch=batch, paths=paths)
     one = Settings(policy=SlidingWindow(window - 1), num_steps=2, batch=1)
     yield f"window {window}, 2 steps, 1 player, unmerged", replace(one, merge=False)
     for name, backend in BACKENDS.items():
@@ -88,25 +97,31 @@ def cells(window: int) -> Iterator[tuple[str, Settings]]:
 
 
 def _cell(subject: Subject, settings: Settings) -> Mapping[str, Any]:
-    with (
-        computing_in(subject.device, subject.dtype),
-        sdpa_kernel(list(settings.backends)),
-    ):
+    with sdpa_kernel(list(settings.backends)):
         driver = drive(
             subject.world, batch=settings.batch, device=subject.device,
             num_steps=settings.num_steps, policy=settings.policy, merge=settings.merge,
+            paths=settings.paths,
         )  # fmt: skip
-        steps = sorted((driver.step() for _ in range(REPEATS)), key=lambda step: step.frame_s)
-    middle = steps[len(steps) // 2]
+        steps = [_timed(driver) for _ in range(REPEATS)]
+    frame_s, middle = sorted(steps, key=lambda step: step[0])[len(steps) // 2]
     flop = settings.batch * frame_flop(
         subject.preset,
         num_steps=settings.num_steps,
         frames_seen=settings.policy.max_frames + 1,
     )
     return {
-        "frame_ms": round(middle.frame_s * 1e3, 2),
+        "frame_ms": round(frame_s * 1e3, 2),
         "denoise_ms": round(middle.denoise_s * 1e3, 2),
         "decode_ms": round(middle.decode_s * 1e3, 2),
-        "frames_per_s": round(settings.batch / middle.frame_s, 1),
-        "share_of_matmul": round(flop / middle.frame_s / 1e9 / subject.matmul_gflops, 3),
+        "frames_per_s": round(settings.batch / frame_s, 1),
+        "share_of_matmul": round(flop / frame_s / 1e9 / subject.matmul_gflops, 3),
     }
+
+
+def _timed(driver: Driver) -> tuple[float, StepTime]:
+    """Seconds on the clock, too: less than the sum where pictures are decoded beside the next
+    pass."""
+    started_s = time.perf_counter()
+    step = driver.step()
+    return time.perf_counter() - started_s, step

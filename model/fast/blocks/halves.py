@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import cast
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.attention.backend import Attend
@@ -64,8 +63,7 @@ class Halves:
         """The frames' tokens after the block."""
         x_BFPD = x_BFPD + gate1_BF1D * block.out(mixed_BFPD)
         hidden = block.mlp_in(self.modulate(x_BFPD, shift2_BF1D, scale2_BF1D))
-        hidden = F.gelu(hidden, approximate="tanh")
-        out_BFPD: Tensor = x_BFPD + gate2_BF1D * block.mlp_out(hidden)
+        out_BFPD: Tensor = x_BFPD + gate2_BF1D * block.mlp_out(block.gelu(hidden))
         return out_BFPD
 
 

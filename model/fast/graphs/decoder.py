@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from model.fast.graphs.capture import GraphPool
+from model.fast.precision import computing_in
 from model.tokenizer.protocol import Tokenizer
 from model.tokenizer.vae import uint8_from_pixels
+from model.world import Precision
 
 
 class Decoder:
@@ -24,15 +26,15 @@ class Decoder:
         widths: Sequence[int],
         cell: Sequence[int],
         *,
-        dtype: torch.dtype,
+        precision: Precision,
         device: torch.device,
         pool: GraphPool | None,
     ) -> None:
-        """`widths` ascend; `cell`: the latents of a picture; `dtype`: of the tokenizer's weights.
-        `pool` captures, and must be no other graph's that may run at the same time."""
+        """`widths` ascend; `cell`: the latents of a picture. `pool` captures, and must be no other
+        graph's that may run at the same time."""
         self._tokenizer = tokenizer
         self._widths = widths
-        self._dtype = dtype
+        self._precision = precision
         self._static = {
             width: self._prepare(torch.zeros(width, *cell, device=device), pool)
             for width in reversed(widths)
@@ -49,9 +51,7 @@ class Decoder:
 
     def _prepare(self, x_BChw: Tensor, pool: GraphPool | None) -> "_StaticDecode":
         def run() -> Tensor:
-            mixed = self._dtype != torch.float32
-            device_type = x_BChw.device.type
-            with torch.autocast(device_type, self._dtype, enabled=mixed, cache_enabled=False):
+            with computing_in(self._precision, x_BChw.device, is_captured=True):
                 return uint8_from_pixels(self._tokenizer.decode(x_BChw))
 
         run()

@@ -19,8 +19,10 @@ from model.cache.page_table import Placement
 from model.cache.places import Arrangement, PlaceNumbers, arrange
 from model.fast.graphs.capture import GraphPool
 from model.fast.graphs.inputs import RowInputs
+from model.fast.precision import computing_in
 from model.nfd.transformer import NFDTransformer, Previous
 from model.sampling.sampler import Sampler
+from model.world import Precision
 
 Sizes = tuple[int, ...]  # of a pass's waves
 
@@ -33,15 +35,12 @@ class Denoising:
     store: KVStore
     sampler: Sampler
     attend: ContextAttention
-    dtype: torch.dtype  # of matrix products
+    precision: Precision
 
     def __call__(self, rows: RowInputs, places_BI: Tensor, sizes: Sizes) -> Tensor:
         """Rows after the step (B, C, h, w). No value of a tensor is looked at."""
         rope = self.transformer.rope
-        device_type = rows.t_B.device.type
-        # No cache of converted weights: a graph would keep pointing into it.
-        mixed = self.dtype != torch.float32
-        with torch.autocast(device_type, self.dtype, enabled=mixed, cache_enabled=False):
+        with computing_in(self.precision, rows.t_B.device, is_captured=True):
             direction_B1Chw = self.transformer(
                 rows.latents_BChw[:, None],
                 rows.t_B[:, None],

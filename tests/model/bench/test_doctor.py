@@ -1,9 +1,12 @@
 """The doctor says what is there by using it, and what to do where something is missing."""
 
+import sys
+
 import pytest
 import torch
 
 from model.bench import doctor
+from model.fast.probes import FORMS
 from model.world import World
 
 
@@ -11,7 +14,11 @@ def test_every_finding_is_there_and_names_the_world(world: World) -> None:
     findings = {
         finding.name: finding for finding in doctor.examine(world, torch.device("cpu"), frames=1)
     }
-    assert {"processor", "memory", "GPU", "int8", "flash-attn", "video encoders"} <= findings.keys()
+    assert {"processor", "memory", "GPU", "int8", "video encoders"} <= findings.keys()
+    assert doctor.FAST_FORMS.keys() == FORMS.keys()
+    if not torch.cuda.is_available():
+        for name in doctor.FAST_FORMS.values():
+            assert findings[name].value == "off: it needs a GPU"
     assert "frames/s at 2 steps; played at 17.5" in findings["world tiny"].value
     assert "H.264 on the CPU" in findings["video encoders"].value
     assert findings["preset nfd_774m, foretold"].advice
@@ -39,3 +46,15 @@ def test_a_processor_without_int8_is_told_what_it_loses(monkeypatch: pytest.Monk
     finding = doctor._int8()
     assert finding.value == "not here: the processor has no VNNI"
     assert "fp32" in finding.advice
+
+
+def test_a_form_whose_probe_crashes_is_named() -> None:
+    code = """
+import json, os
+print(json.dumps({"form": "flash", "why_not": "ImportError: none"}))
+print(json.dumps({"form": "graphs", "why_not": ""}), flush=True)
+os.abort()
+"""
+    values = [finding.value for finding in doctor._fast_forms((sys.executable, "-c", code))]
+    assert values[:2] == ["off: ImportError: none", "works"]
+    assert "crashed" in values[2] and "not tried" in values[3]

@@ -119,21 +119,24 @@ def test_fast_forms_are_measured_against_the_plainest(tmp_path: Path) -> None:
     errors = {key.removeprefix("debug, "): cell["after 4"] for key, cell in ledger.cells.items()}
     assert errors["alone again"] == errors["remembered by a pass of its own"] == 0
     assert errors["no cache, full mask"] < 1e-5
+    assert errors["form waves"] < 1e-5
     assert 1e-5 < errors["bf16"] < 0.1
 
 
 def test_speed_covers_players_steps_and_contexts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cells = dict(speed.cells(32))
+    cells = dict(speed.cells(32, CPU))
     assert "window 32, 2 steps, 24 players" in cells and "sink + 8, 4 steps, 1 players" in cells
     monkeypatch.setattr(speed, "BATCHES", (2,))
     monkeypatch.setattr(speed, "STEPS", (1,))
+    monkeypatch.setattr(speed, "FORM_BATCHES", (2,))
     monkeypatch.setattr(speed, "BACKENDS", {})
     monkeypatch.setattr(speed, "REPEATS", 2)
     ledger = Ledger(tmp_path / "job.json", MACHINE, minutes=1)
     speed.measure(ledger, "debug", CPU)
-    assert len(ledger.cells) == 3
+    assert len(ledger.cells) == 5
+    assert {"debug, window 8, 2 steps, 2 players, form waves"} <= ledger.cells.keys()
     assert all(cell["frames_per_s"] > 0 for cell in ledger.cells.values())
 
 

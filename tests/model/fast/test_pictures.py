@@ -47,9 +47,7 @@ def test_decoding_over_static_buffers_is_decoding(world: World, count: int) -> N
     nfd = world.spec.nfd
     cell = (nfd.latent_channels, nfd.grid_height, nfd.grid_width)
     with torch.inference_mode():
-        decoder = Decoder(
-            world.tokenizer, (1, 2, 3), cell, dtype=torch.float32, device=CPU, pool=None
-        )
+        decoder = Decoder(world.tokenizer, (1, 2, 3), cell, precision="fp32", device=CPU, pool=None)
         for seed in (0, 1):
             x = torch.randn(count, *cell, generator=torch.Generator().manual_seed(seed))
             wanted = uint8_from_pixels(world.tokenizer.decode(x))

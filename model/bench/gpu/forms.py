@@ -1,0 +1,33 @@
+"""The forms of a pass that a GPU session compares: each alone, and all that work together."""
+
+from collections.abc import Mapping
+from functools import cache
+
+import torch
+
+from model.fast.paths import Blocks, FastPaths
+from model.fast.probes import find_paths, probe
+
+ALONE: Mapping[str, FastPaths] = {
+    "waves": FastPaths(),
+    "flash": FastPaths(flash=True),
+    "graphs": FastPaths(graphs=True),
+    "fused": FastPaths(blocks=Blocks.FUSED),
+    "compiled": FastPaths(blocks=Blocks.COMPILED),
+    "beside": FastPaths(beside=True),
+}
+
+
+@cache
+def paths_on(device: torch.device) -> FastPaths | None:
+    """All that work on a GPU; the plain forms elsewhere."""
+    return find_paths(device) if device.type == "cuda" else None
+
+
+@cache
+def forms(device: torch.device) -> Mapping[str, FastPaths | None]:
+    """Row by row, in waves, what works here on top of waves, and all of that."""
+    off = {finding.form for finding in probe(device) if finding.why_not}
+    works = {name: paths for name, paths in ALONE.items() if name not in off}
+    everything = {"all": paths_on(device)} if device.type == "cuda" else {}
+    return {"plain": None, **works, **everything}

@@ -1,0 +1,142 @@
+"""Whether a fast form works on this machine, asked by using it: one real call each, compared with
+its twin. A library that can be imported may still have no kernel for this device.
+
+`python -m model.fast.probes` says so line by line: in a process of its own, for a driver may crash.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from model.attention.context import flash_attention, gathered_attention
+from model.fast.blocks.compiled import compiled
+from model.fast.blocks.halves import Halves
+from model.fast.graphs.capture import GraphPool
+from model.fast.paths import Blocks, FastPaths
+from model.fast.pictures.beside import DecodingBeside
+from model.layers.rope import RotaryEmbedding
+from model.nfd.block import DiTBlock
+
+log = logging.getLogger(__name__)
+
+TOLERANCE = 0.05  # of bf16, for values of unit variance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """`why_not` is empty where the form works."""
+
+    form: str
+    why_not: str
+
+
+def probe(device: torch.device) -> Iterator[Finding]:
+    for form, call in FORMS.items():
+        yield Finding(form=form, why_not=_why_not(call, device))
+
+
+def find_paths(device: torch.device, *, compile_cache: Path | None = None) -> FastPaths:
+    """All forms that work here. What does not is logged, and done in torch's plain operations."""
+    works = {}
+    for finding in probe(device):
+        works[finding.form] = not finding.why_not
+        log.info("fast form", extra=asdict(finding))
+    blocks = next((Blocks(form) for form in ("fused", "compiled") if works[form]), Blocks.PLAIN)
+    return FastPaths(
+        flash=works["flash"],
+        graphs=works["graphs"],
+        blocks=blocks,
+        beside=works["beside"],
+        compile_cache=compile_cache if blocks == Blocks.COMPILED else None,
+    )
+
+
+def _why_not(call: Callable[[torch.device], None], device: torch.device) -> str:
+    if device.type != "cuda":
+        return "it needs a GPU"
+    try:
+        with torch.inference_mode():
+            call(device)
+            torch.cuda.synchronize(device)
+    except Exception as error:  # whatever it is, it is the answer
+        reason, *_ = (*str(error).strip().splitlines(), "")
+        return f"{type(error).__name__}: {reason}"
+    return ""
+
+
+def _flash(device: torch.device) -> None:
+    """Two rows that see 300 and 7 tokens of their slots."""
+    q, keys, values = (torch.randn(2, 512, 2, 64, device=device).bfloat16() for _ in range(3))
+    where = (torch.tensor([1, 0], device=device), torch.tensor([300, 7], device=device))
+    asked = (q[:, :96], keys, values, *where)
+    _compare(flash_attention()(*asked), gathered_attention(*asked))
+
+
+def _graphs(device: torch.device) -> None:
+    """What is replayed reads what was put in place since."""
+    x = torch.zeros(4, 8, device=device)
+    weight = torch.randn(8, 8, device=device)
+    replay = GraphPool(device).capture(lambda: (x @ weight).relu())
+    x.copy_(torch.randn(4, 8, device=device))
+    _compare(replay(), (x @ weight).relu())
+
+
+def _fused(device: torch.device) -> None:
+    from model.fast.blocks.fused import FUSED
+
+    _compare_halves(FUSED.project, device)
+
+
+def _compiled(device: torch.device) -> None:
+    _compare_halves(compiled(Halves().project, mode="default"), device)
+
+
+def _compare_halves(project: Callable[..., tuple[Tensor, ...]], device: torch.device) -> None:
+    """The first half of a block of three heads, for two frames of six tokens."""
+    block = DiTBlock(0, 192, 3, 4).to(device, torch.bfloat16)
+    rotation = RotaryEmbedding(64, 2, 3).to(device)(torch.tensor([[4], [90]], device=device))
+    x, shift, scale = (torch.randn(2, 1, n, 192, device=device).bfloat16() for n in (6, 1, 1))
+    for ours, plain in zip(
+        project(block, x, shift, scale, rotation),
+        Halves().project(block, x, shift, scale, rotation),
+        strict=True,
+    ):
+        _compare(ours, plain)
+
+
+def _beside(device: torch.device) -> None:
+    """A picture of one grey, made on a second stream."""
+    decode = nn.Upsample(scale_factor=16)
+    grey = torch.full((1, 3, 2, 2), 99.0, device=device)
+    beside = DecodingBeside(lambda x: decode(x).permute(0, 2, 3, 1).to(torch.uint8), device)
+    (picture,) = beside.show(grey)
+    assert (picture.rgb() == 99).all(), "the picture is another"
+    assert picture.yuv420() is not None
+
+
+def _compare(ours: Tensor, plain: Tensor) -> None:
+    torch.testing.assert_close(ours.float(), plain.float(), atol=TOLERANCE, rtol=TOLERANCE)
+
+
+FORMS: dict[str, Callable[[torch.device], None]] = {
+    "flash": _flash,
+    "graphs": _graphs,
+    "fused": _fused,
+    "compiled": _compiled,
+    "beside": _beside,
+}
+
+
+def main() -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    for finding in probe(device):
+        print(json.dumps(asdict(finding)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
