@@ -11,6 +11,7 @@
     python -m training stock FOLDER                   what a folder of VPT recordings holds
     python -m training film                           its moving picture -> play.webp beside it
     python -m training distillations                  three ways of distilling, in a table
+    python -m training drift                          four ways of training against drift, likewise
     python -m training compare                        NFD against drawing token by token, in a table
 
 Every stage goes on where the last call of it stopped, and takes up a call that was killed; a whole
@@ -33,6 +34,7 @@ from training.data.pictures import write_webp
 from training.data.vpt.folder import VptFolder
 from training.device import limit_threads
 from training.distillation import command as contest
+from training.drift import command as drift
 from training.evaluate import command as evaluation
 from training.evaluate.film import film
 from training.recipes.named import recipe_named
@@ -45,7 +47,7 @@ from training.tokenizer.stages import train_decoder, train_tokenizer
 from training.trainer import Budget, TrainingError
 
 STAGES = ("record", "tokenizer", "decoder", "nfd", "student", "release")
-OTHER_COMMANDS = ("evaluate", "compare", "distillations", "decoders", "stock", "film")
+OTHER_COMMANDS = ("evaluate", "compare", "distillations", "drift", "decoders", "stock", "film")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -158,6 +160,8 @@ def _parser() -> argparse.ArgumentParser:
         "distillations", help="three ways of distilling, in a table"
     )
     contest.add_arguments(distillations)
+    against_drift = commands.add_parser("drift", help="ways of training against drift, in a table")
+    drift.add_arguments(against_drift)
     pictures = commands.add_parser("decoders", help="tokenizers of several runs, in a table")
     decoders.add_arguments(pictures)
     recordings = commands.add_parser("stock", help="look through a folder of VPT recordings")
