@@ -60,7 +60,7 @@ def freedoom() -> Recipe:
         ),
         decoder=DecoderRecipe(
             batch_size=8, lr=8e-4, ema_decay=0.998, minutes=10.0,
-            picture=PictureWeights(rare_colours=0.5),
+            picture=PictureWeights(gradient=1.5, rare_colours=0.5, square=12.0, perceptual=0.5),
         ),
         teacher=NFDRecipe(
             batch_size=12, muon_lr=5e-3, adamw_lr=3e-3, ema_decay=0.995, minutes=55.0,

@@ -55,6 +55,8 @@ OVERRIDES: dict[str, Bound] = {
     "tokenizer.lr": _RATE,
     "decoder.minutes": _MINUTES,
     "decoder.adversarial": _WEIGHT,
+    "decoder.picture.gradient": _WEIGHT,
+    "decoder.picture.square": _WEIGHT,
     "decoder.picture.perceptual": _WEIGHT,
     "teacher.minutes": _MINUTES,
     "teacher.batch_size": _BATCH,

@@ -1,5 +1,5 @@
 """`python -m training decoders RUN ...`: what the tokenizers of several runs make of the same
-held-out play, in a table.
+held-out play, in a table. Shape letters: S passages.
 
 The Fréchet distance is taken in evaluation's action reader, which no tokenizer was trained to
 please; it is neither FID nor FVD.
@@ -46,19 +46,25 @@ def run_command(arguments: argparse.Namespace) -> None:
         context_frames=BEFORE, num_frames=_PASSAGE_FRAMES + AFTER,
     )  # fmt: skip
     reader, _ = taught_reader(recipe, Run(arguments.judge), recipe.extent)
-    print("| run | PSNR, dB | SSIM | gradient | Fréchet (own) |\n| --- | --- | --- | --- | --- |")
+    found: list[Rebuilt] = []
+    print("| run | PSNR, dB | over the first | SSIM | gradient | Fréchet (own) |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for folder in arguments.runs:
         tokenizer = trained_tokenizer(recipe, Run(folder)).cpu()
         rebuilt = [reconstruct(tokenizer, passage.following.frames) for passage in passages]
-        print(f"| {folder.name} | {' | '.join(_cells(measure(reader, passages, rebuilt)))} |")
-    print(f"\n± is half of the 95 % interval over {len(passages)} passages.")
+        found.append(measure(reader, passages, rebuilt))
+        print(f"| {folder.name} | {' | '.join(_cells(found[-1], found[0]))} |")
+    print(
+        f"\n± is half of the 95 % interval over {len(passages)} passages; over the first run, that"
+    )
+    print("of differences, passage by passage.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """`gradient` is the share of the real one."""
+    """`psnr_S` is the mean of each passage, in dB; `gradient` is the share of the real one."""
 
-    psnr_db: Estimate
+    psnr_S: NDArray[np.float64]
     ssim: Estimate
     gradient: Estimate
     frechet_own: Estimate
@@ -81,7 +87,7 @@ def measure(reader: ActionReader, passages: Sequence[Passage], rebuilt: Sequence
         for side in (rebuilt, real)
     )
     return Rebuilt(
-        psnr_db=mean_estimate(_of_films(psnr_db, rebuilt, real)),
+        psnr_S=_of_films(psnr_db, rebuilt, real),
         ssim=mean_estimate(_of_films(ssim, rebuilt, real)),
         gradient=estimate(share, len(passages)),
         frechet_own=frechet_of_starts(ours_SMD, real_SMD),
@@ -100,7 +106,14 @@ def _of_films(
     )
 
 
-def _cells(rebuilt: Rebuilt) -> Iterator[str]:
-    figures = ((rebuilt.psnr_db, 2), (rebuilt.ssim, 3), (rebuilt.gradient, 3))
-    for figure, digits in (*figures, (rebuilt.frechet_own, 2)):
-        yield f"{figure.value:.{digits}f} ± {(figure.high - figure.low) / 2:.{digits}f}"
+def _cells(rebuilt: Rebuilt, first: Rebuilt) -> Iterator[str]:
+    yield _cell(mean_estimate(rebuilt.psnr_S), 2)
+    gain_S = rebuilt.psnr_S - first.psnr_S
+    yield _cell(mean_estimate(gain_S), 3) if rebuilt is not first else ""
+    yield _cell(rebuilt.ssim, 3)
+    yield _cell(rebuilt.gradient, 3)
+    yield _cell(rebuilt.frechet_own, 2)
+
+
+def _cell(figure: Estimate, digits: int) -> str:
+    return f"{figure.value:.{digits}f} ± {(figure.high - figure.low) / 2:.{digits}f}"
