@@ -34,7 +34,7 @@ from model.bench.doctor import examine, report
 from model.bench.gpu import capacity, exactness, spare, speed
 from model.bench.gpu.ledger import Ledger
 from model.bench.markdown import table_of
-from model.bench.pass_costs import fit, measure_passes
+from model.bench.pass_costs import fit, measure_passes, steadiest
 from model.bench.provenance import this_commit, this_machine
 from model.bench.ratios import DIAGONAL_WINDOW, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row
@@ -90,7 +90,7 @@ def _costs(args: argparse.Namespace) -> None:
         torch.set_num_threads(args.threads)
     world = _world(args.world)
     passes = measure_passes(world, device, sessions=args.players, passes=args.passes)
-    costs = asdict(fit(passes))
+    costs = asdict(fit(steadiest(passes, min(args.keep, len(passes)))))
     print({name: value for name, value in costs.items() if name != "jitter"})
     _write(
         args.out,
@@ -210,7 +210,8 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     costs = commands.add_parser("costs")
     costs.set_defaults(command=_costs)
     costs.add_argument("--players", type=int, default=6)
-    costs.add_argument("--passes", type=int, default=200, help="timed ones")
+    costs.add_argument("--passes", type=int, default=1000, help="timed ones")
+    costs.add_argument("--keep", type=int, default=99, help="the steadiest so many in a row")
     costs.add_argument("--out", type=Path, default=Path("build/pass_costs.json"))
     precision = commands.add_parser("precision")
     precision.set_defaults(command=_precision)

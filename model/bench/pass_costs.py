@@ -111,6 +111,13 @@ def fit(passes: Sequence[MeasuredPass]) -> PassCosts:
     return replace(costs, jitter=tuple(_jitter(costs, one) for one in passes))
 
 
+def steadiest(passes: Sequence[MeasuredPass], count: int) -> Sequence[MeasuredPass]:
+    """So many in a row that vary least: what the machine does when nobody else is busy on it, or
+    as near to that as it came."""
+    spells = [passes[first : first + count] for first in range(0, len(passes) - count + 1, 10)]
+    return min(spells, key=lambda spell: np.std(np.log(fit(spell).jitter)))
+
+
 def _fitted(samples: Mapping[tuple[int, ...], Sequence[float]]) -> tuple[float, ...]:
     """Seconds of each term. Sums of what was measured more often weigh more."""
     weights = np.sqrt([len(seconds) for seconds in samples.values()])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.bench import __main__ as bench
-from model.bench.pass_costs import MeasuredPass, PassCosts, fit, measure_passes
+from model.bench.pass_costs import MeasuredPass, PassCosts, fit, measure_passes, steadiest
 from model.world import World
 
 TRUTH = PassCosts(
@@ -36,6 +36,12 @@ def test_a_fit_finds_what_the_parts_cost_and_keeps_slow_spells_as_jitter() -> No
     for name in ("pass_s", "remembered_s", "drawn_s", "decode_s", "picture_s"):
         assert getattr(found, name) == pytest.approx(getattr(TRUTH, name))
     assert found.jitter[6:9] == (1.0, 3.0, 1.0)
+
+
+def test_the_steadiest_spell_is_what_is_kept() -> None:
+    restless = [truly(1 + n % 2, 2, 1, slowness=1 + n % 3 / 2) for n in range(20)]
+    steady = [truly(1 + n % 2, 2, 1, slowness=2.0) for n in range(10)]
+    assert steadiest([*restless, *steady, *restless], 10) == steady
 
 
 def test_measured_passes_are_mixed(world: World) -> None:
