@@ -40,10 +40,10 @@ def probe(device: torch.device) -> Iterator[Finding]:
         yield Finding(form=form, why_not=_why_not(call, device))
 
 
-def find_paths(device: torch.device, *, compile_cache: Path | None = None) -> FastPaths:
+def find_paths(device: torch.device | str, *, compile_cache: Path | None = None) -> FastPaths:
     """All forms that work here. What does not is logged, and done in torch's plain operations."""
     works = {}
-    for finding in probe(device):
+    for finding in probe(torch.device(device)):
         works[finding.form] = not finding.why_not
         log.info("fast form", extra=asdict(finding))
     blocks = next((Blocks(form) for form in ("fused", "compiled") if works[form]), Blocks.PLAIN)

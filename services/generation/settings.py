@@ -8,7 +8,7 @@ from services.environment import setting
 from services.generation.frames.ladder import SPECULATIONS
 
 PREFIX = "NEXTFRAME_GENERATION_"
-PRECISIONS = ("fp32", "int8", "auto")
+PRECISIONS = ("fp32", "bf16", "int8", "auto")
 SHIPPED_WORLD = Path(__file__).parents[2] / "model" / "worlds" / "freedoom"
 
 
@@ -24,8 +24,11 @@ class GenerationSettings:
     `drain_s`: how long stopping may take while sessions save themselves. `speculation`: frames
     drawn before their action is known, in spare time. `exact` changes no frame; `joint` also draws
     two at a time while a key is held, and those are not quite the frames they would be.
-    `precision`: numbers that frames are computed with. `int8` is for CPUs that have AVX-512 VNNI:
-    quicker, and not quite the frames of `fp32`; `auto` takes it where it is to be had.
+    `precision`: numbers that frames are computed with. `int8` is for CPUs that have AVX-512 VNNI,
+    `bf16` for GPUs: quicker, and not quite the frames of `fp32`; `auto` takes what the device has.
+    `fast_paths`: with `auto`, a GPU draws in every quicker form that works there (graphs,
+    flash-attn, fused kernels), up to rounding the same frames; no GPU has run them yet, so they are
+    off. `compile_cache`: a folder where compiled code outlives the replica, none if empty.
     """
 
     redis_url: str = setting(env="NEXTFRAME_REDIS_URL", secret=True)
@@ -46,6 +49,8 @@ class GenerationSettings:
     drain_s: float = setting(10.0, at_least=1)
     speculation: str = setting("exact")
     precision: str = setting("fp32")
+    fast_paths: str = setting("off")
+    compile_cache: str = setting("")
 
     def __post_init__(self) -> None:
         if self.encoder not in ("auto", "x264", "nvenc"):
@@ -54,8 +59,16 @@ class GenerationSettings:
             raise ValueError(f"speculation is one of {SPECULATIONS}, got {self.speculation!r}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision is one of {PRECISIONS}, got {self.precision!r}")
-        if self.precision == "int8" and self.device != "cpu":
+        if self.precision == "int8" and self.is_on_gpu:
             raise ValueError(f"precision int8 is for device cpu, got {self.device!r}")
+        if self.precision == "bf16" and not self.is_on_gpu:
+            raise ValueError(f"precision bf16 is for a GPU, got device {self.device!r}")
+        if self.fast_paths not in ("off", "auto"):
+            raise ValueError(f"fast_paths must be off or auto, got {self.fast_paths!r}")
+
+    @property
+    def is_on_gpu(self) -> bool:
+        return self.device != "cpu"
 
     @property
     def num_threads(self) -> int:

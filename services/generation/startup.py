@@ -2,8 +2,12 @@
 
 import logging
 import time
+from pathlib import Path
 
 from model.engine.engine import WorldEngine
+from model.fast.paths import FastPaths
+from model.fast.precision import in_bf16
+from model.fast.probes import find_paths
 from model.int8.serving import in_precision, why_not_int8
 from model.world import Precision, World
 from services.generation.frames.forecast import MAX_GUESSES
@@ -21,13 +25,14 @@ async def start_replica(settings: GenerationSettings, group: str) -> tuple[Repli
     RuntimeError when no encoder works, BackplaneError when Redis is away."""
     started = time.monotonic()
     world = World.load(settings.world)
-    served = in_precision(world, _precision(settings))
+    served = _in_chosen_precision(world, settings)
     engine = WorldEngine(
         served,
         max_sessions=settings.slots,
         device=settings.device,
         max_drafts=MAX_GUESSES,
         max_joint=1 if settings.speculation == "joint" else 0,
+        paths=_paths(settings),
     )
     replica = Replica(settings, world.spec, engine, make_offer(world), group)
     health = HealthServer(create_app(replica))
@@ -45,7 +50,26 @@ async def start_replica(settings: GenerationSettings, group: str) -> tuple[Repli
     return replica, health
 
 
+def _in_chosen_precision(world: World, settings: GenerationSettings) -> World:
+    precision = _precision(settings)
+    return in_bf16(world) if precision == "bf16" else in_precision(world, precision)
+
+
 def _precision(settings: GenerationSettings) -> Precision:
-    if settings.precision == "auto":
-        return "int8" if settings.device == "cpu" and not why_not_int8() else "fp32"
-    return "int8" if settings.precision == "int8" else "fp32"
+    match settings.precision:
+        case "auto" if settings.is_on_gpu:
+            return "bf16"
+        case "auto":
+            return "fp32" if why_not_int8() else "int8"
+        case "int8" | "bf16" as precision:
+            return precision
+        case _:
+            return "fp32"
+
+
+def _paths(settings: GenerationSettings) -> FastPaths | None:
+    """None: the plain ones."""
+    if settings.fast_paths == "off" or not settings.is_on_gpu:
+        return None
+    folder = Path(settings.compile_cache) if settings.compile_cache else None
+    return find_paths(settings.device, compile_cache=folder)

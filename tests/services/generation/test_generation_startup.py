@@ -13,6 +13,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
+from model.fast.paths import FastPaths
 from services.backplane.sessions import SessionStore
 from services.generation import startup
 from services.generation.frames.warmup import warm_up
@@ -63,15 +64,31 @@ def test_a_warm_up_that_fails_leaves_nothing_either() -> None:
         ("int8", "cpu", "", "int8"),
         ("auto", "cpu", "", "int8"),
         ("auto", "cpu", "no VNNI", "fp32"),
-        ("auto", "cuda", "", "fp32"),
+        ("auto", "cuda", "", "bf16"),
+        ("bf16", "cuda", "", "bf16"),
+        ("fp32", "cuda", "", "fp32"),
     ],
 )
-def test_int8_is_taken_where_it_is_wanted_and_to_be_had(
+def test_a_precision_is_taken_where_it_is_wanted_and_to_be_had(
     monkeypatch: pytest.MonkeyPatch, wanted: str, device: str, missing: str, served: str
 ) -> None:
     monkeypatch.setattr(startup, "why_not_int8", lambda: missing)
     settings = GenerationSettings(redis_url="redis://none", device=device, precision=wanted)
     assert startup._precision(settings) == served
+
+
+def test_quicker_forms_are_for_a_gpu_whose_operator_wants_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = FastPaths(graphs=True)
+    monkeypatch.setattr(startup, "find_paths", lambda device, compile_cache: found)
+
+    def paths(device: str, wanted: str) -> FastPaths | None:
+        settings = GenerationSettings(redis_url="redis://none", device=device, fast_paths=wanted)
+        return startup._paths(settings)
+
+    assert paths("cuda", "auto") is found
+    assert paths("cuda", "off") is paths("cpu", "auto") is None
 
 
 @pytest_asyncio.fixture
