@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
+from model.cache.transfer import send
 from model.nfd.transformer import PURE_NOISE_T, NFDConfig, Previous
 
 
@@ -83,14 +84,14 @@ class FrameStore:
 
     def write(self, slots: Sequence[int], pages: Sequence[int], rows: FrameRows) -> None:
         """Row i goes to page `pages[i]` of slot `slots[i]`."""
-        where = (list(slots), list(pages))
+        where = self._at(slots, pages)
         self._latents[where] = rows.latents_BChw
         self._t[where] = rows.t_B
         self._actions[where] = rows.actions_BA
 
     def rows(self, slots: Sequence[int], pages: Sequence[int]) -> FrameRows:
         """Page `pages[i]` of slot `slots[i]` as row i of a pass."""
-        where = (list(slots), list(pages))
+        where = self._at(slots, pages)
         return FrameRows(
             latents_BChw=self._latents[where], t_B=self._t[where], actions_BA=self._actions[where]
         )
@@ -100,9 +101,15 @@ class FrameStore:
         rows = self.rows(slots, [page or 0 for page in pages])
         latents_BChw, t_B = rows.latents_BChw, rows.t_B
         absent = [number for number, page in enumerate(pages) if page is None]
-        latents_BChw[absent] = 0.0
-        t_B[absent] = PURE_NOISE_T
+        if absent:
+            latents_BChw[absent] = 0.0
+            t_B[absent] = PURE_NOISE_T
         return Previous(latents_BChw, t_B)
+
+    def _at(self, slots: Sequence[int], pages: Sequence[int]) -> tuple[Tensor, Tensor]:
+        places = torch.tensor((list(slots), list(pages)), dtype=torch.int64)
+        slots_B, pages_B = send(places, self._t.device)
+        return slots_B, pages_B
 
     def read(self, slot: int, pages: Sequence[int]) -> ContextClip:
         """A copy of these pages of one slot, on the CPU."""

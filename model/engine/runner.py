@@ -16,6 +16,7 @@ from model.cache.attend import PagedAttention
 from model.cache.frame_store import ContextClip, FrameRows, FrameStore
 from model.cache.kv_store import KVStore
 from model.cache.page_table import Placement
+from model.cache.transfer import send
 from model.engine.picture import stills
 from model.engine.types import DrawnFrame, PassPlan, PassResult
 from model.fast.precision import computing_in
@@ -125,9 +126,10 @@ class NFDRunner:
         with computing_in(self._precision, self._device):
             x_DChw = self._denoise(plan, rows_D)
         denoised_s = self._now_s()
-        last = [number for number, row in enumerate(plan.drawn) if row.is_last]
-        with computing_in(self._precision, self._device):
-            pixels_BHWC = self._decode(x_DChw[last], plan.decode_size) if last else self._no_pixels
+        pixels_BHWC = self._no_pixels
+        if plan.finished:
+            with computing_in(self._precision, self._device):
+                pixels_BHWC = self._decode(x_DChw[self._last(plan)], plan.decode_size)
         decoded_s = self._now_s()
         self._store(plan, rows_D, x_DChw)
         return PassResult(
@@ -138,7 +140,7 @@ class NFDRunner:
 
     def _begin(self, drawn: Sequence[DrawnFrame]) -> FrameRows:
         """The drawn rows as they are before the pass: fresh noise, or what the last pass left."""
-        x_DChw = self._drawn[_places(drawn)]
+        x_DChw = self._drawn[self._places(drawn)]
         fresh = [number for number, row in enumerate(drawn) if row.denoise_step == 0]
         if fresh:
             x_DChw[fresh] = self._noise([drawn[number] for number in fresh], [0] * len(fresh))
@@ -217,8 +219,8 @@ class NFDRunner:
 
     def _store(self, plan: PassPlan, rows_D: FrameRows, x_DChw: Tensor) -> None:
         """Leaves what the next passes go on from."""
-        self._drawn[_places(plan.drawn)] = x_DChw
-        last = [number for number, row in enumerate(plan.drawn) if row.is_last]
+        self._drawn[self._places(plan.drawn)] = x_DChw
+        last = self._last(plan)
         self._finish(plan.finished, x_DChw[last], rows_D.actions_BA[last])
 
     def _finish(self, finished: Sequence[DrawnFrame], x_BChw: Tensor, actions_BA: Tensor) -> None:
@@ -248,11 +250,19 @@ class NFDRunner:
                 noise_Chw.copy_(drawn)
         return self._send(noise_RChw)
 
+    def _places(self, drawn: Sequence[DrawnFrame]) -> tuple[Tensor, Tensor]:
+        """Slots and branches (D,)."""
+        pairs = ([row.placement.slot for row in drawn], [row.branch for row in drawn])
+        slots_D, branches_D = self._send(torch.tensor(pairs, dtype=torch.int64))
+        return slots_D, branches_D
+
+    def _last(self, plan: PassPlan) -> Tensor:
+        """Which of the drawn rows are finished."""
+        numbers = [number for number, row in enumerate(plan.drawn) if row.is_last]
+        return self._send(torch.tensor(numbers, dtype=torch.int64))
+
     def _send(self, tensor: Tensor) -> Tensor:
-        """To the device, which need not be waited for."""
-        if self._device.type == "cuda":
-            return tensor.pin_memory().to(self._device, non_blocking=True)
-        return tensor
+        return send(tensor, self._device)
 
     def _now_s(self) -> float:
         if self._device.type == "cuda":
@@ -270,11 +280,6 @@ def _joint_rows(drawn: Sequence[DrawnFrame]) -> list[tuple[int, int]]:
         for number, row in enumerate(drawn)
         if row.is_joint and row.placement.previous_page is not None
     ]
-
-
-def _places(drawn: Sequence[DrawnFrame]) -> tuple[list[int], list[int]]:
-    """Slots and branches."""
-    return [row.placement.slot for row in drawn], [row.branch for row in drawn]
 
 
 def _pad(rows: Tensor, missing: int) -> Tensor:

@@ -11,6 +11,7 @@ from model.attention.context import ContextAttention, flash_attention, gathered_
 from model.fast.blocks.compiled import compiled
 from model.fast.blocks.halves import Halves, with_halves
 from model.nfd.transformer import NFDTransformer
+from model.world import Precision
 
 
 class Blocks(StrEnum):
@@ -24,8 +25,8 @@ class Blocks(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastPaths:
-    """`flash`: flash-attn instead of torch's own attention over gathered slots; wants a world in
-    bf16. `graphs`: common passes are one launch each.
+    """`flash`: flash-attn instead of torch's own attention over gathered slots, for worlds in bf16.
+    `graphs`: common passes are one launch each.
     `beside`: decodes, and makes the encoder's colours, while the next pass runs; wants a GPU.
     `compile_mode`: torch.compile's. `compile_cache`: a folder of this user's own, where what was
     compiled outlives the process; nowhere if not given."""
@@ -37,9 +38,9 @@ class FastPaths:
     compile_mode: str = "default"
     compile_cache: Path | None = None
 
-    def attention(self) -> ContextAttention:
+    def attention(self, precision: Precision) -> ContextAttention:
         """Raises ImportError or OSError where flash-attn is asked for and missing."""
-        return flash_attention() if self.flash else gathered_attention
+        return flash_attention() if self.flash and precision == "bf16" else gathered_attention
 
     def transformer(self, plain: NFDTransformer) -> NFDTransformer:
         """The same network in the chosen form. Raises ImportError where Triton is missing."""

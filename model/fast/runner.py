@@ -53,7 +53,7 @@ class FastRunner(NFDRunner):
             transformer=paths.transformer(self._transformer),
             store=self._kv,
             sampler=self._sampler,
-            attend=paths.attention(),
+            attend=paths.attention(world.precision),
             precision=world.precision,
         )
         numbers = PlaceNumbers(
@@ -86,13 +86,12 @@ class FastRunner(NFDRunner):
         started_s = time.perf_counter()
         rows_D = self._begin(plan.drawn)
         x_DChw = self._denoise(plan, rows_D)
-        last = [number for number, row in enumerate(plan.drawn) if row.is_last]
-        pictures = self._beside.show(x_DChw[last]) if last else ()
+        pictures = self._beside.show(x_DChw[self._last(plan)]) if plan.finished else ()
         self._store(plan, rows_D, x_DChw)
         return PassResult(
             pictures=pictures,
             denoise_s=self._now_s() - started_s,
-            decode_s=self._beside.decode_s if last else 0.0,
+            decode_s=self._beside.decode_s if plan.finished else 0.0,
         )
 
     def _denoise(self, plan: PassPlan, rows_D: FrameRows) -> Tensor:

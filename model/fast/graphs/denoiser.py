@@ -17,6 +17,7 @@ from model.cache.attend_waves import WaveAttention
 from model.cache.kv_store import KVStore
 from model.cache.page_table import Placement
 from model.cache.places import Arrangement, PlaceNumbers, arrange
+from model.cache.transfer import send
 from model.fast.graphs.capture import GraphPool
 from model.fast.graphs.inputs import RowInputs
 from model.fast.precision import computing_in
@@ -103,10 +104,7 @@ class Denoiser:
         )
 
     def _send(self, integers: Sequence[object]) -> Tensor:
-        tensor = torch.tensor(integers, dtype=torch.int64)
-        if self._device.type == "cuda":
-            return tensor.pin_memory().to(self._device, non_blocking=True)
-        return tensor
+        return send(torch.tensor(integers, dtype=torch.int64), self._device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

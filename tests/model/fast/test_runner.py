@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.bench.gpu.forms import ALONE
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
@@ -20,11 +21,19 @@ POLICIES = (SlidingWindow(4), SinkWindow(num_sinks=1, window=3))
 
 
 def latents(
-    world: World, policy: ContextPolicy, log: Log, *, paths: FastPaths | None, merge: bool
+    world: World,
+    policy: ContextPolicy,
+    log: Log,
+    *,
+    paths: FastPaths | None,
+    merge: bool,
+    device: str = "cpu",
 ) -> Tensor:
     """Of three players at their own numbers of steps, one of whom leaves and comes again, with
     drafts on the way: (frames, players, C, h, w) of two players."""
-    engine = WorldEngine(world, policy=policy, merge=merge, paths=paths, max_drafts=2)
+    engine = WorldEngine(
+        world, policy=policy, merge=merge, paths=paths, max_drafts=2, device=device
+    )
     films = []
     for player in range(3):
         engine.open(str(player), start=player % 2, seed=player)
@@ -51,6 +60,18 @@ def test_static_buffers_and_waves_draw_the_plain_frames(
     plain = latents(any_world, policy, action_log, paths=None, merge=merge)
     static = latents(any_world, policy, action_log, paths=FastPaths(), merge=merge)
     torch.testing.assert_close(static, plain, atol=1e-5, rtol=0)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("form", [form for form, paths in ALONE.items() if not paths.flash])
+def test_every_form_draws_the_plain_frames_on_this_gpu(
+    world: World, form: str, action_log: Log
+) -> None:
+    policy = POLICIES[1]
+    plain = latents(world, policy, action_log, paths=None, merge=True, device="cuda")
+    fast = latents(world, policy, action_log, paths=ALONE[form], merge=True, device="cuda")
+    torch.testing.assert_close(fast, plain, atol=1e-3, rtol=0)
 
 
 def test_common_passes_are_prepared_for_any_number_of_slots() -> None:
