@@ -25,6 +25,7 @@ from training.recipes.minecraft_small import minecraft_small
 from training.recipes.recipe import Recipe
 from training.release import release
 from training.run import Run
+from training.tokenizer.picture_loss import PictureWeights
 from training.tokenizer.stages import train_decoder, train_tokenizer
 from training.trainer import Budget
 
@@ -54,7 +55,7 @@ def _record(folder: VptFolder, name: str, seed: int) -> None:
 
 
 def _tiny(folder: Path) -> Recipe:
-    """A hundredth of the small recipe: 64x48, one layer, one number of steps."""
+    """A hundredth of the small recipe: 64x48, one layer, one number of steps, no eye to teach."""
     whole = minecraft_small()
     vae = replace(whole.preset.vae, encoder_widths=(16, 16, 16), decoder_widths=(16, 16, 16))
     nfd = replace(
@@ -64,6 +65,7 @@ def _tiny(folder: Path) -> Recipe:
         whole,
         preset=replace(whole.preset, width=64, height=48, vae=vae, nfd=nfd),
         recorder=VptFolder(folder=folder, width=64, height=48),
+        decoder=replace(whole.decoder, picture=PictureWeights()),
         student_sampler=replace(whole.student_sampler, times={2: uniform_times(2)}),
         num_starts=2,
         extent=Extent(num_passages=2, num_probes=0, long_dreams=((20, 1),), reader_steps=4),
