@@ -6,14 +6,24 @@ import torch
 
 from model.engine.engine import WorldEngine
 from model.engine.types import Frame
+from model.fast.paths import FastPaths
 from model.world import World
 
 
 class HeldKey:
-    """One session whose action never changes. `max_joint`: as the engine's."""
+    """One session whose action never changes. `max_joint`, `paths`: as the engine's."""
 
-    def __init__(self, world: World, device: torch.device, *, max_joint: int = 0) -> None:
-        self._engine = WorldEngine(world, max_sessions=1, device=str(device), max_joint=max_joint)
+    def __init__(
+        self,
+        world: World,
+        device: torch.device,
+        *,
+        max_joint: int = 0,
+        paths: FastPaths | None = None,
+    ) -> None:
+        self._engine = WorldEngine(
+            world, max_sessions=1, device=str(device), max_joint=max_joint, paths=paths
+        )
         self._engine.open("player", seed=0)
         self._period_s = 1 / world.spec.fps
         self._action = (0.0,) * world.spec.nfd.action_size

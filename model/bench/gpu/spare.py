@@ -1,5 +1,5 @@
 """What spare capacity buys (job 5): how soon a world is back from its snapshot, and how much of a
-frame's time is hidden when it is drawn ahead."""
+frame's time is hidden when it is drawn ahead, or drawn with the frame before it."""
 
 import statistics
 import time
@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 
+from model.bench.contest import contest
 from model.bench.gpu.forms import paths_on
 from model.bench.gpu.ledger import Ledger
+from model.bench.held_key import HeldKey
 from model.bench.subjects import random_world
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
@@ -28,6 +30,19 @@ def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
     for players in PLAYERS:
         key = f"{preset}, ahead, {players} players"
         ledger.fill(key, partial(draw_ahead, world, device, players))
+    ledger.fill(f"{preset}, joint", partial(draw_jointly, world, device))
+
+
+def draw_jointly(world: World, device: torch.device) -> Mapping[str, Any]:
+    """The paper's speculation, for a player who holds a key: two frames, the second drawn in the
+    passes of the first, against one after the other."""
+    held = HeldKey(world, device, max_joint=1, paths=paths_on(device))
+    times = contest({"alone": held.alone_s, "jointly": held.jointly_s}, rounds=REPEATS)
+    return {
+        "alone_ms": times.median_ms("alone"),
+        "jointly_ms": times.median_ms("jointly"),
+        "joint_over_alone": times.ratio("alone", "jointly"),
+    }
 
 
 def restore(world: World, device: torch.device) -> Mapping[str, Any]:

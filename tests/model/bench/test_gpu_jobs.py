@@ -155,4 +155,10 @@ def test_a_job_is_one_command(
     out = tmp_path / "spare.json"
     bench.main(["spare", "--presets", "debug", "--device", "cpu", "--out", str(out)])
     assert json.loads(out.read_text())["schema"] == "nextframe.gpu_bench"
-    assert "2 cells in" in capsys.readouterr().out
+    assert "3 cells in" in capsys.readouterr().out
+
+
+def test_drawing_two_frames_jointly_is_measured_against_one_after_the_other() -> None:
+    measured = spare.draw_jointly(random_world("debug"), CPU)
+    assert measured["joint_over_alone"] > 0
+    assert min(measured["alone_ms"], measured["jointly_ms"]) > 0

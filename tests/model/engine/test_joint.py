@@ -13,6 +13,7 @@ from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector, Frame, PassPlan, PassResult
+from model.fast.paths import FastPaths
 from model.nfd.transformer import Previous
 from model.sampling.noise import CONTEXT_STEP, draw_noise
 from model.sampling.sampler import make_sampler
@@ -24,8 +25,8 @@ Log = Callable[[int, int], list[ActionVector]]
 LONG_START, SEED, NUM_STEPS = 1, 5, 3
 
 
-def jointly(world: World, max_joint: int = 1) -> WorldEngine:
-    engine = WorldEngine(world, max_joint=max_joint, batch_sizes=(6,))
+def jointly(world: World, max_joint: int = 1, paths: FastPaths | None = None) -> WorldEngine:
+    engine = WorldEngine(world, max_joint=max_joint, batch_sizes=(6,), paths=paths)
     engine.open("a", start=LONG_START, seed=SEED)
     return engine
 
@@ -110,6 +111,15 @@ def test_the_frame_they_go_with_and_all_after_a_wrong_one_are_untouched_bitwise(
     counts = engine.speculation.joint
     assert (counts.drafted, counts.accepted, counts.discarded) == (18, 0, 16)
     assert counts.wasted_s > 0
+
+
+def test_the_forms_for_a_gpu_draw_the_same_ones(any_world: World, action_log: Log) -> None:
+    """Uncaptured: three frames of one session are three waves."""
+    plain, fast = jointly(any_world, 2), jointly(any_world, 2, paths=FastPaths())
+    for action in (action for action in action_log(0, 3) for _ in range(3)):
+        assert draw(plain, action, ahead=2).is_joint == draw(fast, action, ahead=2).is_joint
+        torch.testing.assert_close(newest_latents(fast), newest_latents(plain), atol=1e-5, rtol=0)
+    assert fast.speculation.joint.accepted == 6
 
 
 def test_they_come_at_once_and_marked_for_as_long_as_the_action_stays(
