@@ -1,4 +1,4 @@
-"""Passages: pieces of held-out play to dream after. Chosen by actions alone, never by looks."""
+"""Passages: pieces of held-out play to dream after. Chosen by actions and poses, never by looks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from training.evaluate.reader.network import BEFORE
 
 _MOVING_FRAMES = 16
 _LEAST_MOVING = 0.5  # of those frames, with a key down or a turn
+_LEAST_STEP, _LEAST_TURN_DEG = 1.0, 1.0  # map units and degrees, from before them to their last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +39,14 @@ def choose_passages(
     is_moving: bool = False,
 ) -> list[Passage]:
     """`count` passages spread evenly over all recordings; with `is_moving` only such in which the
-    hands are not at rest most of the time. Raises ValueError when no recording is long enough."""
+    hands are not at rest most of the time and the player gets somewhere, or looks elsewhere. Raises
+    ValueError when no recording is long enough."""
     length = context_frames + num_frames
     candidates = [
         (recording, int(first))
         for recording in recordings
         for first in clip_starts(recording.cuts, length)
-        if not is_moving or _moves(recording.actions[first + context_frames :][:_MOVING_FRAMES])
+        if not is_moving or _moves(recording, first + context_frames)
     ]
     if not candidates:
         raise ValueError(f"no held-out recording has {length} frames without a cut")
@@ -55,8 +57,16 @@ def choose_passages(
     ]
 
 
-def _moves(actions_TA: NDArray[np.float32]) -> bool:
-    return float(actions_TA.any(axis=1).mean()) >= _LEAST_MOVING
+def _moves(recording: Recording, begins: int) -> bool:
+    """Whoever only fires, or walks against a wall, shows the same picture again: it takes hands and
+    feet. Where poses were not recorded (all zero), the hands alone."""
+    following = slice(begins, begins + _MOVING_FRAMES)
+    if recording.actions[following].any(axis=1).mean() < _LEAST_MOVING:
+        return False
+    step = recording.poses[following][-1] - recording.poses[begins - 1]
+    turned_deg = abs((step[2] + 180.0) % 360.0 - 180.0)
+    is_elsewhere = np.hypot(*step[:2]) >= _LEAST_STEP or turned_deg >= _LEAST_TURN_DEG
+    return bool(is_elsewhere) or not recording.poses.any()
 
 
 def _cut_out(recording: Recording, first: int, context_frames: int, num_frames: int) -> Passage:
