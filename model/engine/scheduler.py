@@ -38,9 +38,12 @@ class Scheduler:
     ) -> None:
         """A pass is padded to the next of `batch_sizes`. `max_drafts`, `max_joint`: of one session.
         `merge`: a frame may be remembered in the pass that begins the next one; without, in its
-        own."""
+        own. Raises ValueError for passes too small, or more joint frames than can wait."""
         if not batch_sizes or max(batch_sizes) < 2 * OPENING_ROWS:
             raise ValueError(f"a pass needs at least {2 * OPENING_ROWS} rows, got {batch_sizes}")
+        num_newest = policy.max_frames - policy.num_sinks
+        if max_joint >= num_newest:  # the last would take the page that the first leans on
+            raise ValueError(f"{max_joint} joint frames need more than {num_newest} newest ones")
         self._policy = policy
         self._batch_sizes = sorted(batch_sizes)
         self._max_drafts = max_drafts

@@ -1,6 +1,7 @@
 """Joint drafts: frames drawn along with the one before them. Marked, and never in its way."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,9 +10,11 @@ import torch
 from torch import Tensor
 
 from model.attention.backend import MaskedAttention
+from model.cache.frame_store import ContextClip
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
 from model.engine.engine import WorldEngine
+from model.engine.reference import ReferenceSession
 from model.engine.types import ActionVector, Frame, PassPlan, PassResult
 from model.fast.paths import FastPaths
 from model.nfd.transformer import Previous
@@ -26,7 +29,10 @@ LONG_START, SEED, NUM_STEPS = 1, 5, 3
 
 
 def jointly(world: World, max_joint: int = 1, paths: FastPaths | None = None) -> WorldEngine:
-    engine = WorldEngine(world, max_joint=max_joint, batch_sizes=(6,), paths=paths)
+    """With three frames of context."""
+    nfd = replace(world.spec.nfd, window=4 + max_joint)
+    longer = replace(world, spec=replace(world.spec, nfd=nfd))
+    engine = WorldEngine(longer, max_joint=max_joint, batch_sizes=(6,), paths=paths)
     engine.open("a", start=LONG_START, seed=SEED)
     return engine
 
@@ -80,6 +86,23 @@ def drawn_together(world: World, before: WorldSnapshot, action: ActionVector, ah
     return diffuse(x_NChw, noise(CONTEXT_STEP), torch.full((1 + ahead,), spec.context_t))
 
 
+def with_frames(
+    world: World, before: WorldSnapshot, drawn_FChw: Tensor, action: ActionVector
+) -> ReferenceSession:
+    """The obvious engine, going on after these frames with a context as long as `before`."""
+    nfd = replace(world.spec.nfd, window=len(before.context) + 1)
+    clip, num_drawn = before.context, len(drawn_FChw)
+    context = ContextClip(
+        latents_FChw=torch.cat((clip.latents_FChw, drawn_FChw)),
+        t_F=torch.cat((clip.t_F, torch.full((num_drawn,), world.spec.sampler.context_t))),
+        actions_FA=torch.cat((clip.actions_FA, torch.tensor([action] * num_drawn))),
+    )
+    newest = before.frame_idxs[-1]
+    frame_idxs = [*before.frame_idxs, *range(newest + 1, newest + 1 + num_drawn)]
+    shorter = replace(world, spec=replace(world.spec, nfd=nfd))
+    return ReferenceSession(shorter, context, frame_idxs, seed=SEED)
+
+
 @pytest.mark.parametrize("ahead", [1, 2])
 @torch.inference_mode()
 def test_joint_frames_are_those_of_one_masked_pass(
@@ -92,11 +115,17 @@ def test_joint_frames_are_those_of_one_masked_pass(
     before = engine.snapshot("a")
     engine.close("a")
     engine.restore("a", before)  # keys that have seen nothing but these frames
-    for wanted_Chw in drawn_together(any_world, before, action, ahead):
-        frame = draw(engine, action, ahead=ahead if not engine.speculation.joint.drafted else 0)
-        assert frame.is_joint == (engine.speculation.joint.accepted > 0)
+    drawn_FChw = drawn_together(any_world, before, action, ahead)
+    for number, wanted_Chw in enumerate(drawn_FChw):
+        frame = draw(engine, action, ahead=0 if number else ahead)
+        assert frame.is_joint == (number > 0)
         torch.testing.assert_close(newest_latents(engine), wanted_Chw, atol=1e-5, rtol=1e-5)
-    assert engine.speculation.joint.accepted == ahead
+    truth = with_frames(any_world, before, drawn_FChw, action)
+    for other in others:  # they are remembered like any others
+        draw(engine, other)
+        truth.step(other, NUM_STEPS)
+        wanted_Chw = truth.context.latents_FChw[-1]
+        torch.testing.assert_close(newest_latents(engine), wanted_Chw, atol=1e-5, rtol=1e-5)
 
 
 def test_the_frame_they_go_with_and_all_after_a_wrong_one_are_untouched_bitwise(
@@ -204,9 +233,17 @@ def test_a_pass_that_breaks_half_way_takes_no_key_along(
 
 def test_context_is_given_up_for_them(world: World) -> None:
     """No frame ever looks back further than the world was trained to."""
-    assert len(jointly(world, 2).snapshot("a").frame_idxs) == 2
+    engine = WorldEngine(world, max_joint=1)
+    engine.open("a", start=LONG_START, seed=SEED)
+    assert len(engine.snapshot("a").frame_idxs) == world.spec.nfd.window - 2
     with pytest.raises(ValueError, match="trained with 3 frames of context"):
         WorldEngine(world, max_joint=1, policy=SlidingWindow(4))
+
+
+def test_more_of_them_than_a_context_can_wait_for_are_refused(world: World) -> None:
+    """A frame that is not remembered yet must not lose its page to one that came with it."""
+    with pytest.raises(ValueError, match="2 joint frames need more than 2 newest ones"):
+        WorldEngine(world, max_joint=2)
 
 
 def test_a_snapshot_of_a_longer_context_goes_on_with_a_shorter_one(

@@ -12,7 +12,7 @@ from model.engine.scheduler import OPENING_ROWS, Scheduler
 from model.engine.types import DrawnFrame, PassPlan
 
 MAX_SESSIONS, MAX_ROWS = 4, 6
-POLICIES = (SlidingWindow(3), SinkWindow(num_sinks=1, window=2))
+POLICIES = (SlidingWindow(3), SinkWindow(num_sinks=1, window=3))
 
 
 class Storm(RuleBasedStateMachine):
@@ -108,9 +108,11 @@ class Storm(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost(self) -> None:
-        for scheduler, frames in self.frames.items():
+        for (policy, _), scheduler in self.schedulers.items():
+            frames = self.frames[scheduler]
             scheduler.check_integrity()
-            assert scheduler.num_free_pages == (MAX_SESSIONS - len(frames)) * (4 + 2)
+            num_pages = policy.max_frames + 1 + 2
+            assert scheduler.num_free_pages == (MAX_SESSIONS - len(frames)) * num_pages
             for session_id, newest in frames.items():
                 assert scheduler.session(session_id).pages.frame_idxs[-1] == newest
 
