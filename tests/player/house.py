@@ -90,6 +90,7 @@ class House:
         self.new_status = "live"
         self.are_heartbeats_answered = True
         self.has_worlds = True
+        self.buttons: tuple[str, ...] = BUTTONS
 
     @property
     def guest(self) -> Guest:
@@ -209,7 +210,7 @@ def build_app(house: House) -> FastAPI:
     @app.get("/v1/worlds")
     async def worlds() -> dict[str, Any]:
         world = {"name": "room", "version": "1", "width": 128, "height": 80, "fps": FPS}
-        hands = {"buttons": BUTTONS, "degrees_per_count": 0.1}
+        hands = {"buttons": house.buttons, "degrees_per_count": 0.1}
         return {"worlds": [{**world, **hands, "starts": starts}] if house.has_worlds else []}
 
     @app.post("/v1/sessions", status_code=201)

@@ -92,6 +92,16 @@ def test_the_title_waits_until_a_world_is_awake(page: Page, house: House) -> Non
     until(page, "!document.getElementById('play').disabled")
 
 
+def test_the_title_names_the_keys_that_the_world_knows(page: Page, house: House) -> None:
+    named = page.locator(".keys dd:visible")
+    doom = ["walk", "turn", "act", "free the mouse", "begin anew", "figures"]
+    assert named.all_text_contents() == doom
+    house.buttons = ("forward", "back", "jump", "attack")
+    page.goto(house.url)
+    until(page, "!document.getElementById('play').disabled")
+    assert named.all_text_contents() == ["walk", "look, hit, use", "jump", *doom[3:]]
+
+
 def test_keys_are_held_until_they_are_let_go(world: World) -> None:
     world.page.keyboard.down("KeyW")
     world.page.keyboard.down("ArrowLeft")

@@ -83,9 +83,17 @@ async function worldsOnOffer() {
 function showWorlds(worlds) {
   const wanted = { world: address.get("world"), start: number(address.get("start")) };
   picker.show(worlds, wanted);
+  showKeys();
   const isThere = !wanted.world || picker.world.name === wanted.world;
   offer.textContent = isThere ? "" : `There is no world named "${wanted.world}" here.`;
   play.disabled = false;
+}
+
+/** The keys that the chosen world knows. */
+function showKeys() {
+  for (const row of document.querySelectorAll(".keys [data-button]")) {
+    row.hidden = !picker.world.buttons.includes(row.dataset.button);
+  }
 }
 
 function begin() {
@@ -168,6 +176,7 @@ function onReset() {
 }
 
 function listen() {
+  starts.addEventListener("change", showKeys);
   document.getElementById("choice").addEventListener("submit", (event) => {
     event.preventDefault();
     begin();
