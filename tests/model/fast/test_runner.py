@@ -12,6 +12,7 @@ from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
+from model.fast import runner
 from model.fast.graphs.denoiser import prepared_sizes, wave_widths
 from model.fast.paths import FastPaths
 from model.world import World
@@ -72,6 +73,36 @@ def test_every_form_draws_the_plain_frames_on_this_gpu(
     plain = latents(world, policy, action_log, paths=None, merge=True, device="cuda")
     fast = latents(world, policy, action_log, paths=ALONE[form], merge=True, device="cuda")
     torch.testing.assert_close(fast, plain, atol=1e-3, rtol=0)
+
+
+class PretendedPool:
+    """Graphs as far as a CPU can have them: what one gives is always in the same place, and is lost
+    when another is replayed."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._given: list[Tensor] = []
+
+    def capture(self, compute: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        given = compute()
+        self._given.append(given)
+
+        def replay() -> Tensor:
+            now = compute().clone()
+            for tensor in self._given:
+                tensor.fill_(99)
+            return given.copy_(now)
+
+        return replay
+
+
+def test_what_a_graph_gave_is_taken_before_the_next_is_replayed(
+    world: World, action_log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = latents(world, POLICIES[1], action_log, paths=None, merge=True)
+    monkeypatch.setattr(runner, "GraphPool", PretendedPool)
+    graphs = FastPaths(graphs=True)
+    captured = latents(world, POLICIES[1], action_log, paths=graphs, merge=True)
+    torch.testing.assert_close(captured, plain, atol=1e-5, rtol=0)
 
 
 def test_common_passes_are_prepared_for_any_number_of_slots() -> None:
