@@ -2,7 +2,8 @@
 
     python -m model.bench            rows and ratios of the shipped world: two minutes
     python -m model.bench costs      what a pass costs by its rows and pictures, with its jitter
-    python -m model.bench precision  what int8 and its like gain on a CPU, and what they change
+    python -m model.bench precision  how quick int8 and its like are on a CPU
+    python -m model.bench likeness   how far their frames are from those of fp32
     python -m model.bench doctor     what this machine has, what it will reach, what is missing
     python -m model.bench predict    what GPUs should reach, by arithmetic
     python -m model.bench speed      the paper's presets by players, steps and context
@@ -28,8 +29,8 @@ import torch
 
 from model.ar.decoding.order import diagonal, raster
 from model.bench.arithmetic.predict import cost_table, players_table, speed_table
-from model.bench.cpu.frames import measure_frames
-from model.bench.cpu.likeness import measure_likeness
+from model.bench.cpu.frames import FrameTime, measure_frames
+from model.bench.cpu.likeness import Likeness, measure_likeness
 from model.bench.doctor import examine, report
 from model.bench.gpu import capacity, exactness, spare, speed
 from model.bench.gpu.ledger import Ledger
@@ -108,21 +109,27 @@ def _costs(args: argparse.Namespace) -> None:
 
 def _precision(args: argparse.Namespace) -> None:
     world = _world(args.world)
-    machine = this_machine(torch.device("cpu"))
-    torch.set_num_threads(1)
-    drifts = [drift for steps in (1, 2) for drift in measure_likeness(world, steps=steps)]
-    print(table_of(drifts), end="\n\n", flush=True)
     times = list(measure_frames(world, thread_counts=tuple(args.threads), rounds=args.rounds))
-    print(table_of(times))
+    _write_table("precision", args.out, times)
+
+
+def _likeness(args: argparse.Namespace) -> None:
+    world = _world(args.world)
+    torch.set_num_threads(1)
+    drifts = [drift for steps in args.steps for drift in measure_likeness(world, steps=steps)]
+    _write_table("likeness", args.out, drifts)
+
+
+def _write_table(name: str, out: Path, rows: Sequence[Likeness] | Sequence[FrameTime]) -> None:
+    print(table_of(rows))
     _write(
-        args.out,
+        out,
         {
-            "schema": "nextframe.precision",
+            "schema": f"nextframe.{name}",
             "version": 1,
-            "machine": machine,
+            "machine": this_machine(torch.device("cpu")),
             "commit": this_commit(),
-            "frames": [asdict(time) for time in times],
-            "likeness": [asdict(drift) for drift in drifts],
+            "rows": [asdict(row) for row in rows],
         },
     )
 
@@ -205,7 +212,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="CPU threads; torch's own choice if not given")
     parser.add_argument("--repeats", type=int, default=20, help="timed frames of each entrant")
     commands = parser.add_subparsers(
-        metavar=" | ".join(("costs", "precision", "doctor", "predict", *JOBS))
+        metavar=" | ".join(("costs", "precision", "likeness", "doctor", "predict", *JOBS))
     )
     costs = commands.add_parser("costs")
     costs.set_defaults(command=_costs)
@@ -218,6 +225,10 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     precision.add_argument("--threads", type=int, nargs="+", default=(1, 2))
     precision.add_argument("--rounds", type=int, default=40, help="timed frames of each form")
     precision.add_argument("--out", type=Path, default=Path("build/precision.json"))
+    likeness = commands.add_parser("likeness")
+    likeness.set_defaults(command=_likeness)
+    likeness.add_argument("--steps", type=int, nargs="+", default=(1, 2))
+    likeness.add_argument("--out", type=Path, default=Path("build/likeness.json"))
     commands.add_parser("doctor").set_defaults(command=_doctor)
     commands.add_parser("predict").set_defaults(command=_predict)
     for name in JOBS:

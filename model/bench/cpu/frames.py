@@ -1,11 +1,12 @@
 """How long a frame takes in each form of a world, with one thread and more: all take turns."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
-from model.bench.contest import contest
+from model.bench.contest import Times, contest
 from model.bench.cpu.variants import variants
 from model.bench.driver import Driver
 from model.bench.subjects import drive
@@ -18,15 +19,18 @@ REFERENCE = "fp32"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameTime:
-    """`frame_ms`: one frame for all players, the median. `gain`: how many times as long fp32 takes
-    with as many threads; `gain_of_threads`: how many times as long one thread takes."""
+    """Medians. `frame_ms`: one frame for all players, by the clock; `cpu_ms`: in processor time,
+    which other work on the machine lengthens less. `gain`, `cpu_gain`: how many times as long fp32
+    takes with as many threads; `gain_of_threads`: how many times as long one thread takes."""
 
     players: int
     steps: int
     threads: int
     form: str
     frame_ms: float
+    cpu_ms: float
     gain: float
+    cpu_gain: float
     gain_of_threads: float
 
 
@@ -49,29 +53,40 @@ def _contest(
 ) -> Iterator[FrameTime]:
     before = torch.get_num_threads()
     entrants = {
-        f"{name} x{threads}": _with_threads(driver, threads)
+        f"{name} x{threads}": _Entrant(driver, threads)
         for threads in thread_counts
         for name, driver in drivers.items()
     }
-    times = contest(entrants, rounds=rounds)
+    times = contest({name: entrant.frame_s for name, entrant in entrants.items()}, rounds=rounds)
+    cpu_times = Times({name: entrant.cpu_s[1:] for name, entrant in entrants.items()})
     torch.set_num_threads(before)
     for threads in thread_counts:
         for name, driver in drivers.items():
-            entrant = f"{name} x{threads}"
+            reference, entrant = f"{REFERENCE} x{threads}", f"{name} x{threads}"
             yield FrameTime(
                 players=driver.batch,
                 steps=driver.num_steps,
                 threads=threads,
                 form=name,
                 frame_ms=times.median_ms(entrant),
-                gain=times.ratio(f"{REFERENCE} x{threads}", entrant),
+                cpu_ms=cpu_times.median_ms(entrant),
+                gain=times.ratio(reference, entrant),
+                cpu_gain=cpu_times.ratio(reference, entrant),
                 gain_of_threads=times.ratio(f"{name} x{thread_counts[0]}", entrant),
             )
 
 
-def _with_threads(driver: Driver, threads: int) -> Callable[[], float]:
-    def frame_s() -> float:
-        torch.set_num_threads(threads)
-        return driver.frame_s()
+class _Entrant:
+    """Owns the processor seconds of its frames, the unmeasured first one among them."""
 
-    return frame_s
+    def __init__(self, driver: Driver, threads: int) -> None:
+        self._driver = driver
+        self._threads = threads
+        self.cpu_s: list[float] = []
+
+    def frame_s(self) -> float:
+        torch.set_num_threads(self._threads)
+        started_s = time.process_time()
+        frame_s = self._driver.frame_s()
+        self.cpu_s.append(time.process_time() - started_s)
+        return frame_s
