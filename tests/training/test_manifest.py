@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from training.data import manifest
 from training.data.behaviour import mean, measure
 from training.data.filming import record_all
 from training.data.manifest import read_manifest, take_stock
@@ -82,3 +83,25 @@ def test_shares_are_of_keys_turns_rests_and_reversals() -> None:
     assert mean([(30, {"act": 1.0}), (10, {"forward": 0.4})]) == pytest.approx(
         {"act": 0.75, "forward": 0.1}
     )
+
+
+def test_a_stock_that_is_killed_reads_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    class Killed(FilmFolder):
+        def open(self, name: str) -> Recording:
+            opened.append(name)
+            if len(opened) == 4:
+                raise KeyboardInterrupt
+            return super().open(name)
+
+    monkeypatch.setattr(manifest, "_SAVE_EVERY", 2)
+    whole = _films(tmp_path)
+    killed = Killed(tmp_path, NAMES)
+    with pytest.raises(KeyboardInterrupt):
+        take_stock(killed, tmp_path / "manifest.json")
+    stock = take_stock(killed, tmp_path / "manifest.json")
+    assert opened[4:] == opened[2:4]  # only what came after the last time it was kept
+    assert stock == take_stock(whole, tmp_path / "other.json")

@@ -16,6 +16,7 @@ from training.data.behaviour import Shares, mean, measure
 from training.data.source import DamagedRecording, RecordingSource, Split
 from training.data.whole import replacing
 
+_SAVE_EVERY = 20  # recordings read: some minutes of work
 SCHEMA, VERSION = "nextframe.recordings", 1
 
 
@@ -54,20 +55,26 @@ class Manifest:
 
 def take_stock(source: RecordingSource, path: Path) -> Manifest:
     """The manifest of all recordings there are now, kept at `path`. Only recordings that are new
-    or changed are read; damaged ones are counted, not fatal."""
+    or changed are read, which a killed call need not do again; damaged ones are counted, not
+    fatal."""
     before = read_manifest(path) if path.exists() else Manifest(entries=())
     known = {entry.name: entry for entry in before.entries}
     entries: list[Entry] = []
     skipped: Counter[str] = Counter()
+    num_read = 0
     for name in tqdm(source.names(), desc="manifest", unit="recording"):
         stamp = _stamp(source, name)
-        entry = known.get(name)
+        entry = known.pop(name, None)
         try:
             if entry is None or entry.stamp != stamp:
                 entry = _entry(source, name, stamp)
+                num_read += 1
             entries.append(entry)
         except DamagedRecording as error:
             skipped[str(error)] += 1
+        if num_read == _SAVE_EVERY:
+            _write(Manifest(entries=(*entries, *known.values())), path)
+            num_read = 0
     manifest = Manifest(entries=tuple(entries), skipped=dict(skipped))
     if manifest != before:
         _write(manifest, path)
