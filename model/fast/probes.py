@@ -6,7 +6,7 @@ its twin. A library that can be imported may still have no kernel for this devic
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -35,23 +35,32 @@ class Finding:
     why_not: str
 
 
-def probe(device: torch.device) -> Iterator[Finding]:
+def probe(device: torch.device, wanted: Collection[str] | None = None) -> Iterator[Finding]:
+    """All forms, or those that are wanted."""
     for form, call in FORMS.items():
-        yield Finding(form=form, why_not=_why_not(call, device))
+        if wanted is None or form in wanted:
+            yield Finding(form=form, why_not=_why_not(call, device))
 
 
-def find_paths(device: torch.device | str, *, compile_cache: Path | None = None) -> FastPaths:
-    """All forms that work here. What does not is logged, and done in torch's plain operations."""
-    works = {}
-    for finding in probe(torch.device(device)):
-        works[finding.form] = not finding.why_not
+def find_paths(
+    device: torch.device | str,
+    *,
+    wanted: Collection[str] | None = None,
+    compile_cache: Path | None = None,
+) -> FastPaths:
+    """The forms that work here, of all or of those that are wanted. What does not is logged, and
+    done in torch's plain operations. Where both are to be had, kernels come before a compiler."""
+    works = set()
+    for finding in probe(torch.device(device), wanted):
         log.info("fast form", extra=asdict(finding))
-    blocks = next((Blocks(form) for form in ("fused", "compiled") if works[form]), Blocks.PLAIN)
+        if not finding.why_not:
+            works.add(finding.form)
+    blocks = next((Blocks(form) for form in ("fused", "compiled") if form in works), Blocks.PLAIN)
     return FastPaths(
-        flash=works["flash"],
-        graphs=works["graphs"],
+        flash="flash" in works,
+        graphs="graphs" in works,
         blocks=blocks,
-        beside=works["beside"],
+        beside="beside" in works,
         compile_cache=compile_cache if blocks == Blocks.COMPILED else None,
     )
 

@@ -8,6 +8,7 @@ from services.environment import setting
 from services.generation.frames.ladder import SPECULATIONS
 
 PREFIX = "NEXTFRAME_GENERATION_"
+FAST_PATHS = {"flash", "graphs", "fused", "compiled", "beside"}
 PRECISIONS = ("fp32", "bf16", "int8", "auto")
 SHIPPED_WORLD = Path(__file__).parents[2] / "model" / "worlds" / "freedoom"
 
@@ -26,9 +27,9 @@ class GenerationSettings:
     two at a time while a key is held, and those are not quite the frames they would be.
     `precision`: numbers that frames are computed with. `int8` is for CPUs that have AVX-512 VNNI,
     `bf16` for GPUs: quicker, and not quite the frames of `fp32`; `auto` takes what the device has.
-    `fast_paths`: with `auto`, a GPU draws in every quicker form that works there (graphs,
-    flash-attn, fused kernels), up to rounding the same frames; no GPU has run them yet, so they are
-    off. `compile_cache`: a folder where compiled code outlives the replica, none if empty.
+    `fast_paths`: `off`, `auto`, or some of FAST_PATHS with commas between: quicker forms in which a
+    GPU draws, up to rounding, the same frames, each if it works there. No GPU has run them yet, so
+    they are off. `compile_cache`: a folder where compiled code outlives the replica, none if empty.
     """
 
     redis_url: str = setting(env="NEXTFRAME_REDIS_URL", secret=True)
@@ -63,12 +64,19 @@ class GenerationSettings:
             raise ValueError(f"precision int8 is for device cpu, got {self.device!r}")
         if self.precision == "bf16" and not self.is_on_gpu:
             raise ValueError(f"precision bf16 is for a GPU, got device {self.device!r}")
-        if self.fast_paths not in ("off", "auto"):
-            raise ValueError(f"fast_paths must be off or auto, got {self.fast_paths!r}")
+        if not FAST_PATHS.issuperset(self.wanted_paths):
+            raise ValueError(f"fast_paths are {sorted(FAST_PATHS)}, got {self.fast_paths!r}")
 
     @property
     def is_on_gpu(self) -> bool:
         return self.device != "cpu"
+
+    @property
+    def wanted_paths(self) -> tuple[str, ...]:
+        """Names of fast paths, where some were chosen or all are."""
+        if self.fast_paths == "off":
+            return ()
+        return tuple(FAST_PATHS) if self.fast_paths == "auto" else tuple(self.fast_paths.split(","))
 
     @property
     def num_threads(self) -> int:

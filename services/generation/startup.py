@@ -69,7 +69,8 @@ def _precision(settings: GenerationSettings) -> Precision:
 
 def _paths(settings: GenerationSettings) -> FastPaths | None:
     """None: the plain ones."""
-    if settings.fast_paths == "off" or not settings.is_on_gpu:
+    wanted = settings.wanted_paths
+    if not wanted or not settings.is_on_gpu:
         return None
     folder = Path(settings.compile_cache) if settings.compile_cache else None
-    return find_paths(settings.device, compile_cache=folder)
+    return find_paths(settings.device, wanted=wanted, compile_cache=folder)

@@ -36,9 +36,15 @@ def test_the_first_block_form_that_works_is_taken(monkeypatch: pytest.MonkeyPatc
         probes.Finding(form=form, why_not="broken" if form in broken else "")
         for form in probes.FORMS
     ]
-    monkeypatch.setattr(probes, "probe", lambda device: found)
+    monkeypatch.setattr(probes, "probe", lambda device, wanted: found)
     paths = probes.find_paths(GPU)
     assert paths == FastPaths(graphs=True, blocks=Blocks.COMPILED, beside=True)
+
+
+def test_what_is_not_wanted_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "_why_not", lambda call, device: "")
+    paths = probes.find_paths(GPU, wanted=("compiled", "graphs"))
+    assert paths == FastPaths(graphs=True, blocks=Blocks.COMPILED)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -3,7 +3,7 @@
 import asyncio
 import io
 from base64 import b64decode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import av
@@ -13,6 +13,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
+from model.fast import probes
 from model.fast.paths import FastPaths
 from services.backplane.sessions import SessionStore
 from services.generation import startup
@@ -80,15 +81,22 @@ def test_a_precision_is_taken_where_it_is_wanted_and_to_be_had(
 def test_quicker_forms_are_for_a_gpu_whose_operator_wants_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = FastPaths(graphs=True)
-    monkeypatch.setattr(startup, "find_paths", lambda device, compile_cache: found)
+    asked: list[set[str]] = []
+
+    def find(device: str, *, wanted: Collection[str], compile_cache: Path | None) -> FastPaths:
+        asked.append(set(wanted))
+        return FastPaths(graphs=True)
 
     def paths(device: str, wanted: str) -> FastPaths | None:
         settings = GenerationSettings(redis_url="redis://none", device=device, fast_paths=wanted)
         return startup._paths(settings)
 
-    assert paths("cuda", "auto") is found
+    monkeypatch.setattr(startup, "find_paths", find)
+    assert paths("cuda", "auto") == paths("cuda", "flash,graphs") == FastPaths(graphs=True)
+    assert asked == [set(probes.FORMS), {"flash", "graphs"}]
     assert paths("cuda", "off") is paths("cpu", "auto") is None
+    with pytest.raises(ValueError, match="warp"):
+        paths("cuda", "graphs,warp")
 
 
 @pytest_asyncio.fixture
