@@ -1,14 +1,10 @@
 """What this machine has, what it will reach, and what is missing, in words for its owner.
 
-Libraries that may be broken or absent are tried in a process of their own, by really using them:
-a driver that crashes takes only its probe with it. Knows no service.
+`model.bench.tried` asks the libraries that may be broken or absent. Knows no service.
 """
 
-import json
 import os
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -16,25 +12,14 @@ import torch
 from model.bench.arithmetic.costs import frame_flop
 from model.bench.provenance import int8_gops, matmul_gflops, this_machine
 from model.bench.subjects import drive
+from model.bench.tried import encodes, why_not_fast
 from model.int8.serving import why_not_int8
 from model.presets import PRESETS
 from model.world import World
 
-PROBE_TIMEOUT_S = 60
-FORMS_TIMEOUT_S = 240  # one of them compiles
 SMALL_MEMORY_GB = 4
 SHARE_REACHED = {"cpu": 0.4, "cuda": 0.4}  # of the matmul rate, by whole frames
 
-_ENCODE = """
-import av, numpy
-codec = av.CodecContext.create({name!r}, "w")
-codec.width, codec.height, codec.pix_fmt, codec.framerate = 128, 80, "yuv420p", 18
-picture = numpy.zeros((80, 128, 3), numpy.uint8)
-frame = av.VideoFrame.from_ndarray(picture).reformat(format="yuv420p")
-frame.pts = 0
-assert codec.encode(frame) + codec.encode(None)
-"""
-_FAST_FORMS = (sys.executable, "-m", "model.fast.probes")
 FAST_FORMS = {
     "flash": "flash-attn",
     "graphs": "CUDA graphs",
@@ -113,45 +98,18 @@ def _int8() -> Finding:
     return Finding(name="int8", value=f"{int8_gops():.0f} GOP/s on the CPU, exact sums")
 
 
-def _fast_forms(command: Sequence[str] = _FAST_FORMS) -> Iterator[Finding]:
-    """What `model.fast.probes` says of each. Where its process ended early, the form that it was
-    trying has crashed."""
-    why_not = dict.fromkeys(FAST_FORMS, "not tried: a probe before it crashed")
-    told = {line["form"]: line["why_not"] for line in map(json.loads, _lines(command))}
-    crashed = next((form for form in FAST_FORMS if form not in told), None)
-    if crashed is not None:
-        why_not[crashed] = "its probe crashed or took too long"
-    for form, reason in (why_not | told).items():
+def _fast_forms() -> Iterator[Finding]:
+    for form, reason in why_not_fast(tuple(FAST_FORMS)).items():
         yield Finding(name=FAST_FORMS[form], value=f"off: {reason}" if reason else "works")
 
 
-def _lines(command: Sequence[str]) -> list[str]:
-    """What it prints, to the last whole line before it ends or takes too long."""
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=FORMS_TIMEOUT_S, check=False)
-        printed = done.stdout
-    except subprocess.TimeoutExpired as late:
-        printed = late.stdout or b""
-    return printed.decode().split("\n")[:-1]
-
-
 def _encoders() -> Finding:
-    works = [what for name, what in ENCODERS.items() if _works(_ENCODE.format(name=name))]
+    works = [what for name, what in ENCODERS.items() if encodes(name)]
     return Finding(
         name="video encoders",
         value=", ".join(works) or "none",
         advice="" if works else "install the `generation` extra: frames cannot be sent",
     )
-
-
-def _works(code: str) -> bool:
-    """Whether this code runs to its end in a fresh interpreter."""
-    command = [sys.executable, "-c", code]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=PROBE_TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
 
 
 def _world(world: World, device: torch.device, frames: int) -> Finding:

@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from model.bench import doctor
+from model.bench import doctor, tried
 from model.fast.probes import FORMS
 from model.world import World
 
@@ -15,7 +15,7 @@ def test_every_finding_is_there_and_names_the_world(world: World) -> None:
         finding.name: finding for finding in doctor.examine(world, torch.device("cpu"), frames=1)
     }
     assert {"processor", "memory", "GPU", "int8", "video encoders"} <= findings.keys()
-    assert doctor.FAST_FORMS.keys() == FORMS.keys()
+    assert list(doctor.FAST_FORMS) == list(FORMS)
     if not torch.cuda.is_available():
         for name in doctor.FAST_FORMS.values():
             assert findings[name].value == "off: it needs a GPU"
@@ -29,7 +29,7 @@ def test_every_finding_is_there_and_names_the_world(world: World) -> None:
     [("1", True), ("import no_such_library", False), ("import os; os.abort()", False)],
 )
 def test_a_probe_that_crashes_takes_only_itself_along(code: str, works: bool) -> None:
-    assert doctor._works(code) is works
+    assert tried.works(code) is works
 
 
 def test_a_machine_without_encoders_is_told_what_to_install(
@@ -55,6 +55,7 @@ print(json.dumps({"form": "flash", "why_not": "ImportError: none"}))
 print(json.dumps({"form": "graphs", "why_not": ""}), flush=True)
 os.abort()
 """
-    values = [finding.value for finding in doctor._fast_forms((sys.executable, "-c", code))]
-    assert values[:2] == ["off: ImportError: none", "works"]
-    assert "crashed" in values[2] and "not tried" in values[3]
+    why_not = tried.why_not_fast(tuple(FORMS), (sys.executable, "-c", code))
+    assert list(why_not) == list(FORMS)
+    assert (why_not["flash"], why_not["graphs"]) == ("ImportError: none", "")
+    assert "crashed" in why_not["fused"] and "not tried" in why_not["compiled"]
