@@ -15,6 +15,7 @@ from model.engine.types import ActionVector
 from model.fast import runner
 from model.fast.graphs.denoiser import prepared_sizes, wave_widths
 from model.fast.paths import FastPaths
+from model.fast.precision import in_bf16
 from model.world import World
 
 Log = Callable[[int, int], list[ActionVector]]
@@ -73,6 +74,15 @@ def test_every_form_draws_the_plain_frames_on_this_gpu(
     plain = latents(world, policy, action_log, paths=None, merge=True, device="cuda")
     fast = latents(world, policy, action_log, paths=ALONE[form], merge=True, device="cuda")
     torch.testing.assert_close(fast, plain, atol=1e-3, rtol=0)
+
+
+def test_a_world_in_bf16_is_drawn_about_the_same(world: World, action_log: Log) -> None:
+    plain = latents(world, POLICIES[1], action_log, paths=None, merge=True)
+    rounded = in_bf16(world)
+    for paths in (None, FastPaths()):
+        near = latents(rounded, POLICIES[1], action_log, paths=paths, merge=True)
+        assert 1e-4 < (near - plain).abs().mean() < 0.05
+    assert world.transformer.embed.weight.dtype == torch.float32
 
 
 class PretendedPool:
