@@ -99,11 +99,18 @@ def test_quicker_forms_are_for_a_gpu_whose_operator_wants_them(
         paths("cuda", "graphs,warp")
 
 
-@pytest_asyncio.fixture
-async def started(redis_url: str, tmp_path: Path) -> AsyncIterator[tuple[Replica, HealthServer]]:
+@pytest_asyncio.fixture(params=["exact", "joint"])
+async def started(
+    request: pytest.FixtureRequest, redis_url: str, tmp_path: Path
+) -> AsyncIterator[tuple[Replica, HealthServer]]:
     make_world("consistency").save(tmp_path / "tiny", card="random")
     settings = GenerationSettings(
-        redis_url=redis_url, world=tmp_path / "tiny", slots=2, port=0, precision="auto"
+        redis_url=redis_url,
+        world=tmp_path / "tiny",
+        slots=2,
+        port=0,
+        precision="auto",
+        speculation=request.param,
     )
     replica, health = await start_replica(settings, "group-")
     yield replica, health
