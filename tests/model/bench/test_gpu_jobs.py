@@ -120,7 +120,7 @@ def test_fast_forms_are_measured_against_the_plainest(tmp_path: Path) -> None:
     assert errors["alone again"] == errors["remembered by a pass of its own"] == 0
     assert errors["no cache, full mask"] < 1e-5
     assert errors["form waves"] < 1e-5
-    assert 1e-5 < errors["bf16"] < 0.1
+    assert 2e-3 < errors["bf16"] < 0.1  # with shut gates it would be less
 
 
 def test_speed_covers_players_steps_and_contexts(
