@@ -37,6 +37,22 @@ def test_a_session_alone_is_the_session_in_company(int8_world: World, action_log
 
 
 @needs_vnni
+def test_a_draft_is_the_frame_it_would_have_been(int8_world: World, action_log: Log) -> None:
+    """Exact speculation stays exact: other rows in a pass change nothing."""
+    plain, drafting = WorldEngine(int8_world), WorldEngine(int8_world, max_drafts=2)
+    for engine in (plain, drafting):
+        engine.open("a", start=1, seed=5)
+    for action, wrong in zip(action_log(0, 7), action_log(1, 7), strict=True):
+        for guess in (wrong, action):
+            drafting.draft("a", guess)
+        while drafting.advance() is not None:
+            pass
+        drafted, [frame] = drafting.begin("a", action), plain.step({"a": action})
+        assert drafted is not None and drafted.is_speculative
+        assert (drafted.pixels == frame.pixels).all()
+
+
+@needs_vnni
 def test_its_frames_are_near_those_of_fp32(
     world: World, int8_world: World, action_log: Log
 ) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from services.environment import read_settings
+from services.generation.settings import GenerationSettings
 from services.play import checks, stack
 from services.play.__main__ import play, read_options
 from services.play.checks import CannotStart, check_space, check_world, with_free_ports
@@ -180,6 +181,11 @@ def test_every_service_is_told_where_the_others_are() -> None:
     session = next(plan for plan in plans if plan.name == "session")
     settings = read_settings(SessionSettings, PREFIX, {**session.defaults, **session.env})
     assert (settings.port, settings.ingest_url) == (2, "http://127.0.0.1:1")
+    generation = next(plan for plan in plans if plan.name == "generation")
+    served = read_settings(
+        GenerationSettings, "NEXTFRAME_GENERATION_", {**generation.defaults, **generation.env}
+    )
+    assert (served.port, served.precision) == (3, "auto")
     assert env["ingest"]["NEXTFRAME_INGEST_SESSION_URL"] == "http://127.0.0.1:2"
     assert env["ingest"]["NEXTFRAME_INGEST_PAGE_URL"] == settings.ingest_url
     assert env["ingest"]["NEXTFRAME_TOKEN_SECRET"] == settings.token_secret
