@@ -67,6 +67,14 @@ def test_its_frames_are_near_those_of_fp32(
 
 
 @needs_vnni
+def test_its_decoder_is_near_that_of_fp32(world: World, int8_world: World) -> None:
+    latents = world.starts[1].latents_FChw
+    exact, rounded = (form.tokenizer.decode(latents) for form in (world, int8_world))
+    assert 0 < (rounded - exact).norm() < 0.05 * exact.norm()
+    assert torch.equal(*(form.tokenizer.encode(exact) for form in (world, int8_world)))
+
+
+@needs_vnni
 def test_the_published_world_is_left_as_it_was(world: World, int8_world: World) -> None:
     assert (world.precision, int8_world.precision) == ("fp32", "int8")
     assert int8_world.digest == world.digest
