@@ -91,10 +91,10 @@ class NFDRunner:
             pages_per_slot=pages_per_slot + max_drafts,
             like=like.float(),
         )
-        cell = (config.latent_channels, config.grid_height, config.grid_width)
+        self._cell = (config.latent_channels, config.grid_height, config.grid_width)
         self._no_pixels = torch.empty(0, world.spec.height, world.spec.width, 3, dtype=torch.uint8)
         # By slot and branch: frames between their denoise steps.
-        self._drawn = torch.zeros(num_slots, max_drafts, *cell, device=device)
+        self._drawn = torch.zeros(num_slots, max_drafts, *self._cell, device=device)
 
     @property
     def cache_nbytes(self) -> int:
@@ -240,15 +240,14 @@ class NFDRunner:
 
     def _noise(self, rows: Sequence[DrawnFrame], denoise_steps: Sequence[int | None]) -> Tensor:
         """(R, C, h, w), each by the row's own key; zeros for no step."""
-        noise_RChw = torch.zeros(len(rows), *self._drawn.shape[2:])
+        noise_RChw = torch.zeros(len(rows), *self._cell)
         for noise_Chw, row, denoise_step in zip(noise_RChw, rows, denoise_steps, strict=True):
             if denoise_step is not None:
-                idx = row.placement.frame_idx
-                drawn = draw_noise(
-                    noise_Chw.shape, seed=row.seed, frame_idx=idx, denoise_step=denoise_step
-                )
-                noise_Chw.copy_(drawn)
+                noise_Chw.copy_(self._draw(row.seed, row.placement.frame_idx, denoise_step))
         return self._send(noise_RChw)
+
+    def _draw(self, seed: int, frame_idx: int, denoise_step: int) -> Tensor:
+        return draw_noise(self._cell, seed=seed, frame_idx=frame_idx, denoise_step=denoise_step)
 
     def _places(self, drawn: Sequence[DrawnFrame]) -> tuple[Tensor, Tensor]:
         """Slots and branches (D,)."""

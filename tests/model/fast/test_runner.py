@@ -1,6 +1,6 @@
 """The forms for a GPU draw the plain runner's frames; here on the CPU, uncaptured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ from model.fast import runner
 from model.fast.graphs.denoiser import prepared_sizes, wave_widths
 from model.fast.paths import FastPaths
 from model.fast.precision import in_bf16
+from model.sampling.noise import draw_noise
 from model.world import World
 
 Log = Callable[[int, int], list[ActionVector]]
@@ -83,6 +84,32 @@ def test_a_world_in_bf16_is_drawn_about_the_same(world: World, action_log: Log) 
         near = latents(rounded, POLICIES[1], action_log, paths=paths, merge=True)
         assert 1e-4 < (near - plain).abs().mean() < 0.05
     assert world.transformer.embed.weight.dtype == torch.float32
+
+
+def test_noise_is_drawn_once_and_before_the_pass_that_wants_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[int, int, int]] = []  # passes that are over, frame, denoise step
+    num_passes = 0
+
+    def draw(shape: Sequence[int], *, seed: int, frame_idx: int, denoise_step: int) -> Tensor:
+        drawn.append((num_passes, frame_idx, denoise_step))
+        return draw_noise(shape, seed=seed, frame_idx=frame_idx, denoise_step=denoise_step)
+
+    monkeypatch.setattr(runner, "draw_noise", draw)
+    engine = WorldEngine(world, paths=FastPaths())
+    engine.open("me", start=0, seed=1)  # frames 0 and 1
+    for _ in range(3):
+        engine.begin("me", (0.0,) * 6, num_steps=3)
+        while engine.is_due:
+            engine.advance()
+            num_passes += 1
+    keys = [key for _, *key in drawn]
+    assert len(keys) == len({tuple(key) for key in keys})
+    began = {(frame, step): number for number, frame, step in drawn if step < 3}
+    first_pass = {2: 0, 3: 3, 4: 6}
+    for frame in (3, 4):  # step 0 begins its first pass, step n ends the n-th
+        assert all(began[frame, step] < first_pass[frame] + max(step - 1, 0) for step in range(3))
 
 
 class PretendedPool:
