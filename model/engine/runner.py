@@ -16,8 +16,8 @@ from model.cache.attend import PagedAttention
 from model.cache.frame_store import ContextClip, FrameRows, FrameStore
 from model.cache.kv_store import KVStore
 from model.cache.page_table import Placement
-from model.cache.transfer import send
 from model.engine.picture import stills
+from model.engine.plan_tensors import Draw, PlanTensors
 from model.engine.types import DrawnFrame, PassPlan, PassResult
 from model.fast.precision import computing_in
 from model.nfd.transformer import Previous
@@ -63,16 +63,17 @@ class NFDRunner:
         num_sinks: int = 0,
         max_drafts: int = 1,
         device: torch.device,
+        draw: Draw | None = None,
     ) -> None:
-        """Moves the world's networks to `device`."""
+        """Moves the world's networks to `device`. `draw`: another way to the same noise."""
         config, spec = world.spec.nfd, world.spec.sampler
         self._config = config
         self._context_t = spec.context_t
-        self._times = {steps: (*times, 0.0) for steps, times in spec.times.items()}
         self._sampler = make_sampler(spec.kind)
         self._transformer = world.transformer.to(device)
         self._tokenizer = world.tokenizer.to(device)
         self._device = device
+        self._told = PlanTensors(world.spec, device, draw or draw_noise)
         self._precision = world.precision
         like = self._transformer.embed.weight
         self._kv = KVStore(
@@ -91,10 +92,9 @@ class NFDRunner:
             pages_per_slot=pages_per_slot + max_drafts,
             like=like.float(),
         )
-        self._cell = (config.latent_channels, config.grid_height, config.grid_width)
         self._no_pixels = torch.empty(0, world.spec.height, world.spec.width, 3, dtype=torch.uint8)
         # By slot and branch: frames between their denoise steps.
-        self._drawn = torch.zeros(num_slots, max_drafts, *self._cell, device=device)
+        self._drawn = torch.zeros(num_slots, max_drafts, *self._told.cell, device=device)
 
     @property
     def cache_nbytes(self) -> int:
@@ -129,7 +129,7 @@ class NFDRunner:
         pixels_BHWC = self._no_pixels
         if plan.finished:
             with computing_in(self._precision, self._device):
-                pixels_BHWC = self._decode(x_DChw[self._last(plan)], plan.decode_size)
+                pixels_BHWC = self._decode(x_DChw[self._told.last(plan)], plan.decode_size)
         decoded_s = self._now_s()
         self._store(plan, rows_D, x_DChw)
         return PassResult(
@@ -140,16 +140,12 @@ class NFDRunner:
 
     def _begin(self, drawn: Sequence[DrawnFrame]) -> FrameRows:
         """The drawn rows as they are before the pass: fresh noise, or what the last pass left."""
-        x_DChw = self._drawn[self._places(drawn)]
-        fresh = [number for number, row in enumerate(drawn) if row.denoise_step == 0]
-        if fresh:
-            x_DChw[fresh] = self._noise([drawn[number] for number in fresh], [0] * len(fresh))
-        times = [self._times[row.num_steps][row.denoise_step] for row in drawn]
-        actions = [row.action for row in drawn]
+        x_DChw = self._drawn[self._told.places(drawn)]
+        beginning = [row for row in drawn if row.denoise_step == 0]
+        if beginning:
+            x_DChw[self._told.fresh(drawn)] = self._told.noise(beginning, [0] * len(beginning))
         return FrameRows(
-            latents_BChw=x_DChw,
-            t_B=self._send(torch.tensor(times)),
-            actions_BA=self._send(torch.tensor(actions)).view(len(drawn), self._config.action_size),
+            latents_BChw=x_DChw, t_B=self._told.t(drawn), actions_BA=self._told.actions(drawn)
         )
 
     def _denoise(self, plan: PassPlan, rows_D: FrameRows) -> Tensor:
@@ -162,12 +158,11 @@ class NFDRunner:
         rows_B = self._remembered(plan).then(rows_D).padded(plan.batch_size)
         previous = self._previous(plan, rows_D)
         missing = plan.batch_size - len(placements)
-        positions_B = torch.tensor([p.frame_idx for p in placements] + [0] * missing)
         directions_B1Chw = self._transformer(
             rows_B.latents_BChw[:, None],
             rows_B.t_B[:, None],
             rows_B.actions_BA[:, None],
-            self._send(positions_B)[:, None],
+            self._told.positions(placements, missing)[:, None],
             Previous(_pad(previous.x_BChw, missing), _pad(previous.t_B, missing)),
             PagedAttention(self._kv, placements, self._transformer.rope),
         )
@@ -199,18 +194,9 @@ class NFDRunner:
             rows_D.latents_BChw,
             direction_DChw,
             rows_D.t_B,
-            self._next_t(drawn),
-            lambda: self._next_noise(drawn),
+            self._told.next_t(drawn),
+            lambda: self._told.next_noise(drawn),
         )
-
-    def _next_t(self, drawn: Sequence[DrawnFrame]) -> Tensor:
-        next_times = [self._times[row.num_steps][row.denoise_step + 1] for row in drawn]
-        return self._send(torch.tensor(next_times))
-
-    def _next_noise(self, drawn: Sequence[DrawnFrame]) -> Tensor:
-        """(D, C, h, w): what each row is roughened with after this pass."""
-        steps = [None if row.is_last else row.denoise_step + 1 for row in drawn]
-        return self._noise(drawn, steps)
 
     def _decode(self, x_BChw: Tensor, decode_size: int) -> Tensor:
         """Pictures (B, H, W, 3) uint8 of clean latents."""
@@ -219,8 +205,8 @@ class NFDRunner:
 
     def _store(self, plan: PassPlan, rows_D: FrameRows, x_DChw: Tensor) -> None:
         """Leaves what the next passes go on from."""
-        self._drawn[self._places(plan.drawn)] = x_DChw
-        last = self._last(plan)
+        self._drawn[self._told.places(plan.drawn)] = x_DChw
+        last = self._told.last(plan)
         self._finish(plan.finished, x_DChw[last], rows_D.actions_BA[last])
 
     def _finish(self, finished: Sequence[DrawnFrame], x_BChw: Tensor, actions_BA: Tensor) -> None:
@@ -228,7 +214,7 @@ class NFDRunner:
         if not finished:
             return
         t_B = torch.full((len(finished),), self._context_t, device=self._device)
-        noise_BChw = self._noise(finished, [CONTEXT_STEP] * len(finished))
+        noise_BChw = self._told.noise(finished, [CONTEXT_STEP] * len(finished))
         rows = FrameRows(
             latents_BChw=diffuse(x_BChw, noise_BChw, t_B), t_B=t_B, actions_BA=actions_BA
         )
@@ -237,31 +223,6 @@ class NFDRunner:
             for row in finished
         ]
         self._frames.write([row.placement.slot for row in finished], pages, rows)
-
-    def _noise(self, rows: Sequence[DrawnFrame], denoise_steps: Sequence[int | None]) -> Tensor:
-        """(R, C, h, w), each by the row's own key; zeros for no step."""
-        noise_RChw = torch.zeros(len(rows), *self._cell)
-        for noise_Chw, row, denoise_step in zip(noise_RChw, rows, denoise_steps, strict=True):
-            if denoise_step is not None:
-                noise_Chw.copy_(self._draw(row.seed, row.placement.frame_idx, denoise_step))
-        return self._send(noise_RChw)
-
-    def _draw(self, seed: int, frame_idx: int, denoise_step: int) -> Tensor:
-        return draw_noise(self._cell, seed=seed, frame_idx=frame_idx, denoise_step=denoise_step)
-
-    def _places(self, drawn: Sequence[DrawnFrame]) -> tuple[Tensor, Tensor]:
-        """Slots and branches (D,)."""
-        pairs = ([row.placement.slot for row in drawn], [row.branch for row in drawn])
-        slots_D, branches_D = self._send(torch.tensor(pairs, dtype=torch.int64))
-        return slots_D, branches_D
-
-    def _last(self, plan: PassPlan) -> Tensor:
-        """Which of the drawn rows are finished."""
-        numbers = [number for number, row in enumerate(plan.drawn) if row.is_last]
-        return self._send(torch.tensor(numbers, dtype=torch.int64))
-
-    def _send(self, tensor: Tensor) -> Tensor:
-        return send(tensor, self._device)
 
     def _now_s(self) -> float:
         if self._device.type == "cuda":

@@ -51,6 +51,8 @@ class FastRunner(NFDRunner):
             num_sinks=num_sinks,
             max_drafts=max_drafts,
             device=device,
+            # One draw costs up to 0.1 ms of a core, and many sessions want one at once.
+            draw=lru_cache(maxsize=_NOISE_PER_SLOT * num_slots)(draw_noise),
         )
         compute = Denoising(
             transformer=paths.transformer(self._transformer),
@@ -73,11 +75,9 @@ class FastRunner(NFDRunner):
         with torch.inference_mode():
             self._denoiser = Denoiser(compute, numbers, pools[0])
             self._decoder = Decoder(
-                self._tokenizer, wave_widths(num_slots), self._cell,
+                self._tokenizer, wave_widths(num_slots), self._told.cell,
                 precision=world.precision, device=device, pool=pools[1],
             )  # fmt: skip
-        # By key; one draw costs about 0.07 ms of a core, and many sessions want one at once.
-        self._drawn_noise = lru_cache(maxsize=_NOISE_PER_SLOT * num_slots)(draw_noise)
         self._beside = DecodingBeside(self._decoder, device) if paths.beside else None
         if cache is not None:
             cache.save()
@@ -91,7 +91,7 @@ class FastRunner(NFDRunner):
         started_s = time.perf_counter()
         rows_D = self._begin(plan.drawn)
         x_DChw = self._denoise(plan, rows_D)
-        pictures = self._beside.show(x_DChw[self._last(plan)]) if plan.finished else ()
+        pictures = self._beside.show(x_DChw[self._told.last(plan)]) if plan.finished else ()
         self._store(plan, rows_D, x_DChw)
         return PassResult(
             pictures=pictures,
@@ -111,9 +111,9 @@ class FastRunner(NFDRunner):
                 actions_BA=rows_R.actions_BA,
                 previous_BChw=previous.x_BChw,
                 previous_t_B=previous.t_B,
-                positions_B=self._send(torch.tensor([p.frame_idx for p in placements])),
-                next_t_B=_behind(num_remembered, self._next_t(plan.drawn)),
-                noise_BChw=_behind(num_remembered, self._next_noise(plan.drawn)),
+                positions_B=self._told.positions(placements),
+                next_t_B=_behind(num_remembered, self._told.next_t(plan.drawn)),
+                noise_BChw=_behind(num_remembered, self._told.next_noise(plan.drawn)),
             ),
         )
         self._foresee(plan)
@@ -125,14 +125,9 @@ class FastRunner(NFDRunner):
             frame_idx = row.placement.frame_idx
             if row.is_last:
                 for denoise_step in range(min(2, row.num_steps)):
-                    self._draw(row.seed, frame_idx + 1, denoise_step)
+                    self._told.draw(row.seed, frame_idx + 1, denoise_step)
             elif row.denoise_step + 2 < row.num_steps:
-                self._draw(row.seed, frame_idx, row.denoise_step + 2)
-
-    def _draw(self, seed: int, frame_idx: int, denoise_step: int) -> Tensor:
-        return self._drawn_noise(
-            self._cell, seed=seed, frame_idx=frame_idx, denoise_step=denoise_step
-        )
+                self._told.draw(row.seed, frame_idx, row.denoise_step + 2)
 
     def _decode(self, x_BChw: Tensor, decode_size: int) -> Tensor:
         return self._decoder(x_BChw)
