@@ -13,7 +13,7 @@ from model.bench.arithmetic.costs import frame_flop
 from model.bench.provenance import int8_gops, matmul_gflops, this_machine
 from model.bench.subjects import drive
 from model.bench.tried import encodes, why_not_fast
-from model.int8.serving import why_not_int8
+from model.int8.serving import in_precision, why_not_int8
 from model.presets import PRESETS
 from model.world import World
 
@@ -113,15 +113,17 @@ def _encoders() -> Finding:
 
 
 def _world(world: World, device: torch.device, frames: int) -> Finding:
-    """Frames of the world itself, measured."""
-    driver = drive(world, batch=1, device=device)
+    """Frames of the world itself, measured in the precision that `make play` takes."""
+    is_int8 = device.type == "cpu" and not why_not_int8()
+    served = in_precision(world, "int8" if is_int8 else "fp32")
+    driver = drive(served, batch=1, device=device)
     best_s = min(driver.frame_s() for _ in range(frames))
     reached = 1 / best_s
     wanted = world.spec.fps
     steps = world.spec.sampler.default_steps
     return Finding(
         name=f"world {world.spec.name}",
-        value=f"{reached:.0f} frames/s at {steps} steps; played at {wanted}",
+        value=f"{reached:.0f} frames/s at {steps} steps; played at {wanted}, in {served.precision}",
         advice="" if reached > 1.3 * wanted else "it will draw fewer steps, then fewer frames",
     )
 
