@@ -7,7 +7,7 @@ a machine is as slow as a test wants it: the whole of it, proportions and jitter
 
 import json
 from collections.abc import Sequence
-from itertools import cycle, pairwise
+from itertools import cycle
 from pathlib import Path
 from statistics import fmean
 
@@ -74,13 +74,16 @@ class House(LoopBench):
 
 
 def inevitable(load: float) -> float:
-    """Share of frames for everybody that take longer than their period, whoever plans them."""
-    first_s, last_s = (
-        COSTS.seconds(remembered=NUM_PLAYERS, drawn=NUM_PLAYERS, pictures=0),
-        COSTS.seconds(remembered=0, drawn=NUM_PLAYERS, pictures=NUM_PLAYERS),
-    )
-    rounds = [first_s * one + last_s * other for one, other in pairwise(2 * COSTS.jitter)]
-    return fmean(seconds * load > ROUND_S for seconds in rounds)
+    """Share of frames that such a machine has late whoever plans its passes: two for everybody,
+    begun on the tick or, when the last one is late itself, right after it."""
+    first_s = COSTS.seconds(remembered=NUM_PLAYERS, drawn=NUM_PLAYERS, pictures=0)
+    last_s = COSTS.seconds(remembered=0, drawn=NUM_PLAYERS, pictures=NUM_PLAYERS)
+    jitter = iter(10 * COSTS.jitter)
+    behind, is_late = 0.0, []
+    for one, other in zip(jitter, jitter, strict=False):
+        behind = max(0.0, behind + load * (first_s * one + last_s * other) / ROUND_S - 1.0)
+        is_late.append(behind > 0.0)
+    return fmean(is_late)
 
 
 @pytest.mark.parametrize("load", [0.9, 0.96])
@@ -90,11 +93,11 @@ def test_on_a_machine_without_ups_and_downs_no_frame_is_late(load: float) -> Non
     assert house.ladder.rung.level == 0
 
 
-@pytest.mark.parametrize("load", [0.8, 0.9])
+@pytest.mark.parametrize("load", [0.8, 0.9, 0.95])
 def test_frames_are_late_only_where_the_machine_was_slower_than_their_period(load: float) -> None:
     """Its own ups and downs, as measured beside others who computed: planning adds nothing."""
     house = House(load)
-    assert house.live(60) <= 1.1 * inevitable(load) + 0.001
+    assert house.live(60) <= 1.1 * inevitable(load) + 0.002
     assert house.ladder.rung.level == 0
 
 
