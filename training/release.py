@@ -66,9 +66,9 @@ def release(recipe: Recipe, run: Run, folder: Path, weights: str) -> World:
     measured = evaluate(world, material, num_steps=spec.sampler.default_steps, teacher=teacher)
     text = to_markdown(measured.card, title=spec.title, licence=spec.licence)
     world.save(folder, card=text)
-    if teacher is not None:
-        keep_teacher(folder, teacher.transformer)
     published = World.load(folder)
+    if teacher is not None:
+        keep_teacher(folder, teacher.transformer, student=published.digest)
     write_png(folder / "contact_sheet.png", measured.contact_sheet)
     if measured.steering is not None:
         write_png(folder / "steering.png", measured.steering)

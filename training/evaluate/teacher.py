@@ -5,8 +5,8 @@ the other. For evaluation alone: the bundle does not name the file, and no servi
 from dataclasses import replace
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from model.nfd.transformer import NFDTransformer
 from model.world import World
@@ -14,22 +14,28 @@ from model.world import World
 FILE = "teacher.safetensors"
 
 
-def keep_teacher(folder: Path, teacher: NFDTransformer) -> None:
-    """Beside the bundle in `folder`, in half precision as the bundle's own weights."""
+def keep_teacher(folder: Path, teacher: NFDTransformer, *, student: str) -> None:
+    """Beside the bundle in `folder` whose digest is `student`, in half precision as its own
+    weights."""
     state = {key: value.half().contiguous() for key, value in teacher.state_dict().items()}
-    save_file(state, folder / FILE)
+    save_file(state, folder / FILE, metadata={"student": student})
 
 
 def teacher_of(world: World, folder: Path) -> World | None:
     """`world` with the teacher's weights and its kind of sampler; None where none is kept. Raises
-    ValueError for weights of another network."""
+    ValueError for the teacher of another version, and for weights of another network."""
     path = folder / FILE
     if not path.exists():
         return None
     transformer = NFDTransformer(world.spec.nfd)
     try:
-        transformer.load_state_dict({key: value.float() for key, value in load_file(path).items()})
-    except (SafetensorError, RuntimeError) as error:
+        with safe_open(path, "pt") as file:
+            student = (file.metadata() or {}).get("student")
+            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        if student != world.digest:
+            raise ValueError(f"it taught version {student}")
+        transformer.load_state_dict(state)
+    except (SafetensorError, RuntimeError, ValueError) as error:
         raise ValueError(f"{path} is no teacher of this world: {error}") from error
     sampler = replace(world.spec.sampler, kind="euler")
     return replace(
