@@ -40,9 +40,9 @@ from model.bench.provenance import this_commit, this_machine
 from model.bench.ratios import DIAGONAL_WINDOW, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row
 from model.bench.subjects import random_baseline, random_world
-from model.int8.serving import why_not_int8
+from model.int8.serving import quickest_precision
 from model.presets import PRESETS
-from model.world import Precision, World
+from model.world import World
 
 SCHEMA, VERSION = "nextframe.bench", 2
 SHIPPED_WORLD = Path(__file__).parents[1] / "worlds" / "freedoom"
@@ -161,7 +161,8 @@ def _world(folder: Path) -> World:
 
 def _rows(world: World, device: torch.device, repeats: int) -> Iterator[Row]:
     """The shipped world, its baseline, and the debug preset."""
-    for precision in _precisions(device):
+    precisions = sorted({"fp32", quickest_precision(device.type)})
+    for precision in precisions:
         for batch in BATCHES:
             yield world_row(world, batch=batch, device=device, repeats=repeats, precision=precision)
     nfd, baseline = world.spec.nfd, random_baseline(world)
@@ -175,10 +176,6 @@ def _rows(world: World, device: torch.device, repeats: int) -> Iterator[Row]:
         yield baseline_row(name, baseline, order, device=device, repeats=repeats)
     for batch in BATCHES:
         yield world_row(random_world("debug"), batch=batch, device=device, repeats=repeats)
-
-
-def _precisions(device: torch.device) -> tuple[Precision, ...]:
-    return ("fp32", "int8") if device.type == "cpu" and not why_not_int8() else ("fp32",)
 
 
 def _shown(rows: Iterator[Row]) -> Iterator[Row]:

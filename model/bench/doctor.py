@@ -13,7 +13,7 @@ from model.bench.arithmetic.costs import frame_flop
 from model.bench.provenance import int8_gops, matmul_gflops, this_machine
 from model.bench.subjects import drive
 from model.bench.tried import encodes, why_not_fast
-from model.int8.serving import in_precision, why_not_int8
+from model.int8.serving import in_precision, quickest_precision, why_not_int8
 from model.presets import PRESETS
 from model.world import World
 
@@ -114,8 +114,7 @@ def _encoders() -> Finding:
 
 def _world(world: World, device: torch.device, frames: int) -> Finding:
     """Frames of the world itself, measured in the precision that `make play` takes."""
-    is_int8 = device.type == "cpu" and not why_not_int8()
-    served = in_precision(world, "int8" if is_int8 else "fp32")
+    served = in_precision(world, quickest_precision(device.type))
     driver = drive(served, batch=1, device=device)
     best_s = min(driver.frame_s() for _ in range(frames))
     reached = 1 / best_s

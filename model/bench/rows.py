@@ -11,7 +11,7 @@ from model.ar.world import ARWorld
 from model.bench.driver import Driver
 from model.bench.provenance import matmul_gflops
 from model.bench.subjects import drive, drive_baseline
-from model.int8.serving import in_precision
+from model.int8.serving import CpuPrecision, in_precision
 from model.world import Precision, World
 
 
@@ -44,7 +44,7 @@ def world_row(
     device: torch.device,
     repeats: int,
     num_steps: int | None = None,
-    precision: Precision = "fp32",
+    precision: CpuPrecision = "fp32",
 ) -> Row:
     """Operations are counted in fp32: they are as many in every precision."""
     plain, served = (

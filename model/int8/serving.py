@@ -8,22 +8,25 @@ from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
+from typing import Literal
 
 import torch
 from torch import nn
 
 from model.int8.layers import Int8Conv2d, Int8Linear, SigmoidGELU
 from model.int8.rounding import LARGEST
-from model.world import Precision, World
+from model.world import World
+
+CpuPrecision = Literal["fp32", "int8"]
 
 
-def in_precision(world: World, precision: Precision) -> World:
+def in_precision(world: World, precision: CpuPrecision) -> World:
     """The same world, computed so. ValueError where this processor cannot. Only an fp32 world can
     be turned into another. What embeds noise levels and actions stays fp32, and so do both ends of
     the transformer: they are small and gain nothing."""
     if precision == world.precision:
         return world
-    assert (world.precision, precision) == ("fp32", "int8")
+    assert world.precision == "fp32"
     if reason := why_not_int8():
         raise ValueError(f"int8 is not to be had here: {reason}")
     transformer, tokenizer = deepcopy(world.transformer), deepcopy(world.tokenizer)
@@ -33,6 +36,11 @@ def in_precision(world: World, precision: Precision) -> World:
         block.gelu = SigmoidGELU()
     _round_convolutions(tokenizer.decoder)
     return replace(world, transformer=transformer, tokenizer=tokenizer, precision="int8")
+
+
+def quickest_precision(device_type: str) -> CpuPrecision:
+    """int8 on a CPU that has it."""
+    return "int8" if device_type == "cpu" and not why_not_int8() else "fp32"
 
 
 @cache

@@ -5,8 +5,8 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from model.int8.serving import in_precision
-from model.world import Precision, World
+from model.int8.serving import CpuPrecision, in_precision
+from model.world import World
 from training.data.pictures import write_png
 from training.evaluate.card import to_json
 from training.evaluate.evaluation import evaluate
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", type=Path, default=Path("build/runs/evaluate"),
                         help="where held-out play and the action reader are kept")  # fmt: skip
     parser.add_argument("--steps", type=int, help="denoise steps, else the world's default")
-    parser.add_argument("--precision", choices=get_args(Precision), default="fp32",
+    parser.add_argument("--precision", choices=get_args(CpuPrecision), default="fp32",
                         help="numbers that its frames are computed with")  # fmt: skip
     parser.add_argument("--quick", action="store_true",
                         help="fewer starts and short dreams: wide intervals")  # fmt: skip
