@@ -57,8 +57,8 @@ Tokenizer on held-out frames: PSNR {card.tokenizer.psnr_db.value:.1f} dB, keeps
 
 ## Long dreams
 
-In the last 64 frames (or all there are) before each; gradient and motion against the real frames
-that followed the same hands.
+In the last 64 frames (or all there are) before each; PSNR, gradient and motion against the real
+frames that followed the same hands.
 
 {horizon(card)}
 

@@ -101,13 +101,14 @@ def fidelity(card: Card) -> str:
 
 def horizon(card: Card) -> str:
     rows = tuple(
-        (str(point.frame), str(point.num_dreams), f"{point.gradient_ratio:.2f}",
+        (str(point.frame), str(point.num_dreams), f"{point.psnr_db:.1f}",
+         f"{point.gradient_ratio:.2f}",
          signed(point.motion_ratio), f"{point.frechet_own:.0f}", f"{point.frechet_own_real:.0f}",
          f"{point.action_f1:.2f}", f"{point.action_f1_ceiling:.2f}")
         for point in card.horizon
     )  # fmt: skip
-    header = ("frame", "dreams", "gradient", "motion", "Fréchet (own)", "other real play",
-              "actions, F1", "the same, real play")  # fmt: skip
+    header = ("frame", "dreams", "PSNR, dB", "gradient", "motion", "Fréchet (own)",
+              "other real play", "actions, F1", "the same, real play")  # fmt: skip
     return _table(header, rows)
 
 

@@ -115,4 +115,5 @@ def test_a_dream_that_stands_still_is_caught_and_real_play_is_not(material: Mate
     assert as_real.frechet_own == pytest.approx(0.0, abs=1e-3)
     assert as_real.action_f1 == as_real.action_f1_ceiling
     assert as_still.motion_ratio.value == 0.0
+    assert as_still.psnr_db < as_real.psnr_db
     assert as_still.frechet_own > as_real.frechet_own_real

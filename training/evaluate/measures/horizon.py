@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from training.evaluate.confidence import Estimate, estimate
 from training.evaluate.measures.frechet import frechet
 from training.evaluate.measures.motion import motion
-from training.evaluate.measures.picture import gradient
+from training.evaluate.measures.picture import gradient, psnr_db
 from training.evaluate.measures.scores import Judges
 from training.evaluate.passages import Passage
 from training.evaluate.reader.following import measure_following
@@ -24,13 +24,14 @@ _WINDOW = 64  # frames that end at the horizon's frame, or all there are
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HorizonPoint:
-    """The frames up to `frame`, of `num_dreams` dreams; ratios are against the real frames that
-    followed the same hands at the same time, and `frechet_own` is to those frames;
+    """The frames up to `frame`, of `num_dreams` dreams; PSNR and ratios are against the real frames
+    that followed the same hands at the same time, and `frechet_own` is to those frames;
     `frechet_own_real` is what as much other real play has: a dream that has lost its place but not
     its looks comes near it."""
 
     frame: int
     num_dreams: int
+    psnr_db: float
     gradient_ratio: float
     motion_ratio: Estimate
     frechet_own: float
@@ -99,6 +100,15 @@ def _point(judges: Judges, measured: Sequence[_Measured], frame: int) -> Horizon
     return HorizonPoint(
         frame=frame,
         num_dreams=len(measured),
+        psnr_db=float(
+            np.mean(
+                [
+                    psnr_db(*pair)
+                    for films in zip(ours, real, strict=True)
+                    for pair in zip(*films, strict=True)
+                ]
+            )
+        ),
         gradient_ratio=gradient(np.concatenate(ours)) / gradient(np.concatenate(real)),
         motion_ratio=estimate(motion_ratio, len(measured)),
         frechet_own=frechet(ours_ND, real_ND),
