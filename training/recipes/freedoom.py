@@ -69,7 +69,7 @@ def freedoom() -> Recipe:
         student=StudentRecipe(
             batch_size=8, muon_lr=5e-5, adamw_lr=5e-5, ema_decay=0.99, minutes=12.0,
             mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
-            method="continuous", warmup_steps=150,
+            method="continuous", warmup_steps=150, adversarial=0.5,
         ),
         teacher_sampler=SamplerSpec(
             kind="euler",
