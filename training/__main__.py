@@ -11,7 +11,7 @@
     python -m training stock FOLDER                   what a folder of VPT recordings holds
     python -m training film                           its moving picture -> play.webp beside it
     python -m training distillations                  three ways of distilling, in a table
-    python -m training drift                          four ways of training against drift, likewise
+    python -m training drift                          five ways of training against drift, likewise
     python -m training compare                        NFD against drawing token by token, in a table
 
 Every stage goes on where the last call of it stopped, and takes up a call that was killed; a whole

@@ -24,7 +24,8 @@ WAYS: Mapping[str, HistorySettings] = {
     "true history": TRUTH,
     "context drop-out": HistorySettings(dropout=0.2),
     "own guesses": HistorySettings(chain_share=0.5),
-    "own play": HistorySettings(rollout_share=0.25),
+    "own play, 4 frames": HistorySettings(rollout_share=0.25, rollout_frames=4),
+    "own play, 16 frames": HistorySettings(rollout_share=0.25, rollout_frames=16),
 }
 _LONG = ((300, 8),)  # frames, dreams
 _EMA_DECAY = 0.98  # the average must not still be where it began when so short a training ends

@@ -37,7 +37,7 @@ class HistorySettings:
     chain_share: float = 0.0
     dropout: float = 0.0
     rollout_share: float = 0.0
-    rollout_frames: int = 16
+    rollout_frames: int = 4
     rollout_steps: int = 2
 
     @property

@@ -37,7 +37,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
     monkeypatch.setattr(stages, "train_teacher", train_teacher)
     monkeypatch.setattr(contest, "gather", lambda *anything: None)
     monkeypatch.setattr(contest, "_measure", lambda *anything: None)
-    monkeypatch.setattr(contest, "_costs_s", lambda recipes, run: [1.0, 1.0, 1.25, 2.0])
+    monkeypatch.setattr(contest, "_costs_s", lambda recipes, run: [1.0, 1.0, 1.25, 2.0, 4.0])
     return recipes
 
 
@@ -45,7 +45,7 @@ def test_a_dearer_way_takes_fewer_steps(run: Run, trained: list[Recipe]) -> None
     rows = list(contest.contest(debug(), run, seconds=50.0))
     assert [(row.name, row.trained) for row in rows] == [
         ("before", 0), ("true history", 50), ("context drop-out", 50), ("own guesses", 40),
-        ("own play", 25),
+        ("own play, 4 frames", 25), ("own play, 16 frames", 12),
     ]  # fmt: skip
     assert [recipe.teacher.history for recipe in trained] == list(contest.WAYS.values())
     assert stages.spent_on(run, "teacher")[0] == BEGUN_AT
