@@ -36,7 +36,7 @@ def freedoom() -> Recipe:
     return Recipe(
         name="freedoom",
         title="Freedoom: the control room",
-        version="2",
+        version="3",
         licence="BSD-3-Clause; pictures of Freedoom (see NOTICE)",
         fps=17.5,
         preset=_PRESET,
@@ -79,7 +79,9 @@ def freedoom() -> Recipe:
         ),
         student_sampler=SamplerSpec(
             kind="consistency",
-            times={steps: uniform_times(steps) for steps in (1, 2, 3, 4)},
+            # The second of two steps begins late: training/LOG.md tells why.
+            times={steps: uniform_times(steps) for steps in (1, 2, 3, 4)}
+            | {2: (trig_time(1.0), trig_time(0.3))},
             default_steps=2,
             context_t=_CONTEXT_T,
         ),

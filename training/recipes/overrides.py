@@ -69,6 +69,7 @@ OVERRIDES: dict[str, Bound] = {
     "student.batch_size": _BATCH,
     "student.muon_lr": _RATE,
     "student.adamw_lr": _RATE,
+    "student.adversarial": _WEIGHT,
 }
 
 
