@@ -107,8 +107,8 @@ def photons(log: PlayerLog) -> list[Photon]:
         if note is None or note.action_seq not in log.sent_at:
             continue
         newest_sent_at = log.sent_at[note.action_seq]
-        network_ms = 1000 * (arrival.at - newest_sent_at) - sum(note.stage_ms)
-        queue_ms, *rest_ms = note.stage_ms
+        network_ms = 1000 * (arrival.at - newest_sent_at) - sum(note.waited_ms)
+        queue_ms, *rest_ms = note.waited_ms
         for seq in range(newest_seen + 1, note.action_seq + 1):
             merged_ms = 1000 * (newest_sent_at - log.sent_at[seq])
             stage_ms = (network_ms, queue_ms + merged_ms, *rest_ms)

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 
 NOTE_STAGES = ("queue", "denoise", "decode", "encode", "hop")
+_DRAWN_AHEAD = ("denoise", "decode")
 MAX_NOTE_BYTES = 4096
 MAX_ERRORS = 20
 
@@ -39,6 +40,15 @@ class FrameNote:
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a frame note: {message:.100}") from error
+
+    @property
+    def waited_ms(self) -> tuple[float, ...]:
+        """Of `stage_ms`, what its action waited for: a frame drawn ahead had been denoised and
+        decoded before the action came."""
+        if not self.is_speculative:
+            return self.stage_ms
+        named = zip(NOTE_STAGES, self.stage_ms, strict=True)
+        return tuple(0.0 if stage in _DRAWN_AHEAD else ms for stage, ms in named)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """Figures from samples whose answers are known."""
 
+from dataclasses import replace
+
 import pytest
 
 from loadtest.figures import STAGES, distribution, pace, percentiles, photons
@@ -83,6 +85,14 @@ def test_a_merged_action_waited_longer_in_the_queue() -> None:
     assert (older.total_ms, newer.total_ms) == pytest.approx((100, 70))
     assert older.stage_ms == pytest.approx((34, 35, 20, 8, 2, 1))
     assert newer.stage_ms == pytest.approx((34, 5, 20, 8, 2, 1))
+
+
+def test_nobody_waits_for_what_was_drawn_ahead() -> None:
+    log = log_of({1: 1.0}, [(1.02, 1)])
+    log.notes[0] = replace(log.notes[0], is_speculative=True)
+    [photon] = photons(log)
+    assert photon.total_ms == pytest.approx(20)
+    assert photon.stage_ms == pytest.approx((12, 5, 0, 0, 2, 1))
 
 
 def test_a_frame_is_there_with_its_last_packet() -> None:
