@@ -80,7 +80,7 @@ def test_json_says_what_it_is_and_keeps_every_player() -> None:
     assert good["first_frame_s"] == 1
     assert good["video_bytes"] == 201_000
     drawn_ahead_ms = 28 * good["speculative_share"]  # the rest of these 100 ms, then
-    assert good["stage_ms"]["network"]["mean"] == pytest.approx(64 + drawn_ahead_ms, abs=0.01)
+    assert good["stage_ms"]["network"]["mean"] == pytest.approx(64 + drawn_ahead_ms, abs=0.05)
     assert (good["mean_steps"], good["max_level"]) == (2, 1)
     assert unseen["pace"] is None and unseen["action_to_photon_ms"] is None
     assert unseen["errors"] == ["asking for a session: 429 the line is full"]
