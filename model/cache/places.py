@@ -56,10 +56,6 @@ class PlaceNumbers:
     tokens_per_frame: int
 
     @property
-    def num_columns(self) -> int:
-        return NUM_FIELDS + self.num_sinks
-
-    @property
     def nobody(self) -> tuple[int, ...]:
         """Padding: writes where nobody looks, and looks at one page of the first slot."""
         no_page, no_sink = self.num_slots * self.pages_per_slot, self.num_slots * self.num_sinks

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -9,11 +10,14 @@ import torch
 
 from model import presets
 from model.action_space import ActionSpace, mu_law_bins
+from model.engine.engine import WorldEngine
+from model.engine.types import PassPlan, PassResult
 from model.nfd.transformer import NFDTransformer
 from model.tokenizer.vae import VAE
 from model.world import SamplerSpec, Start, World, WorldSpec
 
 ActionLog = list[tuple[float, ...]]
+BreakingPasses = Callable[[WorldEngine], AbstractContextManager[None]]
 WINDOW = 5  # small, so that rings wrap early
 
 
@@ -103,3 +107,23 @@ def action_log() -> Callable[[int, int], ActionLog]:
         return [tuple(row) for row in values.tolist()]
 
     return log
+
+
+@pytest.fixture
+def breaking_passes(monkeypatch: pytest.MonkeyPatch) -> BreakingPasses:
+    """Every pass of that engine is done on the device, and then raises."""
+
+    @contextmanager
+    def breaking(engine: WorldEngine) -> Iterator[None]:
+        runner = engine._passes._runner
+        run = runner.run
+
+        def break_after(plan: PassPlan) -> PassResult:
+            run(plan)
+            raise RuntimeError("out of memory")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(runner, "run", break_after)
+            yield
+
+    return breaking

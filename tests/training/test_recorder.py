@@ -8,7 +8,6 @@ from training.data.probes import plans
 from training.data.recorder import DoomRecorder
 from training.recipes.freedoom import freedoom
 
-vizdoom = pytest.importorskip("vizdoom")
 RECIPE = freedoom()
 FRAMES = 30
 

@@ -15,7 +15,7 @@ from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
 from model.engine.engine import WorldEngine
 from model.engine.reference import ReferenceSession
-from model.engine.types import ActionVector, Frame, PassPlan, PassResult
+from model.engine.types import ActionVector, Frame
 from model.fast.paths import FastPaths
 from model.nfd.transformer import Previous
 from model.sampling.noise import CONTEXT_STEP, draw_noise
@@ -23,6 +23,7 @@ from model.sampling.sampler import make_sampler
 from model.sampling.trigflow import diffuse
 from model.snapshot import WorldSnapshot
 from model.world import World
+from tests.model.conftest import BreakingPasses
 
 Log = Callable[[int, int], list[ActionVector]]
 LONG_START, SEED, NUM_STEPS = 1, 5, 3
@@ -206,7 +207,7 @@ def test_snapshots_flushes_and_cuts_know_nothing_of_them(
 
 
 def test_a_pass_that_breaks_half_way_takes_no_key_along(
-    world: World, action_log: Log, monkeypatch: pytest.MonkeyPatch
+    world: World, action_log: Log, breaking_passes: BreakingPasses
 ) -> None:
     """Two frames may wait to be remembered, and the second takes a page that the first needs."""
     action, other = action_log(0, 2)
@@ -215,17 +216,8 @@ def test_a_pass_that_breaks_half_way_takes_no_key_along(
         draw(engine, action, ahead=number % 2 == 0)
     restored.close("a")
     restored.restore("a", engine.snapshot("a"))
-    runner = engine._passes._runner
-    run = runner.run
-
-    def break_after(plan: PassPlan) -> PassResult:
-        run(plan)
-        raise RuntimeError("out of memory")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(runner, "run", break_after)
-        with pytest.raises(RuntimeError, match="out of memory"):
-            engine.advance()
+    with breaking_passes(engine), pytest.raises(RuntimeError, match="out of memory"):
+        engine.advance()
     draw(engine, other)
     draw(restored, other)
     torch.testing.assert_close(newest_latents(engine), newest_latents(restored))

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from model.engine.engine import WorldEngine
-from model.engine.types import ActionVector, PassPlan, PassResult
+from model.engine.types import ActionVector
 from model.world import World
+from tests.model.conftest import BreakingPasses
 
 Log = Callable[[int, int], list[ActionVector]]
 NUM_FRAMES = 12  # more than twice the window: rings wrap
@@ -126,7 +127,7 @@ def test_a_snapshot_does_not_wait_for_keys(world: World, action_log: Log) -> Non
 
 
 def test_a_pass_that_breaks_half_way_can_be_run_again(
-    world: World, action_log: Log, monkeypatch: pytest.MonkeyPatch
+    world: World, action_log: Log, breaking_passes: BreakingPasses
 ) -> None:
     """Keys that it may have overwritten are encoded anew, as after a snapshot."""
     first, second = action_log(0, 2)
@@ -134,17 +135,8 @@ def test_a_pass_that_breaks_half_way_can_be_run_again(
     broken.open("a", start=LONG_START, seed=5)
     broken.step({"a": first})
     restored.restore("a", broken.snapshot("a"))
-    runner = broken._passes._runner
-    run = runner.run
-
-    def break_after(plan: PassPlan) -> PassResult:
-        run(plan)
-        raise RuntimeError("out of memory")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(runner, "run", break_after)
-        with pytest.raises(RuntimeError, match="out of memory"):
-            broken.step({"a": second})
+    with breaking_passes(broken), pytest.raises(RuntimeError, match="out of memory"):
+        broken.step({"a": second})
     broken.check_integrity()
     (frame,), (wanted,) = broken.step({"a": second}), restored.step({"a": second})
     assert frame.frame_idx == wanted.frame_idx

@@ -7,7 +7,6 @@ from model.fast import probes
 from model.fast.paths import Blocks, FastPaths
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
 
 def test_without_a_gpu_every_form_is_off_and_says_so() -> None:
@@ -57,7 +56,6 @@ def test_the_calls_fail_where_there_is_no_gpu() -> None:
 
 
 @pytest.mark.gpu
-@needs_gpu
 @pytest.mark.parametrize("form", list(probes.FORMS))
 def test_every_form_works_on_this_gpu(form: str) -> None:
     assert probes._why_not(probes.FORMS[form], GPU) == ""

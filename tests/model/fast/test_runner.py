@@ -66,7 +66,6 @@ def test_static_buffers_and_waves_draw_the_plain_frames(
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 @pytest.mark.parametrize("form", [form for form, paths in ALONE.items() if not paths.flash])
 def test_every_form_draws_the_plain_frames_on_this_gpu(
     world: World, form: str, action_log: Log
