@@ -42,6 +42,7 @@ def record(recipe: Recipe, run: Run, *, processes: int) -> None:
         record_all(
             recipe.recorder, run.train_recordings, num_frames=plan.train_frames,
             takes=plan.train_takes, seed=plan.train_seed, processes=processes,
+            then=recipe.second_recorder,
         )  # fmt: skip
     for reason, count in manifest(recipe, run).skipped.items():
         print(f"skipped {count} recordings: {reason}")
@@ -95,7 +96,9 @@ def teacher_objective(recipe: Recipe, run: Run, transformer: NFDTransformer) -> 
     settings = recipe.teacher
     history = History(transformer, settings.mixture, settings.history, recipe.teacher_sampler)
     clips = clip_source(recipe, run, settings.batch_size, "train", num_lead=history.num_lead)
-    return FlowMatching(transformer, clips, settings.mixture, history)
+    return FlowMatching(
+        transformer, clips, settings.mixture, history, untold_share=settings.untold_share
+    )
 
 
 def trained_teacher(recipe: Recipe, run: Run) -> NFDTransformer:

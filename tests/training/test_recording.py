@@ -1,5 +1,6 @@
 """Recordings on disk, and the clips that may be drawn from them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,16 @@ import torch
 
 from training.data.filming import record_all
 from training.data.latents import ClipSource, LatentFilm
-from training.data.recording import clip_starts, load_recordings
+from training.data.players import Hands
+from training.data.recording import Recording, clip_starts, load_recordings
 from training.data.toy import ToyRecorder
+
+
+class OtherWay(ToyRecorder):
+    """Plays the same place otherwise."""
+
+    def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
+        return super().record(num_frames=num_frames, seed=seed + 1000, then=then)
 
 
 def test_no_clip_spans_a_cut() -> None:
@@ -43,6 +52,17 @@ def test_films_are_the_same_however_many_processes_make_them(tmp_path: Path) -> 
     for first, second in pairs:
         assert np.array_equal(first.frames, second.frames)
         assert np.array_equal(first.actions, second.actions)
+
+
+def test_another_player_films_the_second_half(tmp_path: Path) -> None:
+    record_all(
+        ToyRecorder(), tmp_path / "both", num_frames=80, takes=4, seed=7, processes=1,
+        then=OtherWay(),
+    )  # fmt: skip
+    record_all(ToyRecorder(), tmp_path / "one", num_frames=80, takes=4, seed=7, processes=1)
+    pairs = zip(load_recordings(tmp_path / "both"), load_recordings(tmp_path / "one"), strict=True)
+    same = [np.array_equal(both.frames, one.frames) for both, one in pairs]
+    assert same == [True, True, False, False]
 
 
 def test_no_recordings_is_said_plainly(tmp_path: Path) -> None:

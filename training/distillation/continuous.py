@@ -21,14 +21,16 @@ from model.attention.backend import MathAttention
 from model.nfd.transformer import NFDTransformer, Previous
 from training.distillation.clips import NoisyClips
 from training.distillation.student import Outcome, Student
-from training.objectives.prediction import predict
+from training.objectives.guidance import guided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContinuousSettings:
-    """`warmup_steps` is H of the tangent's warm-up; `size_floor` is c in g / (|g| + c)."""
+    """`warmup_steps` is H of the tangent's warm-up; `size_floor` is c in g / (|g| + c); `guidance`
+    the strength of the teacher's, whose path the student learns."""
 
     warmup_steps: int
+    guidance: float = 1.0
     size_floor: float = 0.1
 
 
@@ -45,7 +47,9 @@ class ContinuousConsistency:
     def __call__(self, clips: NoisyClips, step: int) -> Outcome:
         t_BF, moves_BF = clips.t_BF, clips.moves_BF
         with torch.no_grad():
-            velocity = predict(self._teacher, clips.noisy_BFChw, t_BF, clips.actions_BFA)
+            velocity = guided(
+                self._teacher, clips.noisy_BFChw, t_BF, clips.actions_BFA, self._settings.guidance
+            )
         direction, jvp = direction_and_jvp(self._student.transformer, clips, velocity)
         warmup = min(1.0, step / self._settings.warmup_steps)
         tangent = scm_tangent(

@@ -14,15 +14,18 @@ from model.nfd.transformer import NFDTransformer
 from model.sampling.trigflow import estimate_clean, rotate
 from training.distillation.clips import NoisyClips
 from training.distillation.student import Outcome, Student
+from training.objectives.guidance import guided
 from training.objectives.prediction import predict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscreteSettings:
     """The way from noise to picture in `num_intervals` equal steps of t; `huber` is where the
-    distance turns from square to linear (the root mean square of a frame's latents is 1)."""
+    distance turns from square to linear (the root mean square of a frame's latents is 1);
+    `guidance` the strength of the teacher's."""
 
     num_intervals: int = 16
+    guidance: float = 1.0
     huber: float = 0.03
 
 
@@ -44,7 +47,8 @@ class DiscreteConsistency:
         nearer_t_BF = torch.where(clips.moves_BF, (t_BF - interval).clamp(min=0.0), t_BF)
         student = self._student.transformer
         with torch.no_grad():
-            nearer = rotate(noisy, predict(self._teacher, noisy, t_BF, actions), t_BF, nearer_t_BF)
+            velocity = guided(self._teacher, noisy, t_BF, actions, self._settings.guidance)
+            nearer = rotate(noisy, velocity, t_BF, nearer_t_BF)
             target = estimate_clean(
                 nearer, predict(student, nearer, nearer_t_BF, actions), nearer_t_BF
             )

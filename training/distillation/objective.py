@@ -15,10 +15,12 @@ def distillation(
     """`teacher` is frozen; the student begins as a copy of it."""
     method: Method
     if settings.method == "discrete":
-        method = DiscreteConsistency(student, teacher, DiscreteSettings())
+        method = DiscreteConsistency(student, teacher, DiscreteSettings(guidance=settings.guidance))
     else:
         method = ContinuousConsistency(
-            student, teacher, ContinuousSettings(warmup_steps=settings.warmup_steps)
+            student,
+            teacher,
+            ContinuousSettings(warmup_steps=settings.warmup_steps, guidance=settings.guidance),
         )
     adversary = None
     if settings.adversarial:

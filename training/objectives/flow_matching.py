@@ -11,6 +11,7 @@ from model.nfd.transformer import NFDTransformer
 from model.sampling.trigflow import diffuse
 from training.data.latents import ClipSource
 from training.device import autocast
+from training.objectives.guidance import sometimes_untold
 from training.objectives.history import History
 from training.objectives.noise import NoiseMixture
 from training.objectives.prediction import predict
@@ -33,13 +34,16 @@ class FlowMatching:
         clips: ClipSource,
         mixture: NoiseMixture,
         history: History | None = None,
+        *,
+        untold_share: float = 0.0,
     ) -> None:
         """`clips` are longer than what is trained on by the history's lead; without a history the
-        truth is shown."""
+        truth is shown. `untold_share` of them are shown without their actions."""
         self._transformer = transformer
         self._clips = clips
         self._mixture = mixture
         self._history = history or History(transformer, mixture)
+        self._untold_share = untold_share
 
     def __call__(self, generator: torch.Generator, step: int) -> Losses:
         clips = self._clips.draw(generator)
@@ -49,8 +53,11 @@ class FlowMatching:
         clean = shown.truth_BFChw
         noise = torch.randn(clean.shape, generator=generator, device=clean.device)
         noisy = diffuse(shown.latents_BFChw, noise, t_BF)
+        actions = shown.actions_BFA
+        if self._untold_share:
+            actions = sometimes_untold(actions, self._untold_share, generator)
         with autocast(clean.device):
-            direction = predict(self._transformer, noisy, t_BF, shown.actions_BFA, shown.hidden_BF)
+            direction = predict(self._transformer, noisy, t_BF, actions, shown.hidden_BF)
         target = direction_target(clean, noise, t_BF)
         error_BF = (direction.float() - target).square().mean(dim=(2, 3, 4))
         clean_error_BF = t_BF.sin().square() * error_BF * shown.taught_BF

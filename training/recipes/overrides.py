@@ -62,6 +62,7 @@ OVERRIDES: dict[str, Bound] = {
     "teacher.batch_size": _BATCH,
     "teacher.muon_lr": _RATE,
     "teacher.adamw_lr": _RATE,
+    "teacher.untold_share": _SHARE,
     "teacher.history.chain_share": _SHARE,
     "teacher.history.dropout": _SHARE,
     "teacher.history.rollout_share": _SHARE,
@@ -69,6 +70,7 @@ OVERRIDES: dict[str, Bound] = {
     "student.batch_size": _BATCH,
     "student.muon_lr": _RATE,
     "student.adamw_lr": _RATE,
+    "student.guidance": Bound(kind=float, low=1.0, high=10.0),
     "student.adversarial": _WEIGHT,
 }
 

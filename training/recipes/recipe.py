@@ -77,7 +77,8 @@ class DecoderRecipe:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NFDRecipe:
     """The teacher. Clips are as long as the model's window. `history`: what they show as context
-    instead of the truth. A step is the mean over `micro_batches` batches. `checkpointing` saves
+    instead of the truth; `untold_share` of them do not show their actions, which the student's
+    guidance needs. A step is the mean over `micro_batches` batches. `checkpointing` saves
     memory for a third more work; `compiled` needs a GPU."""
 
     batch_size: int
@@ -87,6 +88,7 @@ class NFDRecipe:
     minutes: float
     mixture: NoiseMixture
     history: HistorySettings = TRUTH
+    untold_share: float = 0.0
     micro_batches: int = 1
     checkpointing: bool = False
     compiled: bool = False
@@ -109,7 +111,9 @@ class NFDRecipe:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudentRecipe:
     """`method` is "discrete" (plain consistency) or "continuous" (sCM), whose tangent grows to its
-    full size over `warmup_steps`. `adversarial` weighs what the critic says; 0 leaves it out."""
+    full size over `warmup_steps`. `guidance` is how far the teacher is led away from what it would
+    draw without knowing the action; 1 leaves it alone. `adversarial` weighs what the critic says;
+    0 leaves it out."""
 
     batch_size: int
     muon_lr: float
@@ -119,6 +123,7 @@ class StudentRecipe:
     mixture: NoiseMixture
     method: Literal["discrete", "continuous"]
     warmup_steps: int
+    guidance: float = 1.0
     adversarial: float = 0.0
     critic_lr: float = 1e-3
 
@@ -126,7 +131,8 @@ class StudentRecipe:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """One world, from recorder to release; `recorder` may be a folder of what others have recorded,
-    which there is no game to ask about. `teacher_sampler` serves the teacher's weights,
+    which there is no game to ask about. `second_recorder` films half of what is learned from: the
+    same place, played in another way. `teacher_sampler` serves the teacher's weights,
     `student_sampler` the student's; `num_starts` opening clips; `extent` is how much its card
     measures, and `oracle` reads actions from frames where the world's rules can. `num_threads`:
     for networks so small that threads wait for each other more than they work."""
@@ -150,3 +156,4 @@ class Recipe:
     extent: Extent = WHOLE
     oracle: Oracle | None = None
     num_threads: int | None = None
+    second_recorder: Recorder | None = None

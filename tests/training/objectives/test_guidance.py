@@ -1,0 +1,43 @@
+"""A teacher that is led away from what it would draw without knowing the action."""
+
+import pytest
+import torch
+
+from tests.training.tiny import CONFIG, clips, transformer
+from training.objectives.flow_matching import FlowMatching
+from training.objectives.guidance import UNTOLD, guided, sometimes_untold
+from training.objectives.noise import NoiseMixture
+from training.objectives.prediction import predict
+
+
+def test_whole_clips_are_untold_and_the_others_are_as_they_were() -> None:
+    actions = torch.rand(2000, CONFIG.window, CONFIG.action_size)
+    shown = sometimes_untold(actions, 0.1, torch.Generator().manual_seed(0))
+    is_untold_B = (shown == UNTOLD).all(dim=(1, 2))
+    assert is_untold_B.float().mean().item() == pytest.approx(0.1, abs=0.03)
+    assert torch.equal(shown[~is_untold_B], actions[~is_untold_B])
+
+
+def test_guidance_goes_on_past_the_teacher_in_a_straight_line() -> None:
+    batch = clips().draw(torch.Generator().manual_seed(0))
+    noisy, t_BF = batch.latents_BFChw, torch.full((4, CONFIG.window), 0.8)
+    teacher = transformer().requires_grad_(False)
+    told = predict(teacher, noisy, t_BF, batch.actions_BFA)
+    untold = predict(teacher, noisy, t_BF, torch.full_like(batch.actions_BFA, UNTOLD))
+    assert not torch.allclose(told, untold)
+    assert torch.equal(guided(teacher, noisy, t_BF, batch.actions_BFA, 1.0), told)
+    torch.testing.assert_close(
+        guided(teacher, noisy, t_BF, batch.actions_BFA, 2.5), untold + 2.5 * (told - untold)
+    )
+
+
+def test_a_teacher_that_is_told_nothing_does_not_depend_on_the_actions() -> None:
+    def loss(untold_share: float, actions_value: float) -> float:
+        source = clips()
+        for film in source._films:
+            film.actions_NA.fill_(actions_value)
+        objective = FlowMatching(transformer(), source, NoiseMixture(), untold_share=untold_share)
+        return objective(torch.Generator().manual_seed(0), 0)["loss"].item()
+
+    assert loss(1.0, 0.0) == loss(1.0, 1.0)
+    assert loss(0.0, 0.0) != loss(0.0, 1.0)
