@@ -37,7 +37,7 @@ from model.bench.gpu.ledger import Ledger
 from model.bench.markdown import table_of
 from model.bench.pass_costs import fit, measure_passes, steadiest
 from model.bench.provenance import this_commit, this_machine
-from model.bench.ratios import DIAGONAL_WINDOW, measure_ratios
+from model.bench.ratios import DIAGONAL_WINDOW, SAYS, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row
 from model.bench.subjects import random_baseline, random_world
 from model.int8.serving import quickest_precision
@@ -71,7 +71,7 @@ def _bench(args: argparse.Namespace) -> None:
     rows = list(_shown(_rows(world, device, args.repeats)))
     ratios = measure_ratios(world, device, rounds=args.repeats)
     for name, value in ratios.items():
-        print(f"{name:>28}  {value}")
+        print(f"{name:>24}  {value:<7}  {SAYS[name]}")
     _write(
         args.out,
         {

@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,9 @@ from model.bench.arithmetic.costs import frame_flop
 from model.bench.provenance import int8_gops, matmul_gflops, this_machine
 from model.bench.subjects import drive
 from model.bench.tried import encodes, why_not_fast
+from model.fast.paths import FastPaths
+from model.fast.precision import as_served_on
+from model.fast.probes import paths_of
 from model.int8.serving import in_precision, quickest_precision, why_not_int8
 from model.presets import PRESETS
 from model.world import World
@@ -21,7 +24,7 @@ SMALL_MEMORY_GB = 4
 SHARE_REACHED = {"cpu": 0.4, "cuda": 0.4}  # of the matmul rate, by whole frames
 
 FAST_FORMS = {
-    "flash": "flash-attn",
+    "flash": "flash-attn, for bf16",
     "graphs": "CUDA graphs",
     "fused": "Triton kernels",
     "compiled": "compiled blocks",
@@ -48,9 +51,14 @@ def examine(world: World, device: torch.device, *, frames: int = 12) -> Iterator
     yield _gpu()
     yield Finding(name="matrix product", value=f"{rate:.0f} GFLOP/s on {device}, {dtype}")
     yield _int8()
-    yield from _fast_forms()
+    why_not = why_not_fast(tuple(FAST_FORMS))
+    paths = paths_of([form for form, reason in why_not.items() if not reason])
+    yield from _fast_forms(why_not)
+    yield _fast_paths(paths)
     yield _encoders()
     yield _world(world, device, frames)
+    if paths.forms:
+        yield _world(world, device, frames, paths)
     yield from _presets(device, rate)
 
 
@@ -98,9 +106,20 @@ def _int8() -> Finding:
     return Finding(name="int8", value=f"{int8_gops():.0f} GOP/s on the CPU, exact sums")
 
 
-def _fast_forms() -> Iterator[Finding]:
-    for form, reason in why_not_fast(tuple(FAST_FORMS)).items():
+def _fast_forms(why_not: Mapping[str, str]) -> Iterator[Finding]:
+    for form, reason in why_not.items():
         yield Finding(name=FAST_FORMS[form], value=f"off: {reason}" if reason else "works")
+
+
+def _fast_paths(paths: FastPaths) -> Finding:
+    if not paths.forms:
+        return Finding(name="fast paths", value="none: worlds are drawn in torch's operations")
+    return Finding(
+        name="fast paths",
+        value=f"`auto` takes {', '.join(paths.forms)}",
+        advice="replicas take none unless told to, in their setting `fast_paths`; are the frames "
+        "right here? `python -m model.bench exactness`; are they quicker? `... speed`",
+    )
 
 
 def _encoders() -> Finding:
@@ -112,17 +131,21 @@ def _encoders() -> Finding:
     )
 
 
-def _world(world: World, device: torch.device, frames: int) -> Finding:
-    """Frames of the world itself, measured in the precision that `make play` takes."""
-    served = in_precision(world, quickest_precision(device.type))
-    driver = drive(served, batch=1, device=device)
+def _world(
+    world: World, device: torch.device, frames: int, paths: FastPaths | None = None
+) -> Finding:
+    """Frames of the world itself, measured in the precision that `auto` takes."""
+    served = as_served_on(device, in_precision(world, quickest_precision(device.type)))
+    driver = drive(served, batch=1, device=device, paths=paths)
     best_s = min(driver.frame_s() for _ in range(frames))
     reached = 1 / best_s
     wanted = world.spec.fps
     steps = world.spec.sampler.default_steps
+    form = f", {' + '.join(paths.forms)}" if paths else ""
     return Finding(
         name=f"world {world.spec.name}",
-        value=f"{reached:.0f} frames/s at {steps} steps; played at {wanted}, in {served.precision}",
+        value=f"{reached:.0f} frames/s at {steps} steps; played at {wanted}, "
+        f"in {served.precision}{form}",
         advice="" if reached > 1.3 * wanted else "it will draw fewer steps, then fewer frames",
     )
 

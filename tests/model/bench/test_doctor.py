@@ -19,6 +19,7 @@ def test_every_finding_is_there_and_names_the_world(world: World) -> None:
     if not torch.cuda.is_available():
         for name in doctor.FAST_FORMS.values():
             assert findings[name].value == "off: it needs a GPU"
+        assert findings["fast paths"].value.startswith("none")
     assert "frames/s at 2 steps; played at 17.5" in findings["world tiny"].value
     assert "H.264 on the CPU" in findings["video encoders"].value
     assert findings["preset nfd_774m, foretold"].advice
@@ -46,6 +47,26 @@ def test_a_processor_without_int8_is_told_what_it_loses(monkeypatch: pytest.Monk
     finding = doctor._int8()
     assert finding.value == "not here: the processor has no VNNI"
     assert "fp32" in finding.advice
+
+
+def test_who_has_a_gpu_is_told_what_auto_would_take_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why_not = dict.fromkeys(doctor.FAST_FORMS, "") | {"flash": "ImportError: none"}
+    monkeypatch.setattr(doctor, "why_not_fast", lambda forms: why_not)
+    measured = []
+
+    def measure(*asked: object) -> doctor.Finding:
+        measured.append(asked[3:])
+        return doctor.Finding(name="world", value="")
+
+    monkeypatch.setattr(doctor, "_world", measure)
+    findings = {f.name: f for f in doctor.examine(world, torch.device("cpu"), frames=1)}
+    assert findings["flash-attn, for bf16"].value == "off: ImportError: none"
+    assert findings["fast paths"].value == "`auto` takes graphs, beside, fused"
+    assert "model.bench exactness" in findings["fast paths"].advice
+    plain, fast = measured
+    assert plain == () and fast[0].forms == ("graphs", "beside", "fused")
 
 
 def test_a_form_whose_probe_crashes_is_named() -> None:
