@@ -31,7 +31,6 @@ from training import release, stages
 from training.compare import command as compare
 from training.data import stock
 from training.data.pictures import write_webp
-from training.data.vpt.folder import VptFolder
 from training.device import limit_threads
 from training.distillation import command as contest
 from training.drift import command as drift
@@ -40,6 +39,7 @@ from training.evaluate.film import film
 from training.recipes.named import recipe_named
 from training.recipes.overrides import RECIPES, apply_overrides, check_overrides
 from training.recipes.recipe import Recipe
+from training.recipes.recordings import with_recordings
 from training.run import Run
 from training.teacher_training import teacher_training
 from training.tokenizer import command as decoders
@@ -63,7 +63,8 @@ def main(argv: list[str] | None = None) -> int:
 def _train(arguments: argparse.Namespace) -> None:
     recipe, run = recipe_named(arguments.recipe), Run(arguments.run)
     recipe = apply_overrides(recipe, dict(arguments.set))
-    recipe = _with_recordings(recipe, arguments.recordings)
+    if arguments.recordings:
+        recipe = with_recordings(recipe, arguments.recordings)
     lpips = tuple(arguments.lpips) if arguments.lpips else None
     decoder = replace(recipe.decoder, lpips=lpips, is_light=arguments.light)
     recipe = replace(recipe, decoder=decoder)
@@ -74,15 +75,6 @@ def _train(arguments: argparse.Namespace) -> None:
     for stage in STAGES:
         if not stages.has_ended(run, "teacher" if stage == "nfd" else stage):
             _train_stage(recipe, run, stage, arguments)
-
-
-def _with_recordings(recipe: Recipe, folder: Path | None) -> Recipe:
-    """Raises TrainingError where the recipe films by itself."""
-    if folder is None:
-        return recipe
-    if not isinstance(recipe.recorder, VptFolder):
-        raise TrainingError(f"the {recipe.name} recipe films by itself; leave --recordings out")
-    return replace(recipe, recorder=replace(recipe.recorder, folder=folder))
 
 
 def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Namespace) -> None:
@@ -108,7 +100,9 @@ def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Names
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    recipe = _with_recordings(recipe_named(arguments.recipe), arguments.recordings)
+    recipe = recipe_named(arguments.recipe)
+    if arguments.recordings:
+        recipe = with_recordings(recipe, arguments.recordings)
     evaluation.run_command(recipe, arguments)
 
 
@@ -165,7 +159,6 @@ def _parser() -> argparse.ArgumentParser:
     pictures = commands.add_parser("decoders", help="tokenizers of several runs, in a table")
     decoders.add_arguments(pictures)
     recordings = commands.add_parser("stock", help="look through a folder of VPT recordings")
-    recordings.set_defaults(command=stock.run_command)
     stock.add_arguments(recordings)
     moving = commands.add_parser("film", help="the moving picture of a world")
     moving.set_defaults(command=_film)

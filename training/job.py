@@ -19,6 +19,7 @@ from training.job_state import LOG, STAGES, JobOrder, Progress
 from training.recipes.named import recipe_named
 from training.recipes.overrides import apply_overrides
 from training.recipes.recipe import Recipe
+from training.recipes.recordings import with_recordings
 from training.registry.lineage import lineage_of
 from training.registry.publish import AlreadyPublished, publish
 from training.registry.registry import Registry, RegistryError
@@ -58,7 +59,7 @@ class Job:
     def __init__(self, folder: Path, attempt: int) -> None:
         self._folder = folder
         self._order = order = JobOrder.read(folder)
-        self._recipe = apply_overrides(recipe_named(order.recipe), order.overrides)
+        self._recipe = _recipe_of(order)
         limit_threads(self._recipe.num_threads)
         self._run = Run(folder)
         before = Progress.read(folder)
@@ -118,7 +119,9 @@ class Job:
             return publish(
                 Registry(Path(self._order.registry)),
                 self._world,
-                lineage=lineage_of(self._run, self._world, data=data),
+                lineage=lineage_of(
+                    self._run, self._world, data=data, recordings=self._order.recordings
+                ),
                 run_id=self._order.run_id,
             )
         except AlreadyPublished as there:  # by an attempt that was killed just after
@@ -127,6 +130,13 @@ class Job:
     @property
     def _world(self) -> Path:
         return self._folder / "world"
+
+
+def _recipe_of(order: JobOrder) -> Recipe:
+    recipe = apply_overrides(recipe_named(order.recipe), order.overrides)
+    if order.recordings_folder:
+        return with_recordings(recipe, Path(order.recordings_folder))
+    return recipe
 
 
 def _log_into(path: Path) -> None:

@@ -16,12 +16,16 @@ STAGES = ("record", "tokenizer", "decoder", "teacher", "student", "release", "pu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOrder:
-    """`registry`: where the world is published, a path that the job can reach."""
+    """`registry`: where the world is published, a path that the job can reach; so is the
+    `recordings_folder`, "" for a recipe that films by itself. `recordings` is what the operator
+    calls it."""
 
     run_id: str
     recipe: str
     overrides: dict[str, int | float]
     registry: str
+    recordings: str = ""
+    recordings_folder: str = ""
 
     def write(self, folder: Path) -> None:
         replace_file(folder / ORDER, json.dumps(asdict(self)))

@@ -1,4 +1,4 @@
-"""The training service as one web application: runs, worlds, the operator's page.
+"""The training service as one web application: runs, recordings, worlds, the operator's page.
 
 Builds and wires.
 """
@@ -17,6 +17,9 @@ from services.training.access import OperatorAccess
 from services.training.launchers.choose import make_launcher
 from services.training.launchers.launcher import Launcher
 from services.training.page_files import PageFiles
+from services.training.recordings.routes import recordings_routes
+from services.training.recordings.shelf import Shelf
+from services.training.recordings.stocktaker import Stocktaker
 from services.training.runs.desk import RunDesk
 from services.training.runs.routes import run_routes
 from services.training.runs.store import RunStore
@@ -37,11 +40,13 @@ def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> 
     runs = RunDesk(
         store,
         launcher or make_launcher(settings),
+        Shelf(settings.recording_folders),
         data=settings.data,
         max_running=settings.max_running,
         min_free_mb=settings.min_free_mb,
     )
 
+    stocktaker = Stocktaker(settings.recording_folders, settings.data / "stock")
     redis = connect(settings.redis_url)
     worlds = WorldDesk(Registry(settings.registry), redis)
 
@@ -51,8 +56,10 @@ def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> 
         async with asyncio.TaskGroup() as looks:
             looks.create_task(_repeat(runs.watch, WATCH_S, stopping))
             looks.create_task(_repeat(worlds.tell, TELL_S, stopping))
+            looks.create_task(_repeat(stocktaker.watch, TELL_S, stopping))
             yield
             stopping.set()  # the jobs go on; the next service finds them again
+        await stocktaker.close()
         await redis.aclose()
 
     async def is_ready() -> bool:
@@ -64,6 +71,7 @@ def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> 
     add_health_routes(app, is_ready)
     operators_only = [Depends(OperatorAccess(settings.operator_token))]
     app.include_router(run_routes(runs), dependencies=operators_only)
+    app.include_router(recordings_routes(stocktaker), dependencies=operators_only)
     app.include_router(world_routes(worlds), dependencies=operators_only)
     app.mount("/", PageFiles())
     return app

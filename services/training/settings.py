@@ -1,5 +1,6 @@
 """What an operator may set about the training service: NEXTFRAME_TRAINING_<FIELD>, read once."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,13 +12,16 @@ ROOT = Path(__file__).parents[2]
 MIN_TOKEN_CHARS = 32
 LAUNCHERS = ("local", "ray", "kubernetes", "rayjob")
 ON_KUBERNETES = ("kubernetes", "rayjob")
+_RECORDINGS = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})=(/.+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
     """`operator_token`: who shows it may do everything here. `public_url`: where operators reach
     the page; its origin may call us, as may `allowed_origins`. `data`: the folder of runs and of
-    the registry; with launchers other than `local`, a path that the jobs see too.
+    the registry; with launchers other than `local`, a path that the jobs see too. `recordings`:
+    name=path of each folder in VPT's form that runs may learn from, seen likewise; on Kubernetes
+    inside of `data`, which is all that jobs mount.
 
     `launcher`: where jobs run; `max_running`: how many at once. `jobs_outlive`: whether local jobs
     go on when the service's own process session is ended; they are found again either way.
@@ -33,6 +37,7 @@ class TrainingSettings:
     public_url: str = setting("http://127.0.0.1:8083")
     allowed_origins: tuple[str, ...] = setting(())
     data: Path = setting(ROOT / "build" / "training")  # noqa: RUF009 - a field, and frozen
+    recordings: tuple[str, ...] = setting(())
     launcher: str = setting("local")
     max_running: int = setting(1, at_least=1, at_most=64)
     jobs_outlive: bool = setting(True)
@@ -58,12 +63,29 @@ class TrainingSettings:
         is_told = self.kubernetes_image and self.kubernetes_claim
         if self.launcher in ON_KUBERNETES and not is_told:
             raise ValueError(f"launcher {self.launcher} needs kubernetes_image, kubernetes_claim")
+        self._check_recordings()
+
+    def _check_recordings(self) -> None:
+        for said in self.recordings:
+            if not _RECORDINGS.fullmatch(said):
+                raise ValueError(f"recordings must be name=/path, got {said!r}")
+        if len(self.recording_folders) < len(self.recordings):
+            raise ValueError("recordings must have a name each")
+        for name, folder in self.recording_folders.items():
+            if self.launcher in ON_KUBERNETES and not folder.is_relative_to(self.data):
+                raise ValueError(f"jobs on Kubernetes see {self.data} only, not {name}={folder}")
 
     @property
     def origins(self) -> tuple[str, ...]:
         """Every origin whose pages may call this service."""
         page = urlsplit(self.public_url)
         return (f"{page.scheme}://{page.netloc}", *self.allowed_origins)
+
+    @property
+    def recording_folders(self) -> dict[str, Path]:
+        """By name."""
+        pairs = (said.partition("=") for said in self.recordings)
+        return {name: Path(folder) for name, _, folder in pairs}
 
     @property
     def runs(self) -> Path:

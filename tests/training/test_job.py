@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from tests.model.conftest import make_world
 from training import job, release
 from training import stages as real
 from training.data.manifest import Manifest
+from training.data.vpt.folder import VptFolder
 from training.job import Job
 from training.job_state import JobOrder, Progress
+from training.recipes.recipe import Recipe
 from training.registry.registry import Registry
 from training.trainer import Budget, TrainingError
 
@@ -24,11 +27,13 @@ class Stages:
         self.folder = folder
         self.ran: list[str] = []
         self.budgets: dict[str, Budget] = {}
+        self.recipes: dict[str, Recipe] = {}
         self.failing: dict[str, Exception] = {}
 
     def make(self, name: str) -> Callable[..., None]:
-        def run_stage(recipe: object, run: object, *given: Any, **options: object) -> None:
+        def run_stage(recipe: Recipe, run: object, *given: Any, **options: object) -> None:
             self.ran.append(name)
+            self.recipes[name] = recipe
             if name in self.failing:
                 raise self.failing[name]
             if given and isinstance(given[0], Budget):
@@ -39,16 +44,21 @@ class Stages:
         return run_stage
 
 
+def order(folder: Path, **fields: Any) -> JobOrder:
+    whole = JobOrder(
+        run_id="r",
+        recipe="debug",
+        overrides={"steps": 40, "teacher.minutes": 3.0},
+        registry=str(folder / "registry"),
+    )
+    return replace(whole, **fields)
+
+
 @pytest.fixture
 def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stages:
     folder = tmp_path / "run"
     folder.mkdir()
-    JobOrder(
-        run_id="r",
-        recipe="debug",
-        overrides={"steps": 40, "teacher.minutes": 3.0},
-        registry=str(tmp_path / "registry"),
-    ).write(folder)
+    order(tmp_path).write(folder)
     stages = Stages(folder)
     monkeypatch.setattr(job, "train_tokenizer", stages.make("tokenizer"))
     monkeypatch.setattr(job, "train_decoder", stages.make("decoder"))
@@ -77,6 +87,27 @@ def test_a_job_runs_its_stages_in_order_and_publishes(stages: Stages) -> None:
     assert (said.outcome, said.stage, said.minutes["teacher"]) == ("done", "", 3.0)
     registry = Registry(stages.folder.parent / "registry")
     assert registry.version("tiny", said.digest).run_id == "r"
+
+
+def test_a_job_learns_from_the_recordings_that_it_was_given_and_its_version_says_so(
+    stages: Stages, tmp_path: Path
+) -> None:
+    given = {"recipe": "minecraft_small", "recordings": "lab", "recordings_folder": "/data/lab"}
+    order(tmp_path, **given).write(stages.folder)
+    Job(stages.folder, 1).run()
+    for recipe in stages.recipes.values():
+        assert isinstance(recipe.recorder, VptFolder)
+        assert recipe.recorder.folder == Path("/data/lab")
+    version = Registry(tmp_path / "registry").version("tiny", progress(stages).digest)
+    assert version.lineage.recordings == "lab"
+
+
+def test_recordings_for_a_recipe_that_films_by_itself_are_refused(
+    stages: Stages, tmp_path: Path
+) -> None:
+    order(tmp_path, recordings="lab", recordings_folder="/data/lab").write(stages.folder)
+    with pytest.raises(TrainingError, match="films by itself"):
+        Job(stages.folder, 1)
 
 
 def test_a_later_attempt_repeats_nothing_that_is_done(stages: Stages) -> None:

@@ -1,16 +1,58 @@
-"""`python -m training stock FOLDER`: what a folder of VPT recordings is worth to training."""
+"""`python -m training stock FOLDER`: what a folder of VPT recordings is worth to training. As
+`python -m training.data.stock` it loads no networks' library: so the training service calls it."""
 
 import argparse
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from training.data.manifest import Manifest, take_stock
-from training.data.source import SPLITS
+from training.data.manifest import Manifest, read_manifest, take_stock
+from training.data.source import SPLITS, Split
 from training.data.vpt.folder import VptFolder
+from training.data.vpt.lines import FPS
 
 _SHOWN_SHARES = 8
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stock:
+    """How many recordings, and frames in them that are worth learning from, by split; how many
+    recordings were skipped, by what is wrong with them."""
+
+    recordings: dict[Split, int]
+    frames: dict[Split, int]
+    skipped: dict[str, int]
+
+    @property
+    def hours(self) -> float:
+        return sum(self.frames.values()) / FPS / 3600
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> "Stock":
+        frames = {split: [e.num_frames for e in manifest.of(split)] for split in SPLITS}
+        return cls(
+            recordings={split: len(counts) for split, counts in frames.items()},
+            frames={split: sum(counts) for split, counts in frames.items()},
+            skipped=manifest.skipped,
+        )
+
+
+def stock_at(manifest: Path) -> Stock | None:
+    """What an earlier look has written down, None where there was none."""
+    try:
+        return _stock(manifest, manifest.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _stock(manifest: Path, changed_ns: int) -> Stock:
+    return Stock.of(read_manifest(manifest))
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=run_command)
     parser.add_argument("folder", type=Path, help="holds name.mp4 beside name.jsonl")
     parser.add_argument("--width", type=int, default=384)
     parser.add_argument("--height", type=int, default=224)
@@ -19,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_command(arguments: argparse.Namespace) -> None:
+    """Raises FileNotFoundError where there is no such folder."""
     folder = VptFolder(
         folder=arguments.folder, width=arguments.width, height=arguments.height,
         max_idle_frames=arguments.max_idle_frames,
@@ -27,12 +70,27 @@ def run_command(arguments: argparse.Namespace) -> None:
 
 
 def report(manifest: Manifest) -> str:
-    lines = []
-    for split in SPLITS:
-        entries = list(manifest.of(split))
-        num_frames = sum(entry.num_frames for entry in entries)
-        lines.append(f"{split}: {len(entries)} recordings, {num_frames} frames")
+    stock = Stock.of(manifest)
+    lines = [
+        f"{split}: {stock.recordings[split]} recordings, {stock.frames[split]} frames"
+        for split in SPLITS
+    ]
+    lines.append(f"{stock.hours:.2f} hours in all")
     shares = sorted(manifest.shares("train").items(), key=lambda item: -item[1])[:_SHOWN_SHARES]
     lines += [f"  {name}: {share:.1%} of the training frames" for name, share in shares]
     lines += [f"skipped {count}: {reason}" for reason, count in manifest.skipped.items()]
     return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.data.stock", description=__doc__)
+    add_arguments(parser)
+    arguments = parser.parse_args()
+    try:
+        run_command(arguments)
+    except OSError as error:
+        sys.exit(f"stock: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,7 @@ RECIPES = {
     "minecraft": "Minecraft, from recordings in VPT's form: the paper's 310M, days on a GPU.",
     "minecraft_small": "The same recordings at a quarter of the size: hours on a CPU.",
 }
+NEED_RECORDINGS = frozenset({"minecraft", "minecraft_small"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

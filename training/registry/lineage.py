@@ -10,14 +10,16 @@ from training.run import Run
 _TOKENIZER, _TRANSFORMER = "tokenizer", "nfd"  # how the bundle's files begin
 
 
-def lineage_of(run: Run, bundle: Path, *, data: str) -> Lineage:
-    """`bundle` is the world that `run` released, `data` the digest of what it was trained on."""
+def lineage_of(run: Run, bundle: Path, *, data: str, recordings: str = "") -> Lineage:
+    """`bundle` is the world that `run` released, `data` the digest of what it was trained on and
+    `recordings` the name of the folder that it lay in, where others had recorded it."""
     files: dict[str, str] = json.loads((bundle / "world.json").read_bytes())["files"]
     return Lineage(
         data=data,
         tokenizer=_hash_named(files, _TOKENIZER),
         teacher=_hash_file(run.state("teacher")),
         student=_hash_named(files, _TRANSFORMER),
+        recordings=recordings,
     )
 
 

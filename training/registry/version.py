@@ -9,12 +9,14 @@ from typing import Any
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
     """What a version was made of: sha256 of the data (all recordings), of the tokenizer, of the
-    teacher's trained state and of the served transformer. "" where there was none."""
+    teacher's trained state and of the served transformer. "" where there was none. `recordings` is
+    what the operator called those of others, if it learnt from such."""
 
     data: str
     tokenizer: str
     teacher: str
     student: str
+    recordings: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from services.training.children import LOW_PRIORITY, bare_environment
 from services.training.launchers.launcher import LaunchError, Look
+from services.training.settings import ROOT
 from training.job_state import LOG
 
-ROOT = Path(__file__).parents[3]
-# Niced: training yields to whoever plays on this machine.
-JOB = ("nice", "-n", "10", sys.executable, "-m", "training.job")
+JOB = (*LOW_PRIORITY, sys.executable, "-m", "training.job")
 GRACE_S = 10.0
 _POLL_S = 0.1
 
@@ -70,11 +70,10 @@ class LocalLauncher:
 
 
 def _spawn(command: list[str], log_path: Path, outlive: bool) -> subprocess.Popen[bytes]:
-    ours = {name: v for name, v in os.environ.items() if not name.startswith("NEXTFRAME_")}
     with log_path.open("ab") as log:
         return subprocess.Popen(
             command,
-            env=ours,  # none of the service's secrets
+            env=bare_environment(),
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,

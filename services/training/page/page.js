@@ -2,6 +2,7 @@
 
 import { api, Problem, token } from "./api.js";
 import { el } from "./dom.js";
+import { recordingsChoice } from "./recordings.js";
 import { runDetail, runRow } from "./runs.js";
 import { worldCard } from "./worlds.js";
 
@@ -25,7 +26,8 @@ async function begin() {
 
 async function ask() {
   try {
-    const [runs, worlds] = await Promise.all([api.runs(), api.worlds()]);
+    const [runs, recordings, worlds] = await Promise.all([api.runs(), api.recordings(), api.worlds()]);
+    showRecordings(recordings);
     showRuns(runs);
     await showRun(runs.find(({ id }) => id === chosen) ?? runs[0]);
     showWorlds(worlds);
@@ -53,6 +55,11 @@ async function showRun(run) {
   draw("run", [run, curves, log], runDetail(run, { curves, log }, act));
 }
 
+function showRecordings(recordings) {
+  const picked = $("recordings-list").querySelector(":checked")?.value;
+  draw("recordings-list", recordings, recordingsChoice(recordings, picked));
+}
+
 function showWorlds(worlds) {
   const cards = worlds.map((world) =>
     worldCard(world, {
@@ -77,9 +84,13 @@ function draw(id, content, children) {
   }
 }
 
-function showRecipes({ recipes, overrides }) {
+function showRecipes({ recipes, overrides, need_recordings: needing }) {
   $("recipe").replaceChildren(...Object.keys(recipes).map((name) => el("option", {}, name)));
-  $("recipe").onchange = () => ($("recipe-says").textContent = recipes[$("recipe").value]);
+  $("recipe").onchange = () => {
+    const name = $("recipe").value;
+    $("recipe-says").textContent = recipes[name];
+    $("recordings").hidden = $("recordings").disabled = !needing.includes(name);
+  };
   $("recipe").onchange();
   const inputs = Object.entries(overrides).map(([name, { kind, min, max }]) =>
     el(
@@ -93,9 +104,13 @@ function showRecipes({ recipes, overrides }) {
 }
 
 async function submit() {
-  const given = [...new FormData($("submit"))].filter(([, value]) => value !== "");
+  const form = new FormData($("submit"));
+  const recordings = form.get("recordings") ?? "";
+  form.delete("recordings");
+  const given = [...form].filter(([, value]) => value !== "");
   const overrides = Object.fromEntries(given.map(([name, value]) => [name, Number(value)]));
-  await take(async () => (chosen = (await api.submit($("recipe").value, overrides)).id));
+  const order = { recipe: $("recipe").value, overrides, recordings };
+  await take(async () => (chosen = (await api.submit(order)).id));
 }
 
 /** Does one thing that the operator asked for, then looks. */

@@ -46,6 +46,7 @@ function facts(run) {
     ["Submitted", ago(run.created_at)],
     ["Starts", run.attempt],
     ["Changed", changed.join(", ") || "nothing"],
+    ...(run.recordings ? [["Recordings", run.recordings]] : []),
     ...(run.digest ? [["Published", run.digest.slice(0, 12)]] : []),
   ];
   return el("dl.facts", {}, said.map(([term, text]) => el("div", {}, el("dt", {}, term), el("dd", {}, text))));

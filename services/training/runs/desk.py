@@ -13,6 +13,7 @@ from pathlib import Path
 
 from services.telemetry import Problem, meter
 from services.training.launchers.launcher import Launcher, LaunchError, Look
+from services.training.recordings.shelf import Shelf
 from services.training.runs.record import NEXT_STATES, RunRecord, RunState
 from services.training.runs.store import RunStore
 from services.training.runs.views import last_lines
@@ -32,16 +33,27 @@ class RunDesk:
     """Every rule about a run, applied to what the disk holds. `max_running`: runs at once."""
 
     def __init__(
-        self, store: RunStore, launcher: Launcher, *, data: Path, max_running: int, min_free_mb: int
+        self,
+        store: RunStore,
+        launcher: Launcher,
+        shelf: Shelf,
+        *,
+        data: Path,
+        max_running: int,
+        min_free_mb: int,
     ) -> None:
         self._store = store
         self._launcher = launcher
+        self._shelf = shelf
         self._data = data
         self._max_running = max_running
         self._min_free_mb = min_free_mb
         self._changing = asyncio.Lock()  # one change at a time, so that no start happens twice
 
-    async def submit(self, recipe: str, overrides: Mapping[str, object]) -> RunRecord:
+    async def submit(
+        self, recipe: str, overrides: Mapping[str, object], recordings: str = ""
+    ) -> RunRecord:
+        """`recordings`: which of the shelf's, for a recipe that needs them."""
         if recipe not in RECIPES:
             raise Problem(
                 422, "no-such-recipe", f"There is no such recipe; there are {', '.join(RECIPES)}."
@@ -50,11 +62,12 @@ class RunDesk:
             checked = check_overrides(overrides)
         except ValueError as error:
             raise Problem(422, "override-refused", f"{error}.") from error
+        folder = self._shelf.folder_for(recipe, recordings)
         async with self._changing:
             if len(self._in_state(RunState.QUEUED)) >= MAX_QUEUED:
                 detail = f"{MAX_QUEUED} runs wait already; cancel one first."
                 raise Problem(429, "too-many-runs", detail, retry_after_s=60)
-            record = self._store.create(recipe, checked)
+            record = self._store.create(recipe, checked, recordings, folder)
         log.info("run submitted", extra={"run_id": record.run_id, "recipe": recipe})
         return record
 

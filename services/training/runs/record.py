@@ -44,6 +44,7 @@ class RunRecord:
     state: RunState
     created_at: str  # ISO 8601, UTC
     changed_at: str
+    recordings: str = ""  # by the name that the operator gave them
     reason: str = ""
     handle: str = ""
     attempt: int = 0

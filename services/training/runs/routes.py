@@ -10,7 +10,7 @@ from services.training.runs.desk import RunDesk
 from services.training.runs.record import RunRecord
 from services.training.runs.views import Row, RunView, curve, last_lines, view
 from training.job_state import LOG, STAGES
-from training.recipes.overrides import OVERRIDES, RECIPES
+from training.recipes.overrides import NEED_RECORDINGS, OVERRIDES, RECIPES
 
 MAX_OVERRIDES = 32
 MAX_LISTED = 100  # runs, the newest
@@ -19,12 +19,14 @@ RunId = Annotated[str, Path(pattern="^[0-9]{8}-[0-9]{6}-[0-9a-f]{6}$")]
 
 
 class SubmitRun(BaseModel):
-    """`overrides`: place in the recipe → value, as GET /v1/recipes lists them."""
+    """`overrides`: place in the recipe → value, as GET /v1/recipes lists them. `recordings`: a name
+    out of GET /v1/recordings, for recipes that need one."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     recipe: Annotated[str, Field(max_length=64)]
     overrides: Annotated[dict[str, int | float], Field(max_length=MAX_OVERRIDES)] = {}
+    recordings: Annotated[str, Field(max_length=64)] = ""
 
 
 def run_routes(desk: RunDesk) -> APIRouter:
@@ -39,11 +41,12 @@ def run_routes(desk: RunDesk) -> APIRouter:
             name: {"kind": bound.kind.__name__, "min": bound.low, "max": bound.high}
             for name, bound in OVERRIDES.items()
         }
-        return {"recipes": RECIPES, "overrides": bounds}
+        need = sorted(NEED_RECORDINGS)
+        return {"recipes": RECIPES, "overrides": bounds, "need_recordings": need}
 
     @router.post("/runs", status_code=201)
     async def submit(run: SubmitRun) -> RunView:
-        return seen(await desk.submit(run.recipe, run.overrides))
+        return seen(await desk.submit(run.recipe, run.overrides, run.recordings))
 
     @router.get("/runs")
     def runs() -> dict[str, list[RunView]]:

@@ -29,12 +29,19 @@ class RunStore:
     def folder(self, run_id: str) -> Path:
         return self._root / run_id
 
-    def create(self, recipe: str, overrides: Mapping[str, int | float]) -> RunRecord:
+    def create(
+        self,
+        recipe: str,
+        overrides: Mapping[str, int | float],
+        recordings: str,
+        recordings_folder: Path | None,
+    ) -> RunRecord:
         run_id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
         record = RunRecord(
             run_id=run_id,
             recipe=recipe,
             overrides=overrides,
+            recordings=recordings,
             state=RunState.QUEUED,
             created_at=_now(),
             changed_at=_now(),
@@ -45,6 +52,8 @@ class RunStore:
             recipe=recipe,
             overrides=dict(overrides),
             registry=str(self._registry),
+            recordings=recordings,
+            recordings_folder=str(recordings_folder or ""),
         )
         order.write(self.folder(run_id))
         self._write(record)

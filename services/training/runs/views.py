@@ -35,6 +35,7 @@ class RunView(BaseModel):
     id: str
     recipe: str
     overrides: dict[str, float]
+    recordings: str
     state: RunState
     reason: str
     attempt: int
@@ -53,6 +54,7 @@ def view(record: RunRecord, folder: Path) -> RunView:
         id=record.run_id,
         recipe=record.recipe,
         overrides=dict(record.overrides),
+        recordings=record.recordings,
         state=record.state,
         reason=record.reason,
         attempt=record.attempt,

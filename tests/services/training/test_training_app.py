@@ -29,7 +29,7 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("path", ["/v1/runs", "/v1/worlds", "/v1/recipes"])
+@pytest.mark.parametrize("path", ["/v1/runs", "/v1/worlds", "/v1/recipes", "/v1/recordings"])
 @pytest.mark.parametrize(
     "shown", [None, "Bearer", f"Basic {TOKEN}", f"Bearer {TOKEN[:-1]}", "Bearer \xe9"]
 )
@@ -88,11 +88,24 @@ async def test_the_probes_need_no_token(client: httpx.AsyncClient) -> None:
         ("LAUNCHER", "kubernetes", "kubernetes_image"),
         ("PUBLIC_URL", "here", "http"),
         ("MAX_RUNNING", "0", "at least 1"),
+        ("RECORDINGS", "/data/vpt", "name=/path, got '/data/vpt'"),
+        ("RECORDINGS", "lab=vpt", "name=/path"),
+        ("RECORDINGS", "../lab=/vpt", "name=/path"),
+        ("RECORDINGS", "lab=/a,lab=/b", "a name each"),
     ],
 )
 def test_a_wrong_setting_is_named(variable: str, value: str, complaint: str) -> None:
     with pytest.raises(SettingsError, match=complaint):
         read_settings(TrainingSettings, PREFIX, ENVIRON | {PREFIX + variable: value})
+
+
+@pytest.mark.parametrize("launcher", ["kubernetes", "rayjob"])
+def test_recordings_that_no_job_would_see_are_refused_at_the_start(launcher: str) -> None:
+    chosen = {"LAUNCHER": launcher, "KUBERNETES_IMAGE": "i", "KUBERNETES_CLAIM": "c"}
+    chosen |= {"DATA": "/data", "RECORDINGS": "lab=/data/vpt,elsewhere=/mnt/vpt"}
+    environ = ENVIRON | {PREFIX + name: value for name, value in chosen.items()}
+    with pytest.raises(SettingsError, match="see /data only, not elsewhere=/mnt/vpt"):
+        read_settings(TrainingSettings, PREFIX, environ)
 
 
 def test_the_service_holds_no_torch() -> None:

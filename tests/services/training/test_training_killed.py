@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.training.launchers.local import LocalLauncher
+from services.training.recordings.shelf import Shelf
 from services.training.runs.desk import RunDesk
 from services.training.runs.record import RunState
 from services.training.runs.store import RunStore
@@ -33,7 +34,7 @@ def store(tmp_path: Path) -> RunStore:
 
 
 def desk_of(store: RunStore, launcher: LocalLauncher, data: Path) -> RunDesk:
-    return RunDesk(store, launcher, data=data, max_running=1, min_free_mb=0)
+    return RunDesk(store, launcher, Shelf({}), data=data, max_running=1, min_free_mb=0)
 
 
 async def until(desk: RunDesk, holds: Callable[[], bool]) -> None:

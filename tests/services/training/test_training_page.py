@@ -22,6 +22,8 @@ from tests.services.training.training_kit import (
     say,
     settings,
 )
+from tests.training.vpt.form import said, write
+from training.job_state import JobOrder
 from training.registry.registry import Registry
 
 pytestmark = [pytest.mark.e2e, pytest.mark.redis]
@@ -47,7 +49,11 @@ def house(tmp_path: Path, redis_url: str) -> Iterator[House]:
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     launcher = FakeLauncher()
-    app = create_app(settings(tmp_path, redis_url, public_url=url), launcher)
+    vpt = tmp_path / "vpt"
+    write(vpt, "good", [said("w")] * 4)
+    write(vpt, "alone", [said()]).unlink()
+    named = (f"lab={vpt}", f"gone={tmp_path}/gone")
+    app = create_app(settings(tmp_path, redis_url, public_url=url, recordings=named), launcher)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -135,6 +141,22 @@ def test_a_refused_order_says_why(page: Page) -> None:
     page.fill("input[name=steps]", "0")
     page.click("#submit button")
     until_says(page, "#link", "1 to 5e+06 expected")
+
+
+def test_recordings_are_looked_at_and_picked(page: Page, house: House) -> None:
+    assert page.locator("#recordings").is_hidden()  # the first recipe films by itself
+    page.select_option("#recipe", "minecraft_small")
+    until_says(page, ".recordings", "1 recordings, 0.0 h of play; skipped: 1 actions missing")
+    page.check("input[value=gone]")
+    page.click("#submit button")
+    until_says(page, "#link", "not there now")
+    page.check("input[value=lab]")
+    page.screenshot(path=SHOTS / "training_recordings.png", full_page=True)
+    page.click("#submit button")
+    until_says(page, "#run .pill", "running")
+    assert "lab" in page.inner_text("#run .facts")
+    [(run_id, _)] = house.launcher.started
+    assert JobOrder.read(house.folder(run_id)).recordings_folder == str(house.data / "vpt")
 
 
 def test_a_version_is_canaried_promoted_and_rolled_back(page: Page, house: House) -> None:

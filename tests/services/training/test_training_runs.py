@@ -10,11 +10,12 @@ from fastapi import FastAPI
 
 from services.telemetry import add_problem_answers
 from services.training.launchers.launcher import LaunchError, Look
+from services.training.recordings.shelf import Shelf
 from services.training.runs.desk import MAX_INTERRUPTIONS, MAX_QUEUED, RunDesk
 from services.training.runs.record import RunState
 from services.training.runs.routes import run_routes
 from services.training.runs.store import RunStore
-from tests.services.training.training_kit import FakeLauncher, client_of, draw_curve, say
+from tests.services.training.training_kit import FakeLauncher, client_of, draw_curve, refused, say
 
 pytestmark = pytest.mark.asyncio
 
@@ -31,7 +32,8 @@ class Office:
     @classmethod
     def open(cls, data: Path, launcher: FakeLauncher, *, min_free_mb: int = 0) -> "Office":
         store = RunStore(data / "runs", data / "registry")
-        desk = RunDesk(store, launcher, data=data, max_running=1, min_free_mb=min_free_mb)
+        shelf = Shelf({})
+        desk = RunDesk(store, launcher, shelf, data=data, max_running=1, min_free_mb=min_free_mb)
         app = FastAPI()
         add_problem_answers(app)
         app.include_router(run_routes(desk))
@@ -61,12 +63,6 @@ class Office:
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     return Office.open(tmp_path, FakeLauncher())
-
-
-def refused(answer: httpx.Response, status: int, kind: str, detail: str = "") -> bool:
-    content = answer.json()
-    assert (answer.status_code, content["type"].rpartition(":")[2]) == (status, kind), content
-    return detail in content["detail"]
 
 
 async def test_a_run_waits_runs_and_publishes(office: Office) -> None:

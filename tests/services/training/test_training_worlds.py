@@ -19,7 +19,7 @@ from services.training.worlds.desk import WorldDesk
 from services.training.worlds.live import LEAST_SESSIONS
 from services.training.worlds.routes import world_routes
 from services.wire.release import Release
-from tests.services.training.training_kit import GOOD_CARD, client_of, put_version
+from tests.services.training.training_kit import GOOD_CARD, client_of, put_version, refused
 from training.registry.registry import Registry
 from training.registry.version import Controls
 
@@ -68,12 +68,6 @@ class Office:
 @pytest.fixture
 def office(tmp_path: Path, redis: Redis) -> Office:
     return Office.open(tmp_path, redis)
-
-
-def refused(answer: httpx.Response, status: int, kind: str, detail: str = "") -> bool:
-    content = answer.json()
-    assert (answer.status_code, content["type"].rpartition(":")[2]) == (status, kind), content
-    return detail in content["detail"]
 
 
 async def test_from_candidate_to_current_and_back(office: Office) -> None:

@@ -56,6 +56,13 @@ def client_of(app: FastAPI, **headers: str) -> httpx.AsyncClient:
     )
 
 
+def refused(answer: httpx.Response, status: int, kind: str, detail: str = "") -> bool:
+    """Whether the refusal also says `detail`; of another kind it fails the test."""
+    content = answer.json()
+    assert (answer.status_code, content["type"].rpartition(":")[2]) == (status, kind), content
+    return detail in content["detail"]
+
+
 def say(folder: Path, attempt: int, **fields: Any) -> Progress:
     """Writes a job's progress, as the job would."""
     known: dict[str, Any] = {"minutes": {"tokenizer": 1.0, "teacher": 3.0}, "max_steps": None}

@@ -22,6 +22,8 @@ from training.evaluate.extent import Extent
 from training.evaluate.teacher import teacher_of
 from training.recipes.minecraft import minecraft
 from training.recipes.minecraft_small import minecraft_small
+from training.recipes.named import recipe_named
+from training.recipes.overrides import NEED_RECORDINGS, RECIPES
 from training.recipes.recipe import Recipe
 from training.release import release
 from training.run import Run
@@ -125,6 +127,11 @@ def test_a_recipe_that_films_by_itself_takes_no_recordings(
 ) -> None:
     assert main(["freedoom", "--stage", "record", "--recordings", str(tmp_path)]) == 1
     assert "films by itself" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_that_need_recordings_are_known_without_loading_them(name: str) -> None:
+    assert (name in NEED_RECORDINGS) == isinstance(recipe_named(name).recorder, VptFolder)
 
 
 @pytest.mark.parametrize("recipe", [minecraft(), minecraft_small()], ids=lambda recipe: recipe.name)

@@ -15,7 +15,8 @@ from training.data.source import DamagedRecording
 # All that parsing and reading a hostile line can raise.
 _WRONG = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 MAX_LINE_BYTES = 64 * 1024
-MAX_FRAMES = 7_200  # six minutes at 20 Hz; VPT's recordings are cut at five
+FPS = 20.0
+MAX_FRAMES = 7_200  # six minutes; VPT's recordings are cut at five
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

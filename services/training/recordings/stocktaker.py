@@ -1,0 +1,136 @@
+"""What the folders of recordings hold: each is looked through when the service starts and whenever
+files come or go. Only what is new is read, and all that is known is on disk.
+
+The look is `python -m training.data.stock` in a process of its own: a video of somebody else's is
+decoded there, never in the service.
+"""
+
+import asyncio
+import logging
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from services.training.children import LOW_PRIORITY, bare_environment
+from services.training.runs.views import last_lines
+from services.training.settings import ROOT
+from training.data.stock import Stock, stock_at
+
+NOTHING = Stock(recordings={}, frames={}, skipped={})
+LOOK = (*LOW_PRIORITY, sys.executable, "-m", "training.data.stock")
+
+log = logging.getLogger(__name__)
+
+
+class RecordingsView(BaseModel):
+    """`state`: missing (no such folder), waiting or looking (figures are of the look before, if
+    there was one), known, or failed, with the `reason`. `hours`: of play worth learning from.
+    `skipped`: how many recordings, by what is wrong with them."""
+
+    name: str
+    folder: str
+    state: str
+    reason: str
+    recordings: int
+    hours: float
+    skipped: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """`changed_ns`: when files had last come to the folder, or gone, as it began."""
+
+    process: Process
+    changed_ns: int
+
+
+class Stocktaker:
+    """Owns the looks, one at a time, and the manifests that they leave in `kept`."""
+
+    def __init__(
+        self, folders: Mapping[str, Path], kept: Path, *, program: Sequence[str] = LOOK
+    ) -> None:
+        self._folders = folders
+        self._kept = kept
+        self._program = program
+        self._looks: dict[str, _Look] = {}  # the last one of each folder
+
+    async def watch(self) -> None:
+        """Starts the next look that is due, unless one is under way."""
+        if any(look.process.returncode is None for look in self._looks.values()):
+            return
+        for name, folder in self._folders.items():
+            if folder.is_dir() and self._is_due(name, folder):
+                self._looks[name] = await self._begin(name, folder)
+                return
+
+    async def close(self) -> None:
+        for look in self._looks.values():
+            with suppress(ProcessLookupError):
+                look.process.terminate()
+            await look.process.wait()
+
+    def views(self) -> list[RecordingsView]:
+        return [self._view(name, folder) for name, folder in self._folders.items()]
+
+    def _is_due(self, name: str, folder: Path) -> bool:
+        look = self._looks.get(name)
+        return look is None or look.changed_ns != _changed_ns(folder)
+
+    async def _begin(self, name: str, folder: Path) -> _Look:
+        self._kept.mkdir(parents=True, exist_ok=True)
+        changed_ns = _changed_ns(folder)
+        with self._log(name).open("wb") as said:
+            process = await asyncio.create_subprocess_exec(
+                *self._program,
+                str(folder),
+                "--out",
+                str(self._manifest(name)),
+                env=bare_environment(),
+                cwd=ROOT,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+            )
+        log.info("recordings looked through", extra={"recordings": name})
+        return _Look(process, changed_ns)
+
+    def _view(self, name: str, folder: Path) -> RecordingsView:
+        state, reason = self._state(name, folder)
+        stock = stock_at(self._manifest(name)) or NOTHING
+        return RecordingsView(
+            name=name,
+            folder=str(folder),
+            state=state,
+            reason=reason,
+            recordings=sum(stock.recordings.values()),
+            hours=stock.hours,
+            skipped=stock.skipped,
+        )
+
+    def _state(self, name: str, folder: Path) -> tuple[str, str]:
+        look = self._looks.get(name)
+        if not folder.is_dir():
+            return "missing", "There is no such folder."
+        if look is None:
+            return "waiting", ""
+        if look.process.returncode is None:
+            return "looking", ""
+        if look.process.returncode == 0:
+            return "known", ""
+        return "failed", " ".join(last_lines(self._log(name), 1)).strip()
+
+    def _manifest(self, name: str) -> Path:
+        return self._kept / f"{name}.json"
+
+    def _log(self, name: str) -> Path:
+        return self._kept / f"{name}.log"
+
+
+def _changed_ns(folder: Path) -> int:
+    return folder.stat().st_mtime_ns
