@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from training.evaluate.confidence import estimate, mean_estimate
 from training.evaluate.measures.frechet import frechet, frechet_of_starts
@@ -24,6 +25,31 @@ def test_a_shift_counts_squared_and_a_stretch_by_the_gap_of_deviations() -> None
 def test_directions_matter_not_only_sizes() -> None:
     x = _RNG.normal(size=(500, 2)) * [3.0, 0.1]
     assert frechet(x, x[:, ::-1]) > 5
+
+
+def test_covariances_that_do_not_commute_agree_with_the_closed_form() -> None:
+    """Of two by two: tr (A B)^1/2 = (tr A B + 2 (det A B)^1/2)^1/2."""
+    a_22, b_22 = np.array([[4.0, 1.0], [1.0, 2.0]]), np.array([[1.0, -0.5], [-0.5, 3.0]])
+    expected = np.trace(a_22 + b_22) - 2 * np.sqrt(
+        np.trace(a_22 @ b_22) + 2 * np.sqrt(np.linalg.det(a_22 @ b_22))
+    )
+    assert frechet(_samples(a_22), _samples(b_22)) == pytest.approx(expected)
+    assert frechet(np.array([3.0, -4.0]) + _samples(a_22), _samples(b_22)) == pytest.approx(
+        expected + 25
+    )
+
+
+def test_fewer_samples_than_features_are_enough() -> None:
+    few = _RNG.normal(size=(4, 30))
+    assert frechet(few, few + 2.0) == pytest.approx(4.0 * 30)
+
+
+def _samples(covariance_DD: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A hundred, of mean 0 and exactly this unbiased covariance."""
+    x_ND = _RNG.normal(size=(100, len(covariance_DD)))
+    x_ND -= x_ND.mean(axis=0)
+    own = np.linalg.cholesky(np.cov(x_ND, rowvar=False))
+    return x_ND @ np.linalg.inv(own).T @ np.linalg.cholesky(covariance_DD).T
 
 
 def test_starts_are_taken_together() -> None:

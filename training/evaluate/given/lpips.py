@@ -1,6 +1,9 @@
 """LPIPS (arXiv 1801.03924) with its own weights, when somebody gives them: AlexNet's features, and
 the learned weight of every channel. Neither is ours to ship.
 
+At each place of five layers features get unit length; squared differences are weighed by channel,
+averaged over places and added up over layers. Pictures are taken in the size that they have.
+
 Expected are torchvision's `alexnet` state and the `lpips` package's `alex.pth` (v0.1), unchanged.
 """
 
@@ -16,7 +19,8 @@ from torch import Tensor, nn
 from model.tokenizer.vae import pixels_from_uint8
 
 _BATCH = 16
-_MEAN, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of the reference code
+# ImageNet's colours for pictures in [-1, 1], rounded as the weights were trained (v0.1).
+_MEAN, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 _TAPS = (1, 4, 7, 9, 11)  # after these layers of AlexNet, all of them ReLUs
 _WIDTHS = (64, 192, 384, 256, 256)
 
@@ -44,23 +48,16 @@ class LPIPS(nn.Module):
 
     @classmethod
     def load(cls, alexnet: Path, linear: Path) -> "LPIPS":
-        """Raises ValueError when a file is not what the module's first lines say."""
+        """Raises ValueError when a file is not what the module's first lines say, FileNotFoundError
+        when there is none."""
         network = cls()
-        features = {
-            key.removeprefix("features."): value
-            for key, value in _load_state(alexnet).items()
-            if key.startswith("features.")
-        }
-        try:
-            network.features.load_state_dict(features)
-        except RuntimeError as error:
-            raise ValueError(f"{alexnet} is no AlexNet: {error}") from error
-        weights = _load_state(linear)
-        for i, width in enumerate(_WIDTHS):
-            weight = weights.get(f"lin{i}.model.1.weight")
-            if weight is None or weight.numel() != width:
-                raise ValueError(f"{linear}: lin{i}.model.1.weight of {width} channels expected")
-            network.channel_weights[i].data = weight.flatten().float()
+        state = _load_state(alexnet)
+        for name, parameter in network.features.named_parameters():
+            parameter.data = _weight(alexnet, state, f"features.{name}", parameter.shape)
+        state = _load_state(linear)
+        for i, weight_C in enumerate(network.channel_weights):
+            shape = torch.Size((1, len(weight_C), 1, 1))
+            weight_C.data = _weight(linear, state, f"lin{i}.model.1.weight", shape).flatten()
         return network.eval().requires_grad_(False)
 
     @torch.inference_mode()
@@ -101,6 +98,21 @@ def _pixels(pictures: NDArray[np.uint8]) -> Tensor:
     return pixels_from_uint8(torch.from_numpy(np.ascontiguousarray(pictures)))
 
 
-def _load_state(path: Path) -> Mapping[str, Tensor]:
-    state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+def _load_state(path: Path) -> Mapping[str, object]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # a file that is none of torch's may raise anything
+        raise ValueError(f"{path} holds no weights, or not all of them") from error
+    if not isinstance(state, Mapping):
+        raise ValueError(f"{path} holds no weights by name but a {type(state).__name__}")
     return state
+
+
+def _weight(path: Path, state: Mapping[str, object], name: str, shape: torch.Size) -> Tensor:
+    found = state.get(name)
+    if isinstance(found, Tensor) and found.shape == shape:
+        return found.float()
+    there = list(found.shape) if isinstance(found, Tensor) else "nothing"
+    raise ValueError(f"{path}: {name} of shape {list(shape)} expected, {there} found")
