@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.compare.quality import Quality
+from training.evaluate.markdown import table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +19,11 @@ class Row:
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
-    lines = [
-        "| | parameters | passes a frame | ms a frame | PSNR, dB | action read | pose read |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for row in rows:
-        cost = [f"{row.params:,}" if row.params else "", row.passes or "", row.frame_ms or ""]
-        quality = [row.quality.psnr_db, row.quality.action_read, row.quality.pose_read]
-        lines.append("| " + " | ".join(str(cell) for cell in (row.name, *cost, *quality)) + " |")
-    return "\n".join(lines)
+    titles = ("", "parameters", "passes a frame", "ms a frame")
+    return table((*titles, "PSNR, dB", "action read", "pose read"), map(_cells, rows))
+
+
+def _cells(row: Row) -> list[str]:
+    cost = [f"{row.params:,}" if row.params else "", row.passes or "", row.frame_ms or ""]
+    quality = [row.quality.psnr_db, row.quality.action_read, row.quality.pose_read]
+    return [str(cell) for cell in (row.name, *cost, *quality)]

@@ -3,20 +3,17 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from training.compare.arguments import add_contest_arguments
 from training.distillation.contest import Row, contest
-from training.evaluate.confidence import Estimate
+from training.evaluate.markdown import table
 from training.recipes.named import recipe_named
 from training.run import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run_command)
-    parser.add_argument("--recipe", choices=("debug", "freedoom"), default="debug")
-    parser.add_argument("--run", type=Path, default=Path("build/runs/debug"),
-                        help="folder of a run that has a teacher")  # fmt: skip
-    parser.add_argument("--seconds", type=float, default=60.0, help="of training for each")
+    add_contest_arguments(parser)
     parser.add_argument("--passages", type=int, help="to dream after; else what the recipe says")
 
 
@@ -25,29 +22,23 @@ def run_command(arguments: argparse.Namespace) -> None:
     num_passages = arguments.passages or recipe.extent.num_passages
     recipe = replace(recipe, extent=replace(recipe.extent, num_passages=num_passages))
     rows = contest(recipe, Run(arguments.run), arguments.seconds)
-    print(table(rows))
+    print(markdown(rows))
     print(f"\n± is half of the 95 % interval over {num_passages} passages.")
 
 
-def table(rows: Sequence[Row]) -> str:
-    header = (
+def markdown(rows: Sequence[Row]) -> str:
+    titles = (
         "distilled by", "trained", "steps", "PSNR @16, dB", "gradient", "Fréchet (own)",
         "actions, F1", "read by the oracle", "PSNR less sCM's", "Fréchet less sCM's",
     )  # fmt: skip
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    for row in rows:
-        scores = row.scores
-        cells = (
-            row.name, str(row.trained or ""), str(row.num_steps), _cell(scores.psnr_16, 2),
-            _cell(scores.gradient_16, 2), _cell(scores.frechet_own, 0),
-            _cell(scores.following.f1, 3), _cell(scores.oracle, 3) if scores.oracle else "",
-            *((_cell(row.margin.psnr_16, 2), _cell(row.margin.frechet_own, 0))
-              if row.margin else ("", "")),
-        )  # fmt: skip
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return table(titles, map(_cells, rows))
 
 
-def _cell(figure: Estimate, digits: int) -> str:
-    margin = (figure.high - figure.low) / 2
-    return f"{figure.value:.{digits}f} ± {margin:.{digits}f}"
+def _cells(row: Row) -> tuple[str, ...]:
+    scores, margin = row.scores, row.margin
+    return (
+        row.name, str(row.trained or ""), str(row.num_steps), f"{scores.psnr_16:.2f}",
+        f"{scores.gradient_16:.2f}", f"{scores.frechet_own:.0f}", f"{scores.following.f1:.3f}",
+        f"{scores.oracle:.3f}" if scores.oracle else "",
+        *((f"{margin.psnr_16:.2f}", f"{margin.frechet_own:.0f}") if margin else ("", "")),
+    )  # fmt: skip

@@ -1,16 +1,18 @@
 """`python -m training drift`: the contest by the command line, and its table."""
 
 import argparse
-from pathlib import Path
+from collections.abc import Iterator
+from itertools import chain
 
+from training.compare.arguments import add_contest_arguments
 from training.drift.contest import Row, contest
-from training.evaluate.confidence import Estimate
+from training.evaluate.markdown import lines
 from training.evaluate.measures.horizon import HorizonPoint
 from training.evaluate.measures.steering import Steering
 from training.recipes.named import recipe_named
 from training.run import Run
 
-_HEADER = (
+_TITLES = (
     "trained on", "steps", "turns, forward", "zoom", "PSNR @16, dB", "actions, F1",
     "Fréchet (own) @16",
 )  # fmt: skip
@@ -18,34 +20,30 @@ _HEADER = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run_command)
-    parser.add_argument("--recipe", choices=("debug", "freedoom"), default="debug")
-    parser.add_argument("--run", type=Path, default=Path("build/runs/debug"),
-                        help="folder of a run that has a teacher")  # fmt: skip
-    parser.add_argument("--seconds", type=float, default=60.0, help="of training for each")
+    add_contest_arguments(parser)
 
 
 def run_command(arguments: argparse.Namespace) -> None:
     rows = contest(recipe_named(arguments.recipe), Run(arguments.run), arguments.seconds)
-    for number, row in enumerate(rows):
-        if number == 0:
-            print("\n".join(header(row)), flush=True)
-        print(line(row), flush=True)
+    for line in markdown(rows):
+        print(line, flush=True)
     print("\nAfter @: gradient kept, motion, Fréchet distance (own), of the frames up to that one.")
 
 
-def header(row: Row) -> list[str]:
-    titles = (*_HEADER, *(f"@{point.frame}" for point in row.card.horizon))
-    return ["| " + " | ".join(titles) + " |", "|" + " --- |" * len(titles)]
+def markdown(rows: Iterator[Row]) -> Iterator[str]:
+    """Line by line, as the rows come."""
+    first = next(rows)
+    titles = (*_TITLES, *(f"@{point.frame}" for point in first.card.horizon))
+    return lines(titles, map(_cells, chain([first], rows)))
 
 
-def line(row: Row) -> str:
+def _cells(row: Row) -> tuple[str, ...]:
     card = row.card
-    cells = (
-        row.name, str(row.trained or ""), *_steering(card.steering), _cell(card.served.psnr_16, 2),
-        _cell(card.served.following.f1, 2), _cell(card.served.frechet_own, 0),
+    return (
+        row.name, str(row.trained or ""), *_steering(card.steering), f"{card.served.psnr_16:.2f}",
+        f"{card.served.following.f1:.2f}", f"{card.served.frechet_own:.0f}",
         *map(_point, card.horizon),
     )  # fmt: skip
-    return "| " + " | ".join(cells) + " |"
 
 
 def _steering(steering: Steering | None) -> tuple[str, str]:
@@ -57,9 +55,4 @@ def _steering(steering: Steering | None) -> tuple[str, str]:
 
 
 def _point(point: HorizonPoint) -> str:
-    return f"{point.gradient_ratio:.2f}, {_cell(point.motion_ratio, 2)}, {point.frechet_own:.0f}"
-
-
-def _cell(figure: Estimate, digits: int) -> str:
-    margin = (figure.high - figure.low) / 2
-    return f"{figure.value:.{digits}f} ± {margin:.{digits}f}"
+    return f"{point.gradient_ratio:.2f}, {point.motion_ratio:.2f}, {point.frechet_own:.0f}"

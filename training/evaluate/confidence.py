@@ -15,11 +15,15 @@ Statistic = Callable[[NDArray[np.int64]], float]  # of the starts with these ind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A figure and the 95 % interval around it."""
+    """A figure and the 95 % interval around it. As text with a number's format: its value, "±" and
+    half of the interval."""
 
     value: float
     low: float
     high: float
+
+    def __format__(self, style: str) -> str:
+        return f"{self.value:{style}} ± {(self.high - self.low) / 2:{style}}"
 
 
 def estimate(statistic: Statistic, num_starts: int) -> Estimate:

@@ -11,7 +11,6 @@ from training.evaluate.tables import (
     fidelity,
     held_keys,
     horizon,
-    signed,
 )
 
 _NOT_GIVEN = """LPIPS and FVD were not measured: their weights are not ours to ship. Give them to
@@ -35,9 +34,9 @@ the same frame, by the same measure.
 
 At frame 16 of passages in which the player moves. Actions are read from the frames by an
 inverse-dynamics model taught on real play; F1 is the mean over buttons and turns, and with shuffled
-actions it is {signed(card.shuffled_f1)}. The Fréchet distance is to the real frames after the same
+actions it is {card.shuffled_f1:.2f}. The Fréchet distance is to the real frames after the same
 hands, in that model's features (so it is not FVD, and compares rows of this table only); as much
-other real play is {signed(card.frechet_real, ".0f")} away from them.
+other real play is {card.frechet_real:.0f} away from them.
 
 {contenders(card)}
 

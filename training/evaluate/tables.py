@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 
 from training.evaluate.card import REAL, Card
-from training.evaluate.confidence import Estimate
+from training.evaluate.markdown import Row, table
 from training.evaluate.measures.fidelity import FRAMES
 from training.evaluate.measures.scores import Scores
 from training.evaluate.measures.steering import Steering
 
-Row = tuple[str, ...]
-
 
 def held_keys(ours: Steering, real: Steering) -> str:
     probes = ours.probes
-    return _table(
+    return table(
         ("held for one second", "dream", "real"),
         (
             ("left and right turn the picture opposite ways", f"{ours.turns_opposite}/{probes}",
@@ -41,7 +39,7 @@ def contenders(card: Card) -> str:
     header += ["read by the oracle"] * (card.served.oracle is not None)
     header += ["LPIPS"] * (card.served.lpips_16 is not None)
     header += ["FVD"] * (card.served.fvd is not None)
-    return _table(tuple(header), tuple(_contender(*row) for row in card.contenders.items()))
+    return table(tuple(header), tuple(_contender(*row) for row in card.contenders.items()))
 
 
 def _contender(name: str, scores: Scores) -> Row:
@@ -49,17 +47,17 @@ def _contender(name: str, scores: Scores) -> Row:
     following = scores.following
     cells = [
         name,
-        "" if is_truth else signed(scores.psnr_16, ".1f"),
-        "" if is_truth else signed(scores.ssim_16),
-        signed(scores.gradient_16),
-        "" if is_truth else signed(scores.frechet_own, ".0f"),
-        signed(following.f1),
-        signed(following.yaw_error_deg),
+        "" if is_truth else f"{scores.psnr_16:.1f}",
+        "" if is_truth else f"{scores.ssim_16:.2f}",
+        f"{scores.gradient_16:.2f}",
+        "" if is_truth else f"{scores.frechet_own:.0f}",
+        f"{following.f1:.2f}",
+        f"{following.yaw_error_deg:.2f}",
     ]
     pitch_error_deg = following.pitch_error_deg
-    cells += [signed(pitch_error_deg)] if pitch_error_deg is not None else []
-    cells += [signed(scores.oracle)] if scores.oracle is not None else []
-    cells += [signed(scores.lpips_16)] if scores.lpips_16 is not None else []
+    cells += [f"{pitch_error_deg:.2f}"] if pitch_error_deg is not None else []
+    cells += [f"{scores.oracle:.2f}"] if scores.oracle is not None else []
+    cells += [f"{scores.lpips_16:.2f}"] if scores.lpips_16 is not None else []
     cells += [f"{scores.fvd:.0f}"] if scores.fvd is not None else []
     return tuple(cells)
 
@@ -71,7 +69,7 @@ def drafts(card: Card) -> str:
          else f"{drafts.share:.0%} of the frames of that row were drawn so")
         for drafts in card.speculation
     )  # fmt: skip
-    return _table(("drawn before the action is known", "as good as the row", "because"), rows)
+    return table(("drawn before the action is known", "as good as the row", "because"), rows)
 
 
 def events(card: Card) -> str:
@@ -82,12 +80,12 @@ def events(card: Card) -> str:
         for name, event in card.served.following.events.items()
     )  # fmt: skip
     header = ("read in the dream", "frames asked", "precision", "recall", "F1", "F1 in real play")
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def fidelity(card: Card) -> str:
     dream = card.dream
-    return _table(
+    return table(
         ("player's own actions, dreamt frame", *map(str, FRAMES)),
         (
             ("PSNR, dB", *_by_frame(dream.psnr_db, ".1f")),
@@ -103,23 +101,14 @@ def horizon(card: Card) -> str:
     rows = tuple(
         (str(point.frame), str(point.num_dreams), f"{point.psnr_db:.1f}",
          f"{point.gradient_ratio:.2f}",
-         signed(point.motion_ratio), f"{point.frechet_own:.0f}", f"{point.frechet_own_real:.0f}",
+         f"{point.motion_ratio:.2f}", f"{point.frechet_own:.0f}", f"{point.frechet_own_real:.0f}",
          f"{point.action_f1:.2f}", f"{point.action_f1_ceiling:.2f}")
         for point in card.horizon
     )  # fmt: skip
     header = ("frame", "dreams", "PSNR, dB", "gradient", "motion", "Fréchet (own)",
               "other real play", "actions, F1", "the same, real play")  # fmt: skip
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _by_frame(values: Mapping[int, float], style: str) -> list[str]:
     return [format(values[n], style) for n in FRAMES]
-
-
-def signed(figure: Estimate, style: str = ".2f") -> str:
-    return f"{figure.value:{style}} ± {figure.high - figure.value:{style}}"
-
-
-def _table(header: Row, rows: tuple[Row, ...]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])

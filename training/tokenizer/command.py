@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.compare.arguments import FILMING_BY_THEMSELVES
 from training.data.recording import load_recordings
 from training.evaluate.confidence import Estimate, estimate, mean_estimate
 from training.evaluate.dream import reconstruct
+from training.evaluate.markdown import lines
 from training.evaluate.material import taught_reader
 from training.evaluate.measures.frechet import frechet_of_starts
 from training.evaluate.measures.picture import gradient, psnr_db, ssim
@@ -23,6 +25,7 @@ from training.evaluate.passages import Passage, choose_passages
 from training.evaluate.reader.network import AFTER, BEFORE, ActionReader
 from training.evaluate.reader.reading import read
 from training.recipes.named import recipe_named
+from training.recipes.recipe import Recipe
 from training.run import Run
 from training.tokenizer.stages import trained_tokenizer
 
@@ -33,7 +36,7 @@ Film = NDArray[np.uint8]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run_command)
     parser.add_argument("runs", type=Path, nargs="+", help="folders of runs with a tokenizer")
-    parser.add_argument("--recipe", choices=("debug", "freedoom"), default="freedoom")
+    parser.add_argument("--recipe", choices=FILMING_BY_THEMSELVES, default="freedoom")
     parser.add_argument("--judge", type=Path, default=Path("build/runs/evaluate"),
                         help="where the action reader is kept")  # fmt: skip
     parser.add_argument("--passages", type=int, default=40)
@@ -46,18 +49,25 @@ def run_command(arguments: argparse.Namespace) -> None:
         context_frames=BEFORE, num_frames=_PASSAGE_FRAMES + AFTER,
     )  # fmt: skip
     reader, _ = taught_reader(recipe, Run(arguments.judge), recipe.extent)
-    found: list[Rebuilt] = []
-    print("| run | PSNR, dB | over the first | SSIM | gradient | Fréchet (own) |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for folder in arguments.runs:
-        tokenizer = trained_tokenizer(recipe, Run(folder)).cpu()
-        rebuilt = [reconstruct(tokenizer, passage.following.frames) for passage in passages]
-        found.append(measure(reader, passages, rebuilt))
-        print(f"| {folder.name} | {' | '.join(_cells(found[-1], found[0]))} |")
+    titles = ("run", "PSNR, dB", "over the first", "SSIM", "gradient", "Fréchet (own)")
+    for line in lines(titles, _rows(recipe, arguments.runs, reader, passages)):
+        print(line, flush=True)
     print(
         f"\n± is half of the 95 % interval over {len(passages)} passages; over the first run, that"
     )
     print("of differences, passage by passage.")
+
+
+def _rows(
+    recipe: Recipe, folders: Sequence[Path], reader: ActionReader, passages: Sequence[Passage]
+) -> Iterator[tuple[str, ...]]:
+    """As they are measured."""
+    found: list[Rebuilt] = []
+    for folder in folders:
+        tokenizer = trained_tokenizer(recipe, Run(folder)).cpu()
+        rebuilt = [reconstruct(tokenizer, passage.following.frames) for passage in passages]
+        found.append(measure(reader, passages, rebuilt))
+        yield _cells(folder, found[-1], found[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,14 +116,10 @@ def _of_films(
     )
 
 
-def _cells(rebuilt: Rebuilt, first: Rebuilt) -> Iterator[str]:
-    yield _cell(mean_estimate(rebuilt.psnr_S), 2)
-    gain_S = rebuilt.psnr_S - first.psnr_S
-    yield _cell(mean_estimate(gain_S), 3) if rebuilt is not first else ""
-    yield _cell(rebuilt.ssim, 3)
-    yield _cell(rebuilt.gradient, 3)
-    yield _cell(rebuilt.frechet_own, 2)
-
-
-def _cell(figure: Estimate, digits: int) -> str:
-    return f"{figure.value:.{digits}f} ± {(figure.high - figure.low) / 2:.{digits}f}"
+def _cells(folder: Path, rebuilt: Rebuilt, first: Rebuilt) -> tuple[str, ...]:
+    gain = mean_estimate(rebuilt.psnr_S - first.psnr_S)
+    return (
+        folder.name, f"{mean_estimate(rebuilt.psnr_S):.2f}",
+        f"{gain:.3f}" if rebuilt is not first else "",
+        f"{rebuilt.ssim:.3f}", f"{rebuilt.gradient:.3f}", f"{rebuilt.frechet_own:.2f}",
+    )  # fmt: skip

@@ -188,14 +188,14 @@ async def test_a_start_that_nobody_recorded_is_repeated(office: Office) -> None:
     assert office.launcher.started == [(run_id, 1), (run_id, 2)]
 
 
+async def is_away(launcher: FakeLauncher, handle: str) -> Look:
+    raise LaunchError("no answer")
+
+
 async def test_a_launcher_that_cannot_be_asked_changes_nothing(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = await office.running()
-
-    async def is_away(launcher: FakeLauncher, handle: str) -> Look:
-        raise LaunchError("no answer")
-
     monkeypatch.setattr(FakeLauncher, "look", is_away)
     await office.desk.watch()
     assert (await office.look(run_id))["state"] == "running"
@@ -205,10 +205,6 @@ async def test_a_job_that_cannot_be_stopped_now_still_runs(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = await office.running()
-
-    async def is_away(launcher: FakeLauncher, handle: str) -> None:
-        raise LaunchError("no answer")
-
     monkeypatch.setattr(FakeLauncher, "stop", is_away)
     assert refused(await office.ask(run_id, "cancel"), 503, "launcher-away", "no answer")
     assert (await office.look(run_id))["state"] == "running"

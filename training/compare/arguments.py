@@ -1,0 +1,15 @@
+"""What the command lines of contests share: whose teacher, and how much training each gets."""
+
+import argparse
+from pathlib import Path
+
+from training.recipes.overrides import NEED_RECORDINGS, RECIPES
+
+FILMING_BY_THEMSELVES = tuple(name for name in RECIPES if name not in NEED_RECORDINGS)
+
+
+def add_contest_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipe", choices=FILMING_BY_THEMSELVES, default="debug")
+    parser.add_argument("--run", type=Path, default=Path("build/runs/debug"),
+                        help="folder of a run that has a teacher")  # fmt: skip
+    parser.add_argument("--seconds", type=float, default=60.0, help="of training for each")
