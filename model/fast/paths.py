@@ -38,6 +38,13 @@ class FastPaths:
     compile_mode: str = "default"
     compile_cache: Path | None = None
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Names of what is on, as `model.fast.probes` has them."""
+        others = {"flash": self.flash, "graphs": self.graphs, "beside": self.beside}
+        blocks = () if self.blocks == Blocks.PLAIN else (self.blocks.value,)
+        return (*(name for name, is_on in others.items() if is_on), *blocks)
+
     def attention(self, precision: Precision) -> ContextAttention:
         """Raises ImportError or OSError where flash-attn is asked for and missing."""
         return flash_attention() if self.flash and precision == "bf16" else gathered_attention

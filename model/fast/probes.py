@@ -49,12 +49,17 @@ def find_paths(
     compile_cache: Path | None = None,
 ) -> FastPaths:
     """The forms that work here, of all or of those that are wanted. What does not is logged, and
-    done in torch's plain operations. Where both are to be had, kernels come before a compiler."""
+    done in torch's plain operations."""
     works = set()
     for finding in probe(torch.device(device), wanted):
         log.info("fast form", extra=asdict(finding))
         if not finding.why_not:
             works.add(finding.form)
+    return paths_of(works, compile_cache=compile_cache)
+
+
+def paths_of(works: Collection[str], *, compile_cache: Path | None = None) -> FastPaths:
+    """These forms together. Where both are to be had, kernels come before a compiler."""
     blocks = next((Blocks(form) for form in ("fused", "compiled") if form in works), Blocks.PLAIN)
     return FastPaths(
         flash="flash" in works,
@@ -80,9 +85,9 @@ def _why_not(call: Callable[[torch.device], None], device: torch.device) -> str:
 
 def _flash(device: torch.device) -> None:
     """Two rows that see 300 and 7 tokens of their slots."""
-    q, keys, values = (torch.randn(2, 512, 2, 64, device=device).bfloat16() for _ in range(3))
+    q, keys, values = (torch.randn(2, 2, 512, 64, device=device).bfloat16() for _ in range(3))
     where = (torch.tensor([1, 0], device=device), torch.tensor([300, 7], device=device))
-    asked = (q[:, :96], keys, values, *where)
+    asked = (q[:, :, :96], keys, values, *where)
     _compare(flash_attention()(*asked), gathered_attention(*asked))
 
 
@@ -98,24 +103,28 @@ def _graphs(device: torch.device) -> None:
 def _fused(device: torch.device) -> None:
     from model.fast.blocks.fused import FUSED
 
-    _compare_halves(FUSED.project, device)
+    _compare_halves(FUSED.project, FUSED.finish, device)
 
 
 def _compiled(device: torch.device) -> None:
-    _compare_halves(compiled(Halves().project, mode="default"), device)
+    plain = Halves()
+    project = compiled(plain.project, mode="default")
+    _compare_halves(project, compiled(plain.finish, mode="default"), device)
 
 
-def _compare_halves(project: Callable[..., tuple[Tensor, ...]], device: torch.device) -> None:
-    """The first half of a block of three heads, for two frames of six tokens."""
+def _compare_halves(
+    project: Callable[..., tuple[Tensor, ...]], finish: Callable[..., Tensor], device: torch.device
+) -> None:
+    """Of a block of three heads, for two frames of six tokens."""
+    plain = Halves()
     block = DiTBlock(0, 192, 3, 4).to(device, torch.bfloat16)
     rotation = RotaryEmbedding(64, 2, 3).to(device)(torch.tensor([[4], [90]], device=device))
-    x, shift, scale = (torch.randn(2, 1, n, 192, device=device).bfloat16() for n in (6, 1, 1))
-    for ours, plain in zip(
-        project(block, x, shift, scale, rotation),
-        Halves().project(block, x, shift, scale, rotation),
-        strict=True,
-    ):
-        _compare(ours, plain)
+    x, mixed = (torch.randn(2, 1, 6, 192, device=device).bfloat16() for _ in range(2))
+    shift, scale, *told = (torch.randn(2, 1, 1, 192, device=device).bfloat16() for _ in range(6))
+    first = project(block, x, shift, scale, rotation)
+    for ours, theirs in zip(first, plain.project(block, x, shift, scale, rotation), strict=True):
+        _compare(ours, theirs)
+    _compare(finish(block, x, mixed, *told), plain.finish(block, x, mixed, *told))
 
 
 def _beside(device: torch.device) -> None:

@@ -4,6 +4,7 @@ frames it draws up to rounding.
 Shape letters: R rows of a pass, D rows that draw, C h w latent channels, rows, columns.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -17,20 +18,23 @@ from model.cache.places import PlaceNumbers
 from model.engine.runner import NFDRunner
 from model.engine.types import PassPlan, PassResult
 from model.fast.blocks.compiled import CompileCache
-from model.fast.graphs.capture import GraphPool
+from model.fast.graphs.capture import GraphPool, uncaptured
 from model.fast.graphs.decoder import Decoder
-from model.fast.graphs.denoiser import Denoiser, Denoising, wave_widths
+from model.fast.graphs.denoiser import Denoiser, Denoising
 from model.fast.graphs.inputs import RowInputs
+from model.fast.graphs.shapes import MOST_WAVES, wave_widths
 from model.fast.paths import FastPaths
 from model.fast.pictures.beside import DecodingBeside
 from model.sampling.noise import draw_noise
 from model.world import World
 
+log = logging.getLogger(__name__)
+
 _NOISE_PER_SLOT = 8  # draws that are kept: those of a frame and of the next
 
 
 class FastRunner(NFDRunner):
-    """Owns what it prepares for the passes that are common; they are ready once it is made."""
+    """Owns what it prepares for every pass that can be planned: all is ready once it is made."""
 
     def __init__(
         self,
@@ -71,16 +75,28 @@ class FastRunner(NFDRunner):
         if cache is not None:
             cache.load()
         # A pool each: a picture may be decoded while the next pass runs.
-        pools = (GraphPool(device), GraphPool(device)) if paths.graphs else (None, None)
+        captures = [GraphPool(device).capture if paths.graphs else uncaptured for _ in range(2)]
+        most_waves, widths = min(1 + max_drafts, MOST_WAVES), wave_widths(num_slots)
+        started_s = self._now_s()
         with torch.inference_mode():
-            self._denoiser = Denoiser(compute, numbers, pools[0])
+            self._denoiser = Denoiser(compute, numbers, captures[0], most_waves=most_waves)
             self._decoder = Decoder(
-                self._tokenizer, wave_widths(num_slots), self._told.cell,
-                precision=world.precision, device=device, pool=pools[1],
+                self._tokenizer, widths, self._told.cell,
+                precision=world.precision, device=device, capture=captures[1],
             )  # fmt: skip
         self._beside = DecodingBeside(self._decoder, device) if paths.beside else None
         if cache is not None:
             cache.save()
+        log.info(
+            "passes prepared",
+            extra={
+                "num_shapes": self._denoiser.num_shapes,
+                "most_waves": most_waves,
+                "widths": widths,
+                "forms": paths.forms,
+                "s": round(self._now_s() - started_s, 1),
+            },
+        )
 
     @torch.inference_mode()
     def run(self, plan: PassPlan) -> PassResult:

@@ -3,6 +3,8 @@
 Shape letters: B sessions, F frames, P tokens per frame, S = F * P, D width, N heads, K head size.
 """
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor
 
@@ -15,15 +17,32 @@ _EPS = 1e-6  # of the norms in `model.nfd.block`
 
 
 def modulate(x_BFPD: Tensor, shift_BF1D: Tensor, scale_BF1D: Tensor) -> Tensor:
-    """A program per token."""
+    """A program per token, here and in the two below."""
     x = x_BFPD.contiguous()
-    tokens, width = x.shape[-2:]
-    shift, scale = shift_BF1D.flatten(0, 2), scale_BF1D.flatten(0, 2)  # views (frames, D)
+    shift, scale = _by_frame(shift_BF1D, scale_BF1D)
     out = torch.empty_like(x)
-    kernels.modulate[x.numel() // width,](
-        x, shift, scale, out, shift.stride(0), tokens, width, _EPS, BLOCK=_power_of_2(width)
-    )
+    kernels.modulate[_programs(x)](x, shift, scale, out, *_sizes(x, shift), _EPS, **_block(x))
     return out
+
+
+def add_gated(x_BFPD: Tensor, y_BFPD: Tensor, gate_BF1D: Tensor) -> Tensor:
+    x, y = x_BFPD.contiguous(), y_BFPD.contiguous()
+    (gate,) = _by_frame(gate_BF1D)
+    out = torch.empty_like(x)
+    kernels.add_gated[_programs(x)](x, y, gate, out, *_sizes(x, gate), **_block(x))
+    return out
+
+
+def add_and_modulate(
+    x_BFPD: Tensor, y_BFPD: Tensor, gate_BF1D: Tensor, shift_BF1D: Tensor, scale_BF1D: Tensor
+) -> tuple[Tensor, Tensor]:
+    x, y = x_BFPD.contiguous(), y_BFPD.contiguous()
+    told = _by_frame(gate_BF1D, shift_BF1D, scale_BF1D)
+    out, hidden = torch.empty_like(x), torch.empty_like(x)
+    kernels.add_and_modulate[_programs(x)](
+        x, y, *told, out, hidden, *_sizes(x, told[0]), _EPS, **_block(x)
+    )
+    return out, hidden
 
 
 def rotate_normed(qkv_BS3NK: Tensor, block: DiTBlock, rotation: Rotation) -> tuple[Tensor, Tensor]:
@@ -42,8 +61,33 @@ def rotate_normed(qkv_BS3NK: Tensor, block: DiTBlock, rotation: Rotation) -> tup
     return q_BNSK, k_BNSK
 
 
+def _by_frame(*told_BF1D: Tensor) -> Sequence[Tensor]:
+    """Views (frames, D). Parts of one modulation: their rows lie equally far apart."""
+    rows = [told.flatten(0, 2) for told in told_BF1D]
+    assert len({row.stride(0) for row in rows}) == 1, "shift, scale and gate of different layouts"
+    return rows
+
+
+def _programs(x_BFPD: Tensor) -> tuple[int]:
+    return (x_BFPD.numel() // x_BFPD.shape[-1],)
+
+
+def _sizes(x_BFPD: Tensor, told_FD: Tensor) -> tuple[int, int, int]:
+    """How far the rows of two frames lie apart; tokens per frame; width."""
+    return told_FD.stride(0), *x_BFPD.shape[-2:]
+
+
+def _block(x_BFPD: Tensor) -> Mapping[str, int]:
+    return {"BLOCK": _power_of_2(x_BFPD.shape[-1])}
+
+
 def _power_of_2(least: int) -> int:
     return 1 << (least - 1).bit_length()
 
 
-FUSED = Halves(modulate=modulate, rotate_normed=rotate_normed)
+FUSED = Halves(
+    modulate=modulate,
+    add_gated=add_gated,
+    add_and_modulate=add_and_modulate,
+    rotate_normed=rotate_normed,
+)

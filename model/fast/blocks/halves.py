@@ -19,8 +19,22 @@ from model.nfd.block import DiTBlock, modulate
 from model.nfd.transformer import NFDTransformer
 
 Modulate = Callable[[Tensor, Tensor, Tensor], Tensor]  # x_BFPD, shift_BF1D, scale_BF1D
+AddGated = Callable[[Tensor, Tensor, Tensor], Tensor]  # x_BFPD, y_BFPD, gate_BF1D
+# x_BFPD, y_BFPD, gate_BF1D, shift_BF1D, scale_BF1D to the sum and the sum modulated
+AddAndModulate = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 # qkv_BS3NK and the block whose norms they get, to queries and keys (B, N, S, K)
 RotateNormed = Callable[[Tensor, DiTBlock, Rotation], tuple[Tensor, Tensor]]
+
+
+def add_gated(x_BFPD: Tensor, y_BFPD: Tensor, gate_BF1D: Tensor) -> Tensor:
+    return x_BFPD + gate_BF1D * y_BFPD
+
+
+def add_and_modulate(
+    x_BFPD: Tensor, y_BFPD: Tensor, gate_BF1D: Tensor, shift_BF1D: Tensor, scale_BF1D: Tensor
+) -> tuple[Tensor, Tensor]:
+    total_BFPD = add_gated(x_BFPD, y_BFPD, gate_BF1D)
+    return total_BFPD, modulate(total_BFPD, shift_BF1D, scale_BF1D)
 
 
 def rotate_normed(qkv_BS3NK: Tensor, block: DiTBlock, rotation: Rotation) -> tuple[Tensor, Tensor]:
@@ -33,6 +47,8 @@ class Halves:
     """One form of a block: what lies between its matrix products may be other functions."""
 
     modulate: Modulate = modulate
+    add_gated: AddGated = add_gated
+    add_and_modulate: AddAndModulate = add_and_modulate
     rotate_normed: RotateNormed = rotate_normed
 
     def project(
@@ -61,10 +77,11 @@ class Halves:
         gate2_BF1D: Tensor,
     ) -> Tensor:
         """The frames' tokens after the block."""
-        x_BFPD = x_BFPD + gate1_BF1D * block.out(mixed_BFPD)
-        hidden = block.mlp_in(self.modulate(x_BFPD, shift2_BF1D, scale2_BF1D))
-        out_BFPD: Tensor = x_BFPD + gate2_BF1D * block.mlp_out(block.gelu(hidden))
-        return out_BFPD
+        x_BFPD, hidden = self.add_and_modulate(
+            x_BFPD, block.out(mixed_BFPD), gate1_BF1D, shift2_BF1D, scale2_BF1D
+        )
+        hidden = block.mlp_out(block.gelu(block.mlp_in(hidden)))
+        return self.add_gated(x_BFPD, hidden, gate2_BF1D)
 
 
 class HalvedBlock(nn.Module):

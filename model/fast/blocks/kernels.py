@@ -11,16 +11,34 @@ import triton.language as tl
 @triton.jit
 def modulate(x, shift, scale, out, frame_stride, tokens, width, eps, BLOCK: tl.constexpr):
     """Layer norm, scale and shift of one token; `tokens` of them share a frame's row."""
-    token = tl.program_id(0).to(tl.int64)
-    column = tl.arange(0, BLOCK)
-    inside = column < width
-    values = tl.load(x + token * width + column, mask=inside, other=0.0).to(tl.float32)
-    centred = tl.where(inside, values - tl.sum(values, axis=0) / width, 0.0)
-    normed = centred / tl.sqrt(tl.sum(centred * centred, axis=0) / width + eps)
+    token, column, inside = _columns(width, BLOCK)
     told = token // tokens * frame_stride + column
-    scaled = normed * (1.0 + tl.load(scale + told, mask=inside, other=0.0).to(tl.float32))
-    moved = scaled + tl.load(shift + told, mask=inside, other=0.0).to(tl.float32)
+    values = tl.load(x + token * width + column, mask=inside, other=0.0).to(tl.float32)
+    moved = _modulated(values, shift + told, scale + told, inside, width, eps)
     tl.store(out + token * width + column, moved.to(out.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def add_gated(x, y, gate, out, frame_stride, tokens, width, BLOCK: tl.constexpr):
+    """What a layer gives one token, times its frame's gate, added to the token."""
+    token, column, inside = _columns(width, BLOCK)
+    told = token // tokens * frame_stride + column
+    total = _gated_sum(x, y, gate + told, token * width + column, inside)
+    tl.store(out + token * width + column, total.to(out.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def add_and_modulate(
+    x, y, gate, shift, scale, out, hidden, frame_stride, tokens, width, eps, BLOCK: tl.constexpr
+):
+    """Both: the sum, and what the next layer is shown of it."""
+    token, column, inside = _columns(width, BLOCK)
+    told = token // tokens * frame_stride + column
+    place = token * width + column
+    total = _gated_sum(x, y, gate + told, place, inside)
+    moved = _modulated(total, shift + told, scale + told, inside, width, eps)
+    tl.store(out + place, total.to(out.dtype.element_ty), mask=inside)
+    tl.store(hidden + place, moved.to(hidden.dtype.element_ty), mask=inside)
 
 
 @triton.jit
@@ -56,3 +74,24 @@ def _weight(q_weight, k_weight, kind, place, inside):
     of_q = tl.load(q_weight + place, mask=inside, other=0.0).to(tl.float32)
     of_k = tl.load(k_weight + place, mask=inside, other=0.0).to(tl.float32)
     return tl.where(kind == 0, of_q, of_k)
+
+
+@triton.jit
+def _columns(width, BLOCK: tl.constexpr):
+    column = tl.arange(0, BLOCK)
+    return tl.program_id(0).to(tl.int64), column, column < width
+
+
+@triton.jit
+def _gated_sum(x, y, gate, place, inside):
+    before = tl.load(x + place, mask=inside, other=0.0).to(tl.float32)
+    given = tl.load(y + place, mask=inside, other=0.0).to(tl.float32)
+    return before + given * tl.load(gate, mask=inside, other=0.0).to(tl.float32)
+
+
+@triton.jit
+def _modulated(values, shift, scale, inside, width, eps):
+    centred = tl.where(inside, values - tl.sum(values, axis=0) / width, 0.0)
+    normed = centred / tl.sqrt(tl.sum(centred * centred, axis=0) / width + eps)
+    scaled = normed * (1.0 + tl.load(scale, mask=inside, other=0.0).to(tl.float32))
+    return scaled + tl.load(shift, mask=inside, other=0.0).to(tl.float32)

@@ -4,13 +4,13 @@ Shape letters: B pictures (padding included), C h w latent channels, rows, colum
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from model.fast.graphs.capture import GraphPool
+from model.fast.graphs.capture import Capture, Compute
 from model.fast.precision import computing_in
 from model.tokenizer.protocol import Tokenizer
 from model.tokenizer.vae import uint8_from_pixels
@@ -28,15 +28,14 @@ class Decoder:
         *,
         precision: Precision,
         device: torch.device,
-        pool: GraphPool | None,
+        capture: Capture,
     ) -> None:
-        """`widths` ascend; `cell`: the latents of a picture. `pool` captures, and must be no other
-        graph's that may run at the same time."""
+        """`widths` ascend; `cell`: the latents of a picture."""
         self._tokenizer = tokenizer
         self._widths = widths
         self._precision = precision
         self._static = {
-            width: self._prepare(torch.zeros(width, *cell, device=device), pool)
+            width: self._prepare(torch.zeros(width, *cell, device=device), capture)
             for width in reversed(widths)
         }
 
@@ -49,16 +48,15 @@ class Decoder:
         static.x_BChw[: len(x_BChw)].copy_(x_BChw)
         return static.run()[: len(x_BChw)].clone()
 
-    def _prepare(self, x_BChw: Tensor, pool: GraphPool | None) -> "_StaticDecode":
+    def _prepare(self, x_BChw: Tensor, capture: Capture) -> "_StaticDecode":
         def run() -> Tensor:
             with computing_in(self._precision, x_BChw.device, is_captured=True):
                 return uint8_from_pixels(self._tokenizer.decode(x_BChw))
 
-        run()
-        return _StaticDecode(x_BChw=x_BChw, run=pool.capture(run) if pool is not None else run)
+        return _StaticDecode(x_BChw=x_BChw, run=capture(run))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _StaticDecode:
     x_BChw: Tensor
-    run: Callable[[], Tensor]
+    run: Compute

@@ -6,7 +6,7 @@ Shape letters: R rows of a pass, B places in it (padding included), C h w latent
 columns.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,14 +18,13 @@ from model.cache.kv_store import KVStore
 from model.cache.page_table import Placement
 from model.cache.places import Arrangement, PlaceNumbers, arrange
 from model.cache.transfer import send
-from model.fast.graphs.capture import GraphPool
+from model.fast.graphs.capture import Capture, Compute
 from model.fast.graphs.inputs import RowInputs
+from model.fast.graphs.shapes import Sizes, in_parts, prepared_sizes, wave_widths
 from model.fast.precision import computing_in
 from model.nfd.transformer import NFDTransformer, Previous
 from model.sampling.sampler import Sampler
 from model.world import Precision
-
-Sizes = tuple[int, ...]  # of a pass's waves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,30 +59,52 @@ class Denoising:
 
 
 class Denoiser:
-    """Owns the buffers of the shapes that are common, and their graphs if there are any. Others get
-    buffers for once, and are computed launch by launch."""
+    """Owns buffers for every shape of a pass, and their graphs if there are any: once it is made,
+    nothing is compiled or captured for a pass."""
 
-    def __init__(self, compute: Denoising, numbers: PlaceNumbers, pool: GraphPool | None) -> None:
-        """Prepares one and two waves of every width: frames being drawn, and frames being drawn
-        after one that is remembered. `pool`: captures them."""
+    def __init__(
+        self,
+        compute: Denoising,
+        numbers: PlaceNumbers,
+        capture: Capture,
+        *,
+        most_waves: int,
+    ) -> None:
+        """Prepares all shapes of up to `most_waves` waves."""
         self._compute = compute
         self._numbers = numbers
+        self._most_waves = most_waves
         self._widths = wave_widths(numbers.num_slots)
         self._device = compute.transformer.embed.weight.device
-        self._passes = {sizes: self._prepare(sizes, pool) for sizes in prepared_sizes(self._widths)}
-        for static in self._passes.values():
-            static.run()  # whatever is chosen or compiled at a first call is so now
+        shapes = prepared_sizes(self._widths, most_waves)
+        self._passes = {sizes: self._prepare(sizes, capture) for sizes in shapes}
+
+    @property
+    def num_shapes(self) -> int:
+        return len(self._passes)
 
     def __call__(self, placements: Sequence[Placement], rows: RowInputs) -> Tensor:
-        """Rows after the step (R, C, h, w), in their own order."""
+        """Rows after the step (R, C, h, w), in their own order. Those of more waves than are
+        prepared, as of a session that opens, go in parts."""
+        parts = in_parts(placements, self._most_waves)
+        if len(parts) == 1:
+            return self._step(placements, rows)
+        x_RChw = torch.empty_like(rows.latents_BChw)
+        for part in parts:
+            numbers_P = self._send(part)
+            stepped = self._step([placements[row] for row in part], rows.pick(numbers_P))
+            x_RChw.index_copy_(0, numbers_P, stepped)
+        return x_RChw
+
+    def _step(self, placements: Sequence[Placement], rows: RowInputs) -> Tensor:
         arrangement = arrange(placements, self._widths)
-        static = self._passes.get(arrangement.sizes) or self._prepare(arrangement.sizes, None)
+        static = self._passes[arrangement.sizes]
         places_R = self._send([arrangement.place_of[row] for row in range(len(placements))])
         static.rows.put(places_R, rows)
-        static.places_BI.copy_(self._numbers_of(placements, arrangement), non_blocking=True)
+        static.places_BI.copy_(self._numbers_of(placements, arrangement))
         return static.run().index_select(0, places_R)
 
-    def _prepare(self, sizes: Sizes, pool: GraphPool | None) -> "_StaticPass":
+    def _prepare(self, sizes: Sizes, capture: Capture) -> "_StaticPass":
         config = self._compute.transformer.config
         rows = RowInputs.zeros(config, num_rows=sum(sizes), device=self._device)
         places_BI = torch.tensor([self._numbers.nobody] * sum(sizes), device=self._device)
@@ -91,9 +112,7 @@ class Denoiser:
         def run() -> Tensor:
             return self._compute(rows, places_BI, sizes)
 
-        return _StaticPass(
-            rows=rows, places_BI=places_BI, run=pool.capture(run) if pool is not None else run
-        )
+        return _StaticPass(rows=rows, places_BI=places_BI, run=capture(run))
 
     def _numbers_of(self, placements: Sequence[Placement], arrangement: Arrangement) -> Tensor:
         return self._send(
@@ -111,17 +130,4 @@ class Denoiser:
 class _StaticPass:
     rows: RowInputs
     places_BI: Tensor
-    run: Callable[[], Tensor]
-
-
-def wave_widths(num_slots: int) -> Sizes:
-    """Powers of two, and all slots."""
-    powers = [2**power for power in range(num_slots.bit_length()) if 2**power < num_slots]
-    return (*powers, num_slots)
-
-
-def prepared_sizes(widths: Sizes) -> Iterator[Sizes]:
-    """Largest first, so that graphs find the memory of larger ones free."""
-    for first in reversed(widths):
-        yield from ((first, second) for second in reversed(widths) if second <= first)
-        yield (first,)
+    run: Compute

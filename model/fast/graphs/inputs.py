@@ -43,6 +43,15 @@ class RowInputs:
             noise_BChw=zeros(*cell),
         )
 
+    def pick(self, numbers_P: Tensor) -> "RowInputs":
+        """The rows of these numbers."""
+        return RowInputs(
+            **{
+                field.name: getattr(self, field.name).index_select(0, numbers_P)
+                for field in fields(self)
+            }
+        )
+
     def put(self, places_B: Tensor, rows: "RowInputs") -> None:
         """Row i of `rows` becomes row `places_B[i]`."""
         for field in fields(self):

@@ -1,15 +1,14 @@
-"""What a graph captures never looks at a value: here tensors have none, and a look fails. (Devices
-cannot be pretended as well without a GPU's build of torch.)"""
+"""What a graph captures stays on the device and looks at no value. Each is tried on two devices:
+`meta`, whose tensors have no values and do not mix with the host's, and the CPU, on which a tensor
+made of the host's values is noticed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from copy import deepcopy
-from itertools import chain
-from typing import TypeVar
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch import Tensor
 
 from model.attention.context import gathered_attention
 from model.cache.kv_store import KVStore
@@ -20,68 +19,77 @@ from model.fast.pictures.colour import yuv420
 from model.sampling.sampler import make_sampler
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import World
+from tests.model.fast.tape import NotCapturable, Tape
 
-SIZES = (2, 1)  # one session remembers a frame and draws the next, another draws
-AnyModule = TypeVar("AnyModule", bound=nn.Module)
-Thing = TypeVar("Thing")
-
-
-@pytest.fixture
-def store(world: World) -> KVStore:
-    like = world.transformer.embed.weight
-    return KVStore(world.spec.nfd, num_slots=2, pages_per_slot=5, num_sinks=2, like=like)
+CPU, META = torch.device("cpu"), torch.device("meta")
+SIZES = (2, 2, 1)  # two sessions remember and draw, one of them draws another frame along
 
 
 @pytest.fixture(autouse=True)
-def pretending(world: World, store: KVStore) -> Iterator[None]:
-    """From when there is something to be pretended of."""
-    with FakeTensorMode(), torch.inference_mode():
+def capturing(monkeypatch: pytest.MonkeyPatch, world: World) -> Iterator[None]:
+    """Autocast knows no such device; in fp32 it does nothing anyway."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    with torch.inference_mode():
         yield
 
 
-def valueless(tensor: Tensor) -> Tensor:
-    return torch.empty(tensor.shape, dtype=tensor.dtype)
+on_both = pytest.mark.parametrize("device", [CPU, META], ids=str)
 
 
-def without_values(thing: Thing, tensors: Iterable[Tensor]) -> Thing:
-    """A copy whose tensors have none."""
-    memo: dict[int, object] = {}
-    for tensor in tensors:
-        moved = valueless(tensor)
-        is_parameter = isinstance(tensor, nn.Parameter)
-        memo[id(tensor)] = nn.Parameter(moved, requires_grad=False) if is_parameter else moved
-    return deepcopy(thing, memo)
-
-
-def module_without_values(module: AnyModule) -> AnyModule:
-    return without_values(module, chain(module.parameters(), module.buffers()))
-
-
+@on_both
 @pytest.mark.parametrize("sampler", ["consistency", "euler"])
-def test_a_pass_looks_at_no_value(world: World, store: KVStore, sampler: str) -> None:
-    tensors = [value for value in vars(store).values() if isinstance(value, Tensor)]
+def test_a_pass_stays_on_the_device(world: World, sampler: str, device: torch.device) -> None:
+    transformer = deepcopy(world.transformer).to(device)
+    like = transformer.embed.weight
+    store = KVStore(world.spec.nfd, num_slots=2, pages_per_slot=5, num_sinks=2, like=like)
     compute = Denoising(
-        transformer=module_without_values(world.transformer),
-        store=without_values(store, tensors),
+        transformer=transformer,
+        store=store,
         sampler=make_sampler(sampler),
         attend=gathered_attention,
         precision="fp32",
     )
-    num_rows, num_columns = sum(SIZES), NUM_FIELDS + store.num_sinks
-    rows = RowInputs.zeros(world.spec.nfd, num_rows=num_rows, device=torch.device("cpu"))
-    places = torch.zeros(num_rows, num_columns, dtype=torch.int64)
-    after = compute(rows, places, SIZES)
-    assert after.shape == rows.latents_BChw.shape
+    rows = RowInputs.zeros(world.spec.nfd, num_rows=sum(SIZES), device=device)
+    places_BI = torch.zeros(sum(SIZES), NUM_FIELDS + 2, dtype=torch.int64, device=device)
+    with Tape():
+        after = compute(rows, places_BI, SIZES)
+    assert after.device == device and after.shape == rows.latents_BChw.shape
 
 
-def test_neither_does_decoding_nor_the_encoders_colours(world: World) -> None:
+@on_both
+def test_so_do_decoding_and_the_encoders_colours(world: World, device: torch.device) -> None:
     nfd = world.spec.nfd
-    x = torch.zeros(3, nfd.latent_channels, nfd.grid_height, nfd.grid_width)
-    rgb = uint8_from_pixels(module_without_values(world.tokenizer).decode(x))
-    assert rgb.dtype == torch.uint8
-    assert yuv420(rgb).shape == (3, world.spec.height * 3 // 2, world.spec.width)
+    tokenizer = deepcopy(world.tokenizer).to(device)
+    x = torch.zeros(3, nfd.latent_channels, nfd.grid_height, nfd.grid_width, device=device)
+    with Tape():
+        rgb = uint8_from_pixels(tokenizer.decode(x))
+        yuv = yuv420(rgb)
+    assert rgb.device == yuv.device == device
+    assert yuv.shape == (3, world.spec.height * 3 // 2, world.spec.width)
 
 
-def test_a_look_would_be_noticed() -> None:
-    with pytest.raises(DataDependentOutputException):
-        torch.zeros(1).item()
+MISTAKES: dict[str, Callable[[Tensor], object]] = {
+    "item": lambda x: x[0].item(),
+    "truth": lambda x: bool((x > 0).any()),
+    "to the host": lambda x: x.cpu(),
+    "from the host": lambda x: x + torch.tensor([1.0, 2.0], device=x.device),
+    "host tensor": lambda x: x + torch.ones(2),
+    "nonzero": lambda x: x.nonzero(),
+    "mask": lambda x: x[x > 0],
+    "as many as": lambda x: x.repeat_interleave(torch.ones(2, dtype=torch.int64, device=x.device)),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_would_be_noticed(mistake: Callable[[Tensor], object]) -> None:
+    assert is_noticed(mistake, CPU) or is_noticed(mistake, META)
+
+
+def is_noticed(mistake: Callable[[Tensor], object], device: torch.device) -> bool:
+    x = torch.zeros(2, device=device)
+    try:
+        with Tape():
+            mistake(x)
+    except (NotCapturable, RuntimeError):
+        return True
+    return False

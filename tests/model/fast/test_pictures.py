@@ -6,10 +6,12 @@ import torch
 from numpy.typing import NDArray
 
 from model.engine.picture import Pixels
+from model.fast.graphs.capture import Capture, uncaptured
 from model.fast.graphs.decoder import Decoder
 from model.fast.pictures.colour import yuv420
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import World
+from tests.model.fast.tape import TapePool
 
 CPU = torch.device("cpu")
 
@@ -42,12 +44,17 @@ def test_colours_are_those_of_the_definition() -> None:
     assert made[0, 0, 0] == 235 and made[0, 2, 0] == 16
 
 
+@pytest.mark.parametrize("capture", [uncaptured, TapePool(CPU).capture], ids=["eager", "captured"])
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_decoding_over_static_buffers_is_decoding(world: World, count: int) -> None:
+def test_decoding_over_static_buffers_is_decoding(
+    world: World, count: int, capture: Capture
+) -> None:
     nfd = world.spec.nfd
     cell = (nfd.latent_channels, nfd.grid_height, nfd.grid_width)
     with torch.inference_mode():
-        decoder = Decoder(world.tokenizer, (1, 2, 3), cell, precision="fp32", device=CPU, pool=None)
+        decoder = Decoder(
+            world.tokenizer, (1, 2, 3), cell, precision="fp32", device=CPU, capture=capture
+        )
         for seed in (0, 1):
             x = torch.randn(count, *cell, generator=torch.Generator().manual_seed(seed))
             wanted = uint8_from_pixels(world.tokenizer.decode(x))

@@ -13,7 +13,6 @@ from model.context.sliding_window import SlidingWindow
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
 from model.fast import runner
-from model.fast.graphs.denoiser import prepared_sizes, wave_widths
 from model.fast.paths import FastPaths
 from model.fast.precision import in_bf16
 from model.sampling.noise import draw_noise
@@ -109,40 +108,3 @@ def test_noise_is_drawn_once_and_before_the_pass_that_wants_it(
     first_pass = {2: 0, 3: 3, 4: 6}
     for frame in (3, 4):  # step 0 begins its first pass, step n ends the n-th
         assert all(began[frame, step] < first_pass[frame] + max(step - 1, 0) for step in range(3))
-
-
-class PretendedPool:
-    """Graphs as far as a CPU can have them: what one gives is always in the same place, and is lost
-    when another is replayed."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._given: list[Tensor] = []
-
-    def capture(self, compute: Callable[[], Tensor]) -> Callable[[], Tensor]:
-        given = compute()
-        self._given.append(given)
-
-        def replay() -> Tensor:
-            now = compute().clone()
-            for tensor in self._given:
-                tensor.fill_(99)
-            return given.copy_(now)
-
-        return replay
-
-
-def test_what_a_graph_gave_is_taken_before_the_next_is_replayed(
-    world: World, action_log: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = latents(world, POLICIES[1], action_log, paths=None, merge=True)
-    monkeypatch.setattr(runner, "GraphPool", PretendedPool)
-    graphs = FastPaths(graphs=True)
-    captured = latents(world, POLICIES[1], action_log, paths=graphs, merge=True)
-    torch.testing.assert_close(captured, plain, atol=1e-5, rtol=0)
-
-
-def test_common_passes_are_prepared_for_any_number_of_slots() -> None:
-    assert wave_widths(1) == (1,)
-    assert wave_widths(4) == (1, 2, 4)
-    assert wave_widths(24) == (1, 2, 4, 8, 16, 24)
-    assert list(prepared_sizes((1, 2))) == [(2, 2), (2, 1), (2,), (1, 1), (1,)]
