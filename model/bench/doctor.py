@@ -58,7 +58,7 @@ def examine(world: World, device: torch.device, *, frames: int = 12) -> Iterator
     yield _encoders()
     yield _world(world, device, frames)
     if paths.forms:
-        yield _world(world, device, frames, paths)
+        yield _world(world, device, frames, paths=paths)
     yield from _presets(device, rate)
 
 
@@ -132,7 +132,7 @@ def _encoders() -> Finding:
 
 
 def _world(
-    world: World, device: torch.device, frames: int, paths: FastPaths | None = None
+    world: World, device: torch.device, frames: int, *, paths: FastPaths | None = None
 ) -> Finding:
     """Frames of the world itself, measured in the precision that `auto` takes."""
     served = as_served_on(device, in_precision(world, quickest_precision(device.type)))

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from model.bench import doctor, tried
+from model.fast.paths import Blocks, FastPaths
 from model.fast.probes import FORMS
 from model.world import World
 
@@ -54,10 +55,10 @@ def test_who_has_a_gpu_is_told_what_auto_would_take_there(
 ) -> None:
     why_not = dict.fromkeys(doctor.FAST_FORMS, "") | {"flash": "ImportError: none"}
     monkeypatch.setattr(doctor, "why_not_fast", lambda forms: why_not)
-    measured = []
+    measured: list[FastPaths | None] = []
 
-    def measure(*asked: object) -> doctor.Finding:
-        measured.append(asked[3:])
+    def measure(*_: object, paths: FastPaths | None = None) -> doctor.Finding:
+        measured.append(paths)
         return doctor.Finding(name="world", value="")
 
     monkeypatch.setattr(doctor, "_world", measure)
@@ -65,8 +66,7 @@ def test_who_has_a_gpu_is_told_what_auto_would_take_there(
     assert findings["flash-attn, for bf16"].value == "off: ImportError: none"
     assert findings["fast paths"].value == "`auto` takes graphs, beside, fused"
     assert "model.bench exactness" in findings["fast paths"].advice
-    plain, fast = measured
-    assert plain == () and fast[0].forms == ("graphs", "beside", "fused")
+    assert measured == [None, FastPaths(graphs=True, beside=True, blocks=Blocks.FUSED)]
 
 
 def test_a_form_whose_probe_crashes_is_named() -> None:
