@@ -1,6 +1,7 @@
 """What the chart and compose set is what the services read: their own readers accept it."""
 
 import importlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -41,12 +42,17 @@ def chart_environments() -> Iterator[tuple[str, str, Environment]]:
                     yield f"{example}:{where}", service, without_sources(env(pod))
 
 
+def without_choice(value: str) -> str:
+    """As compose reads `${NAME:-default}` where the caller has not set NAME."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
+
+
 def compose_environments() -> Iterator[tuple[str, str, Environment]]:
     services = yaml.safe_load(COMPOSE.read_text())["services"]
     for name, content in services.items():
         service = name.removesuffix("-gpu")
         if service in SETTINGS:
-            variables = dict(content["environment"])
+            variables = {n: without_choice(v) for n, v in content["environment"].items()}
             for secret in ("NEXTFRAME_TOKEN_SECRET", "NEXTFRAME_TRAINING_OPERATOR_TOKEN"):
                 if secret in variables:
                     variables[secret] = SECRET
@@ -74,3 +80,19 @@ def test_a_setting_that_does_not_exist_stops_the_service() -> None:
     environment = without_sources(env(pods["Deployment/test-nextframe-session"]))
     with pytest.raises(SettingsError, match="NEXTFRAME_SESSION_MAX_LIME"):
         read("session", environment)
+
+
+def test_precision_and_fast_paths_of_a_gpu_can_be_chosen() -> None:
+    chosen = {"precision": "fp32", "fast_paths": "graphs,fused"}
+    values = {"generation": {"gpusPerReplica": 1, "settings": chosen}}
+    for where, pod in pod_specs(render(values)):
+        if "-generation" in where:
+            settings = read("generation", without_sources(env(pod)))
+            assert (settings.precision, settings.wanted_paths) == ("fp32", ("graphs", "fused"))
+
+
+def test_by_default_they_are_those_that_every_device_has() -> None:
+    for where, service, environment in ALL:
+        if service == "generation":
+            settings = read(service, environment)
+            assert (settings.precision, settings.wanted_paths) == ("auto", ()), where

@@ -17,6 +17,9 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
     ("nodeCidrs", {"networkPolicy": {"nodeCidrs": ["everybody"]}}),
     ("memory", {"session": {"resources": {"requests": {"memory": "lots"}}}}),
     ("servers", {"ice": {"servers": ["turn.example.com"]}}),
+    ("fast_paths", {"generation": {"settings": {"fast_paths": False}}}),  # a bare off in YAML
+    ("fast_paths", {"generation": {"settings": {"fast_paths": "warp"}}}),
+    ("precision", {"generation": {"settings": {"precision": "fp8"}}}),
     ("terminationGracePeriodSeconds", {"generation": {"terminationGracePeriodSeconds": 1}}),
 ]
 
