@@ -51,7 +51,7 @@ HOMES: dict[str, set[str]] = {
         "services.generation.deployment",
         "services.generation.__main__",
         "services.training.launchers.ray_job",
-        "training.distributed_ray",
+        "training.distributed.ray_train",
     },
     "kubernetes": {"services.training.launchers"},
     "aiortc": {"services.ingest", "loadtest"},
@@ -80,7 +80,7 @@ PROBED = {"flash_attn", "triton"}
 EXTRA: dict[str, str] = {
     "model": "model",
     "training": "training",
-    "training.distributed_ray": "cluster",
+    "training.distributed.ray_train": "cluster",
     "loadtest": "loadtest",
     "services": "service",
     "services.session": "edge",
@@ -232,7 +232,7 @@ def test_nothing_is_unpickled() -> None:
 def test_the_rules_catch_a_breach() -> None:
     across = ast.parse("from services.session.settings import SessionSettings")
     assert breaches_of_direction("services.ingest.http.app", across)
-    assert breaches_of_direction("model.engine.engine", ast.parse("import training.trainer"))
+    assert breaches_of_direction("model.engine.engine", ast.parse("import training.loop.trainer"))
     assert breaches_of_homes("services.session.app", ast.parse("import redis.asyncio"))
     assert breaches_of_extras("services.ingest.http.app", ast.parse("import torch"))
 

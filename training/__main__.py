@@ -28,26 +28,25 @@ from pathlib import Path
 
 from model.world import World
 from training import release, stages
-from training.compare import command as compare
+from training.ablations.autoregression import command as compare
+from training.ablations.distillation import command as distillations
+from training.ablations.drift import command as drift
 from training.data import stock
 from training.data.pictures import write_webp
-from training.device import limit_threads
-from training.distillation import command as contest
-from training.drift import command as drift
+from training.distributed.teacher import teacher_training
 from training.evaluate import command as evaluation
-from training.evaluate.film import film
+from training.evaluate.dreams.film import film
+from training.loop.device import limit_threads
+from training.loop.trainer import Budget, TrainingError
 from training.recipes.named import recipe_named
 from training.recipes.overrides import RECIPES, apply_overrides, check_overrides
 from training.recipes.recipe import Recipe
 from training.recipes.recordings import with_recordings
 from training.run import Run
-from training.teacher_training import teacher_training
 from training.tokenizer import command as decoders
 from training.tokenizer.stages import train_decoder, train_tokenizer
-from training.trainer import Budget, TrainingError
 
 STAGES = ("record", "tokenizer", "decoder", "nfd", "student", "release")
-OTHER_COMMANDS = ("evaluate", "compare", "distillations", "drift", "decoders", "stock", "film")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -117,53 +116,45 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m training", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    commands = parser.add_subparsers(
-        required=True,
-        metavar=" | ".join((*RECIPES, *OTHER_COMMANDS)),
-    )
+    commands = parser.add_subparsers(required=True, metavar=" | ".join((*RECIPES, *OTHER_COMMANDS)))
     for name in RECIPES:
-        stage = "all" if name == "debug" else None
-        train = commands.add_parser(name, help=f"train the {name} world")
-        train.set_defaults(command=_train, recipe=name)
-        train.add_argument("--stage", choices=(*STAGES, "all"), default=stage, required=not stage)
-        train.add_argument("--run", type=Path, default=Path("build") / "runs" / name,
-                           help="folder of the run, resumed if it is there")  # fmt: skip
-        train.add_argument("--recordings", type=Path,
-                           help="folder in VPT's form, for recipes that need one")  # fmt: skip
-        train.add_argument("--set", type=_setting, action="append", default=[],
-                           metavar="NAME=VALUE",
-                           help="a number of the recipe: decoder.adversarial=0.3")  # fmt: skip
-        train.add_argument("--minutes", type=float, help="budget of this call")
-        train.add_argument("--steps", type=int, help="end after so many steps, if that is sooner")
-        train.add_argument("--workers", type=int, default=1, help="processes that train together")
-        train.add_argument("--keep-going", action="store_true", help="do not cool down yet")
-        train.add_argument("--light", action="store_true", help="train or release a small decoder")
-        train.add_argument("--lpips", type=Path, nargs=2, metavar=("ALEXNET", "LINEAR"),
-                           help="weights for the decoder stage's perceptual term")  # fmt: skip
-        train.add_argument("--weights", choices=("teacher", "student"), help="what to release")
-        train.add_argument("--out", type=Path, help="folder of the released world")
-    measure = commands.add_parser("evaluate", help="measure a world, write its figures as JSON")
+        _add_training(commands.add_parser(name, help=f"train the {name} world"), name)
+    for name, (add_arguments, says) in OTHER_COMMANDS.items():
+        add_arguments(commands.add_parser(name, help=says))
+    return parser
+
+
+def _add_training(train: argparse.ArgumentParser, name: str) -> None:
+    stage = "all" if name == "debug" else None
+    train.set_defaults(command=_train, recipe=name)
+    train.add_argument("--stage", choices=(*STAGES, "all"), default=stage, required=not stage)
+    train.add_argument("--run", type=Path, default=Path("build") / "runs" / name,
+                       help="folder of the run, resumed if it is there")  # fmt: skip
+    train.add_argument("--recordings", type=Path,
+                       help="folder in VPT's form, for recipes that need one")  # fmt: skip
+    train.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE",
+                       help="a number of the recipe: decoder.adversarial=0.3")  # fmt: skip
+    train.add_argument("--minutes", type=float, help="budget of this call")
+    train.add_argument("--steps", type=int, help="end after so many steps, if that is sooner")
+    train.add_argument("--workers", type=int, default=1, help="processes that train together")
+    train.add_argument("--keep-going", action="store_true", help="do not cool down yet")
+    train.add_argument("--light", action="store_true", help="train or release a small decoder")
+    train.add_argument("--lpips", type=Path, nargs=2, metavar=("ALEXNET", "LINEAR"),
+                       help="weights for the decoder stage's perceptual term")  # fmt: skip
+    train.add_argument("--weights", choices=("teacher", "student"), help="what to release")
+    train.add_argument("--out", type=Path, help="folder of the released world")
+
+
+def _add_evaluation(measure: argparse.ArgumentParser) -> None:
     measure.set_defaults(command=_evaluate)
     measure.add_argument("--recipe", choices=RECIPES, default="freedoom")
     measure.add_argument("--recordings", type=Path, help="folder in VPT's form, if it needs one")
     evaluation.add_arguments(measure)
-    against = commands.add_parser("compare", help="NFD against token-autoregressive decoding")
-    against.set_defaults(command=compare.run_command)
-    compare.add_arguments(against)
-    distillations = commands.add_parser(
-        "distillations", help="three ways of distilling, in a table"
-    )
-    contest.add_arguments(distillations)
-    against_drift = commands.add_parser("drift", help="ways of training against drift, in a table")
-    drift.add_arguments(against_drift)
-    pictures = commands.add_parser("decoders", help="tokenizers of several runs, in a table")
-    decoders.add_arguments(pictures)
-    recordings = commands.add_parser("stock", help="look through a folder of VPT recordings")
-    stock.add_arguments(recordings)
-    moving = commands.add_parser("film", help="the moving picture of a world")
+
+
+def _add_film(moving: argparse.ArgumentParser) -> None:
     moving.set_defaults(command=_film)
-    moving.add_argument("--world", type=Path, default=Path("model/worlds/freedoom"))
-    return parser
+    moving.add_argument("--world", type=Path, default=evaluation.SHIPPED_WORLD)
 
 
 def _setting(text: str) -> tuple[str, float]:
@@ -174,6 +165,16 @@ def _setting(text: str) -> tuple[str, float]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
+
+OTHER_COMMANDS = {
+    "evaluate": (_add_evaluation, "measure a world, write its figures as JSON"),
+    "compare": (compare.add_arguments, "NFD against token-autoregressive decoding, in a table"),
+    "distillations": (distillations.add_arguments, "three ways of distilling, in a table"),
+    "drift": (drift.add_arguments, "ways of training against drift, in a table"),
+    "decoders": (decoders.add_arguments, "tokenizers of several runs, in a table"),
+    "stock": (stock.add_arguments, "look through a folder of VPT recordings"),
+    "film": (_add_film, "the moving picture of a world"),
+}
 
 if __name__ == "__main__":
     sys.exit(main())

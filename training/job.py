@@ -14,8 +14,10 @@ from pathlib import Path
 
 from model.world import WorldError
 from training import release, stages
-from training.device import limit_threads
+from training.distributed.teacher import teacher_training
 from training.job_state import LOG, STAGES, JobOrder, Progress
+from training.loop.device import limit_threads
+from training.loop.trainer import Budget, TrainingError
 from training.recipes.named import recipe_named
 from training.recipes.overrides import apply_overrides
 from training.recipes.recipe import Recipe
@@ -25,9 +27,7 @@ from training.registry.publish import AlreadyPublished, publish
 from training.registry.registry import Registry, RegistryError
 from training.registry.version import WorldVersion
 from training.run import Run
-from training.teacher_training import teacher_training
 from training.tokenizer.stages import train_decoder, train_tokenizer
-from training.trainer import Budget, TrainingError
 
 # What can go wrong without a fault of ours; the message alone tells what to do.
 EXPECTED = (TrainingError, RegistryError, WorldError, OSError, ValueError)

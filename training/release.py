@@ -13,18 +13,18 @@ from torch import nn
 from model.nfd.transformer import NFDTransformer
 from model.world import World, WorldSpec
 from training import stages
+from training.data.games.probes import Probe
 from training.data.pictures import write_png
-from training.data.probes import Probe
 from training.data.recording import Recording, load_recordings
-from training.device import pick_device
-from training.evaluate.card import to_json
-from training.evaluate.dream import start_clip
+from training.evaluate.dreams.dream import start_clip
+from training.evaluate.dreams.teacher import keep_teacher
 from training.evaluate.evaluation import evaluate
 from training.evaluate.material import gather, probes
 from training.evaluate.measures.picture import gradient
-from training.evaluate.page import to_markdown
 from training.evaluate.passages import choose_passages
-from training.evaluate.teacher import keep_teacher
+from training.evaluate.report.card import to_json
+from training.evaluate.report.page import to_markdown
+from training.loop.device import pick_device
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.tokenizer.stages import trained_tokenizer

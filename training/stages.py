@@ -13,18 +13,18 @@ from training.data.manifest import Manifest, take_stock
 from training.data.source import FilmFolder, RecordingSource, Split
 from training.data.vpt.films import keep_films
 from training.data.vpt.folder import VptFolder
-from training.device import pick_device
 from training.distillation.objective import distillation
 from training.distillation.student import Student
+from training.distributed.workers import Workers
+from training.loop.device import pick_device
+from training.loop.optimizers import nfd_optimizers, student_optimizers
+from training.loop.thrift import checkpoint_blocks, compile_blocks
+from training.loop.trainer import Budget, Objective, Trainer
 from training.objectives.flow_matching import FlowMatching
 from training.objectives.history import History
-from training.optimizers import nfd_optimizers, student_optimizers
 from training.recipes.recipe import Recipe
 from training.run import Run
-from training.thrift import checkpoint_blocks, compile_blocks
 from training.tokenizer.stages import encoding_tokenizer
-from training.trainer import Budget, Objective, Trainer
-from training.workers import Workers
 
 
 def record(recipe: Recipe, run: Run, *, processes: int) -> None:

@@ -15,9 +15,9 @@ from training.data.manifest import Manifest
 from training.data.vpt.folder import VptFolder
 from training.job import Job
 from training.job_state import JobOrder, Progress
+from training.loop.trainer import Budget, TrainingError
 from training.recipes.recipe import Recipe
 from training.registry.registry import Registry
-from training.trainer import Budget, TrainingError
 
 
 class Stages:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tqdm import tqdm
 
-from training.data.players import Hands
+from training.data.games.players import Hands
 from training.data.recording import Recording
 
 

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from model.nfd.transformer import NFDConfig, NFDTransformer
 from model.sampling.trigflow import diffuse
 from training.distillation.clips import NoisyClips
+from training.loop.trainer import Losses
 from training.objectives.hinge import critic_loss, fooling_loss, unmoved
 from training.objectives.prediction import predict
-from training.trainer import Losses
 
 _MOST_HEADS = 4
 

@@ -15,8 +15,8 @@ from model.sampling.trigflow import estimate_clean
 from training.data.latents import ClipSource
 from training.distillation.adversary import Adversary, CriticHeads
 from training.distillation.clips import NoisyClips
+from training.loop.trainer import Losses
 from training.objectives.noise import NoiseMixture
-from training.trainer import Losses
 
 
 class AdaptiveWeight(nn.Module):

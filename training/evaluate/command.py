@@ -8,17 +8,17 @@ from typing import get_args
 from model.int8.serving import CpuPrecision, in_precision
 from model.world import World
 from training.data.pictures import write_png
-from training.evaluate.card import to_json
+from training.evaluate.dreams.teacher import teacher_of
 from training.evaluate.evaluation import evaluate
 from training.evaluate.extent import QUICK
 from training.evaluate.given.fvd import I3DFeatures
 from training.evaluate.given.lpips import LPIPS
 from training.evaluate.material import GivenNetworks, gather
-from training.evaluate.page import to_markdown
-from training.evaluate.teacher import teacher_of
+from training.evaluate.report.card import to_json
+from training.evaluate.report.page import to_markdown
+from training.loop.trainer import TrainingError
 from training.recipes.recipe import Recipe
 from training.run import Run
-from training.trainer import TrainingError
 
 SHIPPED_WORLD = Path("model/worlds/freedoom")
 

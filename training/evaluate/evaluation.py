@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.world import World
+from training.data.games.probes import Probe, frames_of, plans
 from training.data.pictures import Pixels, grid
-from training.data.probes import Probe, frames_of, plans
-from training.evaluate.card import MEAN_FRAME, REAL, TOKENIZER, Card, Speed, steps_name
-from training.evaluate.contenders import contenders, dream_jointly, speculation
-from training.evaluate.dream import Wish, dream, reconstruct
+from training.evaluate.dreams.contenders import contenders, dream_jointly, speculation
+from training.evaluate.dreams.dream import Wish, dream, reconstruct
 from training.evaluate.material import Material
 from training.evaluate.measures.colour import measure_colour
 from training.evaluate.measures.fidelity import measure_dream, measure_tokenizer
@@ -20,6 +19,7 @@ from training.evaluate.measures.horizon import LongDream, measure_horizon
 from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film
 from training.evaluate.measures.steering import measure_steering
 from training.evaluate.passages import Passage
+from training.evaluate.report.card import MEAN_FRAME, REAL, TOKENIZER, Card, Speed, steps_name
 
 _COLOUR_FRAME = 4  # late enough to be dreamt, early enough that things are where they really are
 _SHEET_FRAMES = (1, 2, 4, 8, 12, 16)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from training import stages
 from training.data.filming import record_all
-from training.data.probes import Probe, record_probes
+from training.data.games.probes import Probe, record_probes
 from training.data.recording import Recording, load_recordings
 from training.data.vpt.films import keep_films
 from training.data.vpt.folder import VptFolder

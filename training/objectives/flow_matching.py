@@ -10,12 +10,12 @@ from torch import Tensor
 from model.nfd.transformer import NFDTransformer
 from model.sampling.trigflow import diffuse
 from training.data.latents import ClipSource
-from training.device import autocast
+from training.loop.device import autocast
+from training.loop.trainer import Losses
 from training.objectives.guidance import sometimes_untold
 from training.objectives.history import History
 from training.objectives.noise import NoiseMixture
 from training.objectives.prediction import predict
-from training.trainer import Losses
 
 PURE_FROM_T = 1.57
 

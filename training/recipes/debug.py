@@ -5,7 +5,7 @@ from dataclasses import replace
 from model.presets import debug as preset
 from model.sampling.schedule import trig_time, uniform_times
 from model.world import SamplerSpec
-from training.data.toy import ACTION_SPACE, ToyRecorder, read_action
+from training.data.games.toy import ACTION_SPACE, ToyRecorder, read_action
 from training.evaluate.extent import TOY
 from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (

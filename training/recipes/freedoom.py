@@ -9,7 +9,7 @@ from model import presets
 from model.action_space import ActionSpace
 from model.sampling.schedule import trig_time, uniform_times
 from model.world import SamplerSpec
-from training.data.recorder import DoomRecorder
+from training.data.games.recorder import DoomRecorder
 from training.objectives.history import HistorySettings
 from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (

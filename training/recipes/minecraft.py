@@ -13,6 +13,7 @@ from model.sampling.schedule import trig_time, uniform_times
 from model.world import SamplerSpec
 from training.data.vpt.actions import ACTION_SPACE
 from training.data.vpt.folder import VptFolder
+from training.data.vpt.lines import FPS
 from training.evaluate.extent import Extent
 from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (
@@ -26,7 +27,6 @@ from training.recipes.recipe import (
 from training.tokenizer.picture_loss import PictureWeights
 
 RECORDINGS = Path("build/vpt")  # unless the command says where they are
-FPS = 20.0
 _CONTEXT_T = trig_time(0.05)
 _HOURS = 60.0
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.data.vpt.folder import VptFolder
+from training.loop.trainer import TrainingError
 from training.recipes.recipe import Recipe
-from training.trainer import TrainingError
 
 
 def with_recordings(recipe: Recipe, folder: Path) -> Recipe:

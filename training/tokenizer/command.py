@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.compare.arguments import FILMING_BY_THEMSELVES
+from training.ablations.arguments import FILMING_BY_THEMSELVES
 from training.data.recording import load_recordings
 from training.evaluate.confidence import Estimate, estimate, mean_estimate
-from training.evaluate.dream import reconstruct
-from training.evaluate.markdown import lines
+from training.evaluate.dreams.dream import reconstruct
 from training.evaluate.material import taught_reader
 from training.evaluate.measures.frechet import frechet_of_starts
 from training.evaluate.measures.picture import gradient, psnr_db, ssim
 from training.evaluate.passages import Passage, choose_passages
 from training.evaluate.reader.network import AFTER, BEFORE, ActionReader
 from training.evaluate.reader.reading import read
+from training.evaluate.report.markdown import lines
 from training.recipes.named import recipe_named
 from training.recipes.recipe import Recipe
 from training.run import Run

@@ -5,10 +5,10 @@ asked of it.
 import torch
 
 from model.tokenizer.fsq import FSQ, codebook_use
-from training.device import autocast
+from training.loop.device import autocast
+from training.loop.trainer import Losses
 from training.tokenizer.frames import FrameSource
 from training.tokenizer.picture_loss import PictureLoss
-from training.trainer import Losses
 
 
 class DiscreteReconstruction:

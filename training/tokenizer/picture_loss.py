@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
+from training.loop.trainer import Losses
 from training.tokenizer.colours import RareColours
-from training.trainer import Losses
 
 Looks = Callable[[Tensor, Tensor], Tensor]  # how different two batches of pictures look
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from model.tokenizer.vae import VAE
-from training.device import autocast
+from training.loop.device import autocast
+from training.loop.trainer import Losses
 from training.tokenizer.critic import Adversary, PatchCritic, last_kernel
 from training.tokenizer.frames import FrameSource
 from training.tokenizer.picture_loss import PictureLoss
-from training.trainer import Losses
 
 
 class Reconstruction:

@@ -10,9 +10,10 @@ from model.presets import light_decoder
 from model.tokenizer.vae import VAE, pixels_from_uint8
 from training.data.encoding import LatentCache
 from training.data.recording import load_recordings
-from training.device import pick_device
 from training.evaluate.given.lpips import LPIPS
-from training.optimizers import critic_optimizers, vae_optimizers
+from training.loop.device import pick_device
+from training.loop.optimizers import critic_optimizers, vae_optimizers
+from training.loop.trainer import Budget, Trainer, TrainingError
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.tokenizer.colours import RareColours
@@ -21,7 +22,6 @@ from training.tokenizer.fidelity import measure
 from training.tokenizer.frames import Film, FrameSource, spread
 from training.tokenizer.picture_loss import Looks, PictureLoss, PictureWeights
 from training.tokenizer.reconstruction import Reconstruction, Redecoding, SecondStage
-from training.trainer import Budget, Trainer, TrainingError
 
 _STATISTICS_FRAMES = 4096
 _COLOUR_FRAMES = 2048

@@ -22,7 +22,7 @@ from tests.services.training.training_kit import (
     say,
     settings,
 )
-from tests.training.vpt.form import said, write
+from tests.training.data.vpt.form import said, write
 from training.job_state import JobOrder
 from training.registry.registry import Registry
 

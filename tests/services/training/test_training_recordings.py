@@ -15,7 +15,7 @@ from services.training.recordings.routes import recordings_routes
 from services.training.recordings.stocktaker import LOOK, Stocktaker
 from tests.services.generation.generation_kit import eventually
 from tests.services.training.training_kit import FakeLauncher, client_of, refused, settings
-from tests.training.vpt.form import said, write
+from tests.training.data.vpt.form import said, write
 from training.job_state import JobOrder
 
 pytestmark = pytest.mark.asyncio

@@ -19,11 +19,11 @@ from training.distillation.clips import NoisyClips
 from training.distillation.continuous import ContinuousConsistency, ContinuousSettings
 from training.distillation.discrete import DiscreteConsistency, DiscreteSettings, pseudo_huber
 from training.distillation.student import Distillation, Method, Student
+from training.loop.optimizers import nfd_optimizers
+from training.loop.trainer import Objective
 from training.objectives.flow_matching import FlowMatching
 from training.objectives.noise import NoiseMixture
 from training.objectives.prediction import predict
-from training.optimizers import nfd_optimizers
-from training.trainer import Objective
 
 MIXTURE = NoiseMixture(pure_share=0.0)
 Make = Callable[[Student, NFDTransformer], Method]

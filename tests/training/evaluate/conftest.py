@@ -8,9 +8,9 @@ import torch
 from model.nfd.transformer import NFDTransformer
 from model.tokenizer.vae import VAE
 from model.world import World, WorldSpec
-from training.data.probes import _shoot, plans
-from training.data.toy import ToyRecorder
-from training.evaluate.dream import start_clip
+from training.data.games.probes import _shoot, plans
+from training.data.games.toy import ToyRecorder
+from training.evaluate.dreams.dream import start_clip
 from training.evaluate.extent import Extent
 from training.evaluate.material import Material, gather
 from training.recipes.debug import debug

@@ -13,15 +13,15 @@ import torch
 from model.world import World
 from tests.training.evaluate.conftest import film_ahead, tiny_recipe
 from training import stages
-from training.data.toy import ToyRecorder
-from training.evaluate.card import to_json
+from training.data.games.toy import ToyRecorder
 from training.evaluate.evaluation import evaluate
 from training.evaluate.judge import verdict
 from training.evaluate.material import gather
+from training.evaluate.report.card import to_json
+from training.loop.trainer import Budget
 from training.release import build_world
 from training.run import Run
 from training.tokenizer.stages import train_tokenizer
-from training.trainer import Budget
 
 
 @pytest.mark.slow

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from model.world import World
-from training.evaluate.card import EXACT_DRAFTS, REAL, TEACHER, Card, to_json
-from training.evaluate.dream import Wish, dream
+from training.evaluate.dreams.dream import Wish, dream
 from training.evaluate.evaluation import evaluate
 from training.evaluate.material import Material
 from training.evaluate.measures.horizon import LongDream, measure_horizon
-from training.evaluate.page import to_markdown
+from training.evaluate.report.card import EXACT_DRAFTS, REAL, TEACHER, Card, to_json
+from training.evaluate.report.page import to_markdown
 
 # The reader is taught in a fixture, perhaps on a busy machine.
 pytestmark = pytest.mark.timeout(600)

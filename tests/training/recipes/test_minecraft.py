@@ -12,14 +12,15 @@ import torch
 from model.engine.engine import WorldEngine
 from model.sampling.schedule import uniform_times
 from model.world import World
-from tests.training.vpt.form import Said, said
+from tests.training.data.vpt.form import Said, said
 from training import stages
 from training.__main__ import main
 from training.data.source import SPLITS, Split
 from training.data.vpt.folder import VptFolder
 from training.data.vpt.video import write_video
+from training.evaluate.dreams.teacher import teacher_of
 from training.evaluate.extent import Extent
-from training.evaluate.teacher import teacher_of
+from training.loop.trainer import Budget
 from training.recipes.minecraft import minecraft
 from training.recipes.minecraft_small import minecraft_small
 from training.recipes.named import recipe_named
@@ -29,7 +30,6 @@ from training.release import release
 from training.run import Run
 from training.tokenizer.picture_loss import PictureWeights
 from training.tokenizer.stages import train_decoder, train_tokenizer
-from training.trainer import Budget
 
 FEW = Budget(steps=2)
 NUM_FRAMES = 40  # of a recording: the window and what follows it once

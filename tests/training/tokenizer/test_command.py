@@ -7,7 +7,7 @@ import pytest
 
 from model.presets import debug
 from training.__main__ import main
-from training.data.toy import ACTION_SPACE, ToyRecorder
+from training.data.games.toy import ACTION_SPACE, ToyRecorder
 from training.evaluate.passages import choose_passages
 from training.evaluate.reader.network import AFTER, BEFORE, ActionReader, ReaderShape
 from training.tokenizer.command import Film, measure

@@ -5,7 +5,7 @@ import torch
 
 from model.tokenizer.fsq import FSQ, FSQConfig, codebook_use
 from model.tokenizer.vae import VAEConfig
-from training.optimizers import vae_optimizers
+from training.loop.optimizers import vae_optimizers
 from training.tokenizer.colours import RareColours
 from training.tokenizer.discrete import DiscreteReconstruction
 from training.tokenizer.frames import FrameSource

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from model.tokenizer.vae import VAE, VAEConfig, pixels_from_uint8
+from training.loop.trainer import Losses, Objective
 from training.tokenizer.colours import RareColours
 from training.tokenizer.frames import Film, FrameSource, spread
 from training.tokenizer.picture_loss import PictureLoss, PictureWeights
 from training.tokenizer.reconstruction import Reconstruction, Redecoding, SecondStage
-from training.trainer import Losses, Objective
 
 CONFIG = VAEConfig(
     latent_channels=4, patch=4, encoder_widths=(16, 16), decoder_widths=(16, 16), num_blocks=1

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from model.tokenizer.vae import pixels_from_uint8
-from training.data.toy import ToyRecorder
+from training.data.games.toy import ToyRecorder
+from training.loop.trainer import Budget, TrainingError
 from training.recipes.debug import debug
 from training.recipes.recipe import Recipe
 from training.run import Run
@@ -18,7 +19,6 @@ from training.tokenizer.stages import (
     train_tokenizer,
     trained_tokenizer,
 )
-from training.trainer import Budget, TrainingError
 
 STEPS = Budget(steps=3)
 

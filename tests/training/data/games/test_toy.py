@@ -1,0 +1,63 @@
+"""The toy world's oracle reads back from pixels what the rules say, at any length."""
+
+import numpy as np
+import pytest
+
+from training.data.games.players import Hands
+from training.data.games.toy import (
+    ACTION_SPACE,
+    LAMP_DELAY,
+    ToyRecorder,
+    ToyState,
+    advance,
+    read,
+    read_action,
+    render,
+)
+
+
+def test_the_oracle_reads_pose_action_and_lamp_of_every_frame() -> None:
+    film = ToyRecorder().record(num_frames=400, seed=3)
+    state = None
+    for frame, action in zip(film.frames, film.actions, strict=True):
+        seen = read(frame)
+        assert seen.action == pytest.approx(tuple(action))
+        if state is not None:
+            state = advance(state, tuple(action))
+            assert (seen.row, seen.column) == (state.row, state.column)
+            assert seen.heading == state.heading
+            assert seen.lamp == state.lamp
+        else:
+            state = ToyState(row=seen.row, column=seen.column, heading=seen.heading)
+
+
+def test_what_is_asked_of_a_card_is_the_action_alone() -> None:
+    film = ToyRecorder().record(num_frames=50, seed=5)
+    assert all(
+        read_action(frame) == pytest.approx(tuple(action))
+        for frame, action in zip(film.frames, film.actions, strict=True)
+    )
+
+
+def test_an_act_shows_only_three_frames_later() -> None:
+    then = [Hands()] * 5 + [Hands(frozenset({"act"}))] + [Hands()] * 6
+    film = ToyRecorder().record(num_frames=1, seed=0, then=then)
+    lit = [i for i, frame in enumerate(film.frames) if read(frame).lamp]
+    assert lit == [6 + LAMP_DELAY]  # the act led to frame 6
+
+
+def test_the_oracle_survives_noise() -> None:
+    action = ACTION_SPACE.vector_of({"forward"}, -11.25)
+    state = ToyState(row=9, column=20, heading=33)
+    noise = np.random.default_rng(0).normal(0, 12, (32, 32, 3))
+    frame = np.clip(render(state, action) + noise, 0, 255).astype(np.uint8)
+    seen = read(frame)
+    assert (seen.row, seen.column, seen.heading) == (9, 20, 33)
+    assert seen.action == action
+
+
+def test_films_depend_on_the_seed_only() -> None:
+    first, again = (ToyRecorder().record(num_frames=50, seed=4) for _ in range(2))
+    other = ToyRecorder().record(num_frames=50, seed=5)
+    assert np.array_equal(first.frames, again.frames)
+    assert not np.array_equal(first.frames, other.frames)

@@ -1,0 +1,147 @@
+"""A folder of VPT recordings: what is learnt from, what is left out, and that damage costs one
+recording, not a run."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model import presets
+from model.tokenizer.vae import VAE
+from tests.training.data.vpt.form import Said, said, write
+from training.__main__ import main
+from training.data.encoding import LatentCache
+from training.data.latents import ClipSource
+from training.data.manifest import take_stock
+from training.data.vpt import video
+from training.data.vpt.actions import ACTION_SPACE
+from training.data.vpt.folder import VptFolder
+from training.data.vpt.lines import MAX_LINE_BYTES
+
+
+def _folder(path: Path, max_idle_frames: int = 20) -> VptFolder:
+    return VptFolder(folder=path, width=48, height=32, max_idle_frames=max_idle_frames)
+
+
+def _brightness(frames: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> list[int]:
+    """Of each frame, in steps of 20: its number in the video."""
+    return [round(float(frame.mean()) / 20) for frame in frames]
+
+
+def test_a_line_leads_to_the_frame_after_it(tmp_path: Path) -> None:
+    write(tmp_path, "a", [said("w"), said(buttons=(0,)), said(), said()])
+    film = _folder(tmp_path).open("a")
+    assert film.frames.shape == (4, 32, 48, 3)
+    assert _brightness(film.frames) == [0, 1, 2, 3]
+    pressed = [[ACTION_SPACE.entries[i] for i in np.flatnonzero(row)] for row in film.actions]
+    assert pressed == [[], ["forward"], ["attack"], []]
+    assert list(film.cuts) == [True, False, False, False]
+
+
+def test_frames_with_an_open_menu_are_dropped_and_the_film_is_cut(tmp_path: Path) -> None:
+    write(tmp_path, "a", [said(), said(gui=True), said("w"), said()])
+    film = _folder(tmp_path).open("a")
+    assert _brightness(film.frames) == [0, 2, 3]
+    assert list(film.cuts) == [True, True, False]
+
+
+def test_the_film_is_cut_where_a_button_led_on_that_the_space_lacks(tmp_path: Path) -> None:
+    write(tmp_path, "a", [said("w"), said("w", "f"), said("w"), said("w")])
+    film = _folder(tmp_path).open("a")
+    assert _brightness(film.frames) == [0, 1, 2, 3]
+    assert list(film.cuts) == [True, False, True, False]
+
+
+def test_of_a_long_rest_only_the_beginning_is_kept(tmp_path: Path) -> None:
+    w = said("w")
+    write(tmp_path, "a", [w, w, *[said()] * 4, w, w])
+    film = _folder(tmp_path, max_idle_frames=2).open("a")
+    assert _brightness(film.frames) == [0, 1, 2, 3, 4, 7]
+    assert list(np.flatnonzero(film.cuts)) == [0, 5]
+    assert _brightness(_folder(tmp_path, max_idle_frames=0).open("a").frames) == [1, 2, 7]
+
+
+def test_chunks_of_one_session_share_a_split(tmp_path: Path) -> None:
+    folder = _folder(tmp_path)
+    sessions = [f"player-{number:012x}" for number in range(400)]
+    splits = Counter(folder.split(f"{session}-20220421-092639") for session in sessions)
+    assert splits["train"] > 300
+    assert min(splits["validation"], splits["held_out"]) > 5
+    for session in sessions:
+        times = ("20220421-092639", "20220421-093140")
+        assert len({folder.split(f"{session}-{time}") for time in times}) == 1
+
+
+def test_damaged_recordings_are_skipped_and_counted(tmp_path: Path) -> None:
+    good: list[Said] = [said(), said("w")]
+    write(tmp_path, "good", good)
+    write(tmp_path, "python", good).write_text("{'mouse': True}\n" * 2)
+    write(tmp_path, "short", good).write_text(json.dumps(good[0]) + "\n")
+    write(tmp_path, "long", good).write_text("x" * (MAX_LINE_BYTES + 9))
+    write(tmp_path, "deep", good).write_text("[" * 60_000 + "\n")
+    write(tmp_path, "wild", good).write_text(json.dumps(said(dx=float("nan"))) + "\n")
+    write(tmp_path, "huge", good).write_text(json.dumps(said(dx=10**400)) + "\n")
+    write(tmp_path, "slot", good).write_text(json.dumps(said(hotbar=99)) + "\n")
+    write(tmp_path, "menu", [said(gui=True)] * 2)
+    write(tmp_path, "alone", good).unlink()
+    write(tmp_path, "torn", good)
+    (tmp_path / "torn.mp4").write_bytes(b"no video")
+    manifest = take_stock(_folder(tmp_path), tmp_path / "manifest.json")
+    assert [entry.name for entry in manifest.entries] == ["good"]
+    assert manifest.skipped == {
+        "actions damaged": 5,
+        "as many lines as frames expected": 1,
+        "actions too long": 1,
+        "nobody plays": 1,
+        "actions missing": 1,
+        "video damaged": 1,
+    }
+
+
+def test_a_picture_too_large_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    large = np.zeros((1, 1200, 1920, 3), np.uint8)
+    path = write(tmp_path, "a", [said()])
+    video.write_video(path.with_suffix(".mp4"), large, fps=20)
+    assert take_stock(_folder(tmp_path), tmp_path / "m.json").skipped == {"video too large": 1}
+
+
+def test_another_reading_is_another_recording(tmp_path: Path) -> None:
+    write(tmp_path, "a", [said("w"), said(), said(), said("w")])
+    path = tmp_path / "manifest.json"
+    digests = {take_stock(_folder(tmp_path, idle), path).entries[0].digest for idle in (1, 5, 1)}
+    assert len(digests) == 2
+    fewer = replace(_folder(tmp_path), action_space=replace(ACTION_SPACE, buttons=("back",)))
+    assert take_stock(fewer, path).entries[0].digest not in digests
+
+
+def test_clips_are_drawn_from_it_as_from_our_own_films(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path, name, [said("w")] * 12)
+    folder = _folder(tmp_path)
+    vae = VAE(replace(presets.debug().vae, latent_channels=4)).eval().requires_grad_(False)
+    stock = take_stock(folder, tmp_path / "manifest.json")
+    films = LatentCache(tmp_path / "latents", vae).films(folder, stock.entries)
+    clips = ClipSource(films, num_frames=8, batch_size=3, device=torch.device("cpu"))
+    drawn = clips.draw(torch.Generator().manual_seed(0))
+    assert len(clips) == 2 * 5
+    assert drawn.latents_BFChw.shape == (3, 8, 4, 2, 3)
+    assert drawn.actions_BFA.shape == (3, 8, ACTION_SPACE.size)
+    assert drawn.actions_BFA[:, 1:, ACTION_SPACE.entries.index("forward")].all()
+
+
+def test_a_folder_is_looked_through_by_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "good", [said("w")] * 10)
+    write(tmp_path, "alone", [said()]).unlink()
+    out = tmp_path / "manifest.json"
+    arguments = ["stock", str(tmp_path), "--width", "48", "--height", "32", "--out", str(out)]
+    assert main(arguments) == 0
+    said_lines = capsys.readouterr().out
+    assert "1 recordings, 10 frames" in said_lines
+    assert "skipped 1: actions missing" in said_lines
+    assert out.exists()

@@ -1,0 +1,131 @@
+"""`python -m training distillations`: every way of distilling gets the same teacher, the same clips
+and the same compute, and one table tells what came of it. Measured through the serving engine.
+
+Compute is counted in seconds of this machine: what a step of each costs is measured first, all in
+turn; on a CPU in this process's own time, in which a busy neighbour has no part.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from model.nfd.transformer import NFDTransformer
+from model.world import World
+from training import stages
+from training.ablations.distillation.against import Margin, margin
+from training.ablations.equal_compute import costs_s
+from training.data.latents import ClipSource
+from training.distillation.objective import distillation
+from training.distillation.student import Student
+from training.evaluate.dreams.dream import Wish, dream
+from training.evaluate.material import gather
+from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film, Scores
+from training.evaluate.passages import Passage
+from training.loop.device import pick_device
+from training.loop.optimizers import student_optimizers
+from training.loop.trainer import Budget, Objective, Trainer
+from training.recipes.recipe import Recipe
+from training.release import build_world
+from training.run import Run
+
+TEACHER = "teacher"
+PLAIN, SCM, SCM_ADVERSARIAL = "plain consistency", "sCM", "sCM + adversarial"
+_STRENGTH = 0.5  # of the adversary
+_STEPS = (4, 2, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One contestant at one number of denoise steps. `trained` is optimisation steps; `margin` is
+    against sCM alone at as many denoise steps."""
+
+    name: str
+    trained: int
+    num_steps: int
+    scores: Scores
+    margin: Margin | None
+
+
+def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
+    """`seconds` of training for each contestant, by what its steps cost. One that has ended its
+    training is only measured again."""
+    teacher = build_world(recipe, run, "teacher")
+    few_steps = replace(teacher.spec, sampler=recipe.student_sampler)
+    material = gather(recipe, run, recipe.extent)
+    trained = {TEACHER: 0}
+    films = {TEACHER: _dreams(teacher, material.passages, TEACHER)}
+    for name, (student, num_steps) in _students(recipe, run, seconds).items():
+        trained[name] = num_steps
+        world = replace(teacher, spec=few_steps, transformer=student)
+        films[name] = _dreams(world, material.passages, name)
+    comparison = Comparison(material.judges, material.passages)
+    return [
+        Row(
+            name=name, trained=trained[name], num_steps=n, scores=comparison.score(made[n]),
+            margin=margin(material.judges.reader, material.passages, made[n], films[SCM][n])
+            if name != SCM else None,
+        )
+        for name, made in films.items()
+        for n in _STEPS
+    ]  # fmt: skip
+
+
+def _students(recipe: Recipe, run: Run, seconds: float) -> dict[str, tuple[NFDTransformer, int]]:
+    """Every contestant's averaged network, and the steps it has taken."""
+    teacher = stages.trained_teacher(recipe, run)
+    clips = stages.clip_source(recipe, run, recipe.student.batch_size, "train")
+    names = (PLAIN, SCM, SCM_ADVERSARIAL)
+    players = {name: _player(name, recipe, teacher, clips) for name in names}
+    seconds_a_step = costs_s([objective for _, objective in players.values()])
+    return {
+        name: _train(recipe, run, name, student, objective, max(1, round(seconds / cost_s)))
+        for cost_s, (name, (student, objective)) in zip(
+            seconds_a_step, players.items(), strict=True
+        )
+    }
+
+
+def _player(
+    name: str, recipe: Recipe, teacher: NFDTransformer, clips: ClipSource
+) -> tuple[Student, Objective]:
+    torch.manual_seed(0)
+    student = Student(copy.deepcopy(teacher).train().requires_grad_(True)).to(pick_device())
+    settings = replace(
+        recipe.student,
+        method="discrete" if name == PLAIN else "continuous",
+        adversarial=_STRENGTH if name == SCM_ADVERSARIAL else 0.0,
+    )
+    return student, distillation(student, teacher, clips, settings)
+
+
+def _train(
+    recipe: Recipe, run: Run, name: str, student: Student, objective: Objective, num_steps: int
+) -> tuple[NFDTransformer, int]:
+    """The averaged student, and the steps it has taken."""
+    settings = recipe.student
+    student.zero_grad(set_to_none=True)
+    optimizers = student_optimizers(
+        student, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr,
+        critic_lr=settings.critic_lr,
+    )  # fmt: skip
+    folder = run.folder / "distillations"
+    trainer = Trainer(folder, name, student, optimizers, ema_decay=settings.ema_decay)
+    if trainer.step == 0 or trainer.is_interrupted:
+        trainer.train(objective, Budget(steps=max(1, num_steps - trainer.step)))
+    averaged = trainer.averaged
+    assert isinstance(averaged, Student)
+    return averaged.transformer.cpu().eval().requires_grad_(False), trainer.step
+
+
+def _dreams(world: World, passages: Sequence[Passage], name: str) -> dict[int, list[Film]]:
+    """By number of denoise steps."""
+    wishes = [
+        Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
+        for passage in passages
+    ]
+    return {
+        n: [dreamt.frames for dreamt in dream(world, wishes, num_steps=n, title=f"{name}, {n}")]
+        for n in _STEPS
+    }

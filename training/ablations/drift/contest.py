@@ -1,0 +1,99 @@
+"""Ways of training against drift, by the same compute from the same teacher, and one measurement of
+all. Each goes on in a folder of its own that shares everything else with the run.
+"""
+
+import copy
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from model.world import World
+from training import stages
+from training.ablations.equal_compute import costs_s
+from training.evaluate.evaluation import evaluate
+from training.evaluate.material import Material, gather
+from training.evaluate.report.card import Card
+from training.loop.trainer import Budget
+from training.objectives.history import TRUTH, HistorySettings
+from training.recipes.recipe import Recipe
+from training.release import build_world
+from training.run import Run
+
+BEFORE = "before"
+WAYS: Mapping[str, HistorySettings] = {
+    "true history": TRUTH,
+    "context drop-out": HistorySettings(dropout=0.2),
+    "own guesses": HistorySettings(chain_share=0.5),
+    "own play, 4 frames": HistorySettings(rollout_share=0.25, rollout_frames=4),
+    "own play, 16 frames": HistorySettings(rollout_share=0.25, rollout_frames=16),
+}
+_LONG = ((300, 8),)  # frames, dreams
+_EMA_DECAY = 0.98  # the average must not still be where it began when so short a training ends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """`trained` is optimisation steps since the teacher all began with."""
+
+    name: str
+    trained: int
+    card: Card
+
+
+def contest(recipe: Recipe, run: Run, seconds: float) -> Iterator[Row]:
+    """`seconds` of training for each way, by what its steps cost. One that has ended its training
+    is only measured again."""
+    run.require("teacher")
+    extent = replace(recipe.extent, long_dreams=_LONG)
+    material = gather(recipe, run, extent)
+    yield Row(name=BEFORE, trained=0, card=_measure(recipe, run, material))
+    begun_at, _ = stages.spent_on(run, "teacher")
+    recipes = {name: _with_history(recipe, settings) for name, settings in WAYS.items()}
+    for (name, way), cost_s in zip(recipes.items(), _costs_s(recipes, run), strict=True):
+        other = fork(run, name)
+        if stages.spent_on(other, "teacher")[0] == begun_at or not stages.has_ended(
+            other, "teacher"
+        ):
+            stages.train_teacher(way, other, Budget(steps=max(1, round(seconds / cost_s))))
+        trained = stages.spent_on(other, "teacher")[0] - begun_at
+        yield Row(name=name, trained=trained, card=_measure(way, other, material))
+
+
+def fork(run: Run, name: str) -> Run:
+    """A run that goes on from this one's teacher, and shares all else with it."""
+    other = Run(run.folder / "drift" / name.replace(" ", "-"))
+    other.folder.mkdir(parents=True, exist_ok=True)
+    for entry in run.folder.iterdir():
+        target = other.folder / entry.name
+        if target.exists() or entry.name == "drift":
+            continue
+        if entry.stem == "teacher":
+            shutil.copy(entry, target)
+        else:
+            target.symlink_to(entry.resolve())
+    return other
+
+
+def _with_history(recipe: Recipe, settings: HistorySettings) -> Recipe:
+    teacher = replace(recipe.teacher, history=settings, ema_decay=_EMA_DECAY)
+    return replace(recipe, teacher=teacher)
+
+
+def _costs_s(recipes: Mapping[str, Recipe], run: Run) -> list[float]:
+    objectives = []
+    for recipe in recipes.values():
+        teacher = copy.deepcopy(stages.trained_teacher(recipe, run)).train().requires_grad_(True)
+        objectives.append(stages.teacher_objective(recipe, run, teacher))
+    return costs_s(objectives)
+
+
+def _measure(recipe: Recipe, run: Run, material: Material) -> Card:
+    """With the default number of denoise steps only."""
+    world = build_world(recipe, run, "teacher")
+    sampler = world.spec.sampler
+    steps = sampler.default_steps
+    only: World = replace(
+        world,
+        spec=replace(world.spec, sampler=replace(sampler, times={steps: sampler.times[steps]})),
+    )
+    return evaluate(only, material, num_steps=steps).card

@@ -1,0 +1,62 @@
+"""Several trainings that get the same of the machine, however busy it is: each as many steps as fit
+into its share of processor time, by what a few steps of it cost.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from training.loop.device import pick_device
+from training.loop.trainer import Budget, Objective, Trainer
+
+PROBE_STEPS = 6
+_ROUNDS = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learner:
+    trainer: Trainer
+    objective: Objective
+
+
+def train_alike(
+    learners: Mapping[str, Learner],
+    *,
+    cpu_seconds: float,
+    clock: Callable[[], float] = time.process_time,
+) -> dict[str, int]:
+    """Trains each for `cpu_seconds` of processor time, cooled down at the end. A few steps warm up
+    first, and a few are timed; both count. Returns the steps that each has taken."""
+    for learner in learners.values():
+        if learner.trainer.step == 0:
+            _train_evenly(learner, cpu_seconds, clock)
+    return {name: learner.trainer.step for name, learner in learners.items()}
+
+
+def _train_evenly(learner: Learner, cpu_seconds: float, clock: Callable[[], float]) -> None:
+    probe = Budget(steps=PROBE_STEPS, cooldown=False)
+    started_s = clock()
+    learner.trainer.train(learner.objective, probe)
+    warm_s = clock()
+    learner.trainer.train(learner.objective, probe)
+    now_s = clock()
+    num_steps = int((cpu_seconds - (now_s - started_s)) / (now_s - warm_s) * PROBE_STEPS)
+    learner.trainer.train(learner.objective, Budget(steps=max(1, num_steps)))
+
+
+def costs_s(objectives: Sequence[Objective]) -> list[float]:
+    """What one loss of each and its gradients cost, timed in turns; the optimizer costs all of them
+    the same. Seconds of this process, in which a busy neighbour has no part; on a GPU of the clock.
+    Leaves gradients behind."""
+    generator = torch.Generator(pick_device()).manual_seed(0)
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
+    seconds = np.empty((_ROUNDS, len(objectives)))
+    for step in range(_ROUNDS):
+        for i, objective in enumerate(objectives):
+            started = clock()
+            objective(generator, step)["loss"].backward()  # type: ignore[no-untyped-call]
+            seconds[step, i] = clock() - started
+    return [float(cost) for cost in np.median(seconds, axis=0)]

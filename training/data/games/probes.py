@@ -1,0 +1,110 @@
+"""Probes: moments of held-out play from which one key is held, with what the real game then shows.
+
+The same film is made once per plan with another end, so every answer of the game starts from the
+very same frame. Knows no network.
+"""
+
+import multiprocessing
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from training.data.filming import Recorder
+from training.data.games.players import Hands
+from training.data.recording import Recording, load_recordings
+
+PROBE_FRAMES = 18  # one second
+REPLAY = "replay"  # the player's own next actions
+_LEAST_FILM, _MOST_FILM = 60, 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """`context` is real play; `answers[plan]` is the real film that follows it, of
+    PROBE_FRAMES frames with the actions that led to them."""
+
+    context: Recording
+    answers: Mapping[str, Recording]
+
+
+def plans(key_turn_deg: float) -> dict[str, Hands]:
+    """What is held for the whole of each probe."""
+    return {
+        "left": Hands(yaw_deg=-key_turn_deg),
+        "right": Hands(yaw_deg=key_turn_deg),
+        "forward": Hands(frozenset({"forward"})),
+        "back": Hands(frozenset({"back"})),
+        "idle": Hands(),
+        "act": Hands(frozenset({"act"})),
+    }
+
+
+def record_probes(
+    recorder: Recorder,
+    folder: Path,
+    *,
+    count: int,
+    key_turn_deg: float,
+    context_frames: int,
+    least_walk: float,
+    seed: int,
+    processes: int,
+) -> list[Probe]:
+    """`count` probes with `least_walk` map units of room ahead, the same for the same seed. Kept
+    in `folder`."""
+    if (folder / f"{count - 1:03d}").exists():
+        return [_load(folder / f"{i:03d}", context_frames) for i in range(count)]
+    shoot = partial(_shoot, recorder, plans(key_turn_deg), least_walk)
+    found = 0
+    context = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(processes, mp_context=context) as pool,
+        tqdm(total=count, desc="probes", unit="probe") as bar,
+    ):
+        while found < count:
+            seeds = range(seed, seed + 2 * processes)
+            seed = seeds.stop
+            for films in pool.map(shoot, seeds):
+                if films is not None and found < count:
+                    for plan, film in films.items():
+                        film.save(folder / f"{found:03d}" / plan)
+                    found += 1
+                    bar.update()
+    return [_load(folder / f"{i:03d}", context_frames) for i in range(count)]
+
+
+def _shoot(
+    recorder: Recorder, hands: Mapping[str, Hands], least_walk: float, seed: int
+) -> dict[str, Recording] | None:
+    """The films of one seed, or None where the way ahead is blocked."""
+    length = int(np.random.default_rng(seed).integers(_LEAST_FILM, _MOST_FILM))
+
+    def film(plan: str) -> Recording:
+        return recorder.record(num_frames=length, seed=seed, then=[hands[plan]] * PROBE_FRAMES)
+
+    forward = film("forward")
+    walked = forward.poses[length + 11, :2] - forward.poses[length - 1, :2]
+    if np.hypot(*walked) < least_walk or forward.cuts[1:].any():
+        return None
+    films = {plan: forward if plan == "forward" else film(plan) for plan in hands}
+    films[REPLAY] = recorder.record(num_frames=length + PROBE_FRAMES, seed=seed)
+    return {plan: film.part(-2 * PROBE_FRAMES, len(film.frames)) for plan, film in films.items()}
+
+
+def _load(folder: Path, context_frames: int) -> Probe:
+    names = sorted(path.name for path in folder.iterdir())
+    films = dict(zip(names, load_recordings(folder), strict=True))
+    answers = {plan: film.part(-PROBE_FRAMES, len(film.frames)) for plan, film in films.items()}
+    context = films[REPLAY].part(-PROBE_FRAMES - context_frames, -PROBE_FRAMES)
+    return Probe(context=context, answers=answers)
+
+
+def frames_of(probe: Probe, plan: str) -> NDArray[np.uint8]:
+    """The last frame of the context, then the real answer: (1 + PROBE_FRAMES, H, W, 3)."""
+    return np.concatenate((probe.context.frames[-1:], probe.answers[plan].frames))

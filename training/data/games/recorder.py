@@ -1,0 +1,182 @@
+"""Films play in ViZDoom on Freedoom maps; the same film for the same seed. Knows no network.
+
+Frames are redistributable under Freedoom's licence. Sound is off (two engines die on it), HUD and
+crosshair are hidden, the weapon is shown and does not bob.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import vizdoom as vzd
+from numpy.typing import NDArray
+
+from model.action_space import ActionSpace
+from training.data.games.players import STEADY, Habits, Hands, ScriptedPlayer, Sight
+from training.data.recording import Recording
+
+_KEYS = {
+    "forward": vzd.Button.MOVE_FORWARD,
+    "back": vzd.Button.MOVE_BACKWARD,
+    "left": vzd.Button.MOVE_LEFT,
+    "right": vzd.Button.MOVE_RIGHT,
+    "act": vzd.Button.ATTACK,
+}
+_POSE = (
+    vzd.GameVariable.POSITION_X,
+    vzd.GameVariable.POSITION_Y,
+    vzd.GameVariable.ANGLE,
+)
+_TICS_PER_FRAME = 2  # the game runs at 35 tics a second, so 17.5 frames
+_RAISE_WEAPON_FRAMES = 20  # after a start the pistol comes up from below
+_PICK_UP_UNITS = 32  # a player reaches things this far away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoomRecorder:
+    """Films one piece of a map. Outside the box (map units) the player is put back to where
+    it has been. Pixels are brightened by `out = in ** gamma` on [0, 1]."""
+
+    wad: str
+    map_name: str
+    x: tuple[float, float]
+    y: tuple[float, float]
+    width: int
+    height: int
+    gamma: float
+    action_space: ActionSpace
+    habits: Habits = STEADY
+
+    def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
+        game = _open_game(self, seed)
+        try:
+            return _Take(self, game, np.random.default_rng(seed)).film(num_frames, then)
+        finally:
+            game.close()
+
+
+class _Take:
+    """One running game and the film of it."""
+
+    def __init__(self, area: DoomRecorder, game: vzd.DoomGame, rng: np.random.Generator) -> None:
+        self._area = area
+        self._game = game
+        self._rng = rng
+        self._player = ScriptedPlayer(rng, area.action_space.key_turn_deg, area.habits)
+        self._brighten = (255 * (np.arange(256) / 255) ** area.gamma).round().astype(np.uint8)
+        self._visited: list[NDArray[np.float64]] = []
+
+    def film(self, num_frames: int, then: Sequence[Hands]) -> Recording:
+        total = num_frames + len(then)
+        frames = np.empty((total, self._area.height, self._area.width, 3), np.uint8)
+        actions = np.zeros((total, self._area.action_space.size), np.float32)
+        poses = np.empty((total, 3), np.float32)
+        cuts = np.zeros(total, np.bool_)
+        cuts[0] = True
+        last_pose = self._pose()
+        for i in range(total):
+            pose = self._pose()
+            frames[i], poses[i] = self._frame(), (pose[0], pose[1], -pose[2] % 360)
+            if i + 1 == total:
+                break
+            if self._is_inside(pose):
+                self._visited.append(pose)
+            else:
+                self._warp_back()
+                cuts[i + 1] = True
+            if i + 1 < num_frames:
+                moved = float(np.hypot(*(pose[:2] - last_pose[:2])))
+                hands = self._player.act(Sight(self._free_ways(), moved))
+            else:
+                hands = then[i + 1 - num_frames]
+            actions[i + 1] = self._play(hands)
+            last_pose = pose
+        return Recording(frames=frames, actions=actions, poses=poses, cuts=cuts)
+
+    def _play(self, hands: Hands) -> tuple[float, ...]:
+        """Plays one frame of hands, quantised as the model will be told; returns its vector."""
+        space = self._area.action_space
+        vector = space.vector_of(set(hands.down), hands.yaw_deg)
+        yaw_deg = space.quantise_yaw(hands.yaw_deg)
+        down = dict(zip(space.model_buttons, vector, strict=False))
+        # The engine turns by the delta once per tic.
+        self._game.make_action(
+            [*(down.get(key, 0.0) for key in _KEYS), yaw_deg / _TICS_PER_FRAME], _TICS_PER_FRAME
+        )
+        return vector
+
+    def _pose(self) -> NDArray[np.float64]:
+        """x, y, angle (degrees, counter-clockwise as the game counts)."""
+        return np.array([self._game.get_game_variable(variable) for variable in _POSE])
+
+    def _frame(self) -> NDArray[np.uint8]:
+        size = (self._area.width, self._area.height)
+        screen = self._game.get_state().screen_buffer
+        small = cv2.resize(screen, size, interpolation=cv2.INTER_AREA)
+        bright: NDArray[np.uint8] = self._brighten[small]
+        return bright
+
+    def _free_ways(self) -> NDArray[np.float32]:
+        """Nearest depth from the horizon to a few steps ahead on the floor: windows one can see
+        through but not walk through count as walls."""
+        depth = self._game.get_state().depth_buffer
+        assert depth is not None  # switched on in _open_game
+        middle = depth.shape[0] // 2
+        free: NDArray[np.float32] = depth[middle : middle + 26].min(axis=0).astype(np.float32)
+        return free
+
+    def _is_inside(self, pose: NDArray[np.float64]) -> bool:
+        (west, east), (south, north) = self._area.x, self._area.y
+        return bool(west < pose[0] < east and south < pose[1] < north)
+
+    def _warp_back(self) -> None:
+        x, y, _ = self._visited[self._rng.integers(len(self._visited))]
+        self._game.send_game_command(f"warp {x:.0f} {y:.0f}")
+
+
+def _open_game(area: DoomRecorder, seed: int) -> vzd.DoomGame:
+    wad = str(Path(vzd.__file__).parent / f"{area.wad}.wad")
+    game = vzd.DoomGame()
+    game.set_doom_game_path(wad)
+    game.set_doom_scenario_path(wad)
+    game.set_doom_map(area.map_name)
+    game.set_screen_resolution(vzd.ScreenResolution.RES_256X160)
+    game.set_screen_format(vzd.ScreenFormat.RGB24)
+    game.set_depth_buffer_enabled(True)
+    game.set_window_visible(False)
+    game.set_sound_enabled(False)
+    game.set_render_hud(False)
+    game.set_render_crosshair(False)
+    game.set_render_weapon(True)
+    game.set_render_decals(False)
+    game.set_render_particles(False)
+    game.set_render_effects_sprites(False)
+    game.set_render_messages(False)
+    game.set_available_buttons([*_KEYS.values(), vzd.Button.TURN_LEFT_RIGHT_DELTA])
+    game.set_available_game_variables(list(_POSE))
+    game.set_mode(vzd.Mode.PLAYER)
+    game.set_episode_timeout(0)
+    game.set_seed(seed)
+    game.add_game_args(
+        "-nomonsters +sv_cheats 1 +sv_infiniteammo 1 +movebob 0 +neverswitchonpickup 1 "
+        "+pickup_fade_scalar 0 +blood_fade_scalar 0"
+    )
+    game.init()
+    game.send_game_command("god")
+    game.make_action([0.0] * (len(_KEYS) + 1), _RAISE_WEAPON_FRAMES * _TICS_PER_FRAME)
+    _pick_up_everything(game, area)
+    return game
+
+
+def _pick_up_everything(game: vzd.DoomGame, area: DoomRecorder) -> None:
+    """Stands once on every spot: what lies about would vanish when first walked over, and nobody
+    could tell from a frame whether it had."""
+    x, y, _ = (game.get_game_variable(variable) for variable in _POSE)
+    for spot_x in np.arange(area.x[0], area.x[1], _PICK_UP_UNITS):
+        for spot_y in np.arange(area.y[0], area.y[1], _PICK_UP_UNITS):
+            game.send_game_command(f"warp {spot_x:.0f} {spot_y:.0f}")
+            game.make_action([0.0] * (len(_KEYS) + 1), 1)
+    game.send_game_command(f"warp {x:.0f} {y:.0f}")
+    game.make_action([0.0] * (len(_KEYS) + 1), _RAISE_WEAPON_FRAMES * _TICS_PER_FRAME)

@@ -1,0 +1,100 @@
+"""Who is compared: the world at every number of steps and under speculation, its teacher, and plain
+baselines, all as films that follow the same passages of real play. Scores nobody.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from model.sampling.schedule import uniform_times
+from model.world import World
+from training.data.pictures import Pixels
+from training.evaluate.dreams.dream import Dream, Wish, dream, reconstruct
+from training.evaluate.material import Material
+from training.evaluate.measures.scores import NUM_FRAMES, Film
+from training.evaluate.passages import Passage
+from training.evaluate.report.card import (
+    COPY_LAST,
+    EXACT_DRAFTS,
+    MEAN_FRAME,
+    REAL,
+    TEACHER,
+    TOKENIZER,
+    Drafts,
+    joint_name,
+    steps_name,
+)
+
+_TEACHER_STEPS = 18
+_NUM_JOINT = 1  # frames drawn along with one
+
+
+def contenders(
+    world: World,
+    material: Material,
+    teacher: World | None,
+    jointly: Sequence[Dream],
+    num_steps: int,
+) -> Iterator[tuple[str, list[Film]]]:
+    """By name, one film per passage; `jointly` is what `dream_jointly` made with `num_steps`. The
+    teacher takes 18 denoise steps."""
+    passages = material.passages
+    for steps in sorted(world.spec.sampler.times):
+        yield steps_name(steps), _films(_dream_passages(world, passages, steps, steps_name(steps)))
+    yield joint_name(num_steps), _films(jointly)
+    if teacher is not None:
+        slow = _unhurried(teacher)
+        yield TEACHER, _films(_dream_passages(slow, passages, _TEACHER_STEPS, TEACHER))
+    real = [passage.following.frames[:NUM_FRAMES] for passage in passages]
+    mean_frame = material.frames.mean(axis=0).round().astype(np.uint8)
+    yield COPY_LAST, [_still(passage.context.frames[-1]) for passage in passages]
+    yield MEAN_FRAME, [_still(mean_frame)] * len(passages)
+    yield TOKENIZER, [reconstruct(world.tokenizer, film) for film in real]
+    yield REAL, real
+
+
+def dream_jointly(world: World, material: Material, num_steps: int) -> list[Dream]:
+    """After each passage, with one frame drawn along with another wherever the action stays."""
+    title = joint_name(num_steps)
+    return _dream_passages(world, material.passages, num_steps, title, num_joint=_NUM_JOINT)
+
+
+def speculation(jointly: Sequence[Dream], num_steps: int) -> tuple[Drafts, ...]:
+    exact = (
+        Drafts(kind=kind, row=steps_name(num_steps), proof=EXACT_DRAFTS)
+        for kind in ("ahead", "branch")
+    )
+    share = float(np.mean([dreamt.is_joint.mean() for dreamt in jointly]))
+    return (*exact, Drafts(kind="joint", row=joint_name(num_steps), share=share))
+
+
+def _films(dreams: Sequence[Dream]) -> list[Film]:
+    return [dreamt.frames for dreamt in dreams]
+
+
+def _dream_passages(
+    world: World,
+    passages: Sequence[Passage],
+    num_steps: int,
+    title: str,
+    *,
+    num_joint: int = 0,
+) -> list[Dream]:
+    wishes = [
+        Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
+        for passage in passages
+    ]
+    return dream(world, wishes, num_steps=num_steps, title=title, num_joint=num_joint)
+
+
+def _unhurried(teacher: World) -> World:
+    sampler = replace(
+        teacher.spec.sampler, times={_TEACHER_STEPS: uniform_times(_TEACHER_STEPS)},
+        default_steps=_TEACHER_STEPS,
+    )  # fmt: skip
+    return replace(teacher, spec=replace(teacher.spec, sampler=sampler))
+
+
+def _still(frame: Pixels) -> Film:
+    return np.repeat(frame[None], NUM_FRAMES, axis=0)

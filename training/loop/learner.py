@@ -1,0 +1,131 @@
+"""One step of training: gradients of its micro-batches, clipped; optimizers; moving average. Knows
+no budget, no files and no clock.
+
+The randomness of a step is a function of (seed, step, micro-batch) alone, so a step can be taken
+again, by this process or by another, without those before it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from training.distributed.workers import Workers
+from training.loop.average import MovingAverage
+
+VALIDATION_BATCHES = 4
+
+Losses = dict[str, Tensor]  # "loss" is minimised, the others are only logged
+Objective = Callable[[torch.Generator, int], Losses]  # (randomness, step)
+
+
+class NotANumber(ArithmeticError):
+    """The gradient is not finite; the weights are as they were before the step."""
+
+
+class Learner:
+    """Owns weights, their moving average, and what the optimizers remember."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        optimizers: Sequence[Optimizer],
+        *,
+        ema_decay: float,
+        max_grad_norm: float,
+        micro_batches: int,
+        seed: int,
+        workers: Workers,
+    ) -> None:
+        """Raises ValueError where `workers` cannot divide the micro-batches of a step."""
+        if micro_batches % workers.size:
+            raise ValueError(
+                f"{micro_batches} micro-batches a step cannot be divided among "
+                f"{workers.size} workers"
+            )
+        self.device = next(module.parameters()).device
+        self._module = module
+        self._optimizers = optimizers
+        self._average = MovingAverage(module, ema_decay)
+        self._learning_rates = [[group["lr"] for group in opt.param_groups] for opt in optimizers]
+        self._generator = torch.Generator(self.device)
+        self._max_grad_norm = max_grad_norm
+        self._micro_batches = micro_batches
+        self._seed = seed
+        self._workers = workers
+
+    @property
+    def averaged(self) -> nn.Module:
+        averaged: nn.Module = self._average.module
+        return averaged
+
+    def learning_rates(self) -> list[float]:
+        """The rates of the last step, one per optimizer."""
+        return [optimizer.param_groups[0]["lr"] for optimizer in self._optimizers]
+
+    def take(self, step: int, objective: Objective, rate: float) -> dict[str, float]:
+        """One step at `rate` times the learning rates; its losses. Raises NotANumber."""
+        self._set_learning_rates(rate)
+        losses = self._backward(step, objective)
+        norm = self._workers.gathered(
+            nn.utils.clip_grad_norm_(self._module.parameters(), self._max_grad_norm)
+        )
+        if not torch.isfinite(norm):
+            raise NotANumber(f"loss {losses['loss'].item()}, gradient norm {norm.item()}")
+        for optimizer in self._optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self._average.update(self._module)
+        return {name: loss.item() for name, loss in losses.items()} | {"grad_norm": norm.item()}
+
+    @torch.no_grad()
+    def validate(self, step: int, objective: Objective) -> float:
+        """The same clips and the same noise each time, so that the values compare."""
+        generator = torch.Generator(self.device).manual_seed(self._seed)
+        losses = [objective(generator, step)["loss"] for _ in range(VALIDATION_BATCHES)]
+        return torch.stack(losses).mean().item()
+
+    def spread(self) -> None:
+        """From here on each worker keeps its part. The state must be loaded before."""
+        self._workers.spread(self._module, self._optimizers)
+        self._workers.spread(self._average.module, ())
+
+    def state(self) -> dict[str, Any]:
+        """Whole, however many workers keep it."""
+        state: dict[str, Any] = self._workers.gathered(
+            {
+                "module": self._module.state_dict(),
+                "ema": self._average.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+            }
+        )
+        return state
+
+    def load(self, state: dict[str, Any]) -> None:
+        self._module.load_state_dict(state["module"])
+        self._average.load_state_dict(state["ema"])
+        for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+
+    def _backward(self, step: int, objective: Objective) -> Losses:
+        """Gradients of this worker's micro-batches, and the means of all losses."""
+        mine = range(self._workers.rank, self._micro_batches, self._workers.size)
+        drawn: list[Losses] = []
+        for micro_batch in mine:
+            key = np.random.SeedSequence((self._seed, step, micro_batch))
+            self._generator.manual_seed(int(key.generate_state(1, np.uint64)[0]))
+            losses = objective(self._generator, step)
+            (losses["loss"] / len(mine)).backward()  # type: ignore[no-untyped-call]
+            drawn.append({name: loss.detach() for name, loss in losses.items()})
+        return {
+            name: self._workers.mean(torch.stack([losses[name] for losses in drawn]).mean())
+            for name in drawn[0]
+        }
+
+    def _set_learning_rates(self, factor: float) -> None:
+        for optimizer, rates in zip(self._optimizers, self._learning_rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * factor

@@ -1,0 +1,213 @@
+"""The training loop: steps until the budget is spent, resumes where it stopped, saves whole or not
+at all. Knows no data and no loss; those come in as one callable.
+
+A run folder holds `<stage>.pt` (everything needed to go on) and `<stage>.jsonl` (the loss curve).
+A process may be killed at any moment: the next one takes up the interrupted call from the last
+saved step, and ends with the very weights and the very curve of a run that nobody killed.
+"""
+
+import math
+import time
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from tqdm import tqdm
+
+from training.data.whole import replacing
+from training.distributed.workers import Alone, Workers
+from training.loop.curve import LossCurve
+from training.loop.learner import Learner, Losses, NotANumber, Objective
+
+__all__ = ["Budget", "Call", "Losses", "Objective", "Trainer", "TrainingError"]
+
+SAVE_EVERY_S = 120.0
+LOG_EVERY = 20
+VALIDATE_EVERY = 200
+COOLDOWN_FROM = 0.6  # the learning rate falls to zero over the rest of the budget
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says why and what is safe on disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What one call may spend, whichever ends first. `cooldown` is for the last call of a stage:
+    without it the learning rate stays up for the next."""
+
+    seconds: float = math.inf
+    steps: int | None = None
+    cooldown: bool = True
+
+    def spent(self, seconds: float, steps: int) -> float:
+        """Fraction of the budget gone, 1 or more when it is over."""
+        by_steps = steps / self.steps if self.steps is not None else 0.0
+        return max(seconds / self.seconds, by_steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of `train` that has not ended: its budget, and where it began. Part of the saved
+    state, so that a killed call is taken up instead of begun again."""
+
+    budget: Budget
+    first_step: int
+    first_seconds: float
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "Call":
+        return cls(**(state | {"budget": Budget(**state["budget"])}))
+
+
+class Trainer:
+    """Owns a stage's folder entries, its step and its clock, and drives a Learner."""
+
+    def __init__(
+        self,
+        folder: Path,
+        stage: str,
+        module: nn.Module,
+        optimizers: list[Optimizer],
+        *,
+        ema_decay: float,
+        warmup_steps: int = 100,
+        max_grad_norm: float = 1.0,
+        micro_batches: int = 1,
+        seed: int = 0,
+        save_every_s: float = SAVE_EVERY_S,
+        workers: Workers | None = None,
+    ) -> None:
+        """A step is the mean over `micro_batches` calls of the objective, which `workers` divide
+        among them. Raises ValueError where they cannot."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._state_path = folder / f"{stage}.pt"
+        self._curve_path = folder / f"{stage}.jsonl"
+        self._stage = stage
+        self._warmup_steps = warmup_steps
+        self._save_every_s = save_every_s
+        self._workers = workers or Alone()
+        self._learner = Learner(
+            module, optimizers, ema_decay=ema_decay, max_grad_norm=max_grad_norm,
+            micro_batches=micro_batches, seed=seed, workers=self._workers,
+        )  # fmt: skip
+        self._call: Call | None = None
+        self.step = 0
+        self.seconds = 0.0
+        if self._state_path.exists():
+            self._resume()
+        self._learner.spread()
+
+    @property
+    def averaged(self) -> nn.Module:
+        """The moving average: what is evaluated and released."""
+        return self._learner.averaged
+
+    @property
+    def is_interrupted(self) -> bool:
+        """The last call was ended by a kill or an error; the same budget takes it up."""
+        return self._call is not None
+
+    def learning_rates(self) -> list[float]:
+        """The rates of the step being taken, one per optimizer."""
+        return self._learner.learning_rates()
+
+    def train(
+        self, objective: Objective, budget: Budget, validation: Objective | None = None
+    ) -> None:
+        """Steps until the budget is spent, then saves. A call of the same budget that was
+        interrupted is taken up: its spending counts. `validation`, an objective of the averaged
+        weights on clips of its own, puts its loss beside the others now and then. Raises
+        TrainingError on a loss that is not a number and on a full disk, with the last saved state
+        untouched."""
+        call = self._call = self._call_for(budget)
+        saved = seconds_before = self.seconds
+        started = time.monotonic()
+        is_first = self._workers.rank == 0
+        with (
+            closing(LossCurve(self._curve_path if is_first else None, self.step)) as curve,
+            tqdm(
+                desc=self._stage, initial=self.step, unit="step", mininterval=5,
+                disable=not is_first,
+            ) as bar,
+        ):  # fmt: skip
+            while (
+                spent := budget.spent(
+                    self.seconds - call.first_seconds, self.step - call.first_step
+                )
+            ) < 1:
+                losses = self._step(objective, _cooldown(spent) if budget.cooldown else 1.0)
+                self.seconds = seconds_before + self._agreed(time.monotonic() - started)
+                bar.update()
+                if self.step % LOG_EVERY == 0:
+                    self._log(losses | self._validate(validation), curve, bar)
+                if self.seconds - saved > self._save_every_s:
+                    self._save(curve)
+                    saved = self.seconds
+            self._call = None
+            self._save(curve)
+
+    def _call_for(self, budget: Budget) -> Call:
+        if self._call is not None and self._call.budget == budget:
+            return self._call
+        return Call(budget=budget, first_step=self.step, first_seconds=self.seconds)
+
+    def _save(self, curve: LossCurve) -> None:
+        """Replaces the state on disk, whole or not at all."""
+        state = self._learner.state() | {"step": self.step, "seconds": self.seconds}
+        if self._workers.rank > 0:
+            return
+        if self._call is not None:
+            state["call"] = asdict(self._call)
+        try:
+            curve.sync()
+            with replacing(self._state_path) as building:
+                torch.save(state, building)
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+            raise self._error(f"could not save: {error}") from error
+
+    def _step(self, objective: Objective, cooldown: float) -> dict[str, float]:
+        warmup = min(1.0, (self.step + 1) / self._warmup_steps)
+        try:
+            losses = self._learner.take(self.step, objective, warmup * cooldown)
+        except NotANumber as error:
+            raise self._error(str(error)) from error
+        self.step += 1
+        return losses
+
+    def _validate(self, validation: Objective | None) -> dict[str, float]:
+        if validation is None or self.step % VALIDATE_EVERY:
+            return {}
+        return {"validation": self._learner.validate(self.step, validation)}
+
+    def _agreed(self, seconds: float) -> float:
+        """The same clock in all workers, so that they save and end together."""
+        clock = torch.tensor(seconds, dtype=torch.float64, device=self._learner.device)
+        return self._workers.mean(clock).item()
+
+    def _log(self, losses: dict[str, float], curve: LossCurve, bar: "tqdm") -> None:
+        try:
+            curve.add(self.step, self.seconds, losses)
+        except OSError as error:
+            raise self._error(f"could not write {self._curve_path}: {error}") from error
+        bar.set_postfix(loss=losses["loss"], refresh=False)
+
+    def _resume(self) -> None:
+        state = torch.load(self._state_path, map_location=self._learner.device, weights_only=True)
+        self._learner.load(state)
+        self.step, self.seconds = state["step"], state["seconds"]
+        self._call = Call.from_state(state["call"]) if "call" in state else None
+
+    def _error(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"{self._stage}, step {self.step}: {what}; "
+            f"the last saved state in {self._state_path} is untouched"
+        )
+
+
+def _cooldown(spent: float) -> float:
+    return min(1.0, (1.0 - spent) / (1.0 - COOLDOWN_FROM))
