@@ -14,11 +14,11 @@ import torch
 from model.nfd.transformer import NFDTransformer
 from model.world import World
 from training import stages
-from training.ablations.distillation.against import Margin, margin
 from training.ablations.equal_compute import costs_s
 from training.data.latents import ClipSource
 from training.distillation.objective import distillation
 from training.distillation.student import Student
+from training.evaluate.confidence import Estimate
 from training.evaluate.dreams.dream import Wish, dream
 from training.evaluate.material import gather
 from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film, Scores
@@ -34,6 +34,21 @@ TEACHER = "teacher"
 PLAIN, SCM, SCM_ADVERSARIAL = "plain consistency", "sCM", "sCM + adversarial"
 _STRENGTH = 0.5  # of the adversary
 _STEPS = (4, 2, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """Ours less theirs, after the same passages: more dB are better, a smaller distance is."""
+
+    psnr_16: Estimate
+    frechet_own: Estimate
+
+    @classmethod
+    def of(cls, ours: Scores, theirs: Scores) -> "Margin":
+        return cls(
+            psnr_16=ours.psnr_16.less(theirs.psnr_16),
+            frechet_own=ours.frechet_own.less(theirs.frechet_own),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +76,16 @@ def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
         world = replace(teacher, spec=few_steps, transformer=student)
         films[name] = _dreams(world, material.passages, name)
     comparison = Comparison(material.judges, material.passages)
+    scores = {
+        name: {n: comparison.score(made[n]) for n in _STEPS} for name, made in films.items()
+    }  # fmt: skip
     return [
         Row(
-            name=name, trained=trained[name], num_steps=n, scores=comparison.score(made[n]),
-            margin=margin(material.judges.reader, material.passages, made[n], films[SCM][n])
-            if name != SCM else None,
+            name=name, trained=trained[name], num_steps=n, scores=ours,
+            margin=Margin.of(ours, scores[SCM][n]) if name != SCM else None,
         )
-        for name, made in films.items()
-        for n in _STEPS
+        for name, by_steps in scores.items()
+        for n, ours in by_steps.items()
     ]  # fmt: skip
 
 

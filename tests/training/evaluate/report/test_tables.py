@@ -7,7 +7,7 @@ from training.evaluate.report.markdown import lines, table
 
 
 def test_a_figure_is_written_with_half_of_its_interval() -> None:
-    figure = Estimate(value=22.0, low=21.5, high=22.5)
+    figure = Estimate(value=22.0, low=21.5, high=22.5, drawn=())
     assert f"{figure:.2f}" == "22.00 ± 0.50"
     assert f"{figure:.0f}" == "22 ± 0"
 
