@@ -16,30 +16,29 @@ class ContextAttention(Protocol):
 
     def __call__(
         self,
-        q_BPNK: Tensor,
-        keys: Tensor,  # (slots, S, N, K)
+        q_BNPK: Tensor,
+        keys: Tensor,  # (slots, N, S, K)
         values: Tensor,
         slots_B: Tensor,
         lengths_B: Tensor,
     ) -> Tensor:
-        """(B, P, N, K), in the type of the keys."""
+        """(B, N, P, K), in the type of the keys."""
         ...
 
 
 def gathered_attention(
-    q_BPNK: Tensor, keys: Tensor, values: Tensor, slots_B: Tensor, lengths_B: Tensor
+    q_BNPK: Tensor, keys: Tensor, values: Tensor, slots_B: Tensor, lengths_B: Tensor
 ) -> Tensor:
     """torch's own: slots are copied side by side, and what a row may not see is masked. Works
     everywhere; the copy and the masked keys cost as much as they would if they were seen."""
-    seen_S = torch.arange(keys.shape[1], device=keys.device)
+    seen_S = torch.arange(keys.shape[2], device=keys.device)
     mask_B11S = (seen_S < lengths_B[:, None])[:, None, None]
-    mixed_BNPK = F.scaled_dot_product_attention(
-        q_BPNK.transpose(1, 2).to(keys.dtype),
-        keys.index_select(0, slots_B).transpose(1, 2),
-        values.index_select(0, slots_B).transpose(1, 2),
+    return F.scaled_dot_product_attention(
+        q_BNPK.to(keys.dtype),
+        keys.index_select(0, slots_B),
+        values.index_select(0, slots_B),
         attn_mask=mask_B11S,
     )
-    return mixed_BNPK.transpose(1, 2)
 
 
 def flash_attention() -> ContextAttention:
@@ -52,15 +51,15 @@ def flash_attention() -> ContextAttention:
     from flash_attn import flash_attn_with_kvcache
 
     def attend(
-        q_BPNK: Tensor, keys: Tensor, values: Tensor, slots_B: Tensor, lengths_B: Tensor
+        q_BNPK: Tensor, keys: Tensor, values: Tensor, slots_B: Tensor, lengths_B: Tensor
     ) -> Tensor:
         mixed_BPNK: Tensor = flash_attn_with_kvcache(
-            q_BPNK.to(keys.dtype),
-            keys,
-            values,
+            q_BNPK.transpose(1, 2).to(keys.dtype),
+            keys.transpose(1, 2),
+            values.transpose(1, 2),
             cache_seqlens=lengths_B.int(),
             cache_batch_idx=slots_B.int(),
         )
-        return mixed_BPNK
+        return mixed_BPNK.transpose(1, 2)
 
     return attend

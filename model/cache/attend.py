@@ -6,10 +6,10 @@ Shape letters: B rows of a pass, N heads, S tokens of the pass, K head size.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.attention.row import RowAttention
 from model.cache.kv_store import KVStore
 from model.cache.page_table import Placement
 from model.layers.rope import RotaryEmbedding, Rotation
@@ -29,8 +29,18 @@ class PagedAttention:
     """
 
     def __init__(
-        self, store: KVStore, placements: Sequence[Placement], rope: RotaryEmbedding
+        self,
+        store: KVStore,
+        placements: Sequence[Placement],
+        rope: RotaryEmbedding,
+        *,
+        attend: RowAttention = F.scaled_dot_product_attention,
+        num_silent: int = 0,
     ) -> None:
+        """Of the first `num_silent` rows only keys and values are wanted, so in the last layer
+        they attend to nothing."""
+        self._attend = attend
+        self._num_silent = num_silent
         shifts = [rope.shift(p.sink_shift) if p.num_sinks else None for p in placements]
         self._rows = [
             [_Row.of(store, layer, p, shift) for p, shift in zip(placements, shifts, strict=True)]
@@ -38,14 +48,15 @@ class PagedAttention:
         ]
 
     def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
-        rows = []
+        batch, heads, tokens, size = q_BNSK.shape
+        mixed_BNSK = q_BNSK.new_zeros(batch, tokens, heads, size).transpose(1, 2)
+        is_last = layer == len(self._rows) - 1
         for number, row in enumerate(self._rows[layer]):
             row.write(k_BNSK[number], v_BNSK[number])
-            query = q_BNSK[number : number + 1]
-            rows.append(F.scaled_dot_product_attention(query, row.seen_keys, row.seen_values))
-        if num_padding := len(q_BNSK) - len(rows):
-            rows.append(torch.zeros_like(q_BNSK[:num_padding]))
-        return torch.cat(rows)
+            if not (is_last and number < self._num_silent):
+                one = slice(number, number + 1)
+                mixed_BNSK[one] = self._attend(q_BNSK[one], row.seen_keys, row.seen_values)
+        return mixed_BNSK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,21 +72,20 @@ class _Row:
 
     @classmethod
     def of(cls, store: KVStore, layer: int, where: Placement, shift: Rotation | None) -> "_Row":
-        keys, values = store.page(layer, where.slot, where.page)
-        seen_keys, seen_values = store.pages(layer, where.slot, where.num_pages)
-        kept_keys = None
-        if where.page < store.num_sinks:
-            kept = store.sink_keys(layer, where.slot, where.page + 1)
-            kept_keys = kept[:, -store.tokens_per_frame :]
+        slot, page = where.slot, where.page
         sinks = None
         if shift is not None:
-            written = store.sink_keys(layer, where.slot, where.num_sinks)
-            shown, _ = store.pages(layer, where.slot, where.num_sinks)
-            sinks = _Sinks(written=written, shown=shown[0], shift=shift)
+            written = store.sinks.pages(layer, slot, where.num_sinks)
+            shown = store.keys.pages(layer, slot, where.num_sinks)
+            sinks = _Sinks(written=written, shown=shown, shift=shift)
         return cls(
-            keys=keys, values=values, seen_keys=seen_keys, seen_values=seen_values,
-            kept_keys=kept_keys, sinks=sinks,
-        )  # fmt: skip
+            keys=store.keys.page(layer, slot, page),
+            values=store.values.page(layer, slot, page),
+            seen_keys=store.keys.pages(layer, slot, where.num_pages),
+            seen_values=store.values.pages(layer, slot, where.num_pages),
+            kept_keys=store.sinks.page(layer, slot, page) if page < store.num_sinks else None,
+            sinks=sinks,
+        )
 
     def write(self, keys_NPK: Tensor, values_NPK: Tensor) -> None:
         self.keys.copy_(keys_NPK)
@@ -88,11 +98,11 @@ class _Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Sinks:
-    """Sink keys (N, S, K) as written, and the pages where a row meets them."""
+    """Sink keys (1, N, S, K) as written, and the pages where a row meets them."""
 
     written: Tensor
     shown: Tensor
     shift: Rotation
 
     def show(self) -> None:
-        self.shown.copy_(self.shift.apply(self.written[None])[0])
+        self.shown.copy_(self.shift.apply(self.written))

@@ -3,10 +3,12 @@
 `model.cache.attend` is the obvious form. It goes row by row, because several rows may be frames of
 one session; here the first frames of all sessions go together, then the second ones: waves.
 Everything that differs between passes of one shape is in tensors, so a pass may be captured.
-Shape letters: B rows of a pass or wave, P tokens of a row, N heads, K head size, M sinks.
+Shape letters: B rows of a pass or wave, P = S tokens of a row, N heads, K head size, M sinks,
+H = B * N.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,7 +16,7 @@ from torch import Tensor
 from model.attention.context import ContextAttention
 from model.cache.kv_store import KVStore
 from model.cache.places import NUM_FIELDS
-from model.layers.rope import RotaryEmbedding
+from model.layers.rope import RotaryEmbedding, Rotation
 
 
 class WaveAttention:
@@ -36,9 +38,9 @@ class WaveAttention:
         self._sizes = list(sizes)
 
     def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
-        parts = (torch.split(x.transpose(1, 2), self._sizes) for x in (q_BNSK, k_BNSK, v_BNSK))
+        parts = (torch.split(x_BNSK, self._sizes) for x_BNSK in (q_BNSK, k_BNSK, v_BNSK))
         mixed = [wave(layer, *rows) for wave, *rows in zip(self._waves, *parts, strict=True)]
-        return torch.cat(mixed).transpose(1, 2)
+        return torch.cat(mixed)
 
 
 class _Wave:
@@ -49,18 +51,34 @@ class _Wave:
     ) -> None:
         self._store = store
         self._attend = attend
-        self._page_B, self._sink_B, self._slot_B, self._length_B, shift_B = places_BI[
-            :, :NUM_FIELDS
-        ].unbind(1)
-        self._shown_M = places_BI[:, NUM_FIELDS:].flatten()
-        self._turn = rope.shifts(shift_B) if store.num_sinks else None
+        page_B, sink_B, self._slot_B, self._length_B, shift_B = places_BI[:, :NUM_FIELDS].unbind(1)
+        self._written_H = store.keys.places(page_B)
+        self._sinks = None
+        if store.num_sinks:
+            self._sinks = _Sinks(
+                kept_H=store.sinks.places(sink_B),
+                shown_H=store.keys.places(places_BI[:, NUM_FIELDS:].flatten()),
+                shift=rope.shifts(shift_B),
+            )
 
-    def __call__(self, layer: int, q_BPNK: Tensor, k_BPNK: Tensor, v_BPNK: Tensor) -> Tensor:
+    def __call__(self, layer: int, q_BNPK: Tensor, k_BNPK: Tensor, v_BNPK: Tensor) -> Tensor:
         store = self._store
-        store.write(layer, self._page_B, k_BPNK, v_BPNK)
-        if self._turn is not None:
-            store.keep_sinks(layer, self._sink_B, k_BPNK)
-            kept_BMPNK = store.kept_sinks(layer, self._slot_B)
-            turned = self._turn.apply(kept_BMPNK.flatten(1, 2)).view_as(kept_BMPNK)
-            store.show_sinks(layer, self._shown_M, turned.flatten(0, 1))
-        return self._attend(q_BPNK, *store.slab(layer), self._slot_B, self._length_B)
+        store.keys.write(layer, self._written_H, k_BNPK)
+        store.values.write(layer, self._written_H, v_BNPK)
+        if self._sinks is not None:
+            store.sinks.write(layer, self._sinks.kept_H, k_BNPK)
+            kept_BNSK = store.sinks.layer(layer).index_select(0, self._slot_B)
+            turned_BNSK = self._sinks.shift.apply(kept_BNSK)
+            turned_BMNPK = torch.stack(turned_BNSK.chunk(store.num_sinks, dim=2), dim=1)
+            store.keys.write(layer, self._sinks.shown_H, turned_BMNPK.flatten(0, 1))
+        keys, values = store.keys.layer(layer), store.values.layer(layer)
+        return self._attend(q_BNPK, keys, values, self._slot_B, self._length_B)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sinks:
+    """Where a wave keeps its sinks and meets them, and how far each row turns them."""
+
+    kept_H: Tensor
+    shown_H: Tensor
+    shift: Rotation

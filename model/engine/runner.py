@@ -20,6 +20,7 @@ from model.engine.picture import stills
 from model.engine.plan_tensors import Draw, PlanTensors
 from model.engine.types import DrawnFrame, PassPlan, PassResult
 from model.fast.precision import computing_in
+from model.int8.serving import context_attention
 from model.nfd.transformer import Previous
 from model.sampling.noise import CONTEXT_STEP, draw_noise
 from model.sampling.sampler import make_sampler
@@ -76,12 +77,13 @@ class NFDRunner:
         self._told = PlanTensors(world.spec, device, draw or draw_noise)
         self._precision = world.precision
         like = self._transformer.embed.weight
+        kept_in, self._attend = context_attention(world.precision, like.dtype)
         self._kv = KVStore(
             config,
             num_slots=num_slots,
             pages_per_slot=pages_per_slot,
             num_sinks=num_sinks,
-            like=like,
+            like=like.to(kept_in),
         )
         # Finished drafts wait in pages of their own: their keys are not needed any more. Latents
         # stay fp32 whatever the weights are: they are few, and errors in them stay.
@@ -164,7 +166,13 @@ class NFDRunner:
             rows_B.actions_BA[:, None],
             self._told.positions(placements, missing)[:, None],
             Previous(_pad(previous.x_BChw, missing), _pad(previous.t_B, missing)),
-            PagedAttention(self._kv, placements, self._transformer.rope),
+            PagedAttention(
+                self._kv,
+                placements,
+                self._transformer.rope,
+                attend=self._attend,
+                num_silent=len(plan.remembered),
+            ),
         )
         directions_DChw: Tensor = directions_B1Chw[len(plan.remembered) : len(placements), 0]
         return directions_DChw

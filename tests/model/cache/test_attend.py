@@ -25,25 +25,20 @@ def store(world: World) -> KVStore:
     generator = torch.Generator().manual_seed(0)
     for layer in range(nfd.num_layers):
         for slot in range(4):
-            for tensor in store.pages(layer, slot, 5):
+            for slab in (store.keys, store.values):
+                tensor = slab.pages(layer, slot, 5)
                 tensor.copy_(torch.randn(tensor.shape, generator=generator))
     return store
 
 
 def contents(store: KVStore) -> Tensor:
-    """(slots, 2, layers, N, S, K)."""
+    """(2, layers, slots, N, S, K)."""
     layers = range(store.num_layers)
-    return torch.stack(
-        [
-            torch.stack(
-                [torch.cat([store.pages(layer, slot, 5)[i] for layer in layers]) for i in (0, 1)]
-            )
-            for slot in range(4)
-        ]
-    )
+    slabs = (store.keys, store.values)
+    return torch.stack([torch.stack([slab.layer(layer) for layer in layers]) for slab in slabs])
 
 
-def one_pass(world: World, store: KVStore, rows: list[int]) -> Tensor:
+def one_pass(world: World, store: KVStore, rows: list[int], *, num_silent: int = 0) -> Tensor:
     """Directions of frames that are each at their own denoise step, position and slot. Padded to
     four rows, so that shapes are equal whatever `rows` are."""
     generator = torch.Generator().manual_seed(1)
@@ -53,7 +48,9 @@ def one_pass(world: World, store: KVStore, rows: list[int]) -> Tensor:
     positions = torch.tensor([[900], [3], [17], [0]])
     previous = Previous(torch.randn(4, 8, 2, 2, generator=generator), torch.full((4,), 0.1))
     order = rows + [3] * (4 - len(rows))
-    attend = PagedAttention(store, [PLACEMENTS[row] for row in rows], world.transformer.rope)
+    attend = PagedAttention(
+        store, [PLACEMENTS[row] for row in rows], world.transformer.rope, num_silent=num_silent
+    )
     with torch.inference_mode():
         directions: Tensor = world.transformer(
             x[order], t[order], actions[order], positions[order],
@@ -68,12 +65,27 @@ def test_rows_at_different_denoise_steps_share_a_pass(world: World, store: KVSto
         assert torch.equal(one_pass(world, store, [row])[0], together[row])
 
 
+def test_rows_that_only_remember_leave_all_their_keys_and_are_spared_the_rest(
+    world: World, store: KVStore
+) -> None:
+    everyone = one_pass(world, store, [0, 1, 2])
+    left = contents(store)
+    for slab in (store.keys, store.values):
+        for place in PLACEMENTS:
+            for layer in range(store.num_layers):
+                slab.page(layer, place.slot, place.page).zero_()
+    spared = one_pass(world, store, [0, 1, 2], num_silent=2)
+    assert torch.equal(contents(store), left)
+    assert torch.equal(spared[2], everyone[2])
+    assert not torch.equal(spared[:2], everyone[:2])
+
+
 def test_a_pass_writes_the_pages_of_its_rows_and_no_other(world: World, store: KVStore) -> None:
     before = contents(store)
     one_pass(world, store, [0, 1, 2])
-    changed = (contents(store) != before).any(-1).any(-2)  # (slots, 2, layers, S)
-    written = changed.all(1).all(1).view(4, 5, -1).all(-1)  # (slots, pages)
-    assert torch.equal(written, changed.any(1).any(1).view(4, 5, -1).any(-1))
+    changed = torch.stack((contents(store) != before).any(-1).chunk(5, dim=-1), dim=-2)
+    written = changed.all(5).all(3).all(1).all(0)  # of slots and pages, the whole of them
+    assert torch.equal(written, changed.any(5).any(3).any(1).any(0))
     wanted = {(placement.slot, placement.page) for placement in PLACEMENTS}
     assert {tuple(place) for place in written.nonzero().tolist()} == wanted
 
@@ -83,6 +95,6 @@ def test_pages_beyond_those_seen_do_not_matter(world: World, store: KVStore) -> 
     before = one_pass(world, store, [1])
     for layer in range(store.num_layers):
         for page in (2, 3, 4):
-            for tensor in store.page(layer, 0, page):
-                tensor.fill_(torch.nan)
+            for slab in (store.keys, store.values):
+                slab.page(layer, 0, page).fill_(torch.nan)
     assert torch.equal(one_pass(world, store, [1]), before)

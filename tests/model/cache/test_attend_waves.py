@@ -43,8 +43,9 @@ def full_store(world: World, policy: ContextPolicy) -> KVStore:
     for layer in range(store.num_layers):
         for slot in range(SLOTS):
             for tensor in (
-                *store.pages(layer, slot, policy.max_frames + 1),
-                store.sink_keys(layer, slot, policy.num_sinks),
+                store.keys.pages(layer, slot, policy.max_frames + 1),
+                store.values.pages(layer, slot, policy.max_frames + 1),
+                store.sinks.pages(layer, slot, policy.num_sinks),
             ):
                 tensor.copy_(torch.randn(tensor.shape, generator=generator))
     return store
@@ -52,7 +53,9 @@ def full_store(world: World, policy: ContextPolicy) -> KVStore:
 
 def everything(store: KVStore) -> Tensor:
     """All keys and values."""
-    return torch.stack([torch.stack(store.slab(layer)) for layer in range(store.num_layers)])
+    layers = range(store.num_layers)
+    slabs = (store.keys, store.values)
+    return torch.stack([slab.layer(layer) for slab in slabs for layer in layers])
 
 
 def attended(attend: Attend, world: World, order: list[int | None]) -> Tensor:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from model.attention.row import products_in_bf16
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
 from model.int8 import serving
-from model.int8.serving import in_precision, why_not_int8
+from model.int8.serving import context_attention, in_precision, why_not_int8
 from model.snapshot import WorldSnapshot
 from model.world import World
 
@@ -96,6 +97,17 @@ def test_a_snapshot_tells_its_precision_and_goes_on_in_another(
     other.restore("a", snapshot)
     assert other.step({"a": action})[0].frame_idx == snapshot.frame_idx + 1
     assert other.snapshot("a").engine_profile.endswith(" fp32")
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_beside_int8_keys_lie_in_bf16_where_the_processor_multiplies_it(
+    has_bf16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_bf16})
+    kept_in, attend = context_attention("int8", torch.float32)
+    assert (kept_in == torch.bfloat16) is (attend is products_in_bf16) is has_bf16
+    kept_in, attend = context_attention("fp32", torch.float32)
+    assert kept_in == torch.float32 and attend is not products_in_bf16
 
 
 def test_a_processor_without_the_instructions_is_refused(

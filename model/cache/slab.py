@@ -1,0 +1,60 @@
+"""Pages of every session, head by head: what attention reads of a slot is one stretch of memory for
+each head. Tensors only; decides nothing, and knows neither keys nor values.
+
+Shape letters: L layers, N heads, P tokens per frame, S = pages * P, K head size, B rows of a pass,
+H = B * N.
+"""
+
+import torch
+from torch import Tensor
+
+from model.nfd.transformer import NFDConfig
+
+
+class Slab:
+    """Owns [L, slots, N, pages, P, K], allocated once.
+
+    Pages are also numbered through, slot after slot, for those who write many at once; the number
+    after the last is nobody's, and padding is written there.
+    """
+
+    def __init__(
+        self, config: NFDConfig, *, num_slots: int, pages_per_slot: int, like: Tensor
+    ) -> None:
+        """Device and dtype are those of `like`."""
+        heads, page = config.num_heads, (config.tokens_per_frame, config.head_size)
+        self._pages_per_slot = pages_per_slot
+        self._nowhere = num_slots * heads * pages_per_slot
+        self._heads_N = torch.arange(heads, device=like.device) * pages_per_slot
+        # Of each head's pages as they lie in memory; the last one is where padding goes.
+        self._places = like.new_zeros(config.num_layers, self._nowhere + 1, *page)
+        shape = (config.num_layers, num_slots, heads, pages_per_slot, *page)
+        self._slots = self._places[:, :-1].view(shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self._places.nbytes
+
+    def page(self, layer: int, slot: int, page: int) -> Tensor:
+        """View (N, P, K) of one page."""
+        return self._slots[layer, slot, :, page]
+
+    def pages(self, layer: int, slot: int, num_pages: int) -> Tensor:
+        """View (1, N, S, K) of pages 0 .. num_pages - 1 of a slot, as one row of attention. (Of
+        three axes torch's attention is twice as slow.)"""
+        return self._slots[layer, slot, :, :num_pages].flatten(1, 2)[None]
+
+    def layer(self, layer: int) -> Tensor:
+        """View (slots, N, S, K) of everything."""
+        return self._slots[layer].flatten(2, 3)
+
+    def places(self, pages_B: Tensor) -> Tensor:
+        """Where the heads of these pages lie (H,), as `write` wants to be told."""
+        slots_B, page_B = pages_B // self._pages_per_slot, pages_B % self._pages_per_slot
+        first_B = slots_B * len(self._heads_N) * self._pages_per_slot + page_B
+        return (first_B[:, None] + self._heads_N).flatten().clamp(max=self._nowhere)
+
+    def write(self, layer: int, places_H: Tensor, rows_BNPK: Tensor) -> None:
+        """Row i goes to the i-th page that `places_H` was made of."""
+        rows_HPK = rows_BNPK.flatten(0, 1).to(self._places.dtype)
+        self._places[layer].index_copy_(0, places_H, rows_HPK)
