@@ -3,14 +3,15 @@ byte is untrusted: sizes are checked before parsing, JSON is parsed as JSON and 
 only what is used leaves here, with the types it must have."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, BinaryIO, TypeVar
 
 from training.data.source import DamagedRecording
+
+T = TypeVar("T")
 
 # All that parsing and reading a hostile line can raise.
 _WRONG = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -37,12 +38,13 @@ def read_lines(path: Path) -> list[Line]:
     """Raises DamagedRecording."""
     try:
         with path.open("rb") as file:
-            return list(_lines(file))
+            return list(parse_lines(file))
     except OSError as error:
         raise DamagedRecording("actions missing") from error
 
 
-def _lines(file: Any) -> Iterator[Line]:
+def parse_lines(file: BinaryIO) -> Iterator[Line]:
+    """Raises DamagedRecording, and nothing else whatever the bytes are."""
     for number, raw in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")):
         if len(raw) > MAX_LINE_BYTES or number >= MAX_FRAMES:
             raise DamagedRecording("actions too long")
@@ -55,18 +57,35 @@ def _lines(file: Any) -> Iterator[Line]:
 def _line(said: Any) -> Line:
     """`newButtons` and `hotbar` are not in every recorder's lines; the others must be."""
     mouse = said["mouse"]
-    line = Line(
-        keys=frozenset(said["keyboard"]["keys"]),
-        buttons=frozenset(mouse["buttons"]),
-        new_buttons=frozenset(mouse.get("newButtons", ())),
-        dx=float(mouse["dx"]),
-        dy=float(mouse["dy"]),
-        hotbar=said.get("hotbar"),
-        is_gui_open=said["isGuiOpen"],
+    return Line(
+        keys=_all(str, said["keyboard"]["keys"]),
+        buttons=_all(int, mouse["buttons"]),
+        new_buttons=_all(int, mouse.get("newButtons", [])),
+        dx=_counts(mouse["dx"]),
+        dy=_counts(mouse["dy"]),
+        hotbar=None if said.get("hotbar") is None else _slot(said["hotbar"]),
+        is_gui_open=_of(bool, said["isGuiOpen"]),
     )
-    slots = (None, *range(9))
-    if not isinstance(line.is_gui_open, bool) or line.hotbar not in slots:
-        raise TypeError("isGuiOpen must be a boolean and hotbar 0 to 8")
-    if not np.isfinite((line.dx, line.dy)).all():
-        raise ValueError("mouse counts must be finite")
-    return line
+
+
+def _of(kind: type[T], value: Any) -> T:
+    """Of this very type: to Python, 1.0 and true are 1 as well, and to be found in a set of it."""
+    if type(value) is not kind:
+        raise TypeError(f"{kind.__name__} expected")
+    return value
+
+
+def _all(kind: type[T], values: Any) -> frozenset[T]:
+    return frozenset(_of(kind, value) for value in _of(list, values))
+
+
+def _counts(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise TypeError("mouse counts must be finite numbers")
+    return float(value)
+
+
+def _slot(value: Any) -> int:
+    if _of(int, value) not in range(9):
+        raise ValueError("hotbar must be 0 to 8")
+    return int(value)

@@ -25,7 +25,7 @@ def read_video(path: Path, *, width: int, height: int) -> NDArray[np.uint8]:
                     raise DamagedRecording("video too long")
                 small = frame.reformat(width=width, height=height, format="rgb24")
                 frames.append(np.asarray(small.to_ndarray(), np.uint8))
-    except (OSError, av.FFmpegError, IndexError) as error:
+    except (OSError, av.FFmpegError, IndexError, UnicodeDecodeError) as error:
         raise DamagedRecording("video damaged") from error
     if not frames:
         raise DamagedRecording("video empty")

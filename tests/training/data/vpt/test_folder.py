@@ -109,6 +109,13 @@ def test_a_picture_too_large_is_refused_before_it_is_decoded(tmp_path: Path) -> 
     assert take_stock(_folder(tmp_path), tmp_path / "m.json").skipped == {"video too large": 1}
 
 
+def test_a_video_whose_title_is_no_text_costs_itself_alone(tmp_path: Path) -> None:
+    path = write(tmp_path, "a", [said("w")] * 3).with_suffix(".mp4")
+    assert b"Lavf" in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(b"Lavf", b"\xff\xfeav"))
+    assert take_stock(_folder(tmp_path), tmp_path / "m.json").skipped == {"video damaged": 1}
+
+
 def test_another_reading_is_another_recording(tmp_path: Path) -> None:
     write(tmp_path, "a", [said("w"), said(), said(), said("w")])
     path = tmp_path / "manifest.json"
