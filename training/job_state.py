@@ -5,10 +5,11 @@ progress.json   how far it is: written by the job alone, replaced whole
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from training.data.whole import replacing
 
 ORDER, PROGRESS, LOG = "job.json", "progress.json", "log.txt"
 STAGES = ("record", "tokenizer", "decoder", "teacher", "student", "release", "publish")
@@ -78,9 +79,5 @@ class Progress:
 
 def replace_file(path: Path, text: str) -> None:
     """Whole or not at all, also when the machine stops."""
-    building = path.with_name(f".{path.name}.new")
-    with building.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(building, path)
+    with replacing(path) as building:
+        building.write_text(text)

@@ -162,4 +162,4 @@ def test_whatever_goes_wrong_is_said(
 def test_progress_is_replaced_whole(stages: Stages) -> None:
     Job(stages.folder, 1)
     assert json.loads((stages.folder / "progress.json").read_text())["attempt"] == 1
-    assert [p.name for p in stages.folder.iterdir() if p.name.endswith(".new")] == []
+    assert [p.name for p in stages.folder.iterdir() if p.name.endswith(".building")] == []

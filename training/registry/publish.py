@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from model.world import World, WorldError
+from training.data.whole import sync
 from training.registry.registry import INDEX, NAME, Registry, RegistryError
 from training.registry.version import Controls, Lineage, WorldVersion
 
@@ -44,7 +45,7 @@ def publish(
             _copy(bundle, building)
             version = _describe(building, lineage=lineage, run_id=run_id)
             _flush(building / INDEX, version.to_json().encode())
-            _sync(building)
+            sync(building)
             _move(building, registry, version)
     except WorldError as error:
         raise RegistryError(f"{bundle} is not published: {error}") from error
@@ -135,7 +136,7 @@ def _move(building: Path, registry: Registry, version: WorldVersion) -> None:
         if not place.exists():
             raise
         raise AlreadyPublished(registry.version(version.name, version.digest)) from None
-    _sync(place.parent)
+    sync(place.parent)
 
 
 def _flush(path: Path, content: bytes) -> None:
@@ -144,12 +145,3 @@ def _flush(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     path.chmod(0o444)
-
-
-def _sync(folder: Path) -> None:
-    """What a folder lists is on disk too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
