@@ -28,6 +28,7 @@ from pathlib import Path
 import torch
 
 from model.ar.decoding.order import diagonal, raster
+from model.bench.arguments import at_least_one, device_here, minutes
 from model.bench.arithmetic.predict import cost_table, players_table, speed_table
 from model.bench.cpu.frames import FrameTime, measure_frames
 from model.bench.cpu.likeness import Likeness, measure_likeness
@@ -42,7 +43,7 @@ from model.bench.rows import Row, baseline_row, world_row
 from model.bench.subjects import random_baseline, random_world
 from model.int8.serving import quickest_precision
 from model.presets import PRESETS
-from model.world import World
+from model.world import World, WorldError
 
 SCHEMA, VERSION = "nextframe.bench", 2
 SHIPPED_WORLD = Path(__file__).parents[1] / "worlds" / "freedoom"
@@ -56,13 +57,18 @@ JOBS = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(sys.argv[1:] if argv is None else argv)
-    args.command(args)
+    try:
+        args.command(args)
+    except (WorldError, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _bench(args: argparse.Namespace) -> None:
-    device = torch.device(args.device)
+    device: torch.device = args.device
     if args.threads:
         torch.set_num_threads(args.threads)
     machine = this_machine(device)
@@ -86,7 +92,7 @@ def _bench(args: argparse.Namespace) -> None:
 
 
 def _costs(args: argparse.Namespace) -> None:
-    device = torch.device(args.device)
+    device: torch.device = args.device
     if args.threads:
         torch.set_num_threads(args.threads)
     world = _world(args.world)
@@ -136,7 +142,7 @@ def _write_table(name: str, out: Path, rows: Sequence[Likeness] | Sequence[Frame
 
 def _fill(args: argparse.Namespace) -> None:
     """One of the jobs that keep a ledger."""
-    device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = args.device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     out = args.out or Path("build") / "gpu" / f"{args.job}.json"
     ledger = Ledger(out, this_machine(device), minutes=args.minutes)
     for preset in args.presets:
@@ -145,7 +151,7 @@ def _fill(args: argparse.Namespace) -> None:
 
 
 def _doctor(args: argparse.Namespace) -> None:
-    report(examine(_world(args.world), torch.device(args.device)))
+    report(examine(_world(args.world), args.device))
 
 
 def _predict(args: argparse.Namespace) -> None:
@@ -153,10 +159,12 @@ def _predict(args: argparse.Namespace) -> None:
         print(table, end="\n\n")
 
 
-def _world(folder: Path) -> World:
-    """The bundle, or where there is none the preset that it grew from."""
-    has_bundle = (folder / "world.json").is_file()
-    return World.load(folder) if has_bundle else random_world("freedoom")
+def _world(folder: Path | None) -> World:
+    """The bundle that was named; else the shipped one, or where none is shipped the preset that it
+    grows from. Raises WorldError."""
+    if folder is None and not (SHIPPED_WORLD / "world.json").is_file():
+        return random_world("freedoom")
+    return World.load(folder or SHIPPED_WORLD)
 
 
 def _rows(world: World, device: torch.device, repeats: int) -> Iterator[Row]:
@@ -204,27 +212,35 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     )  # fmt: skip
     parser.set_defaults(command=_bench, argv=argv)
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
-    parser.add_argument("--world", type=Path, default=SHIPPED_WORLD, help="a bundle's folder")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, help="CPU threads; torch's own choice if not given")
-    parser.add_argument("--repeats", type=int, default=20, help="timed frames of each entrant")
+    parser.add_argument("--world", type=Path, help="a bundle's folder; else the shipped world")
+    parser.add_argument("--device", type=device_here, default=torch.device("cpu"))
+    parser.add_argument(
+        "--threads", type=at_least_one, help="CPU threads; torch's own choice if not given"
+    )
+    parser.add_argument(
+        "--repeats", type=at_least_one, default=20, help="timed frames of each entrant"
+    )
     commands = parser.add_subparsers(
         metavar=" | ".join(("costs", "precision", "likeness", "doctor", "predict", *JOBS))
     )
     costs = commands.add_parser("costs")
     costs.set_defaults(command=_costs)
-    costs.add_argument("--players", type=int, default=6)
-    costs.add_argument("--passes", type=int, default=1000, help="timed ones")
-    costs.add_argument("--keep", type=int, default=99, help="the steadiest so many in a row")
+    costs.add_argument("--players", type=at_least_one, default=6)
+    costs.add_argument("--passes", type=at_least_one, default=1000, help="timed ones")
+    costs.add_argument(
+        "--keep", type=at_least_one, default=99, help="the steadiest so many in a row"
+    )
     costs.add_argument("--out", type=Path, default=Path("build/pass_costs.json"))
     precision = commands.add_parser("precision")
     precision.set_defaults(command=_precision)
-    precision.add_argument("--threads", type=int, nargs="+", default=(1, 2))
-    precision.add_argument("--rounds", type=int, default=40, help="timed frames of each form")
+    precision.add_argument("--threads", type=at_least_one, nargs="+", default=(1, 2))
+    precision.add_argument(
+        "--rounds", type=at_least_one, default=40, help="timed frames of each form"
+    )
     precision.add_argument("--out", type=Path, default=Path("build/precision.json"))
     likeness = commands.add_parser("likeness")
     likeness.set_defaults(command=_likeness)
-    likeness.add_argument("--steps", type=int, nargs="+", default=(1, 2))
+    likeness.add_argument("--steps", type=at_least_one, nargs="+", default=(1, 2))
     likeness.add_argument("--out", type=Path, default=Path("build/likeness.json"))
     commands.add_parser("doctor").set_defaults(command=_doctor)
     commands.add_parser("predict").set_defaults(command=_predict)
@@ -232,11 +248,13 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         job = commands.add_parser(name)
         job.set_defaults(command=_fill, job=name)
         job.add_argument("--presets", nargs="+", choices=PRESETS, default=PAPER_PRESETS)
-        job.add_argument("--device", help="the GPU if there is one, when not given")
-        job.add_argument("--minutes", type=float, default=9.0)
+        job.add_argument(
+            "--device", type=device_here, help="the GPU if there is one, when not given"
+        )
+        job.add_argument("--minutes", type=minutes, default=9.0)
         job.add_argument("--out", type=Path, help="build/gpu/<job>.json when not given")
     return parser.parse_args(argv)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -52,9 +52,10 @@ def test_measured_passes_are_mixed(world: World) -> None:
     assert all(one.denoise_s > 0 for one in passes)
 
 
-def test_the_command_says_where_its_figures_come_from(tmp_path: Path) -> None:
-    out = tmp_path / "costs.json"
-    bench.main(["--world", str(tmp_path), "costs", "--players=2", "--passes=9", f"--out={out}"])
+def test_the_command_says_where_its_figures_come_from(tmp_path: Path, world: World) -> None:
+    out, folder = tmp_path / "costs.json", tmp_path / "world"
+    world.save(folder, card="")
+    bench.main(["--world", str(folder), "costs", "--players=2", "--passes=9", f"--out={out}"])
     report = json.loads(out.read_text())
     assert report["command"].startswith("python -m model.bench --world")
     assert report["machine"]["num_threads"] > 0

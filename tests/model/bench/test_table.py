@@ -99,8 +99,9 @@ def test_the_report_names_its_origin_its_rows_and_its_ratios(
 ) -> None:
     monkeypatch.setattr(bench, "random_world", lambda name: random_world("debug"))
     monkeypatch.setattr(bench, "BATCHES", (1, 2))
+    monkeypatch.setattr(bench, "SHIPPED_WORLD", tmp_path)
     out = tmp_path / "deep" / "bench.json"
-    bench.main(["--repeats", "1", "--world", str(tmp_path), "--out", str(out)])
+    assert bench.main(["--repeats", "1", "--out", str(out)]) == 0
     report = json.loads(out.read_text())
     assert (report["schema"], report["version"]) == ("nextframe.bench", 2)
     assert report["machine"]["matmul_gflops"] > 0
