@@ -46,18 +46,19 @@ def add_and_modulate(
 
 
 def rotate_normed(qkv_BS3NK: Tensor, block: DiTBlock, rotation: Rotation) -> tuple[Tensor, Tensor]:
-    """A program per token, for its queries and for its keys."""
+    """A program per token, for its queries and for its keys. Both lie head by head, as the slab
+    does that the keys are written to."""
     qkv = qkv_BS3NK.contiguous()
     batch, tokens, _, num_heads, size = qkv.shape
     angles = (batch, 1, tokens, size // 2)
     cos, sin = rotation.cos_BNSK.expand(angles), rotation.sin_BNSK.expand(angles)
-    out = qkv.new_empty(2, batch, tokens, num_heads, size)
+    out = qkv.new_empty(2, batch, num_heads, tokens, size)
     kernels.rotate_normed[batch * tokens, 2](
         qkv, block.q_norm.weight, block.k_norm.weight, cos, sin, out,
         tokens, batch * tokens, num_heads, size // 2, cos.stride(0), cos.stride(2), _EPS,
         HEADS=_power_of_2(num_heads), HALF=_power_of_2(size // 2),
     )  # fmt: skip
-    q_BNSK, k_BNSK = out.transpose(2, 3).unbind(0)
+    q_BNSK, k_BNSK = out.unbind(0)
     return q_BNSK, k_BNSK
 
 

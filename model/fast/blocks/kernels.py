@@ -47,22 +47,24 @@ def rotate_normed(
     tokens, num_rows, num_heads, half, session_stride, token_stride, eps,
     HEADS: tl.constexpr, HALF: tl.constexpr,
 ):  # fmt: skip
-    """RMS norm and rotation of all heads of one token's queries (kind 0) or keys (kind 1)."""
+    """RMS norm and rotation of all heads of one token's queries (kind 0) or keys (kind 1), which
+    lie head by head then. `num_rows`: tokens of all sessions; `tokens`: of one."""
     row, kind = tl.program_id(0).to(tl.int64), tl.program_id(1)
     head, pair = tl.arange(0, HEADS)[:, None], tl.arange(0, HALF)[None, :]
     inside, in_pairs = (head < num_heads) & (pair < half), pair < half
-    place = head * 2 * half + pair
-    source = qkv + (3 * row + kind) * num_heads * 2 * half + place
+    source = qkv + ((3 * row + kind) * num_heads + head) * 2 * half + pair
     first = tl.load(source, mask=inside, other=0.0).to(tl.float32)
     second = tl.load(source + half, mask=inside, other=0.0).to(tl.float32)
     squares = tl.sum(first * first + second * second, axis=1)[:, None]
     inverse = 1.0 / tl.sqrt(squares / (2 * half) + eps)
     first *= inverse * _weight(q_weight, k_weight, kind, pair, in_pairs)
     second *= inverse * _weight(q_weight, k_weight, kind, half + pair, in_pairs)
-    angle = row // tokens * session_stride + row % tokens * token_stride + pair
+    session, token = row // tokens, row % tokens
+    angle = session * session_stride + token * token_stride + pair
     turn_cos = tl.load(cos + angle, mask=in_pairs, other=1.0)
     turn_sin = tl.load(sin + angle, mask=in_pairs, other=0.0)
-    target = out + (kind * num_rows + row) * num_heads * 2 * half + place
+    heads_before = kind * num_rows * num_heads + (session * num_heads + head) * tokens
+    target = out + (heads_before + token) * 2 * half + pair
     turned_first = (first * turn_cos - second * turn_sin).to(out.dtype.element_ty)
     turned_second = (second * turn_cos + first * turn_sin).to(out.dtype.element_ty)
     tl.store(target, turned_first, mask=inside)
