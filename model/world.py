@@ -14,7 +14,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -26,12 +27,14 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from model.action_space import ActionSpace
+from model.disk import sync
 from model.nfd.transformer import NFDConfig, NFDTransformer
 from model.tokenizer.vae import VAE, VAEConfig
 
 FORMAT_VERSION = 1
 SHARD_BYTES = 16 * 2**20
 MAX_WORLD_JSON_BYTES = 2**20
+PICTURES = (".png", ".webp", ".gif")
 
 Precision = Literal["fp32", "int8", "bf16"]
 T = TypeVar("T")
@@ -114,33 +117,55 @@ class World:
         )
 
     def save(self, path: str | Path, *, card: str, dtype: torch.dtype = torch.float16) -> None:
-        """Writes the bundle beside `path` and moves it there whole: never half a world.
+        """The bundle and nothing beside it; see `saving`."""
+        with self.saving(path, card=card, dtype=dtype):
+            pass
 
-        Other files of an existing folder (pictures) are kept. Weights are stored as `dtype`.
+    @contextmanager
+    def saving(
+        self, path: str | Path, *, card: str, dtype: torch.dtype = torch.float16
+    ) -> Iterator["Bundle"]:
+        """Writes the bundle beside `path`, weights as `dtype`. What else belongs to this very
+        version is put into its folder by the block; when that ends well all of it is moved there
+        at once. Until then an existing folder stays as it is; afterwards only its pictures are left
+        of it, those that the block did not draw anew.
         """
         assert self.precision == "fp32"
         folder = Path(path)
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            tensors = {
-                "tokenizer": self.tokenizer.state_dict(),
-                "nfd": self.transformer.state_dict(),
-                "starts": _start_tensors(self.starts),
-            }
-            hashes = {"card.md": _write(building / "card.md", card.encode())}
-            for stem, state in tensors.items():
-                hashes |= _write_shards(building, stem, state, dtype)
-            manifest = {
-                "format_version": FORMAT_VERSION,
-                "spec": asdict(self.spec),
-                "starts": [start.name for start in self.starts],
-                "files": hashes,
-            }
-            _write(building / "world.json", json.dumps(manifest, indent=1).encode())
-            _replace_folder(building, folder, keep=set(_pictures(folder)))
+            yield Bundle(folder=building, digest=_digest(self._write_files(building, card, dtype)))
+            _replace_folder(building, folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)
+
+    def _write_files(self, folder: Path, card: str, dtype: torch.dtype) -> dict[str, str]:
+        """Returns file name → sha256."""
+        tensors = {
+            "tokenizer": self.tokenizer.state_dict(),
+            "nfd": self.transformer.state_dict(),
+            "starts": _start_tensors(self.starts),
+        }
+        hashes = {"card.md": _write(folder / "card.md", card.encode())}
+        for stem, state in tensors.items():
+            hashes |= _write_shards(folder, stem, state, dtype)
+        manifest = {
+            "format_version": FORMAT_VERSION,
+            "spec": asdict(self.spec),
+            "starts": [start.name for start in self.starts],
+            "files": hashes,
+        }
+        _write(folder / "world.json", json.dumps(manifest, indent=1).encode())
+        return hashes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A bundle that is not in its place yet; `digest` is what it will be loaded with."""
+
+    folder: Path
+    digest: str
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -257,18 +282,18 @@ def _write(path: Path, content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _pictures(folder: Path) -> list[str]:
-    return [path.name for path in folder.glob("*") if path.suffix in (".png", ".gif", ".webp")]
-
-
-def _replace_folder(building: Path, folder: Path, keep: set[str]) -> None:
-    for name in keep:
-        shutil.copy2(folder / name, building / name)
+def _replace_folder(building: Path, folder: Path) -> None:
+    for picture in (path for path in folder.glob("*") if path.suffix in PICTURES):
+        if not (building / picture.name).exists():
+            shutil.copy2(picture, building)
     building.chmod(0o755)
+    for path in (*building.iterdir(), building):
+        sync(path)
     old = building.with_suffix(".old")
     if folder.exists():
         os.rename(folder, old)
     os.rename(building, folder)
+    sync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -57,24 +57,23 @@ def build_world(recipe: Recipe, run: Run, weights: str) -> World:
 
 
 def release(recipe: Recipe, run: Run, folder: Path, weights: str) -> World:
-    """Measures the world and publishes it into `folder` with its card and pictures. A student is
-    compared with its teacher, which is kept beside it."""
+    """Measures the world and puts it into `folder` with its card and pictures, all at once. A
+    student is compared with its teacher, which is kept beside it."""
     world = build_world(recipe, run, weights)
     teacher = build_world(recipe, run, "teacher") if weights == "student" else None
     spec = world.spec
     material = gather(recipe, run, recipe.extent)
     measured = evaluate(world, material, num_steps=spec.sampler.default_steps, teacher=teacher)
     text = to_markdown(measured.card, title=spec.title, licence=spec.licence)
-    world.save(folder, card=text)
-    published = World.load(folder)
-    if teacher is not None:
-        keep_teacher(folder, teacher.transformer, student=published.digest)
-    write_png(folder / "contact_sheet.png", measured.contact_sheet)
-    if measured.steering is not None:
-        write_png(folder / "steering.png", measured.steering)
-    card = replace(measured.card, world_digest=published.digest)
-    (folder / "card.json").write_text(to_json(card))
-    return published
+    with world.saving(folder, card=text) as bundle:
+        if teacher is not None:
+            keep_teacher(bundle.folder, teacher.transformer, student=bundle.digest)
+        write_png(bundle.folder / "contact_sheet.png", measured.contact_sheet)
+        if measured.steering is not None:
+            write_png(bundle.folder / "steering.png", measured.steering)
+        card = replace(measured.card, world_digest=bundle.digest)
+        (bundle.folder / "card.json").write_text(to_json(card))
+    return World.load(folder)
 
 
 def _openings(recipe: Recipe, run: Run) -> list[Recording]:

@@ -111,10 +111,31 @@ def test_a_manifest_of_another_make_is_refused(
 
 def test_saving_again_keeps_pictures_and_leaves_nothing_beside(world: World, bundle: Path) -> None:
     (bundle / "sheet.png").write_bytes(b"picture")
+    (bundle / "card.json").write_text("of the version before")
     world.save(bundle, card="# New")
     assert (bundle / "sheet.png").read_bytes() == b"picture"
+    assert not (bundle / "card.json").exists()
     assert [path.name for path in bundle.parent.iterdir()] == [bundle.name]
     World.load(bundle)
+
+
+def test_all_of_a_version_comes_at_once(world: World, bundle: Path) -> None:
+    (bundle / "sheet.png").write_bytes(b"before")
+    with world.saving(bundle, card="# New") as new:
+        (new.folder / "sheet.png").write_bytes(b"new")
+        (new.folder / "card.json").write_text(new.digest)
+        assert (bundle / "sheet.png").read_bytes() == b"before"
+    assert (bundle / "sheet.png").read_bytes() == b"new"
+    assert (bundle / "card.json").read_text() == World.load(bundle).digest
+
+
+def test_a_version_that_fails_on_its_way_leaves_the_one_before(world: World, bundle: Path) -> None:
+    (bundle / "card.json").write_text("of this version")
+    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    with pytest.raises(OSError, match="full"), world.saving(bundle, card="# New"):
+        raise OSError("full")
+    assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
+    assert [path.name for path in bundle.parent.iterdir()] == [bundle.name]
 
 
 def _rehash(bundle: Path) -> None:

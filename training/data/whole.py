@@ -8,6 +8,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from model.disk import sync
+
 # All that NumPy, JSON and safetensors raise about a file that is cut short or somebody else's.
 _WRONG = (ValueError, KeyError, TypeError, AttributeError, EOFError, SafetensorError)
 
@@ -29,15 +31,6 @@ def replacing(path: Path) -> Iterator[Path]:
         sync(path.parent)
     finally:
         building.unlink(missing_ok=True)
-
-
-def sync(path: Path) -> None:
-    """A file's content, or which names a folder holds, is on disk when this returns."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

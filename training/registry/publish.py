@@ -16,14 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from model.world import World, WorldError
-from training.data.whole import sync
+from model.disk import sync
+from model.world import PICTURES, World, WorldError
 from training.registry.registry import INDEX, NAME, Registry, RegistryError
 from training.registry.version import Controls, Lineage, WorldVersion
 
 CARD = "card.json"
 MAX_CARD_BYTES = 2**20
-PICTURES = (".png", ".webp", ".gif")
 _BUILDING = ".building-"
 _ABANDONED_S = 3600.0  # no copy takes that long
 
