@@ -30,14 +30,3 @@ class MaskedAttention:
 
     def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(q_BNSK, k_BNSK, v_BNSK, attn_mask=self._mask_SS)
-
-
-class MathAttention(MaskedAttention):
-    """The same written out in plain operations, for forward-mode differentiation (JVP), which
-    fused kernels do not support."""
-
-    def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
-        scores = q_BNSK @ k_BNSK.transpose(-1, -2) * q_BNSK.shape[-1] ** -0.5
-        weights_BNSS = scores.masked_fill(~self._mask_SS, float("-inf")).softmax(dim=-1)
-        mixed_BNSK: Tensor = weights_BNSS @ v_BNSK
-        return mixed_BNSK

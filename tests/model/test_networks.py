@@ -1,12 +1,16 @@
 """What the networks promise by themselves, before any cache or engine."""
 
+import math
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
 from model import presets
-from model.attention.backend import MaskedAttention, MathAttention
-from model.attention.by_frame import FrameByFrameAttention
+from model.attention.backend import MaskedAttention
+from model.attention.by_frame import FrameByFrameAttention, Kernel, written_out
 from model.attention.mask import block_causal_mask
 from model.nfd.transformer import NFDTransformer, Previous
 from model.tokenizer.vae import VAE, pixels_from_uint8, uint8_from_pixels
@@ -63,18 +67,9 @@ def test_a_fresh_network_is_the_zero_function() -> None:
     assert not predict(NFDTransformer(CONFIG), x, t, actions).any()
 
 
-def test_written_out_attention_equals_the_fused_one(transformer: NFDTransformer) -> None:
-    x, t, actions = clip()
-    positions = torch.arange(NUM_FRAMES)[None]
-    written_out = MathAttention(NUM_FRAMES, CONFIG.tokens_per_frame, CONFIG.window, x)
-    with torch.no_grad():
-        out = transformer(x, t, actions, positions, Previous.absent(x), written_out)
-    torch.testing.assert_close(out, predict(transformer, x, t, actions), atol=1e-5, rtol=0)
-
-
 def test_the_network_can_be_differentiated_forwards(transformer: NFDTransformer) -> None:
     x, t, actions = clip()
-    attend = MathAttention(NUM_FRAMES, CONFIG.tokens_per_frame, CONFIG.window, x)
+    attend = FrameByFrameAttention(CONFIG.tokens_per_frame, CONFIG.window, written_out)
     positions = torch.arange(NUM_FRAMES)[None]
 
     def network(x: Tensor, t: Tensor) -> Tensor:
@@ -98,15 +93,33 @@ def test_the_mask_is_two_way_inside_a_frame_and_ends_at_the_window() -> None:
 
 
 @pytest.mark.parametrize("window", [1, 2, 4, 9])
-def test_frame_by_frame_gives_what_the_mask_gives(window: int) -> None:
+@pytest.mark.parametrize("kernel", [scaled_dot_product_attention, written_out])
+def test_frame_by_frame_gives_what_the_mask_gives(window: int, kernel: Kernel) -> None:
     torch.manual_seed(0)
     q, k, v = torch.randn(3, 2, 3, 4 * 5, 8, requires_grad=True)
     masked = MaskedAttention(num_frames=4, tokens_per_frame=5, window=window, like=q)
-    by_frame = FrameByFrameAttention(tokens_per_frame=5, window=window)
+    by_frame = FrameByFrameAttention(tokens_per_frame=5, window=window, kernel=kernel)
     outs = [attend(0, q, k, v) for attend in (masked, by_frame)]
     torch.testing.assert_close(*outs, atol=1e-5, rtol=1e-5)
-    gradients = [torch.autograd.grad(out.square().sum(), q)[0] for out in outs]
-    torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-5)
+    for wanted, found in zip(
+        *(torch.autograd.grad(out.square().sum(), (q, k, v)) for out in outs), strict=True
+    ):
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("window", [1, 2, 4, 9])
+def test_its_forward_derivative_is_that_of_the_whole_under_the_mask(window: int) -> None:
+    torch.manual_seed(0)
+    at, along = torch.randn(2, 3, 2, 3, 4 * 5, 8).double().unbind(0)
+    mask_SS = block_causal_mask(num_frames=4, tokens_per_frame=5, window=window)
+
+    def whole(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        scores = (q @ k.mT / math.sqrt(8)).masked_fill(~mask_SS, -math.inf)
+        return scores.softmax(dim=-1) @ v
+
+    by_frame = partial(FrameByFrameAttention(5, window, written_out), 0)
+    wanted, found = (torch.func.jvp(form, tuple(at), tuple(along)) for form in (whole, by_frame))
+    torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-12)
 
 
 def test_frames_pass_the_tokenizer_alone_as_in_company() -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.attention.backend import MathAttention
+from model.attention.by_frame import FrameByFrameAttention, written_out
 from model.nfd.transformer import NFDTransformer, Previous
 from training.distillation.clips import NoisyClips
 from training.distillation.student import Outcome, Student
@@ -71,8 +71,7 @@ def direction_and_jvp(
     speed_BF = t_BF.cos() * t_BF.sin() * clips.moves_BF
     config = transformer.config
     num_frames = noisy.shape[1]
-    # Forward-mode derivatives do not pass through fused attention.
-    attend = MathAttention(num_frames, config.tokens_per_frame, config.window, noisy)
+    attend = FrameByFrameAttention(config.tokens_per_frame, config.window, written_out)
     positions = torch.arange(num_frames, device=noisy.device)[None]
 
     def network(x: Tensor, t: Tensor) -> Tensor:
