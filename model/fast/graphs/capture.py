@@ -26,7 +26,8 @@ class GraphPool:
 
     Owns also the stream that all of them are captured on. Libraries keep a workspace for each
     stream, and a graph goes on using that of its capture: of two graphs that may run at the same
-    time, each needs a pool of its own."""
+    time, each needs a pool of its own. The first graph that is dropped may take the workspace along
+    (PyTorch issue 193402), so those of a pool live and end together."""
 
     def __init__(self, device: torch.device) -> None:
         self._pool = torch.cuda.graph_pool_handle()

@@ -90,10 +90,13 @@ def test_so_it_is_with_real_graphs_on_this_gpu(world: World, kind: Kind) -> None
 
 
 @pytest.mark.gpu
-def test_the_host_waits_for_nothing_inside_a_pass_on_this_gpu(world: World) -> None:
+def test_the_host_waits_for_nothing_inside_a_pass_on_this_gpu(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     watched = Watched(world, FastPaths(graphs=True, beside=True), device="cuda")
     watched.engine.open("a", start=LONG_START, seed=3)
     watched.engine.step({"a": act(1)})
+    monkeypatch.setattr(runner.FastRunner, "_now_s", lambda _: 0.0)  # where it means to wait
     torch.cuda.set_sync_debug_mode("error")
     try:
         watched.engine.step({"a": act(2)})
