@@ -22,7 +22,9 @@ from services.training.settings import ROOT
 from training.data.stock import Stock, stock_at
 
 NOTHING = Stock(recordings={}, frames={}, skipped={})
-LOOK = (*LOW_PRIORITY, sys.executable, "-m", "training.data.stock")
+# Only counts matter, and a film of six minutes in full size is 2 GB.
+SMALL = ("--width", "64", "--height", "36")
+LOOK = (*LOW_PRIORITY, sys.executable, "-m", "training.data.stock", *SMALL)
 
 log = logging.getLogger(__name__)
 
