@@ -20,6 +20,7 @@ from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film
 from training.evaluate.measures.steering import measure_steering
 from training.evaluate.passages import Passage
 from training.evaluate.report.card import MEAN_FRAME, REAL, TOKENIZER, Card, Speed, steps_name
+from training.evaluate.yardstick import Yardstick
 
 _COLOUR_FRAME = 4  # late enough to be dreamt, early enough that things are where they really are
 _SHEET_FRAMES = (1, 2, 4, 8, 12, 16)
@@ -58,6 +59,8 @@ def evaluate(
         num_steps=num_steps,
         precision=world.precision,
         is_quick=material.extent.is_quick,
+        yardstick=Yardstick.of(material, precision=world.precision, num_steps=num_steps),
+        held_out=material.held_out,
         num_passages=len(passages),
         tokenizer=measure_tokenizer(material.frames, reconstruct(world.tokenizer, material.frames)),
         dream=measure_dream(
@@ -68,6 +71,7 @@ def evaluate(
         ),
         dream_colour=measure_colour(_at(real, _COLOUR_FRAME), _at(ours, _COLOUR_FRAME)),
         contenders={name: comparison.score(made) for name, made in films.items()},
+        reader_alone=material.reader_alone,
         shuffled_f1=comparison.f1_by_chance(ours),
         frechet_real=comparison.frechet_real(),
         speculation=speculation(jointly, num_steps),

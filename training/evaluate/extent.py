@@ -16,7 +16,7 @@ class Extent:
 
 
 WHOLE = Extent(
-    num_passages=20, num_probes=20, long_dreams=((1000, 2), (300, 2)), reader_steps=900
+    num_passages=24, num_probes=20, long_dreams=((1000, 4), (300, 8)), reader_steps=900
 )  # fmt: skip
 QUICK = Extent(
     num_passages=8, num_probes=4, long_dreams=((64, 4),), reader_steps=900, is_quick=True

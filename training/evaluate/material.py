@@ -2,28 +2,33 @@
 Made from seeds, the same on every machine, and kept in the run folder."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.action_space import ActionSpace
 from training import stages
 from training.data.filming import record_all
 from training.data.games.probes import Probe, record_probes
 from training.data.recording import Recording, load_recordings
 from training.data.vpt.films import keep_films
 from training.data.vpt.folder import VptFolder
+from training.evaluate.asked import choose_asked
 from training.evaluate.extent import Extent
-from training.evaluate.measures.scores import NUM_FRAMES, FilmFeatures, Judges, PictureDistance
+from training.evaluate.measures.scores import FilmFeatures, Judges, PictureDistance
 from training.evaluate.passages import Passage, choose_passages
 from training.evaluate.reader.fitting import Lessons, fitted_reader
-from training.evaluate.reader.network import AFTER, ActionReader
-from training.evaluate.reader.reading import read
+from training.evaluate.reader.following import EventScore, measure_following
+from training.evaluate.reader.network import AFTER, BEFORE, ActionReader
+from training.evaluate.reader.reading import Actions, Reading, read
 from training.recipes.recipe import Recipe
 from training.run import Run
 
 _TOKENIZER_FRAMES = 160
+_HELD_OUT_PLAY = "other play in the same room; recordings never share frames"
+_HELD_OUT_PLAYERS = "recordings of other players; recordings never share frames"
 _PROCESSES = os.cpu_count() or 1
 
 
@@ -37,14 +42,18 @@ class GivenNetworks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """`frames` are spread over all held-out play; `long_passages` has one group per length."""
+    """`held_out` says in words what that play is to what was learned from. `frames` are spread over
+    all of it; `long_passages` has one group per length. `reader_alone` is how well the action
+    reader reads real play that it was not taught."""
 
     extent: Extent
+    held_out: str
     probes: Sequence[Probe]
     passages: Sequence[Passage]
     long_passages: Sequence[Sequence[Passage]]
     frames: NDArray[np.uint8]
     judges: Judges
+    reader_alone: Mapping[str, EventScore]
 
 
 def gather(
@@ -54,12 +63,14 @@ def gather(
     stages.record_held_out(recipe, run, processes=_PROCESSES)
     held_out = load_recordings(run.held_out_recordings)
     window = recipe.preset.nfd.window
+    reader, unseen = taught_reader(recipe, run, extent)
+    reading = read(reader, unseen.frames)
     return Material(
         extent=extent,
+        held_out=_HELD_OUT_PLAYERS if isinstance(recipe.recorder, VptFolder) else _HELD_OUT_PLAY,
         probes=probes(recipe, run, min(extent.num_probes, recipe.record.probes)),
-        passages=choose_passages(
-            held_out, count=extent.num_passages, context_frames=window, num_frames=NUM_FRAMES,
-            is_moving=True,
+        passages=choose_asked(
+            held_out, recipe.action_space, count=extent.num_passages, context_frames=window
         ),
         long_passages=[
             choose_passages(
@@ -68,7 +79,8 @@ def gather(
             for length, count in extent.long_dreams
         ],
         frames=spread([recording.frames for recording in held_out], _TOKENIZER_FRAMES),
-        judges=_judges(recipe, run, extent, given or GivenNetworks()),
+        judges=_judges(recipe, reader, reading, given or GivenNetworks()),
+        reader_alone=_alone(recipe.action_space, unseen, reading),
     )  # fmt: skip
 
 
@@ -83,16 +95,22 @@ def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
     )  # fmt: skip
 
 
-def _judges(recipe: Recipe, run: Run, extent: Extent, given: GivenNetworks) -> Judges:
-    reader, unseen = taught_reader(recipe, run, extent)
+def _judges(
+    recipe: Recipe, reader: ActionReader, other_real: Reading, given: GivenNetworks
+) -> Judges:
     return Judges(
         space=recipe.action_space,
         reader=reader,
-        other_real_MD=read(reader, unseen.frames).features_MD,
+        other_real_MD=other_real.features_MD,
         oracle=recipe.oracle,
         lpips=given.lpips,
         fvd_features=given.fvd_features,
     )
+
+
+def _alone(space: ActionSpace, unseen: Recording, reading: Reading) -> Mapping[str, EventScore]:
+    asked = Actions.of(space, unseen.actions[BEFORE:-AFTER])
+    return measure_following(space, [asked], [reading.actions]).events
 
 
 def taught_reader(recipe: Recipe, run: Run, extent: Extent) -> tuple[ActionReader, Recording]:

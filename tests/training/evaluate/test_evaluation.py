@@ -1,5 +1,6 @@
 """A whole evaluation of the toy world: what is in its JSON, and rows whose answer is known."""
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +17,7 @@ from training.evaluate.material import Material
 from training.evaluate.measures.horizon import LongDream, measure_horizon
 from training.evaluate.report.card import EXACT_DRAFTS, REAL, TEACHER, Card, to_json
 from training.evaluate.report.page import to_markdown
+from training.evaluate.yardstick import Yardstick
 
 # The reader is taught in a fixture, perhaps on a busy machine.
 pytestmark = pytest.mark.timeout(600)
@@ -60,6 +62,44 @@ def test_quality_is_told_for_every_kind_of_speculation(card: Card) -> None:
     assert joint.proof is None and joint.share is not None and 0 < joint.share <= 0.5
     path, _, name = EXACT_DRAFTS.partition("::")
     assert f"def {name}(" in (Path(__file__).parents[3] / path).read_text()
+
+
+def test_gains_over_both_baselines_have_intervals_of_their_own(
+    card: Card, figures: Mapping[str, Any]
+) -> None:
+    page = to_markdown(card, title="Toy", licence="none")
+    assert "reward blur" in page
+    for over in ("copy_last", "mean_frame"):
+        gain = figures["psnr_16"] - figures[f"psnr_16_{over}"]
+        name = "psnr_16_gain" if over == "copy_last" else "psnr_16_gain_mean_frame"
+        low, high = figures["confidence_95"][name]
+        assert figures[name] == pytest.approx(gain) and low <= gain <= high
+        assert f"gains {gain:.2f} ± " in page or f"and {gain:.2f} ± " in page
+
+
+def test_a_card_says_by_what_it_was_measured_and_what_its_play_was(
+    card: Card, figures: Mapping[str, Any]
+) -> None:
+    assert figures["yardstick"].keys() == {
+        "reader", "passages", "extent", "precision", "num_steps",
+    }  # fmt: skip
+    assert (figures["yardstick"]["precision"], figures["yardstick"]["num_steps"]) == ("fp32", 2)
+    assert {len(draws) for draws in figures["resamples"].values()} == {200}
+    assert json.dumps(figures).count("drawn") == 0
+    assert "other play in the same room" in to_markdown(card, title="Toy", licence="none")
+    assert all(score.asked for score in card.reader_alone.values())
+
+
+def test_other_passages_are_another_yardstick(material: Material) -> None:
+    def yardstick(**changes: Any) -> Yardstick:
+        return Yardstick.of(replace(material, **changes), precision="fp32", num_steps=2)
+
+    other = copy.deepcopy(material.judges.reader)
+    next(other.parameters()).data.add_(1e-3)
+    assert yardstick() == yardstick()
+    assert yardstick() != yardstick(passages=material.passages[1:])
+    assert yardstick() != yardstick(long_passages=material.long_passages[1:])
+    assert yardstick() != yardstick(judges=replace(material.judges, reader=other))
 
 
 def test_without_a_teacher_its_figures_are_null(card: Card) -> None:
@@ -111,9 +151,9 @@ def test_a_dream_that_stands_still_is_caught_and_real_play_is_not(material: Mate
         for passage, film in zip(passages, frames, strict=True)
     ]
     as_real, as_still = (measure_horizon(material.judges, side)[-1] for side in (real, still))
-    assert as_real.motion_ratio.value == as_real.gradient_ratio == 1.0
-    assert as_real.frechet_own == pytest.approx(0.0, abs=1e-3)
-    assert as_real.action_f1 == as_real.action_f1_ceiling
+    assert as_real.motion_ratio.value == as_real.gradient_ratio.value == 1.0
+    assert as_real.frechet_own.value == pytest.approx(0.0, abs=1e-3)
+    assert as_real.action_f1.value == as_real.action_f1_ceiling.value
     assert as_still.motion_ratio.value == 0.0
-    assert as_still.psnr_db < as_real.psnr_db
-    assert as_still.frechet_own > as_real.frechet_own_real
+    assert as_still.psnr_db.value < as_real.psnr_db.value
+    assert as_still.frechet_own.value > as_real.frechet_own_real.value

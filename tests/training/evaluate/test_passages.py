@@ -1,14 +1,21 @@
-"""Passages that count as moving: the hands do something, and the player gets somewhere by it."""
+"""Passages move: the hands do something, and the player gets somewhere by it. They ask for every
+key often enough to score it, where the play does."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from training.data.games.toy import ACTION_SPACE as SPACE
 from training.data.recording import Recording
-from training.evaluate.passages import choose_passages
+from training.evaluate.asked import LEAST_ASKED, choose_asked
+from training.evaluate.measures.scores import FRAME, NUM_FRAMES
+from training.evaluate.reader.following import event_names, events
+from training.evaluate.reader.reading import Actions
 
-FRAMES = 40
+FRAMES = 60
+CONTEXT = 4
+RARE = 3  # the button "right"
 
 
 def _film(*, is_pressed: bool, step: float = 0.0, turn_deg: float = 0.0) -> Recording:
@@ -16,7 +23,7 @@ def _film(*, is_pressed: bool, step: float = 0.0, turn_deg: float = 0.0) -> Reco
     poses = np.stack((100 + step * index, 0 * index, (350 + turn_deg * index) % 360), axis=1)
     return Recording(
         frames=np.zeros((FRAMES, 8, 8, 3), np.uint8),
-        actions=np.full((FRAMES, 2), is_pressed, np.float32),
+        actions=np.full((FRAMES, SPACE.size), is_pressed, np.float32),
         poses=poses,
         cuts=np.arange(FRAMES) == 0,
     )
@@ -24,9 +31,7 @@ def _film(*, is_pressed: bool, step: float = 0.0, turn_deg: float = 0.0) -> Reco
 
 def _num_found(film: Recording) -> int:
     try:
-        return len(
-            choose_passages([film], count=3, context_frames=4, num_frames=16, is_moving=True)
-        )
+        return len(choose_asked([film], SPACE, count=3, context_frames=CONTEXT))
     except ValueError:
         return 0
 
@@ -47,3 +52,37 @@ def test_moving_takes_hands_and_feet(film: Recording, num_found: int) -> None:
 def test_where_no_pose_was_recorded_the_hands_alone_count() -> None:
     film = _film(is_pressed=True)
     assert _num_found(replace(film, poses=np.zeros_like(film.poses))) == 3
+
+
+def _long_walk(num_frames: int) -> Recording:
+    """Always forward; to the right for a moment now and then, and once to the left."""
+    index = np.arange(num_frames, dtype=np.float32)
+    actions = np.zeros((num_frames, SPACE.size), np.float32)
+    actions[:, 0] = 1
+    actions[:, RARE] = index % 100 >= 92
+    actions[200:206, 2] = 1
+    return Recording(
+        frames=np.zeros((num_frames, 8, 8, 3), np.uint8),
+        actions=actions,
+        poses=np.stack((index, index, 0 * index), axis=1),
+        cuts=index == 0,
+    )
+
+
+def test_what_is_rarely_pressed_is_asked_for_often_enough_and_of_all_that_there_is() -> None:
+    film = _long_walk(1_200)
+    passages = choose_asked([film], SPACE, count=8, context_frames=CONTEXT)
+    asked = Actions.of(SPACE, np.concatenate([p.following.actions[:FRAME] for p in passages]))
+    counts = dict(zip(event_names(SPACE), events(SPACE, asked).sum(axis=0), strict=True))
+    assert len(passages) == 8
+    assert counts["right"] >= LEAST_ASKED
+    assert counts["left"] == 6 and counts["act"] == 0
+
+
+def test_no_frame_is_dreamt_twice_and_the_choice_never_changes() -> None:
+    film = _long_walk(400)
+    once, again = (choose_asked([film], SPACE, count=99, context_frames=CONTEXT) for _ in range(2))
+    begins = [int(passage.following.poses[0, 0]) for passage in once]
+    assert begins == [int(passage.following.poses[0, 0]) for passage in again] == sorted(begins)
+    assert min(np.diff(begins)) >= NUM_FRAMES
+    assert len(begins) > 400 // NUM_FRAMES // 2

@@ -2,17 +2,17 @@
 last real frame. Drift is never given without motion: a dream that stands still drifts little.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluate.confidence import Estimate, estimate
-from training.evaluate.measures.frechet import frechet
+from training.evaluate.confidence import Estimate, estimate, mean_estimate
+from training.evaluate.measures.frechet import frechet_of_starts
 from training.evaluate.measures.motion import motion
 from training.evaluate.measures.picture import gradient, psnr_db
-from training.evaluate.measures.scores import Judges
+from training.evaluate.measures.scores import Film, Judges
 from training.evaluate.passages import Passage
 from training.evaluate.reader.following import measure_following
 from training.evaluate.reader.network import AFTER
@@ -24,20 +24,20 @@ _WINDOW = 64  # frames that end at the horizon's frame, or all there are
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HorizonPoint:
-    """The frames up to `frame`, of `num_dreams` dreams; PSNR and ratios are against the real frames
-    that followed the same hands at the same time, and `frechet_own` is to those frames;
-    `frechet_own_real` is what as much other real play has: a dream that has lost its place but not
-    its looks comes near it."""
+    """The frames up to `frame`, of `num_dreams` dreams, over which the intervals are; PSNR and
+    ratios are against the real frames that followed the same hands at the same time, and
+    `frechet_own` is to those frames; `frechet_own_real` is what as much other real play has: a
+    dream that has lost its place but not its looks comes near it."""
 
     frame: int
     num_dreams: int
-    psnr_db: float
-    gradient_ratio: float
+    psnr_db: Estimate
+    gradient_ratio: Estimate
     motion_ratio: Estimate
-    frechet_own: float
-    frechet_own_real: float
-    action_f1: float
-    action_f1_ceiling: float
+    frechet_own: Estimate
+    frechet_own_real: Estimate
+    action_f1: Estimate
+    action_f1_ceiling: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,38 +81,43 @@ def _point(judges: Judges, measured: Sequence[_Measured], frame: int) -> Horizon
     window = slice(max(0, frame - _WINDOW), frame)
     ours = [m.dream.frames[window] for m in measured]
     real = [m.dream.passage.following.frames[window] for m in measured]
-    motions_S2 = np.array([(motion(a), motion(b)) for a, b in zip(ours, real, strict=True)])
     asked = [Actions.of(judges.space, m.dream.passage.following.actions[window]) for m in measured]
     followed, ceiling = (
         measure_following(judges.space, asked, [reading.actions.take(window) for reading in side])
         for side in ([m.dreamt for m in measured], [m.real for m in measured])
     )
-
-    def motion_ratio(starts: NDArray[np.int64]) -> float:
-        dreamt, truth = motions_S2[starts].sum(axis=0)
-        return float(dreamt / truth)
-
-    ours_ND, real_ND = (
-        np.concatenate([reading.features_MD[window] for reading in side])
+    ours_SMD, real_SMD = (
+        [reading.features_MD[window] for reading in side]
         for side in ([m.dreamt for m in measured], [m.real for m in measured])
     )
-    other_ND = np.concatenate(judges.other_real(len(measured), window.stop - window.start))
+    other_SMD = judges.other_real(len(measured), window.stop - window.start)
     return HorizonPoint(
         frame=frame,
         num_dreams=len(measured),
-        psnr_db=float(
-            np.mean(
-                [
-                    psnr_db(*pair)
-                    for films in zip(ours, real, strict=True)
-                    for pair in zip(*films, strict=True)
-                ]
-            )
+        psnr_db=mean_estimate(
+            np.array([_mean_psnr_db(*films) for films in zip(ours, real, strict=True)])
         ),
-        gradient_ratio=gradient(np.concatenate(ours)) / gradient(np.concatenate(real)),
-        motion_ratio=estimate(motion_ratio, len(measured)),
-        frechet_own=frechet(ours_ND, real_ND),
-        frechet_own_real=frechet(other_ND, real_ND),
-        action_f1=followed.f1.value,
-        action_f1_ceiling=ceiling.f1.value,
+        gradient_ratio=_ratio(gradient, ours, real),
+        motion_ratio=_ratio(motion, ours, real),
+        frechet_own=frechet_of_starts(ours_SMD, real_SMD),
+        frechet_own_real=frechet_of_starts(other_SMD, real_SMD),
+        action_f1=followed.f1,
+        action_f1_ceiling=ceiling.f1,
     )
+
+
+def _mean_psnr_db(ours: Film, real: Film) -> float:
+    return float(np.mean([psnr_db(*pair) for pair in zip(ours, real, strict=True)]))
+
+
+def _ratio(
+    measure: Callable[[Film], float], ours: Sequence[Film], real: Sequence[Film]
+) -> Estimate:
+    """Of all dreams' to all real films'."""
+    both_S2 = np.array([(measure(a), measure(b)) for a, b in zip(ours, real, strict=True)])
+
+    def ratio(starts: NDArray[np.int64]) -> float:
+        dreamt, truth = both_S2[starts].sum(axis=0)
+        return float(dreamt / truth)
+
+    return estimate(ratio, len(both_S2))

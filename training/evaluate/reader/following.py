@@ -44,7 +44,7 @@ def measure_following(
 ) -> Following:
     """One `Actions` per start, asked and read frame by frame."""
     counts_SE3 = np.stack(
-        [_counts(_events(space, a), _events(space, r)) for a, r in zip(asked, read, strict=True)]
+        [_counts(events(space, a), events(space, r)) for a, r in zip(asked, read, strict=True)]
     )
     errors = {
         axis: _camera_error(np.array(bins), [(a.camera_bins[:, i], r.camera_bins[:, i])
@@ -79,8 +79,8 @@ def event_names(space: ActionSpace) -> tuple[str, ...]:
     return (*space.model_buttons, *(way for axis in space.camera for way in _WAYS[axis]))
 
 
-def _events(space: ActionSpace, actions: Actions) -> NDArray[np.bool_]:
-    """(M, E)"""
+def events(space: ActionSpace, actions: Actions) -> NDArray[np.bool_]:
+    """(M, E): which of `event_names` happen in which frame."""
     axes = zip(actions.camera_bins.T, space.camera.values(), strict=True)
     turns = [
         turned

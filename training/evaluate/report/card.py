@@ -3,7 +3,8 @@ it readable.
 
 The JSON is one object: `schema`, `version`, `machine`, `commit`, then the figures that others watch
 as plain numbers (null where not measured), `confidence_95` with the interval of each that has one,
-`horizon`, and the details.
+`resamples` with what those that the judge compares were over resampled starts, `yardstick` by which
+another card compares or does not, `horizon`, and the details.
 """
 
 import json
@@ -24,13 +25,16 @@ from training.evaluate.measures.fidelity import DreamFidelity, TokenizerFidelity
 from training.evaluate.measures.horizon import HorizonPoint
 from training.evaluate.measures.scores import Scores
 from training.evaluate.measures.steering import Steering
+from training.evaluate.reader.following import EventScore
+from training.evaluate.yardstick import Yardstick
 
 SCHEMA = "nextframe.eval"
-VERSION = 2
+VERSION = 3  # of what the figures mean, too: other passages are another version
 MOTION_FRAME = 300
 
 TEACHER = "teacher, 18 steps"
 COPY_LAST, MEAN_FRAME = "last real frame", "mean frame"
+COMPARED = ("action_f1", "action_f1_teacher", "frechet_student", "frechet_teacher")
 TOKENIZER, REAL = "real, through the tokenizer", "real"
 EXACT_DRAFTS = (
     "tests/model/engine/test_speculation.py::test_frames_are_bitwise_those_without_speculation"
@@ -60,8 +64,9 @@ class Drafts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """`contenders` holds a row for every number of steps ("2 steps"), for the teacher when there
-    is one, and for the baselines. `shuffled_f1` is what the served row would follow by chance,
-    `frechet_real` how far the passages are from as much other real play."""
+    is one, and for the baselines. `reader_alone` is how well actions are read from real play in no
+    passage, `shuffled_f1` what the served row would follow by chance, `frechet_real` how far the
+    passages are from as much other real play."""
 
     world: str
     world_version: str
@@ -70,11 +75,14 @@ class Card:
     num_steps: int
     precision: Precision
     is_quick: bool
+    yardstick: Yardstick
+    held_out: str
     num_passages: int
     tokenizer: TokenizerFidelity
     dream: DreamFidelity
     dream_colour: Colour
     contenders: Mapping[str, Scores]
+    reader_alone: Mapping[str, EventScore]
     shuffled_f1: Estimate
     frechet_real: Estimate
     speculation: tuple[Drafts, ...]
@@ -88,6 +96,10 @@ class Card:
     @property
     def served(self) -> Scores:
         return self.contenders[steps_name(self.num_steps)]
+
+    def psnr_16_gain(self, over: str) -> Estimate:
+        """Of the served row over another, passage by passage, in dB."""
+        return self.served.psnr_16.less(self.contenders[over].psnr_16)
 
 
 def steps_name(num_steps: int) -> str:
@@ -116,9 +128,21 @@ def to_json(card: Card) -> str:
         f"threads, torch {torch.__version__}",
         "commit": _commit(),
     }
-    figures_first = header | values | {"confidence_95": intervals}
-    whole = figures_first | asdict(card) | values  # a detail never hides a figure
+    resamples = {
+        name: [float(f"{value:.5g}") for value in figure.drawn]
+        for name, figure in figures.items()
+        if name in COMPARED and isinstance(figure, Estimate)
+    }
+    figures_first = header | values | {"confidence_95": intervals, "resamples": resamples}
+    whole = (
+        figures_first | asdict(card, dict_factory=_without_draws) | values
+    )  # a detail never hides a figure
     return json.dumps(_without_nan(whole), indent=1, allow_nan=False) + "\n"
+
+
+def _without_draws(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Two hundred for every estimate is too much; those of COMPARED are told."""
+    return {name: value for name, value in fields if name != "drawn"}
 
 
 def _without_nan(value: Any) -> Any:
@@ -142,11 +166,14 @@ def _figures(card: Card) -> dict[str, Estimate | float | None]:
         "tokenizer_colour_kept": card.tokenizer.colour.kept,
         "psnr_16": served.psnr_16,
         "psnr_16_copy_last": card.contenders[COPY_LAST].psnr_16,
+        "psnr_16_gain": card.psnr_16_gain(COPY_LAST),
         "psnr_16_mean_frame": card.contenders[MEAN_FRAME].psnr_16,
+        "psnr_16_gain_mean_frame": card.psnr_16_gain(MEAN_FRAME),
         "ssim_16": served.ssim_16,
         "lpips_16": served.lpips_16,
         "fvd": served.fvd,
         "gradient_16": served.gradient_16,
+        "gradient_16_mean_frame": card.contenders[MEAN_FRAME].gradient_16,
         "dream_colour_kept": card.dream_colour.kept,
         "oracle_actions": served.oracle,
         "action_f1": served.following.f1,

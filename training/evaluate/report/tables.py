@@ -76,10 +76,12 @@ def events(card: Card) -> str:
     real = card.contenders[REAL].following.events
     rows = tuple(
         (name, str(event.asked), f"{event.precision:.2f}", f"{event.recall:.2f}",
-         f"{event.f1:.2f}", f"{real[name].f1:.2f}")
+         f"{event.f1:.2f}", f"{real[name].f1:.2f}", f"{card.reader_alone[name].f1:.2f}",
+         str(card.reader_alone[name].asked))
         for name, event in card.served.following.events.items()
     )  # fmt: skip
-    header = ("read in the dream", "frames asked", "precision", "recall", "F1", "F1 in real play")
+    header = ("read in the dream", "frames asked", "precision", "recall", "F1",
+              "F1 in the real frames", "F1 in other real play", "frames asked there")  # fmt: skip
     return table(header, rows)
 
 
@@ -100,8 +102,8 @@ def fidelity(card: Card) -> str:
 def horizon(card: Card) -> str:
     rows = tuple(
         (str(point.frame), str(point.num_dreams), f"{point.psnr_db:.1f}",
-         f"{point.gradient_ratio:.2f}",
-         f"{point.motion_ratio:.2f}", f"{point.frechet_own:.0f}", f"{point.frechet_own_real:.0f}",
+         f"{point.gradient_ratio:.2f}", f"{point.motion_ratio:.2f}",
+         f"{point.frechet_own:.0f}", f"{point.frechet_own_real:.0f}",
          f"{point.action_f1:.2f}", f"{point.action_f1_ceiling:.2f}")
         for point in card.horizon
     )  # fmt: skip
