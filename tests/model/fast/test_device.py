@@ -1,7 +1,7 @@
 """All of a pass lies on the device, not only what is captured, and the host waits for nothing but
 pictures. The device is `meta`: its tensors do not mix with the host's and have no values."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
@@ -12,26 +12,35 @@ from torch import Tensor
 
 from model.context.sink_window import SinkWindow
 from model.engine.engine import WorldEngine
+from model.engine.runner import NFDRunner
 from model.fast.paths import FastPaths
 from model.fast.runner import FastRunner
 from model.world import World
 from tests.model.fast.watched import act
 
+Decode = Callable[..., Tensor]
+
 
 @pytest.fixture(autouse=True)
-def without_pictures(monkeypatch: pytest.MonkeyPatch, world: World) -> Iterator[None]:
-    """They are what the host waits for. And autocast knows no such device."""
-
-    def decode(runner: FastRunner, x_BChw: Tensor, decode_size: int) -> Tensor:
-        assert runner._decoder(x_BChw).device.type == "meta"
-        return torch.zeros(len(x_BChw), world.spec.height, world.spec.width, 3, dtype=torch.uint8)
-
-    monkeypatch.setattr(FastRunner, "_decode", decode)
+def on_a_device_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are what the host waits for: it gets black ones. And autocast knows no such
+    device."""
+    for kind in (NFDRunner, FastRunner):
+        monkeypatch.setattr(kind, "_decode", black_pictures_of(kind._decode))
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
-    yield
 
 
-def test_a_pass_neither_waits_nor_leaves_the_device(world: World) -> None:
+def black_pictures_of(decode: Decode) -> Decode:
+    def black(runner: NFDRunner, x_BChw: Tensor, decode_size: int) -> Tensor:
+        decoded = decode(runner, x_BChw, decode_size)
+        assert decoded.device.type == "meta"
+        return torch.zeros(decoded.shape, dtype=torch.uint8)
+
+    return black
+
+
+@pytest.mark.parametrize("paths", [None, FastPaths()], ids=["plain", "fast"])
+def test_a_pass_neither_waits_nor_leaves_the_device(world: World, paths: FastPaths | None) -> None:
     transformer, tokenizer = deepcopy(world.transformer), deepcopy(world.tokenizer)
     engine = WorldEngine(
         replace(world, transformer=transformer, tokenizer=tokenizer),
@@ -40,7 +49,7 @@ def test_a_pass_neither_waits_nor_leaves_the_device(world: World) -> None:
         policy=SinkWindow(num_sinks=1, window=2),
         max_drafts=2,
         max_joint=1,
-        paths=FastPaths(),
+        paths=paths,
     )
     engine.open("a", start=1, seed=5)
     engine.draft("a", act(1))
@@ -50,3 +59,4 @@ def test_a_pass_neither_waits_nor_leaves_the_device(world: World) -> None:
     assert engine.draft_jointly("a") == 1
     while engine.is_due:
         engine.advance()
+    assert engine.begin("a", act(3)) is not None
