@@ -1,4 +1,8 @@
-"""Every shape once before the first player: allocations, thread pools, graphs, kernel choices."""
+"""Every number of players once before the first one: allocations, thread pools, kernel choices.
+
+Without drafts: they would count as wasted. A runner that must meet its shapes beforehand has met
+all of them, drafts' too, once it is made (`model.fast.runner`).
+"""
 
 from collections.abc import Iterable
 
