@@ -91,7 +91,7 @@ EXTRA: dict[str, str] = {
 }
 
 # Deciding is plain Python: these import no torch.
-WITHOUT_TENSORS = {"model.context", "model.engine.scheduler", "model.engine.types"}
+WITHOUT_TENSORS = {"model.context", "model.engine.scheduling", "model.engine.types"}
 WITHOUT_TENSORS |= {"model.cache.page_pool", "model.cache.page_table", "model.cache.places"}
 
 NETWORK_AND_ASYNC = {"asyncio", "http", "multiprocessing", "selectors", "socket", "ssl", "urllib"}

@@ -32,7 +32,7 @@ from model.bench.arguments import at_least_one, device_here, minutes
 from model.bench.arithmetic.predict import cost_table, players_table, speed_table
 from model.bench.cpu.frames import FrameTime, measure_frames
 from model.bench.cpu.likeness import Likeness, measure_likeness
-from model.bench.doctor import examine, report
+from model.bench.doctor.checkup import examine, report
 from model.bench.gpu import capacity, exactness, spare, speed
 from model.bench.gpu.ledger import Ledger
 from model.bench.markdown import table_of
@@ -40,7 +40,7 @@ from model.bench.pass_costs import fit, measure_passes, steadiest
 from model.bench.provenance import this_commit, this_machine
 from model.bench.ratios import DIAGONAL_WINDOW, SAYS, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row
-from model.bench.subjects import random_baseline, random_world
+from model.bench.subjects.worlds import random_baseline, random_world
 from model.int8.serving import quickest_precision
 from model.presets import PRESETS
 from model.world import World, WorldError

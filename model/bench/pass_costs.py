@@ -14,10 +14,10 @@ from statistics import median
 import numpy as np
 import torch
 
-from model.bench.subjects import opening
+from model.bench.subjects.worlds import opening
 from model.context.sliding_window import SlidingWindow
-from model.engine.runner import NFDRunner
-from model.engine.scheduler import Scheduler
+from model.engine.running.runner import NFDRunner
+from model.engine.scheduling.scheduler import Scheduler
 from model.world import World
 
 _NUM_WARM = 20  # passes before the first that counts

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 import torch
 
 from model.ar.decoding.order import diagonal, raster
-from model.bench.bookkeeping import bookkeeping_ms
 from model.bench.contest import contest
-from model.bench.held_key import HeldKey
-from model.bench.naive import NaivePlayers, naive_bound
-from model.bench.subjects import drive, drive_baseline, random_baseline
+from model.bench.subjects.bookkeeping import bookkeeping_ms
+from model.bench.subjects.held_key import HeldKey
+from model.bench.subjects.naive import NaivePlayers, naive_bound
+from model.bench.subjects.worlds import drive, drive_baseline, random_baseline
 from model.world import World
 
 Entrants = Mapping[str, Callable[[], float]]  # seconds by name

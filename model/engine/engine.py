@@ -9,7 +9,7 @@ from model.context.policy import ContextPolicy
 from model.context.sliding_window import SlidingWindow
 from model.engine.opening import frames_kept, opening_clip, opening_frame_idxs
 from model.engine.passes import Passes
-from model.engine.scheduler import Scheduler
+from model.engine.scheduling.scheduler import Scheduler
 from model.engine.speculation import Speculation
 from model.engine.types import ActionVector, Frame
 from model.fast.paths import FastPaths

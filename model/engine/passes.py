@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from model.cache.frame_store import ContextClip
-from model.engine.runner import Runner
-from model.engine.scheduler import Scheduler
-from model.engine.session import Session
+from model.engine.running.runner import Runner
+from model.engine.scheduling.scheduler import Scheduler
+from model.engine.scheduling.session import Session
 from model.engine.speculation import Ledger, Speculation
 from model.engine.types import ActionVector, Frame, PassPlan, PassResult
 

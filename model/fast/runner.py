@@ -15,7 +15,7 @@ from torch import Tensor
 
 from model.cache.frame_store import FrameRows
 from model.cache.places import PlaceNumbers
-from model.engine.runner import NFDRunner
+from model.engine.running.runner import NFDRunner
 from model.engine.types import PassPlan, PassResult
 from model.fast.blocks.compiled import CompileCache
 from model.fast.graphs.capture import GraphPool, uncaptured

@@ -8,8 +8,8 @@ import torch
 
 from model.bench.contest import Times, contest
 from model.bench.cpu.variants import variants
-from model.bench.driver import Driver
-from model.bench.subjects import drive
+from model.bench.subjects.driver import Driver
+from model.bench.subjects.worlds import drive
 from model.world import World
 
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ import torch
 
 from model.bench.gpu.forms import paths_on
 from model.bench.gpu.ledger import Ledger
-from model.bench.subjects import random_world
+from model.bench.subjects.worlds import random_world
 from model.context.sink_window import SinkWindow
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector

@@ -12,7 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from model.bench.gpu.forms import forms
 from model.bench.gpu.ledger import Ledger
-from model.bench.subjects import opening, random_world
+from model.bench.subjects.worlds import opening, random_world
 from model.engine.engine import WorldEngine
 from model.engine.reference import ReferenceSession
 from model.fast.paths import FastPaths

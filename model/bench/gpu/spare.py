@@ -12,8 +12,8 @@ import torch
 from model.bench.contest import contest
 from model.bench.gpu.forms import paths_on
 from model.bench.gpu.ledger import Ledger
-from model.bench.held_key import HeldKey
-from model.bench.subjects import random_world
+from model.bench.subjects.held_key import HeldKey
+from model.bench.subjects.worlds import random_world
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
 from model.fast.precision import as_served_on

@@ -11,11 +11,11 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from model.bench.arithmetic.costs import frame_flop
-from model.bench.driver import Driver, StepTime
 from model.bench.gpu.forms import forms, paths_on
 from model.bench.gpu.ledger import Ledger
 from model.bench.provenance import matmul_gflops
-from model.bench.subjects import drive, random_world
+from model.bench.subjects.driver import Driver, StepTime
+from model.bench.subjects.worlds import drive, random_world
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow

@@ -5,7 +5,7 @@ import gc
 import sys
 from types import FrameType
 
-from model.bench.bookkeeping import House
+from model.bench.subjects.bookkeeping import House
 
 
 def calls_of_a_step(num_sessions: int) -> int:

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 import torch
+from model.bench.doctor.checkup import checkup, tried
 
-from model.bench import doctor, tried
 from model.fast.paths import Blocks, FastPaths
 from model.fast.probes import FORMS
 from model.world import World
@@ -13,12 +13,12 @@ from model.world import World
 
 def test_every_finding_is_there_and_names_the_world(world: World) -> None:
     findings = {
-        finding.name: finding for finding in doctor.examine(world, torch.device("cpu"), frames=1)
+        finding.name: finding for finding in checkup.examine(world, torch.device("cpu"), frames=1)
     }
     assert {"processor", "memory", "GPU", "int8", "video encoders"} <= findings.keys()
-    assert list(doctor.FAST_FORMS) == list(FORMS)
+    assert list(checkup.FAST_FORMS) == list(FORMS)
     if not torch.cuda.is_available():
-        for name in doctor.FAST_FORMS.values():
+        for name in checkup.FAST_FORMS.values():
             assert findings[name].value == "off: it needs a GPU"
         assert findings["fast paths"].value.startswith("none")
     assert "frames/s at 2 steps; played at 17.5" in findings["world tiny"].value
@@ -37,15 +37,15 @@ def test_a_probe_that_crashes_takes_only_itself_along(code: str, works: bool) ->
 def test_a_machine_without_encoders_is_told_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(doctor, "ENCODERS", {"no_such_codec": "nothing"})
-    finding = doctor._encoders()
+    monkeypatch.setattr(checkup, "ENCODERS", {"no_such_codec": "nothing"})
+    finding = checkup._encoders()
     assert finding.value == "none"
     assert "install" in finding.advice
 
 
 def test_a_processor_without_int8_is_told_what_it_loses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "why_not_int8", lambda: "the processor has no VNNI")
-    finding = doctor._int8()
+    monkeypatch.setattr(checkup, "why_not_int8", lambda: "the processor has no VNNI")
+    finding = checkup._int8()
     assert finding.value == "not here: the processor has no VNNI"
     assert "fp32" in finding.advice
 
@@ -53,16 +53,16 @@ def test_a_processor_without_int8_is_told_what_it_loses(monkeypatch: pytest.Monk
 def test_who_has_a_gpu_is_told_what_auto_would_take_there(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    why_not = dict.fromkeys(doctor.FAST_FORMS, "") | {"flash": "ImportError: none"}
-    monkeypatch.setattr(doctor, "why_not_fast", lambda forms: why_not)
+    why_not = dict.fromkeys(checkup.FAST_FORMS, "") | {"flash": "ImportError: none"}
+    monkeypatch.setattr(checkup, "why_not_fast", lambda forms: why_not)
     measured: list[FastPaths | None] = []
 
-    def measure(*_: object, paths: FastPaths | None = None) -> doctor.Finding:
+    def measure(*_: object, paths: FastPaths | None = None) -> checkup.Finding:
         measured.append(paths)
-        return doctor.Finding(name="world", value="")
+        return checkup.Finding(name="world", value="")
 
-    monkeypatch.setattr(doctor, "_world", measure)
-    findings = {f.name: f for f in doctor.examine(world, torch.device("cpu"), frames=1)}
+    monkeypatch.setattr(checkup, "_world", measure)
+    findings = {f.name: f for f in checkup.examine(world, torch.device("cpu"), frames=1)}
     assert findings["flash-attn, for bf16"].value == "off: ImportError: none"
     assert findings["fast paths"].value == "`auto` takes graphs, beside, fused"
     assert "model.bench exactness" in findings["fast paths"].advice

@@ -99,7 +99,7 @@ def test_a_session_never_grows_old(
 ) -> None:
     """The same window and the same noise give the same frame at index 64 and at 1,000,000."""
     monkeypatch.setattr(
-        "model.engine.runner.draw_noise",
+        "model.engine.running.runner.draw_noise",
         lambda shape, **key: draw_noise(shape, **{**key, "frame_idx": 0}),
     )
     engine = WorldEngine(world, policy=policy)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import torch
+from model.bench.subjects.driver import Driver
 from torch import nn
 
 from model.action_space import ActionSpace
@@ -13,7 +14,6 @@ from model.ar.runner import ARRunner
 from model.ar.transformer import ARTransformer
 from model.ar.vocabulary import ActionVocabulary
 from model.ar.world import ARWorld
-from model.bench.driver import Driver
 from model.cache.frame_store import ContextClip
 from model.context.policy import ContextPolicy
 from model.context.sliding_window import SlidingWindow

@@ -5,7 +5,8 @@ order.
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from model.engine.session import Session
+from model.engine.scheduling.session import Session
+
 from model.engine.types import DrawnFrame, PassPlan, RememberedFrame
 
 
