@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from model.engine.scheduling.scheduler import Scheduler
 
 from model import presets
 from model.action_space import ActionSpace, mu_law_bins
 from model.cache.frame_store import ContextClip
 from model.context.sliding_window import SlidingWindow
 from model.engine.picture import Still
+from model.engine.scheduling.scheduler import Scheduler
 from model.engine.speculation import Speculation, SpeculationCounts
 from model.engine.types import ActionVector, DrawnFrame, Frame, PassPlan
 from model.snapshot import SnapshotError, WorldSnapshot

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
-from model.bench.doctor.tried import encodes, why_not_fast
-from model.bench.subjects.worlds import drive
 
 from model.bench.arithmetic.costs import frame_flop
+from model.bench.doctor.tried import encodes, why_not_fast
 from model.bench.provenance import int8_gops, matmul_gflops, this_machine
+from model.bench.subjects.worlds import drive
 from model.fast.paths import FastPaths
 from model.fast.precision import as_served_on
 from model.fast.probes import paths_of

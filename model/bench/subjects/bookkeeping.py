@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from model.engine.scheduling.scheduler import Scheduler
 
 from model.cache.frame_store import ContextClip
 from model.cache.page_table import Placement
 from model.context.sliding_window import SlidingWindow
 from model.engine.passes import Passes
 from model.engine.picture import Still
+from model.engine.scheduling.scheduler import Scheduler
 from model.engine.types import PassPlan, PassResult
 
 WINDOW, NUM_STEPS = 32, 2

@@ -5,13 +5,13 @@ Knows no clock but the runner's and none of what a runner does; so the baseline 
 
 from dataclasses import dataclass
 
-from model.engine.running.runner import Runner
-from model.engine.scheduling.scheduler import Scheduler
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from model.cache.frame_store import ContextClip
 from model.context.policy import ContextPolicy
+from model.engine.running.runner import Runner
+from model.engine.scheduling.scheduler import Scheduler
 from model.engine.types import ActionVector
 
 

@@ -6,9 +6,9 @@ alone. Knows neither engine nor scheduler.
 import time
 
 import torch
-from model.bench.subjects.worlds import opening
 
 from model.bench.arithmetic.costs import decode_flop, pass_cost
+from model.bench.subjects.worlds import opening
 from model.engine.reference import ReferenceSession
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import World

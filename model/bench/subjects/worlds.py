@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import torch
-from model.bench.subjects.driver import Driver
 from torch import nn
 
 from model.action_space import ActionSpace
@@ -14,6 +13,7 @@ from model.ar.runner import ARRunner
 from model.ar.transformer import ARTransformer
 from model.ar.vocabulary import ActionVocabulary
 from model.ar.world import ARWorld
+from model.bench.subjects.driver import Driver
 from model.cache.frame_store import ContextClip
 from model.context.policy import ContextPolicy
 from model.context.sliding_window import SlidingWindow
@@ -74,24 +74,6 @@ def random_world(preset_name: str) -> World:
         transformer=transformer.eval().requires_grad_(False),
         starts=(start,),
         digest="random",
-    )
-
-
-def widened(world: World, *, window: int) -> World:
-    """The same networks, told of a longer context, and a start that fills it."""
-    start = world.starts[0]
-    again = [number % len(start.latents_FChw) for number in range(window - 1)]
-    longer = Start(
-        name=start.name, latents_FChw=start.latents_FChw[again], actions_FA=start.actions_FA[again]
-    )
-    nfd = replace(world.spec.nfd, window=window)
-    transformer = NFDTransformer(nfd)
-    transformer.load_state_dict(world.transformer.state_dict())
-    return replace(
-        world,
-        spec=replace(world.spec, nfd=nfd),
-        transformer=transformer.eval().requires_grad_(False),
-        starts=(longer,),
     )
 
 

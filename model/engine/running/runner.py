@@ -10,7 +10,6 @@ from typing import Protocol
 
 import torch
 import torch.nn.functional as nnf
-from model.engine.running.plan_tensors import Draw, PlanTensors
 from torch import Tensor
 
 from model.cache.attend import PagedAttention
@@ -18,6 +17,7 @@ from model.cache.frame_store import ContextClip, FrameRows, FrameStore
 from model.cache.kv_store import KVStore
 from model.cache.page_table import Placement
 from model.engine.picture import stills
+from model.engine.running.plan_tensors import Draw, PlanTensors
 from model.engine.types import DrawnFrame, PassPlan, PassResult
 from model.fast.precision import computing_in
 from model.int8.serving import context_attention

@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from model.engine.scheduling.session import Session
-
 from model.engine.types import DrawnFrame, PassPlan, RememberedFrame
 
 

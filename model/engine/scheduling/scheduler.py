@@ -7,12 +7,11 @@ runner may fail, and nothing has happened.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-from model.engine.scheduling.rows import PassRows
-from model.engine.scheduling.session import Session
-
 from model.cache.page_pool import PagePool
 from model.cache.page_table import PageTable
 from model.context.policy import ContextPolicy
+from model.engine.scheduling.rows import PassRows
+from model.engine.scheduling.session import Session
 from model.engine.types import ActionVector, DrawnFrame, PassPlan
 
 OPENING_ROWS = 1  # of a pass while others play: somebody may be due before it ends

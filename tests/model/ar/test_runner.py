@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from model.engine.scheduling.scheduler import Scheduler
 from numpy.typing import NDArray
 
 from model import presets
@@ -22,6 +21,7 @@ from model.ar.world import ARWorld
 from model.cache.frame_store import ContextClip
 from model.context.sliding_window import SlidingWindow
 from model.engine.passes import Passes
+from model.engine.scheduling.scheduler import Scheduler
 from model.engine.types import Frame
 from model.tokenizer.fsq import FSQ, FSQConfig
 

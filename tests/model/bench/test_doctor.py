@@ -4,8 +4,8 @@ import sys
 
 import pytest
 import torch
-from model.bench.doctor.checkup import checkup, tried
 
+from model.bench.doctor import checkup, tried
 from model.fast.paths import Blocks, FastPaths
 from model.fast.probes import FORMS
 from model.world import World

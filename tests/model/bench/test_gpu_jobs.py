@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from model.bench.subjects.worlds import random_world
 
 from model.bench import __main__ as bench
 from model.bench.gpu import exactness, spare, speed
 from model.bench.gpu.capacity import play
 from model.bench.gpu.ledger import Ledger
+from model.bench.subjects.worlds import random_world
 from model.engine.engine import WorldEngine
 from model.engine.picture import Still
 from model.engine.types import Frame

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from model.bench.subjects.naive import NaivePlayers, naive_bound
-from model.bench.subjects.worlds import drive, random_world
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from model.bench.ratios import NUM_PLAYERS, with_and_without_cache
+from model.bench.subjects.naive import NaivePlayers, naive_bound
+from model.bench.subjects.worlds import drive, random_world
 from model.world import World
 
 CPU = torch.device("cpu")

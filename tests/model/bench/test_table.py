@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from model.bench.subjects.bookkeeping import bookkeeping_ms
-from model.bench.subjects.worlds import random_baseline, random_world
 
 from model.ar.decoding.order import raster
 from model.bench import __main__ as bench
@@ -21,6 +19,8 @@ from model.bench.arithmetic.costs import (
 from model.bench.contest import contest
 from model.bench.ratios import SAYS
 from model.bench.rows import baseline_row, world_row
+from model.bench.subjects.bookkeeping import bookkeeping_ms
+from model.bench.subjects.worlds import random_baseline, random_world
 from model.int8.serving import why_not_int8
 from model.presets import PRESETS
 from model.world import World

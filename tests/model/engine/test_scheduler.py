@@ -1,10 +1,10 @@
 """Decisions are integers: who, where, in which pass. No tensor is needed to test them."""
 
 import pytest
-from model.engine.scheduling.scheduler import Scheduler
 
 from model.cache.page_pool import NoFreeSlotError
 from model.context.sliding_window import SlidingWindow
+from model.engine.scheduling.scheduler import Scheduler
 from model.engine.types import PassPlan
 
 ACTION, OTHER = (0.0,), (1.0,)

@@ -5,10 +5,10 @@ from itertools import count
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from model.engine.scheduling.scheduler import Scheduler
 
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
+from model.engine.scheduling.scheduler import Scheduler
 from model.engine.types import DrawnFrame, PassPlan
 
 MAX_SESSIONS, MAX_ROWS = 4, 6

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from model.engine.running.runner import NFDRunner
 from torch import Tensor
 
 from model.context.sink_window import SinkWindow
 from model.engine.engine import WorldEngine
+from model.engine.running.runner import NFDRunner
 from model.fast.paths import FastPaths
 from model.fast.runner import FastRunner
 from model.world import World

@@ -6,8 +6,6 @@ The diffusion model is undistilled and follows its ODE; the baseline is sampled 
 from collections.abc import Mapping
 
 import torch
-from model.bench.subjects.worlds import drive, drive_baseline
-from model.engine.running.runner import NFDRunner
 
 from model.ar.decoding.choice import TopP
 from model.ar.decoding.order import DecodeOrder
@@ -15,6 +13,8 @@ from model.ar.matched import num_parameters
 from model.ar.runner import ARRunner
 from model.ar.world import ARWorld
 from model.bench.contest import contest
+from model.bench.subjects.worlds import drive, drive_baseline
+from model.engine.running.runner import NFDRunner
 from model.sampling.schedule import trig_time, uniform_times
 from model.tokenizer.protocol import Tokenizer
 from model.tokenizer.vae import uint8_from_pixels

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from model.engine.running.runner import Runner
-from model.engine.scheduling.scheduler import Scheduler
 from numpy.typing import NDArray
 
 from model.cache.frame_store import ContextClip
 from model.context.sliding_window import SlidingWindow
+from model.engine.running.runner import Runner
+from model.engine.scheduling.scheduler import Scheduler
 from model.engine.types import ActionVector
 from training.data.games.toy import read
 from training.evaluate.measures.picture import psnr_db
