@@ -22,16 +22,19 @@ from model.nfd.transformer import NFDTransformer, Previous
 from training.distillation.clips import NoisyClips
 from training.distillation.student import Outcome, Student
 from training.objectives.guidance import guided
+from training.objectives.prediction import predict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContinuousSettings:
     """`warmup_steps` is H of the tangent's warm-up; `size_floor` is c in g / (|g| + c); `guidance`
-    the strength of the teacher's, whose path the student learns."""
+    the strength of the teacher's, whose path the student learns. `is_apart`: F and its derivative
+    in a pass each, for a student that must save memory."""
 
     warmup_steps: int
     guidance: float = 1.0
     size_floor: float = 0.1
+    is_apart: bool = False
 
 
 class ContinuousConsistency:
@@ -43,6 +46,7 @@ class ContinuousConsistency:
         self._student = student
         self._teacher = teacher
         self._settings = settings
+        self._differentiate = direction_and_jvp_apart if settings.is_apart else direction_and_jvp
 
     def __call__(self, clips: NoisyClips, step: int) -> Outcome:
         t_BF, moves_BF = clips.t_BF, clips.moves_BF
@@ -50,7 +54,7 @@ class ContinuousConsistency:
             velocity = guided(
                 self._teacher, clips.noisy_BFChw, t_BF, clips.actions_BFA, self._settings.guidance
             )
-        direction, jvp = direction_and_jvp(self._student.transformer, clips, velocity)
+        direction, jvp = self._differentiate(self._student.transformer, clips, velocity)
         warmup = min(1.0, step / self._settings.warmup_steps)
         tangent = scm_tangent(
             clips.noisy_BFChw, t_BF, direction.detach(), velocity, jvp.detach(), warmup
@@ -66,7 +70,8 @@ class ContinuousConsistency:
 def direction_and_jvp(
     transformer: NFDTransformer, clips: NoisyClips, velocity_BFChw: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """F with its graph, and its derivative along the path of the frames that move."""
+    """F with its graph, and its derivative along the path of the frames that move. In one pass,
+    the quickest way; its graph holds every attention weight and the derivative's own steps."""
     noisy, t_BF = clips.noisy_BFChw, clips.t_BF
     speed_BF = t_BF.cos() * t_BF.sin() * clips.moves_BF
     config = transformer.config
@@ -81,6 +86,16 @@ def direction_and_jvp(
     tangents = (speed_BF[:, :, None, None, None] * velocity_BFChw, speed_BF)
     pair = torch.func.jvp(network, (noisy, t_BF), tangents)
     return pair[0], pair[1]
+
+
+def direction_and_jvp_apart(
+    transformer: NFDTransformer, clips: NoisyClips, velocity_BFChw: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The same in two passes. The derivative leaves nothing behind, and F may come from fused
+    attention and checkpointed blocks (which cannot be computed again within a derivative)."""
+    with torch.no_grad():
+        jvp = direction_and_jvp(transformer, clips, velocity_BFChw)[1]
+    return predict(transformer, clips.noisy_BFChw, clips.t_BF, clips.actions_BFA), jvp
 
 
 def scm_tangent(

@@ -20,8 +20,11 @@ def distillation(
         method = ContinuousConsistency(
             student,
             teacher,
-            ContinuousSettings(warmup_steps=settings.warmup_steps, guidance=settings.guidance),
-        )
+            ContinuousSettings(
+                warmup_steps=settings.warmup_steps, guidance=settings.guidance,
+                is_apart=settings.checkpointing,
+            ),
+        )  # fmt: skip
     adversary = None
     if settings.adversarial:
         strength = AdversarySettings(strength=settings.adversarial)

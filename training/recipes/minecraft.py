@@ -62,7 +62,8 @@ def minecraft() -> Recipe:
             checkpointing=True, compiled=True,
         ),
         student=StudentRecipe(
-            batch_size=8, muon_lr=1e-5, adamw_lr=4e-6, ema_decay=0.999, minutes=24 * _HOURS,
+            batch_size=2, micro_batches=4, muon_lr=1e-5, adamw_lr=4e-6, ema_decay=0.999,
+            minutes=24 * _HOURS, checkpointing=True,
             mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
             method="continuous", warmup_steps=1_000, adversarial=0.1,
         ),

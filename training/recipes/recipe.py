@@ -113,7 +113,8 @@ class StudentRecipe:
     """`method` is "discrete" (plain consistency) or "continuous" (sCM), whose tangent grows to its
     full size over `warmup_steps`. `guidance` is how far the teacher is led away from what it would
     draw without knowing the action; 1 leaves it alone. `adversarial` weighs what the critic says;
-    0 leaves it out."""
+    0 leaves it out. The critic takes wrong actions from the other clips of a batch: there should
+    be two at least. `micro_batches` and `checkpointing` are as for the teacher."""
 
     batch_size: int
     muon_lr: float
@@ -126,6 +127,8 @@ class StudentRecipe:
     guidance: float = 1.0
     adversarial: float = 0.0
     critic_lr: float = 1e-3
+    micro_batches: int = 1
+    checkpointing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
