@@ -112,6 +112,9 @@ def train_student(recipe: Recipe, run: Run, budget: Budget) -> None:
     settings = recipe.student
     teacher = trained_teacher(recipe, run)
     student, trainer = _student_trainer(recipe, run, teacher)
+    if settings.checkpointing:
+        for transformer in (student.transformer, teacher):  # the critic looks through the teacher
+            checkpoint_blocks(transformer)
     clips = clip_source(recipe, run, settings.batch_size, "train")
     trainer.train(distillation(student, teacher, clips, settings), budget)
 
@@ -146,8 +149,9 @@ def _student_trainer(recipe: Recipe, run: Run, teacher: NFDTransformer) -> tuple
         critic_lr=settings.critic_lr,
     )  # fmt: skip
     return student, Trainer(
-        run.folder, "student", student, optimizers, ema_decay=settings.ema_decay
-    )
+        run.folder, "student", student, optimizers, ema_decay=settings.ema_decay,
+        micro_batches=settings.micro_batches,
+    )  # fmt: skip
 
 
 def _validation(recipe: Recipe, run: Run, trainer: Trainer) -> Objective | None:
