@@ -3,9 +3,10 @@
     python -m training debug                          the toy world, everything, three minutes
     python -m training freedoom --stage record        film play in ViZDoom
     python -m training freedoom --stage tokenizer --minutes 9 --keep-going
-    python -m training freedoom --stage nfd --minutes 9
+    python -m training freedoom --stage decoder --minutes 9     if it pays: sharper, same latents
+    python -m training freedoom --stage teacher --minutes 9 --keep-going
     python -m training freedoom --stage student --minutes 9
-    python -m training freedoom --stage release --weights student
+    python -m training freedoom --stage release
     python -m training evaluate                       the shipped world's card -> build/eval.json
     python -m training decoders RUN ...               what tokenizers make of the same pictures
     python -m training stock FOLDER                   what a folder of VPT recordings holds
@@ -16,8 +17,8 @@
 
 Every stage goes on where the last call of it stopped, and takes up a call that was killed; a whole
 recipe does the stages that are left. `--keep-going` leaves the learning rate up for the next call;
-without it a call ends the stage with the rate cooled down to zero. `--workers 8` trains the teacher
-on so many GPUs.
+without it a call ends the stage with the rate cooled down to zero, so of several calls of a stage
+only the last goes without. `--workers 8` trains the teacher on so many GPUs.
 """
 
 import argparse
@@ -26,6 +27,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from model.arguments import above_zero, at_least_one
 from model.world import World
 from training import release, stages
 from training.ablations.autoregression import command as compare
@@ -36,24 +38,31 @@ from training.data.pictures import write_webp
 from training.distributed.teacher import teacher_training
 from training.evaluate import command as evaluation
 from training.evaluate.dreams.film import film
+from training.job_state import STAGES as JOB_STAGES
 from training.loop.device import limit_threads
 from training.loop.trainer import Budget, TrainingError
 from training.recipes.named import recipe_named
-from training.recipes.overrides import RECIPES, apply_overrides, check_overrides
+from training.recipes.overrides import (
+    OF_THE_RECIPE,
+    OF_THE_RUN,
+    RECIPES,
+    apply_overrides,
+    check_overrides,
+)
 from training.recipes.recipe import Recipe
 from training.recipes.recordings import with_recordings
 from training.run import Run
 from training.tokenizer import command as decoders
 from training.tokenizer.stages import train_decoder, train_tokenizer
 
-STAGES = ("record", "tokenizer", "decoder", "nfd", "student", "release")
+STAGES = tuple(stage for stage in JOB_STAGES if stage != "publish")
 
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         arguments.command(arguments)
-    except (TrainingError, OSError) as error:
+    except (TrainingError, OSError, ValueError) as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
     return 0
@@ -72,7 +81,7 @@ def _train(arguments: argparse.Namespace) -> None:
         _train_stage(recipe, run, arguments.stage, arguments)
         return
     for stage in STAGES:
-        if not stages.has_ended(run, "teacher" if stage == "nfd" else stage):
+        if not stages.has_ended(run, stage):
             _train_stage(recipe, run, stage, arguments)
 
 
@@ -87,11 +96,11 @@ def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Names
         train, minutes = {
             "tokenizer": (train_tokenizer, recipe.tokenizer.minutes),
             "decoder": (train_decoder, recipe.decoder.minutes),
-            "nfd": (teacher_training(arguments.workers), recipe.teacher.minutes),
+            "teacher": (teacher_training(arguments.workers), recipe.teacher.minutes),
             "student": (stages.train_student, recipe.student.minutes),
         }[stage]
         budget = Budget(
-            seconds=60.0 * (arguments.minutes or minutes),
+            seconds=60.0 * (minutes if arguments.minutes is None else arguments.minutes),
             steps=arguments.steps,
             cooldown=not arguments.keep_going,
         )
@@ -134,9 +143,13 @@ def _add_training(train: argparse.ArgumentParser, name: str) -> None:
                        help="folder in VPT's form, for recipes that need one")  # fmt: skip
     train.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE",
                        help="a number of the recipe: decoder.adversarial=0.3")  # fmt: skip
-    train.add_argument("--minutes", type=float, help="budget of this call")
-    train.add_argument("--steps", type=int, help="end after so many steps, if that is sooner")
-    train.add_argument("--workers", type=int, default=1, help="processes that train together")
+    train.add_argument("--minutes", type=above_zero, help="budget of this call")
+    train.add_argument(
+        "--steps", type=at_least_one, help="end after so many steps, if that is sooner"
+    )
+    train.add_argument(
+        "--workers", type=at_least_one, default=1, help="processes that train together"
+    )
     train.add_argument("--keep-going", action="store_true", help="do not cool down yet")
     train.add_argument("--light", action="store_true", help="train or release a small decoder")
     train.add_argument("--lpips", type=Path, nargs=2, metavar=("ALEXNET", "LINEAR"),
@@ -160,8 +173,10 @@ def _add_film(moving: argparse.ArgumentParser) -> None:
 def _setting(text: str) -> tuple[str, float]:
     """Raises ArgumentTypeError."""
     name, _, value = text.partition("=")
+    if name in OF_THE_RUN:
+        raise argparse.ArgumentTypeError(f"{name} is not a number of the recipe; use --{name}")
     try:
-        return next(iter(check_overrides({name: float(value)}).items()))
+        return next(iter(check_overrides({name: float(value)}, OF_THE_RECIPE).items()))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

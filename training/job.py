@@ -5,6 +5,7 @@ It can be killed at any moment and started again: finished stages are not repeat
 was cut goes on from its last saved state. Knows nothing of who started it and on which machine.
 """
 
+import argparse
 import fcntl
 import os
 import sys
@@ -12,16 +13,18 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from model.arguments import at_least_one
 from model.world import WorldError
 from training import release, stages
 from training.distributed.teacher import teacher_training
-from training.job_state import LOG, STAGES, JobOrder, Progress
+from training.job_state import LOG, ORDER, STAGES, JobOrder, Progress
 from training.loop.device import limit_threads
 from training.loop.trainer import Budget, TrainingError
 from training.recipes.named import recipe_named
 from training.recipes.overrides import apply_overrides
 from training.recipes.recipe import Recipe
 from training.recipes.recordings import with_recordings
+from training.registry.again import measure_current
 from training.registry.lineage import lineage_of
 from training.registry.publish import AlreadyPublished, publish
 from training.registry.registry import Registry, RegistryError
@@ -37,8 +40,8 @@ LOCK = "lock"
 Train = Callable[[Recipe, Run, Budget], None]
 
 
-def main(argv: list[str]) -> int:
-    folder, attempt = Path(argv[1]), int(argv[2])
+def main(argv: list[str] | None = None) -> int:
+    folder, attempt = _arguments(argv)
     _log_into(folder / LOG)
     with (folder / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # an attempt that somebody lost sight of ends first
@@ -114,6 +117,7 @@ class Job:
         return Budget(seconds=60.0 * minutes, steps=max_steps)
 
     def _publish(self) -> WorldVersion:
+        measure_current(Registry(Path(self._order.registry)), self._recipe, self._run, self._world)
         data = stages.manifest(self._recipe, self._run).digest("train")
         try:
             return publish(
@@ -132,6 +136,19 @@ class Job:
         return self._folder / "world"
 
 
+def _arguments(argv: list[str] | None) -> tuple[Path, int]:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.job",
+        description="Takes up a run that was submitted to the training service.",
+    )
+    parser.add_argument("folder", type=Path, help=f"of the run; the service wrote {ORDER} there")
+    parser.add_argument("attempt", type=at_least_one, help="how often it was started, with this")
+    given = parser.parse_args(argv)
+    if not (given.folder / ORDER).is_file():
+        parser.error(f"{given.folder} holds no {ORDER}")
+    return given.folder, given.attempt
+
+
 def _recipe_of(order: JobOrder) -> Recipe:
     recipe = apply_overrides(recipe_named(order.recipe), order.overrides)
     if order.recordings_folder:
@@ -148,4 +165,4 @@ def _log_into(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    sys.exit(main())

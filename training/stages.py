@@ -18,6 +18,7 @@ from training.distillation.student import Student
 from training.distributed.workers import Workers
 from training.loop.device import pick_device
 from training.loop.optimizers import nfd_optimizers, student_optimizers
+from training.loop.state import read_state
 from training.loop.thrift import checkpoint_blocks, compile_blocks
 from training.loop.trainer import Budget, Objective, Trainer
 from training.objectives.flow_matching import FlowMatching
@@ -179,10 +180,10 @@ def clip_source(
 def has_ended(run: Run, stage: str) -> bool:
     """The stage is trained, and its last call was not cut short."""
     path = run.state(stage)
-    return path.exists() and "call" not in torch.load(path, "cpu", mmap=True, weights_only=True)
+    return path.exists() and "call" not in read_state(path)
 
 
 def spent_on(run: Run, stage: str) -> tuple[int, float]:
     """Steps and seconds a stage has taken so far."""
-    state = torch.load(run.state(stage), "cpu", mmap=True, weights_only=True)
+    state = read_state(run.state(stage))
     return state["step"], state["seconds"]

@@ -28,10 +28,11 @@ from pathlib import Path
 import torch
 
 from model.ar.decoding.order import diagonal, raster
-from model.bench.arguments import at_least_one, device_here, minutes
+from model.arguments import above_zero, at_least_one
 from model.bench.arithmetic.predict import cost_table, players_table, speed_table
 from model.bench.cpu.frames import FrameTime, measure_frames
 from model.bench.cpu.likeness import Likeness, measure_likeness
+from model.bench.device import device_here
 from model.bench.doctor.checkup import examine, report
 from model.bench.gpu import capacity, exactness, spare, speed
 from model.bench.gpu.ledger import Ledger
@@ -251,7 +252,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         job.add_argument(
             "--device", type=device_here, help="the GPU if there is one, when not given"
         )
-        job.add_argument("--minutes", type=minutes, default=9.0)
+        job.add_argument("--minutes", type=above_zero, default=9.0)
         job.add_argument("--out", type=Path, help="build/gpu/<job>.json when not given")
     return parser.parse_args(argv)
 

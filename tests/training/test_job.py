@@ -154,9 +154,21 @@ def test_whatever_goes_wrong_is_said(
 ) -> None:
     monkeypatch.setattr(job, "_log_into", lambda path: None)
     stages.failing = {"record": error}
-    assert job.main(["job", str(stages.folder), "4"]) == 1
+    assert job.main([str(stages.folder), "4"]) == 1
     assert (progress(stages).outcome, progress(stages).reason) == ("failed", reason)
     assert Registry(stages.folder.parent / "registry").names() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [([], "required: folder, attempt"), (["nowhere", "1"], "nowhere holds no job.json")],
+)
+def test_a_job_that_nobody_submitted_is_refused_in_a_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        job.main(arguments)
+    assert said in capsys.readouterr().err
 
 
 def test_progress_is_replaced_whole(stages: Stages) -> None:

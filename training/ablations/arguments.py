@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from model.arguments import above_zero
 from training.recipes.overrides import NEED_RECORDINGS, RECIPES
 
 FILMING_BY_THEMSELVES = tuple(name for name in RECIPES if name not in NEED_RECORDINGS)
@@ -12,4 +13,4 @@ def add_contest_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", choices=FILMING_BY_THEMSELVES, default="debug")
     parser.add_argument("--run", type=Path, default=Path("build/runs/debug"),
                         help="folder of a run that has a teacher")  # fmt: skip
-    parser.add_argument("--seconds", type=float, default=60.0, help="of training for each")
+    parser.add_argument("--seconds", type=above_zero, default=60.0, help="of training for each")

@@ -19,7 +19,7 @@ from training.data.latents import LatentFilm
 from training.data.manifest import Entry
 from training.data.recording import Recording
 from training.data.source import RecordingSource
-from training.data.whole import replacing
+from training.data.whole import reading, replacing
 
 _ENCODE_BATCH = 64
 _STATISTICS = "statistics.safetensors"
@@ -39,9 +39,10 @@ class LatentCache:
         path = self.folder / _STATISTICS
         if not path.exists():
             return False
-        kept = load_file(path)
-        self._vae.latent_mean.copy_(kept["mean"])
-        self._vae.latent_std.copy_(kept["std"])
+        with reading(path, "remove its folder, and all of it is made anew"):
+            kept = load_file(path)
+            self._vae.latent_mean.copy_(kept["mean"])
+            self._vae.latent_std.copy_(kept["std"])
         return True
 
     def keep_statistics(self) -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from training.data.recording import clip_starts
-from training.data.whole import replacing
+from training.data.whole import reading, replacing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +33,15 @@ class LatentFilm:
 
     @staticmethod
     def load(path: Path) -> "LatentFilm":
-        """Latents stay on disk (memory-mapped) until a clip is drawn from them."""
-        tensors = load_file(path)
-        return LatentFilm(
-            latents_NChw=tensors["latents"],
-            actions_NA=tensors["actions"],
-            cuts_N=tensors["cuts"],
-        )
+        """Latents stay on disk (memory-mapped) until a clip is drawn from them. Raises
+        DamagedFile."""
+        with reading(path, "remove it, and it is encoded anew"):
+            tensors = load_file(path)
+            return LatentFilm(
+                latents_NChw=tensors["latents"],
+                actions_NA=tensors["actions"],
+                cuts_N=tensors["cuts"],
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from training.data.behaviour import Shares, mean, measure
 from training.data.source import DamagedRecording, RecordingSource, Split
-from training.data.whole import replacing
+from training.data.whole import reading, replacing
 
 _SAVE_EVERY = 20  # recordings read: some minutes of work
 SCHEMA, VERSION = "nextframe.recordings", 1
@@ -82,16 +82,15 @@ def take_stock(source: RecordingSource, path: Path) -> Manifest:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Raises FileNotFoundError where nothing has been recorded, ValueError on another format."""
-    saved: dict[str, Any] = json.loads(path.read_text())
-    if (saved["schema"], saved["version"]) != (SCHEMA, VERSION):
-        raise ValueError(
-            f"{path} is a {saved['schema']} {saved['version']}, not {SCHEMA} {VERSION}"
+    """Raises FileNotFoundError where nothing has been recorded, DamagedFile on another format."""
+    with reading(path, "remove it, and it is written anew from the recordings"):
+        saved: dict[str, Any] = json.loads(path.read_text())
+        if (saved["schema"], saved["version"]) != (SCHEMA, VERSION):
+            raise ValueError(f"a {saved['schema']} {saved['version']}, not {SCHEMA} {VERSION}")
+        return Manifest(
+            entries=tuple(Entry(**entry) for entry in saved["entries"]),
+            skipped=saved["skipped"],
         )
-    return Manifest(
-        entries=tuple(Entry(**entry) for entry in saved["entries"]),
-        skipped=saved["skipped"],
-    )
 
 
 def _entry(source: RecordingSource, name: str, stamp: str) -> Entry:

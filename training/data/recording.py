@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.whole import reading
+
 _ARRAYS = ("frames", "actions", "poses", "cuts")
 
 
@@ -61,13 +63,14 @@ class Recording:
 
     @staticmethod
     def load(folder: Path) -> "Recording":
-        """Frames stay on disk (memory-mapped) until somebody looks at them."""
-        return Recording(
-            frames=np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False),
-            actions=np.load(folder / "actions.npy", allow_pickle=False),
-            poses=np.load(folder / "poses.npy", allow_pickle=False),
-            cuts=np.load(folder / "cuts.npy", allow_pickle=False),
-        )
+        """Frames stay on disk (memory-mapped) until somebody looks at them. Raises DamagedFile."""
+        with reading(folder, "remove it and run the record stage again"):
+            return Recording(
+                frames=np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False),
+                actions=np.load(folder / "actions.npy", allow_pickle=False),
+                poses=np.load(folder / "poses.npy", allow_pickle=False),
+                cuts=np.load(folder / "cuts.npy", allow_pickle=False),
+            )
 
 
 def load_recordings(folder: Path) -> list[Recording]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from model.arguments import at_least_one
 from training.data.manifest import Manifest, read_manifest, take_stock
 from training.data.source import SPLITS, Split
 from training.data.vpt.folder import VptFolder
@@ -54,8 +55,8 @@ def _stock(manifest: Path, changed_ns: int) -> Stock:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run_command)
     parser.add_argument("folder", type=Path, help="holds name.mp4 beside name.jsonl")
-    parser.add_argument("--width", type=int, default=384)
-    parser.add_argument("--height", type=int, default=224)
+    parser.add_argument("--width", type=at_least_one, default=384)
+    parser.add_argument("--height", type=at_least_one, default=224)
     parser.add_argument("--max-idle-frames", type=int, default=20, help="kept of every rest")
     parser.add_argument("--out", type=Path, default=Path("build/manifest.json"))
 

@@ -22,6 +22,7 @@ from training.data.whole import replacing
 from training.distributed.workers import Alone, Workers
 from training.loop.curve import LossCurve
 from training.loop.learner import Learner, Losses, NotANumber, Objective
+from training.loop.state import read_state
 
 __all__ = ["Budget", "Call", "Losses", "Objective", "Trainer", "TrainingError"]
 
@@ -29,6 +30,10 @@ SAVE_EVERY_S = 120.0
 LOG_EVERY = 20
 VALIDATE_EVERY = 200
 COOLDOWN_FROM = 0.6  # the learning rate falls to zero over the rest of the budget
+NOT_A_NUMBER = (
+    "the same numbers would come to the same again, so go on with others, as half the learning "
+    "rates: --set on the command line, or what a submitted run is resumed with"
+)
 
 
 class TrainingError(RuntimeError):
@@ -175,7 +180,7 @@ class Trainer:
         try:
             losses = self._learner.take(self.step, objective, warmup * cooldown)
         except NotANumber as error:
-            raise self._error(str(error)) from error
+            raise self._error(f"{error}; {NOT_A_NUMBER}") from error
         self.step += 1
         return losses
 
@@ -197,8 +202,15 @@ class Trainer:
         bar.set_postfix(loss=losses["loss"], refresh=False)
 
     def _resume(self) -> None:
-        state = torch.load(self._state_path, map_location=self._learner.device, weights_only=True)
-        self._learner.load(state)
+        """Raises DamagedFile; TrainingError for a state of a network of other sizes."""
+        state = read_state(self._state_path, self._learner.device)
+        try:
+            self._learner.load(state)
+        except (RuntimeError, ValueError) as error:
+            raise TrainingError(
+                f"{self._state_path} is not of this recipe ({_in_short(error)}); remove it to "
+                "begin this stage anew, or name another run"
+            ) from error
         self.step, self.seconds = state["step"], state["seconds"]
         self._call = Call.from_state(state["call"]) if "call" in state else None
 
@@ -207,6 +219,11 @@ class Trainer:
             f"{self._stage}, step {self.step}: {what}; "
             f"the last saved state in {self._state_path} is untouched"
         )
+
+
+def _in_short(error: Exception) -> str:
+    """torch lists what differs line by line, below a heading."""
+    return " ".join(str(error).split())[:160]
 
 
 def _cooldown(spent: float) -> float:

@@ -44,17 +44,19 @@ _WEIGHT = Bound(kind=float, low=0.0, high=100.0)
 _RATE = Bound(kind=float, low=1e-6, high=0.1)
 _SHARE = Bound(kind=float, low=0.0, high=1.0)
 
-# By the place of the value in the recipe. Two are the run's own: every stage ends after `steps`, if
-# that is sooner than its minutes; `workers` processes train the teacher together, on a GPU each.
-OVERRIDES: dict[str, Bound] = {
-    "steps": _COUNT,
-    "workers": Bound(kind=int, low=1, high=64),
+# The run's own: every stage ends after `steps`, if that is sooner than its minutes; `workers`
+# processes train the teacher together, on a GPU each.
+OF_THE_RUN: dict[str, Bound] = {"steps": _COUNT, "workers": Bound(kind=int, low=1, high=64)}
+
+# By the place of the value in the recipe, which begins with the stage that it is for.
+OF_THE_RECIPE: dict[str, Bound] = {
     "record.train_frames": _COUNT,
     "record.held_out_frames": _COUNT,
     "tokenizer.minutes": _MINUTES,
     "tokenizer.batch_size": _BATCH,
     "tokenizer.lr": _RATE,
     "decoder.minutes": _MINUTES,
+    "decoder.lr": _RATE,
     "decoder.adversarial": _WEIGHT,
     "decoder.picture.gradient": _WEIGHT,
     "decoder.picture.square": _WEIGHT,
@@ -75,19 +77,22 @@ OVERRIDES: dict[str, Bound] = {
     "student.adversarial": _WEIGHT,
 }
 
+OVERRIDES = OF_THE_RUN | OF_THE_RECIPE
 
-def check_overrides(overrides: Mapping[str, object]) -> dict[str, int | float]:
+
+def check_overrides(
+    overrides: Mapping[str, object], allowed: Mapping[str, Bound] = OVERRIDES
+) -> dict[str, int | float]:
     """The overrides with their right types. Raises ValueError with what is allowed."""
-    if unknown := sorted(overrides.keys() - OVERRIDES.keys()):
-        raise ValueError(f"{unknown[0]!r:.60} cannot be set; there are {', '.join(OVERRIDES)}")
-    return {name: OVERRIDES[name].check(name, value) for name, value in overrides.items()}
+    if unknown := sorted(overrides.keys() - allowed.keys()):
+        raise ValueError(f"{unknown[0]!r:.60} cannot be set; there are {', '.join(allowed)}")
+    return {name: allowed[name].check(name, value) for name, value in overrides.items()}
 
 
 def apply_overrides(recipe: R, overrides: Mapping[str, int | float]) -> R:
-    """The recipe with these values in their places."""
-    for name, value in overrides.items():
-        if "." in name:
-            recipe = _with(recipe, name.split("."), value)
+    """The recipe with these values in their places; those of the run are not the recipe's."""
+    for name in OF_THE_RECIPE.keys() & overrides.keys():
+        recipe = _with(recipe, name.split("."), overrides[name])
     return recipe
 
 

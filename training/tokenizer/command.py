@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model.arguments import at_least_one
 from training.ablations.arguments import FILMING_BY_THEMSELVES
 from training.data.recording import load_recordings
 from training.evaluate.confidence import Estimate, estimate, mean_estimate
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", choices=FILMING_BY_THEMSELVES, default="freedoom")
     parser.add_argument("--judge", type=Path, default=Path("build/runs/evaluate"),
                         help="where the action reader is kept")  # fmt: skip
-    parser.add_argument("--passages", type=int, default=40)
+    parser.add_argument("--passages", type=at_least_one, default=40)
 
 
 def run_command(arguments: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from model.bench.__main__ import main
         (["--threads", "-2"], "--threads: a whole number from 1"),
         (["--device", "abacus"], "--device: no device 'abacus' here"),
         (["costs", "--passes", "2.5"], "--passes: a whole number from 1"),
-        (["speed", "--minutes", "nan"], "--minutes: minutes above 0 expected, got 'nan'"),
+        (["speed", "--minutes", "nan"], "--minutes: a number above 0 expected, got 'nan'"),
     ],
 )
 def test_what_no_measurement_could_mean_is_refused(

@@ -33,7 +33,7 @@ def test_two_workers_under_ray_train_give_the_curve_of_one_process(tmp_path: Pat
     train_tokenizer(recipe, one, Budget(steps=2))
     shutil.copytree(one.folder, two.folder)
 
-    command = [sys.executable, "-m", "training", "debug", "--stage", "nfd", "--workers", "2"]
+    command = [sys.executable, "-m", "training", "debug", "--stage", "teacher", "--workers", "2"]
     budget = ["--steps", "20", "--minutes", "60"]
     subprocess.run([*command, *budget, "--run", str(two.folder)], check=True)
     divided = replace(recipe, teacher=recipe.teacher.for_workers(2))

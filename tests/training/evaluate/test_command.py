@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.model.conftest import make_world
+from tests.model.conftest import make_world
 from training.__main__ import main
+from training.evaluate.command import SHIPPED_WORLD
 
 
 def test_a_folder_without_a_world_is_named(
@@ -12,3 +15,31 @@ def test_a_folder_without_a_world_is_named(
 ) -> None:
     assert main(["evaluate", "--world", str(tmp_path)]) == 1
     assert "world.json is missing" in capsys.readouterr().err
+
+
+def test_a_world_of_another_recipe_is_refused_before_anything_is_prepared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_world("consistency").save(tmp_path / "tiny", card="")
+    given = ["--run", str(tmp_path / "run"), "--out", str(tmp_path / "eval.json")]
+    assert main(["evaluate", "--world", str(tmp_path / "tiny"), *given]) == 1
+    assert "the freedoom recipe films 128x80; name its own with" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_number_of_steps_that_the_world_has_not_is_refused_likewise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--world", str(SHIPPED_WORLD), "--run", str(tmp_path / "run")]
+    assert main(["evaluate", "--steps", "7", *given]) == 1
+    assert "drawn in 1, 2, 3, 4 denoise steps, not in 7" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_version_that_the_registry_lacks_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_world("consistency").save(tmp_path / "world", card="a card")
+    given = ["--world", str(tmp_path / "world"), "--registry", str(tmp_path / "registry")]
+    assert main(["evaluate", *given]) == 1
+    assert "world 'tiny' has no version" in capsys.readouterr().err

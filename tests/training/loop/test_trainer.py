@@ -14,11 +14,11 @@ from training.stages import has_ended
 
 
 def _trainer(
-    folder: Path, *, micro_batches: int = 1, save_every_s: float = 60.0
+    folder: Path, *, lr: float = 0.01, micro_batches: int = 1, save_every_s: float = 60.0
 ) -> tuple[nn.Linear, Trainer]:
     torch.manual_seed(0)
     module = nn.Linear(4, 4)
-    optimizer = torch.optim.AdamW(module.parameters(), lr=0.01)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=lr)
     return module, Trainer(
         folder, "fit", module, [optimizer], ema_decay=0.9, warmup_steps=5,
         micro_batches=micro_batches, save_every_s=save_every_s,
@@ -132,3 +132,29 @@ def test_validation_is_logged_beside_the_loss_and_changes_nothing(tmp_path: Path
 def test_a_budget_ends_with_whichever_comes_first() -> None:
     assert Budget(seconds=10.0).spent(5.0, 1000) == 0.5
     assert Budget(seconds=10.0, steps=100).spent(5.0, 100) == 1.0
+
+
+def test_a_state_of_other_sizes_is_named_with_what_to_do(tmp_path: Path) -> None:
+    module, trainer = _trainer(tmp_path)
+    trainer.train(_objective(module), Budget(steps=1))
+    other = nn.Linear(5, 5)
+    optimizer = torch.optim.AdamW(other.parameters())
+    with pytest.raises(TrainingError, match=r"fit\.pt is not of this recipe .*size mismatch"):
+        Trainer(tmp_path, "fit", other, [optimizer], ema_decay=0.9)
+
+
+def test_a_run_stopped_by_a_loss_goes_on_with_the_rate_it_is_given_then(tmp_path: Path) -> None:
+    """Else it would meet the same loss again: its randomness is that of the step."""
+    module, trainer = _trainer(tmp_path, save_every_s=-1.0)
+    budget = Budget(steps=20, cooldown=False)
+
+    def diverging(generator: torch.Generator, step: int) -> Losses:
+        losses = _objective(module)(generator, step)
+        return losses if step < 12 else {"loss": losses["loss"] * float("nan")}
+
+    with pytest.raises(TrainingError, match=r"step 12: loss nan.* half the learning rates: --set"):
+        trainer.train(diverging, budget)
+    module, resumed = _trainer(tmp_path, lr=0.002)
+    assert resumed.is_interrupted and resumed.step == 12
+    resumed.train(_objective(module), budget)
+    assert resumed.step == 20 and resumed.learning_rates() == [0.002]

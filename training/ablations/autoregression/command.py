@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from model.ar.decoding.order import diagonal, raster
+from model.arguments import above_zero, at_least_one
 from training.ablations.autoregression.contestants import train_models, train_tokenizers
 from training.ablations.autoregression.held_out import HeldOut
 from training.ablations.autoregression.material import film, toy_sizes
@@ -21,10 +22,10 @@ FILMS, FILM_FRAMES = 4, 2_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run_command)
-    parser.add_argument("--seconds", type=float, default=90.0,
+    parser.add_argument("--seconds", type=above_zero, default=90.0,
                         help="of processor time for each model")  # fmt: skip
-    parser.add_argument("--tokenizer-seconds", type=float, default=45.0)
-    parser.add_argument("--clips", type=int, default=128, help="held-out frames to draw")
+    parser.add_argument("--tokenizer-seconds", type=above_zero, default=45.0)
+    parser.add_argument("--clips", type=at_least_one, default=128, help="held-out frames to draw")
     parser.add_argument("--run", type=Path, default=Path("build/runs/compare"))
     parser.add_argument("--out", type=Path, default=Path("build/compare.json"))
 

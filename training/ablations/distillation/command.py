@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
+from model.arguments import at_least_one
 from training.ablations.arguments import add_contest_arguments
 from training.ablations.distillation.contest import Row, contest
 from training.evaluate.report.markdown import table
@@ -14,7 +15,9 @@ from training.run import Run
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run_command)
     add_contest_arguments(parser)
-    parser.add_argument("--passages", type=int, help="to dream after; else what the recipe says")
+    parser.add_argument(
+        "--passages", type=at_least_one, help="to dream after; else what the recipe says"
+    )
 
 
 def run_command(arguments: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ from tqdm import trange
 
 from model.action_space import ActionSpace
 from training.data.recording import Recording, clip_starts
+from training.data.whole import reading, replacing
 from training.evaluate.reader.network import BEFORE, CLIP_FRAMES, ActionReader, ReaderShape
 from training.evaluate.reader.reading import Actions
 
@@ -45,13 +46,12 @@ def fitted_reader(
         torch.manual_seed(lessons.seed)
         reader = ActionReader(ReaderShape.of(space, width, height))
     if path.exists():
-        reader.load_state_dict(load_file(path))
+        with reading(path, "remove it, and it is taught anew"):
+            reader.load_state_dict(load_file(path))
     else:
         _fit(reader, space, recordings, lessons)
-        folder.mkdir(parents=True, exist_ok=True)
-        building = path.with_suffix(".tmp")
-        save_file(reader.state_dict(), building)
-        building.replace(path)
+        with replacing(path) as building:
+            save_file(reader.state_dict(), building)
     return reader.eval().requires_grad_(False)
 
 
