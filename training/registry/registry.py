@@ -1,18 +1,25 @@
 """The registry's folder, read: which worlds there are, in which versions.
 
-    <root>/<world>/<digest>/    the bundle, its pictures, and `version.json`
+    <root>/<world>/<digest>/         the bundle, its pictures, and `version.json`
+    <root>/<world>/measured/<...>    figures of a version that were taken later, to compare with
+    <root>/<world>/release.json      which version players get: the training service's own
 
 A version appears whole, by one rename (`publish.py`), and never changes. Imports no torch: the
 training service reads here without a model in its memory.
 """
 
+import hashlib
+import json
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from training.data.whole import replacing
 from training.registry.version import WorldVersion
 
-INDEX = "version.json"
+INDEX, RELEASE = "version.json", "release.json"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -57,3 +64,36 @@ class Registry:
             except RegistryError as error:
                 log.warning("damaged version", extra={"reason": str(error)})
         return sorted(found, key=lambda version: version.created_at, reverse=True)
+
+    def released(self, name: str) -> str:
+        """The digest of what players have; "" where nothing is released."""
+        path = self.root / name / RELEASE
+        if not NAME.fullmatch(name) or not path.exists():
+            return ""
+        current: str = json.loads(path.read_bytes())["release"]["current"]
+        return current
+
+    def figures(self, version: WorldVersion, like: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """What was measured of `version` by the yardstick of the card `like`, be it later than its
+        own; its own card where nothing was."""
+        path = self._measured(version.name, version.digest, like)
+        if path is not None and path.exists():
+            measured: Mapping[str, Any] = json.loads(path.read_bytes())
+            return measured
+        return version.card
+
+    def keep_figures(self, name: str, figures: Mapping[str, Any]) -> None:
+        """A card that was measured after its version was published. Raises RegistryError where it
+        names no version of `name`."""
+        version = self.version(name, figures["world_digest"])
+        path = self._measured(name, version.digest, figures)
+        assert path is not None
+        with replacing(path) as building:
+            building.write_text(json.dumps(figures))
+
+    def _measured(self, name: str, digest: str, card: Mapping[str, Any]) -> Path | None:
+        if not card.get("yardstick"):
+            return None
+        by = json.dumps([card.get("version"), card["yardstick"]], sort_keys=True)
+        short = hashlib.sha256(by.encode()).hexdigest()[:16]
+        return self.root / name / "measured" / f"{digest}-{short}.json"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.wire.release import Release
 from training.job_state import replace_file
+from training.registry.registry import RELEASE
 
 MAX_STEPS_KEPT = 200
 
@@ -61,4 +62,4 @@ class ReleaseBook:
         replace_file(self._path(release.world), json.dumps(asdict(page), indent=1) + "\n")
 
     def _path(self, world: str) -> Path:
-        return self._registry / world / "release.json"
+        return self._registry / world / RELEASE

@@ -3,9 +3,8 @@ new sessions, promotes it, takes it back. Raises Problem where an operator is to
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from services.backplane.connection import BackplaneError, Client
 from services.backplane.releases import ReleaseStore, VersionFigures
@@ -52,13 +51,13 @@ class WorldDesk:
 
     async def standings(self, world: str) -> list[Standing]:
         """The newest version first."""
-        current = self._current_card(self.page(world).release)
+        current = self._current(self.page(world).release)
         versions = await asyncio.to_thread(self.registry.versions, world)
         replicas = await self._all_replicas()
         return [
             Standing(
                 version=version,
-                verdict=judge(version.card, current),
+                verdict=self._judge(version, current),
                 live=await self._live(version.digest),
                 replicas=tuple(r for r in replicas if r.world_digest == version.digest),
             )
@@ -94,16 +93,14 @@ class WorldDesk:
 
     def _fit_for_players(self, release: Release, digest: str) -> tuple[str, ...]:
         """Why it may be played; raises Problem where it may not."""
-        version = self._version(release.world, digest)
-        found = judge(version.card, self._current_card(release))
+        version, current = self._version(release.world, digest), self._current(release)
+        found = self._judge(version, current)
         if not found.accepted:
             detail = f"The judge rejects this version: {'; '.join(found.reasons)}."
             raise Problem(409, "rejected", detail)
-        if release.current:
-            current = self._version(release.world, release.current)
-            if version.controls != current.controls:
-                detail = "Its controls differ from the current version's: pages that are open"
-                raise Problem(409, "other-controls", f"{detail} would steer it wrongly.")
+        if current is not None and version.controls != current.controls:
+            detail = "Its controls differ from the current version's: pages that are open"
+            raise Problem(409, "other-controls", f"{detail} would steer it wrongly.")
         return found.reasons
 
     def _version(self, world: str, digest: str) -> WorldVersion:
@@ -112,8 +109,20 @@ class WorldDesk:
         except RegistryError as error:
             raise Problem(404, "version-not-found", f"{error}.") from error
 
-    def _current_card(self, release: Release) -> Mapping[str, Any] | None:
-        return self._version(release.world, release.current).card if release.current else None
+    def _current(self, release: Release) -> WorldVersion | None:
+        return self._version(release.world, release.current) if release.current else None
+
+    def _judge(self, version: WorldVersion, current: WorldVersion | None) -> Verdict:
+        """Against the current release by the version's own yardstick, where it was measured so; the
+        card itself tells how its teacher did."""
+        card = version.card or {}
+        try:
+            if current is None or current.digest == version.digest:
+                return verdict(card, None)
+            return verdict(card, self.registry.figures(current, like=card) or {})
+        except (ValueError, KeyError, TypeError) as error:
+            reason = f"no whole evaluation to judge by: {error}"
+            return Verdict(accepted=False, reasons=(reason,))
 
     def _step(self, step: Callable[[], Release]) -> Release:
         try:
@@ -143,11 +152,3 @@ class WorldDesk:
             return await self._replicas.all()
         except BackplaneError:
             return []
-
-
-def judge(card: Mapping[str, Any] | None, current: Mapping[str, Any] | None) -> Verdict:
-    """Against the current release; the card itself tells how its teacher did."""
-    try:
-        return verdict(card or {}, None, current)
-    except (ValueError, KeyError, TypeError) as error:
-        return Verdict(accepted=False, reasons=(f"no whole evaluation to judge by: {error}",))

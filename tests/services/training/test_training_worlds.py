@@ -130,6 +130,23 @@ async def test_a_worse_version_is_rejected_with_the_rule_that_it_broke(
     assert await office.told() == Release(world="toy", current=office.first)
 
 
+async def test_a_release_with_older_figures_is_compared_once_it_is_measured_again(
+    office: Office,
+) -> None:
+    """By other passages both would seem to be equals."""
+    await office.done("promote", digest=office.first)
+    by_new = {"yardstick": GOOD_CARD["yardstick"] | {"passages": "new"}}
+    candidate = put_version(office.registry, 9, card=GOOD_CARD | by_new).digest
+    asked = await office.do("canary", digest=candidate, share=0.1)
+    assert refused(asked, 409, "rejected", "do not compare, they were measured differently")
+    again = GOOD_CARD | by_new | {"world_digest": office.first}
+    office.registry.keep_figures("toy", again | {"frechet_student": 8.0})
+    worse = await office.do("canary", digest=candidate, share=0.1)
+    assert refused(worse, 409, "rejected", "10% above the current release")
+    office.registry.keep_figures("toy", again)
+    await office.done("canary", digest=candidate, share=0.1)
+
+
 async def test_a_version_that_nobody_measured_is_rejected(office: Office) -> None:
     unmeasured = put_version(office.registry, 9, card=None).digest
     assert refused(await office.do("promote", digest=unmeasured), 409, "rejected", "no whole")

@@ -42,10 +42,10 @@ def test_a_student_with_noised_weights_is_refused_against_its_original(tmp_path:
         return parsed
 
     released = figures(good)
-    refused = verdict(figures(_noised(good)), None, released)
+    refused = verdict(figures(_noised(good)), released)
     assert not refused.accepted
     assert any("Fréchet" in reason and "current release" in reason for reason in refused.reasons)
-    itself = verdict(released, None, released)
+    itself = verdict(released, released)
     assert itself.accepted or not any("current release" in reason for reason in itself.reasons)
 
 

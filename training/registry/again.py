@@ -1,0 +1,50 @@
+"""What players have, measured again as a new version was: the judge compares figures by one
+yardstick only, and a run that ends has both worlds at hand. Judges nobody."""
+
+import json
+from pathlib import Path
+
+from model.world import World, WorldError
+from training.evaluate.evaluation import evaluate
+from training.evaluate.judge import differing_yardsticks
+from training.evaluate.material import gather
+from training.evaluate.report.card import to_json
+from training.recipes.recipe import Recipe
+from training.registry.publish import CARD
+from training.registry.registry import Registry, RegistryError
+from training.run import Run
+
+
+def measure_current(registry: Registry, recipe: Recipe, run: Run, bundle: Path) -> None:
+    """Measures the current release by the yardstick of the world in `bundle`, which `run` made,
+    where nobody has. What cannot be measured is said in the log; the judge refuses to compare."""
+    current = registry.released(recipe.name)
+    if not current:
+        return
+    card = json.loads((bundle / CARD).read_bytes())
+    try:
+        known = registry.figures(registry.version(recipe.name, current), like=card)
+        if not differing_yardsticks(card, known or {}):
+            return
+        world = World.load(registry.folder(recipe.name, current))
+    except (RegistryError, WorldError) as error:
+        print(f"the current release is not measured again: {error}")
+        return
+    if reason := _why_not(world, recipe, card["num_steps"]):
+        print(f"the current release is not measured again: {reason}")
+        return
+    print(f"--- the current release {current[:12]}, measured as this version was", flush=True)
+    material = gather(recipe, run, recipe.extent)
+    measured = evaluate(world, material, num_steps=card["num_steps"])
+    registry.keep_figures(recipe.name, json.loads(to_json(measured.card)))
+
+
+def _why_not(world: World, recipe: Recipe, num_steps: int) -> str:
+    spec, preset = world.spec, recipe.preset
+    if spec.action_space != recipe.action_space:
+        return "it has other controls"
+    if (spec.width, spec.height) != (preset.width, preset.height):
+        return "its frames are of another size"
+    if num_steps not in spec.sampler.times:
+        return f"it does not draw with {num_steps} denoise steps"
+    return ""
