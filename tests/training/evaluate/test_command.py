@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from tests.model.conftest import make_world
-from tests.model.conftest import make_world
 from training.__main__ import main
 from training.evaluate.command import SHIPPED_WORLD
 
