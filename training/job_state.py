@@ -1,6 +1,6 @@
 """The two files through which a job is told what to do and tells how it goes. Imports no torch.
 
-job.json        what to run: written by whoever submits, never changed
+job.json        what to run: written by whoever submits or resumes it, replaced whole
 progress.json   how far it is: written by the job alone, replaced whole
 """
 

@@ -2,6 +2,7 @@
 
 import { api, Problem, token } from "./api.js";
 import { el } from "./dom.js";
+import { filledNumbers, numberFields } from "./numbers.js";
 import { recordingsChoice } from "./recordings.js";
 import { runDetail, runRow } from "./runs.js";
 import { worldCard } from "./worlds.js";
@@ -9,6 +10,7 @@ import { worldCard } from "./worlds.js";
 const ASK_MS = 2000;
 const $ = (id) => document.getElementById(id);
 
+let bounds = {}; // of the numbers that a run may change
 let chosen = null; // the run that is shown in full
 let drawn = {}; // what each place shows, so that an open detail stays open while nothing changes
 
@@ -50,9 +52,9 @@ async function showRun(run) {
   const [curves, log] = await Promise.all([api.curves(run.id), api.log(run.id)]);
   const act = {
     cancel: () => take(() => api.cancel(run.id)),
-    resume: () => take(() => api.resume(run.id)),
+    resume: (overrides) => take(() => api.resume(run.id, overrides)),
   };
-  draw("run", [run, curves, log], runDetail(run, { curves, log }, act));
+  draw("run", [run, curves, log], runDetail(run, { curves, log, bounds }, act));
 }
 
 function showRecordings(recordings) {
@@ -92,24 +94,13 @@ function showRecipes({ recipes, overrides, need_recordings: needing }) {
     $("recordings").hidden = $("recordings").disabled = !needing.includes(name);
   };
   $("recipe").onchange();
-  const inputs = Object.entries(overrides).map(([name, { kind, min, max }]) =>
-    el(
-      "label",
-      {},
-      name,
-      el("input", { type: "number", name, min, max, step: kind === "int" ? 1 : "any", placeholder: "as it is" }),
-    ),
-  );
-  $("overrides").replaceChildren(...inputs);
+  bounds = overrides;
+  $("overrides").replaceChildren(...numberFields(bounds));
 }
 
 async function submit() {
-  const form = new FormData($("submit"));
-  const recordings = form.get("recordings") ?? "";
-  form.delete("recordings");
-  const given = [...form].filter(([, value]) => value !== "");
-  const overrides = Object.fromEntries(given.map(([name, value]) => [name, Number(value)]));
-  const order = { recipe: $("recipe").value, overrides, recordings };
+  const recordings = new FormData($("submit")).get("recordings") ?? "";
+  const order = { recipe: $("recipe").value, overrides: filledNumbers($("submit")), recordings };
   await take(async () => (chosen = (await api.submit(order)).id));
 }
 

@@ -2,6 +2,7 @@
 
 import { chart } from "./chart.js";
 import { ago, bar, el, number } from "./dom.js";
+import { filledNumbers, numberFields, stillOpen } from "./numbers.js";
 
 const STOPPED = ["failed", "cancelled", "interrupted"];
 
@@ -19,8 +20,10 @@ export function runRow(run, { isChosen, choose }) {
   return el("li", {}, row);
 }
 
-/** The whole of a run. `act`: {cancel, resume}. */
-export function runDetail(run, { curves, log }, act) {
+/** The whole of a run. `bounds`: of the numbers that may be changed; `act`: {cancel, resume}. */
+export function runDetail(run, { curves, log, bounds }, act) {
+  const others = el("div.numbers", {}, numberFields(stillOpen(bounds, run), run.overrides));
+  const resume = () => act.resume(filledNumbers(others));
   return [
     el(
       "header",
@@ -30,26 +33,34 @@ export function runDetail(run, { curves, log }, act) {
       ["queued", "running"].includes(run.state) &&
         el("button", { type: "button", onclick: act.cancel }, "Cancel"),
       STOPPED.includes(run.state) &&
-        el("button.primary", { type: "button", onclick: act.resume }, "Resume"),
+        el("button.primary", { type: "button", onclick: resume }, "Resume"),
     ),
     run.reason && el("p.reason", {}, run.reason),
     facts(run),
     el("ol.stages", {}, run.stages.map((stage) => stageRow(stage, run))),
     el("div.curves", {}, Object.entries(curves).map(([name, rows]) => chart(name, rows))),
     el("details", {}, el("summary", {}, "Log"), el("pre.log", {}, log || "It has said nothing yet.")),
+    STOPPED.includes(run.state) &&
+      el("details", {}, el("summary", {}, "Resume with other numbers"), others),
   ].filter(Boolean);
 }
 
 function facts(run) {
-  const changed = Object.entries(run.overrides).map(([name, value]) => `${name} = ${value}`);
   const said = [
     ["Submitted", ago(run.created_at)],
     ["Starts", run.attempt],
-    ["Changed", changed.join(", ") || "nothing"],
+    ["Changed", inWords(run.overrides) || "nothing"],
+    ...run.changes.map(({ attempt, overrides }) => [`Since start ${attempt}`, inWords(overrides)]),
     ...(run.recordings ? [["Recordings", run.recordings]] : []),
     ...(run.digest ? [["Published", run.digest.slice(0, 12)]] : []),
   ];
   return el("dl.facts", {}, said.map(([term, text]) => el("div", {}, el("dt", {}, term), el("dd", {}, text))));
+}
+
+function inWords(overrides) {
+  return Object.entries(overrides)
+    .map(([name, value]) => `${name} = ${value}`)
+    .join(", ");
 }
 
 function stageRow(stage, run) {

@@ -58,10 +58,7 @@ class RunDesk:
             raise Problem(
                 422, "no-such-recipe", f"There is no such recipe; there are {', '.join(RECIPES)}."
             )
-        try:
-            checked = check_overrides(overrides)
-        except ValueError as error:
-            raise Problem(422, "override-refused", f"{error}.") from error
+        checked = _checked(overrides)
         folder = self._shelf.folder_for(recipe, recordings)
         async with self._changing:
             if len(self._in_state(RunState.QUEUED)) >= MAX_QUEUED:
@@ -95,12 +92,18 @@ class RunDesk:
                 await self._stop(record.handle)
             return self._store.change(record, RunState.CANCELLED, reason="Cancelled.", handle="")
 
-    async def resume(self, run_id: str) -> RunRecord:
+    async def resume(self, run_id: str, overrides: Mapping[str, object] | None = None) -> RunRecord:
+        """`overrides`: other numbers for the stages that are left, as lower learning rates where a
+        loss was not a number: with the same ones it would not be one again."""
+        checked = _checked(overrides or {})
         async with self._changing:
             record = self.find(run_id)
             if record.state is RunState.RUNNING:
                 raise Problem(409, "run-runs", "The run is running.")
             record = self._may_become(run_id, RunState.QUEUED, "Only what has stopped short can be")
+            self._refuse_for_done(record, checked)
+            record = record.changed(checked)
+            self._store.reorder(record)
             return self._store.change(record, RunState.QUEUED, reason="", interruptions=0)
 
     async def watch(self) -> None:
@@ -172,8 +175,23 @@ class RunDesk:
             raise Problem(409, "wrong-state", f"The run is {record.state}. {only} {verb}.")
         return record
 
+    def _refuse_for_done(self, record: RunRecord, overrides: Mapping[str, int | float]) -> None:
+        """What has been made by other numbers stays as it is."""
+        progress = Progress.read(self._store.folder(record.run_id))
+        for name in overrides:
+            if progress and (stage := name.partition(".")[0]) in progress.done:
+                detail = f"{name}: the {stage} stage is done; submit another run for that."
+                raise Problem(422, "override-refused", detail)
+
     def _in_state(self, state: RunState) -> list[RunRecord]:
         return [record for record in self._store.all() if record.state is state]
+
+
+def _checked(overrides: Mapping[str, object]) -> dict[str, int | float]:
+    try:
+        return check_overrides(overrides)
+    except ValueError as error:
+        raise Problem(422, "override-refused", f"{error}.") from error
 
 
 GONE = Look(is_running=False)

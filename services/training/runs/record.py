@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 
@@ -34,9 +34,18 @@ NEXT_STATES: dict[RunState, frozenset[RunState]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Numbers that a run was resumed with: they count from its start number `attempt` on."""
+
+    attempt: int
+    overrides: Mapping[str, int | float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """`handle`: what its launcher finds it by, "" while nothing was started. `attempt` counts the
-    starts; `interruptions` those that were killed since somebody last asked for a start."""
+    """`overrides`: as it was submitted; `changes`: as it was resumed, in order. `handle`: what its
+    launcher finds it by, "" while nothing was started. `attempt` counts the starts; `interruptions`
+    those that were killed since somebody last asked for a start."""
 
     run_id: str
     recipe: str
@@ -50,6 +59,22 @@ class RunRecord:
     attempt: int = 0
     interruptions: int = 0
     digest: str = ""  # of the version that it published
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def numbers(self) -> dict[str, int | float]:
+        """The overrides that count now."""
+        numbers = dict(self.overrides)
+        for change in self.changes:
+            numbers |= change.overrides
+        return numbers
+
+    def changed(self, overrides: Mapping[str, int | float]) -> "RunRecord":
+        """With numbers that count from its next start on."""
+        if not overrides:
+            return self
+        change = Change(attempt=self.attempt + 1, overrides=overrides)
+        return replace(self, changes=(*self.changes, change))
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1) + "\n"
@@ -57,4 +82,5 @@ class RunRecord:
     @classmethod
     def from_json(cls, text: str | bytes) -> "RunRecord":
         content = json.loads(text)
-        return cls(**content | {"state": RunState(content["state"])})
+        changes = tuple(Change(**change) for change in content.get("changes", ()))
+        return cls(**content | {"state": RunState(content["state"]), "changes": changes})

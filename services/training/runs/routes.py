@@ -15,6 +15,7 @@ from training.recipes.overrides import NEED_RECORDINGS, OVERRIDES, RECIPES
 MAX_OVERRIDES = 32
 MAX_LISTED = 100  # runs, the newest
 
+Overrides = Annotated[dict[str, int | float], Field(max_length=MAX_OVERRIDES)]
 RunId = Annotated[str, Path(pattern="^[0-9]{8}-[0-9]{6}-[0-9a-f]{6}$")]
 
 
@@ -25,8 +26,16 @@ class SubmitRun(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     recipe: Annotated[str, Field(max_length=64)]
-    overrides: Annotated[dict[str, int | float], Field(max_length=MAX_OVERRIDES)] = {}
+    overrides: Overrides = {}
     recordings: Annotated[str, Field(max_length=64)] = ""
+
+
+class ResumeRun(BaseModel):
+    """`overrides`: what the stages that are left shall use instead."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    overrides: Overrides = {}
 
 
 def run_routes(desk: RunDesk) -> APIRouter:
@@ -75,7 +84,7 @@ def run_routes(desk: RunDesk) -> APIRouter:
         return seen(await desk.cancel(run_id))
 
     @router.post("/runs/{run_id}/resume")
-    async def resume(run_id: RunId) -> RunView:
-        return seen(await desk.resume(run_id))
+    async def resume(run_id: RunId, order: ResumeRun | None = None) -> RunView:
+        return seen(await desk.resume(run_id, order.overrides if order else {}))
 
     return router

@@ -83,6 +83,11 @@ class RunStore:
         log.info("run changed", extra={"run_id": record.run_id, "state": state, **fields})
         return changed
 
+    def reorder(self, record: RunRecord) -> None:
+        """Tells the run's next start by which numbers to go on."""
+        order = JobOrder.read(self.folder(record.run_id))
+        replace(order, overrides=record.numbers).write(self.folder(record.run_id))
+
     def note_handle(self, record: RunRecord, handle: str) -> None:
         self._write(replace(record, handle=handle))
 

@@ -31,10 +31,20 @@ class StageView(BaseModel):
     loss: float | None = None
 
 
+class ChangeView(BaseModel):
+    """What counts from start number `attempt` on."""
+
+    attempt: int
+    overrides: dict[str, float]
+
+
 class RunView(BaseModel):
+    """`overrides`: those that count now, `changes` among them."""
+
     id: str
     recipe: str
     overrides: dict[str, float]
+    changes: list[ChangeView]
     recordings: str
     state: RunState
     reason: str
@@ -53,7 +63,11 @@ def view(record: RunRecord, folder: Path) -> RunView:
     return RunView(
         id=record.run_id,
         recipe=record.recipe,
-        overrides=dict(record.overrides),
+        overrides=record.numbers,
+        changes=[
+            ChangeView(attempt=change.attempt, overrides=dict(change.overrides))
+            for change in record.changes
+        ],
         recordings=record.recordings,
         state=record.state,
         reason=record.reason,

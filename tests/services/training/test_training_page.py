@@ -127,8 +127,14 @@ def test_a_run_is_submitted_watched_and_cancelled(page: Page, house: House) -> N
     page.screenshot(path=SHOTS / "training_run.png", full_page=True)
     page.click("#run button:has-text('Cancel')")
     until_says(page, "#run .pill", "cancelled")
+    page.click("#run summary:has-text('other numbers')")
+    assert page.locator("#run input[name='tokenizer.lr']").count() == 0  # that stage is done
+    page.fill("#run input[name='teacher.muon_lr']", "0.002")
     page.click("#run button:has-text('Resume')")
     until_says(page, "#run .pill", "running")
+    assert "Since start 2 teacher.muon_lr = 0.002" in " ".join(
+        page.inner_text("#run .facts").split()
+    )
     page.set_viewport_size({"width": 390, "height": 800})
     wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     page.screenshot(path=SHOTS / "training_phone.png", full_page=True)

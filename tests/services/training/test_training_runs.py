@@ -16,6 +16,7 @@ from services.training.runs.record import RunState
 from services.training.runs.routes import run_routes
 from services.training.runs.store import RunStore
 from tests.services.training.training_kit import FakeLauncher, client_of, draw_curve, refused, say
+from training.job_state import JobOrder
 
 pytestmark = pytest.mark.asyncio
 
@@ -123,6 +124,41 @@ async def test_a_run_that_fails_says_why_and_can_be_resumed(office: Office) -> N
     await office.desk.watch()  # what attempt 1 said is not said of attempt 2
     assert (await office.look(run_id))["state"] == "running"
     assert office.launcher.started == [(run_id, 1), (run_id, 2)]
+
+
+async def test_a_run_is_resumed_with_other_numbers_for_what_is_left(office: Office) -> None:
+    """Else a loss that was not a number would not be one again."""
+    run_id = await office.running(overrides={"teacher.muon_lr": 0.01, "steps": 40})
+    said = {"outcome": "failed", "reason": "loss nan", "done": ("record", "tokenizer")}
+    say(office.folder(run_id), 1, **said)
+    await office.desk.watch()
+    lower = {"overrides": {"teacher.muon_lr": 0.002}}
+    answer = await office.client.post(f"/v1/runs/{run_id}/resume", json=lower)
+    assert answer.json()["overrides"] == {"teacher.muon_lr": 0.002, "steps": 40}
+    await office.desk.watch()
+    assert JobOrder.read(office.folder(run_id)).overrides == {"teacher.muon_lr": 0.002, "steps": 40}
+    later = Office.open(office.data, office.launcher)
+    run = await later.look(run_id)
+    assert run["changes"] == [{"attempt": 2, "overrides": {"teacher.muon_lr": 0.002}}]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "detail"),
+    [
+        ({"tokenizer.lr": 0.001}, "the tokenizer stage is done; submit another run"),
+        ({"teacher.muon_lr": 7}, "1e-06 to 0.1 expected"),
+        ({"teacher.depth": 7}, "cannot be set"),
+    ],
+)
+async def test_other_numbers_are_refused_as_at_the_start_and_for_what_is_done(
+    office: Office, overrides: dict[str, float], detail: str
+) -> None:
+    run_id = await office.running()
+    say(office.folder(run_id), 1, outcome="failed", reason="x", done=("record", "tokenizer"))
+    await office.desk.watch()
+    answer = await office.client.post(f"/v1/runs/{run_id}/resume", json={"overrides": overrides})
+    assert refused(answer, 422, "override-refused", detail)
+    assert (await office.look(run_id))["state"] == "failed"
 
 
 async def test_a_job_that_ends_without_a_word_shows_the_end_of_its_log(office: Office) -> None:
