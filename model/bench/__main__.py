@@ -2,6 +2,7 @@
 
     python -m model.bench            rows and ratios of the shipped world: two minutes
     python -m model.bench costs      what a pass costs by its rows and pictures, with its jitter
+    python -m model.bench where      where a frame's time goes, by span and operator; a trace
     python -m model.bench precision  how quick int8 and its like are on a CPU
     python -m model.bench likeness   how far their frames are from those of fp32
     python -m model.bench doctor     what this machine has, what it will reach, what is missing
@@ -24,6 +25,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import get_args
 
 import torch
 
@@ -42,7 +44,8 @@ from model.bench.provenance import this_commit, this_machine
 from model.bench.ratios import DIAGONAL_WINDOW, SAYS, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row
 from model.bench.subjects.worlds import random_baseline, random_world
-from model.int8.serving import quickest_precision
+from model.bench.where import watch_frames
+from model.int8.serving import CpuPrecision, in_precision, quickest_precision
 from model.presets import PRESETS
 from model.world import World, WorldError
 
@@ -112,6 +115,17 @@ def _costs(args: argparse.Namespace) -> None:
             "costs": costs,
         },
     )
+
+
+def _where(args: argparse.Namespace) -> None:
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    world = in_precision(_world(args.world), args.precision)
+    stretches = watch_frames(
+        world, batch=args.batch, device=args.device, frames=args.repeats, trace=args.out
+    )
+    print(table_of(stretches))
+    print(f"wrote {args.out}, for a trace viewer")
 
 
 def _precision(args: argparse.Namespace) -> None:
@@ -222,7 +236,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         "--repeats", type=at_least_one, default=20, help="timed frames of each entrant"
     )
     commands = parser.add_subparsers(
-        metavar=" | ".join(("costs", "precision", "likeness", "doctor", "predict", *JOBS))
+        metavar=" | ".join(("costs", "where", "precision", "likeness", "doctor", "predict", *JOBS))
     )
     costs = commands.add_parser("costs")
     costs.set_defaults(command=_costs)
@@ -232,6 +246,11 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         "--keep", type=at_least_one, default=99, help="the steadiest so many in a row"
     )
     costs.add_argument("--out", type=Path, default=Path("build/pass_costs.json"))
+    where = commands.add_parser("where")
+    where.set_defaults(command=_where)
+    where.add_argument("--batch", type=at_least_one, default=1, help="players")
+    where.add_argument("--precision", choices=get_args(CpuPrecision), default="fp32")
+    where.add_argument("--out", type=Path, default=Path("build/trace.json"))
     precision = commands.add_parser("precision")
     precision.set_defaults(command=_precision)
     precision.add_argument("--threads", type=at_least_one, nargs="+", default=(1, 2))

@@ -12,6 +12,7 @@ from model.engine.scheduling.scheduler import Scheduler
 from model.engine.scheduling.session import Session
 from model.engine.speculation import Ledger, Speculation
 from model.engine.types import ActionVector, Frame, PassPlan, PassResult
+from model.span import span
 
 
 class Passes:
@@ -82,15 +83,22 @@ class Passes:
 
     def advance(self, only: Collection[str] | None) -> list[Frame] | None:
         """As `WorldEngine.advance`."""
-        plan = self._scheduler.plan_pass(only)
+        with span("plan"):
+            plan = self._scheduler.plan_pass(only)
         if plan is None:
             return None
         try:
-            result = self._runner.run(plan)
+            with span("pass"):
+                result = self._runner.run(plan)
         except Exception:
             self._mend(plan)
             raise
-        self._scheduler.commit(plan)
+        with span("commit"):
+            self._scheduler.commit(plan)
+            return self._account(plan, result)
+
+    def _account(self, plan: PassPlan, result: PassResult) -> list[Frame]:
+        """What the pass was spent on; the frames that somebody asked for."""
         self._ledger.spend(plan, result.denoise_s)
         for row in plan.dropped:
             self._ledger.discard(row)

@@ -26,6 +26,7 @@ from model.fast.graphs.shapes import MOST_WAVES, wave_widths
 from model.fast.paths import FastPaths
 from model.fast.pictures.beside import DecodingBeside
 from model.sampling.noise import draw_noise
+from model.span import span
 from model.world import World
 
 log = logging.getLogger(__name__)
@@ -105,10 +106,14 @@ class FastRunner(NFDRunner):
         if self._beside is None:
             return super().run(plan)
         started_s = time.perf_counter()
-        rows_D = self._begin(plan.drawn)
-        x_DChw = self._denoise(plan, rows_D)
-        pictures = self._beside.show(x_DChw[self._told.last(plan)]) if plan.finished else ()
-        self._store(plan, rows_D, x_DChw)
+        with span("begin"):
+            rows_D = self._begin(plan.drawn)
+        with span("denoise"):
+            x_DChw = self._denoise(plan, rows_D)
+        with span("decode"):
+            pictures = self._beside.show(x_DChw[self._told.last(plan)]) if plan.finished else ()
+        with span("store"):
+            self._store(plan, rows_D, x_DChw)
         return PassResult(
             pictures=pictures,
             denoise_s=self._now_s() - started_s,

@@ -25,6 +25,7 @@ from model.nfd.transformer import Previous
 from model.sampling.noise import CONTEXT_STEP, draw_noise
 from model.sampling.sampler import make_sampler
 from model.sampling.trigflow import diffuse
+from model.span import span
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import World
 
@@ -124,16 +125,18 @@ class NFDRunner:
     @torch.inference_mode()
     def run(self, plan: PassPlan) -> PassResult:
         started_s = self._now_s()
-        rows_D = self._begin(plan.drawn)
-        with computing_in(self._precision, self._device):
+        with span("begin"):
+            rows_D = self._begin(plan.drawn)
+        with span("denoise"), computing_in(self._precision, self._device):
             x_DChw = self._denoise(plan, rows_D)
         denoised_s = self._now_s()
         pixels_BHWC = self._no_pixels
         if plan.finished:
-            with computing_in(self._precision, self._device):
+            with span("decode"), computing_in(self._precision, self._device):
                 pixels_BHWC = self._decode(x_DChw[self._told.last(plan)], plan.decode_size)
         decoded_s = self._now_s()
-        self._store(plan, rows_D, x_DChw)
+        with span("store"):
+            self._store(plan, rows_D, x_DChw)
         return PassResult(
             pictures=stills(pixels_BHWC.cpu().numpy()),
             denoise_s=denoised_s - started_s,
