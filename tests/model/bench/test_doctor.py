@@ -55,6 +55,10 @@ def test_who_has_a_gpu_is_told_what_auto_would_take_there(
 ) -> None:
     why_not = dict.fromkeys(checkup.FAST_FORMS, "") | {"flash": "ImportError: none"}
     monkeypatch.setattr(checkup, "why_not_fast", lambda forms: why_not)
+    monkeypatch.setattr(checkup, "why_not_int8", lambda: "not asked here")
+    monkeypatch.setattr(checkup, "matmul_gflops", lambda *_: 1.0)
+    monkeypatch.setattr(checkup, "encodes", lambda codec: True)
+    monkeypatch.setattr(checkup, "_presets", lambda *_: ())
     measured: list[FastPaths | None] = []
 
     def measure(*_: object, paths: FastPaths | None = None) -> checkup.Finding:
