@@ -1,12 +1,10 @@
 """From a run folder to a published world: weights, opening clips, card, pictures."""
 
-import platform
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -24,8 +22,8 @@ from training.evaluate.measures.picture import gradient
 from training.evaluate.passages import choose_passages
 from training.evaluate.report.card import to_json
 from training.evaluate.report.page import to_markdown
-from training.loop.device import pick_device
 from training.recipes.recipe import Recipe
+from training.registry.provenance import provenance
 from training.run import Run
 from training.tokenizer.stages import trained_tokenizer
 
@@ -45,7 +43,7 @@ def build_world(recipe: Recipe, run: Run, weights: str) -> World:
         name=recipe.name, version=recipe.version, title=recipe.title, width=recipe.preset.width,
         height=recipe.preset.height, fps=recipe.fps, action_space=recipe.action_space,
         vae=tokenizer.config, nfd=recipe.preset.nfd, sampler=sampler, licence=recipe.licence,
-        training=_provenance(recipe, run, weights),
+        training=provenance(recipe, run, weights),
     )  # fmt: skip
     starts = tuple(
         start_clip(tokenizer, opening, name=f"view-{i + 1:02d}")
@@ -103,19 +101,6 @@ def _place(probe: Probe) -> NDArray[np.float64]:
     x, y, yaw = map(float, probe.context.poses[-1])
     turn = np.radians(yaw)
     return np.array([x / 100, y / 100, _VIEW_TURN * np.cos(turn), _VIEW_TURN * np.sin(turn)])
-
-
-def _provenance(recipe: Recipe, run: Run, weights: str) -> dict[str, str | int | float]:
-    facts: dict[str, str | int | float] = {
-        "served weights": weights,
-        "machine": f"{platform.machine()}, {pick_device()}, torch {torch.__version__}",
-        "recorded frames": recipe.record.train_frames,
-    }
-    for stage in ("tokenizer", recipe.decoder.stage, "teacher", "student"):
-        if run.is_trained(stage):
-            steps, seconds = stages.spent_on(run, stage)
-            facts[f"{stage}"] = f"{steps} steps, {seconds / 60:.0f} minutes"
-    return facts
 
 
 def _round_to_half(module: nn.Module) -> None:

@@ -23,6 +23,7 @@ from training.loop.thrift import checkpoint_blocks, compile_blocks
 from training.loop.trainer import Budget, Objective, Trainer
 from training.objectives.flow_matching import FlowMatching
 from training.objectives.history import History
+from training.recipes.numbers import numbers_of
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.tokenizer.stages import encoding_tokenizer
@@ -138,7 +139,7 @@ def _teacher_trainer(
     )  # fmt: skip
     return transformer, Trainer(
         run.folder, "teacher", transformer, optimizers, ema_decay=settings.ema_decay,
-        micro_batches=settings.micro_batches, workers=workers,
+        micro_batches=settings.micro_batches, workers=workers, settings=numbers_of(settings),
     )  # fmt: skip
 
 
@@ -151,7 +152,7 @@ def _student_trainer(recipe: Recipe, run: Run, teacher: NFDTransformer) -> tuple
     )  # fmt: skip
     return student, Trainer(
         run.folder, "student", student, optimizers, ema_decay=settings.ema_decay,
-        micro_batches=settings.micro_batches,
+        micro_batches=settings.micro_batches, settings=numbers_of(settings),
     )  # fmt: skip
 
 

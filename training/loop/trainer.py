@@ -8,6 +8,7 @@ saved step, and ends with the very weights and the very curve of a run that nobo
 
 import math
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -86,9 +87,11 @@ class Trainer:
         seed: int = 0,
         save_every_s: float = SAVE_EVERY_S,
         workers: Workers | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         """A step is the mean over `micro_batches` calls of the objective, which `workers` divide
-        among them. Raises ValueError where they cannot."""
+        among them; raises ValueError where they cannot. `settings`, by which objective and
+        optimizers were made, are kept in the state for each call, so that a world can tell."""
         folder.mkdir(parents=True, exist_ok=True)
         self._state_path = folder / f"{stage}.pt"
         self._curve_path = folder / f"{stage}.jsonl"
@@ -101,6 +104,8 @@ class Trainer:
             micro_batches=micro_batches, seed=seed, workers=self._workers,
         )  # fmt: skip
         self._call: Call | None = None
+        self._settings = dict(settings or {})
+        self._calls: list[dict[str, Any]] = []  # where each began, and with what
         self.step = 0
         self.seconds = 0.0
         if self._state_path.exists():
@@ -159,11 +164,15 @@ class Trainer:
     def _call_for(self, budget: Budget) -> Call:
         if self._call is not None and self._call.budget == budget:
             return self._call
+        begun = {"step": self.step, "seconds": self.seconds, "settings": self._settings}
+        self._calls.append(begun)
         return Call(budget=budget, first_step=self.step, first_seconds=self.seconds)
 
     def _save(self, curve: LossCurve) -> None:
         """Replaces the state on disk, whole or not at all."""
-        state = self._learner.state() | {"step": self.step, "seconds": self.seconds}
+        state = self._learner.state() | {
+            "step": self.step, "seconds": self.seconds, "calls": self._calls,
+        }  # fmt: skip
         if self._workers.rank > 0:
             return
         if self._call is not None:
@@ -213,6 +222,7 @@ class Trainer:
             ) from error
         self.step, self.seconds = state["step"], state["seconds"]
         self._call = Call.from_state(state["call"]) if "call" in state else None
+        self._calls = state.get("calls", [])  # none are known of a state from before they were kept
 
     def _error(self, what: str) -> TrainingError:
         return TrainingError(

@@ -17,13 +17,14 @@ def lineage_of(run: Run, bundle: Path, *, data: str, recordings: str = "") -> Li
     return Lineage(
         data=data,
         tokenizer=_hash_named(files, _TOKENIZER),
-        teacher=_hash_file(run.state("teacher")),
+        teacher=hash_of(run.state("teacher")),
         student=_hash_named(files, _TRANSFORMER),
         recordings=recordings,
     )
 
 
-def _hash_file(path: Path) -> str:
+def hash_of(path: Path) -> str:
+    """The file's sha256; "" where there is none."""
     if not path.exists():
         return ""
     with path.open("rb") as file:

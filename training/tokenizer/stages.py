@@ -14,6 +14,7 @@ from training.evaluate.given.lpips import LPIPS
 from training.loop.device import pick_device
 from training.loop.optimizers import critic_optimizers, vae_optimizers
 from training.loop.trainer import Budget, Trainer, TrainingError
+from training.recipes.numbers import numbers_of
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.tokenizer.colours import RareColours
@@ -89,8 +90,10 @@ def _tokenizer_trainer(recipe: Recipe, run: Run) -> tuple[VAE, Trainer]:
     vae = VAE(recipe.preset.vae).to(pick_device())
     vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizers = vae_optimizers(vae, lr=recipe.tokenizer.lr)
-    ema_decay = recipe.tokenizer.ema_decay
-    return vae, Trainer(run.folder, "tokenizer", vae, optimizers, ema_decay=ema_decay)
+    return vae, Trainer(
+        run.folder, "tokenizer", vae, optimizers, ema_decay=recipe.tokenizer.ema_decay,
+        settings=numbers_of(recipe.tokenizer),
+    )  # fmt: skip
 
 
 def _decoder_trainer(recipe: Recipe, run: Run, first_stage: VAE) -> tuple[SecondStage, Trainer]:
@@ -100,7 +103,10 @@ def _decoder_trainer(recipe: Recipe, run: Run, first_stage: VAE) -> tuple[Second
     players = SecondStage(begun).to(pick_device())
     optimizers = vae_optimizers(players.vae.decoder, lr=settings.lr)
     optimizers += critic_optimizers(players.critic, lr=settings.critic_lr)
-    trainer = Trainer(run.folder, settings.stage, players, optimizers, ema_decay=settings.ema_decay)
+    trainer = Trainer(
+        run.folder, settings.stage, players, optimizers, ema_decay=settings.ema_decay,
+        settings=numbers_of(settings),
+    )  # fmt: skip
     if not _have_equal_encoders(first_stage, players.vae):
         raise TrainingError(
             f"{run.state(settings.stage)} is of an earlier tokenizer; remove it to begin anew"

@@ -77,6 +77,9 @@ Load of the machine meanwhile: {card.load_1m} on {os.cpu_count()} cores.
 ## Training
 
 {provenance}
+
+The numbers of every stage, the calls that did not keep to them and the hashes of what it learned
+from are in `world.json`, under `spec.training`.
 """
 
 
