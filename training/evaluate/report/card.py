@@ -11,13 +11,13 @@ import json
 import math
 import os
 import platform
-import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
+from model.bench.provenance import this_commit
 from model.world import Precision
 from training.evaluate.confidence import Estimate
 from training.evaluate.measures.colour import Colour
@@ -126,7 +126,7 @@ def to_json(card: Card) -> str:
         "version": VERSION,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} "
         f"threads, torch {torch.__version__}",
-        "commit": _commit(),
+        "commit": this_commit(),
     }
     resamples = {
         name: [float(f"{value:.5g}") for value in figure.drawn]
@@ -202,10 +202,3 @@ def _steering_figures(
         "forward_zoom": ours.forward_zoom,
         "forward_zoom_real": real.forward_zoom,
     }
-
-
-def _commit() -> str:
-    found = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip() or "unknown"
