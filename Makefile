@@ -26,10 +26,10 @@ setup: $(STAMP) ## install everything into .venv; the other targets call it
 play: $(STAMP) ## start all on this machine, print the page's URL; ARGS="--port 9000" for another port
 	@$(BIN)/python -m services.play $(ARGS)
 
-test: $(STAMP) ## run every test: real Redis, real Ray Serve, real browser
+test: $(STAMP) ## real Redis, real Ray Serve, real browser; ARGS="-m large" for the few that take minutes and GiB
 	@.ci/browser
 	echo "Running the tests."
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(ARGS)
 
 check: $(STAMP) ## format, lint and types
 	@echo "Checking format, lint and types."

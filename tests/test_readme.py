@@ -1,4 +1,4 @@
-"""What README.md and CONTRIBUTING.md say is true: commands, paths, tree and links exist."""
+"""What the pages say is true: commands, paths, tree and links exist."""
 
 import importlib.util
 import re
@@ -13,7 +13,11 @@ PAGES = {
     for path in [
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
+        ROOT / "ARCHITECTURE.md",
+        ROOT / "docs" / "performance.md",
         ROOT / "services" / "README.md",
+        ROOT / "training" / "README.md",
+        ROOT / "loadtest" / "README.md",
         ROOT / "charts" / "nextframe" / "README.md",
     ]
 }
@@ -67,15 +71,22 @@ def test_the_tree_leaves_no_folder_out() -> None:
     assert top_level <= {path.split("/")[0] for path in tree()}
 
 
-def mentioned_files() -> list[str]:
+# What runs write, and what only looks like a path.
+ELSEWHERE = ("build/", "/", ".venv/", "recordings/", "ray.io/")
+
+
+def mentioned_files(page: str) -> list[str]:
     """Paths in back-ticks that name one place in the repository."""
-    quoted = re.findall(r"`([\w./-]+/[\w./-]*)`", README + PAGES["CONTRIBUTING.md"])
-    return sorted({path for path in quoted if not path.startswith(("build/", "/", ".venv/"))})
+    quoted = re.findall(r"`([\w./-]+/[\w./-]*)`", PAGES[page])
+    return sorted({path for path in quoted if not path.startswith(ELSEWHERE)})
 
 
-@pytest.mark.parametrize("path", mentioned_files())
-def test_a_file_that_is_mentioned_exists(path: str) -> None:
-    assert (ROOT / path).exists()
+@pytest.mark.parametrize("page", PAGES)
+def test_a_file_that_is_mentioned_exists(page: str) -> None:
+    """From the root, from the page, or from the package that a page on all of them speaks of."""
+    places = [ROOT, (ROOT / page).parent, *(ROOT / name for name in ("model", "services"))]
+    for path in mentioned_files(page):
+        assert any((place / path).exists() for place in places), path
 
 
 @pytest.mark.parametrize("page", PAGES)

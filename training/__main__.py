@@ -59,7 +59,7 @@ STAGES = tuple(stage for stage in JOB_STAGES if stage != "publish")
 
 
 def main(argv: list[str] | None = None) -> int:
-    arguments = _parser().parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     try:
         arguments.command(arguments)
     except (TrainingError, OSError, ValueError) as error:
@@ -120,7 +120,7 @@ def _film(arguments: argparse.Namespace) -> None:
     print(arguments.world / "play.webp")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,6 +1,6 @@
 """Times the engine on this machine: `python -m model.bench` → build/bench.json and a table.
 
-    python -m model.bench            rows and ratios of the shipped world: two minutes
+    python -m model.bench            rows and ratios of the shipped world: under three minutes
     python -m model.bench costs      what a pass costs by its rows and pictures, with its jitter
     python -m model.bench where      where a frame's time goes, by span and operator; a trace
     python -m model.bench precision  how quick int8 and its like are on a CPU

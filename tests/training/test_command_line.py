@@ -1,5 +1,7 @@
 """`python -m training` refuses what cannot be meant, and says in a line what is damaged."""
 
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 import torch
 
 from training import __main__ as command
-from training.__main__ import main
+from training.__main__ import main, make_parser
 from training.data.latents import LatentFilm
 from training.data.manifest import read_manifest
 from training.data.recording import load_recordings
@@ -42,6 +44,16 @@ def test_a_number_of_the_call_is_not_set_as_one_of_the_recipe(
 ) -> None:
     assert f"not a number of the recipe; use --{name}" in refused(capsys, "--set", f"{name}=2")
     assert "steps" not in refused(capsys, "--set", "depth=2").partition("there are")[2]
+
+
+PAGES = ("README.md", "CONTRIBUTING.md", "training/README.md", "docs/performance.md")
+TEXT = "".join(Path(page).read_text() for page in PAGES)
+COMMANDS = sorted(set(re.findall(r"python -m training( [^`#\n]*)", TEXT)))
+
+
+@pytest.mark.parametrize("said", COMMANDS)
+def test_a_command_that_a_page_names_is_one(said: str) -> None:
+    make_parser().parse_args(shlex.split(said))
 
 
 def test_minutes_that_are_given_are_the_budget(

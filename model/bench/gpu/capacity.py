@@ -1,5 +1,5 @@
 """How many players one device holds: the real engine against a clock, more and more sessions, until
-one percent of the frames miss their deadline (job 3)."""
+one percent of the frames miss their deadline."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Do fast forms draw the same frames on this device (job 4): each against the plainest one, one
+"""Do fast forms draw the same frames on this device: each against the plainest one, one
 session in fp32 with every attention written out."""
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What spare capacity buys (job 5): how soon a world is back from its snapshot, and how much of a
+"""What spare capacity buys: how soon a world is back from its snapshot, and how much of a
 frame's time is hidden when it is drawn ahead, or drawn with the frame before it."""
 
 import statistics

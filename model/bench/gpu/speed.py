@@ -1,4 +1,4 @@
-"""The headline: milliseconds a frame by preset, players, denoise steps and context (job 2)."""
+"""The headline: milliseconds a frame by preset, players, denoise steps and context."""
 
 import time
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The engine's promises (DESIGN 4), for every sampler and random weights."""
+"""The engine's promises (each test's name is one), for every sampler and random weights."""
 
 from collections.abc import Callable
 
