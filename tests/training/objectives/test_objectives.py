@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
 from model.nfd.transformer import NFDTransformer
 from model.sampling.trigflow import diffuse, estimate_clean
@@ -69,6 +70,34 @@ def test_flow_matching_learns_a_world_of_one_frame(settings: HistorySettings) ->
             optimizer.step()
             optimizer.zero_grad()
     assert objective(generator, 0)["pure_noise"].item() < 0.2 * first
+
+
+class _SaysNothing(NFDTransformer):
+    """Predicts zeros, and keeps what it was shown."""
+
+    def forward(self, x_BFChw: Tensor, t_BF: Tensor, *others: object) -> Tensor:
+        self.shown_BFChw, self.t_BF = x_BFChw, t_BF
+        return torch.zeros_like(x_BFChw)
+
+
+def test_the_loss_is_the_error_of_the_implied_clean_frame() -> None:
+    """sin^2 t (cos t z - sin t x0)^2 where nothing is predicted, with z read off what was shown."""
+    x0 = 0.5
+    film = LatentFilm(
+        latents_NChw=torch.full((32, 3, 2, 2), x0).half(), actions_NA=torch.zeros(32, 2),
+        cuts_N=torch.zeros(32, dtype=torch.bool),
+    )  # fmt: skip
+    network = _SaysNothing(CONFIG)
+    source = ClipSource([film], CONFIG.window, 8, torch.device("cpu"))
+    objective = FlowMatching(network, source, NoiseMixture(context_max=0.5))
+    losses = objective(torch.Generator().manual_seed(0), 0)
+    t = network.t_BF.double()[:, :, None, None, None]
+    z = (network.shown_BFChw.double() - t.cos() * x0) / t.sin()
+    unweighted = (t.cos() * z - t.sin() * x0).square()
+    assert losses["loss"].item() == pytest.approx((t.sin() ** 2 * unweighted).mean().item(), 1e-3)
+    pure = network.t_BF > 1.57
+    assert pure.any()
+    assert losses["pure_noise"].item() == pytest.approx(unweighted[pure].mean().item(), 1e-3)
 
 
 def test_muon_gets_the_matrices_of_the_blocks_and_nothing_else() -> None:
