@@ -13,6 +13,7 @@ from training.__main__ import main, make_parser
 from training.data.latents import LatentFilm
 from training.data.manifest import read_manifest
 from training.data.recording import load_recordings
+from training.data.stock import stock_at
 from training.data.whole import DamagedFile
 from training.job_state import STAGES
 from training.loop.trainer import Budget
@@ -98,5 +99,6 @@ def test_recordings_shards_and_manifests_cut_short_are_named(tmp_path: Path) -> 
         load_recordings(tmp_path.parent)
     with pytest.raises(DamagedFile, match=r"manifest\.json is damaged .*; remove it"):
         read_manifest(tmp_path / "manifest.json")
+    assert stock_at(tmp_path / "manifest.json") is None
     with pytest.raises(DamagedFile, match=r"shard\.safetensors is damaged .*; remove it"):
         LatentFilm.load(tmp_path / "shard.safetensors")

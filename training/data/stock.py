@@ -12,6 +12,7 @@ from training.data.manifest import Manifest, read_manifest, take_stock
 from training.data.source import SPLITS, Split
 from training.data.vpt.folder import VptFolder
 from training.data.vpt.lines import FPS
+from training.data.whole import DamagedFile
 
 _SHOWN_SHARES = 8
 
@@ -40,10 +41,11 @@ class Stock:
 
 
 def stock_at(manifest: Path) -> Stock | None:
-    """What an earlier look has written down, None where there was none."""
+    """What an earlier look has written down, None where nothing can be read; the next look says
+    why."""
     try:
         return _stock(manifest, manifest.stat().st_mtime_ns)
-    except FileNotFoundError:
+    except (FileNotFoundError, DamagedFile):
         return None
 
 

@@ -32,8 +32,8 @@ LOG_EVERY = 20
 VALIDATE_EVERY = 200
 COOLDOWN_FROM = 0.6  # the learning rate falls to zero over the rest of the budget
 NOT_A_NUMBER = (
-    "the same numbers would come to the same again, so go on with others, as half the learning "
-    "rates: --set on the command line, or what a submitted run is resumed with"
+    "this step would come to the same again, so go on with lower learning rates: by --set on the "
+    "command line, by other numbers where a submitted run is resumed"
 )
 
 

@@ -152,7 +152,7 @@ def test_a_run_stopped_by_a_loss_goes_on_with_the_rate_it_is_given_then(tmp_path
         losses = _objective(module)(generator, step)
         return losses if step < 12 else {"loss": losses["loss"] * float("nan")}
 
-    with pytest.raises(TrainingError, match=r"step 12: loss nan.* half the learning rates: --set"):
+    with pytest.raises(TrainingError, match=r"step 12: loss nan.* lower learning rates: by --set"):
         trainer.train(diverging, budget)
     module, resumed = _trainer(tmp_path, lr=0.002)
     assert resumed.is_interrupted and resumed.step == 12

@@ -5,9 +5,9 @@ others are decoded once, on their way to latents.
 import hashlib
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
+from training.data.recording import Recording
 from training.data.source import DamagedRecording, RecordingSource, Split
 
 
@@ -41,4 +41,4 @@ def _keep(source: RecordingSource, name: str, folder: Path) -> int:
             source.open(name).save(folder)
         except DamagedRecording:
             return 0
-    return len(np.load(folder / "cuts.npy", allow_pickle=False))
+    return len(Recording.load(folder).frames)
