@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from model.world import World, WorldError
+from training.evaluate.beside import differing_yardsticks
 from training.evaluate.evaluation import evaluate
-from training.evaluate.judge import differing_yardsticks
 from training.evaluate.material import gather
 from training.evaluate.report.card import to_json
 from training.recipes.recipe import Recipe

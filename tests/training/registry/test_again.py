@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.model.conftest import make_world
-from training.evaluate.judge import differing_yardsticks
+from training.evaluate.beside import differing_yardsticks
 from training.recipes.debug import debug
 from training.recipes.recipe import Recipe
 from training.registry import again

@@ -1,0 +1,109 @@
+"""One version beside another, on figures alone. Reads no file and no network, imports no torch.
+
+**Beside another** (its own teacher, the current release) a student is worse only if two things
+hold: it is beyond the margin, and the difference is sure, which is to say that its 95 % interval,
+over the same resampled passages for both, does not reach zero. So neither an unlucky draw refuses
+anybody, nor a difference too small to matter.
+
+**By another yardstick** (reader, passages, extent, precision, denoise steps, the card's version)
+figures say nothing of each other: it refuses, and says what to measure.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import pstdev
+from typing import Any
+
+TEACHER_SHARE = 0.15  # a few-step student may be this much worse than its teacher
+RELEASE_SHARE = 0.10  # a candidate may be this much worse than what players have now
+_Z_95 = 1.96
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    is_kept: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """Whom a student is held against, and how much worse it may be. Draws are over resampled
+    passages, in the order of the student's own; empty where its card is too old to tell."""
+
+    name: str
+    share: float
+    frechet: float
+    frechet_drawn: Sequence[float | None]
+    f1: float
+    f1_drawn: Sequence[float | None]
+    f1_shuffled: float
+
+    @classmethod
+    def release(cls, current: Figures) -> "Other":
+        return cls(
+            name="the current release", share=RELEASE_SHARE, frechet=current["frechet_student"],
+            frechet_drawn=_drawn(current, "frechet_student"), f1=current["action_f1"],
+            f1_drawn=_drawn(current, "action_f1"), f1_shuffled=current["action_f1_shuffled"],
+        )  # fmt: skip
+
+    @classmethod
+    def teacher(cls, student: Figures) -> "Other":
+        return cls(
+            name="the teacher", share=TEACHER_SHARE, frechet=student["frechet_teacher"],
+            frechet_drawn=_drawn(student, "frechet_teacher"), f1=student["action_f1_teacher"],
+            f1_drawn=_drawn(student, "action_f1_teacher"),
+            f1_shuffled=student["action_f1_shuffled"],
+        )  # fmt: skip
+
+
+def against(student: Figures, other: Other) -> Iterator[Ruling]:
+    distance, most = student["frechet_student"], other.frechet * (1 + other.share)
+    gap, unsure = distance - other.frechet, _unsure(student, "frechet_student", other.frechet_drawn)
+    yield Ruling(
+        is_kept=distance <= most or gap <= unsure,
+        reason=f"Fréchet distance (own features) {distance:.2f}; at most {most:.2f} wanted, "
+        f"{other.share:.0%} above {other.name} (the difference is {gap:+.2f} ± {unsure:.2f})",
+    )
+    f1, floor = student["action_f1"], other.f1_shuffled
+    least = floor + (1 - other.share) * (other.f1 - floor)
+    gap, unsure = f1 - other.f1, _unsure(student, "action_f1", other.f1_drawn)
+    yield Ruling(
+        is_kept=f1 >= least or gap >= -unsure,
+        reason=f"actions are read with F1 {f1:.2f}; at least {least:.2f} wanted, "
+        f"{other.share:.0%} below {other.name} (the difference is {gap:+.2f} ± {unsure:.2f})",
+    )
+
+
+def _unsure(student: Figures, figure: str, theirs: Sequence[float | None]) -> float:
+    """Half of the 95 % interval of the difference; 0 where a card does not tell, and the margin
+    alone decides."""
+    pairs = zip(_drawn(student, figure), theirs, strict=False)
+    differences = [a - b for a, b in pairs if a is not None and b is not None]
+    return _Z_95 * pstdev(differences) if differences else 0.0
+
+
+def _drawn(figures: Figures, name: str) -> Sequence[float | None]:
+    drawn: Sequence[float | None] = figures.get("resamples", {}).get(name, ())
+    return drawn
+
+
+def differing_yardsticks(one: Figures, other: Figures) -> list[str]:
+    """In what two cards were measured differently; empty where their figures compare. A card that
+    does not say compares with none."""
+    ours, theirs = (
+        {"version": card.get("version"), **(card.get("yardstick") or {})} for card in (one, other)
+    )
+    if not one.get("yardstick") or not other.get("yardstick"):
+        return ["yardstick"]
+    return [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
+
+
+def incomparable(differing: Sequence[str]) -> Ruling:
+    return Ruling(
+        is_kept=False,
+        reason="it and the current release do not compare, they were measured differently "
+        f"({', '.join(differing)}); measure the current release as this version was: "
+        "`python -m training evaluate` with this version's --run, and --registry",
+    )
