@@ -31,7 +31,8 @@ def to_markdown(card: Card, *, title: str, licence: str) -> str:
 
 World `{card.world}`, version {card.world_version}. Licence: {licence}.
 Measured by `make eval` through the serving engine: {card.sampler} sampler, {card.num_steps} denoise
-steps, {card.precision}. All play is held out, which means {card.held_out}: {_extent(card)}.
+steps, {card.precision}. All play is held out, which means {card.held_out}.
+From it come {_extent(card)}.
 "±" is half of the 95 % interval over starts. "Real" is what the game showed to the same keys from
 the same frame, by the same measure.
 {_steering(card)}
@@ -95,9 +96,8 @@ mean frame, and keeps {ours.gradient_16.value:.2f} of the real gradient."""
 
 def _extent(card: Card) -> str:
     passages = f"{card.num_passages} passages of a player's own actions"
-    return (
-        f"{card.steering.probes} starts with a held key, {passages}" if card.steering else passages
-    )
+    starts = f"{card.steering.probes} starts with a held key and " if card.steering else ""
+    return starts + passages
 
 
 def _steering(card: Card) -> str:
