@@ -45,7 +45,11 @@ def main(argv: list[str] | None = None) -> int:
     _log_into(folder / LOG)
     with (folder / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # an attempt that somebody lost sight of ends first
-        job = Job(folder, attempt)
+        try:
+            job = Job(folder, attempt)
+        except EXPECTED as error:  # the service shows the log's last line
+            print(f"cannot begin: {error}", flush=True)
+            return 1
         try:
             job.run()
         except EXPECTED as error:
