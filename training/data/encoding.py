@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from model.tokenizer.fsq import FSQ
 from model.tokenizer.vae import VAE, pixels_from_uint8
 from training.data.latents import LatentFilm
 from training.data.manifest import Entry
@@ -67,14 +68,14 @@ class LatentCache:
 
 
 @torch.no_grad()
-def encode(vae: VAE, recording: Recording) -> LatentFilm:
+def encode(tokenizer: VAE | FSQ, recording: Recording) -> LatentFilm:
     """Latents of every frame, in fp16 (their rounding is far below the context noise)."""
-    device = next(vae.parameters()).device
+    device = next(tokenizer.parameters()).device
     latents: list[Tensor] = []
     for first in range(0, len(recording.frames), _ENCODE_BATCH):
         frames = np.array(recording.frames[first : first + _ENCODE_BATCH])
         pixels = pixels_from_uint8(torch.from_numpy(frames).to(device))
-        encoded = vae.encode(pixels.contiguous(memory_format=torch.channels_last))
+        encoded = tokenizer.encode(pixels.contiguous(memory_format=torch.channels_last))
         latents.append(encoded.contiguous().half().cpu())
     return LatentFilm(
         latents_NChw=torch.cat(latents),
@@ -83,12 +84,12 @@ def encode(vae: VAE, recording: Recording) -> LatentFilm:
     )
 
 
-def encoder_hash(vae: VAE) -> str:
+def encoder_hash(tokenizer: VAE | FSQ) -> str:
     """The sha256 of everything that turns pixels into raw latents: sizes and weights."""
-    config = vae.config
+    config = tokenizer.config.convs if isinstance(tokenizer, FSQ) else tokenizer.config
     sizes = (config.latent_channels, config.patch, config.encoder_widths, config.num_blocks)
     digest = hashlib.sha256(repr(sizes).encode())
-    for name, weight in sorted(vae.encoder.state_dict().items()):
+    for name, weight in sorted(tokenizer.encoder.state_dict().items()):
         array = weight.detach().cpu().contiguous().numpy()
         digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
         digest.update(array.data)

@@ -35,7 +35,7 @@ def train_tokenizer(recipe: Recipe, run: Run, budget: Budget) -> None:
     settings = recipe.tokenizer
     films = _films(run.train_recordings)
     frames = FrameSource(films, settings.batch_size, pick_device())
-    loss = PictureLoss(settings.picture, _colours(films), _looks(run, settings.picture))
+    loss = picture_loss(run, settings.picture)
     trainer.train(Reconstruction(vae, frames, loss, kl=settings.kl), budget)
 
 
@@ -46,13 +46,21 @@ def train_decoder(recipe: Recipe, run: Run, budget: Budget) -> None:
     settings = recipe.decoder
     films = _films(run.train_recordings)
     frames = FrameSource(films, settings.batch_size, pick_device())
-    looks = _looks(run, settings.picture, settings.lpips)
-    loss = PictureLoss(settings.picture, _colours(films), looks)
+    loss = picture_loss(run, settings.picture, settings.lpips)
     objective = Redecoding(players, frames, loss, adversarial=settings.adversarial)
     trainer.train(objective, budget)
     held_out = spread(_films(run.held_out_recordings), _HELD_OUT_FRAMES)
     print(f"held-out frames before: {measure(first_stage, held_out)}")
     print(f"held-out frames after:  {measure(_served(trainer), held_out)}")
+
+
+def picture_loss(
+    run: Run, weights: PictureWeights, lpips: tuple[Path, Path] | None = None
+) -> PictureLoss:
+    """By the colours of the run's films, and by LPIPS or the run's own eye. Raises TrainingError
+    for weights of something else than LPIPS."""
+    colours = RareColours.of(spread(_films(run.train_recordings), _COLOUR_FRAMES))
+    return PictureLoss(weights, colours, _looks(run, weights, lpips))
 
 
 def encoding_tokenizer(recipe: Recipe, run: Run) -> VAE:
@@ -132,10 +140,6 @@ def _have_equal_encoders(one: VAE, other: VAE) -> bool:
 
 def _films(folder: Path) -> list[Film]:
     return [recording.frames for recording in load_recordings(folder)]
-
-
-def _colours(films: list[Film]) -> RareColours:
-    return RareColours.of(spread(films, _COLOUR_FRAMES))
 
 
 def _looks(

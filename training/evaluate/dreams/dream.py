@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector, Frame
-from model.tokenizer.vae import VAE, pixels_from_uint8, uint8_from_pixels
+from model.tokenizer.protocol import Tokenizer
+from model.tokenizer.vae import pixels_from_uint8, uint8_from_pixels
 from model.world import Start, World
 from training.data.recording import Recording
 
@@ -71,7 +72,7 @@ def dream(
     return dreams
 
 
-def start_clip(tokenizer: VAE, film: Recording, *, name: str) -> Start:
+def start_clip(tokenizer: Tokenizer, film: Recording, *, name: str) -> Start:
     """Real play as an opening clip."""
     return Start(
         name=name,
@@ -81,13 +82,13 @@ def start_clip(tokenizer: VAE, film: Recording, *, name: str) -> Start:
 
 
 @torch.no_grad()
-def encode_frames(tokenizer: VAE, frames: NDArray[np.uint8]) -> torch.Tensor:
+def encode_frames(tokenizer: Tokenizer, frames: NDArray[np.uint8]) -> torch.Tensor:
     pixels = pixels_from_uint8(torch.from_numpy(np.array(frames)))
     return torch.cat([tokenizer.encode(part) for part in torch.split(pixels, _BATCH)]).contiguous()
 
 
 @torch.no_grad()
-def reconstruct(tokenizer: VAE, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def reconstruct(tokenizer: Tokenizer, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Frames through the tokenizer and back: the best a dream can look."""
     latents = encode_frames(tokenizer, frames)
     parts = [uint8_from_pixels(tokenizer.decode(part)) for part in torch.split(latents, _BATCH)]
