@@ -1,18 +1,39 @@
-"""A baseline of the same size as a Next-Frame Diffusion model, so that the two can be compared."""
+"""A baseline of the same size as a Next-Frame Diffusion model, so that the two can be compared.
+Knows no training and no clock.
+"""
 
 from dataclasses import replace
 
 import torch
 from torch import nn
 
+from model.action_space import ActionSpace
 from model.ar.transformer import ARConfig, ARTransformer
 from model.ar.vocabulary import ActionVocabulary
+from model.ar.world import ARWorld
 from model.nfd.transformer import NFDConfig, NFDTransformer
+from model.tokenizer.fsq import FSQ, FSQConfig
+from model.tokenizer.vae import VAEConfig
 
 # MineWorld's shape at 300M, beside the same width of NFD: 20 layers for 16, 4 queries a key head.
 DEPTH_RATIO = 20 / 16
 QUERIES_PER_KEY_HEAD = 4
 MLP_STEP = 8  # widths of the MLP are multiples of this
+CODE_LEVELS = (8, 5, 5, 5)  # 1,000 codes, as the authors of FSQ advise for a small codebook
+
+
+def matched_world(space: ActionSpace, vae: VAEConfig, nfd: NFDConfig) -> ARWorld:
+    """Untrained: as many parameters, tokens a frame and frames of context, and the same
+    convolutions around the codes."""
+    vocabulary = ActionVocabulary.of(space)
+    codes = FSQConfig(levels=CODE_LEVELS, convs=replace(vae, latent_channels=len(CODE_LEVELS)))
+    config = matched_config(nfd, vocabulary, codebook_size=codes.codebook_size)
+    return ARWorld(
+        action_space=space,
+        vocabulary=vocabulary,
+        tokenizer=FSQ(codes),
+        transformer=ARTransformer(config),
+    )
 
 
 def matched_config(nfd: NFDConfig, vocabulary: ActionVocabulary, *, codebook_size: int) -> ARConfig:

@@ -1,17 +1,13 @@
 """Worlds to be timed: a bundle, or a preset with random weights (time does not depend on them)."""
 
-from dataclasses import replace
-
 import torch
 from torch import nn
 
 from model.action_space import ActionSpace
 from model.ar.decoding.choice import TopP
 from model.ar.decoding.order import DecodeOrder
-from model.ar.matched import matched_config
+from model.ar.matched import matched_world
 from model.ar.runner import ARRunner
-from model.ar.transformer import ARTransformer
-from model.ar.vocabulary import ActionVocabulary
 from model.ar.world import ARWorld
 from model.bench.subjects.driver import Driver
 from model.cache.frame_store import ContextClip
@@ -23,11 +19,9 @@ from model.fast.runner import runner_of
 from model.nfd.transformer import NFDTransformer
 from model.presets import PRESETS
 from model.sampling.schedule import trig_time, uniform_times
-from model.tokenizer.fsq import FSQ, FSQConfig
 from model.tokenizer.vae import VAE
 from model.world import SamplerSpec, Start, World, WorldSpec
 
-CODE_LEVELS = (8, 5, 5, 5)  # 1,000 codes, as the authors of FSQ advise for a small codebook
 _BUTTONS = ("forward", "back", "left", "right", *(f"button-{i}" for i in range(12)))
 
 
@@ -80,17 +74,10 @@ def random_world(preset_name: str) -> World:
 def random_baseline(world: World) -> ARWorld:
     """The token-autoregressive baseline of this world: as many parameters, tokens a frame and
     frames of context, and as heavy a decoder."""
-    vocabulary = ActionVocabulary.of(world.spec.action_space)
-    codes = FSQConfig(
-        levels=CODE_LEVELS, convs=replace(world.spec.vae, latent_channels=len(CODE_LEVELS))
-    )
-    config = matched_config(world.spec.nfd, vocabulary, codebook_size=codes.codebook_size)
-    return ARWorld(
-        action_space=world.spec.action_space,
-        vocabulary=vocabulary,
-        tokenizer=FSQ(codes).eval().requires_grad_(False),
-        transformer=ARTransformer(config).eval().requires_grad_(False),
-    )
+    baseline = matched_world(world.spec.action_space, world.spec.vae, world.spec.nfd)
+    for network in (baseline.tokenizer, baseline.transformer):
+        network.eval().requires_grad_(False)
+    return baseline
 
 
 def drive(
