@@ -2,13 +2,16 @@
 into its share of processor time, by what a few steps of it cost.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from training.data.whole import reading, replacing
 from training.loop.device import pick_device
 from training.loop.trainer import Budget, Objective, Trainer
 
@@ -22,21 +25,37 @@ class Learner:
     objective: Objective
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """`num_steps` of training, from `first_step` on."""
+
+    first_step: int
+    num_steps: int
+
+
 def train_alike(
     learners: Mapping[str, Learner],
+    folder: Path,
     *,
     cpu_seconds: float,
     clock: Callable[[], float] = time.process_time,
 ) -> dict[str, int]:
     """Trains each for `cpu_seconds` of processor time, cooled down at the end. A few steps warm up
-    first, and a few are timed; both count. Returns the steps that each has taken."""
-    for learner in learners.values():
-        if learner.trainer.step == 0:
-            _train_evenly(learner, cpu_seconds, clock)
+    first, and a few are timed; both count. How many follow is decided once and kept in `folder`, so
+    that a contest that was killed goes on. Returns the steps that each has taken."""
+    for name, learner in learners.items():
+        path = folder / f"{name}.plan.json"
+        if not path.exists():
+            with replacing(path) as building:
+                building.write_text(json.dumps(asdict(_plan(learner, cpu_seconds, clock))))
+        with reading(path, "remove the folder that it is in, and the contest begins anew"):
+            plan = Plan(**json.loads(path.read_text()))
+        if learner.trainer.is_interrupted or learner.trainer.step == plan.first_step:
+            learner.trainer.train(learner.objective, Budget(steps=plan.num_steps))
     return {name: learner.trainer.step for name, learner in learners.items()}
 
 
-def _train_evenly(learner: Learner, cpu_seconds: float, clock: Callable[[], float]) -> None:
+def _plan(learner: Learner, cpu_seconds: float, clock: Callable[[], float]) -> Plan:
     probe = Budget(steps=PROBE_STEPS, cooldown=False)
     started_s = clock()
     learner.trainer.train(learner.objective, probe)
@@ -44,7 +63,7 @@ def _train_evenly(learner: Learner, cpu_seconds: float, clock: Callable[[], floa
     learner.trainer.train(learner.objective, probe)
     now_s = clock()
     num_steps = int((cpu_seconds - (now_s - started_s)) / (now_s - warm_s) * PROBE_STEPS)
-    learner.trainer.train(learner.objective, Budget(steps=max(1, num_steps)))
+    return Plan(first_step=learner.trainer.step, num_steps=max(1, num_steps))
 
 
 def costs_s(objectives: Sequence[Objective]) -> list[float]:

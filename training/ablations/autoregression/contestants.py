@@ -1,139 +1,140 @@
-"""The two methods, trained at equal compute: Next-Frame Diffusion over a VAE's latents, and the
-token-autoregressive baseline over codes, once for each decode order.
+"""The two methods, trained from nothing at equal compute on the films of one run: Next-Frame
+Diffusion over the latents of its tokenizer, and the token-autoregressive baseline over codes, once
+for each decode order. Both see true context only. Measures nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from model.ar.decoding.order import DecodeOrder
+from model.ar.matched import matched_world
 from model.ar.transformer import ARTransformer
 from model.ar.world import ARWorld
 from model.nfd.transformer import NFDTransformer
 from model.tokenizer.fsq import FSQ
 from model.tokenizer.vae import VAE
-from training.ablations.autoregression.material import Sizes, encode, pixels
+from training import stages
+from training.ablations.autoregression.material import coded_films, folder_of
 from training.ablations.equal_compute import Learner, train_alike
 from training.data.latents import ClipSource
-from training.data.recording import Recording
+from training.data.recording import load_recordings
+from training.loop.device import pick_device
 from training.loop.optimizers import nfd_optimizers, vae_optimizers
 from training.loop.trainer import Trainer
 from training.objectives.flow_matching import FlowMatching
 from training.objectives.next_token import NextToken
-from training.objectives.noise import NoiseMixture
-from training.tokenizer.colours import RareColours
+from training.recipes.recipe import Recipe
+from training.run import Run
 from training.tokenizer.discrete import DiscreteReconstruction
 from training.tokenizer.frames import FrameSource
-from training.tokenizer.picture_loss import PictureLoss, PictureWeights
-from training.tokenizer.reconstruction import Reconstruction
+from training.tokenizer.stages import encoding_tokenizer, picture_loss
 
-BATCH = 16
-MUON_LR, ADAMW_LR, TOKENIZER_LR = 4e-3, 3e-3, 3e-3
-TOKENIZER_EMA, EMA = 0.98, 0.99
-PICTURE, KL = PictureWeights(gradient=0.2, texture=0.1, square=8.0), 1e-4  # as the debug recipe
-CPU = torch.device("cpu")
+_EMA_DECAY = 0.99  # the average must not still be where it began when so short a training ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tokenizers:
+class Contestants:
+    """`baselines` by decode order; `steps` that each was trained for, NFD by its name."""
+
     vae: VAE
-    fsq: FSQ
-
-
-def train_tokenizers(
-    sizes: Sizes, films: list[Recording], folder: Path, *, cpu_seconds: float
-) -> Tokenizers:
-    """Both with the same networks, loss and time."""
-    torch.manual_seed(0)
-    vae, fsq = VAE(sizes.vae), FSQ(sizes.fsq)
-    frames = FrameSource([film.frames for film in films], BATCH, CPU)
-    loss = PictureLoss(PICTURE, RareColours.of(films[0].frames))
-    learners = {
-        "vae": Learner(
-            trainer=_tokenizer_trainer(folder, "vae", vae),
-            objective=Reconstruction(vae, frames, loss, kl=KL),
-        ),
-        "fsq": Learner(
-            trainer=_tokenizer_trainer(folder, "fsq", fsq),
-            objective=DiscreteReconstruction(fsq, frames, loss),
-        ),
-    }
-    train_alike(learners, cpu_seconds=cpu_seconds)
-    trained_vae, trained_fsq = (_trained(learner) for learner in learners.values())
-    assert isinstance(trained_vae, VAE) and isinstance(trained_fsq, FSQ)
-    _normalise(trained_vae, films[0])
-    return Tokenizers(vae=trained_vae, fsq=trained_fsq)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Models:
-    """`steps` each was trained for, by name."""
-
     nfd: NFDTransformer
-    baselines: dict[str, ARWorld]
-    steps: dict[str, int]
+    baselines: Mapping[str, ARWorld]
+    steps: Mapping[str, int]
 
 
-def train_models(
-    sizes: Sizes, tokenizers: Tokenizers, films: list[Recording], orders: dict[str, DecodeOrder],
-    folder: Path, *, cpu_seconds: float,
-) -> Models:  # fmt: skip
-    window = sizes.nfd.window
-    clips = ClipSource([encode(tokenizers.vae, film) for film in films], window, BATCH, CPU)
-    codes = ClipSource([encode(tokenizers.fsq, film) for film in films], window, BATCH, CPU)
-    torch.manual_seed(0)
-    nfd = NFDTransformer(sizes.nfd)
-    learners = {
-        "nfd": Learner(
-            trainer=_trainer(folder, "nfd", nfd),
-            objective=FlowMatching(nfd, clips, NoiseMixture()),
-        )
-    }
-    for name, order in orders.items():
-        torch.manual_seed(0)
-        transformer = ARTransformer(sizes.ar)
-        learners[name] = Learner(
-            trainer=_trainer(folder, name.replace(" ", "-"), transformer),
-            objective=NextToken(transformer, tokenizers.fsq, sizes.vocabulary, order, codes),
-        )
-    steps = train_alike(learners, cpu_seconds=cpu_seconds)
-    trained_nfd = _trained(learners["nfd"])
-    assert isinstance(trained_nfd, NFDTransformer)
-    baselines = {
-        name: _baseline(sizes, tokenizers.fsq, _trained(learners[name])) for name in orders
-    }
-    return Models(nfd=trained_nfd, baselines=baselines, steps=steps)
-
-
-def _baseline(sizes: Sizes, fsq: FSQ, transformer: nn.Module) -> ARWorld:
-    assert isinstance(transformer, ARTransformer)
-    return ARWorld(
-        action_space=sizes.action_space,
-        vocabulary=sizes.vocabulary,
-        tokenizer=fsq,
-        transformer=transformer,
+def train_contestants(
+    recipe: Recipe, run: Run, fsq: FSQ, orders: Mapping[str, DecodeOrder], *, cpu_seconds: float
+) -> Contestants:
+    """`cpu_seconds` for NFD, and as many for each order."""
+    learners = {"nfd": _nfd(recipe, run)} | _baselines(recipe, run, fsq, orders)
+    steps = train_alike(learners, folder_of(run), cpu_seconds=cpu_seconds)
+    nfd = _trained(learners["nfd"])
+    assert isinstance(nfd, NFDTransformer)
+    return Contestants(
+        vae=encoding_tokenizer(recipe, run).cpu(),
+        nfd=nfd,
+        baselines={name: _world(recipe, fsq.cpu(), _trained(learners[name])) for name in orders},
+        steps=steps,
     )
 
 
-def _trainer(folder: Path, name: str, module: nn.Module) -> Trainer:
-    optimizers = nfd_optimizers(module, muon_lr=MUON_LR, adamw_lr=ADAMW_LR)
-    return Trainer(folder, name, module, optimizers, ema_decay=EMA)
+def train_codes(recipe: Recipe, run: Run, *, cpu_seconds: float) -> FSQ:
+    """The discrete tokenizer: the convolutions of the run's VAE, which it goes on from, under the
+    same loss. Only the layers beside the latents begin from nothing."""
+    torch.manual_seed(0)
+    fsq = _untrained(recipe).tokenizer
+    _inherit(fsq, encoding_tokenizer(recipe, run))
+    fsq.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    settings = recipe.tokenizer
+    films = [recording.frames for recording in load_recordings(run.train_recordings)]
+    frames = FrameSource(films, settings.batch_size, pick_device())
+    optimizers = vae_optimizers(fsq, lr=settings.lr)
+    learner = Learner(
+        trainer=Trainer(folder_of(run), "fsq", fsq, optimizers, ema_decay=_EMA_DECAY),
+        objective=DiscreteReconstruction(fsq, frames, picture_loss(run, settings.picture)),
+    )
+    train_alike({"fsq": learner}, folder_of(run), cpu_seconds=cpu_seconds)
+    trained = _trained(learner)
+    assert isinstance(trained, FSQ)
+    return trained
 
 
-def _tokenizer_trainer(folder: Path, name: str, module: nn.Module) -> Trainer:
-    optimizers = vae_optimizers(module, lr=TOKENIZER_LR)
-    return Trainer(folder, name, module, optimizers, ema_decay=TOKENIZER_EMA)
+def _inherit(fsq: FSQ, vae: VAE) -> None:
+    theirs = vae.state_dict()
+    for name, weight in fsq.state_dict().items():
+        if name in theirs and theirs[name].shape == weight.shape:
+            weight.copy_(theirs[name])
+
+
+def _nfd(recipe: Recipe, run: Run) -> Learner:
+    torch.manual_seed(0)
+    transformer = NFDTransformer(recipe.preset.nfd).to(pick_device())
+    clips = stages.clip_source(recipe, run, recipe.teacher.batch_size, "train")
+    return Learner(
+        trainer=_trainer(recipe, run, "nfd", transformer),
+        objective=FlowMatching(transformer, clips, recipe.teacher.mixture),
+    )
+
+
+def _baselines(
+    recipe: Recipe, run: Run, fsq: FSQ, orders: Mapping[str, DecodeOrder]
+) -> dict[str, Learner]:
+    films = coded_films(recipe, run, fsq.to(pick_device()))
+    window, batch_size = recipe.preset.nfd.window, recipe.teacher.batch_size
+    clips = ClipSource(films, window, batch_size, pick_device())
+    learners = {}
+    for name, order in orders.items():
+        torch.manual_seed(0)
+        world = _untrained(recipe)
+        transformer = world.transformer.to(pick_device())
+        learners[name] = Learner(
+            trainer=_trainer(recipe, run, name, transformer),
+            objective=NextToken(transformer, fsq, world.vocabulary, order, clips),
+        )
+    return learners
+
+
+def _untrained(recipe: Recipe) -> ARWorld:
+    return matched_world(recipe.action_space, recipe.preset.vae, recipe.preset.nfd)
+
+
+def _trainer(recipe: Recipe, run: Run, name: str, module: nn.Module) -> Trainer:
+    settings = recipe.teacher
+    optimizers = nfd_optimizers(module, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr)
+    return Trainer(folder_of(run), name, module, optimizers, ema_decay=_EMA_DECAY)
 
 
 def _trained(learner: Learner) -> nn.Module:
-    return learner.trainer.averaged.eval().requires_grad_(False)
+    return learner.trainer.averaged.eval().requires_grad_(False).cpu()
 
 
-@torch.no_grad()
-def _normalise(vae: VAE, film: Recording) -> None:
-    """Sets the statistics by which the VAE's latents have unit variance."""
-    mean_BChw, _ = vae.posterior(pixels(film.frames[:1024]))
-    vae.latent_mean.copy_(mean_BChw.mean(dim=(0, 2, 3)))
-    vae.latent_std.copy_(mean_BChw.std(dim=(0, 2, 3)))
+def _world(recipe: Recipe, fsq: FSQ, transformer: nn.Module) -> ARWorld:
+    assert isinstance(transformer, ARTransformer)
+    vocabulary = _untrained(recipe).vocabulary
+    return ARWorld(
+        action_space=recipe.action_space, vocabulary=vocabulary, tokenizer=fsq,
+        transformer=transformer,
+    )  # fmt: skip

@@ -1,87 +1,61 @@
-"""What both methods learn from: films of the toy world, and the sizes they share.
+"""What both methods learn from: the films of one run, as latents and as codes. Everything of the
+contest itself is kept in a folder of that run.
 
-The toy world at 8x compression has 16 tokens a frame: enough for the order of decoding to matter.
+The toy world gets a finer grid than its recipe's: with 16 tokens a frame, the order matters.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
-from model.action_space import ActionSpace
-from model.ar.matched import matched_config
-from model.ar.transformer import ARConfig
-from model.ar.vocabulary import ActionVocabulary
+from model.ar.decoding.order import DecodeOrder, blocks, diagonal, raster
 from model.nfd.transformer import NFDConfig
-from model.tokenizer.fsq import FSQConfig
-from model.tokenizer.protocol import Tokenizer
-from model.tokenizer.vae import VAEConfig, pixels_from_uint8
-from training.data.games.toy import ACTION_SPACE, ToyRecorder
+from model.tokenizer.fsq import FSQ
+from training import stages
+from training.data.encoding import encode, encoder_hash
 from training.data.latents import LatentFilm
-from training.data.recording import Recording
-
-CODE_LEVELS = (8, 5, 5, 5)  # 1,000 codes
-FPS = 17.5
-_ENCODE_BATCH = 64
+from training.recipes.named import recipe_named
+from training.recipes.recipe import Recipe
+from training.run import Run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """Networks of both methods: the same grid, window and number of parameters."""
-
-    vae: VAEConfig
-    nfd: NFDConfig
-    fsq: FSQConfig
-    ar: ARConfig
-    vocabulary: ActionVocabulary
-    action_space: ActionSpace = ACTION_SPACE
+def contest_recipe(name: str) -> Recipe:
+    recipe = recipe_named(name)
+    return _on_a_finer_grid(recipe) if name == "debug" else recipe
 
 
-def toy_sizes(*, width: int = 80, num_layers: int = 3) -> Sizes:
-    convs = VAEConfig(
-        latent_channels=8, patch=4, encoder_widths=(24, 48), decoder_widths=(24, 48), num_blocks=1
-    )
-    nfd = NFDConfig(
-        latent_channels=8, grid_height=4, grid_width=4, width=width, num_layers=num_layers,
-        num_heads=4, action_size=ACTION_SPACE.size, window=8, concat_previous=True,
+def _on_a_finer_grid(toy: Recipe) -> Recipe:
+    """8x compression instead of 16x."""
+    preset = toy.preset
+    vae = replace(preset.vae, encoder_widths=(24, 48), decoder_widths=(24, 48))
+    nfd = replace(
+        preset.nfd, grid_height=4, grid_width=4, width=80, num_layers=3, num_heads=4
     )  # fmt: skip
-    fsq = FSQConfig(levels=CODE_LEVELS, convs=replace(convs, latent_channels=len(CODE_LEVELS)))
-    vocabulary = ActionVocabulary.of(ACTION_SPACE)
-    return Sizes(
-        vae=convs,
-        nfd=nfd,
-        fsq=fsq,
-        ar=matched_config(nfd, vocabulary, codebook_size=fsq.codebook_size),
-        vocabulary=vocabulary,
-    )
+    return replace(toy, preset=replace(preset, vae=vae, nfd=nfd))
 
 
-def film(num_frames: int, seed: int) -> Recording:
-    return ToyRecorder().record(num_frames=num_frames, seed=seed)
+def decode_orders(nfd: NFDConfig) -> dict[str, DecodeOrder]:
+    """MineWorld's three: one cell after the other; a row as soon as the one above has a cell; a
+    whole row at once."""
+    height, width = nfd.grid_height, nfd.grid_width
+    return {
+        "raster": raster(height, width),
+        "diagonal": diagonal(height, width, 1),
+        "blocks": blocks(height, width, width),
+    }
 
 
-@torch.no_grad()
-def encode(tokenizer: Tokenizer, recording: Recording) -> LatentFilm:
-    frames = recording.frames
-    latents = [
-        tokenizer.encode(pixels(frames[first : first + _ENCODE_BATCH]))
-        for first in range(0, len(frames), _ENCODE_BATCH)
-    ]
-    return LatentFilm(
-        latents_NChw=torch.cat(latents),
-        actions_NA=torch.from_numpy(recording.actions),
-        cuts_N=torch.from_numpy(recording.cuts),
-    )
+def folder_of(run: Run) -> Path:
+    return run.folder / "compare"
 
 
-def pixels(frames_NHWC: NDArray[np.uint8]) -> Tensor:
-    """(N, 3, H, W) in [-1, 1]."""
-    return pixels_from_uint8(torch.from_numpy(np.array(frames_NHWC)))
-
-
-def spread_starts(num_frames: int, window: int, count: int) -> Sequence[int]:
-    """First frames of `count` clips of `window` frames, evenly over a film."""
-    return np.linspace(0, num_frames - window, count).astype(int).tolist()  # type: ignore[no-any-return]
+def coded_films(recipe: Recipe, run: Run, fsq: FSQ) -> list[LatentFilm]:
+    """All training films on the grid of codes, made once per FSQ."""
+    folder = folder_of(run) / "codes" / encoder_hash(fsq)[:16]
+    source = stages.source(recipe, run)
+    films = []
+    for entry in stages.manifest(recipe, run).of("train"):
+        path = folder / f"{entry.digest}.safetensors"
+        if not path.exists():
+            encode(fsq, source.open(entry.name)).save(path)
+        films.append(LatentFilm.load(path))
+    return films

@@ -1,126 +1,141 @@
-"""Measures the trained contestants: each through the runner that would serve it.
+"""Measures the trained contestants: what each makes of the same held-out passages, by evaluation's
+own measures, and what a frame costs through the runner that would serve it.
 
 The diffusion model is undistilled and follows its ODE; the baseline is sampled as in MineWorld.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from model.ar.decoding.choice import TopP
 from model.ar.decoding.order import DecodeOrder
 from model.ar.matched import num_parameters
-from model.ar.runner import ARRunner
 from model.ar.world import ARWorld
-from model.bench.contest import contest
+from model.bench.contest import Times, contest
 from model.bench.subjects.worlds import drive, drive_baseline
-from model.engine.running.runner import NFDRunner
-from model.sampling.schedule import trig_time, uniform_times
-from model.tokenizer.protocol import Tokenizer
-from model.tokenizer.vae import uint8_from_pixels
-from model.world import SamplerSpec, Start, World, WorldSpec
-from training.ablations.autoregression.contestants import CPU, Models, Tokenizers
-from training.ablations.autoregression.held_out import HeldOut
-from training.ablations.autoregression.material import FPS, Sizes, encode, pixels
-from training.ablations.autoregression.quality import TOGETHER, Pictures, draw_next, judge
+from model.sampling.schedule import uniform_times
+from model.world import World, WorldSpec
+from training.ablations.autoregression.contestants import Contestants
+from training.ablations.autoregression.dreams import dream_codes
 from training.ablations.autoregression.table import Row
+from training.evaluate.confidence import mean_estimate
+from training.evaluate.dreams.dream import Wish, dream, reconstruct, start_clip
+from training.evaluate.material import Material
+from training.evaluate.measures.picture import psnr_db
+from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film
+from training.evaluate.passages import Passage
+from training.recipes.recipe import Recipe
 
 STEPS = (1, 2, 4)
 SPEED_ROUNDS = 15
+_CPU = torch.device("cpu")
 
 
 def measure(
-    sizes: Sizes, tokenizers: Tokenizers, models: Models, orders: Mapping[str, DecodeOrder],
-    held_out: HeldOut,
-) -> list[Row]:  # fmt: skip
-    world = nfd_world(sizes, tokenizers, models, held_out)
-    frame_ms = _frame_ms(world, models.baselines, orders)
-    rows = [_nfd_row(world, steps, held_out, frame_ms) for steps in STEPS]
-    rows += [
-        _baseline_row(name, models.baselines[name], order, held_out, frame_ms)
-        for name, order in orders.items()
-    ]
-    truth = held_out.truth
-    return [
-        *rows,
-        Row(name="the last frame again", quality=judge(held_out.before, truth)),
-        Row(
-            name="the truth through the VAE", quality=judge(_through(tokenizers.vae, truth), truth)
+    recipe: Recipe, contestants: Contestants, orders: Mapping[str, DecodeOrder], material: Material
+) -> Iterator[Row]:
+    """Row by row, as they are measured."""
+    passages = material.passages
+    comparison = Comparison(material.judges, passages)
+    world = nfd_world(recipe, contestants, passages[0])
+    times = _times(world, contestants.baselines, orders)
+    for row, films in _drawn(world, contestants, orders, passages):
+        yield _scored(row, films, comparison, passages, frame_ms=times.median_ms(row.name))
+    for name, films in _plain(contestants, material):
+        yield _scored(Row(name=name), films, comparison, passages)
+
+
+def nfd_world(recipe: Recipe, contestants: Contestants, opening: Passage) -> World:
+    """The trained transformer as a world, undistilled: along the ODE."""
+    preset = recipe.preset
+    spec = WorldSpec(
+        name="compare", version="1", title="", width=preset.width, height=preset.height,
+        fps=recipe.fps, action_space=recipe.action_space, vae=preset.vae, nfd=preset.nfd,
+        sampler=replace(
+            recipe.teacher_sampler, times={n: uniform_times(n) for n in STEPS}, default_steps=2
         ),
-        Row(name="the truth through codes", quality=judge(_through(tokenizers.fsq, truth), truth)),
+        licence=recipe.licence,
+    )  # fmt: skip
+    start = start_clip(contestants.vae, opening.context, name="start")
+    return World(
+        spec=spec, tokenizer=contestants.vae, transformer=contestants.nfd, starts=(start,),
+        digest="",
+    )  # fmt: skip
+
+
+def _drawn(
+    world: World, contestants: Contestants, orders: Mapping[str, DecodeOrder],
+    passages: Sequence[Passage],
+) -> Iterator[tuple[Row, list[Film]]]:  # fmt: skip
+    wishes = [
+        Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
+        for passage in passages
     ]
+    for steps in STEPS:
+        row = Row(
+            name=_nfd_name(steps), params=num_parameters(contestants.nfd), passes=steps + 1,
+            trained=contestants.steps["nfd"],
+        )  # fmt: skip
+        dreams = dream(world, wishes, num_steps=steps, title=row.name)
+        yield row, [dreamt.frames for dreamt in dreams]
+    for name, baseline in contestants.baselines.items():
+        order = orders[name]
+        row = Row(
+            name=_codes_name(name), params=num_parameters(baseline.transformer),
+            passes=order.num_turns, trained=contestants.steps[name],
+        )  # fmt: skip
+        yield row, dream_codes(baseline, order, wishes, title=row.name)
 
 
-def _nfd_row(world: World, steps: int, held_out: HeldOut, frame_ms: Mapping[str, float]) -> Row:
-    window = world.spec.nfd.window
-    runner = NFDRunner(world, num_slots=TOGETHER, pages_per_slot=window, device=CPU)
-    contexts = held_out.contexts(world.tokenizer, world.spec.sampler.context_t)
-    frames = draw_next(runner, contexts, held_out.actions, num_steps=steps)
-    return Row(
-        name=_name(steps),
-        quality=judge(frames, held_out.truth),
-        params=num_parameters(world.transformer),
-        passes=steps + 1,
-        frame_ms=frame_ms[_name(steps)],
-    )
+def _plain(contestants: Contestants, material: Material) -> Iterator[tuple[str, list[Film]]]:
+    """What costs nothing, and the best that each tokenizer could show."""
+    passages = material.passages
+    mean_frame = material.frames.mean(axis=0).round().astype(np.uint8)
+    real = [passage.following.frames[:NUM_FRAMES] for passage in passages]
+    fsq = next(iter(contestants.baselines.values())).tokenizer
+    yield "the last frame again", [_still(passage.context.frames[-1]) for passage in passages]
+    yield "the mean frame", [_still(mean_frame)] * len(passages)
+    yield "the truth through the VAE", [reconstruct(contestants.vae, film) for film in real]
+    yield "the truth through codes", [reconstruct(fsq, film) for film in real]
 
 
-def _baseline_row(
-    name: str, baseline: ARWorld, order: DecodeOrder, held_out: HeldOut,
-    frame_ms: Mapping[str, float],
+def _scored(
+    row: Row, films: Sequence[Film], comparison: Comparison, passages: Sequence[Passage],
+    *, frame_ms: float | None = None,
 ) -> Row:  # fmt: skip
-    window = baseline.transformer.config.window
-    sizes = {"num_slots": TOGETHER, "pages_per_slot": window}
-    runner = ARRunner(baseline, order, TopP(), **sizes, device=CPU)
-    contexts = held_out.contexts(baseline.tokenizer, 0.0)
-    frames = draw_next(runner, contexts, held_out.actions, num_steps=order.num_turns)
-    return Row(
-        name=f"codes, {name}",
-        quality=judge(frames, held_out.truth),
-        params=num_parameters(baseline.transformer),
-        passes=order.num_turns,
-        frame_ms=frame_ms[name],
-    )
+    firsts = [
+        psnr_db(film[0], passage.following.frames[0])
+        for film, passage in zip(films, passages, strict=True)
+    ]
+    return replace(
+        row, frame_ms=frame_ms, psnr_1=mean_estimate(np.array(firsts)),
+        scores=comparison.score(films),
+    )  # fmt: skip
 
 
-def _frame_ms(
+def _times(
     world: World, baselines: Mapping[str, ARWorld], orders: Mapping[str, DecodeOrder]
-) -> dict[str, float]:
+) -> Times:
     """Of one player, decoder included, all in turns."""
-    drivers = {_name(n): drive(world, batch=1, device=CPU, num_steps=n) for n in STEPS}
+    drivers = {_nfd_name(n): drive(world, batch=1, device=_CPU, num_steps=n) for n in STEPS}
     drivers |= {
-        name: drive_baseline(baselines[name], order, batch=1, device=CPU)
-        for name, order in orders.items()
+        _codes_name(name): drive_baseline(baseline, orders[name], batch=1, device=_CPU)
+        for name, baseline in baselines.items()
     }
     entrants = {name: driver.frame_s for name, driver in drivers.items()}
-    times = contest(entrants, rounds=SPEED_ROUNDS)
-    return {name: times.median_ms(name) for name in entrants}
+    return contest(entrants, rounds=SPEED_ROUNDS)
 
 
-def nfd_world(sizes: Sizes, tokenizers: Tokenizers, models: Models, held_out: HeldOut) -> World:
-    """The trained transformer as a world, undistilled: along the ODE."""
-    context_t = trig_time(0.05)
-    opening = encode(tokenizers.vae, held_out.films[0])
-    spec = WorldSpec(
-        name="compare", version="1", title="", width=32, height=32, fps=FPS,
-        action_space=sizes.action_space, vae=sizes.vae, nfd=sizes.nfd,
-        sampler=SamplerSpec(
-            kind="euler", times={n: uniform_times(n) for n in STEPS}, default_steps=2,
-            context_t=context_t,
-        ),
-        licence="Apache-2.0",
-    )  # fmt: skip
-    start = Start(name="start", latents_FChw=opening.latents_NChw, actions_FA=opening.actions_NA)
-    return World(
-        spec=spec, tokenizer=tokenizers.vae, transformer=models.nfd, starts=(start,), digest=""
-    )
+def _still(frame: NDArray[np.uint8]) -> Film:
+    return np.repeat(frame[None], NUM_FRAMES, axis=0)
 
 
-@torch.no_grad()
-def _through(tokenizer: Tokenizer, frames: Pictures) -> Pictures:
-    rebuilt = [tokenizer.decode(tokenizer.encode(pixels(frame[None]))) for frame in frames]
-    return [uint8_from_pixels(picture)[0].numpy() for picture in rebuilt]
-
-
-def _name(steps: int) -> str:
+def _nfd_name(steps: int) -> str:
     return f"NFD, {steps} step" + "s" * (steps > 1)
+
+
+def _codes_name(order: str) -> str:
+    return f"codes, {order}"

@@ -1,29 +1,52 @@
-"""The comparison as a table: what each contestant costs and how good its frames are."""
+"""The comparison as a table: what each contestant costs and how good its dreams are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from training.ablations.autoregression.quality import Quality
-from training.evaluate.report.markdown import table
+from training.evaluate.confidence import Estimate
+from training.evaluate.measures.scores import Scores
+from training.evaluate.report.markdown import lines
+
+_TITLES = (
+    "", "parameters", "steps trained", "passes a frame", "ms a frame", "frames a second",
+    "PSNR @1, dB", "PSNR @16, dB", "gradient @16", "Fréchet (own)", "actions, F1",
+    "read by the oracle",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the table; no cost where nothing is drawn."""
+    """One line of the table; nothing in front where nothing is drawn. `psnr_1` is of the first
+    dreamt frame, before anything of one's own is context."""
 
     name: str
-    quality: Quality
     params: int | None = None
+    trained: int | None = None
     passes: int | None = None
     frame_ms: float | None = None
+    psnr_1: Estimate | None = None
+    scores: Scores | None = None
 
 
-def to_markdown(rows: Sequence[Row]) -> str:
-    titles = ("", "parameters", "passes a frame", "ms a frame")
-    return table((*titles, "PSNR, dB", "action read", "pose read"), map(_cells, rows))
+def to_markdown(rows: Iterable[Row]) -> Iterator[str]:
+    """Line by line, as the rows come."""
+    return lines(_TITLES, map(_cells, rows))
 
 
 def _cells(row: Row) -> list[str]:
-    cost = [f"{row.params:,}" if row.params else "", row.passes or "", row.frame_ms or ""]
-    quality = [row.quality.psnr_db, row.quality.action_read, row.quality.pose_read]
-    return [str(cell) for cell in (row.name, *cost, *quality)]
+    scores = row.scores
+    assert scores is not None and row.psnr_1 is not None
+    return [
+        row.name,
+        f"{row.params:,}" if row.params else "",
+        str(row.trained or ""),
+        str(row.passes or ""),
+        f"{row.frame_ms:.1f}" if row.frame_ms else "",
+        f"{1e3 / row.frame_ms:.1f}" if row.frame_ms else "",
+        f"{row.psnr_1:.1f}",
+        f"{scores.psnr_16:.1f}",
+        f"{scores.gradient_16:.2f}",
+        f"{scores.frechet_own:.0f}",
+        f"{scores.following.f1:.2f}",
+        f"{scores.oracle:.2f}" if scores.oracle else "",
+    ]

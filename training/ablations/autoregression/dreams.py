@@ -1,0 +1,79 @@
+"""Dreams of the baseline through its runner and the scheduler that serves, as evaluation has them
+of a world: both methods are scored on the same passages. Scores nobody.
+
+Shape letters: T dreamt frames, A action size.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from model.ar.decoding.choice import TopP
+from model.ar.decoding.order import DecodeOrder
+from model.ar.runner import ARRunner
+from model.ar.world import ARWorld
+from model.context.sliding_window import SlidingWindow
+from model.engine.opening import opening_clip, opening_frame_idxs
+from model.engine.scheduling.scheduler import Scheduler
+from training.evaluate.dreams.dream import Wish, start_clip
+from training.evaluate.measures.scores import Film
+
+_SESSIONS = 8
+
+
+def dream_codes(
+    baseline: ARWorld, order: DecodeOrder, wishes: Sequence[Wish], *, title: str
+) -> list[Film]:
+    """One film (T, H, W, 3) for each wish, sampled as MineWorld samples. All of one length."""
+    total = sum(len(wish.actions_TA) for wish in wishes)
+    films: list[Film] = []
+    with tqdm(total=total, desc=title, unit="frame", mininterval=1) as bar:
+        for first in range(0, len(wishes), _SESSIONS):
+            together = _Together(baseline, order, wishes[first : first + _SESSIONS])
+            frames = []
+            for actions_SA in together.actions_TSA:
+                frames.append(together.step(actions_SA))
+                bar.update(len(actions_SA))
+            films += [np.stack(film) for film in zip(*frames, strict=True)]
+    return films
+
+
+class _Together:
+    """Sessions of the baseline in lockstep, one for each wish."""
+
+    def __init__(self, baseline: ARWorld, order: DecodeOrder, wishes: Sequence[Wish]) -> None:
+        window = baseline.transformer.config.window
+        context = SlidingWindow(window - 1)
+        self.actions_TSA = np.stack([wish.actions_TA for wish in wishes], axis=1)
+        self._num_turns = order.num_turns
+        self._runner = ARRunner(
+            baseline, order, TopP(), num_slots=len(wishes), pages_per_slot=window,
+            device=torch.device("cpu"),
+        )  # fmt: skip
+        self._scheduler = Scheduler(
+            context, max_sessions=len(wishes), batch_sizes=range(1, 2 * len(wishes) + 1)
+        )
+        for number, wish in enumerate(wishes):
+            start = start_clip(baseline.tokenizer, wish.context, name=str(number))
+            idxs = opening_frame_idxs(start, context.max_frames)
+            clip = opening_clip(start, idxs, seed=0, context_t=0.0)  # codes bear no noise
+            self._runner.load(self._scheduler.open(str(number), 0, idxs), clip)
+
+    def step(self, actions_SA: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+        """The next frame (H, W, 3) of each, in their order."""
+        for number, action in enumerate(actions_SA.tolist()):
+            self._scheduler.begin(
+                str(number), tuple(action), num_steps=self._num_turns, deadline_s=0.0
+            )
+        drawn: dict[str, NDArray[np.uint8]] = {}
+        while self._scheduler.is_due:
+            plan = self._scheduler.plan_pass()
+            assert plan is not None
+            result = self._runner.run(plan)
+            self._scheduler.commit(plan)
+            names = [row.session_id for row in plan.finished]
+            drawn |= {n: p.rgb() for n, p in zip(names, result.pictures, strict=True)}
+        return [drawn[str(number)] for number in range(len(actions_SA))]
