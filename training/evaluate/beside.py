@@ -64,7 +64,7 @@ def against(student: Figures, other: Other) -> Iterator[Ruling]:
     yield Ruling(
         is_kept=distance <= most or gap <= unsure,
         reason=f"Fréchet distance (own features) {distance:.2f}; at most {most:.2f} wanted, "
-        f"{other.share:.0%} above {other.name} (the difference is {gap:+.2f} ± {unsure:.2f})",
+        f"{other.share:.0%} above {other.name} (the difference is {_said(gap, unsure)})",
     )
     f1, floor = student["action_f1"], other.f1_shuffled
     least = floor + (1 - other.share) * (other.f1 - floor)
@@ -72,8 +72,12 @@ def against(student: Figures, other: Other) -> Iterator[Ruling]:
     yield Ruling(
         is_kept=f1 >= least or gap >= -unsure,
         reason=f"actions are read with F1 {f1:.2f}; at least {least:.2f} wanted, "
-        f"{other.share:.0%} below {other.name} (the difference is {gap:+.2f} ± {unsure:.2f})",
+        f"{other.share:.0%} below {other.name} (the difference is {_said(gap, unsure)})",
     )
+
+
+def _said(gap: float, unsure: float) -> str:
+    return f"{gap:+.2f} ± {unsure:.2f}" if unsure else f"{gap:+.2f}"
 
 
 def _unsure(student: Figures, figure: str, theirs: Sequence[float | None]) -> float:
