@@ -27,8 +27,8 @@ def test_the_debug_recipe_ends_with_a_world_and_its_card(
     assert card["world_digest"] == world.digest
     assert card["frechet_teacher"] is not None
     assert card["steering_control"]["probes"] == 8
-    assert 0.0 <= card["oracle_actions"] <= 1.0
-    assert "read by the oracle" in (out / "card.md").read_text()
+    assert all(0.0 <= card[f"oracle_{name}"] <= 1.0 for name in ("actions", "pose", "lamp"))
+    assert "| read by the oracle | lamp, by the oracle |" in (out / "card.md").read_text()
     assert (out / "contact_sheet.png").stat().st_size > 1000
     assert "| zoom over 4 frames, forward |" in (out / "card.md").read_text()
 
@@ -36,6 +36,17 @@ def test_the_debug_recipe_ends_with_a_world_and_its_card(
     engine.open("player", start=1, seed=3)
     frame = engine.step({"player": world.spec.action_space.vector(1, 0, 0)})[0]
     assert frame.pixels.shape == (32, 32, 3)
+
+
+@pytest.mark.large
+@pytest.mark.timeout(3600)
+def test_the_oracle_reads_what_was_asked_from_the_students_frames(tmp_path: Path) -> None:
+    """The whole recipe, as anybody would run it."""
+    out = tmp_path / "world"
+    assert main(["debug", "--run", str(tmp_path / "run"), "--out", str(out)]) == 0
+    card = json.loads((out / "card.json").read_text())
+    assert card["num_steps"] == 2
+    assert card["oracle_actions"] >= 0.90
 
 
 def test_a_stage_without_the_one_before_says_which_to_run(

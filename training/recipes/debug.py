@@ -5,7 +5,7 @@ from dataclasses import replace
 from model.presets import debug as preset
 from model.sampling.schedule import trig_time, uniform_times
 from model.world import SamplerSpec
-from training.data.games.toy import ACTION_SPACE, ToyRecorder, read_action
+from training.data.games.toy import ACTION_SPACE, ToyRecorder, show
 from training.evaluate.extent import TOY
 from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (
@@ -63,6 +63,6 @@ def debug() -> Recipe:
         ),
         num_starts=4,
         extent=TOY,
-        oracle=read_action,
+        oracle=show,
         num_threads=1,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from model.world import SamplerSpec
 from training.data.filming import Recorder
 from training.data.vpt.folder import VptFolder
 from training.evaluate.extent import WHOLE, Extent
-from training.evaluate.measures.scores import Oracle
+from training.evaluate.measures.oracle import Oracle
 from training.objectives.history import TRUTH, HistorySettings
 from training.objectives.noise import NoiseMixture
 from training.tokenizer.picture_loss import PictureWeights
@@ -137,7 +137,7 @@ class Recipe:
     which there is no game to ask about. `second_recorder` films half of what is learned from: the
     same place, played in another way. `teacher_sampler` serves the teacher's weights,
     `student_sampler` the student's; `num_starts` opening clips; `extent` is how much its card
-    measures, and `oracle` reads actions from frames where the world's rules can. `num_threads`:
+    measures, and `oracle` reads frames where the world's rules can. `num_threads`:
     for networks so small that threads wait for each other more than they work."""
 
     name: str

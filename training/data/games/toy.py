@@ -115,6 +115,14 @@ def read(frame: NDArray[np.uint8]) -> Reading:
     )
 
 
+def show(frame: NDArray[np.uint8]) -> dict[str, tuple[float, ...]]:
+    """What a card asks of a frame. The action is an echo of what was asked for; the pose follows
+    from all actions so far, and the lamp (where it is lit) from one that is long past."""
+    seen = read(frame)
+    pose = (seen.row, seen.column, seen.heading)
+    return {"action": seen.action, "pose": pose} | ({"lamp": (1.0,)} if seen.lamp else {})
+
+
 def read_action(frame: NDArray[np.uint8]) -> tuple[float, ...]:
     """The action that led to a frame, 0 or 1 per button, and the yaw entry."""
     cells = [frame[:_CELL, _CELL * i + 1 : _CELL * i + 3].mean() for i in range(ACTION_SPACE.size)]

@@ -1,7 +1,7 @@
 """The rows of the comparison: whoever made the frames, a world or a plain baseline, is scored alike
 after the same passages of real play. Knows no engine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from model.action_space import ActionSpace
 from training.evaluate.confidence import Estimate, estimate, mean_estimate
 from training.evaluate.measures.frechet import frechet, frechet_of_starts
+from training.evaluate.measures.oracle import Oracle, read_rightly
 from training.evaluate.measures.picture import gradient, psnr_db, ssim
 from training.evaluate.passages import Passage
 from training.evaluate.reader.following import Following, measure_following, shuffled
@@ -24,13 +25,10 @@ PictureDistance = Callable[[Film, Film], NDArray[np.float64]]  # of (N, H, W, 3)
 FilmFeatures = Callable[[NDArray[np.uint8]], NDArray[np.float64]]  # (B, N, H, W, 3) to (B, D)
 
 
-Oracle = Callable[[NDArray[np.uint8]], tuple[float, ...]]  # frame (H, W, 3) to its action (A,)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judges:
     """What scores: networks, of which the last two need weights that are not ours to ship, and an
-    `oracle` where a world's own rules tell the action from one frame."""
+    `oracle` where a world's own rules can read a frame."""
 
     space: ActionSpace
     reader: ActionReader
@@ -57,6 +55,7 @@ class Scores:
     frechet_own: Estimate
     following: Following
     oracle: Estimate | None  # the share of frames whose action it reads right
+    dynamics: Mapping[str, Estimate]  # the same of all else that it reads, by name
     lpips_16: Estimate | None
     fvd: float | None
 
@@ -80,6 +79,7 @@ class Comparison:
             np.array([gradient(picture) for picture in side]) for side in (ours, real)
         )
         readings = self._read(films)
+        seen = self._seen_by_the_oracle(films)
         return Scores(
             psnr_16=mean_estimate(np.array([psnr_db(*pair) for pair in pairs])),
             ssim_16=mean_estimate(np.array([ssim(*pair) for pair in pairs])),
@@ -88,7 +88,8 @@ class Comparison:
                 [reading.features_MD for reading in readings], self._real_features
             ),
             following=measure_following(judges.space, self._asked, [r.actions for r in readings]),
-            oracle=_read_right(judges.oracle, self._passages, films) if judges.oracle else None,
+            oracle=seen.pop("action", None),
+            dynamics=seen,
             lpips_16=mean_estimate(judges.lpips(ours, real)) if judges.lpips else None,
             fvd=self._fvd(judges.fvd_features, films) if judges.fvd_features else None,
         )
@@ -109,19 +110,12 @@ class Comparison:
             for passage, film in zip(self._passages, films, strict=True)
         ]
 
+    def _seen_by_the_oracle(self, films: Sequence[Film]) -> dict[str, Estimate]:
+        if self._judges.oracle is None:
+            return {}
+        ours, real = ([film[:FRAME] for film in side] for side in (films, self._real))
+        return read_rightly(self._judges.oracle, ours, real)
+
     def _fvd(self, features: FilmFeatures, films: Sequence[Film]) -> float:
         ours, real = (features(np.stack(side)[:, :FRAME]) for side in (films, self._real))
         return frechet(ours, real)
-
-
-def _read_right(oracle: Oracle, passages: Sequence[Passage], films: Sequence[Film]) -> Estimate:
-    shares = [
-        np.mean(
-            [
-                np.allclose(oracle(frame), action)
-                for frame, action in zip(film[:FRAME], passage.following.actions, strict=False)
-            ]
-        )
-        for passage, film in zip(passages, films, strict=True)
-    ]
-    return mean_estimate(np.array(shares))

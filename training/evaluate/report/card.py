@@ -176,6 +176,7 @@ def _figures(card: Card) -> dict[str, Estimate | float | None]:
         "gradient_16_mean_frame": card.contenders[MEAN_FRAME].gradient_16,
         "dream_colour_kept": card.dream_colour.kept,
         "oracle_actions": served.oracle,
+        **{f"oracle_{name}": share for name, share in served.dynamics.items()},
         "action_f1": served.following.f1,
         "action_f1_ceiling": real.following.f1,
         "action_f1_shuffled": card.shuffled_f1,

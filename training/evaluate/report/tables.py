@@ -37,6 +37,7 @@ def contenders(card: Card) -> str:
     header = ["", "PSNR, dB", "SSIM", "gradient", "Fréchet (own)", "actions, F1", "turn error, °"]
     header += ["look error, °"] * (card.served.following.pitch_error_deg is not None)
     header += ["read by the oracle"] * (card.served.oracle is not None)
+    header += [f"{name}, by the oracle" for name in card.served.dynamics]
     header += ["LPIPS"] * (card.served.lpips_16 is not None)
     header += ["FVD"] * (card.served.fvd is not None)
     return table(tuple(header), tuple(_contender(*row) for row in card.contenders.items()))
@@ -57,6 +58,7 @@ def _contender(name: str, scores: Scores) -> Row:
     pitch_error_deg = following.pitch_error_deg
     cells += [f"{pitch_error_deg:.2f}"] if pitch_error_deg is not None else []
     cells += [f"{scores.oracle:.2f}"] if scores.oracle is not None else []
+    cells += [f"{share:.2f}" for share in scores.dynamics.values()]
     cells += [f"{scores.lpips_16:.2f}"] if scores.lpips_16 is not None else []
     cells += [f"{scores.fvd:.0f}"] if scores.fvd is not None else []
     return tuple(cells)

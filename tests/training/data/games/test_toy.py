@@ -1,5 +1,7 @@
 """The toy world's oracle reads back from pixels what the rules say, at any length."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,8 +13,8 @@ from training.data.games.toy import (
     ToyState,
     advance,
     read,
-    read_action,
     render,
+    show,
 )
 
 
@@ -31,12 +33,12 @@ def test_the_oracle_reads_pose_action_and_lamp_of_every_frame() -> None:
             state = ToyState(row=seen.row, column=seen.column, heading=seen.heading)
 
 
-def test_what_is_asked_of_a_card_is_the_action_alone() -> None:
-    film = ToyRecorder().record(num_frames=50, seed=5)
-    assert all(
-        read_action(frame) == pytest.approx(tuple(action))
-        for frame, action in zip(film.frames, film.actions, strict=True)
-    )
+def test_a_card_asks_for_the_action_the_pose_and_a_lamp_that_is_lit() -> None:
+    state, action = ToyState(row=9, column=20, heading=33), ACTION_SPACE.vector_of({"act"}, 0.0)
+    dark = {"action": action, "pose": (9, 20, 33)}
+    assert show(render(state, action)) == dark
+    lit = replace(state, acts=(False,) * LAMP_DELAY + (True,))
+    assert show(render(lit, action)) == dark | {"lamp": (1.0,)}
 
 
 def test_an_act_shows_only_three_frames_later() -> None:
