@@ -29,7 +29,7 @@ from typing import get_args
 
 import torch
 
-from model.ar.decoding.order import diagonal, raster
+from model.ar.decoding.order import blocks, diagonal, raster
 from model.arguments import above_zero, at_least_one
 from model.bench.arithmetic.predict import cost_table, players_table, speed_table
 from model.bench.cpu.frames import FrameTime, measure_frames
@@ -194,6 +194,7 @@ def _rows(world: World, device: torch.device, repeats: int) -> Iterator[Row]:
         "codes, raster": raster(*grid),
         "codes, diagonal 1": diagonal(*grid, DIAGONAL_WINDOW),
         "codes, diagonal 2": diagonal(*grid, 2),
+        "codes, row by row": blocks(*grid, nfd.grid_width),
     }
     for name, order in orders.items():
         yield baseline_row(name, baseline, order, device=device, repeats=repeats)

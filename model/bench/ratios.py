@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from model.ar.decoding.order import diagonal, raster
+from model.ar.decoding.order import blocks, diagonal, raster
 from model.bench.contest import contest
 from model.bench.subjects.bookkeeping import bookkeeping_ms
 from model.bench.subjects.held_key import HeldKey
@@ -15,7 +15,7 @@ from model.world import World
 Entrants = Mapping[str, Callable[[], float]]  # seconds by name
 
 NUM_PLAYERS = 4
-DIAGONAL_WINDOW = 1  # fewest turns: the baseline at its fastest
+DIAGONAL_WINDOW = 1  # fewest turns
 
 SAYS = {
     "cached_over_naive": "four sessions in one batch, against four without a cache in turn",
@@ -26,6 +26,7 @@ SAYS = {
     "joint_over_alone": "two frames of a held key in the passes of one, against one by one",
     "nfd_over_ar_raster": "a frame against one drawn token by token",
     "nfd_over_ar_diagonal": "a frame against one drawn diagonal by diagonal",
+    "nfd_over_ar_blocks": "a frame against one drawn row by row, each at once",
     "scheduler_ms_64": "milliseconds of Python for a frame of 64 sessions",
 }
 
@@ -44,6 +45,7 @@ def measure_ratios(world: World, device: torch.device, *, rounds: int) -> Mappin
         "joint_over_alone": times.ratio("one by one", "jointly"),
         "nfd_over_ar_raster": times.ratio("raster", "cached, alone"),
         "nfd_over_ar_diagonal": times.ratio("diagonal", "cached, alone"),
+        "nfd_over_ar_blocks": times.ratio("blocks", "cached, alone"),
         "scheduler_ms_64": bookkeeping_ms(64),
     }
 
@@ -62,7 +64,11 @@ def _other_forms(world: World, device: torch.device) -> Entrants:
     """Of one session."""
     nfd, baseline = world.spec.nfd, random_baseline(world)
     grid = (nfd.grid_height, nfd.grid_width)
-    orders = {"raster": raster(*grid), "diagonal": diagonal(*grid, DIAGONAL_WINDOW)}
+    orders = {
+        "raster": raster(*grid),
+        "diagonal": diagonal(*grid, DIAGONAL_WINDOW),
+        "blocks": blocks(*grid, nfd.grid_width),
+    }
     return {
         "separate": drive(world, batch=1, device=device, merge=False).frame_s,
         **{
