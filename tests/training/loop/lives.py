@@ -1,20 +1,37 @@
-"""A tiny stage that other processes live through, some of them not to its end."""
+"""Small stages that other processes live through, some of them not to their end."""
 
 import os
 import resource
 import signal
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch._dynamo  # optimizers load it late; here it is loaded once, before the forks
 from torch import nn
 
+from tests.training import tiny
+from training.loop.optimizers import nfd_optimizers
 from training.loop.trainer import Budget, Losses, Objective, Trainer, TrainingError
+from training.objectives.flow_matching import FlowMatching
+from training.objectives.history import History, HistorySettings
+from training.objectives.noise import NoiseMixture
 
-STEPS = 320
 WIDTH = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """`make` is called anew in every life. A kill comes less than so many steps and seconds after a
+    life begins, so that ten of them never reach the end."""
+
+    make: Callable[[Path], tuple[Trainer, Objective]]
+    num_steps: int
+    kill_steps: int
+    kill_s: float
 
 
 def trainer(folder: Path, *, micro_batches: int = 1) -> tuple[nn.Linear, Trainer]:
@@ -36,14 +53,32 @@ def objective(module: nn.Linear) -> Objective:
     return losses
 
 
-def live(folder: Path, killed_after: tuple[int, float] | None) -> None:
+def line(folder: Path) -> tuple[Trainer, Objective]:
+    module, fit = trainer(folder)
+    return fit, objective(module)
+
+
+def teacher(folder: Path) -> tuple[Trainer, Objective]:
+    """As a world's is trained: both optimizers, its own guesses as context, actions untold."""
+    network, mixture = tiny.transformer(), NoiseMixture()
+    optimizers = nfd_optimizers(network, muon_lr=1e-3, adamw_lr=1e-3)
+    history = History(network, mixture, HistorySettings(chain_share=0.5))
+    fit = Trainer(folder, "fit", network, optimizers, ema_decay=0.9, save_every_s=0.03)
+    return fit, FlowMatching(network, tiny.clips(), mixture, history, untold_share=0.2)
+
+
+LINE = Stage(make=line, num_steps=320, kill_steps=40, kill_s=0.006)
+TEACHER = Stage(make=teacher, num_steps=100, kill_steps=9, kill_s=0.03)
+
+
+def live(stage: Stage, folder: Path, killed_after: tuple[int, float] | None) -> None:
     """Trains to the end of the budget, or is killed so many steps and seconds from where it begins,
     wherever that finds it."""
     torch.set_num_threads(1)
-    module, fit = trainer(folder)
+    fit, losses = stage.make(folder)
     if killed_after is not None:
         threading.Thread(target=_kill, args=(fit, *killed_after), daemon=True).start()
-    fit.train(objective(module), Budget(steps=STEPS))
+    fit.train(losses, Budget(steps=stage.num_steps))
 
 
 def _kill(fit: Trainer, steps: int, then_s: float) -> None:

@@ -34,20 +34,23 @@ def _losses(folder: Path) -> list[dict[str, float]]:
 
 
 @pytest.mark.timeout(900)
-def test_ten_kills_at_random_moments_change_neither_the_curve_nor_a_weight(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", [lives.LINE, lives.TEACHER], ids=["line", "teacher"])
+def test_ten_kills_at_random_moments_change_neither_the_curve_nor_a_weight(
+    tmp_path: Path, stage: lives.Stage
+) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     moments = random.Random(7)
-    assert _live(lives.live, whole, None).exitcode == 0
+    assert _live(lives.live, stage, whole, None).exitcode == 0
     steps = []
     for _ in range(KILLS):
-        moment = (moments.randrange(40), moments.uniform(0.0, 0.006))
-        assert _live(lives.live, killed, moment).exitcode == -SIGKILL
+        moment = (moments.randrange(stage.kill_steps), moments.uniform(0.0, stage.kill_s))
+        assert _live(lives.live, stage, killed, moment).exitcode == -SIGKILL
         steps.append(torch.load(killed / "fit.pt")["step"] if (killed / "fit.pt").exists() else 0)
-    assert _live(lives.live, killed, None).exitcode == 0
+    assert _live(lives.live, stage, killed, None).exitcode == 0
 
     assert steps == sorted(steps)
-    assert 0 < steps[-1] < lives.STEPS
-    assert [row["step"] for row in _losses(killed)] == list(range(20, lives.STEPS + 1, 20))
+    assert 0 < steps[-1] < stage.num_steps
+    assert [row["step"] for row in _losses(killed)] == list(range(20, stage.num_steps + 1, 20))
     assert _losses(killed) == _losses(whole)
     one, other = (torch.load(folder / "fit.pt") for folder in (whole, killed))
     for state in ("module", "ema"):
