@@ -64,7 +64,8 @@ def run_command(arguments: argparse.Namespace) -> None:
 
 def _prepare(recipe: Recipe, run: Run) -> None:
     """Films and a tokenizer where the run has none."""
-    stages.record(recipe, run, processes=os.cpu_count() or 1)
+    if not run.manifest.exists():  # the last thing that recording does
+        stages.record(recipe, run, processes=os.cpu_count() or 1)
     if not stages.has_ended(run, "tokenizer"):
         train_tokenizer(recipe, run, Budget(seconds=60.0 * recipe.tokenizer.minutes))
 

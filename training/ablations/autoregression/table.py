@@ -1,7 +1,8 @@
 """The comparison as a table: what each contestant costs and how good its dreams are."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from training.evaluate.confidence import Estimate
 from training.evaluate.measures.scores import Scores
@@ -10,7 +11,6 @@ from training.evaluate.report.markdown import lines
 _TITLES = (
     "", "parameters", "steps trained", "passes a frame", "ms a frame", "frames a second",
     "PSNR @1, dB", "PSNR @16, dB", "gradient @16", "Fréchet (own)", "actions, F1",
-    "read by the oracle",
 )  # fmt: skip
 
 
@@ -28,9 +28,17 @@ class Row:
     scores: Scores | None = None
 
 
-def to_markdown(rows: Iterable[Row]) -> Iterator[str]:
-    """Line by line, as the rows come."""
-    return lines(_TITLES, map(_cells, rows))
+def to_markdown(rows: Iterator[Row]) -> Iterator[str]:
+    """Line by line, as the rows come. What an oracle reads has columns where there is one."""
+    first = next(rows)
+    titles = (*_TITLES, *(f"{what}, by the oracle" for what in _read_rightly(first)))
+    return lines(titles, map(_cells, chain([first], rows)))
+
+
+def _read_rightly(row: Row) -> dict[str, Estimate]:
+    assert row.scores is not None
+    action = {"action": row.scores.oracle} if row.scores.oracle else {}
+    return action | dict(row.scores.dynamics)
 
 
 def _cells(row: Row) -> list[str]:
@@ -48,5 +56,5 @@ def _cells(row: Row) -> list[str]:
         f"{scores.gradient_16:.2f}",
         f"{scores.frechet_own:.0f}",
         f"{scores.following.f1:.2f}",
-        f"{scores.oracle:.2f}" if scores.oracle else "",
+        *(f"{share:.2f}" for share in _read_rightly(row).values()),
     ]
