@@ -36,7 +36,7 @@ def debug() -> Preset:
 
 
 def freedoom() -> Preset:
-    """The shipped world: 128x80, one player at 17.5 fps on two CPU cores."""
+    """The shipped world: 128x80, one player at 17.5 fps on two CPU cores. It remembers 1.4 s."""
     vae = VAEConfig(
         latent_channels=24,
         patch=4,
@@ -52,7 +52,7 @@ def freedoom() -> Preset:
         num_layers=4,
         num_heads=4,
         action_size=6,
-        window=8,
+        window=24,
         concat_previous=True,
     )
     return Preset(width=128, height=80, vae=vae, nfd=nfd)

@@ -5,10 +5,13 @@ light panels, a grey door, blue lamps, windows onto mountains, a blue floor. `tr
 how it was chosen.
 """
 
+from dataclasses import replace
+
 from model import presets
 from model.action_space import ActionSpace
 from model.sampling.schedule import trig_time, uniform_times
 from model.world import SamplerSpec
+from training.data.games.players import LIVELY
 from training.data.games.recorder import DoomRecorder
 from training.objectives.history import HistorySettings
 from training.objectives.noise import NoiseMixture
@@ -30,46 +33,49 @@ _ACTION_SPACE = ActionSpace(
     yaw_bins_deg=(-15, -10, -6, -3.5, -1.8, -0.8, 0.0, 0.8, 1.8, 3.5, 6, 10, 15),
 )
 _CONTEXT_T = trig_time(0.05)
+_RECORDER = DoomRecorder(
+    wad="freedoom1",
+    map_name="e1m7",
+    x=(-160, 160),
+    y=(-270, 80),
+    width=_PRESET.width,
+    height=_PRESET.height,
+    gamma=0.7,
+    action_space=_ACTION_SPACE,
+)
 
 
 def freedoom() -> Recipe:
     return Recipe(
         name="freedoom",
         title="Freedoom: the control room",
-        version="3",
+        version="4",
         licence="BSD-3-Clause; pictures of Freedoom (see NOTICE)",
         fps=17.5,
         preset=_PRESET,
         action_space=_ACTION_SPACE,
-        recorder=DoomRecorder(
-            wad="freedoom1",
-            map_name="e1m7",
-            x=(-160, 160),
-            y=(-270, 80),
-            width=_PRESET.width,
-            height=_PRESET.height,
-            gamma=0.7,
-            action_space=_ACTION_SPACE,
-        ),
+        recorder=_RECORDER,
+        second_recorder=replace(_RECORDER, habits=LIVELY),
         record=RecordRecipe(
-            train_frames=60_000, train_takes=10, held_out_frames=6_000, held_out_takes=2
+            train_frames=120_000, train_takes=20, held_out_frames=6_000, held_out_takes=2
         ),
         tokenizer=TokenizerRecipe(
             batch_size=8, lr=1.5e-3, ema_decay=0.998, minutes=28.0,
-            picture=PictureWeights(),
+            picture=PictureWeights(gradient=1.5, rare_colours=0.5, square=12.0, perceptual=0.5),
         ),
         decoder=DecoderRecipe(
             batch_size=8, lr=8e-4, ema_decay=0.998, minutes=10.0,
             picture=PictureWeights(gradient=1.5, rare_colours=0.5, square=12.0, perceptual=0.5),
         ),
         teacher=NFDRecipe(
-            batch_size=12, muon_lr=5e-3, adamw_lr=3e-3, ema_decay=0.995, minutes=55.0,
-            mixture=NoiseMixture(), history=HistorySettings(chain_share=0.5),
+            batch_size=4, muon_lr=5e-3, adamw_lr=3e-3, ema_decay=0.995, minutes=140.0,
+            mixture=NoiseMixture(), untold_share=0.1,
+            history=HistorySettings(chain_share=0.5, rollout_share=0.25),
         ),
         student=StudentRecipe(
-            batch_size=8, muon_lr=5e-5, adamw_lr=5e-5, ema_decay=0.99, minutes=12.0,
+            batch_size=3, muon_lr=5e-5, adamw_lr=5e-5, ema_decay=0.99, minutes=25.0,
             mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
-            method="continuous", warmup_steps=150, adversarial=0.5,
+            method="continuous", warmup_steps=150, guidance=1.5, adversarial=0.5,
         ),
         teacher_sampler=SamplerSpec(
             kind="euler",
