@@ -342,6 +342,7 @@ def test_thumbs_walk_turn_and_act_on_a_phone(browser: Browser, house: House) -> 
     page.goto(house.url)
     page.tap("#play")
     until_state(page, "live")
+    wait_for(page, lambda: bool(house.guest.actions), "the first action")
     drag(page, ".stick", 0, -40)
     wait_for(page, lambda: house.guest.actions[-1].held == FORWARD, "walking")
     drag(page, ".turn", 60, -30)
