@@ -11,7 +11,9 @@ FOLDER = Path(__file__).parents[2] / "model" / "worlds" / "freedoom"
 def test_the_shipped_world_loads_and_fits() -> None:
     world = World.load(FOLDER)
     assert 8 <= len(world.starts) <= 12
-    assert all(len(start.latents_FChw) >= world.spec.nfd.window - 1 for start in world.starts)
+    # An opening is a second of play: a longer window fills while it is played.
+    least = min(18, world.spec.nfd.window - 1)
+    assert all(len(start.latents_FChw) >= least for start in world.starts)
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 32 * 2**20
 
 

@@ -100,8 +100,6 @@ def _shoot(
 def _load(folder: Path, context_frames: int) -> Probe:
     names = sorted(path.name for path in folder.iterdir())
     films = dict(zip(names, load_recordings(folder), strict=True))
-    if len(films[REPLAY].frames) < context_frames + PROBE_FRAMES:
-        raise ValueError(f"{folder} was filmed for a shorter context; remove it to film it anew")
     answers = {plan: film.part(-PROBE_FRAMES, len(film.frames)) for plan, film in films.items()}
     context = films[REPLAY].part(-PROBE_FRAMES - context_frames, -PROBE_FRAMES)
     return Probe(context=context, answers=answers)

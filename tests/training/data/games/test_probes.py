@@ -1,11 +1,8 @@
 """Probes: one moment, one answer per key, all from the same frame."""
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 
-from training.data.games.probes import PROBE_FRAMES, REPLAY, Probe, _load, _shoot, plans
+from training.data.games.probes import PROBE_FRAMES, REPLAY, Probe, _shoot, plans
 from training.data.games.toy import HEADINGS, ToyRecorder, read
 from training.data.recording import Recording
 from training.release import choose_starts
@@ -47,13 +44,3 @@ def test_starts_are_different_views_beginning_with_the_most_detailed() -> None:
     )
     chosen = choose_starts([plain, same, detailed, opposite], 2)
     assert [id(probe) for probe in chosen] == [id(detailed), id(opposite)]
-
-
-def test_films_of_a_shorter_context_are_not_taken_for_whole_ones(tmp_path: Path) -> None:
-    films = _shoot(ToyRecorder(), plans(key_turn_deg=11.25), 0.0, 3)
-    assert films is not None
-    for plan, film in films.items():
-        film.part(-PROBE_FRAMES - 8, len(film.frames)).save(tmp_path / plan)
-    assert len(_load(tmp_path, 8).context.frames) == 8
-    with pytest.raises(ValueError, match="remove it to film it anew"):
-        _load(tmp_path, 24)
