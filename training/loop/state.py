@@ -14,9 +14,6 @@ def read_state(path: Path, device: torch.device | None = None) -> dict[str, Any]
     DamagedFile."""
     if not is_zipfile(path):  # its directory comes last, so what is cut short has none
         raise DamagedFile(f"{path} is damaged or cut short; remove it to begin this stage anew")
-    if device is None:
-        state = torch.load(path, "cpu", mmap=True, weights_only=True)
-    else:
-        state = torch.load(path, device, weights_only=True)
+    state = torch.load(path, device or "cpu", mmap=device is None, weights_only=True)
     assert isinstance(state, dict)
     return state
