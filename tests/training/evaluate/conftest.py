@@ -8,7 +8,7 @@ import torch
 from model.nfd.transformer import NFDTransformer
 from model.tokenizer.vae import VAE
 from model.world import World, WorldSpec
-from training.data.games.probes import _shoot, plans
+from training.data.games.probes import film_answers, plans
 from training.data.games.toy import ToyRecorder
 from training.evaluate.dreams.dream import start_clip
 from training.evaluate.extent import Extent
@@ -42,7 +42,10 @@ def film_ahead(recipe: Recipe, run: Run) -> None:
             film.save(folder / f"{take:05d}")
     hands = plans(recipe.action_space.key_turn_deg)
     for probe in range(plan.probes):
-        films = _shoot(ToyRecorder(), hands, plan.least_walk, plan.probe_seed + probe)
+        films = film_answers(
+            ToyRecorder(), hands, plan.probe_seed + probe, least_walk=plan.least_walk,
+            context_frames=recipe.preset.nfd.window,
+        )  # fmt: skip
         assert films is not None  # nothing blocks the way in the toy world
         for name, film in films.items():
             film.save(run.probes / f"{probe:03d}" / name)

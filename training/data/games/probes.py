@@ -5,7 +5,8 @@ very same frame. Knows no network.
 """
 
 import multiprocessing
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -56,11 +57,29 @@ def record_probes(
     seed: int,
     processes: int,
 ) -> list[Probe]:
-    """`count` probes with `least_walk` map units of room ahead, the same for the same seed. Kept
-    in `folder`."""
-    if (folder / f"{count - 1:03d}").exists():
-        return [_load(folder / f"{i:03d}", context_frames) for i in range(count)]
-    shoot = partial(_shoot, recorder, plans(key_turn_deg), least_walk)
+    """`count` probes with `least_walk` map units of room ahead, the same for the same seed,
+    however long their context. Kept in `folder`; made anew where that holds fewer, or films that
+    begin too late."""
+    if not _reach_back(folder / f"{count - 1:03d}" / REPLAY, context_frames):
+        shoot = partial(
+            film_answers, recorder, plans(key_turn_deg), least_walk=least_walk,
+            context_frames=context_frames,
+        )  # fmt: skip
+        _film_all(shoot, folder, count=count, seed=seed, processes=processes)
+    return [_load(folder / f"{i:03d}", context_frames) for i in range(count)]
+
+
+def _film_all(
+    shoot: Callable[[int], dict[str, Recording] | None],
+    folder: Path,
+    *,
+    count: int,
+    seed: int,
+    processes: int,
+) -> None:
+    """One numbered folder a probe. Whoever finds the last one's replay finds all of them."""
+    if folder.exists():
+        shutil.rmtree(folder)
     found = 0
     context = multiprocessing.get_context("spawn")
     with (
@@ -76,14 +95,20 @@ def record_probes(
                         film.save(folder / f"{found:03d}" / plan)
                     found += 1
                     bar.update()
-    return [_load(folder / f"{i:03d}", context_frames) for i in range(count)]
 
 
-def _shoot(
-    recorder: Recorder, hands: Mapping[str, Hands], least_walk: float, seed: int
+def film_answers(
+    recorder: Recorder,
+    hands: Mapping[str, Hands],
+    seed: int,
+    *,
+    least_walk: float,
+    context_frames: int,
 ) -> dict[str, Recording] | None:
-    """The films of one seed, or None where the way ahead is blocked."""
-    length = int(np.random.default_rng(seed).integers(_LEAST_FILM, _MOST_FILM))
+    """The films of one seed, each `context_frames` of play and PROBE_FRAMES of answer; the replay
+    comes last. None where the way ahead is blocked."""
+    drawn = int(np.random.default_rng(seed).integers(_LEAST_FILM, _MOST_FILM))
+    length = max(drawn, context_frames)
 
     def film(plan: str) -> Recording:
         return recorder.record(num_frames=length, seed=seed, then=[hands[plan]] * PROBE_FRAMES)
@@ -94,7 +119,14 @@ def _shoot(
         return None
     films = {plan: forward if plan == "forward" else film(plan) for plan in hands}
     films[REPLAY] = recorder.record(num_frames=length + PROBE_FRAMES, seed=seed)
-    return {plan: film.part(-2 * PROBE_FRAMES, len(film.frames)) for plan, film in films.items()}
+    first = length - context_frames
+    return {plan: film.part(first, len(film.frames)) for plan, film in films.items()}
+
+
+def _reach_back(replay: Path, context_frames: int) -> bool:
+    """Whether the film is there, whole and long enough."""
+    cuts = replay / "cuts.npy"
+    return cuts.exists() and len(Recording.load(replay).frames) >= context_frames + PROBE_FRAMES
 
 
 def _load(folder: Path, context_frames: int) -> Probe:

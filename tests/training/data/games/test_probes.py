@@ -1,27 +1,69 @@
 """Probes: one moment, one answer per key, all from the same frame."""
 
-import numpy as np
+from pathlib import Path
 
-from training.data.games.probes import PROBE_FRAMES, REPLAY, Probe, _shoot, plans
+import numpy as np
+import pytest
+
+from training.data.games.probes import (
+    PROBE_FRAMES,
+    REPLAY,
+    Probe,
+    film_answers,
+    plans,
+    record_probes,
+)
 from training.data.games.toy import HEADINGS, ToyRecorder, read
 from training.data.recording import Recording
 from training.release import choose_starts
 
 
 def test_every_answer_begins_at_the_same_frame_and_holds_its_key() -> None:
-    films = _shoot(ToyRecorder(), plans(key_turn_deg=11.25), 0.0, 3)
+    films = _films(context_frames=24)
     assert films is not None
-    before = {plan: film.frames[:PROBE_FRAMES] for plan, film in films.items()}
+    assert {len(film.frames) for film in films.values()} == {24 + PROBE_FRAMES}
+    before = {plan: film.frames[:24] for plan, film in films.items()}
     assert all(np.array_equal(frames, before[REPLAY]) for frames in before.values())
 
-    turned = [read(frame).heading for frame in films["right"].frames[PROBE_FRAMES - 1 :]]
+    turned = [read(frame).heading for frame in films["right"].frames[23:]]
     assert (turned[-1] - turned[0]) % HEADINGS == 2 * PROBE_FRAMES % HEADINGS
     assert read(films["idle"].frames[-1]).action == (0.0,) * 6
     assert read(films["forward"].frames[-1]).action[0] == 1.0
 
 
 def test_a_blocked_way_ahead_is_no_probe() -> None:
-    assert _shoot(ToyRecorder(), plans(key_turn_deg=11.25), 1000.0, 3) is None
+    assert _films(context_frames=8, least_walk=1000.0) is None
+
+
+@pytest.mark.parametrize("context_frames", [8, 24, 190])
+def test_a_context_is_as_long_as_asked_however_early_its_moment(context_frames: int) -> None:
+    films = _films(context_frames=context_frames)
+    assert films is not None
+    assert len(films[REPLAY].frames) == context_frames + PROBE_FRAMES
+
+
+def test_films_that_begin_too_late_are_made_anew_for_the_same_moment(tmp_path: Path) -> None:
+    def context(frames: int) -> Recording:
+        (probe,) = record_probes(
+            ToyRecorder(), tmp_path / "probes", count=1, key_turn_deg=11.25, context_frames=frames,
+            least_walk=0.0, seed=3, processes=1,
+        )  # fmt: skip
+        return probe.context
+
+    short, long = context(8), context(24)
+    assert (len(short.frames), len(long.frames)) == (8, 24)
+    filmed = tmp_path / "probes" / "000" / REPLAY / "cuts.npy"
+    made = filmed.stat().st_mtime_ns
+    again = context(8)
+    assert filmed.stat().st_mtime_ns == made
+    assert short.digest() == again.digest() == long.part(-8, 24).digest()
+
+
+def _films(*, context_frames: int, least_walk: float = 0.0) -> dict[str, Recording] | None:
+    return film_answers(
+        ToyRecorder(), plans(key_turn_deg=11.25), 3, least_walk=least_walk,
+        context_frames=context_frames,
+    )  # fmt: skip
 
 
 def _probe(x: float, yaw: float, detail: int) -> Probe:
