@@ -13,7 +13,8 @@ from training.data.manifest import Manifest, take_stock
 from training.data.source import FilmFolder, RecordingSource, Split
 from training.data.vpt.films import keep_films
 from training.data.vpt.folder import VptFolder
-from training.distillation.objective import distillation
+from training.distillation.objective import distillation, own_play
+from training.distillation.own_play import OwnPlay
 from training.distillation.student import Student
 from training.distributed.workers import Workers
 from training.loop.device import pick_device
@@ -118,7 +119,17 @@ def train_student(recipe: Recipe, run: Run, budget: Budget) -> None:
         for transformer in (student.transformer, teacher):  # the critic looks through the teacher
             checkpoint_blocks(transformer)
     clips = clip_source(recipe, run, settings.batch_size, "train")
-    trainer.train(distillation(student, teacher, clips, settings), budget)
+    play = _own_play(recipe, run, student, teacher) if settings.own_play.strength else None
+    trainer.train(distillation(student, teacher, clips, settings, play), budget)
+
+
+def _own_play(recipe: Recipe, run: Run, student: Student, teacher: NFDTransformer) -> OwnPlay:
+    """Dreams begin in the same play that clips are of, where it goes on for long enough."""
+    settings = recipe.student
+    films = clip_source(
+        recipe, run, settings.batch_size, "train", num_lead=settings.own_play.num_frames
+    )
+    return own_play(student, teacher, films, recipe.student_sampler, settings.own_play)
 
 
 def trained_student(recipe: Recipe, run: Run) -> NFDTransformer:
@@ -144,8 +155,9 @@ def _teacher_trainer(
 
 
 def _student_trainer(recipe: Recipe, run: Run, teacher: NFDTransformer) -> tuple[Student, Trainer]:
-    student = Student(copy.deepcopy(teacher).train().requires_grad_(True)).to(pick_device())
     settings = recipe.student
+    network = copy.deepcopy(teacher).train().requires_grad_(True)
+    student = Student(network, settings.own_play).to(pick_device())
     optimizers = student_optimizers(
         student, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr,
         critic_lr=settings.critic_lr,

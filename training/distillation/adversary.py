@@ -64,23 +64,26 @@ class Adversary:
         self._teacher = teacher
         self._settings = settings
 
-    def __call__(self, clips: NoisyClips, made_BFChw: Tensor, generator: torch.Generator) -> Losses:
-        """`game` is what both sides minimise together."""
-        moves_BF = clips.moves_BF
-        shown = clips.at(self._draw_times(clips, generator))
+    def __call__(
+        self, real: NoisyClips, fake: NoisyClips, made_BFChw: Tensor, generator: torch.Generator
+    ) -> Losses:
+        """`game` is what both sides minimise together. `made_BFChw` are the frames of `fake` that
+        move, as the student sees them; its times and roles are those of `real`."""
+        moves_BF, actions = real.moves_BF, real.actions_BFA
+        t_BF = torch.where(moves_BF, self._draw_times(real, generator), real.t_BF)
         noise = torch.randn(made_BFChw.shape, generator=generator, device=made_BFChw.device)
-        real = self._show(shown, shown.clean_BFChw, noise)
-        made = self._show(shown, made_BFChw, noise)
-        actions = clips.actions_BFA
+        shown = _show(real, real.clean_BFChw, noise, t_BF)
+        seen = self._look(_show(fake, made_BFChw, noise, t_BF), t_BF, fake.actions_BFA)
         with unmoved(self._critic):
-            fooling = fooling_loss(self._judge(made, shown.t_BF, actions)[moves_BF])
+            fooling = fooling_loss(self._critic(seen)[moves_BF])
         other_actions = torch.where(moves_BF[..., None], actions.roll(1, dims=0), actions)
         is_wrong_BF = moves_BF & (other_actions != actions).any(dim=-1)
         fakes = (
-            self._judge(made.detach(), shown.t_BF, actions)[moves_BF],
-            self._judge(real, shown.t_BF, other_actions)[is_wrong_BF],
+            self._critic([hidden.detach() for hidden in seen])[moves_BF],
+            self._critic(self._look(shown, t_BF, other_actions))[is_wrong_BF],
         )
-        critic = critic_loss(self._judge(real, shown.t_BF, actions)[moves_BF], torch.cat(fakes))
+        true = self._critic(self._look(shown, t_BF, actions))[moves_BF]
+        critic = critic_loss(true, torch.cat(fakes))
         game = self._settings.strength * fooling + critic
         return {"game": game, "fooling": fooling, "critic": critic}
 
@@ -89,15 +92,14 @@ class Adversary:
         normal = torch.randn(shape, generator=generator, device=device)
         return (self._settings.log_tan_mean + self._settings.log_tan_std * normal).exp().atan()
 
-    def _show(self, shown: NoisyClips, frames_BFChw: Tensor, noise: Tensor) -> Tensor:
-        """These frames where they move, with new noise; the context as the student had it."""
-        moves = shown.moves_BF[:, :, None, None, None]
-        return torch.where(moves, diffuse(frames_BFChw, noise, shown.t_BF), shown.noisy_BFChw)
+    def _look(self, noisy_BFChw: Tensor, t_BF: Tensor, actions_BFA: Tensor) -> list[Tensor]:
+        return hidden_states(self._teacher, self._critic.layers, noisy_BFChw, t_BF, actions_BFA)
 
-    def _judge(self, noisy_BFChw: Tensor, t_BF: Tensor, actions_BFA: Tensor) -> Tensor:
-        hidden = hidden_states(self._teacher, self._critic.layers, noisy_BFChw, t_BF, actions_BFA)
-        logits: Tensor = self._critic(hidden)
-        return logits
+
+def _show(clips: NoisyClips, frames_BFChw: Tensor, noise: Tensor, t_BF: Tensor) -> Tensor:
+    """These frames where they move, with new noise; the context as the student had it."""
+    moves = clips.moves_BF[:, :, None, None, None]
+    return torch.where(moves, diffuse(frames_BFChw, noise, t_BF), clips.noisy_BFChw)
 
 
 def hidden_states(

@@ -32,6 +32,16 @@ class NoisyClips:
         """The same clips and noise, with the frames that move at these times instead."""
         return replace(self, t_BF=torch.where(self.moves_BF, t_BF, self.t_BF))
 
+    def glances(self, num_frames: int) -> "NoisyClips":
+        """The same as clips of so many frames each, whose first has no past."""
+        return NoisyClips(
+            clean_BFChw=glances(self.clean_BFChw, num_frames),
+            noise_BFChw=glances(self.noise_BFChw, num_frames),
+            t_BF=glances(self.t_BF, num_frames),
+            moves_BF=glances(self.moves_BF, num_frames),
+            actions_BFA=glances(self.actions_BFA, num_frames),
+        )
+
     @classmethod
     def draw(
         cls, source: ClipSource, mixture: NoiseMixture, generator: torch.Generator
@@ -46,3 +56,10 @@ class NoisyClips:
             moves_BF=~is_context_BF,
             actions_BFA=clips.actions_BFA,
         )
+
+
+def glances(of_BF: Tensor, num_frames: int) -> Tensor:
+    """Clips (B, F, ...) cut into shorter ones (B F / num_frames, num_frames, ...), as far as whole
+    ones go."""
+    whole = of_BF.shape[1] // num_frames * num_frames
+    return of_BF[:, :whole].reshape(-1, num_frames, *of_BF.shape[2:])

@@ -15,6 +15,7 @@ from model.sampling.trigflow import estimate_clean
 from training.data.latents import ClipSource
 from training.distillation.adversary import Adversary, CriticHeads
 from training.distillation.clips import NoisyClips
+from training.distillation.own_play import NO_PLAY, Dreams, OwnPlay, OwnPlaySettings
 from training.loop.trainer import Losses
 from training.objectives.noise import NoiseMixture
 
@@ -35,13 +36,16 @@ class AdaptiveWeight(nn.Module):
 
 
 class Student(nn.Module):
-    """What the trainer owns: the network, its loss weight, and the critic's heads."""
+    """What the trainer owns: the network, its loss weight, the critics' heads (of its clips and of
+    its own play), and that play."""
 
-    def __init__(self, transformer: NFDTransformer) -> None:
+    def __init__(self, transformer: NFDTransformer, own_play: OwnPlaySettings = NO_PLAY) -> None:
         super().__init__()
         self.transformer = transformer
         self.weight = AdaptiveWeight()
         self.critic = CriticHeads(transformer.config)
+        self.play_critic = CriticHeads(transformer.config)
+        self.dreams = Dreams(transformer.config, own_play)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +70,8 @@ class Method(Protocol):
 
 
 class Distillation:
-    """The student's objective: a method, and an adversary if there is one."""
+    """The student's objective: a method, and what critics say of its frames and its own play, if
+    there are any."""
 
     def __init__(
         self,
@@ -74,15 +79,20 @@ class Distillation:
         source: ClipSource,
         mixture: NoiseMixture,
         adversary: Adversary | None = None,
+        own_play: OwnPlay | None = None,
     ) -> None:
         self._method = method
         self._source = source
         self._mixture = mixture
         self._adversary = adversary
+        self._own_play = own_play
 
     def __call__(self, generator: torch.Generator, step: int) -> Losses:
         outcome = self._method(NoisyClips.draw(self._source, self._mixture, generator), step)
-        if self._adversary is None:
-            return outcome.losses
-        game = self._adversary(outcome.clips, outcome.estimate(), generator)
-        return outcome.losses | game | {"loss": outcome.losses["loss"] + game["game"]}
+        losses, clips = outcome.losses, outcome.clips
+        if self._adversary is not None:
+            losses |= self._adversary(clips, clips, outcome.estimate(), generator)
+        if self._own_play is not None:
+            losses |= self._own_play(clips, generator)
+        games = [losses[name] for name in ("game", "play_game") if name in losses]
+        return losses | {"loss": sum(games, start=losses["loss"])}

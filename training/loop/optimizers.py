@@ -32,6 +32,7 @@ def student_optimizers(
         *nfd_optimizers(student.transformer, muon_lr=muon_lr, adamw_lr=adamw_lr),
         weight,
         *critic_optimizers(student.critic, lr=critic_lr),
+        *critic_optimizers(student.play_critic, lr=critic_lr),
     ]
 
 

@@ -42,21 +42,26 @@ class Rollout:
             return self._play(lead_BLChw, actions_BFA, generator)
 
     def _play(self, lead_BLChw: Tensor, actions_BFA: Tensor, generator: torch.Generator) -> Tensor:
-        past = _Past(self._transformer, like=lead_BLChw)
+        num_lead = lead_BLChw.shape[1]
         frames = list(lead_BLChw.unbind(1))
-        for frame, action_BA in enumerate(actions_BFA.unbind(1)):
-            if frame == len(frames):
-                frames.append(self._draw(past, action_BA, generator))
-            noise_BChw = _noise_like(frames[frame], generator)
-            t_B = past.all_at(self._context_t)
-            past.remember(diffuse(frames[frame], noise_BChw, t_B), t_B, action_BA)
+        t_B = lead_BLChw.new_full((len(lead_BLChw),), self._context_t)
+        seen = [diffuse(frame, _noise_like(frame, generator), t_B) for frame in frames]
+        past = _Past(
+            self._transformer, torch.stack(seen, dim=1), self._context_t, actions_BFA[:, :num_lead]
+        )
+        for action_BA in actions_BFA[:, num_lead:].unbind(1):
+            frame = self._draw(past, action_BA, frames[-1], generator)
+            past.remember(diffuse(frame, _noise_like(frame, generator), t_B), t_B, action_BA)
+            frames.append(frame)
         return torch.stack(frames, dim=1)
 
-    def _draw(self, past: "_Past", action_BA: Tensor, generator: torch.Generator) -> Tensor:
-        x_BChw = _noise_like(past.newest.x_BChw, generator)
+    def _draw(
+        self, past: "_Past", action_BA: Tensor, like_BChw: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        x_BChw = _noise_like(like_BChw, generator)
         draw = partial(_noise_like, x_BChw, generator)
         for t, next_t in pairwise(self._times):
-            t_B, next_t_B = past.all_at(t), past.all_at(next_t)
+            t_B, next_t_B = (x_BChw.new_full((len(x_BChw),), time) for time in (t, next_t))
             direction_BChw = past.meet(x_BChw, t_B, action_BA)
             x_BChw = self._sampler.advance(x_BChw, direction_BChw, t_B, next_t_B, draw)
         return x_BChw
@@ -65,27 +70,39 @@ class Rollout:
 class _Past:
     """Owns what the next frame sees: the cache, and the frame just before it."""
 
-    def __init__(self, transformer: NFDTransformer, *, like: Tensor) -> None:
-        config, batch = transformer.config, len(like)
-        self._transformer = transformer
-        self._store = KVStore(config, num_slots=batch, pages_per_slot=config.window, like=like)
+    def __init__(
+        self, transformer: NFDTransformer, lead_BLChw: Tensor, t: float, actions_BLA: Tensor
+    ) -> None:
+        """Begins as a session is opened: with as much of the lead as a frame sees, all of it as a
+        context holds it, in one pass of a row for each frame."""
+        config = transformer.config
         policy = SlidingWindow(config.window - 1)
-        self._tables = [PageTable(policy, slot, [0]) for slot in range(batch)]
-        self._placements = [table.given()[0] for table in self._tables]
-        self.newest = Previous.absent(like)
-
-    def all_at(self, t: float) -> Tensor:
-        return torch.full_like(self.newest.t_B, t)
+        lead_BLChw = lead_BLChw[:, -policy.max_frames :]
+        actions_BLA = actions_BLA[:, -policy.max_frames :]
+        batch, length = lead_BLChw.shape[:2]
+        self._transformer = transformer
+        self._store = KVStore(
+            config, num_slots=batch, pages_per_slot=config.window, like=lead_BLChw
+        )
+        self._tables = [PageTable(policy, slot, range(length)) for slot in range(batch)]
+        absent = Previous.absent(lead_BLChw)
+        before_BLChw = torch.cat((absent.x_BChw[:, None], lead_BLChw[:, :-1]), dim=1)
+        t_BL = lead_BLChw.new_full((batch, length), t)
+        before_t_BL = torch.cat((absent.t_B[:, None], t_BL[:, :-1]), dim=1)
+        self._placements = [where for table in self._tables for where in table.given()]
+        self._newest = Previous(before_BLChw.flatten(0, 1), before_t_BL.flatten())
+        self.meet(lead_BLChw.flatten(0, 1), t_BL.flatten(), actions_BLA.flatten(0, 1))
+        self._look_on(lead_BLChw[:, -1], t_BL[:, -1])
 
     def meet(self, x_BChw: Tensor, t_B: Tensor, action_BA: Tensor) -> Tensor:
         """The direction (B, C, h, w) of the next frame, which sees the past and itself."""
-        frame_idx = self._placements[0].frame_idx
+        positions_B1 = [[where.frame_idx] for where in self._placements]
         direction_B1Chw: Tensor = self._transformer(
             x_BChw[:, None],
             t_B[:, None],
             action_BA[:, None],
-            torch.tensor([[frame_idx]], device=x_BChw.device),
-            self.newest,
+            torch.tensor(positions_B1, device=x_BChw.device),
+            self._newest,
             PagedAttention(self._store, self._placements, self._transformer.rope),
         )
         return direction_B1Chw[:, 0].float()
@@ -94,10 +111,12 @@ class _Past:
         """The next frame, as a context holds it, is past."""
         self.meet(x_BChw, t_B, action_BA)
         for table, placement in zip(self._tables, self._placements, strict=True):
-            if placement.frame_idx > 0:  # the first is there from the start
-                table.append(placement)
+            table.append(placement)
+        self._look_on(x_BChw, t_B)
+
+    def _look_on(self, newest_BChw: Tensor, t_B: Tensor) -> None:
         self._placements = [table.placement for table in self._tables]
-        self.newest = Previous(x_BChw, t_B)
+        self._newest = Previous(newest_BChw, t_B)
 
 
 def _noise_like(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -9,6 +9,7 @@ from model.presets import Preset
 from model.world import SamplerSpec
 from training.data.filming import Recorder
 from training.data.vpt.folder import VptFolder
+from training.distillation.own_play import NO_PLAY, OwnPlaySettings
 from training.evaluate.extent import WHOLE, Extent
 from training.evaluate.measures.oracle import Oracle
 from training.objectives.history import TRUTH, HistorySettings
@@ -114,7 +115,8 @@ class StudentRecipe:
     full size over `warmup_steps`. `guidance` is how far the teacher is led away from what it would
     draw without knowing the action; 1 leaves it alone. `adversarial` weighs what the critic says;
     0 leaves it out. The critic takes wrong actions from the other clips of a batch: there should
-    be two at least. `micro_batches` and `checkpointing` are as for the teacher."""
+    be two at least. `own_play`: what another critic says of its own long play. `micro_batches` and
+    `checkpointing` are as for the teacher."""
 
     batch_size: int
     muon_lr: float
@@ -126,6 +128,7 @@ class StudentRecipe:
     warmup_steps: int
     guidance: float = 1.0
     adversarial: float = 0.0
+    own_play: OwnPlaySettings = NO_PLAY
     critic_lr: float = 1e-3
     micro_batches: int = 1
     checkpointing: bool = False

@@ -41,7 +41,7 @@ def test_the_student_is_moved_by_its_side_only_and_the_critic_by_the_other() -> 
     critic, _, adversary = _parts()
     batch = _draw(clips())
     made = torch.randn_like(batch.clean_BFChw, requires_grad=True)
-    losses = adversary(batch, made, torch.Generator().manual_seed(0))
+    losses = adversary(batch, batch, made, torch.Generator().manual_seed(0))
     losses["fooling"].backward(retain_graph=True)  # type: ignore[no-untyped-call]
     assert made.grad is not None and made.grad[batch.moves_BF].abs().sum() > 0
     assert made.grad[~batch.moves_BF].abs().sum() == 0
@@ -57,10 +57,10 @@ def test_a_made_frame_is_shown_with_the_noise_of_the_real_one() -> None:
     batch = _draw(clips())
     shown: list[Tensor] = []
     teacher.register_forward_pre_hook(lambda module, inputs: shown.append(inputs[0]))
-    adversary(batch, batch.clean_BFChw, torch.Generator().manual_seed(0))
-    assert len(shown) == 4 and all(torch.equal(noisy, shown[0]) for noisy in shown)
-    adversary(batch, batch.clean_BFChw + 1.0, torch.Generator().manual_seed(0))
-    made, real = shown[4], shown[0]
+    adversary(batch, batch, batch.clean_BFChw, torch.Generator().manual_seed(0))
+    assert len(shown) == 3 and all(torch.equal(noisy, shown[0]) for noisy in shown)
+    adversary(batch, batch, batch.clean_BFChw + 1.0, torch.Generator().manual_seed(0))
+    made, real = shown[3], shown[0]
     assert torch.equal(made[~batch.moves_BF], real[~batch.moves_BF])
     assert not torch.equal(made[batch.moves_BF], real[batch.moves_BF])
 
@@ -79,9 +79,9 @@ def test_real_frames_under_the_action_of_another_clip_are_judged_too() -> None:
     batch = _draw(clips())
     asked: list[Tensor] = []
     teacher.register_forward_pre_hook(lambda module, inputs: asked.append(inputs[2]))
-    adversary(batch, batch.clean_BFChw, torch.Generator().manual_seed(0))
+    adversary(batch, batch, batch.clean_BFChw, torch.Generator().manual_seed(0))
     others = [actions for actions in asked if not torch.equal(actions, batch.actions_BFA)]
-    assert len(asked) == 4 and len(others) == 1
+    assert len(asked) == 3 and len(others) == 1
     moves = batch.moves_BF
     assert torch.equal(others[0][moves], batch.actions_BFA.roll(1, dims=0)[moves])
     assert torch.equal(others[0][~moves], batch.actions_BFA[~moves])
@@ -95,7 +95,8 @@ def test_the_critic_learns_to_tell_made_from_real() -> None:
     seen: list[float] = []
     for step in range(30):
         batch = _draw(source, step)
-        losses = adversary(batch, torch.full_like(batch.clean_BFChw, 3.0), generator)
+        made = torch.full_like(batch.clean_BFChw, 3.0)
+        losses = adversary(batch, batch, made, generator)
         losses["critic"].backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
