@@ -56,10 +56,10 @@ STEADY = Habits(
     cruise=0.28, advance_and_retreat=0.14, strafe=0.18, arc=0.06, look=0.12, key_turn=0.10,
     idle=0.12,
 )  # fmt: skip
-# The mouse hardly stops, also on the way: how people play.
+# The mouse hardly stops, also on the way, and every third thing is a step aside: how people play.
 LIVELY = Habits(
-    cruise=0.12, advance_and_retreat=0.10, strafe=0.16, arc=0.05, look=0.10, key_turn=0.08,
-    idle=0.10, wander=0.20, scan=0.09,
+    cruise=0.04, advance_and_retreat=0.06, strafe=0.30, arc=0.03, look=0.07, key_turn=0.06,
+    idle=0.10, wander=0.26, scan=0.08,
 )  # fmt: skip
 
 
