@@ -13,6 +13,7 @@ from model.sampling.schedule import trig_time, uniform_times
 from model.world import SamplerSpec
 from training.data.games.players import LIVELY
 from training.data.games.recorder import DoomRecorder
+from training.distillation.own_play import OwnPlaySettings
 from training.objectives.history import HistorySettings
 from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (
@@ -49,7 +50,7 @@ def freedoom() -> Recipe:
     return Recipe(
         name="freedoom",
         title="Freedoom: the control room",
-        version="4",
+        version="5",
         licence="BSD-3-Clause; pictures of Freedoom (see NOTICE)",
         fps=17.5,
         preset=_PRESET,
@@ -73,9 +74,10 @@ def freedoom() -> Recipe:
             history=HistorySettings(chain_share=0.5, rollout_share=0.25),
         ),
         student=StudentRecipe(
-            batch_size=3, muon_lr=5e-5, adamw_lr=5e-5, ema_decay=0.99, minutes=25.0,
+            batch_size=3, muon_lr=1e-4, adamw_lr=1e-4, ema_decay=0.995, minutes=70.0,
             mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
-            method="continuous", warmup_steps=150, guidance=1.5, adversarial=0.5,
+            method="continuous", warmup_steps=150, guidance=1.2, adversarial=0.5,
+            own_play=OwnPlaySettings(strength=0.5),
         ),
         teacher_sampler=SamplerSpec(
             kind="euler",
