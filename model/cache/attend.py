@@ -6,6 +6,7 @@ Shape letters: B rows of a pass, N heads, S tokens of the pass, K head size.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -19,8 +20,9 @@ class PagedAttention:
     """One frame per row, each against its own session's pages and no other's.
 
     A row writes the keys and values of its frame's page, and only of that page, then attends. Rows
-    go one after the other on views of the slab, so nothing is gathered or masked, contexts may
-    differ in length, and no row's arithmetic depends on another's.
+    go one after the other on views of the slab, so nothing is masked, contexts may differ in
+    length, and no row's arithmetic depends on another's. Nothing is gathered either, unless a short
+    memory goes over the end of the ring.
 
     Several rows may be frames of one session, in order: each then meets those before it, and the
     page it takes may be one that only they still needed, because a layer is done with their rows
@@ -55,7 +57,7 @@ class PagedAttention:
             row.write(k_BNSK[number], v_BNSK[number])
             if not (is_last and number < self._num_silent):
                 one = slice(number, number + 1)
-                mixed_BNSK[one] = self._attend(q_BNSK[one], row.seen_keys, row.seen_values)
+                mixed_BNSK[one] = self._attend(q_BNSK[one], *row.seen())
         return mixed_BNSK
 
 
@@ -65,8 +67,8 @@ class _Row:
 
     keys: Tensor
     values: Tensor
-    seen_keys: Tensor
-    seen_values: Tensor
+    seen_keys: tuple[Tensor, ...]  # in stretches
+    seen_values: tuple[Tensor, ...]
     kept_keys: Tensor | None  # of its own frame, if that is to be a sink
     sinks: "_Sinks | None"
 
@@ -75,14 +77,14 @@ class _Row:
         slot, page = where.slot, where.page
         sinks = None
         if shift is not None:
-            written = store.sinks.pages(layer, slot, where.num_sinks)
-            shown = store.keys.pages(layer, slot, where.num_sinks)
+            written = store.sinks.pages(layer, slot, range(where.num_sinks))
+            shown = store.keys.pages(layer, slot, range(where.num_sinks))
             sinks = _Sinks(written=written, shown=shown, shift=shift)
         return cls(
             keys=store.keys.page(layer, slot, page),
             values=store.values.page(layer, slot, page),
-            seen_keys=store.keys.pages(layer, slot, where.num_pages),
-            seen_values=store.values.pages(layer, slot, where.num_pages),
+            seen_keys=tuple(store.keys.pages(layer, slot, pages) for pages in where.seen),
+            seen_values=tuple(store.values.pages(layer, slot, pages) for pages in where.seen),
             kept_keys=store.sinks.page(layer, slot, page) if page < store.num_sinks else None,
             sinks=sinks,
         )
@@ -95,6 +97,10 @@ class _Row:
         if self.sinks is not None:
             self.sinks.show()
 
+    def seen(self) -> tuple[Tensor, Tensor]:
+        """Keys and values (1, N, S, K) as they are now."""
+        return _together(self.seen_keys), _together(self.seen_values)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Sinks:
@@ -106,3 +112,7 @@ class _Sinks:
 
     def show(self) -> None:
         self.shown.copy_(self.shift.apply(self.written))
+
+
+def _together(stretches: tuple[Tensor, ...]) -> Tensor:
+    return stretches[0] if len(stretches) == 1 else torch.cat(stretches, dim=2)

@@ -10,10 +10,13 @@ With a sliding window of 3 frames (4 pages), the pages are a ring:
 The pages a new frame sees, its own among them, are always 0 .. num_pages - 1: attention reads one
 contiguous run and needs no mask. Order does not matter to it, since keys carry their positions.
 Sinks are a scene's first frames, so sink i lies in page i for as long as the session lives.
+
+A frame with a short memory sees fewer of these pages: the sinks' and those of the newest frames, a
+stretch of the ring that may go over its end. The others are kept all the same, for frames to come.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from model.context.policy import ContextPolicy
@@ -21,8 +24,9 @@ from model.context.policy import ContextPolicy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where one frame is written and what it sees: pages 0 .. num_pages - 1 of its slot. The keys
-    of the first `num_sinks` pages are met as if their frames had come `sink_shift` frames later."""
+    """Where one frame is written and what it sees: pages 0 .. num_pages - 1 of its slot, or only
+    `recent` of them if its memory is short. The keys of the first `num_sinks` pages are met as if
+    their frames had come `sink_shift` frames later."""
 
     frame_idx: int
     slot: int
@@ -31,6 +35,12 @@ class Placement:
     num_pages: int
     num_sinks: int = 0
     sink_shift: int = 0
+    recent: tuple[range, ...] = ()
+
+    @property
+    def seen(self) -> tuple[range, ...]:
+        """Stretches of pages, ascending; its own is among them."""
+        return self.recent or (range(self.num_pages),)
 
 
 class PageTable:
@@ -52,6 +62,7 @@ class PageTable:
             wanted = [self._first + frame for frame in kept]
             raise ValueError(f"frames {frame_idxs} are no context; at most {wanted} would be")
         self._leaving, self._placement = self._look_ahead()
+        self._shorter: dict[int, Placement] = {}  # of the next frame, by memory
 
     @property
     def frame_idxs(self) -> tuple[int, ...]:
@@ -73,16 +84,28 @@ class PageTable:
         """Where the next frame goes."""
         return self._placement
 
-    def joint_placement(self, ahead: int) -> Placement:
+    def seeing(self, memory: int | None) -> Placement:
+        """Where the next frame goes if it sees the newest `memory` frames only, at least one, and
+        the sinks; None: all that its policy keeps."""
+        if memory is None:
+            return self._placement
+        if memory not in self._shorter:
+            self._shorter[memory] = self._shortened(memory)
+        return self._shorter[memory]
+
+    def joint_placement(self, ahead: int, memory: int | None = None) -> Placement:
         """Where the frame so many after the next is drawn before that one is finished: in a page
-        behind all that the next one sees, which nobody else needs. It sees them too."""
-        before = self._placement if ahead == 1 else self.joint_placement(ahead - 1)
+        behind all that is kept for the next one, which nobody else needs. It sees what that one
+        sees with this memory, too."""
+        before = self.seeing(memory) if ahead == 1 else self.joint_placement(ahead - 1, memory)
+        page = before.num_pages
         return replace(
             before,
             frame_idx=before.frame_idx + 1,
-            page=before.num_pages,
+            page=page,
             previous_page=before.page,
-            num_pages=before.num_pages + 1,
+            num_pages=page + 1,
+            recent=before.recent and (*before.recent, range(page, page + 1)),
         )
 
     def given(self) -> tuple[Placement, ...]:
@@ -95,12 +118,13 @@ class PageTable:
 
     def append(self, placement: Placement) -> None:
         """The next frame now lies where `placement` said; what left its context is forgotten."""
-        assert placement is self._placement, "a stale placement"
+        assert placement in (self._placement, *self._shorter.values()), "a stale placement"
         for frame in self._leaving:
             del self._page_of[frame]
         self._newest += 1
         self._page_of[self._newest] = placement.page
         self._leaving, self._placement = self._look_ahead()
+        self._shorter.clear()
 
     def check_integrity(self) -> None:
         """Asserts that frames ascend and lie in pages of their own, without a hole."""
@@ -109,6 +133,8 @@ class PageTable:
         assert len(set(pages)) == len(pages), f"two frames in one page: {pages}"
         assert len(pages) <= self._policy.max_frames + 1, f"too many pages: {pages}"
         assert self._look_ahead() == (self._leaving, self._placement), "a stale placement"
+        for memory, shorter in self._shorter.items():
+            assert shorter == self._shortened(memory), "a stale short placement"
         seen = {*self.context.values(), self._placement.page}
         wanted = set(range(self._placement.num_pages))
         assert seen == wanted, f"pages seen have a hole: {sorted(seen)}"
@@ -123,6 +149,16 @@ class PageTable:
         seen = [held for held in self._page_of if held not in leaving]
         page = min((self._page_of[left] for left in leaving), default=len(seen))
         return leaving, self._place(frame, page, seen)
+
+    def _shortened(self, memory: int) -> Placement:
+        whole, num_sinks = self._placement, self._placement.num_sinks
+        seen = [held for held in self._page_of if held not in self._leaving]
+        if len(seen) - num_sinks <= memory:
+            return whole
+        newest = (*seen[:num_sinks], *seen[-memory:])
+        short = self._place(self._newest + 1, whole.page, newest)
+        pages = (*(self._page_of[frame] for frame in newest), whole.page)
+        return replace(short, num_pages=whole.num_pages, recent=_stretches(pages))
 
     def _place(self, frame: int, page: int, seen: Sequence[int]) -> Placement:
         """`seen`: the frames before it that it sees, ascending."""
@@ -140,3 +176,14 @@ class PageTable:
             num_sinks=num_sinks,
             sink_shift=sink_shift,
         )
+
+
+def _stretches(pages: Iterable[int]) -> tuple[range, ...]:
+    """The pages in runs without a hole, ascending."""
+    runs: list[range] = []
+    for page in sorted(pages):
+        if runs and runs[-1].stop == page:
+            runs[-1] = range(runs[-1].start, page + 1)
+        else:
+            runs.append(range(page, page + 1))
+    return tuple(runs)

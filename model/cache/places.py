@@ -64,6 +64,7 @@ class PlaceNumbers:
     def of(self, where: Placement) -> tuple[int, ...]:
         """Page to write; sink to keep; slot; tokens to see; frames by which its sinks turn; for
         each sink the page where it is met."""
+        assert not where.recent, "a length has no holes"
         no_page, no_sink, *_ = self.nobody
         first_page = where.slot * self.pages_per_slot
         is_sink = where.page < self.num_sinks

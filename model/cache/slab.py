@@ -39,10 +39,10 @@ class Slab:
         """View (N, P, K) of one page."""
         return self._slots[layer, slot, :, page]
 
-    def pages(self, layer: int, slot: int, num_pages: int) -> Tensor:
-        """View (1, N, S, K) of pages 0 .. num_pages - 1 of a slot, as one row of attention. (Of
-        three axes torch's attention is twice as slow.)"""
-        return self._slots[layer, slot, :, :num_pages].flatten(1, 2)[None]
+    def pages(self, layer: int, slot: int, pages: range) -> Tensor:
+        """View (1, N, S, K) of a stretch of a slot's pages, as one row of attention. (Of three axes
+        torch's attention is twice as slow.)"""
+        return self._slots[layer, slot, :, pages.start : pages.stop].flatten(1, 2)[None]
 
     def layer(self, layer: int) -> Tensor:
         """View (slots, N, S, K) of everything."""

@@ -47,7 +47,7 @@ class WorldEngine:
         `max_joint`: frames of a session that may be drawn along with one; they see what that one
         sees, so each takes a frame of context from all others.
         `paths`: forms for a GPU, which draw the same frames up to rounding; the plain ones when
-        not given."""
+        not given. With them `has_short_memory` is False: no frame may be told to see less."""
         self.world = world
         self._device = torch.device(device)
         max_context = world.spec.nfd.window - 1 - max_joint
@@ -74,6 +74,8 @@ class WorldEngine:
             device=self._device,
         )
         self._passes = Passes(self._scheduler, runner)
+        # What a captured pass attends over is a length in a buffer: it can have no holes.
+        self.has_short_memory = paths is None
 
     @property
     def session_ids(self) -> tuple[str, ...]:
@@ -130,19 +132,26 @@ class WorldEngine:
         return self._scheduler.session(session_id).is_opening
 
     def step(
-        self, actions: Mapping[str, ActionVector], *, num_steps: int | None = None
+        self,
+        actions: Mapping[str, ActionVector],
+        *,
+        num_steps: int | None = None,
+        memory: int | None = None,
     ) -> list[Frame]:
         """The next frame of every session named, drawn with `num_steps` denoise steps (the
-        world's default when not given). Raises KeyError for a session that is not open,
-        ValueError for a wrong action size or number of steps."""
+        world's default when not given). With `memory` it sees the newest so many frames, besides
+        sinks, of those that the policy keeps: it costs less, and no frame is kept less long for
+        it, so that the next one may see all of them again. Raises KeyError for a session that is
+        not open, ValueError for a wrong action size, number of steps or memory."""
         slots = {
             session_id: self._scheduler.session(session_id).pages.slot for session_id in actions
         }
         for action in actions.values():
             self._check_action(action)
         self._check_steps(num_steps)
+        self._check_memory(memory)
         frames = {
-            session_id: self.begin(session_id, action, num_steps=num_steps)
+            session_id: self.begin(session_id, action, num_steps=num_steps, memory=memory)
             for session_id, action in actions.items()
         }
         try:
@@ -161,17 +170,24 @@ class WorldEngine:
         action: ActionVector,
         *,
         num_steps: int | None = None,
+        memory: int | None = None,
         deadline_s: float = 0.0,
     ) -> Frame | None:
-        """Asks for the session's next frame. It is returned at once if it was drafted under this
-        very action; else `advance` will return it. `deadline_s`: on the clock of all deadlines.
+        """Asks for the session's next frame, drawn as `step` says. It is returned at once if it
+        was drafted so under this very action; else `advance` will return it. `deadline_s`: on the
+        clock of all deadlines.
 
         Raises KeyError for a session that is not open, RuntimeError for one whose frame is
         still being drawn, ValueError as `step`.
         """
         self._check_action(action)
-        chosen = self._check_steps(num_steps)
-        return self._passes.begin(session_id, action, num_steps=chosen, deadline_s=deadline_s)
+        return self._passes.begin(
+            session_id,
+            action,
+            num_steps=self._check_steps(num_steps),
+            memory=self._check_memory(memory),
+            deadline_s=deadline_s,
+        )
 
     def draft(
         self,
@@ -179,6 +195,7 @@ class WorldEngine:
         action: ActionVector,
         *,
         num_steps: int | None = None,
+        memory: int | None = None,
         deadline_s: float = 0.0,
     ) -> None:
         """Begins the session's next frame early, under an action that it may have; up to
@@ -186,8 +203,13 @@ class WorldEngine:
         that would be padding. Whatever comes of it, the session's frames are those it would have
         had without. Raises as `begin`; RuntimeError also for a draft it has or one too many."""
         self._check_action(action)
-        chosen = self._check_steps(num_steps)
-        self._passes.draft(session_id, action, num_steps=chosen, deadline_s=deadline_s)
+        self._passes.draft(
+            session_id,
+            action,
+            num_steps=self._check_steps(num_steps),
+            memory=self._check_memory(memory),
+            deadline_s=deadline_s,
+        )
 
     def draft_jointly(self, session_id: str, *, num_frames: int = 1) -> int:
         """The frames after the one that somebody waits for are drawn in its very passes, under its
@@ -285,6 +307,17 @@ class WorldEngine:
         if chosen not in sampler.times:
             raise ValueError(f"num_steps must be one of {sorted(sampler.times)}, got {chosen}")
         return chosen
+
+    def _check_memory(self, memory: int | None) -> int | None:
+        """None if it is no less than what is kept."""
+        num_newest = self._policy.max_frames - self._policy.num_sinks
+        if memory is None or memory >= num_newest:
+            return None
+        if memory < 1:
+            raise ValueError(f"a frame sees at least 1 frame before it, got memory {memory}")
+        if not self.has_short_memory:
+            raise ValueError(f"with fast paths a frame sees all that is kept, got memory {memory}")
+        return memory
 
 
 def default_batch_sizes(device_type: str, max_sessions: int) -> tuple[int, ...]:

@@ -45,12 +45,20 @@ class Passes:
         return tuple(pages.context), clip
 
     def begin(
-        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+        self,
+        session_id: str,
+        action: ActionVector,
+        *,
+        num_steps: int,
+        memory: int | None = None,
+        deadline_s: float,
     ) -> Frame | None:
         """As `WorldEngine.begin`."""
         session = self._scheduler.session(session_id)
         drafts = (*session.drafts, *session.joint)
-        kept = self._scheduler.begin(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
+        kept = self._scheduler.begin(
+            session_id, action, num_steps=num_steps, memory=memory, deadline_s=deadline_s
+        )
         for draft in drafts:
             if draft is not kept and draft not in session.joint:
                 self._ledger.discard(draft)
@@ -61,10 +69,18 @@ class Passes:
         return self._ledger.accept(kept)
 
     def draft(
-        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+        self,
+        session_id: str,
+        action: ActionVector,
+        *,
+        num_steps: int,
+        memory: int | None = None,
+        deadline_s: float,
     ) -> None:
         """As `WorldEngine.draft`."""
-        self._scheduler.draft(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
+        self._scheduler.draft(
+            session_id, action, num_steps=num_steps, memory=memory, deadline_s=deadline_s
+        )
         self._ledger.begin_drafts(1, are_joint=False)
 
     def draft_jointly(self, session_id: str, num_frames: int) -> int:

@@ -24,12 +24,14 @@ class DrawnFrame:
 
     A draft is a frame whose action is a guess; `branch` tells those of one session apart. A joint
     one goes with the frame before it, at the same step of the same pass, and leans on what that
-    one is by then: it is not the frame that it would be alone."""
+    one is by then: it is not the frame that it would be alone. `memory`: how many of the newest
+    frames it sees; None: all that are kept."""
 
     session_id: str
     seed: int
     action: ActionVector
     num_steps: int
+    memory: int | None = None
     denoise_step: int
     is_draft: bool
     is_joint: bool = False
@@ -52,6 +54,7 @@ class DrawnFrame:
             seed=self.seed,
             action=self.action,
             num_steps=self.num_steps,
+            memory=self.memory,
             denoise_step=self.denoise_step + 1,
             is_draft=self.is_draft,
             is_joint=self.is_joint,

@@ -93,45 +93,62 @@ class Scheduler:
         session.remember_all()
         session.drafts = session.joint = ()
         if session.due is not None:
-            where = session.pages.placement
+            where = session.pages.seeing(session.due.memory)
             session.due = replace(session.due, denoise_step=0, placement=where)
         return session.pages.slot
 
     def begin(
-        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+        self,
+        session_id: str,
+        action: ActionVector,
+        *,
+        num_steps: int,
+        memory: int | None = None,
+        deadline_s: float,
     ) -> DrawnFrame | None:
-        """Somebody waits for the session's next frame. Returns the draft that is that very frame,
-        if there is one: it is the newest frame at once if it is finished, and due if it is not.
-        Other drafts of it are gone, and joint frames, unless it is the first of those.
+        """Somebody waits for the session's next frame, which is to see the newest `memory` frames
+        (None: all that are kept). Returns the draft that is that very frame, if there is one: it
+        is the newest frame at once if it is finished, and due if it is not. Other drafts of it are
+        gone, and joint frames, unless it is the first of those.
 
         Raises KeyError for a session that is not open, RuntimeError for one already due.
         """
         session = self.session(session_id)
         if session.due is not None:
             raise RuntimeError(f"session {session_id!r} is still drawing")
-        draft = session.draft_of(action, num_steps)
+        draft = session.draft_of(action, num_steps, memory)
         session.drafts, session.deadline_s = (), deadline_s
         session.joint = session.joint[1:] if draft is not None and draft.is_joint else ()
         if draft is None:
-            session.due = session.new_frame(action, num_steps=num_steps, is_draft=False, branch=0)
+            session.due = session.new_frame(
+                action, num_steps=num_steps, memory=memory, is_draft=False, branch=0
+            )
         elif draft.is_finished:
-            session.append()
+            session.append(draft)
         else:
             session.due = replace(draft, is_draft=False)
         return draft
 
     def draft(
-        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+        self,
+        session_id: str,
+        action: ActionVector,
+        *,
+        num_steps: int,
+        memory: int | None = None,
+        deadline_s: float,
     ) -> None:
         """Begins the session's next frame under an action that is a guess. Raises KeyError for a
         session that is not open, RuntimeError for one that is due, has that draft already or as
         many as it may."""
         session = self.session(session_id)
         branch = len(session.drafts)
-        is_known = session.draft_of(action, num_steps) is not None
+        is_known = session.draft_of(action, num_steps, memory) is not None
         if session.due is not None or is_known or branch == self._max_drafts:
             raise RuntimeError(f"session {session_id!r} is drawing already")
-        draft = session.new_frame(action, num_steps=num_steps, is_draft=True, branch=branch)
+        draft = session.new_frame(
+            action, num_steps=num_steps, memory=memory, is_draft=True, branch=branch
+        )
         session.drafts, session.deadline_s = (*session.drafts, draft), deadline_s
 
     def begin_joint(self, session_id: str, num_frames: int) -> int:
@@ -200,7 +217,7 @@ class Scheduler:
                 assert session.due is row, "a stale plan"
                 session.due = row.advanced()
                 if session.due.is_finished:
-                    session.append()
+                    session.append(session.due)
 
     def close(self, session_id: str) -> None:
         """Gives the session's pages back. Raises KeyError for one that is not open."""

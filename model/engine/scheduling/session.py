@@ -31,15 +31,24 @@ class Session:
     def unfinished_drafts(self) -> tuple[DrawnFrame, ...]:
         return tuple(d for d in self.drafts if not d.is_finished) if self.drafts else ()
 
-    def draft_of(self, action: ActionVector, num_steps: int) -> DrawnFrame | None:
+    def draft_of(
+        self, action: ActionVector, num_steps: int, memory: int | None = None
+    ) -> DrawnFrame | None:
         """The draft that would be taken for the next frame under that action."""
+        wanted = (action, num_steps, memory)
         for draft in (*self.joint[:1], *self.drafts):
-            if draft.action == action and draft.num_steps == num_steps:
+            if (draft.action, draft.num_steps, draft.memory) == wanted:
                 return draft
         return None
 
     def new_frame(
-        self, action: ActionVector, *, num_steps: int, is_draft: bool, branch: int
+        self,
+        action: ActionVector,
+        *,
+        num_steps: int,
+        memory: int | None,
+        is_draft: bool,
+        branch: int,
     ) -> DrawnFrame:
         """The next frame, before its first denoise step."""
         return DrawnFrame(
@@ -47,15 +56,16 @@ class Session:
             seed=self.seed,
             action=action,
             num_steps=num_steps,
+            memory=memory,
             denoise_step=0,
             is_draft=is_draft,
             branch=branch,
-            placement=self.pages.placement,
+            placement=self.pages.seeing(memory),
         )
 
     def joint_frame(self, due: DrawnFrame, ahead: int, *, branch: int) -> DrawnFrame:
         """The frame so many after the one that is due, to be drawn along with it."""
-        placement = self.pages.joint_placement(ahead)
+        placement = self.pages.joint_placement(ahead, due.memory)
         return replace(due, is_draft=True, is_joint=True, branch=branch, placement=placement)
 
     def remember_all(self) -> None:
@@ -65,9 +75,10 @@ class Session:
             RememberedFrame(session_id=self.session_id, placement=place) for place in places
         )
 
-    def append(self) -> None:
-        """The next frame is finished, and the newest now; other drafts of it are gone."""
-        placement = self.pages.placement
+    def append(self, drawn: DrawnFrame) -> None:
+        """The next frame is finished, and the newest now; other drafts of it are gone. It will be
+        remembered with the memory that it was drawn with."""
+        placement = self.pages.seeing(drawn.memory)
         self.pages.append(placement)
         newest = RememberedFrame(session_id=self.session_id, placement=placement)
         self.unremembered = (*self.unremembered, newest)
@@ -81,7 +92,7 @@ class Session:
         assert self.due is None or not self.drafts, "due, and drafts besides"
         assert self.due is None or not self.due.is_finished, "finished, not appended"
         for drawn in (*self.drafts, *([self.due] if self.due else ())):
-            assert drawn.placement is self.pages.placement, "drawn to a stale place"
+            assert drawn.placement is self.pages.seeing(drawn.memory), "drawn to a stale place"
             assert drawn.is_draft == (drawn is not self.due), "a draft that is due"
         next_idx = self.pages.next_frame_idx + (self.due is not None)
         for number, joint in enumerate(self.joint):

@@ -1,9 +1,14 @@
 """Rows of a pass meet their own session's pages and nothing else."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 import torch
+import torch.nn.functional as nnf
 from torch import Tensor
 
+from model.attention.row import RowAttention
 from model.cache.attend import PagedAttention
 from model.cache.kv_store import KVStore
 from model.cache.page_table import Placement
@@ -26,7 +31,7 @@ def store(world: World) -> KVStore:
     for layer in range(nfd.num_layers):
         for slot in range(4):
             for slab in (store.keys, store.values):
-                tensor = slab.pages(layer, slot, 5)
+                tensor = slab.pages(layer, slot, range(5))
                 tensor.copy_(torch.randn(tensor.shape, generator=generator))
     return store
 
@@ -38,7 +43,15 @@ def contents(store: KVStore) -> Tensor:
     return torch.stack([torch.stack([slab.layer(layer) for layer in layers]) for slab in slabs])
 
 
-def one_pass(world: World, store: KVStore, rows: list[int], *, num_silent: int = 0) -> Tensor:
+def one_pass(
+    world: World,
+    store: KVStore,
+    rows: list[int],
+    places: Sequence[Placement] = PLACEMENTS,
+    *,
+    attend: RowAttention = nnf.scaled_dot_product_attention,
+    num_silent: int = 0,
+) -> Tensor:
     """Directions of frames that are each at their own denoise step, position and slot. Padded to
     four rows, so that shapes are equal whatever `rows` are."""
     generator = torch.Generator().manual_seed(1)
@@ -48,13 +61,14 @@ def one_pass(world: World, store: KVStore, rows: list[int], *, num_silent: int =
     positions = torch.tensor([[900], [3], [17], [0]])
     previous = Previous(torch.randn(4, 8, 2, 2, generator=generator), torch.full((4,), 0.1))
     order = rows + [3] * (4 - len(rows))
-    attend = PagedAttention(
-        store, [PLACEMENTS[row] for row in rows], world.transformer.rope, num_silent=num_silent
-    )
+    paged = PagedAttention(
+        store, [places[row] for row in rows], world.transformer.rope,
+        attend=attend, num_silent=num_silent,
+    )  # fmt: skip
     with torch.inference_mode():
         directions: Tensor = world.transformer(
             x[order], t[order], actions[order], positions[order],
-            Previous(previous.x_BChw[order], previous.t_B[order]), attend,
+            Previous(previous.x_BChw[order], previous.t_B[order]), paged,
         )  # fmt: skip
     return directions[: len(rows)]
 
@@ -88,6 +102,28 @@ def test_a_pass_writes_the_pages_of_its_rows_and_no_other(world: World, store: K
     assert torch.equal(written, changed.any(5).any(3).any(1).any(0))
     wanted = {(placement.slot, placement.page) for placement in PLACEMENTS}
     assert {tuple(place) for place in written.nonzero().tolist()} == wanted
+
+
+def test_a_short_memory_looks_at_its_own_pages_and_is_spared_the_others(
+    world: World, store: KVStore
+) -> None:
+    """The frame in page 0 sees those in 3 and 4, over the end of the ring."""
+    (of_slot_2, of_slot_0, whole) = PLACEMENTS
+    short = replace(whole, recent=(range(1), range(3, 5)))
+    places = (of_slot_2, of_slot_0, short)
+    num_keys: list[int] = []
+
+    def attend(q_1NPK: Tensor, keys_1NSK: Tensor, values_1NSK: Tensor) -> Tensor:
+        num_keys.append(keys_1NSK.shape[2])
+        return nnf.scaled_dot_product_attention(q_1NPK, keys_1NSK, values_1NSK)
+
+    before = one_pass(world, store, [2], places, attend=attend)
+    assert set(num_keys) == {3 * world.spec.nfd.tokens_per_frame}
+    for layer in range(store.num_layers):
+        for slab in (store.keys, store.values):
+            slab.pages(layer, short.slot, range(1, 3)).fill_(torch.nan)
+    assert torch.equal(one_pass(world, store, [2], places), before)
+    assert one_pass(world, store, [2]).isnan().any()
 
 
 def test_pages_beyond_those_seen_do_not_matter(world: World, store: KVStore) -> None:

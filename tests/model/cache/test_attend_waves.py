@@ -43,9 +43,9 @@ def full_store(world: World, policy: ContextPolicy) -> KVStore:
     for layer in range(store.num_layers):
         for slot in range(SLOTS):
             for tensor in (
-                store.keys.pages(layer, slot, policy.max_frames + 1),
-                store.values.pages(layer, slot, policy.max_frames + 1),
-                store.sinks.pages(layer, slot, policy.num_sinks),
+                store.keys.pages(layer, slot, range(policy.max_frames + 1)),
+                store.values.pages(layer, slot, range(policy.max_frames + 1)),
+                store.sinks.pages(layer, slot, range(policy.num_sinks)),
             ):
                 tensor.copy_(torch.randn(tensor.shape, generator=generator))
     return store

@@ -24,7 +24,9 @@ def test_a_page_number_counts_slot_after_slot(slab: Slab) -> None:
     slab.write(1, slab.places(torch.tensor([0, 6, 11])), rows)
     for row, (slot, page) in zip(rows, ((0, 0), (1, 2), (2, 3)), strict=True):
         assert torch.equal(slab.page(1, slot, page), row)
-        assert torch.equal(slab.pages(1, slot, PAGES)[0, :, page * tokens :][:, :tokens], row)
+        assert torch.equal(
+            slab.pages(1, slot, range(PAGES))[0, :, page * tokens :][:, :tokens], row
+        )
     assert slab.layer(1).count_nonzero() == rows.numel()
     assert slab.layer(0).count_nonzero() == 0
 

@@ -1,4 +1,6 @@
-"""Every feature on and off: at equal shapes, frames are those of the plain path, bit for bit."""
+"""Every feature on and off: at equal shapes, frames are those of the plain path, bit for bit; those
+of a memory that is short now and then, too.
+"""
 
 from collections.abc import Callable
 from itertools import product
@@ -18,11 +20,19 @@ Log = Callable[[int, int], list[ActionVector]]
 Film = NDArray[np.uint8]
 LONG_START = 1
 POLICIES = (SlidingWindow(3), SinkWindow(num_sinks=1, window=2))
+Memories = tuple[int | None, ...]  # of a session's frames, over and over
+ALL, FEW_AT_TIMES = (None,), (None, 1, 1, 2, None)
 
 
 @pytest.fixture(scope="module", params=POLICIES, ids=["window", "sinks"])
 def policy(request: pytest.FixtureRequest) -> ContextPolicy:
     chosen: ContextPolicy = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module", params=[ALL, FEW_AT_TIMES], ids=["all", "few"])
+def memories(request: pytest.FixtureRequest) -> Memories:
+    chosen: Memories = request.param
     return chosen
 
 
@@ -33,13 +43,16 @@ def actions(action_log: Log) -> list[ActionVector]:
 
 
 @pytest.fixture(scope="module")
-def plain(world: World, policy: ContextPolicy, actions: list[ActionVector]) -> Film:
-    return play(world, policy, actions)
+def plain(
+    world: World, policy: ContextPolicy, memories: Memories, actions: list[ActionVector]
+) -> Film:
+    return play(world, policy, memories, actions)
 
 
 def play(
     world: World,
     policy: ContextPolicy,
+    memories: Memories,
     actions: list[ActionVector],
     *,
     merges: bool = False,
@@ -60,11 +73,12 @@ def play(
         engine.open("me", start=LONG_START, seed=5)
     frames = []
     for number, action in enumerate(actions):
+        memory = memories[number % len(memories)]
         is_held = action == actions[number - 1]
         if speculates and (is_held or not draws_jointly):  # else that is drafted already
-            engine.draft("me", actions[number - 1])
+            engine.draft("me", actions[number - 1], memory=memory)
             engine.advance()
-        frame = engine.begin("me", action)
+        frame = engine.begin("me", action, memory=memory)
         if frame is None and draws_jointly and is_held:
             engine.draft_jointly("me")
         while frame is None:
@@ -72,7 +86,7 @@ def play(
                 if finished.session_id == "me":
                     frame = finished
                 else:
-                    engine.begin("other", action, num_steps=1 + number % 3)
+                    engine.begin("other", action, num_steps=1 + number % 3, memory=1)
         frames.append(frame.pixels)
     return np.stack(frames)
 
@@ -84,6 +98,7 @@ def play(
 def test_no_feature_changes_a_frame(
     world: World,
     policy: ContextPolicy,
+    memories: Memories,
     actions: list[ActionVector],
     plain: Film,
     merges: bool,
@@ -95,6 +110,7 @@ def test_no_feature_changes_a_frame(
     film = play(
         world,
         policy,
+        memories,
         actions,
         merges=merges,
         speculates=speculates,

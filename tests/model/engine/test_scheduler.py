@@ -173,13 +173,17 @@ def test_a_draft_half_done_goes_on_as_the_frame() -> None:
     assert scheduler.session("a").pages.frame_idxs == (0, 1)
 
 
-@pytest.mark.parametrize(("action", "steps"), [(OTHER, 1), (ACTION, 2)])
-def test_any_other_draft_is_forgotten(action: tuple[float, ...], steps: int) -> None:
+@pytest.mark.parametrize(
+    ("action", "steps", "memory"), [(OTHER, 1, None), (ACTION, 2, None), (ACTION, 1, 1)]
+)
+def test_any_other_draft_is_forgotten(
+    action: tuple[float, ...], steps: int, memory: int | None
+) -> None:
     scheduler = make_scheduler()
     open_all(scheduler, "a")
     scheduler.draft("a", ACTION, num_steps=1, deadline_s=0.0)
     drafted = run_pass(scheduler)
-    assert not scheduler.begin("a", action, num_steps=steps, deadline_s=0.0)
+    assert not scheduler.begin("a", action, num_steps=steps, memory=memory, deadline_s=0.0)
     again = run_pass(scheduler)
     assert rows(again) == [("a", 1, 0)]
     assert again.placements == drafted.placements

@@ -14,6 +14,7 @@ from model.engine.types import DrawnFrame, PassPlan
 MAX_SESSIONS, MAX_ROWS = 4, 6
 POLICIES = (SlidingWindow(3), SinkWindow(num_sinks=1, window=3))
 LONGEST_CONTEXT = max(policy.max_frames for policy in POLICIES)
+MEMORIES = st.sampled_from((None, None, 1, 2))
 
 
 class Storm(RuleBasedStateMachine):
@@ -46,27 +47,29 @@ class Storm(RuleBasedStateMachine):
 
     @precondition(lambda self: any(self.frames.values()))
     @rule(pick=st.integers(0, 99), action=st.integers(0, 1), steps=st.integers(1, 3),
-          by=st.integers(0, 9))  # fmt: skip
-    def begin(self, pick: int, action: int, steps: int, by: int) -> None:
+          memory=MEMORIES, by=st.integers(0, 9))  # fmt: skip
+    def begin(self, pick: int, action: int, steps: int, memory: int | None, by: int) -> None:
         for scheduler, frames in self.frames.items():
             session_id = sorted(frames)[pick % len(frames)]
             session = scheduler.session(session_id)
             if session.due:
                 continue
             kept = scheduler.begin(
-                session_id, (float(action),), num_steps=steps, deadline_s=float(by)
-            )
+                session_id, (float(action),),
+                num_steps=steps, memory=memory, deadline_s=float(by),
+            )  # fmt: skip
             frames[session_id] += kept is not None and kept.is_finished
 
     @precondition(lambda self: any(self.frames.values()))
-    @rule(pick=st.integers(0, 99), action=st.integers(0, 1), steps=st.integers(1, 3))
-    def draft(self, pick: int, action: int, steps: int) -> None:
+    @rule(pick=st.integers(0, 99), action=st.integers(0, 1), steps=st.integers(1, 3),
+          memory=MEMORIES)  # fmt: skip
+    def draft(self, pick: int, action: int, steps: int, memory: int | None) -> None:
         for scheduler, frames in self.frames.items():
             session_id = sorted(frames)[pick % len(frames)]
             session, guess = scheduler.session(session_id), (float(action),)
-            is_full = len(session.drafts) == 2 or session.draft_of(guess, steps) is not None
+            is_full = len(session.drafts) == 2 or session.draft_of(guess, steps, memory) is not None
             if not session.due and not is_full:
-                scheduler.draft(session_id, guess, num_steps=steps, deadline_s=0.0)
+                scheduler.draft(session_id, guess, num_steps=steps, memory=memory, deadline_s=0.0)
 
     @precondition(lambda self: any(self.frames.values()))
     @rule(pick=st.integers(0, 99), num_frames=st.integers(1, 2))

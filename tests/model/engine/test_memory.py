@@ -1,0 +1,224 @@
+"""A shorter memory: a frame may see fewer frames than are kept, and they are kept all the same."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from model.cache.frame_store import ContextClip
+from model.context.policy import ContextPolicy
+from model.context.sink_window import SinkWindow
+from model.context.sliding_window import SlidingWindow
+from model.engine.engine import WorldEngine
+from model.engine.opening import opening_clip, opening_frame_idxs
+from model.engine.types import ActionVector, Frame
+from model.fast.paths import FastPaths
+from model.nfd.transformer import NFDTransformer
+from model.world import World
+from tests.model.engine.test_context import SinkReference
+
+Log = Callable[[int, int], list[ActionVector]]
+NUM_FRAMES = 13
+SHORT_START, LONG_START = 0, 1  # two frames, more than a context
+MEMORIES = (None, 2, 1, 1, None, None, 1, 2, 2, 2, 2, None, 1)
+WINDOW, SINKS = SlidingWindow(4), SinkWindow(num_sinks=2, window=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgetful:
+    """A policy whose frames have memories of their own, by frame."""
+
+    policy: ContextPolicy
+    memories: dict[int, int | None]
+
+    @property
+    def max_frames(self) -> int:
+        return self.policy.max_frames
+
+    @property
+    def num_sinks(self) -> int:
+        return self.policy.num_sinks
+
+    def keep(self, num_frames: int) -> tuple[int, ...]:
+        kept, sinks = self.policy.keep(num_frames), self.policy.num_sinks
+        return (*kept[:sinks], *kept[sinks:][-(self.memories.get(num_frames) or len(kept)) :])
+
+
+def opening(world: World, policy: ContextPolicy) -> tuple[ContextClip, tuple[int, ...]]:
+    """The long start as a session has it, and its frames."""
+    start = world.starts[LONG_START]
+    frame_idxs = opening_frame_idxs(start, policy.max_frames)
+    context_t = world.spec.sampler.context_t
+    return opening_clip(start, frame_idxs, seed=5, context_t=context_t), frame_idxs
+
+
+def newest(engine: WorldEngine, session_id: str = "a") -> Tensor:
+    return engine.snapshot(session_id).context.latents_FChw[-1]
+
+
+def films(
+    engine: WorldEngine, actions: Sequence[ActionVector], memories: Sequence[int | None], start: int
+) -> list[Tensor]:
+    engine.open("a", start=start, seed=5)
+    latents = []
+    for action, memory in zip(actions, memories, strict=True):
+        engine.step({"a": action}, memory=memory)
+        engine.check_integrity()
+        latents.append(newest(engine))
+    return latents
+
+
+@pytest.mark.parametrize(
+    ("policy", "merge"), [(WINDOW, True), (WINDOW, False), (SINKS, True)],
+    ids=["window", "window-separate", "sinks"],
+)  # fmt: skip
+def test_every_frame_sees_its_own_memory_and_is_remembered_with_it(
+    any_world: World, action_log: Log, policy: ContextPolicy, merge: bool
+) -> None:
+    """Against no cache at all: after climbing, everything that is kept is seen again."""
+    clip, frame_idxs = opening(any_world, policy)
+    truth = SinkReference(any_world, clip, frame_idxs, seed=5)
+    memories = dict(enumerate(MEMORIES, start=len(clip)))
+    truth.policy = Forgetful(policy=policy, memories=memories)
+    engine, actions = WorldEngine(any_world, policy=policy, merge=merge), action_log(0, NUM_FRAMES)
+    for action, drawn_Chw in zip(
+        actions, films(engine, actions, MEMORIES, LONG_START), strict=True
+    ):
+        truth.step(action, 2)
+        wanted_Chw = truth.context.latents_FChw[-1]
+        torch.testing.assert_close(drawn_Chw, wanted_Chw, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("policy", "memory", "shorter"),
+    [(WINDOW, 2, SlidingWindow(2)), (SINKS, 1, SinkWindow(num_sinks=2, window=1))],
+    ids=["window", "sinks"],
+)
+def test_short_from_the_start_is_a_policy_that_keeps_no_more(
+    any_world: World, action_log: Log, policy: ContextPolicy, memory: int, shorter: ContextPolicy
+) -> None:
+    actions = action_log(0, NUM_FRAMES)
+    short = films(
+        WorldEngine(any_world, policy=policy), actions, [memory] * NUM_FRAMES, SHORT_START
+    )
+    wanted = films(
+        WorldEngine(any_world, policy=shorter), actions, [None] * NUM_FRAMES, SHORT_START
+    )
+    torch.testing.assert_close(torch.stack(short), torch.stack(wanted), atol=1e-5, rtol=1e-5)
+
+
+def test_joint_frames_see_what_the_frame_they_go_with_sees(world: World, action_log: Log) -> None:
+    drawn = []
+    for policy, memory in ((SlidingWindow(3), 2), (SlidingWindow(2), None)):
+        engine = WorldEngine(world, policy=policy, max_joint=1)
+        engine.open("a", start=SHORT_START, seed=5)
+        for action in (action for action in action_log(0, 6) for _ in range(2)):
+            if engine.begin("a", action, memory=memory) is None:
+                assert engine.draft_jointly("a") == 1
+                while engine.is_due:
+                    engine.advance()
+            engine.check_integrity()
+            drawn.append(newest(engine))
+        assert engine.speculation.joint.accepted == 6
+    short, wanted = torch.stack(drawn).chunk(2)
+    torch.testing.assert_close(short, wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("policy", [WINDOW, SINKS], ids=["window", "sinks"])
+def test_after_climbing_it_is_as_if_it_had_never_been_short(
+    world: World, action_log: Log, policy: ContextPolicy
+) -> None:
+    """In one layer keys know nothing of what their frame saw, so latents say it all."""
+    shallow = with_one_layer(world)
+    engine = WorldEngine(shallow, policy=policy)
+    *actions, last = action_log(0, NUM_FRAMES)
+    drawn = films(engine, actions, [1] * len(actions), LONG_START)
+    clip, frame_idxs = opening(shallow, policy)
+    everything = ContextClip(
+        latents_FChw=torch.cat((clip.latents_FChw, torch.stack(drawn))),
+        t_F=torch.cat((clip.t_F, clip.t_F[:1].expand(len(drawn)))),
+        actions_FA=torch.cat((clip.actions_FA, torch.tensor(actions))),
+    )
+    all_idxs = range(frame_idxs[0], frame_idxs[0] + len(everything))
+    never_short = SinkReference(shallow, everything, all_idxs, seed=5)
+    never_short.policy = policy
+    never_short.step(last, 2)
+    engine.step({"a": last})
+    wanted_Chw = never_short.context.latents_FChw[-1]
+    torch.testing.assert_close(newest(engine), wanted_Chw, atol=1e-5, rtol=1e-5)
+
+
+def test_sessions_of_different_memory_share_passes_and_nothing_else(
+    any_world: World, action_log: Log
+) -> None:
+    """Bitwise at equal shapes."""
+    memories: dict[str, int | None] = {"a": None, "b": 1, "c": 2}
+    together = WorldEngine(any_world, batch_sizes=(8,))
+    alone = {name: WorldEngine(any_world, batch_sizes=(8,)) for name in memories}
+    for name in memories:
+        together.open(name, start=LONG_START, seed=5)
+        alone[name].open(name, start=LONG_START, seed=5)
+    for action in action_log(0, 7):
+        for name, memory in memories.items():
+            together.begin(name, action, memory=memory)
+        frames: list[Frame] = []
+        while together.is_due:
+            frames += together.advance() or ()
+        pictures = {frame.session_id: frame.pixels for frame in frames}
+        for name, memory in memories.items():
+            (wanted,) = alone[name].step({name: action}, memory=memory)
+            assert np.array_equal(pictures[name], wanted.pixels)
+            assert torch.equal(newest(together, name), newest(alone[name], name))
+
+
+def test_no_less_than_is_kept_is_the_plain_frame(world: World, action_log: Log) -> None:
+    actions = action_log(0, NUM_FRAMES)
+    plain = films(WorldEngine(world), actions, [None] * NUM_FRAMES, LONG_START)
+    for memory in (4, 100):
+        asked = films(WorldEngine(world), actions, [memory] * NUM_FRAMES, LONG_START)
+        assert torch.equal(torch.stack(asked), torch.stack(plain))
+
+
+@pytest.mark.parametrize("memories", [(1, None), (None, 1), (1, 2)])
+def test_a_draft_of_another_memory_is_another_frame(
+    world: World, action_log: Log, memories: tuple[int | None, int | None]
+) -> None:
+    engine, plain = WorldEngine(world, batch_sizes=(4,)), WorldEngine(world, batch_sizes=(4,))
+    drafted, wanted = memories
+    action = action_log(0, 1)[0]
+    for one in (engine, plain):
+        one.open("a", start=LONG_START, seed=5)
+    engine.draft("a", action, memory=drafted)
+    while engine.advance() is not None:
+        pass
+    assert engine.begin("a", action, memory=wanted) is None
+    while engine.is_due:
+        engine.advance()
+    plain.step({"a": action}, memory=wanted)
+    assert torch.equal(newest(engine), newest(plain))
+    assert engine.speculation.exact.discarded == 1
+
+
+def test_what_cannot_be_is_refused(world: World, action_log: Log) -> None:
+    action = action_log(0, 1)[0]
+    plain, fast = WorldEngine(world), WorldEngine(world, paths=FastPaths())
+    assert plain.has_short_memory and not fast.has_short_memory
+    for engine, memory, reason in ((plain, 0, "at least 1 frame"), (fast, 2, "fast paths")):
+        engine.open("a", seed=5)
+        with pytest.raises(ValueError, match=reason):
+            engine.begin("a", action, memory=memory)
+        assert not engine.is_due
+
+
+def with_one_layer(world: World) -> World:
+    nfd = replace(world.spec.nfd, num_layers=1)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        transformer = NFDTransformer(nfd)
+        for parameter in transformer.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+    spec = replace(world.spec, nfd=nfd)
+    return replace(world, spec=spec, transformer=transformer.eval().requires_grad_(False))
