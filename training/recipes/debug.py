@@ -5,8 +5,9 @@ from dataclasses import replace
 from model.presets import debug as preset
 from model.sampling.schedule import trig_time, uniform_times
 from model.world import SamplerSpec
-from training.data.games.toy import ACTION_SPACE, ToyRecorder, show
+from training.data.games.toy import ACTION_SPACE, SLACK, ToyRecorder, show
 from training.evaluate.extent import TOY
+from training.evaluate.measures.oracle import Oracle
 from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (
     DecoderRecipe,
@@ -63,6 +64,6 @@ def debug() -> Recipe:
         ),
         num_starts=4,
         extent=TOY,
-        oracle=show,
+        oracle=Oracle(read=show, slack=SLACK),
         num_threads=1,
     )  # fmt: skip

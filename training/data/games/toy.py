@@ -23,6 +23,7 @@ LAMP_DELAY = 3
 HEADINGS = 64  # columns of the panorama; one is 360 / 64 degrees
 _SQUARE = 4
 _STEP = 2  # pixels a frame
+_TURN = 2  # columns a frame, by a turning key
 _CELL = 4
 _LAMP = slice(SIZE - _CELL, SIZE)
 _MOVES = {"forward": (-1, 0), "back": (1, 0), "left": (0, -1), "right": (0, 1)}  # row, column
@@ -117,10 +118,16 @@ def read(frame: NDArray[np.uint8]) -> Reading:
 
 def show(frame: NDArray[np.uint8]) -> dict[str, tuple[float, ...]]:
     """What a card asks of a frame. The action is an echo of what was asked for; the pose follows
-    from all actions so far, and the lamp (where it is lit) from one that is long past."""
+    from all actions so far, and the lamp (where it is lit) from one that is long past. A heading is
+    a point on a circle with columns one apart, so that the last is as near to the first."""
     seen = read(frame)
-    pose = (seen.row, seen.column, seen.heading)
+    angle, radius = 2 * np.pi * seen.heading / HEADINGS, HEADINGS / (2 * np.pi)
+    pose = (seen.row, seen.column, radius * np.cos(angle), radius * np.sin(angle))
     return {"action": seen.action, "pose": pose} | ({"lamp": (1.0,)} if seen.lamp else {})
+
+
+# A pose is right within one frame's walk and half of one frame's turn.
+SLACK = {"pose": (_STEP, _STEP, _TURN / 2, _TURN / 2)}
 
 
 def read_action(frame: NDArray[np.uint8]) -> tuple[float, ...]:

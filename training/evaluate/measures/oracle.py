@@ -3,15 +3,31 @@ Knows no rules; an oracle knows them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.evaluate.confidence import Estimate, estimate
 
-# What a frame (H, W, 3) shows, by name: "action" always, and what follows from the actions, such as
-# a pose. A thing that is not there, such as a light that is out, has no entry.
-Oracle = Callable[[NDArray[np.uint8]], Mapping[str, tuple[float, ...]]]
+Shown = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oracle:
+    """`read` says what a frame (H, W, 3) shows, by name: "action" always, and what follows from the
+    actions, such as a pose. A thing that is not there, such as a light that is out, has no entry.
+    `slack` is how far each value of a thing may be off and still be right; none where it has no
+    entry."""
+
+    read: Callable[[NDArray[np.uint8]], Mapping[str, Shown]]
+    slack: Mapping[str, Shown] = field(default_factory=dict)
+
+    def is_right(self, name: str, mine: Shown | None, real: Shown | None) -> bool:
+        if mine is None or real is None:
+            return mine is real
+        slack = self.slack.get(name, (0.0,) * len(real))
+        return all(abs(a - b) <= most for a, b, most in zip(mine, real, slack, strict=True))
 
 
 def read_rightly(
@@ -19,19 +35,21 @@ def read_rightly(
 ) -> dict[str, Estimate]:
     """By name, the share of frames that agree about a thing, of those in which either film shows
     it: who never lights a lamp is never right about it. NaN where no frame shows it."""
-    ours, theirs = ([[oracle(frame) for frame in film] for film in side] for side in (films, real))
+    ours, theirs = (
+        [[oracle.read(frame) for frame in film] for film in side] for side in (films, real)
+    )
     names = sorted({name for film in theirs for shown in film for name in shown})
-    return {name: _agreement(name, ours, theirs) for name in names}
+    return {name: _agreement(oracle, name, ours, theirs) for name in names}
 
 
-def _agreement(name: str, ours: "_Readings", theirs: "_Readings") -> Estimate:
+def _agreement(oracle: Oracle, name: str, ours: "_Readings", theirs: "_Readings") -> Estimate:
     pairs = [
         [(mine.get(name), other.get(name)) for mine, other in zip(film, truth, strict=True)]
         for film, truth in zip(ours, theirs, strict=True)
     ]
     shown = [[pair for pair in film if pair != (None, None)] for film in pairs]
     shown_S = np.array([len(film) for film in shown])
-    right_S = np.array([sum(mine == other for mine, other in film) for film in shown])
+    right_S = np.array([sum(oracle.is_right(name, *pair) for pair in film) for film in shown])
 
     def share(starts: NDArray[np.int64]) -> float:
         num_shown = shown_S[starts].sum()
@@ -40,4 +58,4 @@ def _agreement(name: str, ours: "_Readings", theirs: "_Readings") -> Estimate:
     return estimate(share, len(pairs))
 
 
-_Readings = Sequence[Sequence[Mapping[str, tuple[float, ...]]]]  # by film and frame
+_Readings = Sequence[Sequence[Mapping[str, Shown]]]  # by film and frame

@@ -8,7 +8,9 @@ import pytest
 from training.data.games.players import Hands
 from training.data.games.toy import (
     ACTION_SPACE,
+    HEADINGS,
     LAMP_DELAY,
+    SLACK,
     ToyRecorder,
     ToyState,
     advance,
@@ -16,6 +18,7 @@ from training.data.games.toy import (
     render,
     show,
 )
+from training.evaluate.measures.oracle import Oracle
 
 
 def test_the_oracle_reads_pose_action_and_lamp_of_every_frame() -> None:
@@ -35,10 +38,26 @@ def test_the_oracle_reads_pose_action_and_lamp_of_every_frame() -> None:
 
 def test_a_card_asks_for_the_action_the_pose_and_a_lamp_that_is_lit() -> None:
     state, action = ToyState(row=9, column=20, heading=33), ACTION_SPACE.vector_of({"act"}, 0.0)
-    dark = {"action": action, "pose": (9, 20, 33)}
-    assert show(render(state, action)) == dark
+    dark = show(render(state, action))
+    assert dark["action"] == action
+    assert dark["pose"][:2] == (9, 20)
     lit = replace(state, acts=(False,) * LAMP_DELAY + (True,))
     assert show(render(lit, action)) == dark | {"lamp": (1.0,)}
+
+
+@pytest.mark.parametrize("heading", [0, 9, 33, HEADINGS - 1])
+def test_a_pose_is_right_within_one_walk_and_half_a_turn(heading: int) -> None:
+    action = ACTION_SPACE.vector_of(set(), 0.0)
+    oracle = Oracle(read=show, slack=SLACK)
+    here = ToyState(row=9, column=20, heading=heading)
+
+    def is_right(state: ToyState) -> bool:
+        shown, real = (show(render(pose, action))["pose"] for pose in (state, here))
+        return oracle.is_right("pose", shown, real)
+
+    assert is_right(replace(here, row=11, column=18, heading=(heading + 1) % HEADINGS))
+    assert not is_right(replace(here, row=12))
+    assert not is_right(replace(here, heading=(heading + 2) % HEADINGS))
 
 
 def test_an_act_shows_only_three_frames_later() -> None:

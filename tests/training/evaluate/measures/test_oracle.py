@@ -7,16 +7,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.evaluate.measures.oracle import read_rightly
+from training.evaluate.measures.oracle import Oracle, Shown, read_rightly
 
 
 def _film(*values: int) -> NDArray[np.uint8]:
     return np.array(values, np.uint8).reshape(-1, 1, 1, 1).repeat(3, axis=-1)
 
 
-def _bright(frame: NDArray[np.uint8]) -> Mapping[str, tuple[float, ...]]:
+def _read(frame: NDArray[np.uint8]) -> Mapping[str, Shown]:
     value = float(frame[0, 0, 0])
     return {"action": (value,)} | ({"lamp": (1.0,)} if value > 100 else {})
+
+
+_bright = Oracle(read=_read)
 
 
 def test_agreement_is_counted_over_frames_in_which_either_shows_the_thing() -> None:
@@ -32,6 +35,13 @@ def test_agreement_is_counted_over_frames_in_which_either_shows_the_thing() -> N
 def test_who_never_lights_the_lamp_is_never_right_about_it() -> None:
     real, made = [_film(200, 1, 1, 1)], [_film(1, 1, 1, 1)]
     assert read_rightly(_bright, made, real)["lamp"].value == 0.0
+
+
+def test_what_is_off_by_no_more_than_the_slack_is_right() -> None:
+    made, real = [_film(1, 2, 3, 4)], [_film(1, 3, 5, 1)]
+    near = Oracle(read=_read, slack={"action": (2.0,)})
+    assert read_rightly(near, made, real)["action"].value == pytest.approx(3 / 4)
+    assert read_rightly(_bright, made, real)["action"].value == pytest.approx(1 / 4)
 
 
 def test_a_thing_that_no_frame_shows_is_not_measured() -> None:
