@@ -64,7 +64,8 @@ class FakeEngine:
     """Draws the frame's number: frame n of a session is grey of brightness n. Its passes are those
     of the real scheduler, with nothing in them.
 
-    Keeps what it was asked: `actions[session_id]` of every frame, `num_steps` of every `step`.
+    Keeps what it was asked: `actions[session_id]` of every frame, `ways` of every `step`: its
+    number of denoise steps and its memory.
     `before_pass` may take fake time; sessions in `failing` cannot be drawn; `opening` are the
     frames that a session begins with.
     """
@@ -77,10 +78,11 @@ class FakeEngine:
         max_sessions: int = 64,
     ) -> None:
         self.spec = spec
+        self.has_short_memory = True
         self.before_pass = before_pass
         self.sessions: dict[str, int] = {}
         self.actions: dict[str, list[ActionVector]] = {}
-        self.num_steps: list[int] = []
+        self.ways: list[tuple[int, int | None]] = []
         self.failing: set[str] = set()
         self.opening: tuple[int, ...] = (0,)
         self.speculation = Speculation()
@@ -114,21 +116,31 @@ class FakeEngine:
     def is_opening(self, session_id: str) -> bool:
         return self.scheduler.session(session_id).is_opening
 
-    def step(self, actions: Mapping[str, ActionVector], *, num_steps: int) -> Sequence[Frame]:
-        self.num_steps.append(num_steps)
+    def step(
+        self, actions: Mapping[str, ActionVector], *, num_steps: int, memory: int | None
+    ) -> Sequence[Frame]:
+        self.ways.append((num_steps, memory))
         for session_id, action in actions.items():
-            self.begin(session_id, action, num_steps=num_steps, deadline_s=0.0)
+            self.begin(session_id, action, num_steps=num_steps, memory=memory, deadline_s=0.0)
         frames: list[Frame] = []
         while self.is_due:
             frames += self.advance(actions.keys()) or ()
         return frames
 
     def begin(
-        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+        self,
+        session_id: str,
+        action: ActionVector,
+        *,
+        num_steps: int,
+        memory: int | None,
+        deadline_s: float,
     ) -> Frame | None:
         session = self.scheduler.session(session_id)
         begun = (*session.drafts, *session.joint)
-        kept = self.scheduler.begin(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
+        kept = self.scheduler.begin(
+            session_id, action, num_steps=num_steps, memory=memory, deadline_s=deadline_s
+        )
         for draft in begun:
             self._settle(draft, is_right=draft is kept)
         drafts = self._drafts.pop(session_id, {})
@@ -138,9 +150,17 @@ class FakeEngine:
         return drafts[kept.branch]
 
     def draft(
-        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+        self,
+        session_id: str,
+        action: ActionVector,
+        *,
+        num_steps: int,
+        memory: int | None,
+        deadline_s: float,
     ) -> None:
-        self.scheduler.draft(session_id, action, num_steps=num_steps, deadline_s=deadline_s)
+        self.scheduler.draft(
+            session_id, action, num_steps=num_steps, memory=memory, deadline_s=deadline_s
+        )
 
     def draft_jointly(self, session_id: str) -> int:
         return self.scheduler.begin_joint(session_id, 1)

@@ -1,7 +1,7 @@
 """Times the engine on this machine: `python -m model.bench` → build/bench.json and a table.
 
     python -m model.bench            rows and ratios of the shipped world: under three minutes
-    python -m model.bench costs      what a pass costs by its rows and pictures, with its jitter
+    python -m model.bench costs      what a pass costs by rows, pages seen and pictures; its jitter
     python -m model.bench where      where a frame's time goes, by span and operator; a trace
     python -m model.bench precision  how quick int8 and its like are on a CPU
     python -m model.bench likeness   how far their frames are from those of fp32
@@ -107,7 +107,7 @@ def _costs(args: argparse.Namespace) -> None:
         args.out,
         {
             "schema": "nextframe.pass_costs",
-            "version": 1,
+            "version": 2,
             "command": shlex.join(["python", "-m", "model.bench", *args.argv]),
             "machine": this_machine(device),
             "commit": this_commit(),

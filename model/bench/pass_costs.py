@@ -1,8 +1,8 @@
 """What a pass costs by what is in it: measured on mixed passes, fitted by lines.
 
 Sessions of one world come due at random, at random numbers of denoise steps, so that remembered
-and drawn rows meet in every mixture, as they do in play. Tests of deadlines and of the ladder take
-their machine from here.
+and drawn rows meet in every mixture, as they do in play; now all see their whole context, now all a
+third of it, as on the ladder. Tests of deadlines and of the ladder take their machine from here.
 """
 
 import random
@@ -18,17 +18,20 @@ from model.bench.subjects.worlds import opening
 from model.context.sliding_window import SlidingWindow
 from model.engine.running.runner import NFDRunner
 from model.engine.scheduling.scheduler import Scheduler
+from model.engine.types import PassPlan
 from model.world import World
 
 _NUM_WARM = 20  # passes before the first that counts
+_SPELL = 25  # passes with one memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredPass:
-    """Rows by kind, pictures, and the seconds that both took."""
+    """Rows by kind, the pages that all of them saw, pictures, and the seconds that both took."""
 
     remembered: int
     drawn: int
+    pages: int
     pictures: int
     denoise_s: float
     decode_s: float
@@ -36,19 +39,21 @@ class MeasuredPass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassCosts:
-    """Seconds of a pass, of each row in it, of decoding at all and of each picture. `jitter`: how
-    many times as long the measured passes took, one after the other: slow spells stay together."""
+    """Seconds of a pass, of each row in it, of each page that a row sees, of decoding at all and of
+    each picture. `jitter`: how many times as long the measured passes took, one after the other:
+    slow spells stay together. `page_s` is 0 where all rows saw as many: theirs has it in it."""
 
     pass_s: float
     remembered_s: float
     drawn_s: float
+    page_s: float = 0.0
     decode_s: float
     picture_s: float
     jitter: tuple[float, ...]
 
-    def seconds(self, *, remembered: int, drawn: int, pictures: int) -> float:
+    def seconds(self, *, remembered: int, drawn: int, pages: int, pictures: int) -> float:
         """Of such a pass, without jitter."""
-        rows_s = remembered * self.remembered_s + drawn * self.drawn_s
+        rows_s = remembered * self.remembered_s + drawn * self.drawn_s + pages * self.page_s
         pictures_s = self.decode_s + pictures * self.picture_s if pictures else 0.0
         return self.pass_s + rows_s + pictures_s
 
@@ -68,12 +73,14 @@ def measure_passes(
         runner.load(scheduler.open(name, number, range(len(clip))), clip)
     chance, action = random.Random(seed), (0.0,) * world.spec.nfd.action_size
     measured: list[MeasuredPass] = []
+    few = max(1, policy.max_frames // 3)
     while len(measured) < _NUM_WARM + passes:
         share = chance.random()  # of those who wait for nothing
+        memory = few if len(measured) // _SPELL % 2 else None
         for name in names:
             if scheduler.session(name).due is None and chance.random() < share:
                 num_steps = chance.choice(sorted(world.spec.sampler.times)[:2])
-                scheduler.begin(name, action, num_steps=num_steps, deadline_s=0.0)
+                scheduler.begin(name, action, num_steps=num_steps, memory=memory, deadline_s=0.0)
         if (plan := scheduler.plan_pass()) is None:
             continue
         result = runner.run(plan)
@@ -82,6 +89,7 @@ def measure_passes(
             MeasuredPass(
                 remembered=len(plan.remembered),
                 drawn=len(plan.drawn),
+                pages=num_pages_seen(plan),
                 pictures=len(plan.finished),
                 denoise_s=result.denoise_s,
                 decode_s=result.decode_s,
@@ -90,20 +98,26 @@ def measure_passes(
     return measured[_NUM_WARM:]
 
 
+def num_pages_seen(plan: PassPlan) -> int:
+    """By all its rows together."""
+    return sum(len(pages) for place in plan.placements for pages in place.seen)
+
+
 def fit(passes: Sequence[MeasuredPass]) -> PassCosts:
     """Lines through the medians of equal passes, so that a slow spell does not bend them."""
     denoised: dict[tuple[int, ...], list[float]] = defaultdict(list)
     decoded: dict[tuple[int, ...], list[float]] = defaultdict(list)
     for one in passes:
-        denoised[1, one.remembered, one.drawn].append(one.denoise_s)
+        denoised[1, one.remembered, one.drawn, one.pages].append(one.denoise_s)
         if one.pictures:
             decoded[1, one.pictures].append(one.decode_s)
-    pass_s, remembered_s, drawn_s = _fitted(denoised)
+    pass_s, remembered_s, drawn_s, page_s = _fitted(denoised)
     decode_s, picture_s = _fitted(decoded)
     costs = PassCosts(
         pass_s=pass_s,
         remembered_s=remembered_s,
         drawn_s=drawn_s,
+        page_s=page_s,
         decode_s=decode_s,
         picture_s=picture_s,
         jitter=(),
@@ -128,5 +142,7 @@ def _fitted(samples: Mapping[tuple[int, ...], Sequence[float]]) -> tuple[float, 
 
 
 def _jitter(costs: PassCosts, one: MeasuredPass) -> float:
-    expected_s = costs.seconds(remembered=one.remembered, drawn=one.drawn, pictures=one.pictures)
+    expected_s = costs.seconds(
+        remembered=one.remembered, drawn=one.drawn, pages=one.pages, pictures=one.pictures
+    )
     return round((one.denoise_s + one.decode_s) / expected_s, 3)

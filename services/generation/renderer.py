@@ -9,10 +9,13 @@ from collections.abc import Callable
 from threading import Thread
 from typing import Any
 
+from model.bench.arithmetic.costs import pass_cost
+from model.nfd.transformer import NFDConfig
 from model.world import WorldSpec
 from services.generation.frames.frame_loop import FrameLoop
-from services.generation.frames.ladder import Ladder, make_rungs
+from services.generation.frames.ladder import Ladder
 from services.generation.frames.ports import Actions, DreamtFrame, Engine
+from services.generation.frames.rungs import ShortMemory, make_rungs
 from services.generation.frames.warmup import warm_up
 from services.generation.video.demand import Demand
 from services.generation.video.encode_loop import EncodeLoop
@@ -23,6 +26,7 @@ from services.wire.frame import EncodedFrame
 
 STUCK_S = 15.0  # a step or a prefill never takes this long
 MAX_FAILURES = 3  # in a row: then it is not the sessions' fault
+SHORT_WINDOW = 8  # frames; a world that never sees more has none to spare
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +53,15 @@ class Renderer:
         self._server = FrameServer()
         self._encode_loop = EncodeLoop(self._mailbox, video, self._publish)
         sampler = spec.sampler
-        rungs = make_rungs(sampler.times, sampler.default_steps, spec.fps, speculation=speculation)
-        self.frame_loop = FrameLoop(engine, spec.action_space, actions, Ladder(rungs), self)
+        self._rungs = make_rungs(
+            sampler.times,
+            sampler.default_steps,
+            spec.fps,
+            short=short_memory(spec.nfd) if engine.has_short_memory else None,
+            speculation=speculation,
+        )
+        ladder = Ladder(self._rungs)
+        self.frame_loop = FrameLoop(engine, spec.action_space, actions, ladder, self)
         self._threads = [
             Thread(target=self.frame_loop.run, name="frame-loop", daemon=True),
             Thread(target=self._encode_loop.run, name="encode-loop", daemon=True),
@@ -60,10 +71,9 @@ class Renderer:
         """Returns the port that edges connect to, once the engine is warm."""
         for thread in self._threads:
             thread.start()
-        steps = self._spec.sampler.times
         still = self._spec.action_space.vector(0, 0, 0)
         warm = self.frame_loop.call(
-            lambda engine: warm_up(engine, slots=slots, step_counts=steps, still=still)
+            lambda engine: warm_up(engine, slots=slots, rungs=self._rungs, still=still)
         )
         await asyncio.wrap_future(warm)
         return await self._server.start(host, port)
@@ -121,3 +131,12 @@ class Renderer:
 
     def _publish(self, session_id: str, frame: EncodedFrame) -> None:
         self._event_loop.call_soon_threadsafe(self._server.publish, session_id, frame)
+
+
+def short_memory(nfd: NFDConfig) -> ShortMemory | None:
+    """A third of the world's window, its cost by arithmetic."""
+    if nfd.window <= SHORT_WINDOW:
+        return None
+    seen = nfd.window // 3  # the frame itself included
+    short, whole = (pass_cost(nfd, num_frames).flop for num_frames in (seen, nfd.window))
+    return ShortMemory(num_frames=seen - 1, row_cost=short / whole)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.environment import setting
-from services.generation.frames.ladder import SPECULATIONS
+from services.generation.frames.rungs import SPECULATIONS
 
 PREFIX = "NEXTFRAME_GENERATION_"
 FAST_PATHS = {"flash", "graphs", "fused", "compiled", "beside"}

@@ -146,7 +146,9 @@ def _world(
         name=f"world {world.spec.name}",
         value=f"{reached:.0f} frames/s at {steps} steps; played at {wanted}, "
         f"in {served.precision}{form}",
-        advice="" if reached > 1.3 * wanted else "it will draw fewer steps, then fewer frames",
+        advice=""
+        if reached > 1.3 * wanted
+        else "it will remember less, then draw fewer steps, then fewer frames",
     )
 
 

@@ -1,14 +1,10 @@
-"""What gives way at overload, in which order, and how it comes back. Plain Python, no clock.
+"""When quality gives way at overload, how far, and how it comes back. Plain Python, no clock.
 
-The ladder (rung 0 is full quality): no speculation, then fewer denoise steps, then a lower frame
-rate, equal for everybody; below its last rung newcomers are refused.
+What gives way, and in which order, is in `rungs.py`; below the last rung newcomers are refused.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from services.generation.frames.rungs import Rung
 
-SPECULATIONS = ("off", "exact", "joint")  # joint: exact drafts, and frames drawn two at a time
-FPS_SHARES = (0.85, 0.72, 0.6, 0.5, 0.42, 0.35)  # small steps: who falls loses little
 _SMOOTHING_S = 0.4  # a single stall (a garbage collection, a snapshot) is no overload
 _DROP_DRAFTS_AFTER_S = 0.4
 _FALL_AFTER_S = 0.6
@@ -20,32 +16,6 @@ _DRAFT_LOAD = 0.7  # the same for the rung that also drafts: drafts need room
 _CLIMB_AFTER_S = 2.0
 _FAILED_CLIMB_S = 8.0  # falling again sooner than this means that the climb was too high
 _FIRST_BAN_S, _LONGEST_BAN_S = 4.0, 64.0  # for which that height is not tried again
-_FIXED_PASSES = 2.0  # remembering and decoding a frame, in denoise passes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rung:
-    """One way of serving. `level` is what players are told: 0 while their pictures are full."""
-
-    steps: int  # denoise steps per frame
-    fps: float
-    level: int
-    speculates: bool = False
-    draws_jointly: bool = False  # frames that are not those that would be drawn alone
-
-
-def make_rungs(
-    step_counts: Iterable[int], default_steps: int, fps: float, *, speculation: str = "exact"
-) -> tuple[Rung, ...]:
-    """Full quality first; `step_counts` are those the world's sampler offers. `speculation`: one
-    of SPECULATIONS."""
-    counts = sorted((n for n in step_counts if n <= default_steps), reverse=True)
-    lowered = [(steps, fps) for steps in counts]
-    lowered += [(counts[-1], fps * share) for share in FPS_SHARES]
-    plain = tuple(Rung(steps=s, fps=f, level=level) for level, (s, f) in enumerate(lowered))
-    if speculation == "off":
-        return plain
-    return (replace(plain[0], speculates=True, draws_jointly=speculation == "joint"), *plain)
 
 
 class Ladder:
@@ -130,8 +100,7 @@ class Ladder:
     def _expected_load(self, number: int) -> float:
         """Share of its period that a frame for everybody would take on that rung."""
         rung = self._rungs[number]
-        growth = (rung.steps + _FIXED_PASSES) / (self.rung.steps + _FIXED_PASSES)
-        return self._cost_s * growth * rung.fps
+        return self._cost_s * rung.frame_cost / self.rung.frame_cost * rung.fps
 
     def _forget_failures(self) -> None:
         self._failed = 0

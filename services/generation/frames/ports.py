@@ -15,20 +15,36 @@ if TYPE_CHECKING:  # the loop's own tests run without torch
 class Engine(Protocol):
     """What a replica needs of `model.engine.WorldEngine`. A pass that raises changes nothing."""
 
+    has_short_memory: bool
+
     @property
     def is_due(self) -> bool: ...
     @property
     def speculation(self) -> Speculation: ...
     def open(self, session_id: str, *, start: int, seed: int) -> None: ...
-    def step(self, actions: Mapping[str, ActionVector], *, num_steps: int) -> Sequence[Frame]: ...
+    def step(
+        self, actions: Mapping[str, ActionVector], *, num_steps: int, memory: int | None
+    ) -> Sequence[Frame]: ...
     def admit(self, session_id: str, *, start: int, seed: int) -> None: ...
     def admit_snapshot(self, session_id: str, snapshot: "WorldSnapshot") -> None: ...
     def is_opening(self, session_id: str) -> bool: ...
     def begin(
-        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+        self,
+        session_id: str,
+        action: ActionVector,
+        *,
+        num_steps: int,
+        memory: int | None,
+        deadline_s: float,
     ) -> Frame | None: ...
     def draft(
-        self, session_id: str, action: ActionVector, *, num_steps: int, deadline_s: float
+        self,
+        session_id: str,
+        action: ActionVector,
+        *,
+        num_steps: int,
+        memory: int | None,
+        deadline_s: float,
     ) -> None: ...
     def draft_jointly(self, session_id: str) -> int: ...
     def is_drafting(self, session_id: str) -> bool: ...

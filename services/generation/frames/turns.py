@@ -130,6 +130,7 @@ class Turns:
                     session_id,
                     begun.vector,
                     num_steps=self._ladder.rung.steps,
+                    memory=self._ladder.rung.memory,
                     deadline_s=begun.deadline_s,
                 )
             except Exception as error:
@@ -174,6 +175,7 @@ class Turns:
                     session_id,
                     guess,
                     num_steps=self._ladder.rung.steps,
+                    memory=self._ladder.rung.memory,
                     deadline_s=played.pacer.due_s,
                 )
 

@@ -1,17 +1,29 @@
 """A frame loop that a test turns by hand, with an engine of numbered frames and a fake clock."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from model import presets
 from model.engine.types import PassPlan
 from services.backplane.actions import ReadAction
 from services.generation.frames.frame_loop import FrameLoop
-from services.generation.frames.ladder import Ladder, make_rungs
+from services.generation.frames.ladder import Ladder
 from services.generation.frames.ports import DreamtFrame
+from services.generation.frames.rungs import Rung, make_rungs
+from services.generation.renderer import short_memory
 from services.wire.action import Action
 from tests.fakes import FakeClock, FakeEngine, make_spec
 
-SPEC = make_spec()
+SPEC = replace(make_spec(), nfd=presets.freedoom().nfd)  # it remembers long enough to give some up
 PERIOD_S = 1 / SPEC.fps
+
+
+def rungs_of(speculation: str = "exact") -> tuple[Rung, ...]:
+    """As a renderer makes them."""
+    sampler, short = SPEC.sampler, short_memory(SPEC.nfd)
+    return make_rungs(
+        sampler.times, sampler.default_steps, SPEC.fps, short=short, speculation=speculation
+    )
 
 
 class Recorder:
@@ -64,9 +76,7 @@ class LoopBench:
         self.inbox = Inbox()
         self.told = Recorder()
         self.told.now = self.clock
-        sampler = SPEC.sampler
-        rungs = make_rungs(sampler.times, sampler.default_steps, SPEC.fps, speculation=speculation)
-        self.ladder = Ladder(rungs)
+        self.ladder = Ladder(rungs_of(speculation))
         self.loop = FrameLoop(
             self.engine, SPEC.action_space, self.inbox, self.ladder, self.told, self.clock
         )

@@ -13,21 +13,23 @@ from statistics import fmean
 
 import pytest
 
-from model.bench.pass_costs import PassCosts
+from model.bench.pass_costs import PassCosts, num_pages_seen
 from model.engine.types import PassPlan
-from services.generation.frames.ladder import make_rungs
 from services.wire.action import Action
-from tests.services.generation.loop_kit import PERIOD_S, SPEC, LoopBench
+from tests.services.generation.loop_kit import PERIOD_S, SPEC, LoopBench, rungs_of
 
 MEASURED = json.loads(Path(__file__).with_name("pass_costs.json").read_text())
 COSTS = PassCosts(**MEASURED["costs"])
-RUNGS = make_rungs(SPEC.sampler.times, SPEC.sampler.default_steps, SPEC.fps)
+RUNGS = rungs_of()
 NUM_PLAYERS = 6
 # One frame for everybody at full quality: two steps, the frames before remembered with the first.
-ROUND_S = fmean(COSTS.jitter) * (
-    COSTS.seconds(remembered=NUM_PLAYERS, drawn=NUM_PLAYERS, pictures=0)
-    + COSTS.seconds(remembered=0, drawn=NUM_PLAYERS, pictures=NUM_PLAYERS)
+FIRST_S = COSTS.seconds(
+    remembered=NUM_PLAYERS, drawn=NUM_PLAYERS, pages=2 * NUM_PLAYERS * SPEC.nfd.window, pictures=0
 )
+LAST_S = COSTS.seconds(
+    remembered=0, drawn=NUM_PLAYERS, pages=NUM_PLAYERS * SPEC.nfd.window, pictures=NUM_PLAYERS
+)
+ROUND_S = fmean(COSTS.jitter) * (FIRST_S + LAST_S)
 
 
 class Machine:
@@ -39,7 +41,10 @@ class Machine:
 
     def cost_of(self, plan: PassPlan) -> float:
         seconds = COSTS.seconds(
-            remembered=len(plan.remembered), drawn=len(plan.drawn), pictures=len(plan.finished)
+            remembered=len(plan.remembered),
+            drawn=len(plan.drawn),
+            pages=num_pages_seen(plan),
+            pictures=len(plan.finished),
         )
         return next(self._jitter) * seconds * self.load * PERIOD_S / ROUND_S
 
@@ -76,12 +81,10 @@ class House(LoopBench):
 def inevitable(load: float) -> float:
     """Share of frames that such a machine has late whoever plans its passes: two for everybody,
     begun on the tick or, when the last one is late itself, right after it."""
-    first_s = COSTS.seconds(remembered=NUM_PLAYERS, drawn=NUM_PLAYERS, pictures=0)
-    last_s = COSTS.seconds(remembered=0, drawn=NUM_PLAYERS, pictures=NUM_PLAYERS)
     jitter = iter(10 * COSTS.jitter)
     behind, is_late = 0.0, []
     for one, other in zip(jitter, jitter, strict=False):
-        behind = max(0.0, behind + load * (first_s * one + last_s * other) / ROUND_S - 1.0)
+        behind = max(0.0, behind + load * (FIRST_S * one + LAST_S * other) / ROUND_S - 1.0)
         is_late.append(behind > 0.0)
     return fmean(is_late)
 
@@ -128,6 +131,20 @@ def test_back_at_50_percent_everything_is_back_within_five_seconds() -> None:
     house.machine.load = 0.5
     house.live(5)
     assert house.ladder.rung == RUNGS[0]
+
+
+def test_the_memory_is_what_frames_give_up_first_and_get_back() -> None:
+    """Full quality takes a little too long, and a third of the memory is soon all that is seen;
+    where that costs no less, denoise steps go, too."""
+    house = House(load=1.05)
+    house.live(10)
+    assert 1 <= house.ladder.rung.level <= 2
+    newest = house.engine.scheduler.session("p0").pages.seeing(house.ladder.rung.memory)
+    assert sum(map(len, newest.seen)) == SPEC.nfd.window // 3
+    assert newest.num_pages > SPEC.nfd.window // 3
+    house.machine.load = 0.5
+    house.live(5)
+    assert house.ladder.rung.memory is None
 
 
 def test_under_full_load_nothing_is_drafted() -> None:

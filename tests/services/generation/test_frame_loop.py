@@ -8,8 +8,9 @@ import pytest
 
 from model.engine.types import PassPlan
 from services.generation.frames.frame_loop import FrameLoop
-from services.generation.frames.ladder import Ladder, make_rungs
+from services.generation.frames.ladder import Ladder
 from services.generation.frames.ports import DreamtFrame
+from services.generation.frames.rungs import make_rungs
 from services.wire.action import Action
 from tests.fakes import FakeEngine
 from tests.services.generation.loop_kit import PERIOD_S, SPEC, Inbox, LoopBench, Recorder

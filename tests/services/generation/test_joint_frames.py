@@ -3,7 +3,7 @@
 import pytest
 
 from services.environment import SettingsError, read_settings
-from services.generation.frames.ladder import make_rungs
+from services.generation.frames.rungs import make_rungs
 from services.generation.settings import PREFIX, GenerationSettings
 from services.wire.action import Action
 from tests.services.generation.loop_kit import SPEC, LoopBench
