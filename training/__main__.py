@@ -28,13 +28,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.arguments import above_zero, at_least_one
-from model.world import World
+from model.world import World, WorldError
 from training import release, stages
 from training.ablations.autoregression import command as compare
 from training.ablations.distillation import command as distillations
 from training.ablations.drift import command as drift
 from training.data import stock
 from training.data.pictures import write_webp
+from training.data.recording import TooLittlePlay
+from training.data.source import DamagedRecording
 from training.distributed.teacher import teacher_training
 from training.evaluate import command as evaluation
 from training.evaluate.dreams.film import film
@@ -55,6 +57,9 @@ from training.run import Run
 from training.tokenizer import command as decoders
 from training.tokenizer.stages import train_decoder, train_tokenizer
 
+# What was given cannot be used: the message says it all. Anything else is a fault of ours.
+UNUSABLE = (TrainingError, OSError, WorldError, TooLittlePlay, DamagedRecording)
+
 STAGES = tuple(stage for stage in JOB_STAGES if stage != "publish")
 
 
@@ -62,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
     try:
         arguments.command(arguments)
-    except (TrainingError, OSError, ValueError) as error:
+    except UNUSABLE as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
     return 0

@@ -10,9 +10,9 @@ import torch
 
 from training import __main__ as command
 from training.__main__ import main, make_parser
-from training.data.latents import LatentFilm
+from training.data.latents import ClipSource, LatentFilm
 from training.data.manifest import read_manifest
-from training.data.recording import load_recordings
+from training.data.recording import TooLittlePlay, load_recordings
 from training.data.stock import stock_at
 from training.data.whole import DamagedFile
 from training.job_state import STAGES
@@ -65,6 +65,35 @@ def test_minutes_that_are_given_are_the_budget(
     arguments = ["debug", "--stage", "tokenizer", "--run", str(tmp_path), "--minutes", "0.5"]
     assert main([*arguments, "--keep-going"]) == 0
     assert budgets == [Budget(seconds=30.0, cooldown=False)]
+
+
+def _stumbling(monkeypatch: pytest.MonkeyPatch, run: Path, error: Exception) -> list[str]:
+    """A command whose stage raises this."""
+
+    def stumble(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(command, "train_tokenizer", stumble)
+    return ["debug", "--stage", "tokenizer", "--run", str(run)]
+
+
+def test_what_was_given_and_cannot_be_used_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = _stumbling(monkeypatch, tmp_path, TooLittlePlay("no recording is long enough"))
+    assert main(arguments) == 1
+    assert capsys.readouterr().err == "training: no recording is long enough\n"
+
+
+def test_a_bug_is_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = _stumbling(monkeypatch, tmp_path, ValueError("shapes do not match"))
+    with pytest.raises(ValueError, match="shapes do not match"):
+        main(arguments)
+
+
+def test_clips_longer_than_every_film_are_too_little_play() -> None:
+    with pytest.raises(TooLittlePlay, match="no recording is 32 frames long without a cut"):
+        ClipSource([], 32, batch_size=1, device=torch.device("cpu"))
 
 
 def test_stages_have_the_names_that_submitted_runs_and_states_have() -> None:

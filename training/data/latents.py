@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from training.data.recording import clip_starts
+from training.data.recording import TooLittlePlay, clip_starts
 from training.data.whole import reading, replacing
 
 
@@ -59,11 +59,12 @@ class ClipSource:
     def __init__(
         self, films: Sequence[LatentFilm], num_frames: int, batch_size: int, device: torch.device
     ) -> None:
+        """Raises TooLittlePlay."""
         self._films = films
         self._starts = [clip_starts(film.cuts_N.numpy(), num_frames) for film in films]
         self._firsts = np.cumsum([0] + [len(starts) for starts in self._starts])
         if not len(self):
-            raise ValueError(f"no recording is {num_frames} frames long without a cut")
+            raise TooLittlePlay(f"no recording is {num_frames} frames long without a cut")
         self._num_frames = num_frames
         self._batch_size = batch_size
         self._device = device

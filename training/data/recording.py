@@ -18,6 +18,10 @@ from training.data.whole import reading
 _ARRAYS = ("frames", "actions", "poses", "cuts")
 
 
+class TooLittlePlay(ValueError):
+    """No recording is long enough for what is asked of it; the message says how long that is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """One continuous film of play. `poses` are x, y (map units) and yaw (degrees, clockwise)."""

@@ -12,7 +12,7 @@ from ray.train.torch import TorchTrainer
 from training import stages
 from training.distributed.sharded import ShardedWorkers
 from training.loop.device import pick_device
-from training.loop.trainer import Budget
+from training.loop.trainer import Budget, TrainingError
 from training.recipes.recipe import Recipe
 from training.run import Run
 
@@ -21,8 +21,11 @@ _MAX_LOSSES = 3  # of a worker, before the run counts as failed
 
 def train_teacher_together(recipe: Recipe, run: Run, budget: Budget, *, num_workers: int) -> None:
     """`stages.train_teacher`, divided among workers. Ray keeps its notes in the run folder. Raises
-    ValueError where the recipe's batches cannot be divided."""
-    divided = replace(recipe, teacher=recipe.teacher.for_workers(num_workers))
+    TrainingError where the recipe's batches cannot be divided."""
+    try:
+        divided = replace(recipe, teacher=recipe.teacher.for_workers(num_workers))
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
     stages.encode(recipe, run)  # once, before they all want latents
     run = Run(run.folder.resolve())
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
-from training.data.recording import Recording
+from training.data.recording import Recording, TooLittlePlay
 from training.evaluate.measures.scores import FRAME, NUM_FRAMES
 from training.evaluate.passages import Passage, begins_in, passage_at
 from training.evaluate.reader.following import events
@@ -26,8 +26,8 @@ def choose_asked(
     recordings: Sequence[Recording], space: ActionSpace, *, count: int, context_frames: int
 ) -> list[Passage]:
     """At most `count` passages that share no frame to be dreamt. First those that ask most for the
-    rarest event of which there is too little, then what is left, spread evenly. Raises ValueError
-    where nobody moves for long enough."""
+    rarest event of which there is too little, then what is left, spread evenly. Raises
+    TooLittlePlay where nobody moves for long enough."""
     found = [
         _Candidate(recording=i, begins=begins, asked_E=asked_E)
         for i, recording in enumerate(recordings)
@@ -35,7 +35,7 @@ def choose_asked(
     ]
     if not found:
         length = context_frames + NUM_FRAMES
-        raise ValueError(f"no held-out recording has {length} frames without a cut, and moves")
+        raise TooLittlePlay(f"no held-out recording has {length} frames without a cut, and moves")
     taken = _taken(found, count)
     return [
         passage_at(recordings[found[i].recording], found[i].begins, context_frames, NUM_FRAMES)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.recording import Recording, clip_starts
+from training.data.recording import Recording, TooLittlePlay, clip_starts
 from training.evaluate.reader.network import BEFORE
 
 
@@ -30,8 +30,7 @@ class Passage:
 def choose_passages(
     recordings: Sequence[Recording], *, count: int, context_frames: int, num_frames: int
 ) -> list[Passage]:
-    """`count` passages spread evenly over all recordings. Raises ValueError when no recording is
-    long enough."""
+    """`count` passages spread evenly over all recordings. Raises TooLittlePlay."""
     begins = [
         (recording, first)
         for recording in recordings
@@ -39,7 +38,7 @@ def choose_passages(
     ]
     if not begins:
         length = context_frames + num_frames
-        raise ValueError(f"no held-out recording has {length} frames without a cut")
+        raise TooLittlePlay(f"no held-out recording has {length} frames without a cut")
     picked = np.linspace(0, len(begins) - 1, count).astype(int)
     return [
         passage_at(recording, first, context_frames, num_frames)

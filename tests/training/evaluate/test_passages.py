@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from training.data.games.toy import ACTION_SPACE as SPACE
-from training.data.recording import Recording
+from training.data.recording import Recording, TooLittlePlay
 from training.evaluate.asked import LEAST_ASKED, choose_asked
 from training.evaluate.measures.scores import FRAME, NUM_FRAMES
 from training.evaluate.reader.following import event_names, events
@@ -32,7 +32,7 @@ def _film(*, is_pressed: bool, step: float = 0.0, turn_deg: float = 0.0) -> Reco
 def _num_found(film: Recording) -> int:
     try:
         return len(choose_asked([film], SPACE, count=3, context_frames=CONTEXT))
-    except ValueError:
+    except TooLittlePlay:
         return 0
 
 
