@@ -10,6 +10,7 @@ from model.arguments import at_least_one
 from model.int8.serving import CpuPrecision, in_precision
 from model.world import World, WorldSpec
 from training.data.pictures import write_png
+from training.evaluate.dreams.dream import remembering
 from training.evaluate.dreams.teacher import teacher_of
 from training.evaluate.evaluation import evaluate
 from training.evaluate.extent import QUICK
@@ -33,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=at_least_one, help="denoise steps, else the world's default"
     )
+    parser.add_argument("--memory", type=at_least_one, metavar="FRAMES",
+                        help="frames of context that a frame sees, else all that it can: "
+                        "so it is served on the ladder's rung of a short memory")  # fmt: skip
     parser.add_argument("--precision", choices=get_args(CpuPrecision), default="fp32",
                         help="numbers that its frames are computed with")  # fmt: skip
     parser.add_argument("--quick", action="store_true",
@@ -57,10 +61,16 @@ def run_command(recipe: Recipe, arguments: argparse.Namespace) -> None:
         )
         published = World.load(arguments.world)
         world = in_precision(published, arguments.precision)
+        if arguments.memory:
+            world = remembering(world, arguments.memory)
         if arguments.teacher:
             teacher: World | None = World.load(arguments.teacher)
         else:
             teacher = teacher_of(published, arguments.world)
+        if arguments.registry and arguments.memory:
+            raise ValueError(
+                "what a world is with less memory is not kept as the version's figures"
+            )
         if arguments.registry:  # said now, not when all is measured
             Registry(arguments.registry).version(world.spec.name, world.digest)
     except (ValueError, RegistryError) as error:
@@ -73,14 +83,17 @@ def run_command(recipe: Recipe, arguments: argparse.Namespace) -> None:
     extent = QUICK if arguments.quick else recipe.extent
     material = gather(recipe, Run(arguments.run), extent, given)
     measured = evaluate(world, material, num_steps=num_steps, teacher=teacher)
-    figures = to_json(measured.card)
+    figures, title = to_json(measured.card), world.spec.title
+    if arguments.memory:
+        figures = json.dumps(json.loads(figures) | {"memory": arguments.memory}, indent=1) + "\n"
+        title += f", {arguments.memory} frames of context"
     arguments.out.write_text(figures)
     if arguments.registry:
         Registry(arguments.registry).keep_figures(world.spec.name, json.loads(figures))
     write_png(arguments.out.with_suffix(".contact_sheet.png"), measured.contact_sheet)
     if measured.steering is not None:
         write_png(arguments.out.with_suffix(".steering.png"), measured.steering)
-    print(to_markdown(measured.card, title=world.spec.title, licence=world.spec.licence))
+    print(to_markdown(measured.card, title=title, licence=world.spec.licence))
 
 
 def _check(spec: WorldSpec, recipe: Recipe, num_steps: int) -> None:

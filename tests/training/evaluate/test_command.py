@@ -35,6 +35,19 @@ def test_a_number_of_steps_that_the_world_has_not_is_refused_likewise(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_memory_that_is_not_shorter_is_refused_likewise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--world", str(SHIPPED_WORLD), "--run", str(tmp_path / "run")]
+    for memory in ("1", "23"):
+        assert main(["evaluate", "--memory", memory, *given]) == 1
+        assert "a memory of 2 to 22 frames expected" in capsys.readouterr().err
+    registry = ["--registry", str(tmp_path / "registry")]
+    assert main(["evaluate", "--memory", "7", *given, *registry]) == 1
+    assert "not kept as the version's figures" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_version_that_the_registry_lacks_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -72,6 +72,19 @@ def dream(
     return dreams
 
 
+def remembering(world: World, num_frames: int) -> World:
+    """The world, whose frames see only so many before them: what is drawn of a session whose memory
+    is short from its first frame to its last, as the overload ladder may make it. Raises ValueError
+    for less than 2, of which a joint frame takes one, and for no less than the world remembers."""
+    nfd = world.spec.nfd
+    if not 2 <= num_frames < nfd.window - 1:
+        raise ValueError(
+            f"a memory of 2 to {nfd.window - 2} frames expected, since {world.spec.name} sees "
+            f"{nfd.window - 1}, got {num_frames}"
+        )
+    return replace(world, spec=replace(world.spec, nfd=replace(nfd, window=num_frames + 1)))
+
+
 def start_clip(tokenizer: Tokenizer, film: Recording, *, name: str) -> Start:
     """Real play as an opening clip."""
     return Start(
