@@ -18,6 +18,7 @@ from model.tokenizer.fsq import FSQ
 from model.tokenizer.vae import VAE
 from training import stages
 from training.ablations.autoregression.material import coded_films, folder_of
+from training.ablations.autoregression.next_token import NextToken
 from training.ablations.equal_compute import Learner, train_alike
 from training.data.latents import ClipSource
 from training.data.recording import load_recordings
@@ -25,7 +26,6 @@ from training.loop.device import pick_device
 from training.loop.optimizers import nfd_optimizers, vae_optimizers
 from training.loop.trainer import Trainer
 from training.objectives.flow_matching import FlowMatching
-from training.objectives.next_token import NextToken
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.tokenizer.discrete import DiscreteReconstruction

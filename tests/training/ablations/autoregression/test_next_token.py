@@ -12,9 +12,9 @@ from model.ar.matched import matched_config
 from model.ar.transformer import ARTransformer
 from model.ar.vocabulary import ActionVocabulary
 from model.tokenizer.fsq import FSQ, FSQConfig
+from training.ablations.autoregression.next_token import NextToken, action_ids, codes_of_clips
 from training.data.latents import ClipSource, LatentFilm
 from training.loop.optimizers import nfd_optimizers
-from training.objectives.next_token import NextToken, action_ids, codes_of_clips
 
 CPU = torch.device("cpu")
 SPACE = ActionSpace(
