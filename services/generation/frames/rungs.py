@@ -2,7 +2,7 @@
 imports no torch, knows no load and no clock.
 
 First drafts, then the memory, then denoise steps, then the frame rate, equal for everybody.
-Remembering less comes before fewer steps because it shows least: what was measured is in
+Remembering less comes before fewer steps because it hardly shows: what was measured is in
 `docs/performance.md`.
 """
 

@@ -39,7 +39,7 @@ export class Notice {
     if (state.name !== "live") return "";
     if (this.#passing) return this.#passing;
     if (stats.stalledMs(performance.now()) > STALL_MS) return "Waiting for the next frame.";
-    if (stats.level > 0) return "The house is busy: the picture is simpler for a while.";
+    if (stats.level > 0) return "The house is busy: the world is simpler for a while.";
     return "";
   }
 }
