@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.generation": SHARED | {"model"},
     "services.training": SHARED
     | {
-        "training.data.stock",
+        "training.data.inventory.stock",
         "training.evaluate.judge",
         "training.job_state",
         "training.recipes.overrides",

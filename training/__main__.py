@@ -33,7 +33,7 @@ from training import release, stages
 from training.ablations.autoregression import command as compare
 from training.ablations.distillation import command as distillations
 from training.ablations.drift import command as drift
-from training.data import stock
+from training.data.inventory import stock
 from training.data.pictures import write_webp
 from training.data.recording import TooLittlePlay
 from training.data.source import DamagedRecording

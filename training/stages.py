@@ -8,8 +8,8 @@ import torch
 from model.nfd.transformer import NFDTransformer
 from training.data.encoding import LatentCache
 from training.data.filming import record_all
+from training.data.inventory.manifest import Manifest, take_stock
 from training.data.latents import ClipSource
-from training.data.manifest import Manifest, take_stock
 from training.data.source import FilmFolder, RecordingSource, Split
 from training.data.vpt.films import keep_films
 from training.data.vpt.folder import VptFolder

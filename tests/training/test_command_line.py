@@ -10,10 +10,10 @@ import torch
 
 from training import __main__ as command
 from training.__main__ import main, make_parser
+from training.data.inventory.manifest import read_manifest
+from training.data.inventory.stock import stock_at
 from training.data.latents import ClipSource, LatentFilm
-from training.data.manifest import read_manifest
 from training.data.recording import TooLittlePlay, load_recordings
-from training.data.stock import stock_at
 from training.data.whole import DamagedFile
 from training.job_state import STAGES
 from training.loop.trainer import Budget

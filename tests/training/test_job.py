@@ -11,7 +11,7 @@ import pytest
 from tests.model.conftest import make_world
 from training import job, release
 from training import stages as real
-from training.data.manifest import Manifest
+from training.data.inventory.manifest import Manifest
 from training.data.vpt.folder import VptFolder
 from training.job import Job
 from training.job_state import JobOrder, Progress

@@ -1,8 +1,8 @@
 """What the folders of recordings hold: each is looked through when the service starts and whenever
 files come or go. Only what is new is read, and all that is known is on disk.
 
-The look is `python -m training.data.stock` in a process of its own: a video of somebody else's is
-decoded there, never in the service.
+The look is `python -m training.data.inventory.stock` in a process of its own: a video of somebody
+else's is decoded there, never in the service.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from pydantic import BaseModel
 from services.training.children import LOW_PRIORITY, bare_environment
 from services.training.runs.views import last_lines
 from services.training.settings import ROOT
-from training.data.stock import Stock, stock_at
+from training.data.inventory.stock import Stock, stock_at
 
 NOTHING = Stock(recordings={}, frames={}, skipped={})
 # Only counts matter, and a film of six minutes in full size is 2 GB.
 SMALL = ("--width", "64", "--height", "36")
-LOOK = (*LOW_PRIORITY, sys.executable, "-m", "training.data.stock", *SMALL)
+LOOK = (*LOW_PRIORITY, sys.executable, "-m", "training.data.inventory.stock", *SMALL)
 
 log = logging.getLogger(__name__)
 

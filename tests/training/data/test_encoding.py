@@ -12,8 +12,8 @@ from model import presets
 from model.tokenizer.vae import VAE
 from training.data.encoding import LatentCache, encode
 from training.data.games.toy import ToyRecorder
+from training.data.inventory.manifest import Entry, take_stock
 from training.data.latents import ClipSource
-from training.data.manifest import Entry, take_stock
 from training.data.recording import Recording
 from training.data.source import FilmFolder
 

@@ -15,8 +15,8 @@ from model.tokenizer.vae import VAE
 from tests.training.data.vpt.form import Said, said, write
 from training.__main__ import main
 from training.data.encoding import LatentCache
+from training.data.inventory.manifest import take_stock
 from training.data.latents import ClipSource
-from training.data.manifest import take_stock
 from training.data.vpt import video
 from training.data.vpt.actions import ACTION_SPACE
 from training.data.vpt.folder import VptFolder

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from training.data.behaviour import Shares, mean, measure
+from training.data.inventory.behaviour import Shares, mean, measure
 from training.data.source import DamagedRecording, RecordingSource, Split
 from training.data.whole import reading, replacing
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.data import manifest
-from training.data.behaviour import mean, measure
 from training.data.filming import record_all
 from training.data.games.toy import ACTION_SPACE, ToyRecorder
-from training.data.manifest import read_manifest, take_stock
+from training.data.inventory import manifest
+from training.data.inventory.behaviour import mean, measure
+from training.data.inventory.manifest import read_manifest, take_stock
 from training.data.recording import Recording
 from training.data.source import DamagedRecording, FilmFolder
 

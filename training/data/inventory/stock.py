@@ -1,5 +1,6 @@
 """`python -m training stock FOLDER`: what a folder of VPT recordings is worth to training. As
-`python -m training.data.stock` it loads no networks' library: so the training service calls it."""
+`python -m training.data.inventory.stock` it loads no networks' library: so the training service
+calls it."""
 
 import argparse
 import sys
@@ -8,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from model.arguments import at_least_one
-from training.data.manifest import Manifest, read_manifest, take_stock
+from training.data.inventory.manifest import Manifest, read_manifest, take_stock
 from training.data.source import SPLITS, Split
 from training.data.vpt.folder import VptFolder
 from training.data.vpt.lines import FPS
@@ -86,7 +87,9 @@ def report(manifest: Manifest) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.data.stock", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m training.data.inventory.stock", description=__doc__
+    )
     add_arguments(parser)
     arguments = parser.parse_args()
     try:
