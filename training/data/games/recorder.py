@@ -163,6 +163,7 @@ def _open_game(area: DoomRecorder, seed: int) -> vzd.DoomGame:
         "-nomonsters +sv_cheats 1 +sv_infiniteammo 1 +movebob 0 +neverswitchonpickup 1 "
         "+pickup_fade_scalar 0 +blood_fade_scalar 0"
     )
+    Path("_vizdoom").mkdir(exist_ok=True)  # several games that begin at once would fall out over it
     game.init()
     game.send_game_command("god")
     game.make_action([0.0] * (len(_KEYS) + 1), _RAISE_WEAPON_FRAMES * _TICS_PER_FRAME)
