@@ -17,7 +17,7 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
-from training.tokenizer.picture_loss import PictureWeights
+from training.tokenizer.losses.picture_loss import PictureWeights
 
 # Half of a toy frame is one moving background; what matters are a few cells and a small square.
 _PICTURE = PictureWeights(gradient=0.2, texture=0.1, square=8.0)

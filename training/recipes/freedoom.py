@@ -24,7 +24,7 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
-from training.tokenizer.picture_loss import PictureWeights
+from training.tokenizer.losses.picture_loss import PictureWeights
 
 _PRESET = presets.freedoom()
 _ACTION_SPACE = ActionSpace(

@@ -24,7 +24,7 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
-from training.tokenizer.picture_loss import PictureWeights
+from training.tokenizer.losses.picture_loss import PictureWeights
 
 RECORDINGS = Path("build/vpt")  # unless the command says where they are
 _CONTEXT_T = trig_time(0.05)

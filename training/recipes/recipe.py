@@ -14,7 +14,7 @@ from training.evaluate.extent import WHOLE, Extent
 from training.evaluate.measures.oracle import Oracle
 from training.objectives.history import TRUTH, HistorySettings
 from training.objectives.noise import NoiseMixture
-from training.tokenizer.picture_loss import PictureWeights
+from training.tokenizer.losses.picture_loss import PictureWeights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from model.tokenizer.fsq import FSQ, codebook_use
 from training.loop.device import autocast
 from training.loop.trainer import Losses
 from training.tokenizer.frames import FrameSource
-from training.tokenizer.picture_loss import PictureLoss
+from training.tokenizer.losses.picture_loss import PictureLoss
 
 
 class DiscreteReconstruction:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from model.tokenizer.vae import VAE
 from training.loop.device import autocast
 from training.loop.trainer import Losses
-from training.tokenizer.critic import Adversary, PatchCritic, last_kernel
 from training.tokenizer.frames import FrameSource
-from training.tokenizer.picture_loss import PictureLoss
+from training.tokenizer.losses.critic import Adversary, PatchCritic, last_kernel
+from training.tokenizer.losses.picture_loss import PictureLoss
 
 
 class Reconstruction:

@@ -17,11 +17,11 @@ from training.loop.trainer import Budget, Trainer, TrainingError
 from training.recipes.numbers import numbers_of
 from training.recipes.recipe import Recipe
 from training.run import Run
-from training.tokenizer.colours import RareColours
-from training.tokenizer.features import EyeDistance, trained_eye
 from training.tokenizer.fidelity import measure
 from training.tokenizer.frames import Film, FrameSource, spread
-from training.tokenizer.picture_loss import Looks, PictureLoss, PictureWeights
+from training.tokenizer.losses.colours import RareColours
+from training.tokenizer.losses.features import EyeDistance, trained_eye
+from training.tokenizer.losses.picture_loss import Looks, PictureLoss, PictureWeights
 from training.tokenizer.reconstruction import Reconstruction, Redecoding, SecondStage
 
 _STATISTICS_FRAMES = 4096

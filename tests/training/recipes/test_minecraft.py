@@ -28,7 +28,7 @@ from training.recipes.overrides import NEED_RECORDINGS, RECIPES
 from training.recipes.recipe import Recipe
 from training.release import release
 from training.run import Run
-from training.tokenizer.picture_loss import PictureWeights
+from training.tokenizer.losses.picture_loss import PictureWeights
 from training.tokenizer.stages import train_decoder, train_tokenizer
 
 FEW = Budget(steps=2)

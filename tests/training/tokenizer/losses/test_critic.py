@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from training.objectives.hinge import fooling_loss
-from training.tokenizer.critic import Adversary, PatchCritic, last_kernel
+from training.tokenizer.losses.critic import Adversary, PatchCritic, last_kernel
 
 
 def _decoder() -> nn.Sequential:

@@ -11,7 +11,7 @@ import torch.nn.functional as nnf
 from torch import Tensor
 
 from training.loop.trainer import Losses
-from training.tokenizer.colours import RareColours
+from training.tokenizer.losses.colours import RareColours
 
 Looks = Callable[[Tensor, Tensor], Tensor]  # how different two batches of pictures look
 
