@@ -16,6 +16,8 @@ from pathlib import Path
 from model.arguments import at_least_one
 from model.world import WorldError
 from training import release, stages
+from training.data.recording import TooLittlePlay
+from training.data.source import DamagedRecording
 from training.distributed.teacher import teacher_training
 from training.job_state import LOG, ORDER, STAGES, JobOrder, Progress
 from training.loop.device import limit_threads
@@ -33,7 +35,9 @@ from training.run import Run
 from training.tokenizer.stages import train_decoder, train_tokenizer
 
 # What can go wrong without a fault of ours; the message alone tells what to do.
-EXPECTED = (TrainingError, RegistryError, WorldError, OSError, ValueError)
+UNUSABLE = (
+    TrainingError, RegistryError, WorldError, TooLittlePlay, DamagedRecording, OSError,
+)  # fmt: skip
 
 LOCK = "lock"
 
@@ -47,12 +51,12 @@ def main(argv: list[str] | None = None) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)  # an attempt that somebody lost sight of ends first
         try:
             job = Job(folder, attempt)
-        except EXPECTED as error:  # the service shows the log's last line
-            print(f"cannot begin: {error}", flush=True)
+        except (*UNUSABLE, ValueError) as error:  # ValueError: the order's numbers
+            print(f"cannot begin: {error}", flush=True)  # the service shows the log's last line
             return 1
         try:
             job.run()
-        except EXPECTED as error:
+        except UNUSABLE as error:
             return job.fail(str(error))
         except Exception as error:
             traceback.print_exc()
