@@ -61,12 +61,17 @@ class House:
             self._passes.advance(None)
 
 
-def bookkeeping_ms(num_sessions: int, steps: int = 40) -> float:
-    """Milliseconds of one frame for everybody: the median of so many."""
+def bookkeeping_ms(num_sessions: int, rounds: int = 5, steps: int = 40) -> float:
+    """Milliseconds of one frame for everybody: the median of so many, in the best of some rounds,
+    since others who compute can only add to it."""
     house = House(num_sessions)
+    return round(min(_median_s(house, steps) for _ in range(rounds)) * 1e3, 3)
+
+
+def _median_s(house: House, steps: int) -> float:
     seconds = []
     for _ in range(steps):
         started_s = time.perf_counter()
         house.step()
         seconds.append(time.perf_counter() - started_s)
-    return round(statistics.median(seconds) * 1e3, 3)
+    return statistics.median(seconds)
