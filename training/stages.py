@@ -10,6 +10,7 @@ from training.data.encoding import LatentCache
 from training.data.filming import record_all
 from training.data.inventory.manifest import Manifest, take_stock
 from training.data.latents import ClipSource
+from training.data.recording import TooLittlePlay
 from training.data.source import FilmFolder, RecordingSource, Split
 from training.data.vpt.films import keep_films
 from training.data.vpt.folder import VptFolder
@@ -126,9 +127,12 @@ def train_student(recipe: Recipe, run: Run, budget: Budget) -> None:
 def _own_play(recipe: Recipe, run: Run, student: Student, teacher: NFDTransformer) -> OwnPlay:
     """Dreams begin in the same play that clips are of, where it goes on for long enough."""
     settings = recipe.student
-    films = clip_source(
-        recipe, run, settings.batch_size, "train", num_lead=settings.own_play.num_frames
-    )
+    try:
+        films = clip_source(
+            recipe, run, settings.batch_size, "train", num_lead=settings.own_play.num_frames
+        )
+    except TooLittlePlay as error:
+        raise TooLittlePlay(f"{error}; a smaller student.own_play.depth wants less") from error
     return own_play(student, teacher, films, recipe.student_sampler, settings.own_play)
 
 

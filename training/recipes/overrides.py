@@ -75,6 +75,8 @@ OF_THE_RECIPE: dict[str, Bound] = {
     "student.adamw_lr": _RATE,
     "student.guidance": Bound(kind=float, low=1.0, high=10.0),
     "student.adversarial": _WEIGHT,
+    "student.own_play.strength": _WEIGHT,
+    "student.own_play.depth": Bound(kind=int, low=1, high=10_000),
 }
 
 OVERRIDES = OF_THE_RUN | OF_THE_RECIPE
