@@ -28,21 +28,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.arguments import above_zero, at_least_one
-from model.world import World, WorldError
+from model.world import World
 from training import release, stages
 from training.ablations.autoregression import command as compare
 from training.ablations.distillation import command as distillations
 from training.ablations.drift import command as drift
 from training.data.inventory import stock
 from training.data.pictures import write_webp
-from training.data.recording import TooLittlePlay
-from training.data.source import DamagedRecording
 from training.distributed.teacher import teacher_training
 from training.evaluate import command as evaluation
 from training.evaluate.dreams.film import film
+from training.job import UNUSABLE
 from training.job_state import STAGES as JOB_STAGES
 from training.loop.device import limit_threads
-from training.loop.trainer import Budget, TrainingError
+from training.loop.trainer import Budget
 from training.recipes.named import recipe_named
 from training.recipes.overrides import (
     OF_THE_RECIPE,
@@ -56,9 +55,6 @@ from training.recipes.recordings import with_recordings
 from training.run import Run
 from training.tokenizer import command as decoders
 from training.tokenizer.stages import train_decoder, train_tokenizer
-
-# What was given cannot be used: the message says it all. Anything else is a fault of ours.
-UNUSABLE = (TrainingError, OSError, WorldError, TooLittlePlay, DamagedRecording)
 
 STAGES = tuple(stage for stage in JOB_STAGES if stage != "publish")
 

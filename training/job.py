@@ -34,7 +34,8 @@ from training.registry.version import WorldVersion
 from training.run import Run
 from training.tokenizer.stages import train_decoder, train_tokenizer
 
-# What can go wrong without a fault of ours; the message alone tells what to do.
+# What was given cannot be used: the message alone says what to do. Anything else is a fault of
+# ours, and leaves its traceback.
 UNUSABLE = (
     TrainingError, RegistryError, WorldError, TooLittlePlay, DamagedRecording, OSError,
 )  # fmt: skip

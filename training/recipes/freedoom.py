@@ -74,7 +74,7 @@ def freedoom() -> Recipe:
             history=HistorySettings(chain_share=0.5, rollout_share=0.25),
         ),
         student=StudentRecipe(
-            batch_size=3, muon_lr=1e-4, adamw_lr=1e-4, ema_decay=0.995, minutes=70.0,
+            batch_size=2, muon_lr=1e-4, adamw_lr=1e-4, ema_decay=0.995, minutes=70.0,
             mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
             method="continuous", warmup_steps=150, guidance=1.2, adversarial=0.5,
             own_play=OwnPlaySettings(strength=0.5),
