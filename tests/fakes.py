@@ -165,6 +165,14 @@ class FakeEngine:
     def draft_jointly(self, session_id: str) -> int:
         return self.scheduler.begin_joint(session_id, 1)
 
+    def hasten(self, session_id: str, *, memory: int) -> None:
+        for draft in self.scheduler.hasten(session_id, memory):
+            self._settle(draft, is_right=False)
+
+    def steps_left(self, session_id: str) -> int:
+        due = self.scheduler.session(session_id).due
+        return due.num_steps - due.denoise_step if due else 0
+
     def is_drafting(self, session_id: str) -> bool:
         return bool(self.scheduler.session(session_id).unfinished_drafts)
 

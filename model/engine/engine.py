@@ -224,6 +224,20 @@ class WorldEngine:
         """
         return self._passes.draft_jointly(session_id, num_frames)
 
+    def hasten(self, session_id: str, *, memory: int) -> None:
+        """The frame that somebody waits for sees no more than the newest `memory` frames, besides
+        sinks, in the denoise steps that are left: it is there sooner, and another frame. Frames
+        that were drawn jointly with it are given up. Raises KeyError for a session that is not
+        open, RuntimeError for one that waits for nothing, ValueError as `step`."""
+        if (few := self._check_memory(memory)) is not None:
+            self._passes.hasten(session_id, few)
+
+    def steps_left(self, session_id: str) -> int:
+        """Denoise steps until the frame that somebody waits for is finished; 0 when nobody does.
+        Raises KeyError for a session that is not open."""
+        due = self._scheduler.session(session_id).due
+        return due.num_steps - due.denoise_step if due else 0
+
     def is_drafting(self, session_id: str) -> bool:
         """A draft of it is not finished yet. Raises KeyError if it is not open."""
         return bool(self._scheduler.session(session_id).unfinished_drafts)

@@ -89,6 +89,11 @@ class Passes:
         self._ledger.begin_drafts(num_begun, are_joint=True)
         return num_begun
 
+    def hasten(self, session_id: str, memory: int) -> None:
+        """As `WorldEngine.hasten`."""
+        for joint in self._scheduler.hasten(session_id, memory):
+            self._ledger.discard(joint)
+
     def drop(self, session_id: str) -> None:
         """What the session was drawing or has drafted is forgotten."""
         session = self._scheduler.session(session_id)

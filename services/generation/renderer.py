@@ -134,9 +134,9 @@ class Renderer:
 
 
 def short_memory(nfd: NFDConfig) -> ShortMemory | None:
-    """A third of the world's window, its cost by arithmetic."""
+    """A third of the world's window, its cost by arithmetic; in haste a sixth."""
     if nfd.window <= SHORT_WINDOW:
         return None
     seen = nfd.window // 3  # the frame itself included
     short, whole = (pass_cost(nfd, num_frames).flop for num_frames in (seen, nfd.window))
-    return ShortMemory(num_frames=seen - 1, row_cost=short / whole)
+    return ShortMemory(num_frames=seen - 1, num_in_haste=nfd.window // 6, row_cost=short / whole)

@@ -8,7 +8,8 @@ from services.generation.frames.rungs import Rung
 _SMOOTHING_S = 0.4  # a single stall (a garbage collection, a snapshot) is no overload
 _DROP_DRAFTS_AFTER_S = 0.4
 _FALL_AFTER_S = 0.6
-_FULL_LOAD = 0.98  # of the period: more is overload
+_FALL_AFTER_HASTE_S = 2.0
+_FULL_LOAD = 0.93  # of the period: more leaves no room for ups and downs
 _FULL_DRAFT_LOAD = 0.9  # more leaves no time for drafts
 _FALL_LOAD = 0.9  # expected on a rung to fall to
 _CLIMB_LOAD = 0.85  # expected on a rung to climb to
@@ -20,14 +21,15 @@ _FIRST_BAN_S, _LONGEST_BAN_S = 4.0, 64.0  # for which that height is not tried a
 
 class Ladder:
     """Owns the rung that everybody on the replica is served at. Falls to the first rung that
-    should fit after a spell of frames that cost more than their period, climbs to the highest that
-    should fit with room to spare. Where a climb did not hold it stays lower, longer each time."""
+    should fit after a spell of frames that cost more than their period, or that were in time by
+    haste alone; climbs to the highest that should fit with room to spare. Where a climb did not
+    hold it stays lower, longer each time."""
 
     def __init__(self, rungs: tuple[Rung, ...]) -> None:
         self._rungs = rungs
         self._number = 0
         self._cost_s = 0.0
-        self._over_s = self._fits_s = self._on_rung_s = 0.0
+        self._over_s = self._haste_s = self._fits_s = self._on_rung_s = 0.0
         self._has_climbed = False
         self._failed = 0  # the rung of the last climb that did not hold
         self._banned_s: float = 0.0
@@ -42,16 +44,20 @@ class Ladder:
         """Nothing is left to give way, and it is still too much."""
         return self._number == len(self._rungs) - 1 and self._over_s >= _FALL_AFTER_S
 
-    def observe(self, cost_s: float, passed_s: float) -> bool:
+    def observe(self, cost_s: float, passed_s: float, *, is_hasty: bool = False) -> bool:
         """One frame for everybody cost `cost_s` seconds of the engine, wasted drafts not counted,
-        `passed_s` after the last one. True if the rung has changed."""
+        `passed_s` after the last one. `is_hasty`: each would have been late had it not seen less.
+        True if the rung has changed."""
         period_s = 1.0 / self.rung.fps
+        if is_hasty and self.rung.speculates:
+            cost_s = max(cost_s, period_s)  # what haste saved is not for drafts
         share = period_s / _SMOOTHING_S if self._on_rung_s else 1.0
         self._cost_s += min(1.0, share) * (min(cost_s, 2 * period_s) - self._cost_s)
         self._on_rung_s += passed_s
         limit = _FULL_DRAFT_LOAD if self.rung.speculates else _FULL_LOAD
         is_over, higher = self._cost_s > limit * period_s, self._climbing_to()
         self._over_s = self._over_s + passed_s if is_over else 0.0
+        self._haste_s = self._haste_s + passed_s if is_hasty else 0.0
         self._fits_s = self._fits_s + passed_s if higher < self._number else 0.0
         self._banned_s = max(0.0, self._banned_s - passed_s)
         if self._on_rung_s >= 2 * _LONGEST_BAN_S:
@@ -72,7 +78,9 @@ class Ladder:
 
     def _has_to_fall(self) -> bool:
         after_s = _DROP_DRAFTS_AFTER_S if self.rung.speculates else _FALL_AFTER_S
-        return self._over_s >= after_s and self._number + 1 < len(self._rungs)
+        is_always_hasty = self.rung.memory is None and self._haste_s >= _FALL_AFTER_HASTE_S
+        has_to = self._over_s >= after_s or is_always_hasty
+        return has_to and self._number + 1 < len(self._rungs)
 
     def _fall(self) -> None:
         """Dropping drafts is a rung of its own: what frames cost without them is seen there."""
@@ -108,5 +116,5 @@ class Ladder:
 
     def _move_to(self, number: int) -> None:
         self._number = number
-        self._over_s = self._fits_s = self._on_rung_s = 0.0
+        self._over_s = self._haste_s = self._fits_s = self._on_rung_s = 0.0
         self._has_climbed = False

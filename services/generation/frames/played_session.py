@@ -32,6 +32,7 @@ class PlayedSession:
         self._guessed: list[ActionVector] = []  # for the next frame
         self._held = 0  # when the last frame began
         self.waits_for: BegunFrame | None = None
+        self.is_hasty = False  # that frame sees less, so as not to be late
         self.shown_seq = last_seq  # newest action that a finished frame has seen
 
     def is_due(self, now: float) -> bool:
@@ -75,10 +76,15 @@ class PlayedSession:
         self._held = action.held
         vector = self._vector(action)
         self.forecast.observe(vector, self._space.vector(action.held, 0, 0))
+        self.is_hasty = False
         self.waits_for = BegunFrame(
             vector=vector, action_seq=action.seq, queue_s=queue_s, deadline_s=self.pacer.due_s
         )
         return self.waits_for
+
+    def would_be_late(self, ready_s: float) -> bool:
+        """The frame it waits for, if it were there by then."""
+        return self.waits_for is not None and ready_s > self.waits_for.deadline_s
 
     def finish(self) -> BegunFrame:
         """The frame it waited for is there."""

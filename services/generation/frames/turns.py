@@ -22,6 +22,9 @@ FRAMES = meter.create_counter("nextframe_frames", description="frames dreamt, by
 LATE_FRAMES = meter.create_counter(
     "nextframe_late_frames", description="frames that were not ready when the next one was due"
 )
+HASTENED_FRAMES = meter.create_counter(
+    "nextframe_hastened_frames", description="frames that saw less so as not to be late"
+)
 DRAFTS = meter.create_counter(
     "nextframe_drafts", description="frames begun early, by kind and outcome"
 )
@@ -84,6 +87,7 @@ class Turns:
         now = self._clock()
         self._begin_due(now)
         self._begin_drafts(now)
+        is_hasty = self._hasten_late(now)
         is_due = self._engine.is_due
         if not is_due and not self._workload.fits(self._until_due_s(now)):
             self._is_resting = True
@@ -92,7 +96,7 @@ class Turns:
         self._is_resting = frames is None
         ended = self._clock()
         if frames is not None:
-            self._workload.note_pass(ended - now, is_due=is_due)
+            self._workload.note_pass(ended - now, is_due=is_due, is_hasty=is_hasty)
         for frame in frames or ():
             self._show(frame, ended)
         self._seat_newcomers(ended)
@@ -144,6 +148,20 @@ class Turns:
     def _draft_jointly(self, session_id: str, played: PlayedSession) -> None:
         if self._engine.draft_jointly(session_id):
             played.note_going_on()
+
+    def _hasten_late(self, now: float) -> bool:
+        """Who would be late sees less for the rest of the frame. True if anybody does."""
+        haste = self._ladder.rung.haste
+        if haste is None:
+            return False
+        waiting = [(s, played) for s, played in self._played.items() if played.waits_for]
+        for session_id, played in waiting:
+            left_s = self._workload.frame_s(self._engine.steps_left(session_id))
+            if not played.is_hasty and played.would_be_late(now + left_s):
+                self._engine.hasten(session_id, memory=haste)
+                played.is_hasty = True
+                HASTENED_FRAMES.add(1)
+        return any(played.is_hasty for _, played in waiting)
 
     def _read_actions(self, now: float) -> None:
         for action in self._actions.read():
@@ -215,7 +233,7 @@ class Turns:
                 fps=rung.fps,
             )
         )
-        self._workload.note_frame()
+        self._workload.note_frame(is_hasty=played.is_hasty)
         FRAMES.add(1, {"level": rung.level})
         if now > begun.deadline_s:
             LATE_FRAMES.add(1)
@@ -248,8 +266,9 @@ class Turns:
         _count_drafts("joint", self._told.joint, speculation.joint)
         self._told = speculation
         level = self._ladder.rung.level
-        if not self._ladder.observe(ended.cost_s, ended.passed_s):
+        if not self._ladder.observe(ended.cost_s, ended.passed_s, is_hasty=ended.is_hasty):
             return
+        self._workload.forget_frames()
         for played in self._played.values():
             played.pacer.set_fps(self._ladder.rung.fps)
         log.info("overload ladder moved", extra={"level_now": self._ladder.rung.level})

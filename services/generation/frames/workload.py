@@ -4,14 +4,18 @@ from dataclasses import dataclass
 
 _MEMORY = 0.8
 _MARGIN = 1.2  # a pass may take longer than the last ones
+_FRAME_MARGIN = 1.1  # the same for a frame's passes together
+_HASTE_SHARE = 0.85  # of the time of a pass that one in haste takes, by measurement or more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """A frame for everybody: the seconds of work in it, and how long it took in all."""
+    """A frame for everybody: the seconds of work in it, and how long it took in all. `is_hasty`:
+    all of its frames would have been late had they not seen less."""
 
     cost_s: float
     passed_s: float
+    is_hasty: bool = False
 
 
 class Workload:
@@ -19,24 +23,32 @@ class Workload:
 
     def __init__(self) -> None:
         self._pass_s = 0.0
+        self._frame_pass_s = 0.0  # of one that somebody waited for and nobody was in haste
         self._due_s = self._spare_s = 0.0
-        self._num_frames = 0
+        self._num_frames = self._num_hasty = 0
         self._begun_s: float | None = None
 
     def fits(self, spare_s: float) -> bool:
         """A pass would be over by then."""
         return _MARGIN * self._pass_s <= spare_s
 
-    def note_pass(self, seconds: float, *, is_due: bool) -> None:
-        """`is_due`: somebody waited for it."""
-        self._pass_s = seconds + _MEMORY * (self._pass_s - seconds) if self._pass_s else seconds
-        if is_due:
-            self._due_s += seconds
-        else:
-            self._spare_s += seconds
+    def frame_s(self, num_passes: int) -> float:
+        """Until a frame with so many passes left is there, if it is not hastened."""
+        return _FRAME_MARGIN * num_passes * self._frame_pass_s
 
-    def note_frame(self) -> None:
+    def note_pass(self, seconds: float, *, is_due: bool, is_hasty: bool = False) -> None:
+        """`is_due`: somebody waited for it. `is_hasty`: some see less in it than they should."""
+        self._pass_s = _smooth(self._pass_s, seconds)
+        if not is_due:
+            self._spare_s += seconds
+            return
+        self._due_s += seconds
+        whole_s = seconds / _HASTE_SHARE if is_hasty else seconds
+        self._frame_pass_s = _smooth(self._frame_pass_s, whole_s)
+
+    def note_frame(self, *, is_hasty: bool = False) -> None:
         self._num_frames += 1
+        self._num_hasty += is_hasty
 
     def take_round(self, num_sessions: int, now: float, *, share_used: float) -> Round | None:
         """The round that has just ended; None while it lasts. `share_used` of what was done in
@@ -46,11 +58,19 @@ class Workload:
         if self._num_frames < max(1, num_sessions):
             return None
         cost_s = (self._due_s + share_used * self._spare_s) * num_sessions / self._num_frames
-        passed_s = now - self._begun_s
+        passed_s, is_hasty = now - self._begun_s, self._num_hasty == self._num_frames
         self.restart(now)
-        return Round(cost_s=cost_s, passed_s=passed_s)
+        return Round(cost_s=cost_s, passed_s=passed_s, is_hasty=is_hasty)
+
+    def forget_frames(self) -> None:
+        """How long they take is to be learned anew: they are drawn otherwise now."""
+        self._frame_pass_s = 0.0
 
     def restart(self, now: float) -> None:
         """A round begins: the house has changed."""
         self._due_s = self._spare_s = 0.0
-        self._num_frames, self._begun_s = 0, now
+        self._num_frames, self._num_hasty, self._begun_s = 0, 0, now
+
+
+def _smooth(before: float, now: float) -> float:
+    return now + _MEMORY * (before - now) if before else now

@@ -202,6 +202,124 @@ def test_a_draft_of_another_memory_is_another_frame(
     assert engine.speculation.exact.discarded == 1
 
 
+class HastenedReference(SinkReference):
+    """No cache; a frame sees its short memory from one of its denoise steps on."""
+
+    def hasten(self, memory: int, *, after_steps: int) -> None:
+        """The next frame."""
+        self._left, self._memory = after_steps, memory
+
+    def _predict(self, clip: ContextClip) -> Tensor:
+        assert isinstance(self.policy, Forgetful)
+        if self._left == 0:
+            self.policy.memories[len(clip) - 1] = self._memory
+        self._left -= 1
+        return super()._predict(clip)
+
+
+def hastened(engine: WorldEngine, session_id: str, *, memory: int, after_steps: int) -> None:
+    """Draws the frame that was begun, hastened after so many of its denoise steps."""
+    num_steps = engine.steps_left(session_id)
+    while (num_left := engine.steps_left(session_id)) > 0:
+        if num_left == num_steps - after_steps:
+            engine.hasten(session_id, memory=memory)
+        engine.advance()
+        engine.check_integrity()
+
+
+@pytest.mark.parametrize(
+    ("policy", "merge"), [(WINDOW, True), (WINDOW, False), (SINKS, True)],
+    ids=["window", "window-separate", "sinks"],
+)  # fmt: skip
+def test_a_hastened_frame_sees_less_from_there_on(
+    any_world: World, action_log: Log, policy: ContextPolicy, merge: bool
+) -> None:
+    """Against no cache at all."""
+    clip, frame_idxs = opening(any_world, policy)
+    truth = HastenedReference(any_world, clip, frame_idxs, seed=5)
+    truth.policy = Forgetful(policy=policy, memories={})
+    engine = WorldEngine(any_world, policy=policy, merge=merge)
+    engine.open("a", start=LONG_START, seed=5)
+    for number, action in enumerate(action_log(0, NUM_FRAMES)):
+        after_steps = number % 4  # of three: every fourth frame is not hastened
+        truth.hasten(1, after_steps=after_steps)
+        truth.step(action, 3)
+        engine.begin("a", action, num_steps=3)
+        hastened(engine, "a", memory=1, after_steps=after_steps)
+        wanted_Chw = truth.context.latents_FChw[-1]
+        torch.testing.assert_close(newest(engine), wanted_Chw, atol=1e-5, rtol=1e-5)
+
+
+def test_hastening_changes_nobody_elses_frame(any_world: World, action_log: Log) -> None:
+    """Bitwise at equal shapes."""
+    together, alone = (WorldEngine(any_world, batch_sizes=(4,)) for _ in range(2))
+    for engine, names in ((together, "ab"), (alone, "b")):
+        for name in names:
+            engine.open(name, start=LONG_START, seed=5)
+    for action in action_log(0, 5):
+        for name in "ab":
+            together.begin(name, action)
+        hastened(together, "a", memory=1, after_steps=1)
+        alone.step({"b": action})
+        assert torch.equal(newest(together, "b"), newest(alone, "b"))
+        assert not torch.equal(newest(together, "a"), newest(alone, "b"))
+
+
+def test_a_draft_that_was_taken_up_can_be_hastened(world: World, action_log: Log) -> None:
+    drafted, plain = (WorldEngine(world, batch_sizes=(4,)) for _ in range(2))
+    action = action_log(0, 1)[0]
+    for engine in (drafted, plain):
+        engine.open("a", start=LONG_START, seed=5)
+    drafted.draft("a", action)
+    drafted.advance()
+    for engine, after_steps in ((drafted, 0), (plain, 1)):
+        engine.begin("a", action)
+        hastened(engine, "a", memory=1, after_steps=after_steps)
+    assert torch.equal(newest(drafted), newest(plain))
+
+
+def test_a_hastened_frame_gives_up_what_was_drawn_along(world: World, action_log: Log) -> None:
+    engine, plain = (
+        WorldEngine(world, policy=SlidingWindow(3), max_joint=1, batch_sizes=(4,)) for _ in range(2)
+    )
+    action = action_log(0, 1)[0]
+    for one in (engine, plain):
+        one.open("a", start=LONG_START, seed=5)
+        one.begin("a", action)
+    engine.draft_jointly("a")
+    for one in (engine, plain):
+        hastened(one, "a", memory=1, after_steps=1)
+    assert torch.equal(newest(engine), newest(plain))
+    assert engine.begin("a", action) is None
+    assert engine.speculation.joint.discarded == 1
+
+
+def test_who_sees_no_more_already_is_not_changed_by_haste(world: World, action_log: Log) -> None:
+    engine, plain = (WorldEngine(world) for _ in range(2))
+    action = action_log(0, 1)[0]
+    for one in (engine, plain):
+        one.open("a", start=LONG_START, seed=5)
+    for memory, asked in ((1, 2), (2, 2), (None, 100)):
+        engine.begin("a", action, memory=memory)
+        hastened(engine, "a", memory=asked, after_steps=0)
+        plain.step({"a": action}, memory=memory)
+        assert torch.equal(newest(engine), newest(plain))
+
+
+def test_only_what_somebody_waits_for_can_be_hastened(world: World) -> None:
+    engine = WorldEngine(world)
+    with pytest.raises(KeyError):
+        engine.hasten("a", memory=1)
+    with pytest.raises(KeyError):
+        engine.steps_left("a")
+    engine.open("a", seed=5)
+    assert engine.steps_left("a") == 0
+    with pytest.raises(RuntimeError, match="hastened"):
+        engine.hasten("a", memory=1)
+    with pytest.raises(ValueError, match="at least 1 frame"):
+        engine.hasten("a", memory=0)
+
+
 def test_what_cannot_be_is_refused(world: World, action_log: Log) -> None:
     action = action_log(0, 1)[0]
     plain, fast = WorldEngine(world), WorldEngine(world, paths=FastPaths())

@@ -80,6 +80,14 @@ class Storm(RuleBasedStateMachine):
                 scheduler.begin_joint(session_id, num_frames)
 
     @precondition(lambda self: any(self.frames.values()))
+    @rule(pick=st.integers(0, 99), memory=st.integers(1, 2))
+    def hasten(self, pick: int, memory: int) -> None:
+        for scheduler, frames in self.frames.items():
+            session_id = sorted(frames)[pick % len(frames)]
+            if scheduler.session(session_id).due:
+                scheduler.hasten(session_id, memory)
+
+    @precondition(lambda self: any(self.frames.values()))
     @rule(pick=st.integers(0, 99), is_cut=st.booleans())
     def roll_back(self, pick: int, is_cut: bool) -> None:
         """A draft or a frame is dropped; or all keys are lost and begun again."""

@@ -14,7 +14,7 @@ from services.generation.renderer import short_memory
 FPS = 17.5
 RUNGS = make_rungs((1, 2, 4), default_steps=4, fps=FPS)
 DRAFTING, PLAIN, TWO_STEPS, ONE_STEP = range(4)
-SHORT = ShortMemory(num_frames=7, row_cost=0.7)
+SHORT = ShortMemory(num_frames=7, num_in_haste=4, row_cost=0.7)
 
 
 def play(
@@ -115,6 +115,35 @@ def test_where_remembering_less_costs_as_much_steps_go_too() -> None:
     assert play(Ladder(rungs), 300, 0.015, rungs=rungs, short_share=1.0) == [1, 2, 3]
 
 
+def test_in_haste_a_frame_sees_less_than_the_rung_says() -> None:
+    rungs = make_rungs((1, 2), default_steps=2, fps=FPS, short=SHORT)
+    assert [rung.haste for rung in rungs[:4]] == [7, 7, 4, 4]
+    assert {rung.haste for rung in RUNGS} == {None}
+
+
+def hurry(ladder: Ladder, seconds: float, *, every: int = 1) -> float:
+    """Rounds that take three quarters of their period, all or each so many-th in haste. Until the
+    rung changes."""
+    passed_s, number = 0.0, 0
+    while passed_s < seconds:
+        period_s = 1 / ladder.rung.fps
+        number, passed_s = number + 1, passed_s + period_s
+        if ladder.observe(0.75 * period_s, period_s, is_hasty=number % every == 0):
+            return passed_s
+    return math.inf
+
+
+def test_haste_ends_drafts_at_once_and_full_frames_only_if_it_lasts() -> None:
+    rungs = make_rungs((1, 2), default_steps=2, fps=FPS, short=SHORT)
+    ladder = Ladder(rungs)
+    assert hurry(ladder, 10) < 1.0
+    assert ladder.rung == rungs[1]
+    assert hurry(ladder, 60, every=2) == math.inf
+    assert 1.9 < hurry(ladder, 10) < 2.1
+    assert ladder.rung == rungs[2]
+    assert hurry(ladder, 60) == math.inf  # it is in time, and tells all there is to tell
+
+
 def test_a_replica_with_time_to_spare_serves_in_full() -> None:
     assert play(Ladder(RUNGS), 60, 0.008) == []
 
@@ -175,10 +204,10 @@ def test_who_climbed_too_high_climbs_less_high_at_once() -> None:
     """Frames cost more the faster they come, where others use the cores between them."""
     ladder = Ladder(RUNGS)
     play(ladder, 30, 0.060)
-    entered = moves(ladder, 8, {1: 0.05}, crowded_above_fps=0.61 * FPS)
+    entered = moves(ladder, 8, {1: 0.049}, crowded_above_fps=0.61 * FPS)
     (_, too_high), (_, lower), (_, settled) = entered
     assert too_high < settled < lower
-    assert moves(ladder, 4, {1: 0.05}, crowded_above_fps=0.61 * FPS) == []
+    assert moves(ladder, 4, {1: 0.049}, crowded_above_fps=0.61 * FPS) == []
 
 
 def test_below_the_bottom_rung_newcomers_are_refused() -> None:

@@ -29,7 +29,7 @@ from tests.fakes import FakeEngine, make_spec
 from tests.model.conftest import make_world
 from tests.services.generation.generation_kit import Edge, eventually
 
-SHORT = ShortMemory(num_frames=7, row_cost=0.7)
+SHORT = ShortMemory(num_frames=7, num_in_haste=4, row_cost=0.7)
 RUNGS = make_rungs((1, 2), default_steps=2, fps=17.5, short=SHORT)
 
 
@@ -49,8 +49,8 @@ def test_the_offer_shows_every_start() -> None:
 def test_warming_up_meets_every_shape_and_leaves_nothing() -> None:
     engine = FakeEngine(make_spec())
     warm_up(engine, slots=3, rungs=RUNGS, still=(0.0,))
-    assert engine.ways == [(2, None), (2, 7), (1, 7)] * 3
-    assert [len(engine.actions[f"warm-up-{slot}"]) for slot in range(3)] == [9, 6, 3]
+    assert engine.ways == [(2, None), (2, 7), (2, 4), (1, 7), (1, 4)] * 3
+    assert [len(engine.actions[f"warm-up-{slot}"]) for slot in range(3)] == [15, 10, 5]
     assert engine.sessions == {}
 
 

@@ -37,3 +37,32 @@ def test_drafts_cost_what_came_of_them() -> None:
     ended = workload.take_round(1, now=0.1, share_used=0.5)
     assert ended is not None
     assert ended.cost_s == pytest.approx(0.03)
+
+
+def test_a_frame_takes_its_passes_and_a_little_more() -> None:
+    workload = Workload()
+    assert workload.frame_s(2) == 0.0  # nothing is known yet
+    workload.note_pass(0.010, is_due=True)
+    workload.note_pass(0.500, is_due=False)
+    assert workload.frame_s(2) == pytest.approx(0.022)
+    workload.forget_frames()
+    assert workload.frame_s(2) == 0.0
+
+
+def test_a_pass_in_haste_says_what_it_would_have_taken() -> None:
+    """So that haste neither ends nor goes on by itself."""
+    workload = Workload()
+    for seconds, is_hasty in ((0.010, False), (0.0085, True), (0.0085, True)):
+        workload.note_pass(seconds, is_due=True, is_hasty=is_hasty)
+    assert workload.frame_s(1) == pytest.approx(0.011)
+
+
+@pytest.mark.parametrize(("frames", "is_hasty"), [((True, True), True), ((True, False), False)])
+def test_a_round_is_hasty_if_all_its_frames_are(frames: tuple[bool, ...], is_hasty: bool) -> None:
+    workload = Workload()
+    workload.restart(now=0.0)
+    for number in range(2):  # nothing stays from round to round
+        for is_hasty_frame in frames:
+            workload.note_frame(is_hasty=is_hasty_frame)
+        ended = workload.take_round(2, now=float(number), share_used=0.0)
+        assert ended is not None and ended.is_hasty is is_hasty
