@@ -31,7 +31,7 @@ import torch
 
 from model.ar.decoding.order import blocks, diagonal, raster
 from model.arguments import above_zero, at_least_one
-from model.bench.arithmetic.predict import cost_table, players_table, speed_table
+from model.arithmetic.predict import cost_table, players_table, speed_table
 from model.bench.cpu.frames import FrameTime, measure_frames
 from model.bench.cpu.likeness import Likeness, measure_likeness
 from model.bench.device import device_here

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from threading import Thread
 from typing import Any
 
-from model.bench.arithmetic.costs import pass_cost
+from model.arithmetic.costs import pass_cost
 from model.nfd.transformer import NFDConfig
 from model.world import WorldSpec
 from services.generation.frames.frame_loop import FrameLoop

@@ -1,6 +1,6 @@
 """What training costs by arithmetic: floating-point operations of a clip. No clock."""
 
-from model.bench.arithmetic.costs import pass_cost
+from model.arithmetic.costs import pass_cost
 from model.nfd.transformer import NFDConfig
 
 _FORWARD_AND_BACKWARD = 3  # backward: gradients of the inputs and of the weights

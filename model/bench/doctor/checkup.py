@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from model.bench.arithmetic.costs import frame_flop
+from model.arithmetic.costs import frame_flop
 from model.bench.doctor.tried import encodes, why_not_fast
 from model.bench.provenance import int8_gops, matmul_gflops, this_machine
 from model.bench.subjects.worlds import drive

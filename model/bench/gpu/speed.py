@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from model.bench.arithmetic.costs import frame_flop
+from model.arithmetic.costs import frame_flop
 from model.bench.gpu.forms import forms, paths_on
 from model.bench.gpu.ledger import Ledger
 from model.bench.provenance import matmul_gflops

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from model.ar.decoding.order import raster
-from model.bench import __main__ as bench
-from model.bench.arithmetic.costs import (
+from model.arithmetic.costs import (
     decode_flop,
     frame_flop,
     kv_bytes,
     num_parameters,
     pass_cost,
 )
+from model.bench import __main__ as bench
 from model.bench.contest import contest
 from model.bench.ratios import SAYS
 from model.bench.rows import baseline_row, world_row

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from model.bench.arithmetic import predict
-from model.bench.arithmetic.costs import decode_flop
-from model.bench.arithmetic.predict import DEVICES, WINDOW, frame_s, players_at
+from model.arithmetic import predict
+from model.arithmetic.costs import decode_flop
+from model.arithmetic.predict import DEVICES, WINDOW, frame_s, players_at
 from model.presets import PRESETS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "performance.md"

@@ -6,7 +6,7 @@ bandwidth, whichever is longer. Knows no measurement.
 
 from dataclasses import dataclass
 
-from model.bench.arithmetic.costs import (
+from model.arithmetic.costs import (
     decode_flop,
     kv_bytes,
     num_parameters,

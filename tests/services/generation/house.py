@@ -1,0 +1,155 @@
+"""A house of players on one engine, by a fake clock and what passes cost on a real machine.
+
+Measured, by `python -m model.bench costs` (the files say when, where and how): what a pass of the
+shipped world costs by its rows and pictures, and how that varied from pass to pass, on a machine
+that had a calm moment and on one that had not. Scaled, so that a machine is as slow as somebody
+wants it: the whole of it, proportions and ups and downs stay.
+
+    python -m tests.services.generation.house     # late frames by load → Markdown
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import cycle
+from pathlib import Path
+from statistics import fmean
+
+from model.bench.pass_costs import PassCosts, num_pages_seen
+from model.engine.types import PassPlan
+from services.wire.action import Action
+from tests.services.generation.loop_kit import PERIOD_S, SPEC, LoopBench, rungs_of
+
+RUNGS = rungs_of()
+NUM_PLAYERS = 6
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one frame for everybody takes at full quality: two steps, the frames before remembered
+    with the first."""
+
+    costs: PassCosts
+
+    @property
+    def passes_s(self) -> tuple[float, float]:
+        pages = NUM_PLAYERS * SPEC.nfd.window
+        first_s = self.costs.seconds(
+            remembered=NUM_PLAYERS, drawn=NUM_PLAYERS, pages=2 * pages, pictures=0
+        )
+        last_s = self.costs.seconds(
+            remembered=0, drawn=NUM_PLAYERS, pages=pages, pictures=NUM_PLAYERS
+        )
+        return first_s, last_s
+
+    @property
+    def round_s(self) -> float:
+        """On average."""
+        return fmean(self.costs.jitter) * sum(self.passes_s)
+
+    def inevitable(self, load: float) -> float:
+        """Share of frames that such a machine has late if all are drawn in full: two passes for
+        everybody, begun on the tick or, when the last one is late itself, right after it."""
+        jitter = iter(10 * self.costs.jitter)
+        first_s, last_s = self.passes_s
+        behind, is_late = 0.0, []
+        for one, other in zip(jitter, jitter, strict=False):
+            spent_s = first_s * one + last_s * other
+            behind = max(0.0, behind + load * spent_s / self.round_s - 1.0)
+            is_late.append(behind > 0.0)
+        return fmean(is_late)
+
+
+def _measured(name: str) -> Measured:
+    file = Path(__file__).parent / "pass_costs" / f"{name}.json"
+    return Measured(PassCosts(**json.loads(file.read_text())["costs"]))
+
+
+CALM, BUSY = _measured("calm"), _measured("busy")
+EVEN = Measured(replace(CALM.costs, jitter=(1.0,)))
+
+
+class Machine:
+    """As fast as makes the full picture of everybody this share of its time, on average."""
+
+    def __init__(self, measured: Measured, load: float) -> None:
+        self.load = load
+        self._measured = measured
+        self._jitter = cycle(measured.costs.jitter)
+
+    def cost_of(self, plan: PassPlan) -> float:
+        seconds = self._measured.costs.seconds(
+            remembered=len(plan.remembered),
+            drawn=len(plan.drawn),
+            pages=num_pages_seen(plan),
+            pictures=len(plan.finished),
+        )
+        return next(self._jitter) * seconds * self.load * PERIOD_S / self._measured.round_s
+
+
+class House(LoopBench):
+    """Players who came one after the other and change what they hold now and then."""
+
+    def __init__(self, load: float, measured: Measured = CALM) -> None:
+        self.machine = Machine(measured, load)
+        super().__init__(self.machine.cost_of)
+        self.rungs: list[tuple[float, int]] = []  # when the rung changed, and to which
+        self.machine.load = 0.1
+        for number in range(NUM_PLAYERS):
+            self.open(f"p{number}")
+            self.play(0.3 * PERIOD_S)
+        self.machine.load = load
+        self._seq = 0
+
+    def live(self, seconds: float) -> float:
+        """Share of frames that were due and not there in time."""
+        num_shown, num_late = len(self.told.frames), self.num_late
+        ends = self.clock.now + seconds
+        while self.clock.now < ends:
+            self._seq += 1
+            player = f"p{self._seq % NUM_PLAYERS}"
+            self.act(player, Action(held=self._seq // 40 % 2, seq=self._seq))
+            before = self.ladder.rung
+            self.turn()
+            if self.ladder.rung is not before:
+                self.rungs.append((self.clock.now, RUNGS.index(self.ladder.rung)))
+        return (self.num_late - num_late) / (len(self.told.frames) - num_shown)
+
+    def take_load(self, load: float) -> float:
+        """From now on; returns when that is."""
+        self.machine.load = load
+        self.rungs.clear()
+        return self.clock.now
+
+    def moved(self, began: float) -> float:
+        """Seconds from then to the last change of the rung; 0 when there was none."""
+        return self.rungs[-1][0] - began if self.rungs else 0.0
+
+
+LOADS = (0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.7, 2.0, 2.5)
+SETTLING_S = 2.0
+
+
+def table() -> Iterator[str]:
+    """Lines of Markdown: a house goes from 50 % of its machine's time to that load, lives with it
+    for a minute and goes back. Late frames are counted once it has had time to settle."""
+    yield "| load | machine | late | inevitable | level | settled after | back after |"
+    yield "| ---: | --- | ---: | ---: | ---: | ---: | ---: |"
+    for load in LOADS:
+        for name, measured in (("calm", CALM), ("busy", BUSY)):
+            house = House(0.5, measured)
+            house.live(5)
+            began = house.take_load(load)
+            house.live(SETTLING_S)
+            late, level, settled_s = house.live(60), house.ladder.rung.level, house.moved(began)
+            began = house.take_load(0.5)
+            house.live(10)
+            yield (
+                f"| {load:.0%} | {name} | {late:.1%} | {measured.inevitable(load):.1%} "
+                f"| {level} | {settled_s:.1f} s | {house.moved(began):.1f} s |"
+            )
+
+
+if __name__ == "__main__":
+    for line in table():
+        print(line, flush=True)
