@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 _MEMORY = 0.8
 _MARGIN = 1.2  # a pass may take longer than the last ones
-_FRAME_MARGIN = 1.1  # the same for a frame's passes together
+_FRAME_MARGIN = 1.15  # the same for a frame: its passes are several, but its time is all there is
 _HASTE_SHARE = 0.85  # of the time of a pass that one in haste takes, by measurement or more
 
 

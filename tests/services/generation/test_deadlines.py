@@ -3,17 +3,17 @@
 import pytest
 
 from model.engine.types import PassPlan
-from tests.services.generation.house import BUSY, CALM, EVEN, RUNGS, House, Measured
+from tests.services.generation.house import BUSY, CALM, EVEN, RUNGS, SHARED, House, Measured
 from tests.services.generation.loop_kit import SPEC
 
 measured_machines = pytest.mark.parametrize("measured", [CALM, BUSY], ids=["calm", "busy"])
 
 
-@pytest.mark.parametrize("load", [0.9, 0.96])
-def test_on_a_machine_without_ups_and_downs_no_frame_is_late(load: float) -> None:
+@pytest.mark.parametrize(("load", "level"), [(0.9, 0), (0.96, 1)])
+def test_on_a_machine_without_ups_and_downs_no_frame_is_late(load: float, level: int) -> None:
     house = House(load, EVEN)
     assert house.live(30) < 0.001
-    assert house.ladder.rung.level == 0
+    assert house.ladder.rung.level <= level
 
 
 @measured_machines
@@ -23,11 +23,16 @@ def test_at_90_percent_load_hardly_a_frame_is_late(measured: Measured) -> None:
     assert house.ladder.rung.level == 0
 
 
-@measured_machines
-def test_haste_keeps_frames_in_time_that_would_inevitably_be_late(measured: Measured) -> None:
-    house = House(0.95, measured)
-    assert house.live(60) < 0.01 < 0.05 < measured.inevitable(0.95)
-    assert house.ladder.rung.level == 0
+@pytest.mark.parametrize(
+    ("measured", "load"), [(BUSY, 0.95), (SHARED, 0.9), (SHARED, 0.95)],
+    ids=["busy-95", "shared-90", "shared-95"],
+)  # fmt: skip
+def test_haste_keeps_frames_in_time_that_would_inevitably_be_late(
+    measured: Measured, load: float
+) -> None:
+    house = House(load, measured)
+    assert house.live(60) < 0.1 * measured.inevitable(load)
+    assert house.ladder.rung.level <= 1
 
 
 @measured_machines

@@ -255,14 +255,14 @@ def seen_by(bench: LoopBench, session_id: str, cost_of: Callable[[], float]) -> 
 
 def test_a_frame_that_would_be_late_sees_less_from_there_on() -> None:
     """And the next one all again."""
-    bench = LoopBench(cost_of=lambda _: 0.02, speculation="off")
+    bench = LoopBench(cost_of=lambda _: 0.016, speculation="off")
     bench.open("a")
     bench.frames(40)
     whole, short = SPEC.nfd.window, SPEC.nfd.window // 3
-    stalled = iter((0.04, 0.02))
+    stalled = iter((0.042, 0.016))
     assert seen_by(bench, "a", lambda: next(stalled)) == [whole, short]
     assert bench.ladder.rung.level == 0
-    assert seen_by(bench, "a", lambda: 0.02) == [whole, whole]
+    assert seen_by(bench, "a", lambda: 0.016) == [whole, whole]
 
 
 def test_overload_lowers_the_steps_for_all_and_says_so() -> None:
