@@ -44,12 +44,12 @@ class Ladder:
         """Nothing is left to give way, and it is still too much."""
         return self._number == len(self._rungs) - 1 and self._over_s >= _FALL_AFTER_S
 
-    def observe(self, cost_s: float, passed_s: float, *, is_hasty: bool = False) -> bool:
+    def observe(self, cost_s: float, passed_s: float, *, is_pressed: bool = False) -> bool:
         """One frame for everybody cost `cost_s` seconds of the engine, wasted drafts not counted,
-        `passed_s` after the last one. `is_hasty`: each would have been late had it not seen less.
-        True if the rung has changed."""
+        `passed_s` after the last one. `is_pressed`: each would have been late had it not been
+        hastened. True if the rung has changed."""
         period_s = 1.0 / self.rung.fps
-        if is_hasty and self.rung.speculates:
+        if is_pressed and self.rung.speculates:
             cost_s = max(cost_s, period_s)  # what haste saved is not for drafts
         share = period_s / _SMOOTHING_S if self._on_rung_s else 1.0
         self._cost_s += min(1.0, share) * (min(cost_s, 2 * period_s) - self._cost_s)
@@ -57,7 +57,7 @@ class Ladder:
         limit = _FULL_DRAFT_LOAD if self.rung.speculates else _FULL_LOAD
         is_over, higher = self._cost_s > limit * period_s, self._climbing_to()
         self._over_s = self._over_s + passed_s if is_over else 0.0
-        self._haste_s = self._haste_s + passed_s if is_hasty else 0.0
+        self._haste_s = self._haste_s + passed_s if is_pressed else 0.0
         self._fits_s = self._fits_s + passed_s if higher < self._number else 0.0
         self._banned_s = max(0.0, self._banned_s - passed_s)
         if self._on_rung_s >= 2 * _LONGEST_BAN_S:

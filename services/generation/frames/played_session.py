@@ -1,5 +1,6 @@
 """One session as the frame loop plays it. Plain state; knows neither engine nor events."""
 
+import math
 from dataclasses import dataclass
 
 from model.action_space import ActionSpace
@@ -8,6 +9,8 @@ from services.generation.frames.forecast import MAX_GUESSES, Forecast
 from services.generation.frames.hands import Hands
 from services.generation.frames.pacer import Pacer
 from services.wire.action import FrameAction
+
+LONGEST_GAP = 1.4  # periods between two frames, their way not counted: more is seen as a stutter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,8 @@ class PlayedSession:
         self._held = 0  # when the last frame began
         self.waits_for: BegunFrame | None = None
         self.is_hasty = False  # that frame sees less, so as not to be late
+        self.is_pressed = False  # and would be ready only when the next one is due
+        self._shown_s = math.inf  # when the last frame was
         self.shown_seq = last_seq  # newest action that a finished frame has seen
 
     def is_due(self, now: float) -> bool:
@@ -76,18 +81,23 @@ class PlayedSession:
         self._held = action.held
         vector = self._vector(action)
         self.forecast.observe(vector, self._space.vector(action.held, 0, 0))
-        self.is_hasty = False
+        self.is_hasty = self.is_pressed = False
         self.waits_for = BegunFrame(
             vector=vector, action_seq=action.seq, queue_s=queue_s, deadline_s=self.pacer.due_s
         )
         return self.waits_for
 
-    def would_be_late(self, ready_s: float) -> bool:
-        """The frame it waits for, if it were there by then."""
-        return self.waits_for is not None and ready_s > self.waits_for.deadline_s
+    def expect_ready(self, ready_s: float) -> bool:
+        """The frame it waits for will be, then. True if it has to be hastened: the next one would
+        be due by then, or it would come so long after the last one that it shows."""
+        assert self.waits_for is not None, "haste for nothing"
+        self.is_pressed = self.is_pressed or ready_s > self.waits_for.deadline_s
+        is_uneven = ready_s > self._shown_s + LONGEST_GAP * self.pacer.period_s
+        return not self.is_hasty and (self.is_pressed or is_uneven)
 
-    def finish(self) -> BegunFrame:
+    def finish(self, now: float) -> BegunFrame:
         """The frame it waited for is there."""
+        self._shown_s = now
         begun, self.waits_for = self.waits_for, None
         assert begun is not None, "a frame that nobody asked for"
         self.shown_seq = begun.action_seq

@@ -157,7 +157,7 @@ class Turns:
         waiting = [(s, played) for s, played in self._played.items() if played.waits_for]
         for session_id, played in waiting:
             left_s = self._workload.frame_s(self._engine.steps_left(session_id))
-            if not played.is_hasty and played.would_be_late(now + left_s):
+            if played.expect_ready(now + left_s):
                 self._engine.hasten(session_id, memory=haste)
                 played.is_hasty = True
                 HASTENED_FRAMES.add(1)
@@ -223,7 +223,7 @@ class Turns:
 
     def _show(self, frame: Frame, now: float) -> None:
         played, rung = self._played[frame.session_id], self._ladder.rung
-        begun = played.finish()
+        begun = played.finish(now)
         self._events.dreamt(
             DreamtFrame(
                 frame=frame,
@@ -233,7 +233,7 @@ class Turns:
                 fps=rung.fps,
             )
         )
-        self._workload.note_frame(is_hasty=played.is_hasty)
+        self._workload.note_frame(is_pressed=played.is_pressed)
         FRAMES.add(1, {"level": rung.level})
         if now > begun.deadline_s:
             LATE_FRAMES.add(1)
@@ -266,7 +266,7 @@ class Turns:
         _count_drafts("joint", self._told.joint, speculation.joint)
         self._told = speculation
         level = self._ladder.rung.level
-        if not self._ladder.observe(ended.cost_s, ended.passed_s, is_hasty=ended.is_hasty):
+        if not self._ladder.observe(ended.cost_s, ended.passed_s, is_pressed=ended.is_pressed):
             return
         self._workload.forget_frames()
         for played in self._played.values():

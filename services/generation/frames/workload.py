@@ -10,12 +10,12 @@ _HASTE_SHARE = 0.85  # of the time of a pass that one in haste takes, by measure
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """A frame for everybody: the seconds of work in it, and how long it took in all. `is_hasty`:
-    all of its frames would have been late had they not seen less."""
+    """A frame for everybody: the seconds of work in it, and how long it took in all. `is_pressed`:
+    none of its frames would have been in time had it not been hastened."""
 
     cost_s: float
     passed_s: float
-    is_hasty: bool = False
+    is_pressed: bool = False
 
 
 class Workload:
@@ -25,7 +25,7 @@ class Workload:
         self._pass_s = 0.0
         self._frame_pass_s = 0.0  # of one that somebody waited for and nobody was in haste
         self._due_s = self._spare_s = 0.0
-        self._num_frames = self._num_hasty = 0
+        self._num_frames = self._num_pressed = 0
         self._begun_s: float | None = None
 
     def fits(self, spare_s: float) -> bool:
@@ -46,9 +46,9 @@ class Workload:
         whole_s = seconds / _HASTE_SHARE if is_hasty else seconds
         self._frame_pass_s = _smooth(self._frame_pass_s, whole_s)
 
-    def note_frame(self, *, is_hasty: bool = False) -> None:
+    def note_frame(self, *, is_pressed: bool = False) -> None:
         self._num_frames += 1
-        self._num_hasty += is_hasty
+        self._num_pressed += is_pressed
 
     def take_round(self, num_sessions: int, now: float, *, share_used: float) -> Round | None:
         """The round that has just ended; None while it lasts. `share_used` of what was done in
@@ -58,9 +58,9 @@ class Workload:
         if self._num_frames < max(1, num_sessions):
             return None
         cost_s = (self._due_s + share_used * self._spare_s) * num_sessions / self._num_frames
-        passed_s, is_hasty = now - self._begun_s, self._num_hasty == self._num_frames
+        passed_s, is_pressed = now - self._begun_s, self._num_pressed == self._num_frames
         self.restart(now)
-        return Round(cost_s=cost_s, passed_s=passed_s, is_hasty=is_hasty)
+        return Round(cost_s=cost_s, passed_s=passed_s, is_pressed=is_pressed)
 
     def forget_frames(self) -> None:
         """How long they take is to be learned anew: they are drawn otherwise now."""
@@ -69,7 +69,7 @@ class Workload:
     def restart(self, now: float) -> None:
         """A round begins: the house has changed."""
         self._due_s = self._spare_s = 0.0
-        self._num_frames, self._num_hasty, self._begun_s = 0, 0, now
+        self._num_frames, self._num_pressed, self._begun_s = 0, 0, now
 
 
 def _smooth(before: float, now: float) -> float:

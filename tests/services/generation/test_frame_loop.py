@@ -257,6 +257,31 @@ def test_a_frame_that_would_be_late_sees_less_from_there_on() -> None:
     assert bench.ladder.rung.level == 0
 
 
+def test_after_a_frame_that_was_ready_on_the_tick_another_makes_haste() -> None:
+    """It is in time for its deadline, but the gap would show. Drafts go on all the same."""
+    bench = LoopBench(cost_of=lambda _: 0.012)
+    bench.open("a")
+    bench.act("a", Action(held=1, seq=1))
+    bench.play(1.0)
+    bench.frames(1)
+    while not bench.told.frames[-1].frame.is_speculative:
+        bench.frames(1)
+    pages: list[int] = []
+
+    def note(plan: PassPlan) -> float:
+        pages.extend(sum(map(len, row.placement.seen)) for row in plan.drawn if not row.is_draft)
+        return 0.012
+
+    bench.cost_of = note
+    bench.clock.advance(PERIOD_S)  # too busy to draft
+    bench.act("a", Action(held=2, seq=2))
+    bench.frames(1)
+    assert not bench.told.of("a")[-1].frame.is_speculative
+    assert pages == 2 * [SPEC.nfd.window // 3]
+    bench.play(2.0)
+    assert bench.ladder.rung.speculates
+
+
 def test_overload_lowers_the_steps_for_all_and_says_so() -> None:
     bench = LoopBench(cost_of=lambda _: 0.05)
     bench.open("a", "b")

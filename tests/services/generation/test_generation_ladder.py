@@ -128,7 +128,7 @@ def hurry(ladder: Ladder, seconds: float, *, every: int = 1) -> float:
     while passed_s < seconds:
         period_s = 1 / ladder.rung.fps
         number, passed_s = number + 1, passed_s + period_s
-        if ladder.observe(0.75 * period_s, period_s, is_hasty=number % every == 0):
+        if ladder.observe(0.75 * period_s, period_s, is_pressed=number % every == 0):
             return passed_s
     return math.inf
 

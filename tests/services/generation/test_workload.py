@@ -57,12 +57,14 @@ def test_a_pass_in_haste_says_what_it_would_have_taken() -> None:
     assert workload.frame_s(1) == pytest.approx(0.0115)
 
 
-@pytest.mark.parametrize(("frames", "is_hasty"), [((True, True), True), ((True, False), False)])
-def test_a_round_is_hasty_if_all_its_frames_are(frames: tuple[bool, ...], is_hasty: bool) -> None:
+@pytest.mark.parametrize(("frames", "is_pressed"), [((True, True), True), ((True, False), False)])
+def test_a_round_is_pressed_if_all_its_frames_are(
+    frames: tuple[bool, ...], is_pressed: bool
+) -> None:
     workload = Workload()
     workload.restart(now=0.0)
     for number in range(2):  # nothing stays from round to round
-        for is_hasty_frame in frames:
-            workload.note_frame(is_hasty=is_hasty_frame)
+        for is_frame_pressed in frames:
+            workload.note_frame(is_pressed=is_frame_pressed)
         ended = workload.take_round(2, now=float(number), share_used=0.0)
-        assert ended is not None and ended.is_hasty is is_hasty
+        assert ended is not None and ended.is_pressed is is_pressed
