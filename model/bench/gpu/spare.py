@@ -1,10 +1,11 @@
 """What spare capacity buys: how soon a world is back from its snapshot, and how much of a
-frame's time is hidden when it is drawn ahead, or drawn with the frame before it."""
+frame's time is hidden when it is drawn ahead, under one guess or two, or with the frame before."""
 
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import product
 from typing import Any
 
 import torch
@@ -12,10 +13,9 @@ import torch
 from model.bench.contest import contest
 from model.bench.gpu.forms import paths_on
 from model.bench.gpu.ledger import Ledger
-from model.bench.subjects.held_key import HeldKey
 from model.bench.subjects.worlds import random_world
 from model.engine.engine import WorldEngine
-from model.engine.types import ActionVector
+from model.engine.types import ActionVector, Frame
 from model.fast.precision import as_served_on
 from model.world import World
 
@@ -27,22 +27,9 @@ PLAYERS = (1, 8)
 def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
     world = as_served_on(device, random_world(preset))
     ledger.fill(f"{preset}, restore", partial(restore, world, device))
-    for players in PLAYERS:
-        key = f"{preset}, ahead, {players} players"
-        ledger.fill(key, partial(draw_ahead, world, device, players))
-    ledger.fill(f"{preset}, joint", partial(draw_jointly, world, device))
-
-
-def draw_jointly(world: World, device: torch.device) -> Mapping[str, Any]:
-    """The paper's speculation, for a player who holds a key: two frames, the second drawn in the
-    passes of the first, against one after the other."""
-    held = HeldKey(world, device, max_joint=1, paths=paths_on(device))
-    times = contest({"alone": held.alone_s, "jointly": held.jointly_s}, rounds=REPEATS)
-    return {
-        "alone_ms": times.median_ms("alone"),
-        "jointly_ms": times.median_ms("jointly"),
-        "joint_over_alone": times.ratio("alone", "jointly"),
-    }
+    ways = {"ahead": draw_ahead, "branch": draw_branches, "joint": draw_jointly}
+    for (way, draw), players in product(ways.items(), PLAYERS):
+        ledger.fill(f"{preset}, {way}, {players} players", partial(draw, world, device, players))
 
 
 def restore(world: World, device: torch.device) -> Mapping[str, Any]:
@@ -69,26 +56,61 @@ def restore(world: World, device: torch.device) -> Mapping[str, Any]:
 
 
 def draw_ahead(world: World, device: torch.device, players: int) -> Mapping[str, Any]:
-    """Players who hold a key and change it now and then: how long they wait for a frame."""
-    engine = WorldEngine(world, max_sessions=players, device=str(device), paths=paths_on(device))
+    """Players who hold a key and change it now and then: how long they wait for a frame that was
+    begun as if the key stayed, and how much spare time that took."""
+    return _play(_house(world, device, players), num_guesses=1)
+
+
+def draw_branches(world: World, device: torch.device, players: int) -> Mapping[str, Any]:
+    """The same play, each frame begun under the key that is held and under the other one."""
+    return _play(_house(world, device, players, max_drafts=2), num_guesses=2)
+
+
+def draw_jointly(world: World, device: torch.device, players: int) -> Mapping[str, Any]:
+    """The paper's speculation, for players who hold a key: two frames, the second drawn in the
+    passes of the first, against one after the other."""
+    engine = _house(world, device, players, max_joint=1)
+    times = contest(
+        {
+            "alone": partial(_two_frames_s, engine, num_joint=0),
+            "jointly": partial(_two_frames_s, engine, num_joint=1),
+        },
+        rounds=REPEATS,
+    )
+    return {
+        "alone_ms": times.median_ms("alone"),
+        "jointly_ms": times.median_ms("jointly"),
+        "joint_over_alone": times.ratio("alone", "jointly"),
+    }
+
+
+def _house(
+    world: World, device: torch.device, players: int, *, max_drafts: int = 1, max_joint: int = 0
+) -> WorldEngine:
+    engine = WorldEngine(
+        world, max_sessions=players, device=str(device), max_drafts=max_drafts,
+        max_joint=max_joint, paths=paths_on(device),
+    )  # fmt: skip
     for seed in range(players):
         engine.open(str(seed), seed=seed)
-    plain, waited = [], []
+    return engine
+
+
+def _play(engine: WorldEngine, *, num_guesses: int) -> Mapping[str, Any]:
+    plain = [_wait_s(engine, _keys(engine, number)) for number in range(2 * CHANGE_EVERY)]
+    spare, waited = [], []
     for number in range(2 * CHANGE_EVERY):
-        plain.append(_wait_s(engine, _keys(engine, number)))
-    for number in range(2 * CHANGE_EVERY):
-        for name, action in _keys(engine, max(0, number - 1)).items():
-            engine.draft(name, action)
-        while engine.advance() is not None:
-            pass
+        guesses = _guesses(engine, number)[:num_guesses]
+        spare.append(_draft_s(engine, guesses))
         waited.append(_wait_s(engine, _keys(engine, number)))
-    counts = engine.speculation.exact
+    counts, frame_s = engine.speculation.exact, statistics.median(plain)
     return {
-        "frame_ms": round(statistics.fmean(plain) * 1e3, 2),
+        "frame_ms": round(frame_s * 1e3, 2),
         "wait_ms": round(statistics.fmean(waited) * 1e3, 2),
+        "spare_ms": round(statistics.median(spare) * 1e3, 2),
         "accepted": counts.accepted,
         "discarded": counts.discarded,
-        "hidden_share": round(1 - sum(waited) / sum(plain), 3),
+        "hidden_share": round(1 - statistics.fmean(waited) / frame_s, 3),
     }
 
 
@@ -101,10 +123,54 @@ def _keys(engine: WorldEngine, number: int) -> Mapping[str, ActionVector]:
     }
 
 
+def _guesses(engine: WorldEngine, number: int) -> Sequence[Mapping[str, ActionVector]]:
+    """Of everybody's action in that frame, the likeliest first: it stays, or it changes."""
+    held = _keys(engine, max(0, number - 1))
+    changed = {name: (1 - key, *others) for name, (key, *others) in held.items()}
+    return held, changed
+
+
+def _draft_s(engine: WorldEngine, guesses: Sequence[Mapping[str, ActionVector]]) -> float:
+    """Seconds of spare time until all drafts are finished."""
+    started_s = time.perf_counter()
+    for actions in guesses:
+        for name, action in actions.items():
+            engine.draft(name, action)
+    while engine.advance() is not None:
+        pass
+    return time.perf_counter() - started_s
+
+
 def _wait_s(engine: WorldEngine, actions: Mapping[str, ActionVector]) -> float:
     started_s = time.perf_counter()
-    for name, action in actions.items():
-        engine.begin(name, action)
-    while engine.is_due:
-        engine.advance()
+    _look(_next_frames(engine, actions))
     return time.perf_counter() - started_s
+
+
+def _two_frames_s(engine: WorldEngine, *, num_joint: int) -> float:
+    started_s = time.perf_counter()
+    held = _keys(engine, 0)
+    first = _next_frames(engine, held, num_joint=num_joint)
+    second = _next_frames(engine, held)
+    _look(first + second)
+    assert all(frame.is_joint == bool(num_joint) for frame in second), "frames not drawn as asked"
+    return time.perf_counter() - started_s
+
+
+def _next_frames(
+    engine: WorldEngine, actions: Mapping[str, ActionVector], *, num_joint: int = 0
+) -> list[Frame]:
+    begun = [engine.begin(name, action) for name, action in actions.items()]
+    if num_joint:
+        for name in actions:
+            engine.draft_jointly(name, num_frames=num_joint)
+    frames = [frame for frame in begun if frame is not None]
+    while engine.is_due:
+        frames += engine.advance() or ()
+    return frames
+
+
+def _look(frames: Sequence[Frame]) -> None:
+    """Pictures may be on their way still when their sessions are told of them."""
+    for frame in frames:
+        frame.picture.rgb()

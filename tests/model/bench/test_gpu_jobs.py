@@ -148,17 +148,28 @@ def test_drafts_of_a_held_key_are_kept_and_those_of_a_changed_one_are_not() -> N
     assert spare.restore(random_world("debug"), CPU)["frames"] == 7
 
 
+def test_under_two_guesses_a_changed_key_is_drafted_too() -> None:
+    measured = spare.draw_branches(random_world("debug"), CPU, players=2)
+    frames = 2 * 2 * spare.CHANGE_EVERY
+    assert measured["accepted"] == measured["discarded"] == frames
+    assert measured["wait_ms"] < min(measured["frame_ms"], measured["spare_ms"])
+
+
 def test_a_job_is_one_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(spare, "PLAYERS", (1,))
     out = tmp_path / "spare.json"
     bench.main(["spare", "--presets", "debug", "--device", "cpu", "--out", str(out)])
-    assert json.loads(out.read_text())["schema"] == "nextframe.gpu_bench"
-    assert "3 cells in" in capsys.readouterr().out
+    report = json.loads(out.read_text())
+    assert report["schema"] == "nextframe.gpu_bench"
+    ways = {f"{way}, 1 players" for way in ("ahead", "branch", "joint")}
+    assert report["cells"].keys() == {f"debug, {name}" for name in {"restore", *ways}}
+    assert "4 cells in" in capsys.readouterr().out
 
 
-def test_drawing_two_frames_jointly_is_measured_against_one_after_the_other() -> None:
-    measured = spare.draw_jointly(random_world("debug"), CPU)
+@pytest.mark.parametrize("players", spare.PLAYERS)
+def test_drawing_two_frames_jointly_is_measured_against_one_after_the_other(players: int) -> None:
+    measured = spare.draw_jointly(random_world("debug"), CPU, players)
     assert measured["joint_over_alone"] > 0
     assert min(measured["alone_ms"], measured["jointly_ms"]) > 0
