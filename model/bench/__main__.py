@@ -5,6 +5,7 @@
     python -m model.bench where      where a frame's time goes, by span and operator; a trace
     python -m model.bench precision  how quick int8 and its like are on a CPU
     python -m model.bench likeness   how far their frames are from those of fp32
+    python -m model.bench bookkeeping  that the scheduler's account of frames keeps no memory
     python -m model.bench doctor     what this machine has, what it will reach, what is missing
     python -m model.bench predict    what GPUs should reach, by arithmetic
     python -m model.bench speed      the paper's presets by players, steps and context
@@ -43,6 +44,7 @@ from model.bench.pass_costs import fit, measure_passes, steadiest
 from model.bench.provenance import this_commit, this_machine
 from model.bench.ratios import DIAGONAL_WINDOW, SAYS, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row
+from model.bench.subjects.bookkeeping import memory_held
 from model.bench.subjects.worlds import random_baseline, random_world
 from model.bench.where import watch_frames
 from model.int8.serving import CpuPrecision, in_precision, quickest_precision
@@ -165,6 +167,11 @@ def _fill(args: argparse.Namespace) -> None:
     print(f"{len(ledger.cells)} cells in {out}" + (", out of time" * ledger.is_out_of_time))
 
 
+def _bookkeeping(args: argparse.Namespace) -> None:
+    for held in memory_held(args.frames):
+        print("  ".join(f"{key} {value}" for key, value in asdict(held).items()), flush=True)
+
+
 def _doctor(args: argparse.Namespace) -> None:
     report(examine(_world(args.world), args.device))
 
@@ -237,7 +244,9 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         "--repeats", type=at_least_one, default=20, help="timed frames of each entrant"
     )
     commands = parser.add_subparsers(
-        metavar=" | ".join(("costs", "where", "precision", "likeness", "doctor", "predict", *JOBS))
+        metavar=" | ".join(
+            ("costs", "where", "precision", "likeness", "bookkeeping", "doctor", "predict", *JOBS)
+        )
     )
     costs = commands.add_parser("costs")
     costs.set_defaults(command=_costs)
@@ -263,6 +272,11 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     likeness.set_defaults(command=_likeness)
     likeness.add_argument("--steps", type=at_least_one, nargs="+", default=(1, 2))
     likeness.add_argument("--out", type=Path, default=Path("build/likeness.json"))
+    bookkeeping = commands.add_parser("bookkeeping")
+    bookkeeping.set_defaults(command=_bookkeeping)
+    bookkeeping.add_argument(
+        "--frames", type=at_least_one, default=1_000_000, help="of each of 8 sessions"
+    )
     commands.add_parser("doctor").set_defaults(command=_doctor)
     commands.add_parser("predict").set_defaults(command=_predict)
     for name in JOBS:

@@ -1,8 +1,14 @@
-"""What deciding and keeping account cost: Python alone, with nothing behind the plans."""
+"""What deciding and keeping account cost, in time and in memory: Python alone, with nothing behind
+the plans."""
 
+import gc
+import resource
 import statistics
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,9 +19,13 @@ from model.context.sliding_window import SlidingWindow
 from model.engine.passes import Passes
 from model.engine.picture import Still
 from model.engine.scheduling.scheduler import Scheduler
+from model.engine.speculation import Speculation
 from model.engine.types import PassPlan, PassResult
 
 WINDOW, NUM_STEPS = 32, 2
+SHORT_MEMORY = 7
+HOLDS = 6  # frames that a key is held for
+STAYS = 100  # frames until the next player leaves and another comes
 _NOTHING = ContextClip(latents_FChw=torch.empty(0), t_F=torch.empty(0), actions_FA=torch.empty(0))
 
 _NO_PICTURE = Still(np.empty((1, 1, 3), np.uint8))
@@ -41,17 +51,27 @@ class NullRunner:
 class House:
     """So many sessions in lockstep, their contexts full."""
 
-    def __init__(self, num_sessions: int, window: int = WINDOW) -> None:
+    def __init__(
+        self, num_sessions: int, window: int = WINDOW, *, max_drafts: int = 1, max_joint: int = 0
+    ) -> None:
+        """`max_drafts`, `max_joint`: as the scheduler's."""
         self.scheduler = Scheduler(
             SlidingWindow(window - 1),
             max_sessions=num_sessions,
             batch_sizes=range(1, 2 * num_sessions + 1),
+            max_drafts=max_drafts,
+            max_joint=max_joint,
         )
         self._passes = Passes(self.scheduler, NullRunner())
+        self._frame_idxs = range(window - 1)
         self._names = [str(number) for number in range(num_sessions)]
         for seed, name in enumerate(self._names):
-            self._passes.load(name, seed, range(window - 1), _NOTHING)
+            self._passes.load(name, seed, self._frame_idxs, _NOTHING)
         self.step()
+
+    @property
+    def speculation(self) -> Speculation:
+        return self._passes.speculation
 
     def step(self) -> None:
         """One frame for everybody."""
@@ -59,6 +79,83 @@ class House:
             self._passes.begin(name, (0.0,), num_steps=NUM_STEPS, deadline_s=0.0)
         while self.scheduler.is_due:
             self._passes.advance(None)
+
+    def draft(self, guesses: Sequence[float], *, passes: int) -> None:
+        """So many passes for the next frame of all who have none already, under each guess."""
+        for name in self._names:
+            for guess in guesses if not self.scheduler.session(name).joint else ():
+                self._passes.draft(name, (guess,), num_steps=NUM_STEPS, deadline_s=0.0)
+        for _ in range(passes):
+            self._passes.advance(None)
+
+    def step_unevenly(self, number: int) -> None:
+        """One frame for everybody, in whose turn some see less, some are drawn with the frame
+        after it, and some are hastened after a pass."""
+        turns = {name: number + place for place, name in enumerate(self._names)}
+        for name, turn in turns.items():
+            memory = SHORT_MEMORY if turn % 5 == 0 else None
+            action = (float(turn // HOLDS % 2),)
+            self._passes.begin(
+                name, action, num_steps=NUM_STEPS, memory=memory, deadline_s=number + turn % 2
+            )
+            if turn % 4 == 0 and self.scheduler.session(name).due:
+                self._passes.draft_jointly(name, 1)
+        self._passes.advance(None)
+        for name, turn in turns.items():
+            if turn % 7 == 0 and self.scheduler.session(name).due:
+                self._passes.hasten(name, SHORT_MEMORY)
+        while self.scheduler.is_due:
+            self._passes.advance(None)
+
+    def replace_player(self, number: int) -> None:
+        """The one who came first leaves, drafts and all; another comes, under a name of its own."""
+        self._passes.close(self._names.pop(0))
+        self._names.append(f"guest {number}")
+        self._passes.load(self._names[-1], number, self._frame_idxs, _NOTHING)
+
+
+class Night:
+    """A house in which everything happens that may: drafts under two guesses, right or wrong,
+    finished or not; joint frames; short memory; haste; players who come and go."""
+
+    def __init__(self, num_sessions: int) -> None:
+        self.house = House(num_sessions, max_drafts=2, max_joint=1)
+        self._number = 0
+
+    def step(self) -> None:
+        """One frame for everybody."""
+        self._number += 1
+        if self._number % 2 == 0:
+            self.house.draft((0.0, 1.0), passes=self._number // 2 % (NUM_STEPS + 2))
+        if self._number % STAYS == 0:
+            self.house.replace_player(self._number)
+        self.house.step_unevenly(self._number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the process holds after so many frames of each session."""
+
+    frames: int
+    blocks: int
+    resident_mb: float
+
+
+def memory_held(frames: int, num_sessions: int = 8) -> Iterator[Held]:
+    """A night of so many frames for each session, looked at after each tenth."""
+    night = Night(num_sessions)
+    for tenth in range(10):
+        begun, ended = tenth * frames // 10, (tenth + 1) * frames // 10
+        for _ in range(begun, ended):
+            night.step()
+        gc.collect()
+        yield Held(frames=ended, blocks=sys.getallocatedblocks(), resident_mb=_resident_mb())
+    night.house.scheduler.check_integrity()
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return round(pages * resource.getpagesize() / 1e6, 1)
 
 
 def bookkeeping_ms(num_sessions: int, rounds: int = 5, steps: int = 40) -> float:

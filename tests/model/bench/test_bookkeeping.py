@@ -3,9 +3,13 @@ counts is calls and blocks of memory."""
 
 import gc
 import sys
+from collections import defaultdict
 from types import FrameType
 
-from model.bench.subjects.bookkeeping import House
+import pytest
+
+from model.bench.subjects.bookkeeping import SHORT_MEMORY, House, Night, NullRunner, memory_held
+from model.engine.types import PassPlan, PassResult
 
 
 def calls_of_a_step(num_sessions: int) -> int:
@@ -43,3 +47,32 @@ def test_a_long_night_leaves_nothing_behind() -> None:
         held.append(sys.getallocatedblocks())
     assert held[2] - held[1] < 50  # 500 frames of 4 sessions
     house.scheduler.check_integrity()
+
+
+def test_nor_does_one_with_drafts_short_memory_haste_and_guests() -> None:
+    held = list(memory_held(5000, num_sessions=4))
+    assert [row.frames for row in held] == list(range(500, 5001, 500))
+    assert held[-1].blocks - held[3].blocks < 50  # 3000 frames of 4 sessions, 30 of whom left
+
+
+def test_in_such_a_night_every_kind_of_frame_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    memories: dict[tuple[str, int], list[int | None]] = defaultdict(list)
+
+    def run(runner: NullRunner, plan: PassPlan) -> PassResult:
+        for row in plan.drawn:
+            if not row.is_draft:
+                memories[row.session_id, row.placement.frame_idx].append(row.memory)
+        return run_nothing(runner, plan)
+
+    run_nothing = NullRunner.run
+    monkeypatch.setattr(NullRunner, "run", run)
+    night = Night(4)
+    for _ in range(500):
+        night.step()
+        night.house.scheduler.check_integrity()
+    for counts in (night.house.speculation.exact, night.house.speculation.joint):
+        assert min(counts.accepted, counts.discarded) > 50
+    seen = [tuple(steps) for steps in memories.values()]
+    for kind in ((None, None), (SHORT_MEMORY, SHORT_MEMORY), (None, SHORT_MEMORY)):
+        assert seen.count(kind) > 50  # long, short, hastened under way
+    assert night.house.scheduler.session_ids == tuple(f"guest {n}" for n in range(200, 501, 100))
