@@ -1,6 +1,8 @@
 """Other forms of a block are the block: cut in two, fused by hand, compiled."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -86,3 +88,26 @@ def test_a_cache_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
         CompileCache(shared)
     cache = CompileCache(tmp_path / "mine")
     assert not cache.load()
+
+
+@pytest.mark.large
+@pytest.mark.timeout(400)
+def test_what_a_process_has_compiled_the_next_one_loads(tmp_path: Path) -> None:
+    """Only by our file: torch's own cache is another folder for each."""
+    if shutil.which("g++") is None:
+        pytest.skip("no C++ compiler here")
+
+    def compute(name: str) -> dict[str, object]:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.model.fast.kept", str(tmp_path / "ours")],
+            cwd=ROOT, env=os.environ | {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path / name)},
+            capture_output=True, text=True, timeout=180, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        found: dict[str, object] = json.loads(done.stdout)
+        return found
+
+    first, second = compute("first"), compute("second")
+    assert (first["was_loaded"], first["num_compiled"]) == (False, 1)
+    assert (second["was_loaded"], second["num_compiled"]) == (True, 0)
+    assert second["result"] == first["result"]
