@@ -1,17 +1,17 @@
 """Times the engine on this machine: `python -m model.bench` → build/bench.json and a table.
 
-    python -m model.bench            rows and ratios of the shipped world: under three minutes
-    python -m model.bench costs      what a pass costs by rows, pages seen and pictures; its jitter
-    python -m model.bench where      where a frame's time goes, by span and operator; a trace
-    python -m model.bench precision  how quick int8 and its like are on a CPU
-    python -m model.bench likeness   how far their frames are from those of fp32
+    python -m model.bench              rows and ratios of the shipped world: under three minutes
+    python -m model.bench costs        what a pass costs by rows, pages seen, pictures; its jitter
+    python -m model.bench where        where a frame's time goes, by span and operator; a trace
+    python -m model.bench precision    how quick int8 and its like are on a CPU
+    python -m model.bench likeness     how far their frames are from those of fp32
     python -m model.bench bookkeeping  that the scheduler's account of frames keeps no memory
-    python -m model.bench doctor     what this machine has, what it will reach, what is missing
-    python -m model.bench predict    what GPUs should reach, by arithmetic
-    python -m model.bench speed      the paper's presets by players, steps and context
-    python -m model.bench capacity   players one device holds at 30 frames a second
-    python -m model.bench exactness  fast forms against the plainest one
-    python -m model.bench spare      restoring a world, drawing ahead
+    python -m model.bench doctor       what this machine has, what it will reach, what is missing
+    python -m model.bench predict      what GPUs should reach, by arithmetic
+    python -m model.bench speed        the paper's presets by players, steps and context
+    python -m model.bench capacity     players one device holds at 30 frames a second
+    python -m model.bench exactness    fast forms against the plainest one
+    python -m model.bench spare        restoring a world, drawing ahead
 
 The last four want a GPU. Each ends within `--minutes`, keeps what it has measured in its file, and
 goes on from there; `--presets debug --device cpu` rehearses them anywhere.
