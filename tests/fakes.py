@@ -66,8 +66,8 @@ class FakeEngine:
 
     Keeps what it was asked: `actions[session_id]` of every frame, `ways` of every `step`: its
     number of denoise steps and its memory.
-    `before_pass` may take fake time; sessions in `failing` cannot be drawn; `opening` are the
-    frames that a session begins with.
+    `num_hastened`: frames. `before_pass` may take fake time; sessions in `failing` cannot be
+    drawn; `opening` are the frames that a session begins with.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class FakeEngine:
         self.actions: dict[str, list[ActionVector]] = {}
         self.ways: list[tuple[int, int | None]] = []
         self.failing: set[str] = set()
+        self.num_hastened = 0
         self.opening: tuple[int, ...] = (0,)
         self.speculation = Speculation()
         self.scheduler = Scheduler(
@@ -94,6 +95,10 @@ class FakeEngine:
             max_joint=1,
         )
         self._drafts: dict[str, dict[int, Frame]] = {}
+
+    @property
+    def num_newest(self) -> int:
+        return self.spec.nfd.window - 1
 
     @property
     def is_due(self) -> bool:
@@ -165,9 +170,12 @@ class FakeEngine:
     def draft_jointly(self, session_id: str) -> int:
         return self.scheduler.begin_joint(session_id, 1)
 
-    def hasten(self, session_id: str, *, memory: int) -> None:
-        for draft in self.scheduler.hasten(session_id, memory):
+    def hasten(self, session_id: str, *, memory: int) -> bool:
+        dropped = self.scheduler.hasten(session_id, memory)
+        self.num_hastened += dropped is not None
+        for draft in dropped or ():
             self._settle(draft, is_right=False)
+        return dropped is not None
 
     def steps_left(self, session_id: str) -> int:
         due = self.scheduler.session(session_id).due

@@ -86,6 +86,11 @@ class WorldEngine:
         return self._scheduler.num_free_pages
 
     @property
+    def num_newest(self) -> int:
+        """Frames that a frame sees besides itself and sinks, once there are as many."""
+        return self._policy.max_frames - self._policy.num_sinks
+
+    @property
     def is_due(self) -> bool:
         """Somebody waits for a frame."""
         return self._scheduler.is_due
@@ -224,13 +229,13 @@ class WorldEngine:
         """
         return self._passes.draft_jointly(session_id, num_frames)
 
-    def hasten(self, session_id: str, *, memory: int) -> None:
+    def hasten(self, session_id: str, *, memory: int) -> bool:
         """The frame that somebody waits for sees no more than the newest `memory` frames, besides
         sinks, in the denoise steps that are left: it is there sooner, and another frame. Frames
-        that were drawn jointly with it are given up. Raises KeyError for a session that is not
+        that were drawn jointly with it are given up. False, and nothing has changed, if it sees no
+        more already. Raises KeyError for a session that is not
         open, RuntimeError for one that waits for nothing, ValueError as `step`."""
-        if (few := self._check_memory(memory)) is not None:
-            self._passes.hasten(session_id, few)
+        return self._passes.hasten(session_id, self._check_memory(memory))
 
     def steps_left(self, session_id: str) -> int:
         """Denoise steps until the frame that somebody waits for is finished; 0 when nobody does.
@@ -324,8 +329,7 @@ class WorldEngine:
 
     def _check_memory(self, memory: int | None) -> int | None:
         """None if it is no less than what is kept."""
-        num_newest = self._policy.max_frames - self._policy.num_sinks
-        if memory is None or memory >= num_newest:
+        if memory is None or memory >= self.num_newest:
             return None
         if memory < 1:
             raise ValueError(f"a frame sees at least 1 frame before it, got memory {memory}")

@@ -89,10 +89,12 @@ class Passes:
         self._ledger.begin_drafts(num_begun, are_joint=True)
         return num_begun
 
-    def hasten(self, session_id: str, memory: int) -> None:
+    def hasten(self, session_id: str, memory: int | None) -> bool:
         """As `WorldEngine.hasten`."""
-        for joint in self._scheduler.hasten(session_id, memory):
+        dropped = self._scheduler.hasten(session_id, memory)
+        for joint in dropped or ():
             self._ledger.discard(joint)
+        return dropped is not None
 
     def drop(self, session_id: str) -> None:
         """What the session was drawing or has drafted is forgotten."""

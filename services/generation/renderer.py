@@ -57,7 +57,7 @@ class Renderer:
             sampler.times,
             sampler.default_steps,
             spec.fps,
-            short=short_memory(spec.nfd) if engine.has_short_memory else None,
+            short=short_memory(spec.nfd, engine.num_newest) if engine.has_short_memory else None,
             speculation=speculation,
         )
         ladder = Ladder(self._rungs)
@@ -133,10 +133,11 @@ class Renderer:
         self._event_loop.call_soon_threadsafe(self._server.publish, session_id, frame)
 
 
-def short_memory(nfd: NFDConfig) -> ShortMemory | None:
-    """A third of the world's window, its cost by arithmetic; in haste a sixth."""
-    if nfd.window <= SHORT_WINDOW:
+def short_memory(nfd: NFDConfig, num_newest: int) -> ShortMemory | None:
+    """A third of what is seen otherwise, its cost by arithmetic."""
+    window = num_newest + 1  # the frame itself included
+    if window <= SHORT_WINDOW:
         return None
-    seen = nfd.window // 3  # the frame itself included
-    short, whole = (pass_cost(nfd, num_frames).flop for num_frames in (seen, nfd.window))
-    return ShortMemory(num_frames=seen - 1, num_in_haste=nfd.window // 6, row_cost=short / whole)
+    seen = window // 3
+    short, whole = (pass_cost(nfd, num_frames).flop for num_frames in (seen, window))
+    return ShortMemory(num_frames=seen - 1, row_cost=short / whole)

@@ -29,7 +29,10 @@ class GenerationSettings:
     `bf16` for GPUs: quicker, and not quite the frames of `fp32`; `auto` takes what the device has.
     `fast_paths`: `off`, `auto`, or some of FAST_PATHS with commas between: quicker forms in which a
     GPU draws, up to rounding, the same frames, each if it works there. No GPU has run them yet, so
-    they are off. `compile_cache`: a folder where compiled code outlives the replica, none if empty.
+    they are off. `context`: newest frames that a frame sees, 0 for as many as the world was trained
+    with; `sinks`: frames of a session's beginning that it sees besides, for as long as the session
+    lives. Both together are at most what the world was trained with. `compile_cache`: a folder
+    where compiled code outlives the replica, none if empty.
     """
 
     redis_url: str = setting(env="NEXTFRAME_REDIS_URL", secret=True)
@@ -51,6 +54,8 @@ class GenerationSettings:
     speculation: str = setting("exact")
     precision: str = setting("fp32")
     fast_paths: str = setting("off")
+    context: int = setting(0, at_least=0, at_most=1024)
+    sinks: int = setting(0, at_least=0, at_most=64)
     compile_cache: str = setting("")
 
     def __post_init__(self) -> None:

@@ -4,6 +4,9 @@ import logging
 import time
 from pathlib import Path
 
+from model.context.policy import ContextPolicy
+from model.context.sink_window import SinkWindow
+from model.context.sliding_window import SlidingWindow
 from model.engine.engine import WorldEngine
 from model.fast.paths import FastPaths
 from model.fast.precision import in_bf16
@@ -21,17 +24,19 @@ log = logging.getLogger(__name__)
 
 async def start_replica(settings: GenerationSettings, group: str) -> tuple[Replica, HealthServer]:
     """Raises WorldError for a missing or damaged world, ValueError for a precision that this
-    processor has not, OSError for a taken frame port,
-    RuntimeError when no encoder works, BackplaneError when Redis is away."""
+    processor has not and for more context than the world was trained with, OSError for a taken
+    frame port, RuntimeError when no encoder works, BackplaneError when Redis is away."""
     started = time.monotonic()
     world = World.load(settings.world)
     served = _in_chosen_precision(world, settings)
+    max_joint = 1 if settings.speculation == "joint" else 0
     engine = WorldEngine(
         served,
         max_sessions=settings.slots,
         device=settings.device,
         max_drafts=MAX_GUESSES,
-        max_joint=1 if settings.speculation == "joint" else 0,
+        max_joint=max_joint,
+        policy=_policy(settings, most=world.spec.nfd.window - 1 - max_joint),
         paths=_paths(settings),
     )
     replica = Replica(settings, world.spec, engine, make_offer(world), group)
@@ -65,6 +70,14 @@ def _precision(settings: GenerationSettings) -> Precision:
             return precision
         case _:
             return "fp32"
+
+
+def _policy(settings: GenerationSettings, *, most: int) -> ContextPolicy:
+    """`most`: frames of context that the world was trained with."""
+    if not settings.sinks:
+        return SlidingWindow(settings.context or most)
+    newest = settings.context or most - settings.sinks
+    return SinkWindow(num_sinks=settings.sinks, window=newest)
 
 
 def _paths(settings: GenerationSettings) -> FastPaths | None:

@@ -167,18 +167,23 @@ class Scheduler:
         )
         return num_frames
 
-    def hasten(self, session_id: str, memory: int) -> tuple[DrawnFrame, ...]:
+    def hasten(self, session_id: str, memory: int | None) -> tuple[DrawnFrame, ...] | None:
         """The frame that is due sees no more than the newest `memory` frames from its next denoise
         step on, and is remembered so. Joint frames would hold it up: those that went with it are
-        gone, and returned. Raises KeyError for a session that is not open, RuntimeError for one
-        that is not due."""
+        gone, and returned. None, and nothing has changed, if it sees no more already.
+
+        Raises KeyError for a session that is not open, RuntimeError for one that is not due.
+        """
         session = self.session(session_id)
         due = session.due
         if due is None:
             raise RuntimeError(f"session {session_id!r} draws nothing that could be hastened")
-        if due.memory is None or due.memory > memory:
-            where = session.pages.seeing(memory)
-            session.due = replace(due, memory=memory, placement=where)
+        if memory is None or (due.memory is not None and due.memory <= memory):
+            return None
+        where = session.pages.seeing(memory)
+        if where is due.placement:  # nothing more has been there to see
+            return None
+        session.due = replace(due, memory=memory, placement=where)
         dropped, session.joint = session.joint, ()
         return dropped
 

@@ -21,7 +21,7 @@ _FIRST_BAN_S, _LONGEST_BAN_S = 4.0, 64.0  # for which that height is not tried a
 
 class Ladder:
     """Owns the rung that everybody on the replica is served at. Falls to the first rung that
-    should fit after a spell of frames that cost more than their period, or that were in time by
+    should fit after a spell of frames that left no room in their period, or that were in time by
     haste alone; climbs to the highest that should fit with room to spare. Where a climb did not
     hold it stays lower, longer each time."""
 
@@ -46,8 +46,8 @@ class Ladder:
 
     def observe(self, cost_s: float, passed_s: float, *, is_pressed: bool = False) -> bool:
         """One frame for everybody cost `cost_s` seconds of the engine, wasted drafts not counted,
-        `passed_s` after the last one. `is_pressed`: each would have been late had it not been
-        hastened. True if the rung has changed."""
+        `passed_s` after the last one. `is_pressed`: each was expected to be late, had it not
+        been hastened. True if the rung has changed."""
         period_s = 1.0 / self.rung.fps
         if is_pressed and self.rung.speculates:
             cost_s = max(cost_s, period_s)  # what haste saved is not for drafts

@@ -35,8 +35,9 @@ class PlayedSession:
         self._guessed: list[ActionVector] = []  # for the next frame
         self._held = 0  # when the last frame began
         self.waits_for: BegunFrame | None = None
-        self.is_hasty = False  # that frame sees less, so as not to be late
-        self.is_pressed = False  # and would be ready only when the next one is due
+        self.is_hasty = False  # it sees less, so as to be ready sooner
+        self.is_pressed = False  # unhastened it was expected after the next one is due
+        self._is_uneven = False  # or so long after the last one that the gap would show
         self._shown_s = math.inf  # when the last frame was
         self.shown_seq = last_seq  # newest action that a finished frame has seen
 
@@ -81,19 +82,27 @@ class PlayedSession:
         self._held = action.held
         vector = self._vector(action)
         self.forecast.observe(vector, self._space.vector(action.held, 0, 0))
-        self.is_hasty = self.is_pressed = False
+        self.is_hasty = self.is_pressed = self._is_uneven = False
         self.waits_for = BegunFrame(
             vector=vector, action_seq=action.seq, queue_s=queue_s, deadline_s=self.pacer.due_s
         )
         return self.waits_for
 
-    def expect_ready(self, ready_s: float) -> bool:
-        """The frame it waits for will be, then. True if it has to be hastened: the next one would
-        be due by then, or it would come so long after the last one that it shows."""
-        assert self.waits_for is not None, "haste for nothing"
+    def expect(self, ready_s: float) -> None:
+        """The frame it waits for to be there by then, if it is not hastened."""
+        assert self.waits_for is not None, "expecting nothing"
         self.is_pressed = self.is_pressed or ready_s > self.waits_for.deadline_s
-        is_uneven = ready_s > self._shown_s + LONGEST_GAP * self.pacer.period_s
-        return not self.is_hasty and (self.is_pressed or is_uneven)
+        self._is_uneven = ready_s > self._shown_s + LONGEST_GAP * self.pacer.period_s
+
+    @property
+    def needs_haste(self) -> bool:
+        """A gap alone is no reason where the frame after it is drawn along, and would be lost."""
+        is_alone = self.waits_for is not None and self.waits_for.vector not in self._guessed
+        return not self.is_hasty and (self.is_pressed or (self._is_uneven and is_alone))
+
+    def note_haste(self) -> None:
+        """It sees less from here on; what was drawn along with it is lost."""
+        self.is_hasty, self._guessed = True, []
 
     def finish(self, now: float) -> BegunFrame:
         """The frame it waited for is there."""

@@ -3,7 +3,8 @@ imports no torch, knows no load and no clock.
 
 First drafts, then the memory, then denoise steps, then the frame rate, equal for everybody.
 Remembering less comes before fewer steps because it hardly shows: what was measured is in
-`docs/performance.md`. For the same reason a single frame that would be late sees less still.
+`docs/performance.md`. For the same reason a single frame that would be late sees less of it before
+that is a rung for all.
 """
 
 from collections.abc import Iterable
@@ -16,21 +17,20 @@ FPS_SHARES = (0.85, 0.72, 0.6, 0.5, 0.42, 0.35)  # small steps: who falls loses 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShortMemory:
     """Frames of context that a frame sees where time is short, and what a row of a pass costs then:
-    its share of one that sees the whole window. `num_in_haste`: that one sees which would be late
-    even so."""
+    its share of one that sees the whole window."""
 
     num_frames: int
-    num_in_haste: int
     row_cost: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """One way of serving. `level` is what players are told: 0 while their pictures are full."""
+    """One way of serving. `level` is what players are told: 0 where pictures are full, but for
+    single frames in haste."""
 
     steps: int  # denoise steps per frame
     short: ShortMemory | None = None  # None: a frame sees all that is kept
-    haste: int | None = None  # what a frame sees that would be late; None: no less than others
+    haste: int | None = None  # frames of context of one in haste; None: here nothing is hastened
     fps: float
     level: int
     speculates: bool = False
@@ -64,16 +64,17 @@ def make_rungs(
     lowered += [(most, short, fps)] if short else []
     lowered += [(steps, short, fps) for steps in fewer]
     lowered += [(fewest, short, fps * share) for share in FPS_SHARES]
+    haste = short.num_frames if short else None
     plain = tuple(
-        Rung(steps=steps, short=memory, haste=_less_than(memory, short), fps=rate, level=level)
+        Rung(
+            steps=steps,
+            short=memory,
+            haste=haste if memory is None else None,
+            fps=rate,
+            level=level,
+        )
         for level, (steps, memory, rate) in enumerate(lowered)
     )
     if speculation == "off":
         return plain
     return (replace(plain[0], speculates=True, draws_jointly=speculation == "joint"), *plain)
-
-
-def _less_than(memory: ShortMemory | None, short: ShortMemory | None) -> int | None:
-    if short is None:
-        return None
-    return short.num_in_haste if memory else short.num_frames

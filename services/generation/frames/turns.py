@@ -23,7 +23,7 @@ LATE_FRAMES = meter.create_counter(
     "nextframe_late_frames", description="frames that were not ready when the next one was due"
 )
 HASTENED_FRAMES = meter.create_counter(
-    "nextframe_hastened_frames", description="frames that saw less so as not to be late"
+    "nextframe_hastened_frames", description="frames that saw less, so as to be ready sooner"
 )
 DRAFTS = meter.create_counter(
     "nextframe_drafts", description="frames begun early, by kind and outcome"
@@ -87,7 +87,7 @@ class Turns:
         now = self._clock()
         self._begin_due(now)
         self._begin_drafts(now)
-        is_hasty = self._hasten_late(now)
+        hasty_share = self._hasten_late(now)
         is_due = self._engine.is_due
         if not is_due and not self._workload.fits(self._until_due_s(now)):
             self._is_resting = True
@@ -96,7 +96,7 @@ class Turns:
         self._is_resting = frames is None
         ended = self._clock()
         if frames is not None:
-            self._workload.note_pass(ended - now, is_due=is_due, is_hasty=is_hasty)
+            self._workload.note_pass(ended - now, is_due=is_due, hasty_share=hasty_share)
         for frame in frames or ():
             self._show(frame, ended)
         self._seat_newcomers(ended)
@@ -149,19 +149,20 @@ class Turns:
         if self._engine.draft_jointly(session_id):
             played.note_going_on()
 
-    def _hasten_late(self, now: float) -> bool:
-        """Who would be late sees less for the rest of the frame. True if anybody does."""
+    def _hasten_late(self, now: float) -> float:
+        """Who is expected to be late, or to leave a gap that shows, sees less for the rest of the
+        frame. Returns the share of those who wait that do."""
         haste = self._ladder.rung.haste
-        if haste is None:
-            return False
         waiting = [(s, played) for s, played in self._played.items() if played.waits_for]
+        if haste is None or not waiting:
+            return 0.0
         for session_id, played in waiting:
             left_s = self._workload.frame_s(self._engine.steps_left(session_id))
-            if played.expect_ready(now + left_s):
-                self._engine.hasten(session_id, memory=haste)
-                played.is_hasty = True
+            played.expect(now + left_s)
+            if played.needs_haste and self._engine.hasten(session_id, memory=haste):
+                played.note_haste()
                 HASTENED_FRAMES.add(1)
-        return any(played.is_hasty for _, played in waiting)
+        return sum(played.is_hasty for _, played in waiting) / len(waiting)
 
     def _read_actions(self, now: float) -> None:
         for action in self._actions.read():
@@ -268,7 +269,6 @@ class Turns:
         level = self._ladder.rung.level
         if not self._ladder.observe(ended.cost_s, ended.passed_s, is_pressed=ended.is_pressed):
             return
-        self._workload.forget_frames()
         for played in self._played.values():
             played.pacer.set_fps(self._ladder.rung.fps)
         log.info("overload ladder moved", extra={"level_now": self._ladder.rung.level})

@@ -13,7 +13,7 @@ from services.generation.frames.rungs import Rung
 def warm_up(engine: Engine, *, slots: int, rungs: Iterable[Rung], still: tuple[float, ...]) -> None:
     """Fills `engine` with 1 to `slots` sessions, steps them in each way that the rungs draw
     frames, and leaves it empty. `still`: the action vector of hands that do nothing."""
-    ways = dict.fromkeys((r.steps, memory) for r in rungs for memory in (r.memory, r.haste))
+    ways = dict.fromkeys((rung.steps, rung.memory) for rung in rungs)
     opened: list[str] = []
     try:
         for slot in range(slots):

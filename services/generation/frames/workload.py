@@ -5,13 +5,14 @@ from dataclasses import dataclass
 _MEMORY = 0.8
 _MARGIN = 1.2  # a pass may take longer than the last ones
 _FRAME_MARGIN = 1.15  # the same for a frame: its passes are several, but its time is all there is
-_HASTE_SHARE = 0.85  # of the time of a pass that one in haste takes, by measurement or more
+_HASTE_SAVES = 0.15  # of a pass whose frames are all in haste, as measured in int8
+_LONGEST_STALL = 1.5  # passes: longer ones say no more of those to come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
     """A frame for everybody: the seconds of work in it, and how long it took in all. `is_pressed`:
-    none of its frames would have been in time had it not been hastened."""
+    all of its frames were expected to be late, had they not been hastened."""
 
     cost_s: float
     passed_s: float
@@ -23,7 +24,7 @@ class Workload:
 
     def __init__(self) -> None:
         self._pass_s = 0.0
-        self._frame_pass_s = 0.0  # of one that somebody waited for and nobody was in haste
+        self._frame_pass_s = 0.0  # of one that somebody waits for, if nobody is in haste
         self._due_s = self._spare_s = 0.0
         self._num_frames = self._num_pressed = 0
         self._begun_s: float | None = None
@@ -36,15 +37,16 @@ class Workload:
         """Until a frame with so many passes left is there, if it is not hastened."""
         return _FRAME_MARGIN * num_passes * self._frame_pass_s
 
-    def note_pass(self, seconds: float, *, is_due: bool, is_hasty: bool = False) -> None:
-        """`is_due`: somebody waited for it. `is_hasty`: some see less in it than they should."""
+    def note_pass(self, seconds: float, *, is_due: bool, hasty_share: float = 0.0) -> None:
+        """`is_due`: somebody waited for it, `hasty_share` of them in haste."""
         self._pass_s = _smooth(self._pass_s, seconds)
         if not is_due:
             self._spare_s += seconds
             return
         self._due_s += seconds
-        whole_s = seconds / _HASTE_SHARE if is_hasty else seconds
-        self._frame_pass_s = _smooth(self._frame_pass_s, whole_s)
+        whole_s = seconds / (1.0 - _HASTE_SAVES * hasty_share)
+        most_s = _LONGEST_STALL * self._frame_pass_s if self._frame_pass_s else whole_s
+        self._frame_pass_s = _smooth(self._frame_pass_s, min(whole_s, most_s))
 
     def note_frame(self, *, is_pressed: bool = False) -> None:
         self._num_frames += 1
@@ -61,10 +63,6 @@ class Workload:
         passed_s, is_pressed = now - self._begun_s, self._num_pressed == self._num_frames
         self.restart(now)
         return Round(cost_s=cost_s, passed_s=passed_s, is_pressed=is_pressed)
-
-    def forget_frames(self) -> None:
-        """How long they take is to be learned anew: they are drawn otherwise now."""
-        self._frame_pass_s = 0.0
 
     def restart(self, now: float) -> None:
         """A round begins: the house has changed."""

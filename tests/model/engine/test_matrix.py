@@ -1,5 +1,6 @@
-"""Every feature on and off: at equal shapes, frames are those of the plain path, bit for bit; those
-of a memory that is short now and then, too.
+"""Every feature on and off: at equal shapes, latents and pixels are those of the plain path, bit
+for bit; those of a memory that is short now and then, too. What shares the passes (others, in haste
+or not) and what is thrown away (drafts, joint frames) is part of it.
 """
 
 from collections.abc import Callable
@@ -7,17 +8,20 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
+from model.fast.paths import FastPaths
 from model.world import World
 
 Log = Callable[[int, int], list[ActionVector]]
-Film = NDArray[np.uint8]
+Film = tuple[Tensor, NDArray[np.uint8]]  # latents (F, C, h, w), pixels (F, H, W, 3)
 LONG_START = 1
 POLICIES = (SlidingWindow(3), SinkWindow(num_sinks=1, window=2))
 Memories = tuple[int | None, ...]  # of a session's frames, over and over
@@ -44,9 +48,9 @@ def actions(action_log: Log) -> list[ActionVector]:
 
 @pytest.fixture(scope="module")
 def plain(
-    world: World, policy: ContextPolicy, memories: Memories, actions: list[ActionVector]
+    any_world: World, policy: ContextPolicy, memories: Memories, actions: list[ActionVector]
 ) -> Film:
-    return play(world, policy, memories, actions)
+    return play(any_world, policy, memories, actions)
 
 
 def play(
@@ -56,14 +60,23 @@ def play(
     actions: list[ActionVector],
     *,
     merges: bool = False,
-    speculates: bool = False,
+    num_drafts: int = 0,
     is_let_in_slowly: bool = False,
     is_crowded: bool = False,
+    others_make_haste: bool = False,
     draws_jointly: bool = False,
+    paths: FastPaths | None = None,
 ) -> Film:
     """Joint frames, where they are drawn, all come to nothing."""
-    max_joint = 1 if draws_jointly else 0
-    engine = WorldEngine(world, policy=policy, merge=merges, batch_sizes=(4,), max_joint=max_joint)
+    engine = WorldEngine(
+        world,
+        policy=policy,
+        merge=merges,
+        batch_sizes=(4,),
+        max_drafts=max(1, num_drafts),
+        max_joint=1 if draws_jointly else 0,
+        paths=paths,
+    )
     if is_crowded:
         engine.open("other", seed=8)
         engine.begin("other", actions[1], num_steps=3)
@@ -71,12 +84,14 @@ def play(
         engine.admit("me", start=LONG_START, seed=5)
     else:
         engine.open("me", start=LONG_START, seed=5)
-    frames = []
+    latents, frames = [], []
     for number, action in enumerate(actions):
         memory = memories[number % len(memories)]
         is_held = action == actions[number - 1]
-        if speculates and (is_held or not draws_jointly):  # else that is drafted already
-            engine.draft("me", actions[number - 1], memory=memory)
+        if num_drafts and (is_held or not draws_jointly):  # else that is drafted already
+            guesses = dict.fromkeys((actions[number - 1], actions[(number + 3) % len(actions)]))
+            for guess in list(guesses)[:num_drafts]:
+                engine.draft("me", guess, memory=memory)
             engine.advance()
         frame = engine.begin("me", action, memory=memory)
         if frame is None and draws_jointly and is_held:
@@ -86,36 +101,76 @@ def play(
                 if finished.session_id == "me":
                     frame = finished
                 else:
-                    engine.begin("other", action, num_steps=1 + number % 3, memory=1)
+                    memory = None if paths else 2
+                    engine.begin("other", action, num_steps=1 + number % 3, memory=memory)
+                    if others_make_haste:
+                        engine.hasten("other", memory=1)
+        latents.append(engine.snapshot("me").context.latents_FChw[-1])
         frames.append(frame.pixels)
-    return np.stack(frames)
+    return torch.stack(latents), np.stack(frames)
+
+
+COMPANY = ((False, False), (True, False), (True, True))  # is_crowded, others_make_haste
 
 
 @pytest.mark.parametrize(
-    ("merges", "speculates", "is_let_in_slowly", "is_crowded", "draws_jointly"),
-    list(product((False, True), repeat=5)),
+    ("merges", "num_drafts", "is_let_in_slowly", "company", "draws_jointly"),
+    list(product((False, True), (0, 1, 2), (False, True), COMPANY, (False, True))),
 )
 def test_no_feature_changes_a_frame(
-    world: World,
+    any_world: World,
     policy: ContextPolicy,
     memories: Memories,
     actions: list[ActionVector],
     plain: Film,
     merges: bool,
-    speculates: bool,
+    num_drafts: int,
     is_let_in_slowly: bool,
-    is_crowded: bool,
+    company: tuple[bool, bool],
     draws_jointly: bool,
 ) -> None:
-    film = play(
-        world,
+    is_crowded, others_make_haste = company
+    latents, pixels = play(
+        any_world,
         policy,
         memories,
         actions,
         merges=merges,
-        speculates=speculates,
+        num_drafts=num_drafts,
+        is_let_in_slowly=is_let_in_slowly,
+        is_crowded=is_crowded,
+        others_make_haste=others_make_haste,
+        draws_jointly=draws_jointly,
+    )
+    assert torch.equal(latents, plain[0])
+    assert np.array_equal(pixels, plain[1])
+
+
+@pytest.mark.parametrize(
+    ("num_drafts", "is_let_in_slowly", "is_crowded", "draws_jointly"),
+    list(product((0, 1, 2), (False, True), (False, True), (False, True))),
+)
+def test_nor_does_it_on_fast_paths(
+    world: World,
+    policy: ContextPolicy,
+    actions: list[ActionVector],
+    num_drafts: int,
+    is_let_in_slowly: bool,
+    is_crowded: bool,
+    draws_jointly: bool,
+) -> None:
+    """Up to rounding; they have no short memory and always merge."""
+    wanted, _ = play(world, policy, ALL, actions)
+    latents, _ = play(
+        world,
+        policy,
+        ALL,
+        actions,
+        merges=True,
+        num_drafts=num_drafts,
         is_let_in_slowly=is_let_in_slowly,
         is_crowded=is_crowded,
         draws_jointly=draws_jointly,
+        paths=FastPaths(),
     )
-    assert np.array_equal(film, plain)
+    torch.testing.assert_close(latents, wanted, atol=1e-5, rtol=1e-5)

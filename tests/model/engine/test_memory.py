@@ -301,7 +301,8 @@ def test_who_sees_no_more_already_is_not_changed_by_haste(world: World, action_l
         one.open("a", start=LONG_START, seed=5)
     for memory, asked in ((1, 2), (2, 2), (None, 100)):
         engine.begin("a", action, memory=memory)
-        hastened(engine, "a", memory=asked, after_steps=0)
+        assert not engine.hasten("a", memory=asked)
+        hastened(engine, "a", memory=asked, after_steps=1)
         plain.step({"a": action}, memory=memory)
         assert torch.equal(newest(engine), newest(plain))
 
@@ -309,13 +310,15 @@ def test_who_sees_no_more_already_is_not_changed_by_haste(world: World, action_l
 def test_only_what_somebody_waits_for_can_be_hastened(world: World) -> None:
     engine = WorldEngine(world)
     with pytest.raises(KeyError):
-        engine.hasten("a", memory=1)
-    with pytest.raises(KeyError):
         engine.steps_left("a")
+    for memory in (1, 100):
+        with pytest.raises(KeyError):
+            engine.hasten("a", memory=memory)
     engine.open("a", seed=5)
     assert engine.steps_left("a") == 0
-    with pytest.raises(RuntimeError, match="hastened"):
-        engine.hasten("a", memory=1)
+    for memory in (1, 100):
+        with pytest.raises(RuntimeError, match="hastened"):
+            engine.hasten("a", memory=memory)
     with pytest.raises(ValueError, match="at least 1 frame"):
         engine.hasten("a", memory=0)
 

@@ -20,7 +20,7 @@ PERIOD_S = 1 / SPEC.fps
 
 def rungs_of(speculation: str = "exact") -> tuple[Rung, ...]:
     """As a renderer makes them."""
-    sampler, short = SPEC.sampler, short_memory(SPEC.nfd)
+    sampler, short = SPEC.sampler, short_memory(SPEC.nfd, SPEC.nfd.window - 1)
     return make_rungs(
         sampler.times, sampler.default_steps, SPEC.fps, short=short, speculation=speculation
     )

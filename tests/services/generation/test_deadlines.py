@@ -3,8 +3,18 @@
 import pytest
 
 from model.engine.types import PassPlan
-from tests.services.generation.house import BUSY, CALM, EVEN, RUNGS, SHARED, House, Measured
-from tests.services.generation.loop_kit import SPEC
+from services.generation.frames.ladder import Ladder
+from tests.services.generation.house import (
+    BUSY,
+    CALM,
+    EVEN,
+    NUM_PLAYERS,
+    RUNGS,
+    SHARED,
+    House,
+    Measured,
+)
+from tests.services.generation.loop_kit import PERIOD_S, SPEC
 
 measured_machines = pytest.mark.parametrize("measured", [CALM, BUSY], ids=["calm", "busy"])
 
@@ -13,7 +23,7 @@ measured_machines = pytest.mark.parametrize("measured", [CALM, BUSY], ids=["calm
 def test_on_a_machine_without_ups_and_downs_no_frame_is_late(load: float, level: int) -> None:
     house = House(load, EVEN)
     assert house.live(30) < 0.001
-    assert house.ladder.rung.level <= level
+    assert house.ladder.rung.level == level
 
 
 @measured_machines
@@ -21,6 +31,35 @@ def test_at_90_percent_load_hardly_a_frame_is_late(measured: Measured) -> None:
     house = House(0.9, measured)
     assert house.live(60) < 0.01
     assert house.ladder.rung.level == 0
+
+
+@measured_machines
+def test_haste_is_for_who_would_be_late_and_no_habit(measured: Measured) -> None:
+    house = House(0.8, measured)
+    house.live(10)
+    assert house.hastened < 0.02
+    house.machine.load = 1.6  # for three frames
+    house.live(3 * PERIOD_S)
+    house.machine.load = 0.8
+    house.live(2)
+    assert house.live(10) == 0.0
+    assert house.hastened < 0.02
+    assert house.ladder.rung.level == 0
+
+
+def test_at_full_load_drafts_that_are_allowed_change_nothing() -> None:
+    """As many frames, as late, as with speculation off."""
+    outcomes = []
+    for speculation in ("exact", "off"):
+        house = House(0.95, BUSY)
+        if speculation == "off":
+            house.ladder = house.loop._turns._ladder = Ladder(RUNGS[1:])
+        house.live(5)
+        num_before = len(house.told.frames)
+        outcomes.append((house.live(60), len(house.told.frames) - num_before))
+    (late, num_frames), (plain_late, num_plain) = outcomes
+    assert abs(late - plain_late) < 0.002
+    assert abs(num_frames - num_plain) <= 2 * NUM_PLAYERS
 
 
 @pytest.mark.parametrize(

@@ -254,6 +254,7 @@ def test_a_frame_that_would_be_late_sees_less_from_there_on() -> None:
     bench.frames(2)
     whole, short = SPEC.nfd.window, SPEC.nfd.window // 3
     assert pages == [whole, short, whole, whole]
+    assert bench.engine.num_hastened == 1
     assert bench.ladder.rung.level == 0
 
 
@@ -264,8 +265,10 @@ def test_after_a_frame_that_was_ready_on_the_tick_another_makes_haste() -> None:
     bench.act("a", Action(held=1, seq=1))
     bench.play(1.0)
     bench.frames(1)
-    while not bench.told.frames[-1].frame.is_speculative:
-        bench.frames(1)
+    for _ in range(5):
+        if not bench.told.frames[-1].frame.is_speculative:
+            bench.frames(1)
+    assert bench.told.frames[-1].frame.is_speculative
     pages: list[int] = []
 
     def note(plan: PassPlan) -> float:
@@ -273,11 +276,13 @@ def test_after_a_frame_that_was_ready_on_the_tick_another_makes_haste() -> None:
         return 0.012
 
     bench.cost_of = note
+    num_before = bench.engine.num_hastened
     bench.clock.advance(PERIOD_S)  # too busy to draft
     bench.act("a", Action(held=2, seq=2))
     bench.frames(1)
     assert not bench.told.of("a")[-1].frame.is_speculative
     assert pages == 2 * [SPEC.nfd.window // 3]
+    assert bench.engine.num_hastened == num_before + 1
     bench.play(2.0)
     assert bench.ladder.rung.speculates
 

@@ -1,7 +1,6 @@
 """The overload ladder: what gives way, in which order, and that it comes back by itself."""
 
 import math
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -14,7 +13,7 @@ from services.generation.renderer import short_memory
 FPS = 17.5
 RUNGS = make_rungs((1, 2, 4), default_steps=4, fps=FPS)
 DRAFTING, PLAIN, TWO_STEPS, ONE_STEP = range(4)
-SHORT = ShortMemory(num_frames=7, num_in_haste=4, row_cost=0.7)
+SHORT = ShortMemory(num_frames=7, row_cost=0.7)
 
 
 def play(
@@ -95,11 +94,11 @@ def test_the_short_memory_is_a_third_of_a_window_that_is_long_enough() -> None:
     nfd = presets.freedoom().nfd
     weights, tokens = 2 * 12 * nfd.width**2, nfd.tokens_per_frame
     share = (weights + 4 * nfd.width * 8 * tokens) / (weights + 4 * nfd.width * 24 * tokens)
-    short = short_memory(nfd)
+    short = short_memory(nfd, 23)
     assert short is not None and short.num_frames == 7
     assert short.row_cost == pytest.approx(share)
     assert 0.69 < share < 0.70
-    assert short_memory(replace(nfd, window=8)) is None
+    assert short_memory(nfd, 7) is None
 
 
 def test_it_is_enough_to_remember_less_where_that_is_enough() -> None:
@@ -115,9 +114,9 @@ def test_where_remembering_less_costs_as_much_steps_go_too() -> None:
     assert play(Ladder(rungs), 300, 0.015, rungs=rungs, short_share=1.0) == [1, 2, 3]
 
 
-def test_in_haste_a_frame_sees_less_than_the_rung_says() -> None:
+def test_where_all_is_seen_a_frame_in_haste_sees_less() -> None:
     rungs = make_rungs((1, 2), default_steps=2, fps=FPS, short=SHORT)
-    assert [rung.haste for rung in rungs[:4]] == [7, 7, 4, 4]
+    assert [rung.haste for rung in rungs[:4]] == [7, 7, None, None]
     assert {rung.haste for rung in RUNGS} == {None}
 
 

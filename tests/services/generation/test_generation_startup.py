@@ -5,6 +5,7 @@ import io
 from base64 import b64decode
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
+from typing import Any
 
 import av
 import httpx
@@ -13,6 +14,9 @@ import pytest_asyncio
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
+from model.context.policy import ContextPolicy
+from model.context.sink_window import SinkWindow
+from model.context.sliding_window import SlidingWindow
 from model.fast import probes
 from model.fast.paths import FastPaths
 from services.backplane.sessions import SessionStore
@@ -29,7 +33,7 @@ from tests.fakes import FakeEngine, make_spec
 from tests.model.conftest import make_world
 from tests.services.generation.generation_kit import Edge, eventually
 
-SHORT = ShortMemory(num_frames=7, num_in_haste=4, row_cost=0.7)
+SHORT = ShortMemory(num_frames=7, row_cost=0.7)
 RUNGS = make_rungs((1, 2), default_steps=2, fps=17.5, short=SHORT)
 
 
@@ -49,8 +53,8 @@ def test_the_offer_shows_every_start() -> None:
 def test_warming_up_meets_every_shape_and_leaves_nothing() -> None:
     engine = FakeEngine(make_spec())
     warm_up(engine, slots=3, rungs=RUNGS, still=(0.0,))
-    assert engine.ways == [(2, None), (2, 7), (2, 4), (1, 7), (1, 4)] * 3
-    assert [len(engine.actions[f"warm-up-{slot}"]) for slot in range(3)] == [15, 10, 5]
+    assert engine.ways == [(2, None), (2, 7), (1, 7)] * 3
+    assert [len(engine.actions[f"warm-up-{slot}"]) for slot in range(3)] == [9, 6, 3]
     assert engine.sessions == {}
 
 
@@ -82,6 +86,22 @@ def test_a_precision_is_taken_where_it_is_wanted_and_to_be_had(
     assert startup._precision(settings) == served
 
 
+@pytest.mark.parametrize(
+    ("wanted", "policy"),
+    [
+        ({}, SlidingWindow(23)),
+        ({"context": 8}, SlidingWindow(8)),
+        ({"sinks": 1}, SinkWindow(num_sinks=1, window=22)),
+        ({"context": 8, "sinks": 1}, SinkWindow(num_sinks=1, window=8)),
+    ],
+)
+def test_a_replica_looks_back_as_far_as_its_operator_says(
+    wanted: dict[str, Any], policy: ContextPolicy
+) -> None:
+    settings = GenerationSettings(redis_url="redis://nowhere", **wanted)
+    assert startup._policy(settings, most=23) == policy
+
+
 def test_quicker_forms_are_for_a_gpu_whose_operator_wants_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -103,7 +123,10 @@ def test_quicker_forms_are_for_a_gpu_whose_operator_wants_them(
         paths("cuda", "graphs,warp")
 
 
-@pytest_asyncio.fixture(params=["exact", "joint"])
+@pytest_asyncio.fixture(
+    params=[{}, {"speculation": "joint"}, {"context": 2, "sinks": 1}],
+    ids=["exact", "joint", "sinks"],
+)
 async def started(
     request: pytest.FixtureRequest, redis_url: str, tmp_path: Path
 ) -> AsyncIterator[tuple[Replica, HealthServer]]:
@@ -114,7 +137,7 @@ async def started(
         slots=2,
         port=0,
         precision="auto",
-        speculation=request.param,
+        **request.param,
     )
     replica, health = await start_replica(settings, "group-")
     yield replica, health

@@ -40,6 +40,23 @@ def test_a_changed_key_is_never_answered_by_a_joint_frame() -> None:
     assert bench.engine.speculation.joint.discarded > 0
 
 
+def test_a_gap_that_shows_is_no_reason_to_give_up_what_is_drawn_along() -> None:
+    """To be late is; then the action that went along may be guessed anew."""
+    played = play_holding("joint")._turns._played["a"]
+    played.waits_for = None
+    now = played.pacer.due_s
+    begun = played.begin(now)
+    played.expect(begun.deadline_s - 0.001)
+    assert played.needs_haste
+    played.note_going_on()
+    assert not played.needs_haste
+    played.expect(begun.deadline_s + 0.001)
+    assert played.needs_haste
+    played.note_haste()
+    assert not played.needs_haste
+    assert played.next_guess() == begun.vector
+
+
 @pytest.mark.parametrize("speculation", ["off", "exact"])
 def test_nobody_gets_them_unasked(speculation: str) -> None:
     bench = play_holding(speculation)

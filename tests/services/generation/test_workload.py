@@ -45,16 +45,23 @@ def test_a_frame_takes_its_passes_and_a_little_more() -> None:
     workload.note_pass(0.010, is_due=True)
     workload.note_pass(0.500, is_due=False)
     assert workload.frame_s(2) == pytest.approx(0.023)
-    workload.forget_frames()
-    assert workload.frame_s(2) == 0.0
 
 
-def test_a_pass_in_haste_says_what_it_would_have_taken() -> None:
+@pytest.mark.parametrize("hasty_share", [0.0, 0.5, 1.0])
+def test_a_pass_in_haste_says_what_it_would_have_taken(hasty_share: float) -> None:
     """So that haste neither ends nor goes on by itself."""
     workload = Workload()
-    for seconds, is_hasty in ((0.010, False), (0.0085, True), (0.0085, True)):
-        workload.note_pass(seconds, is_due=True, is_hasty=is_hasty)
+    workload.note_pass(0.010, is_due=True)
+    for _ in range(20):
+        workload.note_pass(0.010 - 0.0015 * hasty_share, is_due=True, hasty_share=hasty_share)
     assert workload.frame_s(1) == pytest.approx(0.0115)
+
+
+def test_one_stall_says_little_of_the_passes_to_come() -> None:
+    workload = Workload()
+    for seconds in (0.010, 60.0):
+        workload.note_pass(seconds, is_due=True)
+    assert workload.frame_s(1) == pytest.approx(1.1 * 0.0115)
 
 
 @pytest.mark.parametrize(("frames", "is_pressed"), [((True, True), True), ((True, False), False)])
