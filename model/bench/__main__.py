@@ -5,6 +5,7 @@
     python -m model.bench where        where a frame's time goes, by span and operator; a trace
     python -m model.bench precision    how quick int8 and its like are on a CPU
     python -m model.bench likeness     how far their frames are from those of fp32
+    python -m model.bench rotation     keys rotated when they are written, or when they are read
     python -m model.bench bookkeeping  that the scheduler's account of frames keeps no memory
     python -m model.bench doctor       what this machine has, what it will reach, what is missing
     python -m model.bench predict      what GPUs should reach, by arithmetic
@@ -30,11 +31,13 @@ from typing import get_args
 
 import torch
 
+from model import presets
 from model.ar.decoding.order import blocks, diagonal, raster
 from model.arguments import above_zero, at_least_one
 from model.arithmetic.predict import cost_table, players_table, speed_table
 from model.bench.cpu.frames import FrameTime, measure_frames
 from model.bench.cpu.likeness import Likeness, measure_likeness
+from model.bench.cpu.rotation import RotationCost, measure_rotation
 from model.bench.device import device_here
 from model.bench.doctor.checkup import examine, report
 from model.bench.gpu import capacity, exactness, spare, speed
@@ -143,7 +146,19 @@ def _likeness(args: argparse.Namespace) -> None:
     _write_table("likeness", args.out, drifts)
 
 
-def _write_table(name: str, out: Path, rows: Sequence[Likeness] | Sequence[FrameTime]) -> None:
+def _rotation(args: argparse.Namespace) -> None:
+    shapes = (_world(args.world).spec.nfd, presets.nfd_310m().nfd)
+    costs = [
+        cost
+        for nfd in shapes
+        for cost in measure_rotation(nfd, tuple(args.frames), rounds=args.repeats)
+    ]
+    _write_table("rotation", args.out, costs)
+
+
+def _write_table(
+    name: str, out: Path, rows: Sequence[Likeness] | Sequence[FrameTime] | Sequence[RotationCost]
+) -> None:
     print(table_of(rows))
     _write(
         out,
@@ -245,7 +260,17 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     commands = parser.add_subparsers(
         metavar=" | ".join(
-            ("costs", "where", "precision", "likeness", "bookkeeping", "doctor", "predict", *JOBS)
+            (
+                "costs",
+                "where",
+                "precision",
+                "likeness",
+                "rotation",
+                "bookkeeping",
+                "doctor",
+                "predict",
+                *JOBS,
+            )
         )
     )
     costs = commands.add_parser("costs")
@@ -272,6 +297,12 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     likeness.set_defaults(command=_likeness)
     likeness.add_argument("--steps", type=at_least_one, nargs="+", default=(1, 2))
     likeness.add_argument("--out", type=Path, default=Path("build/likeness.json"))
+    rotation = commands.add_parser("rotation")
+    rotation.set_defaults(command=_rotation)
+    rotation.add_argument(
+        "--frames", type=at_least_one, nargs="+", default=(8, 24), help="of context"
+    )
+    rotation.add_argument("--out", type=Path, default=Path("build/rotation.json"))
     bookkeeping = commands.add_parser("bookkeeping")
     bookkeeping.set_defaults(command=_bookkeeping)
     bookkeeping.add_argument(
