@@ -2,13 +2,17 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from model.action_space import ActionSpace, mu_law_bins
+from model.world import World
 
+SHIPPED = Path(__file__).parents[2] / "model" / "worlds" / "freedoom"
 BUTTONS = ("forward", "back", "left", "right", "turn_left", "turn_right", "act")
 SPACE = ActionSpace(
     buttons=BUTTONS,
@@ -57,6 +61,16 @@ def test_buttons_of_later_bits_than_the_world_has_are_ignored() -> None:
 def test_yaw_is_the_nearest_bin(yaw_deg: float) -> None:
     nearest = min(SPACE.yaw_bins_deg, key=lambda centre: abs(centre - yaw_deg))
     assert abs(SPACE.quantise_yaw(yaw_deg) - yaw_deg) == abs(nearest - yaw_deg)
+
+
+def test_in_the_shipped_world_motion_is_the_same_action_up_to_half_a_bin() -> None:
+    space = World.load(SHIPPED).spec.action_space
+    assert space.vector(0, 0, 2) == space.vector(0, 0, -2) == space.vector(0, 0, 0)
+    assert space.vector(0, 0, 3) != space.vector(0, 0, 0)  # 0.15 degrees a count
+    middles = [(a + b) / 2 for a, b in pairwise(space.yaw_bins_deg)]
+    for centre, (low, high) in zip(space.yaw_bins_deg[1:], pairwise(middles), strict=False):
+        assert space.quantise_yaw(low + 0.01) == space.quantise_yaw(high - 0.01) == centre
+    assert [round(middles[6], 2), round(15 - middles[-1], 2)] == [0.4, 2.5]
 
 
 @given(st.integers(0, 2**16 - 1), st.integers(0, 2**16 - 1), st.integers(-(2**31), 2**31 - 1))
