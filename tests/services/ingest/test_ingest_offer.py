@@ -99,9 +99,12 @@ def test_the_worst_offer_is_read_quickly() -> None:
     codecs = "".join(f"a=rtpmap:{n} X/1\n" for n in range(MAX_CODECS))
     feedback = "a=rtcp-fb:* nack\n" * MAX_FEEDBACKS
     body = sdp(VIDEO, more=codecs + feedback)
-    started = time.process_time()
-    read_offer(body, OPEN)  # every feedback counts for every codec
-    assert time.process_time() - started < 0.5
+    took_s = []
+    for _ in range(3):  # other threads and the collection of others' garbage are not its doing
+        started = time.thread_time()
+        read_offer(body, OPEN)  # every feedback counts for every codec
+        took_s.append(time.thread_time() - started)
+    assert min(took_s) < 0.5
 
 
 @pytest.mark.parametrize(
