@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.attention.backend import Attend, MaskedAttention
+from model.attention.grouped import GroupedAttention
 
 _MANY_TOKENS = 64  # from here on it beats the mask, on a CPU; below, calls cost more than they save
 
@@ -44,7 +45,9 @@ class FrameByFrameAttention:
 
 
 def clip_attention(num_frames: int, tokens_per_frame: int, window: int, like: Tensor) -> Attend:
-    """The quicker of the two ways over a whole clip."""
+    """The quickest form over a whole clip, for the device and for autocast as they are now."""
+    if like.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+        return GroupedAttention(num_frames, tokens_per_frame, window, like)
     if tokens_per_frame < _MANY_TOKENS:
         return MaskedAttention(num_frames, tokens_per_frame, window, like)
     return FrameByFrameAttention(tokens_per_frame, window)

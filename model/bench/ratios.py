@@ -9,6 +9,7 @@ from model.bench.contest import contest
 from model.bench.subjects.bookkeeping import bookkeeping_ms
 from model.bench.subjects.held_key import HeldKey
 from model.bench.subjects.naive import NaivePlayers, naive_bound
+from model.bench.subjects.training_pass import TrainingPass
 from model.bench.subjects.worlds import drive, drive_baseline, random_baseline
 from model.world import World
 
@@ -27,6 +28,7 @@ SAYS = {
     "nfd_over_ar_raster": "a frame against one drawn token by token",
     "nfd_over_ar_diagonal": "a frame against one drawn diagonal by diagonal",
     "nfd_over_ar_blocks": "a frame against one drawn row by row, each at once",
+    "training_bf16_over_fp32": "a training pass in bf16 by groups of frames, against fp32 masked",
     "scheduler_ms_64": "milliseconds of Python for a frame of 64 sessions",
 }
 
@@ -34,7 +36,12 @@ SAYS = {
 def measure_ratios(world: World, device: torch.device, *, rounds: int) -> Mapping[str, float]:
     """By the names of SAYS. Above 1 is in favour of what is named first there."""
     times = contest(
-        {**with_and_without_cache(world, device), **_other_forms(world, device)}, rounds=rounds
+        {
+            **with_and_without_cache(world, device),
+            **_other_forms(world, device),
+            **TrainingPass(world, device).forms(),
+        },
+        rounds=rounds,
     )
     return {
         "cached_over_naive": times.ratio("naive", "cached"),
@@ -46,6 +53,7 @@ def measure_ratios(world: World, device: torch.device, *, rounds: int) -> Mappin
         "nfd_over_ar_raster": times.ratio("raster", "cached, alone"),
         "nfd_over_ar_diagonal": times.ratio("diagonal", "cached, alone"),
         "nfd_over_ar_blocks": times.ratio("blocks", "cached, alone"),
+        "training_bf16_over_fp32": times.ratio("training, fp32", "training, bf16"),
         "scheduler_ms_64": bookkeeping_ms(64),
     }
 

@@ -17,6 +17,7 @@ from torch import nn
 from model.attention.row import RowAttention, products_in_bf16
 from model.int8.layers import Int8Conv2d, Int8Linear, SigmoidGELU
 from model.int8.rounding import LARGEST
+from model.processor import multiplies_bf16
 from model.world import Precision, World
 
 CpuPrecision = Literal["fp32", "int8"]
@@ -53,7 +54,7 @@ def context_attention(
     Over a long context those two products are most of the work. int8 has them in bf16 where the
     processor has instructions for it: a third quicker, and nearer to fp32 than int8 weights are.
     """
-    if precision == "int8" and _multiplies_bf16():
+    if precision == "int8" and multiplies_bf16():
         return torch.bfloat16, products_in_bf16
     return weights, F.scaled_dot_product_attention
 
@@ -69,11 +70,6 @@ def why_not_int8() -> str:
     if (torch._int_mm(largest, largest) != 64 * LARGEST**2).any():
         return "its integer sums saturate"
     return ""
-
-
-def _multiplies_bf16() -> bool:
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _round_linears(module: nn.Module, names: Iterable[str]) -> None:

@@ -39,8 +39,9 @@ class DiTBlock(nn.Module):
         batch, num_frames, tokens, width = x_BFPD.shape
         qkv = self.qkv(x_BFPD).view(batch, num_frames * tokens, 3, self.num_heads, -1)
         q_BNSK, k_BNSK, v_BNSK = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        q_BNSK = rotation.apply(self.q_norm(q_BNSK))
-        k_BNSK = rotation.apply(self.k_norm(k_BNSK))
+        # Under autocast the products come in bf16; torch's fused RMS norm wants its weight's type.
+        q_BNSK = rotation.apply(self.q_norm(q_BNSK.to(self.q_norm.weight.dtype)))
+        k_BNSK = rotation.apply(self.k_norm(k_BNSK.to(self.k_norm.weight.dtype)))
         mixed_BNSK = attend(self.layer, q_BNSK, k_BNSK, v_BNSK)
         mixed = mixed_BNSK.transpose(1, 2).reshape(batch, num_frames, tokens, width)
         projected: Tensor = self.out(mixed)

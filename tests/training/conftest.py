@@ -1,4 +1,5 @@
-"""Tiny networks only here: one thread is faster than two, and does not stall on a busy machine."""
+"""Tiny networks only here: one thread is faster than two, and does not stall on a busy machine.
+They train in fp32 on every machine; tests of bf16 ask for it."""
 
 from collections.abc import Iterator
 
@@ -12,3 +13,8 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.loop.device.multiplies_bf16", lambda: False)

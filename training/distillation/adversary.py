@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from model.nfd.transformer import NFDConfig, NFDTransformer
 from model.sampling.trigflow import diffuse
 from training.distillation.clips import NoisyClips
+from training.loop.device import autocast
 from training.loop.trainer import Losses
 from training.objectives.hinge import critic_loss, fooling_loss, unmoved
 from training.objectives.prediction import predict
@@ -113,8 +114,9 @@ def hidden_states(
 
     handles = [transformer.blocks[i].register_forward_hook(partial(keep, i)) for i in layers]
     try:
-        predict(transformer, noisy, t_BF, actions)
+        with autocast(noisy.device):
+            predict(transformer, noisy, t_BF, actions)
     finally:
         for handle in handles:
             handle.remove()
-    return [found[layer] for layer in layers]
+    return [found[layer].float() for layer in layers]

@@ -4,6 +4,8 @@ from contextlib import AbstractContextManager
 
 import torch
 
+from model.processor import multiplies_bf16
+
 
 def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -16,5 +18,11 @@ def limit_threads(num_threads: int | None) -> None:
 
 
 def autocast(device: torch.device) -> AbstractContextManager[None]:
-    """bf16 on a GPU; on CPUs without matrix units bf16 is slower than fp32, so nothing there."""
+    """bf16 for a transformer's matrix products, on a GPU and on a CPU with bf16 instructions."""
+    enabled = device.type == "cuda" or multiplies_bf16()
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
+def autocast_convolutions(device: torch.device) -> AbstractContextManager[None]:
+    """bf16 for a tokenizer's convolutions, on a GPU only: no CPU gains from bf16 convolutions."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")

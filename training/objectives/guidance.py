@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from model.nfd.transformer import NFDTransformer
+from training.loop.device import autocast
 from training.objectives.prediction import predict
 
 UNTOLD = -1.0  # in every entry: no hands make such an action, whose buttons are 0 or 1
@@ -23,8 +24,9 @@ def guided(
     teacher: NFDTransformer, noisy_BFChw: Tensor, t_BF: Tensor, actions_BFA: Tensor, strength: float
 ) -> Tensor:
     """The teacher's direction, `strength` times as far from the untold one; 1 is its own."""
-    told = predict(teacher, noisy_BFChw, t_BF, actions_BFA)
-    if strength == 1.0:
-        return told
-    untold = predict(teacher, noisy_BFChw, t_BF, torch.full_like(actions_BFA, UNTOLD))
+    with autocast(noisy_BFChw.device):
+        told = predict(teacher, noisy_BFChw, t_BF, actions_BFA).float()
+        if strength == 1.0:
+            return told
+        untold = predict(teacher, noisy_BFChw, t_BF, torch.full_like(actions_BFA, UNTOLD)).float()
     return torch.lerp(untold, told, strength)

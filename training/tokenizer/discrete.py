@@ -5,7 +5,7 @@ asked of it.
 import torch
 
 from model.tokenizer.fsq import FSQ, codebook_use
-from training.loop.device import autocast
+from training.loop.device import autocast_convolutions
 from training.loop.trainer import Losses
 from training.tokenizer.frames import FrameSource
 from training.tokenizer.losses.picture_loss import PictureLoss
@@ -22,7 +22,7 @@ class DiscreteReconstruction:
 
     def __call__(self, generator: torch.Generator, step: int) -> Losses:
         pixels = self._frames.draw(generator)
-        with autocast(pixels.device):
+        with autocast_convolutions(pixels.device):
             latents = self._fsq.encode(pixels)
             rebuilt = self._fsq.decode(latents)
         codes = self._fsq.codes_of(latents.detach().float())

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from model.tokenizer.vae import VAE
-from training.loop.device import autocast
+from training.loop.device import autocast_convolutions
 from training.loop.trainer import Losses
 from training.tokenizer.frames import FrameSource
 from training.tokenizer.losses.critic import Adversary, PatchCritic, last_kernel
@@ -29,7 +29,7 @@ class Reconstruction:
 
     def __call__(self, generator: torch.Generator, step: int) -> Losses:
         pixels = self._frames.draw(generator)
-        with autocast(pixels.device):
+        with autocast_convolutions(pixels.device):
             mean, log_var = self._vae.posterior(pixels)
             rebuilt = self._vae.reconstruct(sample(mean, log_var, generator))
         losses = self._picture_loss(rebuilt.float(), pixels)
@@ -68,7 +68,7 @@ class Redecoding:
 
     def __call__(self, generator: torch.Generator, step: int) -> Losses:
         pixels = self._frames.draw(generator)
-        with autocast(pixels.device):
+        with autocast_convolutions(pixels.device):
             with torch.no_grad():
                 latents = sample(*self._vae.posterior(pixels), generator)
             rebuilt = self._vae.reconstruct(latents)

@@ -36,6 +36,7 @@ RATIOS = {
     "nfd_over_ar_raster",
     "nfd_over_ar_diagonal",
     "nfd_over_ar_blocks",
+    "training_bf16_over_fp32",
     "scheduler_ms_64",
 }
 
