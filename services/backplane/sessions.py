@@ -1,7 +1,7 @@
 """The truth about sessions: who waits, who owns, in which state. Every change is one script.
 
-Writes of an owner carry its epoch; one that lost its lease to another is refused. Knows neither
-worlds nor what a snapshot holds.
+Writes of an owner carry its lease; an owner whose session another acquired is refused. Knows
+neither worlds nor what a snapshot holds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from services.backplane.connection import Script, session_script
 from services.wire import keys
-from services.wire.session import NEXT_STATUSES, SessionRecord, SessionStatus
+from services.wire.session import NEXT_STATUSES, Lease, SessionRecord, SessionStatus
 
 LEASE_MS = 3000  # renewed each second
 LINE_PATIENCE_MS = 90_000  # a waiting page looks every few seconds, in a hidden tab once a minute
@@ -25,7 +25,6 @@ _SCRIPTS = (
     "create",
     "end",
     "end_overdue",
-    "expired_leases",
     "mark_seen",
     "renew",
     "requeue",
@@ -77,9 +76,10 @@ class SessionStore:
         frame_address: str,
         link_key: str,
         world_digest: str = "",
-    ) -> int | None:
-        """The lease: queued → starting, out of the line. The new epoch; None: not to be had.
-        `world_digest`: the version that it is played in from now on."""
+    ) -> Lease | None:
+        """The lease: queued → starting, out of the line, epoch + 1; None: not to be had.
+        `link_key` is new and random at each call. `world_digest`: the version that the session is
+        played in from now on."""
         epoch = await self._run(
             "acquire",
             session_id,
@@ -90,15 +90,17 @@ class SessionStore:
             keys.SESSION_TTL_S,
             world_digest,
         )
-        return None if epoch < 0 else int(epoch)
+        return None if epoch < 0 else Lease(epoch=epoch, link_key=link_key)
 
-    async def renew(self, session_id: str, *, epoch: int) -> SessionRecord | None:
-        """The record as it is now, leased for LEASE_MS more; None: lost or ended, stop."""
-        flat = await self._run("renew", session_id, epoch, LEASE_MS, keys.SESSION_TTL_S, SETTLED_MS)
+    async def renew(self, session_id: str, lease: Lease) -> SessionRecord | None:
+        """The record as it is now, leased for LEASE_MS more; None: lost or ended, stop. A session
+        that was queued because the lease ran out, and that nobody acquired since, is taken back."""
+        args = (lease.epoch, lease.link_key, LEASE_MS, keys.SESSION_TTL_S, SETTLED_MS)
+        flat = await self._run("renew", session_id, *args)
         return _record(dict(zip(flat[::2], flat[1::2], strict=True))) if flat else None
 
     async def set_status(
-        self, session_id: str, status: SessionStatus, *, epoch: int, reason: str = ""
+        self, session_id: str, status: SessionStatus, lease: Lease, *, reason: str = ""
     ) -> bool:
         """By the owner: live, paused or ended. False: refused, the caller no longer owns it."""
         assert status in (SessionStatus.LIVE, SessionStatus.PAUSED, SessionStatus.ENDED)
@@ -106,7 +108,8 @@ class SessionStore:
             await self._run(
                 "set_status",
                 session_id,
-                epoch,
+                lease.epoch,
+                lease.link_key,
                 status.value,
                 reason,
                 keys.SESSION_TTL_S,
@@ -114,20 +117,26 @@ class SessionStore:
             )
         )
 
-    async def requeue(self, session_id: str, *, epoch: int | None, reason: str = "") -> bool:
-        """To the front of the line: with an epoch because that owner was lost or lets it go,
-        with None because a paused player came back. False: it was not so, nothing changed; or
-        it lost its owner more than MAX_LOSSES times in a row and was ended."""
-        return bool(
-            await self._run(
-                "requeue",
-                session_id,
-                "" if epoch is None else epoch,
-                reason,
-                keys.SESSION_TTL_S,
-                MAX_LOSSES,
-            )
-        )
+    async def requeue(self, session_id: str, lease: Lease, *, reason: str = "") -> bool:
+        """By the owner, which lets the session go: to the front of the line. False: refused, the
+        caller no longer owns it; or it lost its owner more than MAX_LOSSES times in a row and was
+        ended."""
+        return await self._requeue(session_id, lease.epoch, lease.link_key, "", reason)
+
+    async def requeue_lost(self, session_id: str, *, epoch: int, reason: str = "") -> bool:
+        """The same by who knows that the owner of this epoch is gone."""
+        return await self._requeue(session_id, epoch, "", "", reason)
+
+    async def requeue_expired(
+        self, session_id: str, *, lease_until_ms: int, reason: str = ""
+    ) -> bool:
+        """The same by who saw that the lease was not renewed; refused when it was since. The
+        owner, if it lives, may take the session back by `renew`."""
+        return await self._requeue(session_id, "", "", lease_until_ms, reason)
+
+    async def come_back(self, session_id: str) -> bool:
+        """A paused session to the front of the line, as its player is back. False: not paused."""
+        return await self._requeue(session_id, "", "", "", "")
 
     async def end(self, session_id: str, reason: str) -> bool:
         """By the player or an operator; idempotent. False: there is no such session."""
@@ -142,13 +151,16 @@ class SessionStore:
         """A sign of the player, from whoever saw it."""
         await self._run("mark_seen", session_id, keys.SESSION_TTL_S)
 
-    async def expired_leases(self) -> list[str]:
-        """Starting and live sessions whose owner stopped renewing."""
-        return [session_id.decode() for session_id in await self._run_over_all("expired_leases")]
+    async def leases(self) -> dict[str, int]:
+        """When the lease of each starting and live session runs out, ms by Redis' clock."""
+        found = await self._redis.zrange(keys.LEASES, 0, -1, withscores=True)
+        pairs = cast(list[tuple[bytes, float]], found)
+        return {session_id.decode(): int(until_ms) for session_id, until_ms in pairs}
 
-    async def save_snapshot(self, session_id: str, epoch: int, blob: bytes) -> bool:
+    async def save_snapshot(self, session_id: str, lease: Lease, blob: bytes) -> bool:
         """The session's newest snapshot. False: refused, the caller no longer owns it."""
-        return bool(await self._run("save_snapshot", session_id, epoch, blob, keys.SNAPSHOT_TTL_S))
+        args = (lease.epoch, lease.link_key, blob, keys.SNAPSHOT_TTL_S)
+        return bool(await self._run("save_snapshot", session_id, *args))
 
     async def load_snapshot(self, session_id: str) -> bytes | None:
         """The newest snapshot of a session, or one kept under this id."""
@@ -161,6 +173,10 @@ class SessionStore:
     async def count(self) -> int:
         """Sessions that have not ended."""
         return int(await self._redis.zcard(keys.ENDINGS))
+
+    async def _requeue(self, session_id: str, *args: str | int) -> bool:
+        limits = (keys.SESSION_TTL_S, MAX_LOSSES)
+        return bool(await self._run("requeue", session_id, *args, *limits))
 
     async def _run(self, name: str, session_id: str, *args: str | int | bytes) -> Any:
         return await self._scripts[name](keys=session_keys(session_id), args=(session_id, *args))

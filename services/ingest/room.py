@@ -13,7 +13,7 @@ from services.backplane.sessions import SessionStore
 from services.ingest.action_gate import ActionGate, ActionStream, Verdict
 from services.ingest.frame_link import FrameLink, Owner
 from services.ingest.webrtc.peers import Peers
-from services.wire.session import SessionRecord, SessionStatus
+from services.wire.session import RECORD_GONE, SessionRecord, SessionStatus
 
 TICK_S = 0.25
 BEAT_S = 1.0
@@ -118,13 +118,13 @@ class Room:
 
     async def _follow(self, record: SessionRecord | None) -> None:
         if record is None or record.status is SessionStatus.ENDED:
-            await self._end(record.reason if record else "This session is gone.")
+            await self._end(record.reason if record else RECORD_GONE)
             return
         self._gate.replica_id = _owner_id(record)
         if record.status is SessionStatus.LIVE:
             await self._link.follow(Owner.of(record))
         if record.status is SessionStatus.PAUSED and self.peers.player is not None:
-            await self._store.requeue(self.session_id, epoch=None)  # the next look tells how it is
+            await self._store.come_back(self.session_id)  # the next look tells how it is
         else:
             await self._announce(record)
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+RECORD_GONE = "The record of this session is gone, so its world cannot go on."
+
 
 class SessionStatus(StrEnum):
     QUEUED = "queued"  # in the line
@@ -23,6 +25,15 @@ NEXT_STATUSES: dict[SessionStatus, frozenset[SessionStatus]] = {
     SessionStatus.PAUSED: frozenset({SessionStatus.QUEUED, SessionStatus.ENDED}),
     SessionStatus.ENDED: frozenset(),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """What an owner shows with every write. `epoch` orders owners; a failover of Redis that lost
+    the newest lease gives the same epoch again, so the random `link_key` must match, too."""
+
+    epoch: int
+    link_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

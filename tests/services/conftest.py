@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,3 +36,17 @@ async def redis(redis_url: str) -> AsyncIterator[AsyncRedis]:
     """A client of it, as the services make theirs."""
     async with connect(redis_url) as client:
         yield client
+
+
+@contextmanager
+def outage(redis_url: str) -> Iterator[None]:
+    """The server keeps its data, and nobody reaches it: every connection ends, none begins."""
+    path = Path(redis_url.removeprefix("unix://"))
+    with Redis.from_url(redis_url) as redis:
+        redis.ping()
+        hidden = path.rename(path.with_suffix(".away"))
+        redis.client_kill_filter(_type="normal", skipme=True)
+    try:
+        yield
+    finally:
+        hidden.rename(path)

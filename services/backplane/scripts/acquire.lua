@@ -3,15 +3,18 @@
 -- `link_key` is new with each try to own it.
 local id, replica_id, frame_address, link_key = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lease_ms, ttl_s, world_digest = ARGV[5], ARGV[6], ARGV[7]
-if redis.call('HGET', SESSION, 'link_key') == link_key then -- a repeated call, as in create.lua
+local status = status_of(SESSION)
+if status == 'starting' and redis.call('HGET', SESSION, 'link_key') == link_key then
+  -- a repeated call, as in create.lua
   return tonumber(redis.call('HGET', SESSION, 'epoch'))
 end
-if status_of(SESSION) ~= 'queued' then return -1 end
+if status ~= 'queued' then return -1 end
 
 local now = now_ms()
 redis.call('ZREM', LINE, id)
 redis.call('ZADD', LEASES, now + lease_ms, id)
 -- The player's grace begins anew here: who waited in line has nobody to show a sign to.
+redis.call('HDEL', SESSION, 'lost_status')
 redis.call('HSET', SESSION, 'status', 'starting', 'replica_id', replica_id, 'frame_address',
   frame_address, 'link_key', link_key, 'lease_until_ms', now + lease_ms, 'held_since_ms', now,
   'seen_at_ms', now, 'player_left_at_ms', 0, 'reason', '')

@@ -13,8 +13,14 @@ local function status_of(session)
   return redis.call('HGET', session, 'status') or 'none'
 end
 
-local function is_owner(session, epoch)
-  return redis.call('HGET', session, 'epoch') == epoch
+-- The epoch alone repeats after a failover that lost the newest lease; the link key does not.
+local function is_owner(session, epoch, link_key)
+  local lease = redis.call('HMGET', session, 'epoch', 'link_key')
+  return lease[1] == epoch and lease[2] == link_key
+end
+
+local function is_owned(status)
+  return status == 'starting' or status == 'live'
 end
 
 local function is_one_of(value, list, first)

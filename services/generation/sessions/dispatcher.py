@@ -8,17 +8,20 @@ twice: a replica must still acquire the lease.
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Awaitable, Callable
 
+from services.backplane import sessions
 from services.backplane.connection import BackplaneError, Client
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
+from services.generation.sessions.lease_watch import LeaseWatch
 from services.generation.sessions.served import Served
 from services.wire.session import SessionRecord, SessionStatus
 
 LOOK_S = 0.15  # at the line
-WATCH_S = 1.0  # over the leases
+WATCH_S = 0.5  # over the leases
 LOST = "The machine that dreamt your world is gone; it is picked up elsewhere."
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,7 @@ class Dispatcher:
         self._figures = VersionFigures(redis)
         self._run_session = run_session
         self._group = group
+        self._watch = LeaseWatch()
         self._calls: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
 
@@ -70,14 +74,15 @@ class Dispatcher:
 
     async def recover_lost(self) -> None:
         """Puts sessions whose owner stopped renewing back in line."""
-        if not (lost := await self._store.expired_leases()):
-            return
-        records = [await self._store.get(session_id) for session_id in lost]
-        # Looked at again after the epochs are read: an owner that came in between is not lost.
-        still_lost = set(await self._store.expired_leases())
-        for record in records:
-            if record is not None and record.session_id in still_lost:
-                await self._requeue(record.session_id, record.epoch)
+        try:
+            leases = await self._store.leases()
+        except BackplaneError:
+            self._watch.forget()
+            raise
+        patience = math.ceil(sessions.LEASE_MS / (1000 * WATCH_S))
+        for session_id, until_ms in self._watch.observe(leases, patience=patience).items():
+            if await self._store.requeue_expired(session_id, lease_until_ms=until_ms, reason=LOST):
+                await self._note_lost(session_id)
 
     async def _look_at_replicas(self) -> tuple[int, Served]:
         """(free slots of our replicas, what is played)."""
@@ -114,12 +119,15 @@ class Dispatcher:
     async def _requeue(self, session_id: str, epoch: int) -> None:
         """Refused when somebody else owns it, or nobody ever did."""
         try:
-            if await self._store.requeue(session_id, epoch=epoch, reason=LOST):
-                log.info("back in line", extra={"session_id": session_id, "epoch": epoch})
-                if record := await self._store.get(session_id):
-                    await self._figures.add(record.world_digest, {"lost": 1})
-        except BackplaneError as error:  # its lease will be found expired
+            if await self._store.requeue_lost(session_id, epoch=epoch, reason=LOST):
+                await self._note_lost(session_id)
+        except BackplaneError as error:  # its lease will not be renewed, which is found
             log.warning("not back in line", extra={"session_id": session_id, "error": str(error)})
+
+    async def _note_lost(self, session_id: str) -> None:
+        if record := await self._store.get(session_id):
+            log.info("back in line", extra={"session_id": session_id, "epoch": record.epoch})
+            await self._figures.add(record.world_digest, {"lost": 1})
 
     async def _repeat(self, look: Callable[[], Awaitable[None]], pause_s: float) -> None:
         is_away = False

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from model.snapshot import SnapshotError, WorldSnapshot
 from services.backplane.connection import BackplaneError
 from services.backplane.releases import VersionFigures
-from services.backplane.sessions import LEASE_MS, SessionStore
+from services.backplane.sessions import SessionStore
 from services.generation.renderer import Renderer
+from services.generation.sessions.absence import Absence
 from services.generation.sessions.parting import (
     ABSENT,
     CANNOT_START,
@@ -22,10 +23,9 @@ from services.generation.sessions.parting import (
     Parting,
 )
 from services.telemetry import meter
-from services.wire.session import SessionRecord, SessionStatus
+from services.wire.session import RECORD_GONE, Lease, SessionRecord, SessionStatus
 
 RENEW_S = 1.0
-LEFT_S = 10.0  # since the player gave the seat back: the tab was closed
 
 SNAPSHOT_TIME = meter.create_histogram(
     "nextframe_snapshot",
@@ -59,7 +59,8 @@ class LiveSession:
         self._record = record
         self._id = record.session_id
         self._host = host
-        self._epoch = 0
+        self._lease = Lease(epoch=0, link_key="")
+        self._absence = Absence(absent_s=host.absent_s)
         self._counted: tuple[float, int] | None = None  # the last time, and the frame then
         self._asked = asyncio.Event()
         self._parting: Parting | None = None
@@ -77,17 +78,19 @@ class LiveSession:
         """Raises BackplaneError when Redis is away at the start or the end; the lease runs out
         by itself then."""
         link_key = secrets.token_urlsafe(16)
-        epoch = await self._host.store.acquire(
+        lease = await self._host.store.acquire(
             self._id,
             replica_id=self._host.replica_id,
             frame_address=self._host.frame_address,
             link_key=link_key,
             world_digest=self._host.world_digest,
         )
-        if epoch is None:
+        if lease is None:
             return
-        self._epoch = epoch
-        self._host.renderer.show(self._id, epoch=epoch, link_key=link_key, on_reset=self.reset)
+        self._lease = lease
+        self._host.renderer.show(
+            self._id, epoch=lease.epoch, link_key=link_key, on_reset=self.reset
+        )
         try:
             await self._part(await self._begin() or await self._keep())
         finally:
@@ -99,8 +102,8 @@ class LiveSession:
         own = await self._host.store.load_snapshot(self._id)
         if parting := await self._prefill(own or await self._origin()):
             return parting
-        await self._host.store.set_status(self._id, SessionStatus.LIVE, epoch=self._epoch)
-        log.info("live", extra={"session_id": self._id, "epoch": self._epoch})
+        await self._host.store.set_status(self._id, SessionStatus.LIVE, self._lease)
+        log.info("live", extra={"session_id": self._id, "epoch": self._lease.epoch})
         return None
 
     async def _begin_anew(self) -> Parting | None:
@@ -111,7 +114,7 @@ class LiveSession:
         if parting := await self._prefill(origin):
             return parting
         self._host.renderer.tell(self._id, {"state": "reset"})
-        log.info("reset", extra={"session_id": self._id, "epoch": self._epoch})
+        log.info("reset", extra={"session_id": self._id, "epoch": self._lease.epoch})
         return None
 
     async def _origin(self) -> bytes | None:
@@ -152,20 +155,14 @@ class LiveSession:
             try:
                 if self._wants_reset and (parting := await self._begin_anew()):
                     return parting
-                record = await self._host.store.renew(self._id, epoch=self._epoch)
+                record = await self._host.store.renew(self._id, self._lease)
                 if record is None:
                     return await self._lost()
-                if self._is_absent(record):
+                if self._absence.observe(record, time.monotonic()):
                     return ABSENT
                 await self._save(self._host.renderer.frame_loop.snapshot(self._id))
             except BackplaneError as error:
                 log.warning("no renewal", extra={"session_id": self._id, "error": str(error)})
-
-    def _is_absent(self, record: SessionRecord) -> bool:
-        now_ms = record.lease_until_ms - LEASE_MS  # by the clock that stamped what follows
-        if record.player_left_at_ms and now_ms - record.player_left_at_ms > 1000 * LEFT_S:
-            return True
-        return now_ms - record.seen_at_ms > 1000 * self._host.absent_s
 
     async def _save(self, taken: Future[WorldSnapshot]) -> None:
         started = time.monotonic()
@@ -174,7 +171,7 @@ class LiveSession:
         except KeyError:
             return  # it failed just now: the snapshot before this one stands
         blob = await asyncio.to_thread(snapshot.to_bytes)
-        await self._host.store.save_snapshot(self._id, self._epoch, blob)
+        await self._host.store.save_snapshot(self._id, self._lease, blob)
         SNAPSHOT_TIME.record(time.monotonic() - started)
         await self._count_frames(snapshot.frame_idxs[-1])
 
@@ -182,7 +179,7 @@ class LiveSession:
         """What was played since the last time."""
         now = time.monotonic()
         if self._counted is None:
-            counts = {"sessions": int(self._epoch == 1)}
+            counts = {"sessions": int(self._lease.epoch == 1)}
         elif frame_idx < self._counted[1]:  # a reset: frames count from the start again
             counts = {}
         else:
@@ -195,7 +192,8 @@ class LiveSession:
         """Why the lease is gone, in the words of who took it."""
         record = await self._host.store.get(self._id)
         if record is None or record.status is SessionStatus.ENDED:
-            return Parting(status=SessionStatus.ENDED, reason=record.reason if record else "")
+            reason = record.reason if record else RECORD_GONE
+            return Parting(status=SessionStatus.ENDED, reason=reason)
         return MOVING
 
     async def _part(self, parting: Parting) -> None:
@@ -205,12 +203,12 @@ class LiveSession:
             await self._save(renderer.frame_loop.freeze(self._id))
         await asyncio.wrap_future(renderer.frame_loop.close(self._id))
         if parting.status is SessionStatus.QUEUED:
-            await store.requeue(self._id, epoch=self._epoch, reason=parting.reason)
+            await store.requeue(self._id, self._lease, reason=parting.reason)
         else:
-            await store.set_status(
-                self._id, parting.status, epoch=self._epoch, reason=parting.reason
-            )
+            await store.set_status(self._id, parting.status, self._lease, reason=parting.reason)
         renderer.tell(self._id, {"state": parting.word, "reason": parting.reason})
         PARTINGS.add(1, {"to": parting.status.value})
         await self._host.figures.add(self._host.world_digest, {parting.figure: 1})
-        log.info("left", extra={"session_id": self._id, "epoch": self._epoch, "to": parting.word})
+        log.info(
+            "left", extra={"session_id": self._id, "epoch": self._lease.epoch, "to": parting.word}
+        )

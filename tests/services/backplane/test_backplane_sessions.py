@@ -1,6 +1,7 @@
 """The session store against a real Redis: who waits, who owns, and who is refused."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -8,7 +9,7 @@ from redis.asyncio import Redis
 from services.backplane import sessions
 from services.backplane.sessions import SessionStore
 from services.wire import keys
-from services.wire.session import SessionRecord, SessionStatus
+from services.wire.session import Lease, SessionRecord, SessionStatus
 
 pytestmark = pytest.mark.redis
 
@@ -34,19 +35,22 @@ async def queue(store: SessionStore, *session_ids: str) -> None:
         assert await store.create(record(session_id), max_line=10) is not None
 
 
-async def own(store: SessionStore, session_id: str, replica_id: str = "r1") -> int:
-    epoch = await store.acquire(
-        session_id, replica_id=replica_id, frame_address="127.0.0.1:9", link_key="k"
+async def own(store: SessionStore, session_id: str, replica_id: str = "r1") -> Lease:
+    lease = await store.acquire(
+        session_id,
+        replica_id=replica_id,
+        frame_address="127.0.0.1:9",
+        link_key=f"key of {replica_id}",
     )
-    assert epoch is not None
-    return epoch
+    assert lease is not None
+    return lease
 
 
-async def live(store: SessionStore, session_id: str) -> int:
+async def live(store: SessionStore, session_id: str) -> Lease:
     await queue(store, session_id)
-    epoch = await own(store, session_id)
-    assert await store.set_status(session_id, SessionStatus.LIVE, epoch=epoch)
-    return epoch
+    lease = await own(store, session_id)
+    assert await store.set_status(session_id, SessionStatus.LIVE, lease)
+    return lease
 
 
 async def status(store: SessionStore, session_id: str) -> SessionStatus:
@@ -79,20 +83,20 @@ async def test_creating_twice_after_a_lost_answer_is_creating_once(store: Sessio
     await queue(store, "a", "b")
     assert await store.create(record("b"), max_line=10) == 1
     assert await store.waiting() == ["a", "b"]
-    epoch = await own(store, "a")
+    lease = await own(store, "a")
     await store.create(record("a"), max_line=10)
     assert await store.waiting() == ["b"]
-    assert await store.renew("a", epoch=epoch) is not None
+    assert await store.renew("a", lease) is not None
 
 
 @pytest.mark.asyncio
 async def test_acquiring_twice_after_a_lost_answer_is_acquiring_once(store: SessionStore) -> None:
     await queue(store, "a")
-    epochs = [
+    leases = [
         await store.acquire("a", replica_id="r", frame_address="x:1", link_key=key)
         for key in ("mine", "mine", "another's")
     ]
-    assert epochs == [1, 1, None]
+    assert leases == [Lease(epoch=1, link_key="mine")] * 2 + [None]
 
 
 @pytest.mark.asyncio
@@ -102,9 +106,10 @@ async def test_one_of_many_replicas_gets_the_session(store: SessionStore) -> Non
         store.acquire("a", replica_id=f"r{i}", frame_address="x:1", link_key=str(i))
         for i in range(20)
     ]
-    epochs = await asyncio.gather(*tries)
-    winner = epochs.index(1)
-    assert [epoch for epoch in epochs if epoch is not None] == [1]
+    [(winner, lease)] = [
+        (i, lease) for i, lease in enumerate(await asyncio.gather(*tries)) if lease
+    ]
+    assert lease == Lease(epoch=1, link_key=str(winner))
     found = await store.get("a")
     assert found is not None
     assert (found.status, found.replica_id, found.link_key) == (
@@ -117,11 +122,11 @@ async def test_one_of_many_replicas_gets_the_session(store: SessionStore) -> Non
 
 @pytest.mark.asyncio
 async def test_renewing_shows_the_owner_what_others_changed(store: SessionStore) -> None:
-    epoch = await live(store, "a")
-    before = await store.renew("a", epoch=epoch)
+    lease = await live(store, "a")
+    before = await store.renew("a", lease)
     await asyncio.sleep(0.002)  # Redis' clock has milliseconds
     await store.mark_seen("a")
-    after = await store.renew("a", epoch=epoch)
+    after = await store.renew("a", lease)
     assert before is not None and after is not None
     assert after.seen_at_ms > before.seen_at_ms
     assert after.lease_until_ms > before.lease_until_ms
@@ -131,14 +136,14 @@ async def test_renewing_shows_the_owner_what_others_changed(store: SessionStore)
 async def test_an_owner_that_lost_its_session_is_refused_everywhere(store: SessionStore) -> None:
     stale = await live(store, "a")
     await store.save_snapshot("a", stale, b"before")
-    assert await store.requeue("a", epoch=stale, reason="replica lost")
+    assert await store.requeue("a", stale, reason="replica lost")
     fresh = await own(store, "a", "r2")
-    assert fresh == stale + 1
+    assert fresh.epoch == stale.epoch + 1
 
-    assert await store.renew("a", epoch=stale) is None
-    assert not await store.set_status("a", SessionStatus.PAUSED, epoch=stale)
+    assert await store.renew("a", stale) is None
+    assert not await store.set_status("a", SessionStatus.PAUSED, stale)
     assert not await store.save_snapshot("a", stale, b"stale")
-    assert not await store.requeue("a", epoch=stale)
+    assert not await store.requeue("a", stale)
     assert await store.load_snapshot("a") == b"before"
     assert await status(store, "a") == "starting"
 
@@ -146,12 +151,12 @@ async def test_an_owner_that_lost_its_session_is_refused_everywhere(store: Sessi
 @pytest.mark.asyncio
 async def test_a_status_changes_only_along_its_arrows(store: SessionStore) -> None:
     await queue(store, "a")
-    epoch = await own(store, "a")
-    assert not await store.set_status("a", SessionStatus.PAUSED, epoch=epoch)  # not live yet
-    assert await store.set_status("a", SessionStatus.LIVE, epoch=epoch)
-    assert await store.set_status("a", SessionStatus.LIVE, epoch=epoch)  # a repeated call
-    assert await store.set_status("a", SessionStatus.PAUSED, epoch=epoch, reason="away")
-    assert not await store.set_status("a", SessionStatus.LIVE, epoch=epoch)
+    lease = await own(store, "a")
+    assert not await store.set_status("a", SessionStatus.PAUSED, lease)  # not live yet
+    assert await store.set_status("a", SessionStatus.LIVE, lease)
+    assert await store.set_status("a", SessionStatus.LIVE, lease)  # a repeated call
+    assert await store.set_status("a", SessionStatus.PAUSED, lease, reason="away")
+    assert not await store.set_status("a", SessionStatus.LIVE, lease)
     found = await store.get("a")
     assert found is not None
     assert (found.status, found.reason, found.replica_id, found.link_key) == (
@@ -166,12 +171,12 @@ async def test_a_status_changes_only_along_its_arrows(store: SessionStore) -> No
 async def test_lost_and_returning_sessions_go_to_the_front(store: SessionStore) -> None:
     lost = await live(store, "lost")
     paused = await live(store, "paused")
-    await store.set_status("paused", SessionStatus.PAUSED, epoch=paused)
+    await store.set_status("paused", SessionStatus.PAUSED, paused)
     await queue(store, "x", "y")
-    assert not await store.requeue("x", epoch=None)  # only a paused one comes back
-    assert await store.requeue("lost", epoch=lost)
-    assert await store.requeue("paused", epoch=None)
-    assert not await store.requeue("paused", epoch=None)
+    assert not await store.come_back("x")  # only a paused one comes back
+    assert await store.requeue("lost", lost)
+    assert await store.come_back("paused")
+    assert not await store.come_back("paused")
     assert await store.waiting() == ["paused", "lost", "x", "y"]
 
 
@@ -179,8 +184,8 @@ async def test_lost_and_returning_sessions_go_to_the_front(store: SessionStore) 
 async def test_a_world_that_loses_every_owner_is_ended(store: SessionStore) -> None:
     await queue(store, "a")
     for _ in range(sessions.MAX_LOSSES):
-        assert await store.requeue("a", epoch=await own(store, "a"))
-    assert not await store.requeue("a", epoch=await own(store, "a"))
+        assert await store.requeue("a", await own(store, "a"))
+    assert not await store.requeue("a", await own(store, "a"))
     assert await status(store, "a") == "ended"
 
 
@@ -191,23 +196,23 @@ async def test_an_owner_that_lasted_is_no_loss(
     monkeypatch.setattr(sessions, "SETTLED_MS", -1)
     await queue(store, "a")
     for _ in range(sessions.MAX_LOSSES + 3):
-        epoch = await own(store, "a")
-        assert await store.renew("a", epoch=epoch)
-        assert await store.requeue("a", epoch=epoch)
+        lease = await own(store, "a")
+        assert await store.renew("a", lease)
+        assert await store.requeue("a", lease)
 
 
 @pytest.mark.asyncio
 async def test_ending_is_idempotent_and_frees_everything(store: SessionStore, redis: Redis) -> None:
-    epoch = await live(store, "a")
-    await store.save_snapshot("a", epoch, b"world")
+    lease = await live(store, "a")
+    await store.save_snapshot("a", lease, b"world")
     assert await store.count() == 1
     assert await store.end("a", "closed by the player")
     assert await store.end("a", "again")
     assert not await store.end("nobody", "x")
     found = await store.get("a")
     assert found is not None and found.reason == "closed by the player"
-    assert await store.renew("a", epoch=epoch) is None
-    assert not await store.save_snapshot("a", epoch, b"late")
+    assert await store.renew("a", lease) is None
+    assert not await store.save_snapshot("a", lease, b"late")
     assert await store.count() == 0
     assert set(await redis.keys()) == {keys.session("a").encode(), keys.LENGTHS.encode()}
 
@@ -221,18 +226,79 @@ async def test_ending_a_waiting_session_takes_it_out_of_the_line(store: SessionS
 
 
 @pytest.mark.asyncio
-async def test_a_lease_that_is_not_renewed_expires(
-    store: SessionStore, monkeypatch: pytest.MonkeyPatch
+async def test_a_lease_that_was_renewed_meanwhile_has_not_run_out(store: SessionStore) -> None:
+    lease = await live(store, "a")
+    seen = await store.leases()
+    await asyncio.sleep(0.002)  # Redis' clock has milliseconds
+    await store.renew("a", lease)
+    assert not await store.requeue_expired("a", lease_until_ms=seen["a"])
+    renewed = await store.leases()
+    assert renewed["a"] > seen["a"]
+    assert await store.requeue_expired("a", lease_until_ms=renewed["a"])
+    assert await store.waiting() == ["a"] and await store.leases() == {}
+
+
+@pytest.mark.asyncio
+async def test_a_living_owner_takes_back_what_nobody_acquired(
+    store: SessionStore, redis: Redis
 ) -> None:
-    kept = await live(store, "kept")
-    await live(store, "gone")
-    assert await store.expired_leases() == []
-    monkeypatch.setattr(sessions, "LEASE_MS", -1)
-    await store.renew("kept", epoch=kept)
-    assert await store.expired_leases() == ["kept"]
-    monkeypatch.undo()
-    await store.renew("kept", epoch=kept)
-    assert await store.expired_leases() == []
+    """cases/security.md M1: the world since the last save was refused, and set back."""
+    lease = await live(store, "a")
+    await store.save_snapshot("a", lease, b"frame 100")
+    for _ in range(sessions.MAX_LOSSES + 2):  # no such loss counts
+        until_ms = (await store.leases())["a"]
+        assert await store.requeue_expired("a", lease_until_ms=until_ms, reason="lost")
+        assert await store.save_snapshot("a", lease, b"frame 158")  # as it drains, before a renewal
+        renewed = await store.renew("a", lease)
+        assert renewed is not None
+        assert (renewed.status, renewed.epoch, renewed.reason) == ("live", lease.epoch, "")
+    assert await store.waiting() == [] and set(await store.leases()) == {"a"}
+    assert await store.load_snapshot("a") == b"frame 158"
+
+
+@pytest.mark.asyncio
+async def test_what_another_acquired_is_not_taken_back(store: SessionStore) -> None:
+    stale = await live(store, "a")
+    assert await store.requeue_expired("a", lease_until_ms=(await store.leases())["a"])
+    await own(store, "a", "r2")
+    assert await store.renew("a", stale) is None
+    assert not await store.save_snapshot("a", stale, b"stale")
+
+
+@pytest.mark.asyncio
+async def test_an_owner_that_let_a_session_go_neither_takes_it_back_nor_ends_it(
+    store: SessionStore,
+) -> None:
+    lease = await live(store, "a")
+    assert await store.requeue("a", lease)
+    assert await store.renew("a", lease) is None
+    assert not await store.set_status("a", SessionStatus.ENDED, lease)
+    assert await store.waiting() == ["a"]
+
+
+@pytest.mark.asyncio
+async def test_after_a_failover_the_owner_of_the_same_epoch_is_refused(
+    store: SessionStore, redis: Redis
+) -> None:
+    """cases/security.md M2: the newest acquire was lost, and its epoch is given again."""
+    await queue(store, "a")
+    copy: Any = await redis.dump(keys.session("a"))
+    line: Any = await redis.zrange(keys.LINE, 0, -1, withscores=True)
+    stale = await own(store, "a", "A")
+    await store.set_status("a", SessionStatus.LIVE, stale)
+    await redis.delete(keys.LEASES)  # what the lagging replica of Redis had never seen
+    await redis.restore(keys.session("a"), 3_600_000, copy, replace=True)
+    await redis.zadd(keys.LINE, dict(line))
+
+    fresh = await own(store, "a", "B")
+    assert fresh.epoch == stale.epoch
+    assert await store.set_status("a", SessionStatus.LIVE, fresh)
+    assert await store.renew("a", stale) is None
+    assert not await store.save_snapshot("a", stale, b"A's stale world")
+    assert not await store.set_status("a", SessionStatus.PAUSED, stale)
+    assert not await store.requeue("a", stale)
+    assert await store.renew("a", fresh) is not None
+    assert await store.save_snapshot("a", fresh, b"B's world")
 
 
 @pytest.mark.asyncio
@@ -267,9 +333,9 @@ async def test_sessions_end_when_their_time_is_up(store: SessionStore) -> None:
 
 @pytest.mark.asyncio
 async def test_held_slots_are_measured_but_crashes_are_not(store: SessionStore) -> None:
-    await store.requeue("a", epoch=await live(store, "a"))
+    await store.requeue("a", await live(store, "a"))
     assert await store.lengths_s() == []
-    await store.set_status("b", SessionStatus.PAUSED, epoch=await live(store, "b"))
+    await store.set_status("b", SessionStatus.PAUSED, await live(store, "b"))
     await live(store, "c")
     await store.end("c", "closed")
     lengths = await store.lengths_s()
@@ -279,7 +345,7 @@ async def test_held_slots_are_measured_but_crashes_are_not(store: SessionStore) 
 
 @pytest.mark.asyncio
 async def test_every_session_key_has_a_ttl(store: SessionStore, redis: Redis) -> None:
-    epoch = await live(store, "a")
-    await store.save_snapshot("a", epoch, b"world")
+    lease = await live(store, "a")
+    await store.save_snapshot("a", lease, b"world")
     for name in (keys.session("a"), keys.snapshot("a")):
         assert 0 < await redis.ttl(name) <= keys.SESSION_TTL_S

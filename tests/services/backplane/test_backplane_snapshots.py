@@ -6,30 +6,30 @@ from redis.asyncio import Redis
 from services.backplane.sessions import SessionStore
 from services.backplane.snapshots import MAX_KEPT, KeptSnapshot, KeptSnapshots
 from services.wire import keys
-from services.wire.session import SessionRecord, SessionStatus
+from services.wire.session import Lease, SessionRecord, SessionStatus
 
 pytestmark = pytest.mark.redis
 
 
-async def playing(redis: Redis, blob: bytes | None) -> tuple[SessionStore, int]:
+async def playing(redis: Redis, blob: bytes | None) -> tuple[SessionStore, Lease]:
     store = SessionStore(redis)
     record = SessionRecord(
         session_id="a", status=SessionStatus.QUEUED, world="toy", start=2, seed=7, created_at_ms=0
     )
     await store.create(record, max_line=1)
-    epoch = await store.acquire("a", replica_id="r", frame_address="x:1", link_key="k")
-    assert epoch is not None
+    lease = await store.acquire("a", replica_id="r", frame_address="x:1", link_key="k")
+    assert lease is not None
     if blob is not None:
-        assert await store.save_snapshot("a", epoch, blob)
-    return store, epoch
+        assert await store.save_snapshot("a", lease, blob)
+    return store, lease
 
 
 @pytest.mark.asyncio
 async def test_a_kept_snapshot_stays_as_it_was(redis: Redis) -> None:
-    store, epoch = await playing(redis, b"then")
+    store, lease = await playing(redis, b"then")
     kept = KeptSnapshots(redis)
     assert await kept.keep("a", snapshot_id="s1")
-    await store.save_snapshot("a", epoch, b"now")
+    await store.save_snapshot("a", lease, b"now")
     await store.end("a", "closed")
     assert await store.load_snapshot("s1") == b"then"
     assert await kept.get("s1") == KeptSnapshot(world="toy", start=2, seed=7)

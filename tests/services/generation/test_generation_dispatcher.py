@@ -1,6 +1,7 @@
 """The dispatcher with a real Redis; the replicas behind its calls are scripted."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -8,15 +9,20 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
+from services.backplane.connection import BackplaneError
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
-from services.backplane.sessions import SessionStore
-from services.generation.sessions.dispatcher import Dispatcher
+from services.backplane.sessions import LEASE_MS, SessionStore
+from services.generation.sessions.dispatcher import WATCH_S, Dispatcher
+from services.wire import keys
 from services.wire.release import Release
-from services.wire.session import SessionRecord, SessionStatus
+from services.wire.session import Lease, SessionRecord, SessionStatus
+from tests.services.conftest import outage
 from tests.services.generation.generation_kit import eventually, until
 
 pytestmark = [pytest.mark.redis, pytest.mark.asyncio]
+
+POLLS_PER_LEASE = math.ceil(LEASE_MS / (1000 * WATCH_S))
 
 
 class Replicas:
@@ -34,7 +40,7 @@ class Replicas:
         await self.acquire(session_id)
         await fate
 
-    async def acquire(self, session_id: str) -> int | None:
+    async def acquire(self, session_id: str) -> Lease | None:
         return await self._store.acquire(
             session_id, replica_id="g1-r", frame_address="127.0.0.1:1", link_key="k"
         )
@@ -185,33 +191,62 @@ async def test_a_call_that_fails_late_does_not_touch_the_new_owner(office: Offic
     await office.beat(slots=1)
     await office.queue("a")
     await office.dispatch()
-    await office.store.requeue("a", epoch=1)
-    assert await office.replicas.acquire("a") == 2  # another cluster's replica was faster
+    await office.store.requeue_lost("a", epoch=1)
+    assert (await office.replicas.acquire("a")) == Lease(
+        epoch=2, link_key="k"
+    )  # another cluster's replica was faster
     office.replicas.kill("a")
     await until(lambda: not office.dispatcher._calls)
     record = await office.store.get("a")
     assert record is not None and record.status is SessionStatus.STARTING
 
 
-async def test_an_owner_that_stops_renewing_is_lost(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.backplane.sessions.LEASE_MS", 50)
+async def test_an_owner_that_stops_renewing_is_lost(office: Office) -> None:
     await office.queue("a")
     await office.replicas.acquire("a")
-
-    async def is_back() -> bool:
+    for _ in range(1 + POLLS_PER_LEASE):
+        assert await office.store.position("a") is None
         await office.dispatcher.recover_lost()
-        return await office.store.position("a") == 0
-
-    await eventually(is_back)
+    assert await office.store.position("a") == 0
 
 
 async def test_an_owner_that_renews_is_not_lost(office: Office) -> None:
     await office.queue("a")
-    assert await office.replicas.acquire("a") == 1
-    await office.dispatcher.recover_lost()
+    lease = await office.replicas.acquire("a")
+    assert lease is not None
+    for _ in range(3 * POLLS_PER_LEASE):
+        await office.dispatcher.recover_lost()
+        await asyncio.sleep(0.002)  # Redis' clock has milliseconds
+        assert await office.store.renew("a", lease) is not None
     assert await office.store.position("a") is None
+
+
+async def test_a_lease_counts_from_the_first_good_poll_after_an_outage(
+    office: Office, redis_url: str
+) -> None:
+    """cases/security.md M1, cluster.md B3: the first poll must not beat the owner's renewal."""
+    await office.queue("a")
+    lease = await office.replicas.acquire("a")
+    assert lease is not None
+    for _ in range(POLLS_PER_LEASE):
+        await office.dispatcher.recover_lost()
+    with outage(redis_url):
+        for _ in range(3):
+            with pytest.raises(BackplaneError):
+                await office.dispatcher.recover_lost()
+    for _ in range(POLLS_PER_LEASE):
+        await office.dispatcher.recover_lost()
+    assert await office.store.renew("a", lease) is not None
+    assert await office.store.position("a") is None
+
+
+async def test_a_jump_of_redis_clock_loses_nobody(office: Office) -> None:
+    await office.queue("a")
+    lease = await office.replicas.acquire("a")
+    assert lease is not None
+    await office.redis.zadd(keys.LEASES, {"a": 1})  # as if an hour had passed since
+    await office.dispatcher.recover_lost()
+    assert await office.store.renew("a", lease) is not None
 
 
 async def test_it_runs_until_it_is_stopped(office: Office) -> None:

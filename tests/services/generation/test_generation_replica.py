@@ -15,7 +15,7 @@ from services.backplane.replicas import ReplicaRegistry
 from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
 from services.generation.frames.frame_loop import FrameLoop
-from services.generation.sessions import live_session
+from services.generation.sessions import absence, live_session
 from services.generation.sessions.replica import Replica
 from services.generation.settings import GenerationSettings
 from services.wire.action import Action
@@ -209,7 +209,7 @@ async def test_without_a_player_the_world_pauses_and_then_goes_on(stage: Stage) 
     assert "lost sight" in paused.reason
     num_dreamt = len(stage.engines[0].actions["s1"])
 
-    assert await stage.store.requeue("s1", epoch=None)
+    assert await stage.store.come_back("s1")
     record, edge = await stage.play(replica, "s1")
     assert record.epoch == 2
     assert (await edge.receive_frame()).frame_idx > num_dreamt
@@ -218,7 +218,7 @@ async def test_without_a_player_the_world_pauses_and_then_goes_on(stage: Stage) 
 async def test_a_closed_tab_pauses_the_world_sooner(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_session, "LEFT_S", 0.1)
+    monkeypatch.setattr(absence, "LEFT_S", 0.1)
     replica = await stage.replica()
     await stage.queue("s1")
     seats = Seats(stage.redis)
@@ -233,7 +233,7 @@ async def test_a_closed_tab_pauses_the_world_sooner(
 async def test_a_page_that_comes_back_keeps_its_world_awake(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_session, "LEFT_S", 0.5)
+    monkeypatch.setattr(absence, "LEFT_S", 0.5)
     replica = await stage.replica()
     await stage.queue("s1")
     seats = Seats(stage.redis)
@@ -267,7 +267,7 @@ async def test_an_owner_that_lost_its_lease_stops(stage: Stage) -> None:
     old, new = await stage.replica(), await stage.replica()
     await stage.queue("s1")
     await stage.play(old, "s1")
-    assert await stage.store.requeue("s1", epoch=1)  # somebody thought it was dead
+    assert await stage.store.requeue_lost("s1", epoch=1)  # somebody thought it was dead
     record, edge = await stage.play(new, "s1")
     await stage.calls[0]
     assert stage.engines[0].sessions == {}

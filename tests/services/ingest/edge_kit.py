@@ -327,15 +327,15 @@ class RunningEdge:
 
     async def acquire(self, session_id: str, replica: FakeReplica) -> None:
         """The replica becomes the owner and is live; its frames carry the new epoch."""
-        epoch = await self.store.acquire(
+        lease = await self.store.acquire(
             session_id,
             replica_id=replica.replica_id,
             frame_address=replica.address,
             link_key="key",
         )
-        assert epoch is not None
-        replica.epoch = epoch
-        assert await self.store.set_status(session_id, SessionStatus.LIVE, epoch=epoch)
+        assert lease is not None
+        replica.epoch = lease.epoch
+        assert await self.store.set_status(session_id, SessionStatus.LIVE, lease)
 
     async def live(self, session_id: str, replica: FakeReplica) -> None:
         await self.queue(session_id)

@@ -9,7 +9,7 @@ import pytest_asyncio
 from services.ingest import action_gate
 from services.wire.action import Action
 from services.wire.frame import Kind
-from services.wire.session import SessionStatus
+from services.wire.session import Lease, SessionStatus
 from tests.services.ingest.edge_kit import Browser, FakeReplica, RunningEdge, browser, running_edge
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
@@ -85,7 +85,7 @@ async def test_another_owner_takes_over_under_the_same_connection(
 ) -> None:
     async with FakeReplica(replica_id="other", grey=190) as other:
         num_timestamps = len(one.rtp_timestamps)
-        await edge.store.requeue("s1", epoch=replica.epoch)
+        await edge.store.requeue_lost("s1", epoch=replica.epoch)
         await edge.acquire("s1", other)
         moved_at = time.monotonic()
         await one.until(lambda: is_like(one.greys[-1], other.grey))
@@ -100,7 +100,7 @@ async def test_another_owner_takes_over_under_the_same_connection(
 async def test_a_lost_owner_is_told_as_moving(
     edge: RunningEdge, replica: FakeReplica, one: Browser
 ) -> None:
-    await edge.store.requeue("s1", epoch=replica.epoch, reason="replica lost")
+    await edge.store.requeue_lost("s1", epoch=replica.epoch, reason="replica lost")
     await one.until(lambda: {"type": "moving", "reason": "replica lost"} in one.heard)
 
 
@@ -187,7 +187,9 @@ async def test_a_paused_session_joins_the_line_when_its_player_offers(
     edge: RunningEdge, replica: FakeReplica
 ) -> None:
     await edge.live("s1", replica)
-    await edge.store.set_status("s1", SessionStatus.PAUSED, epoch=replica.epoch)
+    await edge.store.set_status(
+        "s1", SessionStatus.PAUSED, Lease(epoch=replica.epoch, link_key="key")
+    )
     async with browser(plays=False) as watcher, browser() as one:
         await edge.join("s1", watcher)
         await edge.join("s1", one)

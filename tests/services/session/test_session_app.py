@@ -18,7 +18,7 @@ from services.session.desk import SessionDesk
 from services.session.settings import SessionSettings
 from services.tokens import LOOK_LEEWAY_S, Tokens
 from services.wire import keys
-from services.wire.session import SessionStatus
+from services.wire.session import Lease, SessionStatus
 from services.wire.world import WorldOffer, WorldStart
 
 pytestmark = pytest.mark.redis
@@ -73,13 +73,13 @@ def path(session: Any) -> str:
     return f"/v1/sessions/{session['id']}"
 
 
-async def start(store: SessionStore, session: Any) -> int:
-    epoch = await store.acquire(
+async def start(store: SessionStore, session: Any) -> Lease:
+    lease = await store.acquire(
         session["id"], replica_id="r", frame_address="127.0.0.1:9", link_key="k"
     )
-    assert epoch is not None
-    assert await store.set_status(session["id"], SessionStatus.LIVE, epoch=epoch)
-    return epoch
+    assert lease is not None
+    assert await store.set_status(session["id"], SessionStatus.LIVE, lease)
+    return lease
 
 
 def assert_problem(answer: httpx.Response, status: int, kind: str, detail: str = "") -> None:
@@ -229,12 +229,12 @@ async def test_a_live_session_has_no_place_and_an_ended_one_no_token(
     client: httpx.AsyncClient, store: SessionStore
 ) -> None:
     session = await created(client)
-    epoch = await start(store, session)
+    lease = await start(store, session)
     seen = (await client.get(path(session), headers=bearer(session))).json()
     assert seen["status"] == "live"
     assert seen["stats"]["owners"] == 1
     assert "position" not in seen
-    await store.set_status(session["id"], SessionStatus.ENDED, epoch=epoch, reason="a fault")
+    await store.set_status(session["id"], SessionStatus.ENDED, lease, reason="a fault")
     seen = (await client.get(path(session), headers=bearer(session))).json()
     assert (seen["status"], seen["reason"]) == ("ended", "a fault")
     assert "token" not in seen
@@ -294,11 +294,11 @@ async def test_a_kept_snapshot_opens_a_session_of_its_own(
     client: httpx.AsyncClient, store: SessionStore
 ) -> None:
     session = await created(client, start=1, seed=5)
-    epoch = await start(store, session)
+    lease = await start(store, session)
     url = path(session) + "/snapshot"
     early = await client.post(url, headers=bearer(session))
     assert_problem(early, 409, "no-snapshot-yet")
-    await store.save_snapshot(session["id"], epoch, b"here")
+    await store.save_snapshot(session["id"], lease, b"here")
     kept = await client.post(url, headers=bearer(session))
     assert kept.status_code == 201
     fork = await created(client, snapshot=kept.json()["snapshot"])

@@ -123,10 +123,10 @@ async def test_a_fork_goes_to_the_version_it_was_kept_in(
     await ReleaseStore(redis).put(Release(world="toy", current="new"))
     session, _ = await opened(client, redis)
     store = SessionStore(redis)
-    epoch = await store.acquire(
+    lease = await store.acquire(
         session["id"], replica_id="r", frame_address="a:1", link_key="k", world_digest="new"
     )
-    assert epoch is not None and await store.save_snapshot(session["id"], epoch, b"a world")
+    assert lease is not None and await store.save_snapshot(session["id"], lease, b"a world")
     bearer = {"Authorization": f"Bearer {session['token']}"}
     kept = (await client.post(f"/v1/sessions/{session['id']}/snapshot", headers=bearer)).json()
     await ReleaseStore(redis).put(Release(world="toy", current="next"))
