@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from services.ingest.metrics import FRAMES_DROPPED, KEYFRAMES_ASKED
+from services.ingest.metrics import FRAMES_DROPPED, KEYFRAMES_ASKED, LINKS_BROKEN
 from services.ingest.webrtc.rate import RateLimit
 from services.wire.frame import (
     PREFIX_BYTES,
@@ -20,9 +20,14 @@ from services.wire.frame import (
     pack,
     read_prefix,
 )
+from services.wire.link_socket import notice_dead_peer
 from services.wire.session import SessionRecord
 
 CONNECT_TIMEOUT_S = 2.0
+FRAME_TIMEOUT_S = 2.0  # a live session's replica sends frames all the time
+TRIES_BEFORE_WORDS = 3  # in a row without a frame
+WORDS_INTERVAL_S = 2.0
+NO_FRAMES = "No frames arrive from the machine that draws your world. We keep trying."
 KEYFRAME_INTERVAL_S = 0.3  # a keyframe costs ten others; a lossy peer must not ask for more
 BITRATE_INTERVAL_S = 0.2
 RESET_INTERVAL_S = 2.0
@@ -61,7 +66,8 @@ class FrameLink:
         self._owner: Owner | None = None
         self._task: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self._is_reported = False  # one line until it works again, however often it is tried
+        self._num_failed = 0  # tries in a row that brought no frame
+        self._words = RateLimit(per_s=1 / WORDS_INTERVAL_S, burst=1)
         self._keyframe_at_s = 0.0
         self._keyframe_timer: asyncio.TimerHandle | None = None
         self._bitrate_at_s = 0.0
@@ -74,8 +80,9 @@ class FrameLink:
 
     async def follow(self, owner: Owner) -> None:
         """Links to `owner`, leaving whoever was linked before. No-op when that is under way."""
-        if self._owner is not None and owner.epoch < self._owner.epoch:
-            return
+        is_older = self._owner is not None and owner.epoch < self._owner.epoch
+        if is_older and not self.is_broken:
+            return  # after a failover of Redis epochs begin again; the newer owner is gone by then
         if owner == self._owner and not self.is_broken:
             return
         await self._hang_up()
@@ -107,13 +114,22 @@ class FrameLink:
         self._forget_keyframe_request()
 
     async def _serve(self, owner: Owner) -> None:
-        event = {"session_id": self._session_id, "epoch": owner.epoch, "address": owner.address}
         try:
             await self._converse(owner)
         except (OSError, EOFError, ValueError, TimeoutError) as error:
-            if not self._is_reported:
-                log.info("frame link broken", extra=event | {"reason": str(error) or repr(error)})
-            self._is_reported = True
+            self._note_failure(owner, str(error) or repr(error))
+
+    def _note_failure(self, owner: Owner, reason: str) -> None:
+        """One line at the first failure and one when it goes on; words for the player then."""
+        self._num_failed += 1
+        LINKS_BROKEN.add(1)
+        event = {"session_id": self._session_id, "epoch": owner.epoch, "address": owner.address}
+        if self._num_failed == 1:
+            log.info("frame link broken", extra=event | {"reason": reason})
+        if self._num_failed == TRIES_BEFORE_WORDS:
+            log.warning("no frames arrive", extra=event | {"reason": reason})
+        if self._num_failed >= TRIES_BEFORE_WORDS and self._words.take(time.monotonic()):
+            self._on_state({"state": "unreachable", "reason": NO_FRAMES})
 
     async def _converse(self, owner: Owner) -> None:
         """Runs until the connection ends, which it always does by an exception."""
@@ -121,13 +137,13 @@ class FrameLink:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(host, int(port))
         self._writer = writer
+        notice_dead_peer(writer.get_extra_info("socket"))
         try:
             hello = Hello(session_id=self._session_id, epoch=owner.epoch, link_key=owner.link_key)
             writer.write(pack(Kind.HELLO, hello.to_body()))
             while True:
-                kind, size = read_prefix(await reader.readexactly(PREFIX_BYTES))
-                self._receive(kind, await reader.readexactly(size), owner)
-                self._is_reported = False
+                kind, body = await _read_message(reader)
+                self._receive(kind, body, owner)
                 # Two frames that arrived together: let the tracks take one before the next.
                 await asyncio.sleep(0)
         finally:
@@ -143,6 +159,7 @@ class FrameLink:
                 return
             if frame.is_key:
                 self._forget_keyframe_request()
+            self._num_failed = 0
             self._on_frame(frame)
         elif kind is Kind.STATE:
             match json.loads(body):
@@ -174,3 +191,13 @@ class FrameLink:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+
+
+async def _read_message(reader: asyncio.StreamReader) -> tuple[Kind, bytes]:
+    """Raises TimeoutError when the whole of it does not come within FRAME_TIMEOUT_S."""
+    try:
+        async with asyncio.timeout(FRAME_TIMEOUT_S):
+            kind, size = read_prefix(await reader.readexactly(PREFIX_BYTES))
+            return kind, await reader.readexactly(size)
+    except TimeoutError:
+        raise TimeoutError(f"no frame came for {FRAME_TIMEOUT_S} s") from None

@@ -26,4 +26,7 @@ RECEIVABLE = meter.create_histogram(
 KEYFRAMES_ASKED = meter.create_counter(
     "nextframe_keyframes_asked", description="keyframe requests sent to replicas"
 )
+LINKS_BROKEN = meter.create_counter(
+    "nextframe_links_broken", description="frame links that ended or brought no frame in time"
+)
 CUT_OFF = meter.create_counter("nextframe_peers_cut_off", description="peers closed, by fault")

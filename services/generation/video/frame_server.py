@@ -102,7 +102,6 @@ class FrameServer:
         for link in outlet.links:
             if not link.offer(message, is_key=frame.is_key):
                 FRAMES_DROPPED.add(1)
-                outlet.demand.ask_keyframe()
 
     def tell(self, session_id: str, state: dict[str, Any]) -> None:
         outlet = self._outlets.get(session_id)
@@ -156,7 +155,7 @@ class FrameServer:
     async def _serve_link(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, outlet: _Outlet
     ) -> None:
-        link = Link(writer)
+        link = Link(writer, ask_keyframe=outlet.demand.ask_keyframe)
         outlet.links.add(link)
         outlet.demand.num_links = len(outlet.links)
         outlet.demand.ask_keyframe()

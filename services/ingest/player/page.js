@@ -26,7 +26,12 @@ const address = new URLSearchParams(location.search);
 
 const { session_url: sessionUrl } = await (await call("/config.json")).json();
 const api = new SessionApi(sessionUrl);
-const player = new Player(api, { state: onState, stream: onStream, reset: onReset });
+const player = new Player(api, {
+  state: onState,
+  stream: onStream,
+  reset: onReset,
+  trouble: onTrouble,
+});
 const overlay = new Overlay(document.getElementById("overlay"), act);
 const notice = new Notice(document.getElementById("notice"), player);
 const hud = new Hud(document.getElementById("hud"), player);
@@ -173,6 +178,10 @@ function reset() {
 
 function onReset() {
   notice.pass("Back where this dream began.");
+}
+
+function onTrouble(reason) {
+  notice.pass(reason);
 }
 
 function listen() {

@@ -26,8 +26,9 @@ export class Player {
 
   /**
    * @param {import("./api.js").SessionApi} api
-   * @param {{state: (s: object) => void, stream: (s: MediaStream) => void, reset: () => void}} on
-   *   `reset`: the world has begun anew
+   * @param {{state: (s: object) => void, stream: (s: MediaStream) => void, reset: () => void,
+   *   trouble: (reason: string) => void}} on
+   *   `reset`: the world has begun anew; `trouble`: why no picture comes, in words
    */
   constructor(api, on) {
     this.#api = api;
@@ -189,6 +190,9 @@ export class Player {
         return this.#become({ name: "connecting", step: "moving" });
       case "level":
         this.stats.level = message.level;
+        break;
+      case "unreachable":
+        this.#on.trouble(message.reason);
         break;
       case "reset":
         this.#on.reset();

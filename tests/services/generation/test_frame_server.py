@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.generation.video import frame_server
+from services.generation.video import frame_server, link
 from services.generation.video.demand import Demand
 from services.generation.video.frame_server import FrameServer
 from services.wire.frame import EncodedFrame, Hello, Kind, pack
+from services.wire.link_socket import notice_dead_peer
 from tests.services.generation.generation_kit import Edge, until
 
 KEY = "the key of this lease"
@@ -181,22 +183,72 @@ async def test_a_slow_edge_loses_frames_and_holds_up_nobody(house: House) -> Non
     slow.writer.transport.pause_reading()  # type: ignore[attr-defined]
     house.server.publish("a", make_frame(0, is_key=True))
     house.demand.keyframe_made()
-    idx = 0
-    while not house.demand.wants_keyframe:  # its buffers fill up; the fast one drinks along
-        assert (await fast.receive_frame()).frame_idx == idx
-        idx += 1
-        assert idx < 1000
+    assert (await fast.receive_frame()).frame_idx == 0
+    for idx in range(1, 80):  # the slow one's buffers fill up; the fast one drinks along
         house.server.publish("a", make_frame(idx, size=100_000))
-    assert (await fast.receive_frame()).frame_idx == idx
-    house.server.publish("a", make_frame(idx + 1))
-    house.server.publish("a", make_frame(idx + 2, is_key=True))
+        assert (await fast.receive_frame()).frame_idx == idx
+    house.demand.keyframe_made()  # one that was asked for while its buffers filled up
     slow.writer.transport.resume_reading()  # type: ignore[attr-defined]
     seen = [await slow.receive_frame()]
+    await until(lambda: house.demand.wants_keyframe)
+    house.server.publish("a", make_frame(81))
+    house.server.publish("a", make_frame(82, is_key=True))
     while not (seen[-1].is_key and seen[-1].frame_idx > 0):
         seen.append(await slow.receive_frame())
     received = [frame.frame_idx for frame in seen]
     assert received[:-1] == list(range(len(received) - 1))  # an unbroken chain, then the keyframe
-    assert received[-1] == idx + 2
+    assert received[-1] == 82
+
+
+@pytest.mark.asyncio
+async def test_a_link_that_takes_nothing_is_closed_and_costs_no_keyframes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cases/security.md M3: it ordered three keyframes a second for everybody."""
+    monkeypatch.setattr(link, "STALL_S", 0.5)
+    reads, stopped = await house.linked(), await house.linked()
+    stopped.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    house.server.publish("a", make_frame(0, is_key=True))
+    house.demand.keyframe_made()
+    num_keyframes = idx = 0
+    while house.demand.num_links == 2:
+        assert (await reads.receive_frame()).frame_idx == idx
+        idx += 1
+        num_keyframes += house.demand.wants_keyframe
+        house.demand.keyframe_made()
+        house.server.publish("a", make_frame(idx, size=100_000))
+        await asyncio.sleep(0.01)
+    assert num_keyframes <= 2  # while its buffers filled up, not all the time
+
+
+@pytest.mark.asyncio
+async def test_a_link_that_takes_little_is_kept(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "STALL_S", 0.3)
+    edge = await house.linked()
+    reader = edge.writer.transport
+    reader.pause_reading()  # type: ignore[attr-defined]
+    house.server.publish("a", make_frame(0, is_key=True, size=900_000))
+    for _ in range(8):  # longer than the patience, in all
+        await asyncio.sleep(0.1)
+        reader.resume_reading()  # type: ignore[attr-defined]
+        await edge.reader.readexactly(60_000)
+        reader.pause_reading()  # type: ignore[attr-defined]
+    assert house.demand.num_links == 1
+
+
+@pytest.mark.asyncio
+async def test_a_machine_that_vanished_is_noticed_within_seconds(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: list[socket.socket] = []
+    monkeypatch.setattr(link, "notice_dead_peer", watched.append)
+    await house.linked()
+    [connection] = watched
+    notice_dead_peer(connection)
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5000
+    assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 @pytest.mark.asyncio

@@ -183,3 +183,47 @@ async def test_reports_of_the_bitrate_are_thinned_out(sink: Sink) -> None:
         sink.link.request_keyframe()
         await replica.until(lambda: Kind.KEYFRAME in replica.heard)
         assert replica.bitrates == [1_000_000]
+
+
+async def test_after_a_failover_an_older_epoch_is_followed_once_the_newer_owner_is_gone(
+    sink: Sink,
+) -> None:
+    """Redis forgot the newest lease (cases/security.md M2): its epochs begin again below it."""
+    async with FakeReplica(epoch=3) as forgotten:
+        await sink.link.follow(owner(forgotten, epoch=3))
+        await sink.until_frame(epoch=3)
+    assert sink.link._task is not None
+    await asyncio.wait_for(sink.link._task, 3)
+    async with FakeReplica(epoch=2) as current:
+        await sink.link.follow(owner(current, epoch=2))
+        await sink.until_frame(epoch=2)
+
+
+async def test_a_replica_that_sends_nothing_is_left_and_the_player_is_told(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """cases/security.md M4: the picture stood still for ever, and nobody said why."""
+    monkeypatch.setattr(frame_link, "FRAME_TIMEOUT_S", 0.1)
+    hellos: list[bytes] = []
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hellos.append(await reader.read(1000))
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    silent = Owner(epoch=1, address=f"{host}:{port}", link_key="key")
+    async with asyncio.timeout(5):
+        while len(hellos) < 5:  # as the room does, whenever the link is broken
+            await sink.link.follow(silent)
+            await asyncio.sleep(0.01)
+    server.close()
+    assert sink.states == [{"state": "unreachable", "reason": frame_link.NO_FRAMES}]
+    said = [record.message for record in caplog.records if record.name == frame_link.__name__]
+    assert said.count("no frames arrive") == 1
+
+    async with FakeReplica(epoch=2) as works:
+        await sink.link.follow(owner(works, epoch=2))
+        await sink.until_frame(epoch=2)
+        assert sink.link._num_failed == 0
