@@ -13,9 +13,10 @@ import torch
 from model.bench.contest import contest
 from model.bench.gpu.forms import paths_on
 from model.bench.gpu.ledger import Ledger
+from model.bench.subjects.held_key import HeldKey
 from model.bench.subjects.worlds import random_world
 from model.engine.engine import WorldEngine
-from model.engine.types import ActionVector, Frame
+from model.engine.types import ActionVector
 from model.fast.precision import as_served_on
 from model.world import World
 
@@ -58,7 +59,7 @@ def restore(world: World, device: torch.device) -> Mapping[str, Any]:
 def draw_ahead(world: World, device: torch.device, players: int) -> Mapping[str, Any]:
     """Players who hold a key and change it now and then: how long they wait for a frame that was
     begun as if the key stayed, and how much spare time that took."""
-    return _play(_house(world, device, players), num_guesses=1)
+    return _play(_house(world, device, players, max_drafts=1), num_guesses=1)
 
 
 def draw_branches(world: World, device: torch.device, players: int) -> Mapping[str, Any]:
@@ -69,14 +70,8 @@ def draw_branches(world: World, device: torch.device, players: int) -> Mapping[s
 def draw_jointly(world: World, device: torch.device, players: int) -> Mapping[str, Any]:
     """The paper's speculation, for players who hold a key: two frames, the second drawn in the
     passes of the first, against one after the other."""
-    engine = _house(world, device, players, max_joint=1)
-    times = contest(
-        {
-            "alone": partial(_two_frames_s, engine, num_joint=0),
-            "jointly": partial(_two_frames_s, engine, num_joint=1),
-        },
-        rounds=REPEATS,
-    )
+    held = HeldKey(world, device, players=players, max_joint=1, paths=paths_on(device))
+    times = contest({"alone": held.alone_s, "jointly": held.jointly_s}, rounds=REPEATS)
     return {
         "alone_ms": times.median_ms("alone"),
         "jointly_ms": times.median_ms("jointly"),
@@ -84,12 +79,10 @@ def draw_jointly(world: World, device: torch.device, players: int) -> Mapping[st
     }
 
 
-def _house(
-    world: World, device: torch.device, players: int, *, max_drafts: int = 1, max_joint: int = 0
-) -> WorldEngine:
+def _house(world: World, device: torch.device, players: int, *, max_drafts: int) -> WorldEngine:
     engine = WorldEngine(
         world, max_sessions=players, device=str(device), max_drafts=max_drafts,
-        max_joint=max_joint, paths=paths_on(device),
+        paths=paths_on(device),
     )  # fmt: skip
     for seed in range(players):
         engine.open(str(seed), seed=seed)
@@ -142,35 +135,12 @@ def _draft_s(engine: WorldEngine, guesses: Sequence[Mapping[str, ActionVector]])
 
 
 def _wait_s(engine: WorldEngine, actions: Mapping[str, ActionVector]) -> float:
+    """Seconds until everybody has the picture of their next frame."""
     started_s = time.perf_counter()
-    _look(_next_frames(engine, actions))
-    return time.perf_counter() - started_s
-
-
-def _two_frames_s(engine: WorldEngine, *, num_joint: int) -> float:
-    started_s = time.perf_counter()
-    held = _keys(engine, 0)
-    first = _next_frames(engine, held, num_joint=num_joint)
-    second = _next_frames(engine, held)
-    _look(first + second)
-    assert all(frame.is_joint == bool(num_joint) for frame in second), "frames not drawn as asked"
-    return time.perf_counter() - started_s
-
-
-def _next_frames(
-    engine: WorldEngine, actions: Mapping[str, ActionVector], *, num_joint: int = 0
-) -> list[Frame]:
     begun = [engine.begin(name, action) for name, action in actions.items()]
-    if num_joint:
-        for name in actions:
-            engine.draft_jointly(name, num_frames=num_joint)
     frames = [frame for frame in begun if frame is not None]
     while engine.is_due:
         frames += engine.advance() or ()
-    return frames
-
-
-def _look(frames: Sequence[Frame]) -> None:
-    """Pictures may be on their way still when their sessions are told of them."""
     for frame in frames:
         frame.picture.rgb()
+    return time.perf_counter() - started_s

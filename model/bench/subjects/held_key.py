@@ -1,6 +1,7 @@
-"""A player who holds a key, and what speculation does for them. Knows the engine's door only."""
+"""Players who hold a key, and what speculation does for them. Knows the engine's door only."""
 
 import time
+from collections.abc import Sequence
 
 import torch
 
@@ -11,56 +12,67 @@ from model.world import World
 
 
 class HeldKey:
-    """One session whose action never changes. `max_joint`, `paths`: as the engine's."""
+    """Sessions whose action never changes. `max_joint`, `paths`: as the engine's."""
 
     def __init__(
         self,
         world: World,
         device: torch.device,
         *,
+        players: int = 1,
         max_joint: int = 0,
         paths: FastPaths | None = None,
     ) -> None:
         self._engine = WorldEngine(
-            world, max_sessions=1, device=str(device), max_joint=max_joint, paths=paths
+            world, max_sessions=players, device=str(device), max_joint=max_joint, paths=paths
         )
-        self._engine.open("player", seed=0)
+        self._names = [str(seed) for seed in range(players)]
+        for seed, name in enumerate(self._names):
+            self._engine.open(name, seed=seed)
         self._period_s = 1 / world.spec.fps
         self._action = (0.0,) * world.spec.nfd.action_size
-        self._engine.step({"player": self._action})
+        self._engine.step(dict.fromkeys(self._names, self._action))
 
     def wait_s(self) -> float:
         """Drawn ahead: what the spare time of a frame period could not hide of the next frame,
         and the answer itself."""
         started_s = time.perf_counter()
-        self._engine.draft("player", self._action)
+        for name in self._names:
+            self._engine.draft(name, self._action)
         while self._engine.advance() is not None:
             pass
         asked_s = time.perf_counter()
-        frame = self._engine.begin("player", self._action)
-        assert frame is not None, "the draft was not ready"
+        frames = [self._engine.begin(name, self._action) for name in self._names]
+        assert all(frames), "a draft was not ready"
         late_s = max(0.0, asked_s - started_s - self._period_s)
         return late_s + time.perf_counter() - asked_s
 
     def alone_s(self) -> float:
-        """Seconds of two frames, one after the other."""
+        """Seconds of two frames for everybody, one after the other."""
         started_s = time.perf_counter()
-        for _ in range(2):
-            self._next_frame(num_joint=0)
+        _look([*self._next_frames(), *self._next_frames()])
         return time.perf_counter() - started_s
 
     def jointly_s(self) -> float:
-        """Seconds of two frames, the second drawn in the passes of the first."""
+        """Seconds of two frames for everybody, the second drawn in the passes of the first."""
         started_s = time.perf_counter()
-        self._next_frame(num_joint=1)
-        frame = self._next_frame(num_joint=0)
-        assert frame.is_joint, "the second frame was drawn alone"
+        first, second = self._next_frames(num_joint=1), self._next_frames()
+        _look([*first, *second])
+        assert all(frame.is_joint for frame in second), "a second frame was drawn alone"
         return time.perf_counter() - started_s
 
-    def _next_frame(self, *, num_joint: int) -> Frame:
-        frame = self._engine.begin("player", self._action)
+    def _next_frames(self, *, num_joint: int = 0) -> Sequence[Frame]:
+        begun = [self._engine.begin(name, self._action) for name in self._names]
         if num_joint:
-            self._engine.draft_jointly("player", num_frames=num_joint)
-        while frame is None:
-            frame = next(iter(self._engine.advance() or ()), None)
-        return frame
+            for name in self._names:
+                self._engine.draft_jointly(name, num_frames=num_joint)
+        frames = [frame for frame in begun if frame is not None]
+        while self._engine.is_due:
+            frames += self._engine.advance() or ()
+        return frames
+
+
+def _look(frames: Sequence[Frame]) -> None:
+    """Pictures may be on their way still when their sessions are told of them."""
+    for frame in frames:
+        frame.picture.rgb()
