@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from services.backplane.connection import Script, session_script
 from services.wire import keys
+from services.wire.codec import VideoCodec
 from services.wire.session import NEXT_STATUSES, Lease, SessionRecord, SessionStatus
 
 LEASE_MS = 3000  # renewed each second
@@ -29,6 +30,7 @@ _SCRIPTS = (
     "renew",
     "requeue",
     "save_snapshot",
+    "set_codec",
     "set_status",
     "waiting",
 )
@@ -151,6 +153,10 @@ class SessionStore:
         """A sign of the player, from whoever saw it."""
         await self._run("mark_seen", session_id, keys.SESSION_TTL_S)
 
+    async def set_codec(self, session_id: str, codec: VideoCodec) -> None:
+        """By the ingest that admits a player: the codec of the session's video from now on."""
+        await self._run("set_codec", session_id, codec.value, keys.SESSION_TTL_S)
+
     async def leases(self) -> dict[str, int]:
         """When the lease of each starting and live session runs out, ms by Redis' clock."""
         found = await self._redis.zrange(keys.LEASES, 0, -1, withscores=True)
@@ -199,9 +205,13 @@ def session_keys(session_id: str) -> Sequence[str]:
 
 
 def _record(found: Mapping[bytes, bytes]) -> SessionRecord:
-    """From the hash, whose further fields are the scripts' own."""
-    values: dict[str, Any] = {}
+    """From the hash, whose further fields are the scripts' own. A record that an older service
+    wrote has no `codec`."""
+    values: dict[str, Any] = {"codec": VideoCodec.H264}
     for field in fields(SessionRecord):
+        raw = found.get(field.name.encode())
+        if raw is None and field.name in values:
+            continue
         text = found[field.name.encode()].decode()
-        values[field.name] = int(text) if field.type is int else text
-    return SessionRecord(**values | {"status": SessionStatus(values["status"])})
+        values[field.name] = field.type(text) if isinstance(field.type, type) else text
+    return SessionRecord(**values)

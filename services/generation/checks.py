@@ -38,7 +38,7 @@ async def _redis_is_up(url: str) -> bool:
 
 def _check_world(settings: GenerationSettings) -> None:
     command = [sys.executable, "-m", "services.generation.world_check"]
-    command += [str(settings.world), settings.precision]
+    command += [str(settings.world), settings.precision, str(settings.upscale)]
     check = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     if check.returncode:
         raise CannotStart(check.stderr.strip().rpartition("\n")[2])

@@ -20,19 +20,19 @@ class GenerationSettings:
     `threads`: CPU threads of the model, 0 for all cores. `num_cpus`, `num_gpus`: what Ray reserves
     for a replica. `host`, `port`: health and metrics. `frame_host`, `frame_port`: where edges
     fetch frames, 0 for a free port; `frame_advertise` is the host that edges use, if it is another
-    one. `upscale`: the picture is encoded this many times larger, because H.264's halved chroma
-    would smear a small frame. `absent_s`: without a sign of the player the world pauses.
-    `drain_s`: how long stopping may take while sessions save themselves. `speculation`: frames
-    drawn before their action is known, in spare time. `exact` changes no frame; `joint` also draws
-    two at a time while a key is held, and those are not quite the frames they would be.
-    `precision`: numbers that frames are computed with. `int8` is for CPUs that have AVX-512 VNNI,
-    `bf16` for GPUs: quicker, and not quite the frames of `fp32`; `auto` takes what the device has.
-    `fast_paths`: `off`, `auto`, or some of FAST_PATHS with commas between: quicker forms in which a
-    GPU draws, up to rounding, the same frames, each if it works there. No GPU has run them yet, so
-    they are off. `context`: newest frames that a frame sees, 0 for as many as the world was trained
-    with; `sinks`: frames of a session's beginning that it sees besides, for as long as the session
-    lives. Both together are at most what the world was trained with. `compile_cache`: a folder
-    where compiled code outlives the replica, none if empty.
+    one. `upscale`: the picture is encoded this many times larger, because the codecs' halved chroma
+    would smear a small frame; 0 is what fits H.264 level 3.1, at most 4. `absent_s`: without a sign
+    of the player the world pauses. `drain_s`: how long stopping may take while sessions save
+    themselves. `speculation`: frames drawn before their action is known, in spare time. `exact`
+    changes no frame; `joint` also draws two at a time while a key is held, and those are not quite
+    the frames they would be. `precision`: numbers that frames are computed with. `int8` is for CPUs
+    that have AVX-512 VNNI, `bf16` for GPUs: quicker, and not quite the frames of `fp32`; `auto`
+    takes what the device has. `fast_paths`: `off`, `auto`, or some of FAST_PATHS with commas
+    between: quicker forms in which a GPU draws, up to rounding, the same frames, each if it works
+    there. No GPU has run them yet, so they are off. `context`: newest frames that a frame sees, 0
+    for as many as the world was trained with; `sinks`: frames of a session's beginning that it sees
+    besides, for as long as the session lives. Both together are at most what the world was trained
+    with. `compile_cache`: a folder where compiled code outlives the replica, none if empty.
     """
 
     redis_url: str = setting(env="NEXTFRAME_REDIS_URL", secret=True)
@@ -48,7 +48,7 @@ class GenerationSettings:
     frame_port: int = setting(0, at_least=0, at_most=65535)
     frame_advertise: str = setting("")
     encoder: str = setting("auto")
-    upscale: int = setting(4, at_least=1, at_most=8)
+    upscale: int = setting(0, at_least=0, at_most=8)
     absent_s: float = setting(30.0, at_least=1)
     drain_s: float = setting(10.0, at_least=1)
     speculation: str = setting("exact")

@@ -1,4 +1,4 @@
-"""`python -m services.generation.world_check FOLDER PRECISION`: whether a world can be served so.
+"""`python -m services.generation.world_check FOLDER PRECISION UPSCALE`: can a world be served so?
 
 A process of its own, so that whoever asks need not hold torch and a world in memory afterwards.
 """
@@ -8,14 +8,19 @@ import sys
 from model.int8.serving import why_not_int8
 from model.world import World, WorldError
 from services.generation.settings import PREFIX
+from services.generation.video.level import choose_upscale
 
 
 def main() -> None:
-    folder, precision = sys.argv[1:]
+    folder, precision, upscale = sys.argv[1:]
     try:
-        World.load(folder)
+        spec = World.load(folder).spec
     except WorldError as error:
         sys.exit(f"{error}. {PREFIX}WORLD names the folder of the world to serve.")
+    try:
+        choose_upscale(int(upscale), spec.width, spec.height, spec.fps)
+    except ValueError as error:
+        sys.exit(f"{error}.")
     if precision == "int8" and (reason := why_not_int8()):
         sys.exit(f"{PREFIX}PRECISION is int8, but {reason}. With auto it would be fp32 here.")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from services.ingest.metrics import FRAMES_DROPPED, KEYFRAMES_ASKED, LINKS_BROKEN
 from services.ingest.webrtc.rate import RateLimit
+from services.wire.codec import VideoCodec
 from services.wire.frame import (
     PREFIX_BYTES,
     EncodedFrame,
@@ -38,15 +39,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """The replica that renders a session, and what proves to it that we may watch."""
+    """The replica that renders a session, what proves to it that we may watch, and the codec that
+    we ask it for."""
 
     epoch: int
     address: str
     link_key: str
+    codec: VideoCodec = VideoCodec.H264
 
     @classmethod
     def of(cls, record: SessionRecord) -> "Owner":
-        return cls(epoch=record.epoch, address=record.frame_address, link_key=record.link_key)
+        return cls(
+            epoch=record.epoch,
+            address=record.frame_address,
+            link_key=record.link_key,
+            codec=record.codec,
+        )
 
 
 class FrameLink:
@@ -139,7 +147,12 @@ class FrameLink:
         self._writer = writer
         notice_dead_peer(writer.get_extra_info("socket"))
         try:
-            hello = Hello(session_id=self._session_id, epoch=owner.epoch, link_key=owner.link_key)
+            hello = Hello(
+                session_id=self._session_id,
+                epoch=owner.epoch,
+                link_key=owner.link_key,
+                codec=owner.codec,
+            )
             writer.write(pack(Kind.HELLO, hello.to_body()))
             while True:
                 kind, body = await _read_message(reader)

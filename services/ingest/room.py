@@ -69,6 +69,10 @@ class Room:
     def take_action(self, message: bytes) -> Verdict:
         return self._gate.offer(message)
 
+    def look_soon(self) -> None:
+        """The record has changed: read it with the next tick, not with the next beat."""
+        self._next_beat_s = 0.0
+
     def request_keyframe(self) -> None:
         self._link.request_keyframe()
 
@@ -121,6 +125,7 @@ class Room:
             await self._end(record.reason if record else RECORD_GONE)
             return
         self._gate.replica_id = _owner_id(record)
+        await self.peers.dismiss_watchers_without(record.codec)
         if record.status is SessionStatus.LIVE:
             await self._link.follow(Owner.of(record))
         if record.status is SessionStatus.PAUSED and self.peers.player is not None:

@@ -10,13 +10,16 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any
 
+from services.wire.codec import VideoCodec
+
 MAX_MESSAGE_BYTES = 1 << 20
 _PREFIX = struct.Struct("<IB")
 _FRAME = struct.Struct("<IIIBBBBfffffd")
+_KEY_FLAG, _VP8_FLAG = 1, 2  # in the byte that was is_key alone
 
 
 class Kind(IntEnum):
-    HELLO = 1  # edge -> replica, JSON {session_id, epoch, link_key}
+    HELLO = 1  # edge -> replica, JSON {session_id, epoch, link_key, codec}
     FRAME = 2  # replica -> edge, EncodedFrame
     STATE = 3  # replica -> edge, JSON {state: paused|moving|ending|level|reset}; ends in `control`
     KEYFRAME = 4  # edge -> replica, empty: the picture is lost, send a keyframe
@@ -46,7 +49,8 @@ class EncodedFrame:
     encode_ms: float
     fps: float  # the rate this session is being given now
     sent_at_ms: float
-    payload: bytes  # one H.264 access unit, Annex B
+    payload: bytes  # one frame as `codec` has it
+    codec: VideoCodec = VideoCodec.H264
 
     def to_body(self) -> bytes:
         return (
@@ -54,7 +58,7 @@ class EncodedFrame:
                 self.epoch,
                 self.frame_idx,
                 self.action_seq,
-                self.is_key,
+                self.is_key * _KEY_FLAG | (self.codec is VideoCodec.VP8) * _VP8_FLAG,
                 self.is_speculative,
                 self.steps,
                 self.level,
@@ -73,7 +77,7 @@ class EncodedFrame:
         """Raises ValueError when the body is shorter than a frame header."""
         if len(body) < _FRAME.size:
             raise ValueError(f"frame header has {_FRAME.size} bytes, got {len(body)}")
-        (epoch, frame_idx, action_seq, is_key, is_speculative, steps, level, *times) = (
+        (epoch, frame_idx, action_seq, flags, is_speculative, steps, level, *times) = (
             _FRAME.unpack_from(body)
         )
         queue_ms, denoise_ms, decode_ms, encode_ms, fps, sent_at_ms = times
@@ -81,7 +85,7 @@ class EncodedFrame:
             epoch=epoch,
             frame_idx=frame_idx,
             action_seq=action_seq,
-            is_key=bool(is_key),
+            is_key=bool(flags & _KEY_FLAG),
             is_speculative=bool(is_speculative),
             steps=steps,
             level=level,
@@ -92,16 +96,19 @@ class EncodedFrame:
             fps=fps,
             sent_at_ms=sent_at_ms,
             payload=body[_FRAME.size :],
+            codec=VideoCodec.VP8 if flags & _VP8_FLAG else VideoCodec.H264,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """The edge's first message: which session it wants and that it may have it."""
+    """The edge's first message: which session it wants, that it may have it, and the codec that the
+    session's player decodes. An edge that names no codec means H.264."""
 
     session_id: str
     epoch: int
     link_key: str
+    codec: VideoCodec = VideoCodec.H264
 
     def to_body(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -109,9 +116,10 @@ class Hello:
     @classmethod
     def from_body(cls, body: bytes) -> "Hello":
         """Raises ValueError on anything but a hello."""
-        match json.loads(body):
+        match content := json.loads(body):
             case {"session_id": str(session_id), "epoch": int(epoch), "link_key": str(link_key)}:
-                return cls(session_id=session_id, epoch=epoch, link_key=link_key)
+                codec = VideoCodec(content.get("codec", VideoCodec.H264))
+                return cls(session_id=session_id, epoch=epoch, link_key=link_key, codec=codec)
             case other:
                 raise ValueError(f"not a hello: {other!r:.100}")
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.wire.codec import VideoCodec
+
 RECORD_GONE = "The record of this session is gone, so its world cannot go on."
 
 
@@ -56,4 +58,5 @@ class SessionRecord:
     seen_at_ms: int = 0  # the edge's last sign of the player
     player_left_at_ms: int = 0  # when the seat was given back; 0: somebody has it, or had it never
     lease_until_ms: int = 0
+    codec: VideoCodec = VideoCodec.H264  # of the video, fixed by the player's browser
     world_digest: str = ""  # the version that it began with and stays with; "" before it is known

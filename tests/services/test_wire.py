@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.wire import frame
 from services.wire.action import ACTION_BYTES, Action, ActionMerger
+from services.wire.codec import VideoCodec
 from services.wire.frame import EncodedFrame, Hello, Kind
 from services.wire.session import NEXT_STATUSES, SessionStatus
 from services.wire.world import WorldOffer, WorldStart
@@ -43,8 +44,15 @@ frames = st.builds(
     fps=f32,
     sent_at_ms=f64,
     payload=st.binary(max_size=200),
+    codec=st.sampled_from(VideoCodec),
 )
-hellos = st.builds(Hello, session_id=st.text(), epoch=u32, link_key=st.text())
+hellos = st.builds(
+    Hello,
+    session_id=st.text(),
+    epoch=u32,
+    link_key=st.text(),
+    codec=st.sampled_from(VideoCodec),
+)
 offers = st.builds(
     WorldOffer,
     name=st.text(),
@@ -160,6 +168,13 @@ def test_motion_is_never_lost_nor_doubled(moves: list[tuple[int, bool]]) -> None
 @given(frames)
 def test_a_frame_comes_back_from_its_body(encoded: EncodedFrame) -> None:
     assert EncodedFrame.from_body(encoded.to_body()) == encoded
+
+
+@given(frames)
+def test_h264_is_as_services_from_before_vp8_read_it(encoded: EncodedFrame) -> None:
+    """The byte was `is_key` alone; they get H.264 only, for they ask for nothing else."""
+    body = replace(encoded, codec=VideoCodec.H264).to_body()
+    assert body[12] == encoded.is_key
 
 
 def test_half_a_frame_header_is_refused() -> None:

@@ -20,6 +20,7 @@ from services.generation.sessions.live_session import Host, LiveSession
 from services.generation.sessions.parting import FAILED, MOVING
 from services.generation.settings import GenerationSettings
 from services.generation.video.encoder import VideoFormat, find_codec
+from services.generation.video.level import choose_upscale
 from services.telemetry import meter
 from services.wire.world import WorldOffer
 
@@ -178,9 +179,10 @@ class Replica:
 
 
 def _video_format(settings: GenerationSettings, spec: WorldSpec) -> VideoFormat:
+    upscale = choose_upscale(settings.upscale, spec.width, spec.height, spec.fps)
     return VideoFormat(
         codec=find_codec(settings.encoder),
-        width=spec.width * settings.upscale,
-        height=spec.height * settings.upscale,
+        width=spec.width * upscale,
+        height=spec.height * upscale,
         fps=spec.fps,
     )

@@ -1,5 +1,7 @@
 """What the links of one session ask of its encoder. The seam between two threads."""
 
+from services.wire.codec import VideoCodec
+
 
 class Demand:
     """Written by the event loop, read by the encode loop. No lock: every field is written whole,
@@ -7,6 +9,7 @@ class Demand:
 
     def __init__(self) -> None:
         self.num_links = 0
+        self.codec = VideoCodec.H264
         self._wants_keyframe = False
         self._receivable_bps: int | None = None
 

@@ -82,8 +82,9 @@ class EncodeLoop:
     def _encode(self, picture: _Picture, dreamt: DreamtFrame) -> EncodedFrame:
         started = time.monotonic()
         self._follow_rate(picture, started)
-        if picture.encoder is None:
-            picture.encoder = VideoEncoder(self._video, picture.rate.bit_rate)
+        video = self._video.with_codec(picture.demand.codec)
+        if picture.encoder is None or picture.encoder.video != video:
+            picture.encoder = VideoEncoder(video, picture.rate.bit_rate)
         force_key = (
             picture.demand.wants_keyframe and started - picture.key_at_s >= MIN_KEYFRAME_GAP_S
         )
@@ -116,6 +117,7 @@ class EncodeLoop:
             fps=dreamt.fps,
             sent_at_ms=1000 * time.time(),
             payload=payload,
+            codec=picture.encoder.video.kind,
         )
 
     def _follow_rate(self, picture: _Picture, now: float) -> None:

@@ -1,13 +1,14 @@
-"""Pixels to H.264 that every browser decodes. Knows no session and no network.
+"""Pixels to H.264, or to VP8 for a browser without H.264. Knows no session and no network.
 
-Constrained baseline without B-frames: what WebRTC peers must support, one picture in, one access
-unit out. Annex B, with the parameter sets in front of every IDR, so that anybody may join at a
-keyframe. Pictures: uint8 arrays (H, W, 3), RGB.
+H.264: constrained baseline without B-frames: what WebRTC peers must support, one picture in, one
+access unit out. Annex B, with the parameter sets in front of every IDR, so that anybody may join at
+a keyframe. VP8: one picture in, one frame out, by libvpx's realtime settings.
+Pictures: uint8 arrays (H, W, 3), RGB.
 """
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
@@ -17,11 +18,13 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from model.engine.picture import Picture, Pixels
+from services.generation.video.level import LEVEL
+from services.wire.codec import VideoCodec
 
 KEYFRAME_EVERY_S = 8.0
-_LEVEL = "3.1"  # what the edge's SDP answers promise
 _VBV_S = 0.5
 _CODECS = {"x264": "libx264", "nvenc": "h264_nvenc"}
+_VP8 = "libvpx"
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +38,21 @@ class VideoFormat:
     height: int
     fps: float
 
+    @property
+    def kind(self) -> VideoCodec:
+        return VideoCodec.VP8 if self.codec == _VP8 else VideoCodec.H264
+
+    def with_codec(self, kind: VideoCodec) -> "VideoFormat":
+        """The same pictures in VP8, or in H.264 by the encoder that this format names."""
+        return replace(self, codec=_VP8) if kind is VideoCodec.VP8 else self
+
 
 class VideoEncoder:
-    """One H.264 stream at one bit rate, for one thread. Raises FFmpegError when the codec does
+    """One stream of `video` at one bit rate, for one thread. Raises FFmpegError when the codec does
     not work here."""
 
     def __init__(self, video: VideoFormat, bit_rate: int) -> None:
-        self._video = video
+        self.video = video
         self._reformatter = VideoReformatter()
         self._num_frames = 0
         context = av.CodecContext.create(video.codec, "w")
@@ -63,8 +74,8 @@ class VideoEncoder:
         """(access unit, whether it is a keyframe). Pixels of any size are scaled to the format."""
         frame = self._reformatter.reformat(
             av.VideoFrame.from_ndarray(pixels, format="rgb24"),
-            self._video.width,
-            self._video.height,
+            self.video.width,
+            self.video.height,
             "yuv420p",
             interpolation=Interpolation.BICUBIC,
         )
@@ -73,7 +84,7 @@ class VideoEncoder:
     def encode_picture(self, picture: Picture, *, force_key: bool = False) -> tuple[bytes, bool]:
         """The same, with the colours that the device made if they have the format's size."""
         yuv = picture.yuv420()
-        if yuv is None or yuv.shape != (self._video.height * 3 // 2, self._video.width):
+        if yuv is None or yuv.shape != (self.video.height * 3 // 2, self.video.width):
             return self.encode(picture.rgb(), force_key=force_key)
         return self._encode(av.VideoFrame.from_ndarray(yuv, format="yuv420p"), force_key)
 
@@ -116,11 +127,19 @@ def encode_jpeg(pixels: Pixels, *, width: int, height: int) -> bytes:
 
 def _options(codec: str, bit_rate: int) -> Mapping[str, str]:
     rate = {"maxrate": str(bit_rate), "bufsize": str(round(bit_rate * _VBV_S))}
+    if codec == _VP8:
+        return rate | {
+            # The same minimum as the maximum is libvpx's constant bit rate. cpu-used -16 is its
+            # quickest fixed speed; a keyframe may take twelve frames' worth of bits.
+            "minrate": str(bit_rate), "deadline": "realtime", "cpu-used": "-16",
+            "lag-in-frames": "0", "auto-alt-ref": "0", "error-resilient": "default",
+            "max-intra-rate": "1200",
+        }  # fmt: skip
     if codec == "h264_nvenc":
         return rate | {
-            "preset": "p4", "tune": "ull", "profile": "baseline", "level": _LEVEL, "rc": "cbr",
+            "preset": "p4", "tune": "ull", "profile": "baseline", "level": LEVEL, "rc": "cbr",
             "delay": "0", "zerolatency": "1", "forced-idr": "1",
         }  # fmt: skip
     return rate | {
-        "preset": "ultrafast", "tune": "zerolatency", "profile": "baseline", "level": _LEVEL,
+        "preset": "ultrafast", "tune": "zerolatency", "profile": "baseline", "level": LEVEL,
     }  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any
 from services.generation.video.demand import Demand
 from services.generation.video.link import Link
 from services.telemetry import meter
+from services.wire.codec import VideoCodec
 from services.wire.frame import (
     PREFIX_BYTES,
     EncodedFrame,
@@ -117,7 +118,8 @@ class FrameServer:
         assert task is not None
         self._connections.add(task)
         try:
-            outlet = await self._welcome(reader)
+            outlet, codec = await self._welcome(reader)
+            outlet.demand.codec = codec
             await self._serve_link(reader, writer, outlet)
         except Refused as refusal:
             LINKS_REFUSED.add(1)
@@ -130,8 +132,9 @@ class FrameServer:
             self._connections.discard(task)
             await _close(writer)
 
-    async def _welcome(self, reader: asyncio.StreamReader) -> _Outlet:
-        """The session that this edge may have."""
+    async def _welcome(self, reader: asyncio.StreamReader) -> tuple[_Outlet, VideoCodec]:
+        """The session that this edge may have, and the codec that it needs. Every edge reads the
+        codec from the session's record, so the newest hello is right."""
         if len(self._connections) > MAX_LINKS:
             raise Refused("too many links")
         try:
@@ -150,7 +153,7 @@ class FrameServer:
             raise Refused("stale epoch")
         if len(outlet.links) >= MAX_LINKS_PER_SESSION:
             raise Refused("too many links to one session")
-        return outlet
+        return outlet, hello.codec
 
     async def _serve_link(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, outlet: _Outlet

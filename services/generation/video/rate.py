@@ -4,6 +4,8 @@ The encoder is rebuilt with each change (a running one takes no new rate), and t
 keyframe: so few rungs, and slow to climb.
 """
 
+from services.generation.video.level import MAX_BIT_RATE
+
 BITS_PER_PIXEL = (0.12, 0.35, 0.70)
 START_RUNG = 1
 _LOW_REPORTS = 2  # one low report may be a hiccup
@@ -15,8 +17,9 @@ _FIRST_CLIMB_S, _LONGEST_CLIMB_S = 8.0, 128.0
 
 
 def rung_bit_rates(width: int, height: int, fps: float) -> tuple[int, ...]:
-    """Bits per second, lowest first, for a picture of that size."""
-    return tuple(round(width * height * fps * bits) for bits in BITS_PER_PIXEL)
+    """Bits per second, lowest first, for a picture of that size; none above the H.264 level."""
+    wanted = (round(width * height * fps * bits) for bits in BITS_PER_PIXEL)
+    return tuple(min(bits_per_s, MAX_BIT_RATE) for bits_per_s in wanted)
 
 
 class RateRung:

@@ -17,6 +17,7 @@ from services.ingest.http.access import BodyRefused
 from services.ingest.http.player_files import PlayerFiles
 from services.ingest.settings import IngestSettings
 from services.telemetry import add_health_routes, add_problem_answers, problem
+from services.wire.codec import VideoCodec
 
 
 def create_app(settings: IngestSettings) -> FastAPI:
@@ -45,9 +46,13 @@ def create_app(settings: IngestSettings) -> FastAPI:
     app.include_router(actions.router)
 
     @app.get("/config.json")
-    async def config() -> dict[str, str]:
-        """What the page must know before it can ask anybody."""
-        return {"session_url": settings.session_url}
+    async def config() -> dict[str, str | list[str]]:
+        """What the page must know before it can ask anybody. `video`: MIME types of the codecs that
+        a session can be played in; a browser that decodes none of them cannot play."""
+        return {
+            "session_url": settings.session_url,
+            "video": [codec.mime_type for codec in VideoCodec],
+        }
 
     app.mount("/", PlayerFiles(settings.session_url, settings.page_url))
     return app

@@ -20,12 +20,19 @@ from services.ingest.http.access import (
     read_body,
 )
 from services.ingest.room import Room
-from services.ingest.webrtc.offer import read_candidates, read_offer
+from services.ingest.webrtc.offer import Offer, read_candidates, read_offer
 from services.ingest.webrtc.peer import Peer
 from services.telemetry import Problem
+from services.wire.codec import VideoCodec
+from services.wire.session import SessionRecord
 
 MAX_OFFER_BYTES = 64 * 1024
 MAX_FRAGMENT_BYTES = 16 * 1024
+NO_COMMON_CODEC = (
+    "Offer H.264 (constrained baseline, packetization-mode=1) or VP8 for the video:"
+    " this browser offers neither."
+)
+OTHER_CODEC = "The player of this session decodes {}: offer that, or watch with another browser."
 SEAT_TAKEN = "Somebody plays this session. To watch it, offer without data channels."
 
 router = APIRouter(prefix="/whep")
@@ -42,15 +49,31 @@ async def offer(session_id: str, request: Request) -> Response:
         raise Problem(429, "too-many-offers", "Offer less often.", retry_after_s=wait_s)
     record = await open_session(edge.store, session_id)
     offered = read_offer(body, edge.candidate_rule)
+    codec = choose_codec(offered, record)
     edge.check_space()
     peer_id = secrets.token_urlsafe(18)
     if offered.is_player and not await edge.seats.take(session_id, peer_id):
         raise Problem(409, "seat-taken", SEAT_TAKEN)
+    if offered.is_player and codec is not record.codec:
+        await edge.store.set_codec(session_id, codec)
     room = edge.room(record)
-    peer = Peer(peer_id, offered, room, edge.rtc)
+    room.look_soon()
+    peer = Peer(peer_id, offered, room, edge.rtc, codec=codec)
     answer = await _settle(room, peer)
     location = f"{router.prefix}/{session_id}/{peer.id}"
     return Response(answer, 201, {"Location": location}, media_type="application/sdp")
+
+
+def choose_codec(offer: Offer, record: SessionRecord) -> VideoCodec:
+    """The player's browser fixes the session's codec; a watcher takes what is there. Raises Problem
+    406 of the type `no-common-codec` or, for a watcher only, `other-codec`."""
+    if not offer.codecs:
+        raise Problem(406, "no-common-codec", NO_COMMON_CODEC)
+    if offer.is_player:
+        return offer.codecs[0]
+    if record.codec not in offer.codecs:
+        raise Problem(406, "other-codec", OTHER_CODEC.format(record.codec.mime_type))
+    return record.codec
 
 
 async def _settle(room: Room, peer: Peer) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from aiortc import RTCIceCandidate
 from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
+from services.ingest.webrtc import rtc_hooks
 from services.telemetry import Problem
+from services.wire.codec import VideoCodec
 
 # aiortc's parser is quadratic in some of these, so they are counted first.
 MAX_LINES = 1000
@@ -53,11 +55,13 @@ class CandidateRule:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """`sdp`: what aiortc may apply. `is_player`: it has data channels, so somebody wants to play.
-    `has_audio`: it has an audio section, which must be declined by name."""
+    `has_audio`: it has an audio section, which must be declined by name. `codecs`: those of ours
+    that its video section takes, best first."""
 
     sdp: str
     is_player: bool
     has_audio: bool
+    codecs: tuple[VideoCodec, ...]
     mids: tuple[str, ...]
     ice_ufrag: str
 
@@ -76,6 +80,7 @@ def read_offer(body: bytes, rule: CandidateRule) -> Offer:
         sdp=sdp,
         is_player="application" in kinds,
         has_audio="audio" in kinds,
+        codecs=rtc_hooks.sendable_codecs(media[kinds.index("video")]),
         mids=tuple(m.rtp.muxId for m in media),
         ice_ufrag=_ice_ufrag(media[0]),
     )

@@ -14,7 +14,6 @@ from aiortc import (
     RTCRtpSender,
     RTCSessionDescription,
 )
-from aiortc.exceptions import OperationError
 
 from services.ingest.action_gate import Verdict
 from services.ingest.metrics import FRAMES_SENT, HOP, RECEIVABLE, VIDEO_BYTES
@@ -22,7 +21,7 @@ from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.channels import Channels, frame_note
 from services.ingest.webrtc.offer import MAX_CANDIDATES, Offer, bad
 from services.ingest.webrtc.track import FrameTrack
-from services.telemetry import Problem
+from services.wire.codec import VideoCodec
 from services.wire.frame import EncodedFrame
 
 CONNECT_TIMEOUT_S = 10.0
@@ -40,6 +39,7 @@ class Fault(StrEnum):
     NEVER_CONNECTED = "never_connected"
     SILENT = "silent"
     FLOOD = "flood"
+    CODEC = "codec"  # a watcher that cannot decode what the new player's browser decodes
 
 
 class PeerHost(Protocol):
@@ -62,13 +62,15 @@ class Peer:
         host: PeerHost,
         configuration: RTCConfiguration,
         *,
+        codec: VideoCodec = VideoCodec.H264,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.id = peer_id
         self.offer = offer
+        self.codec = codec
         self.is_player = offer.is_player
         self.channels = Channels(host.take_action, host.request_reset, clock=clock)
-        self.track = FrameTrack(on_lost=host.request_keyframe, on_sent=self._note)
+        self.track = FrameTrack(codec=codec, on_lost=host.request_keyframe, on_sent=self._note)
         self._host = host
         self._clock = clock
         self._created_s = clock()
@@ -84,17 +86,13 @@ class Peer:
         return self._connection.connectionState == "connected"
 
     async def answer(self) -> str:
-        """The SDP answer. Raises Problem 400 or 406 when the offer cannot be answered."""
+        """The SDP answer. Raises Problem 400 when the offer cannot be answered."""
         if self.offer.has_audio:
             self._connection.addTransceiver("audio", direction="inactive")
         try:
             offered = RTCSessionDescription(sdp=self.offer.sdp, type="offer")
             await self._connection.setRemoteDescription(offered)
             await self._connection.setLocalDescription()
-        except OperationError:
-            raise Problem(
-                406, "no-common-codec", "Offer H.264 with packetization-mode=1 for the video."
-            ) from None
         except Exception as error:  # whatever aiortc trips over, the offer is at fault
             log.info("offer refused", extra={"reason": repr(error)})
             raise bad("This offer cannot be answered.") from error
@@ -137,7 +135,7 @@ class Peer:
 
     def _add_sender(self) -> RTCRtpSender:
         transceiver = self._connection.addTransceiver(self.track, direction="sendonly")
-        rtc_hooks.prefer_h264(transceiver)
+        rtc_hooks.send_only(transceiver, self.codec)
         rtc_hooks.watch_sender(
             transceiver.sender,
             on_keyframe=self._host.request_keyframe,

@@ -13,6 +13,7 @@ from services.backplane.connection import BackplaneError
 from services.backplane.seats import Seats
 from services.ingest.metrics import CUT_OFF, PEERS
 from services.ingest.webrtc.peer import Fault, Peer
+from services.wire.codec import VideoCodec
 from services.wire.frame import EncodedFrame
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,11 @@ class Peers:
         for peer in self:
             if fault := peer.fault():
                 await self.dismiss(peer, fault)
+
+    async def dismiss_watchers_without(self, codec: VideoCodec) -> None:
+        for peer in self:
+            if not peer.is_player and peer.codec is not codec:
+                await self.dismiss(peer, Fault.CODEC)
 
     async def dismiss_all(self) -> None:
         for peer in self:

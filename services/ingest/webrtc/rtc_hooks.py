@@ -9,7 +9,12 @@ from collections.abc import Callable
 
 import aioice.ice
 from aiortc import RTCRtpSender, RTCRtpTransceiver, RTCSctpTransport
+from aiortc.codecs import CODECS
+from aiortc.rtcpeerconnection import find_common_codecs
 from aiortc.rtp import RTCP_PSFB_APP, AnyRtcpPacket, RtcpPsfbPacket, unpack_remb_fci
+from aiortc.sdp import MediaDescription
+
+from services.wire.codec import VideoCodec
 
 # What the SCTP transport lets a browser send ahead of what it reads.
 SCTP_WINDOW_BYTES = 1 << 20
@@ -25,16 +30,23 @@ def gather_only(address: str) -> None:
     aioice.ice.get_host_addresses = one_address
 
 
-def prefer_h264(transceiver: RTCRtpTransceiver) -> None:
-    """H.264 with packetization-mode 1, constrained baseline first, and retransmissions.
+def send_only(transceiver: RTCRtpTransceiver, codec: VideoCodec) -> None:
+    """`codec` and retransmissions; of H.264 packetization-mode 1, constrained baseline first.
 
     Counts only before the remote offer is applied; later it is ignored without a word.
     """
-    codecs = RTCRtpSender.getCapabilities("video").codecs
-    h264 = [codec for codec in codecs if codec.mimeType == "video/H264"]
-    h264.sort(key=lambda codec: str(codec.parameters["profile-level-id"]), reverse=True)
-    rtx = [codec for codec in codecs if codec.mimeType == "video/rtx"]
-    transceiver.setCodecPreferences(h264 + rtx)
+    known = RTCRtpSender.getCapabilities("video").codecs
+    wanted = [one for one in known if one.mimeType == codec.mime_type]
+    wanted.sort(key=lambda one: str(one.parameters.get("profile-level-id")), reverse=True)
+    rtx = [one for one in known if one.mimeType == "video/rtx"]
+    transceiver.setCodecPreferences(wanted + rtx)
+
+
+def sendable_codecs(video: MediaDescription) -> tuple[VideoCodec, ...]:
+    """What aiortc could send to the browser that offers `video`, in our order of preference."""
+    common = find_common_codecs(CODECS["video"], video.rtp.codecs)
+    mime_types = {codec.mimeType for codec in common}
+    return tuple(codec for codec in VideoCodec if codec.mime_type in mime_types)
 
 
 def watch_sender(

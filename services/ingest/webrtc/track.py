@@ -13,6 +13,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from services.ingest.metrics import FRAMES_DROPPED
+from services.wire.codec import VideoCodec
 from services.wire.frame import EncodedFrame
 
 
@@ -27,9 +28,14 @@ class FrameTrack(MediaStreamTrack):
     kind = "video"
 
     def __init__(
-        self, *, on_lost: Callable[[], None], on_sent: Callable[[EncodedFrame], None]
+        self,
+        *,
+        codec: VideoCodec = VideoCodec.H264,
+        on_lost: Callable[[], None],
+        on_sent: Callable[[EncodedFrame], None],
     ) -> None:
         super().__init__()
+        self._codec = codec
         self._on_lost = on_lost
         self._on_sent = on_sent
         self._arrived = asyncio.Event()
@@ -41,7 +47,12 @@ class FrameTrack(MediaStreamTrack):
         self._pts = -1
 
     def put(self, frame: EncodedFrame) -> None:
-        """The newest frame; takes the place of one that is still waiting."""
+        """The newest frame; takes the place of one that is still waiting. A frame in another codec
+        than `codec` is dropped: the replica has not heard yet what the player decodes."""
+        if frame.codec is not self._codec:
+            self._is_lost = True  # the first frame in ours will be a keyframe
+            FRAMES_DROPPED.add(1, {"reason": "codec"})
+            return
         if self._slot is not None or frame.epoch != self._epoch:
             self._is_lost = True
         if self._slot is not None:

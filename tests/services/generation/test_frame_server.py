@@ -15,6 +15,7 @@ import pytest_asyncio
 from services.generation.video import frame_server, link
 from services.generation.video.demand import Demand
 from services.generation.video.frame_server import FrameServer
+from services.wire.codec import VideoCodec
 from services.wire.frame import EncodedFrame, Hello, Kind, pack
 from services.wire.link_socket import notice_dead_peer
 from tests.services.generation.generation_kit import Edge, until
@@ -56,9 +57,16 @@ class House:
         self.edges.append(edge)
         return edge
 
-    async def link(self, *, session_id: str = "a", epoch: int = 1, key: str = KEY) -> Edge:
+    async def link(
+        self,
+        *,
+        session_id: str = "a",
+        epoch: int = 1,
+        key: str = KEY,
+        codec: VideoCodec = VideoCodec.H264,
+    ) -> Edge:
         edge = await self.knock()
-        hello = Hello(session_id=session_id, epoch=epoch, link_key=key)
+        hello = Hello(session_id=session_id, epoch=epoch, link_key=key, codec=codec)
         edge.send(Kind.HELLO, hello.to_body())
         return edge
 
@@ -288,3 +296,26 @@ async def test_links_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(frame_server, "MAX_LINKS", 2)
     assert await (await house.knock()).is_closed()
     assert house.demand.num_links == 2
+
+
+@pytest.mark.asyncio
+async def test_the_newest_hello_names_the_codec() -> None:
+    async with open_house() as house:
+        await house.link(codec=VideoCodec.VP8)
+        await until(lambda: house.demand.num_links == 1)
+        assert house.demand.codec.value == "vp8"
+        await house.linked()
+        assert house.demand.codec.value == "h264"
+
+
+@pytest.mark.asyncio
+async def test_an_edge_that_names_no_codec_gets_h264_and_an_unknown_one_is_refused() -> None:
+    async with open_house() as house:
+        known = {"session_id": "a", "epoch": 1, "link_key": KEY}
+        house.demand.codec = VideoCodec.VP8
+        (await house.knock()).send(Kind.HELLO, json.dumps(known).encode())
+        await until(lambda: house.demand.num_links == 1)
+        assert house.demand.codec is VideoCodec.H264
+        refused = await house.knock()
+        refused.send(Kind.HELLO, json.dumps(known | {"codec": "av1"}).encode())
+        assert await refused.reader.read() == b""

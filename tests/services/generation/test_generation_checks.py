@@ -10,6 +10,7 @@ from services.environment import SettingsError, read_settings
 from services.generation import world_check
 from services.generation.checks import CannotStart, check_surroundings
 from services.generation.settings import PREFIX, GenerationSettings
+from services.generation.video import level
 from tests.model.conftest import make_world
 
 pytestmark = pytest.mark.redis
@@ -50,10 +51,19 @@ def test_a_processor_without_int8_is_told_what_to_set(
 ) -> None:
     monkeypatch.setattr(world_check, "why_not_int8", lambda: "the processor is old")
     for precision in ("fp32", "auto"):
-        monkeypatch.setattr(sys, "argv", ["world_check", str(world), precision])
+        monkeypatch.setattr(sys, "argv", ["world_check", str(world), precision, "0"])
         world_check.main()
-    monkeypatch.setattr(sys, "argv", ["world_check", str(world), "int8"])
+    monkeypatch.setattr(sys, "argv", ["world_check", str(world), "int8", "0"])
     with pytest.raises(SystemExit, match="_PRECISION is int8, but the processor is old"):
+        world_check.main()
+
+
+def test_a_picture_above_the_level_that_browsers_decode_is_refused(
+    redis_url: str, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(level, "_MAX_FRAME_MACROBLOCKS", 12)
+    monkeypatch.setattr(sys, "argv", ["world_check", str(world), "fp32", "8"])
+    with pytest.raises(SystemExit, match=r"_UPSCALE=8 .* set at most"):
         world_check.main()
 
 

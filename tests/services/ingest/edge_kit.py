@@ -42,6 +42,7 @@ from services.ingest.__main__ import server_config
 from services.ingest.settings import IngestSettings
 from services.tokens import Tokens
 from services.wire import keys
+from services.wire.codec import VideoCodec
 from services.wire.frame import (
     PREFIX_BYTES,
     EncodedFrame,
@@ -58,18 +59,23 @@ WHOLE = SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG | SCTP_DATA_UNORDERED
 
 
 class Picture:
-    """One x264 stream whose pictures are one grey level, so that a decoded one says whose it is."""
+    """One stream whose pictures are one grey level, so that a decoded one says whose it is."""
 
-    def __init__(self, level: int) -> None:
+    def __init__(self, level: int, codec: VideoCodec = VideoCodec.H264) -> None:
         self._level = level
-        self._codec = av.CodecContext.create("libx264", "w")
+        self.codec = codec
+        is_h264 = codec is VideoCodec.H264
+        self._codec = av.CodecContext.create("libx264" if is_h264 else "libvpx", "w")
         self._codec.width, self._codec.height = WIDTH, HEIGHT
         self._codec.pix_fmt = "yuv420p"
         self._codec.time_base = Fraction(1, FPS)
         self._codec.bit_rate = 300_000
         self._codec.gop_size = 10_000
-        self._codec.options = {"preset": "ultrafast", "tune": "zerolatency"}
-        self._codec.profile = "Baseline"
+        if is_h264:
+            self._codec.options = {"preset": "ultrafast", "tune": "zerolatency"}
+            self._codec.profile = "Baseline"
+        else:
+            self._codec.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
         self._pts = 0
 
     def encode(self, *, key: bool) -> bytes:
@@ -151,6 +157,7 @@ class FakeReplica:
             kind, size = read_prefix(await reader.readexactly(PREFIX_BYTES))
             assert kind is Kind.HELLO
             self.hellos.append(Hello.from_body(await reader.readexactly(size)))
+            self._picture = Picture(self.grey, self.hellos[-1].codec)
             self.links[writer] = True
             self.changed.set()
             while True:
@@ -173,7 +180,12 @@ class FakeReplica:
             key = any(self.links.values())
             payload = self._picture.encode(key=key)
             frame = encoded(
-                payload, epoch=self.epoch, frame_idx=frame_idx, action_seq=frame_idx, is_key=key
+                payload,
+                epoch=self.epoch,
+                frame_idx=frame_idx,
+                action_seq=frame_idx,
+                is_key=key,
+                codec=self._picture.codec,
             )
             for writer in self.links:
                 writer.write(pack(Kind.FRAME, frame.to_body()))
@@ -292,8 +304,8 @@ class Browser:
 
 
 @contextlib.asynccontextmanager
-async def browser(*, plays: bool = True) -> AsyncIterator[Browser]:
-    one = Browser(plays=plays)
+async def browser(*, plays: bool = True, codec: str = "video/H264") -> AsyncIterator[Browser]:
+    one = Browser(plays=plays, codec=codec)
     try:
         yield one
     finally:

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from services.play.private_redis import PrivateRedis
-from tests.services.ingest.edge_kit import Browser, RunningEdge, browser, running_edge
+from tests.services.ingest.edge_kit import RunningEdge, browser, running_edge
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.redis]
 
@@ -83,12 +83,14 @@ async def test_only_the_address_that_was_set_is_gathered(
     assert set(candidates) == {"127.0.0.1"}
 
 
-async def test_an_offer_without_h264_is_not_acceptable(edge: RunningEdge, s1: str) -> None:
+async def test_an_offer_without_our_codecs_is_not_acceptable(
+    edge: RunningEdge, offer: str, s1: str
+) -> None:
     await edge.queue(s1)
-    one = Browser(codec="video/VP8")
-    response = await edge.post(s1, await one.offer())
-    await one.close()
+    response = await edge.post(s1, offer.replace("H264/90000", "AV1/90000"))
     assert_problem(response, 406, "no-common-codec")
+    taken = await edge.post(s1, offer)  # the refused one did not take the player's place
+    assert taken.status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -300,7 +302,10 @@ async def test_a_guessed_location_deletes_nothing(
 async def test_the_page_learns_where_the_session_service_is(redis_url: str) -> None:
     async with running_edge(redis_url, session_url="http://sessions.example") as edge:
         config = await edge.http.get("/config.json")
-    assert config.json() == {"session_url": "http://sessions.example"}
+    assert config.json() == {
+        "session_url": "http://sessions.example",
+        "video": ["video/H264", "video/VP8"],
+    }
 
 
 async def test_the_page_may_call_this_edge_and_the_session_service_only(

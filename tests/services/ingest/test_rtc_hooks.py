@@ -8,7 +8,15 @@ from collections.abc import Iterator
 
 import aioice.ice
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender
+from aiortc import (
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpCodecParameters,
+    RTCRtpSender,
+)
+from aiortc.codecs import get_encoder
+from aiortc.codecs.vpx import VpxPayloadDescriptor
+from aiortc.mediastreams import VIDEO_TIME_BASE
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
@@ -16,8 +24,10 @@ from aiortc.rtp import (
     RtcpPsfbPacket,
     pack_remb_fci,
 )
+from av.packet import Packet
 
 from services.ingest.webrtc import rtc_hooks
+from services.wire.codec import VideoCodec
 
 
 class Listener:
@@ -83,14 +93,36 @@ async def test_a_fresh_connection_holds_no_unread_bytes() -> None:
 
 
 @pytest.mark.asyncio
-async def test_only_h264_is_preferred_constrained_baseline_first() -> None:
+async def test_one_codec_is_sent_and_of_h264_constrained_baseline_first() -> None:
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     transceiver = connection.addTransceiver("video", direction="sendonly")
-    rtc_hooks.prefer_h264(transceiver)
+    rtc_hooks.send_only(transceiver, VideoCodec.H264)
     offer = await connection.createOffer()
     formats = [line for line in offer.sdp.splitlines() if line.startswith("a=fmtp")]
     assert "42e01f" in formats[0]
     assert "VP8" not in offer.sdp
+    rtc_hooks.send_only(transceiver, VideoCodec.VP8)
+    offer = await connection.createOffer()
+    assert "VP8/90000" in offer.sdp and "rtx/90000" in offer.sdp
+    assert "H264" not in offer.sdp
+
+
+def test_aiortc_packs_ready_made_vp8_as_rfc_7741_says() -> None:
+    """One descriptor with a picture id in front of each packet; the first alone starts a frame."""
+    encoder = get_encoder(RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90000))
+    frame = bytes(range(256)) * 12
+    ids = []
+    for pts in (0, 1):
+        packet = Packet(frame)
+        packet.pts, packet.time_base = pts, VIDEO_TIME_BASE
+        payloads, _ = encoder.pack(packet)
+        parsed = [VpxPayloadDescriptor.parse(payload) for payload in payloads]
+        assert b"".join(data for _, data in parsed) == frame
+        assert [one.partition_start for one, _ in parsed] == [1] + [0] * (len(parsed) - 1)
+        assert max(len(payload) for payload in payloads) <= 1300
+        [picture_id] = {one.picture_id for one, _ in parsed}
+        ids.append(picture_id or 0)
+    assert ids[1] == (ids[0] + 1) % (1 << 15)
 
 
 @pytest.fixture
