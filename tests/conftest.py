@@ -22,10 +22,20 @@ def _has_cuda() -> bool:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of an installed Chromium. Skips where there is none, except in CI: there it fails."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
+    return _browser("Chromium", "chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def firefox_path() -> str:
+    """Path of an installed Firefox. Skips where there is none, except in CI: there it fails."""
+    return _browser("Firefox", "firefox-esr", "firefox")
+
+
+def _browser(what: str, *names: str) -> str:
+    for name in names:
         if path := shutil.which(name):
             return path
-    message = "no Chromium here, so no browser test ran (Debian: apt-get install chromium)"
+    message = f"no {what} here, so its tests did not run (Debian: apt-get install {names[0]})"
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)

@@ -37,7 +37,7 @@ class Edge:
         self.offers = RateLimit(self._redis, "offer", max_per_minute=settings.offers_per_minute)
         self.candidate_rule = CandidateRule(
             private=settings.private_candidates,
-            loopback=settings.ice_address.startswith(("127.", "::1")),
+            loopback=any(one.startswith(("127.", "::1")) for one in settings.ice_address),
         )
         self.rtc = RTCConfiguration(iceServers=ice_servers(settings))
         self._actions = ActionWriter(self._redis)

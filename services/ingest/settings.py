@@ -1,11 +1,13 @@
 """What an operator may set about the edge: NEXTFRAME_INGEST_<FIELD>, read once at start."""
 
+import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from services.environment import setting
 from services.tokens import MIN_SECRET_CHARS
 
+OWN_ADDRESSES = "host"
 PREFIX = "NEXTFRAME_INGEST_"
 
 
@@ -17,7 +19,8 @@ class IngestSettings:
 
     `allowed_origins`: pages from elsewhere that may connect; the edge's own page always may.
     `ice_servers`: STUN and TURN URLs, none by default so that gathering waits for nothing.
-    `ice_address`: gather this one address only (a laptop and the tests use 127.0.0.1).
+    `ice_address`: the addresses to gather, and no others; `host` stands for this machine's own,
+    loopback left out. `make play` gathers 127.0.0.1 and `host`: Firefox never sends to a loopback address.
     `private_candidates`: whether to try private addresses a browser offers; off on public edges.
     """
 
@@ -33,14 +36,25 @@ class IngestSettings:
     ice_servers: tuple[str, ...] = setting(())
     ice_username: str = setting("")
     ice_credential: str = setting("", secret=True)
-    ice_address: str = setting("")
+    ice_address: tuple[str, ...] = setting(())
     private_candidates: bool = setting(True)
     max_peers: int = setting(32, at_least=1, at_most=1024)
     offers_per_minute: int = setting(30, at_least=1)  # for one session
 
     def __post_init__(self) -> None:
+        for address in self.ice_address:
+            if address != OWN_ADDRESSES and not is_ip_address(address):
+                raise ValueError(f"ICE_ADDRESS takes IP addresses and `host`, got {address!r}")
         page = (self.page_url,) if self.page_url else ()
         for origin in (self.session_url, *page, *self.allowed_origins):
             parts = urlsplit(origin)
             if parts.scheme not in ("http", "https") or not parts.netloc:
                 raise ValueError(f"expected http(s)://host[:port], got {origin!r}")
+
+
+def is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

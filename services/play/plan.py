@@ -133,8 +133,9 @@ def _edge(
                 "NEXTFRAME_INGEST_PORT": str(options.port),
                 "NEXTFRAME_INGEST_SESSION_URL": session_url,
                 "NEXTFRAME_INGEST_PAGE_URL": page_url,
-                "NEXTFRAME_INGEST_ICE_ADDRESS": HOST,
             },
+            # Firefox sends no media to a loopback address, only to the machine's others.
+            defaults={"NEXTFRAME_INGEST_ICE_ADDRESS": f"{HOST},host"},
             what="the page and its video",
         ),
     )

@@ -5,7 +5,7 @@ Why at all: a track that returns ready-made packets never hears that the picture
 much the browser can receive, and nobody tells which RTP timestamp a packet got. Knows no session.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import aioice.ice
 from aiortc import RTCRtpSender, RTCRtpTransceiver, RTCSctpTransport
@@ -14,20 +14,27 @@ from aiortc.rtcpeerconnection import find_common_codecs
 from aiortc.rtp import RTCP_PSFB_APP, AnyRtcpPacket, RtcpPsfbPacket, unpack_remb_fci
 from aiortc.sdp import MediaDescription
 
+from services.ingest.settings import OWN_ADDRESSES
 from services.wire.codec import VideoCodec
 
 # What the SCTP transport lets a browser send ahead of what it reads.
 SCTP_WINDOW_BYTES = 1 << 20
 
 
-def gather_only(address: str) -> None:
-    """From here on this process offers `address` and no other; aioice leaves loopback out."""
-    aioice.ice.get_host_addresses  # noqa: B018 - fails here when the name is gone
+_own_addresses = aioice.ice.get_host_addresses
 
-    def one_address(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-        return [address]
 
-    aioice.ice.get_host_addresses = one_address
+def gather_only(addresses: Iterable[str]) -> None:
+    """From here on this process offers `addresses` and no others. OWN_ADDRESSES among them stands
+    for what aioice finds by itself, which leaves loopback out."""
+
+    def chosen(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+        found: list[str] = []
+        for address in addresses:
+            found += _own_addresses(use_ipv4, use_ipv6) if address == OWN_ADDRESSES else [address]
+        return found
+
+    aioice.ice.get_host_addresses = chosen
 
 
 def send_only(transceiver: RTCRtpTransceiver, codec: VideoCodec) -> None:

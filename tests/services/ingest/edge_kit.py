@@ -385,7 +385,7 @@ async def running_edge(redis_url: str, **settings: Any) -> AsyncIterator[Running
         IngestSettings(
             redis_url=redis_url,
             token_secret=SECRET,
-            ice_address="127.0.0.1",
+            ice_address=("127.0.0.1",),
             port=0,
             **settings,
         )

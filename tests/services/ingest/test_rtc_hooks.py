@@ -134,10 +134,23 @@ def gathering() -> Iterator[None]:
 
 @pytest.mark.asyncio
 async def test_one_address_is_gathered_and_no_other(gathering: None) -> None:
-    rtc_hooks.gather_only("127.0.0.1")
+    rtc_hooks.gather_only(["127.0.0.1"])
     connection = aioice.ice.Connection(ice_controlling=True)
     await connection.gather_candidates()
     assert {candidate.host for candidate in connection.local_candidates} == {"127.0.0.1"}
+    await connection.close()
+
+
+@pytest.mark.asyncio
+async def test_the_machines_own_addresses_are_gathered_beside_loopback(
+    gathering: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rtc_hooks, "_own_addresses", lambda *_: ["127.0.0.2", "127.0.0.3"])
+    rtc_hooks.gather_only(["127.0.0.1", "host"])
+    connection = aioice.ice.Connection(ice_controlling=True)
+    await connection.gather_candidates()
+    found = {candidate.host for candidate in connection.local_candidates}
+    assert found == {"127.0.0.1", "127.0.0.2", "127.0.0.3"}
     await connection.close()
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from services.environment import read_settings
+from services.environment import SettingsError, read_settings
 from services.generation.settings import GenerationSettings
+from services.ingest.settings import IngestSettings
 from services.play import checks, stack
 from services.play.__main__ import play, read_options
 from services.play.checks import CannotStart, check_space, check_world, with_free_ports
@@ -192,6 +193,22 @@ def test_every_service_is_told_where_the_others_are() -> None:
     assert "NEXTFRAME_TOKEN_SECRET" not in env["generation"]
     for plan in plans:
         assert not plan.env.keys() & plan.defaults.keys()
+
+
+def test_media_may_come_from_the_machines_own_addresses_unless_the_caller_says_otherwise() -> None:
+    """Firefox sends to no loopback address."""
+    options = StackOptions(port=1, session_port=2, generation_port=3)
+    plans = plan_services(options, redis_url="unix:///r", token_secret="s" * 32)
+    ingest = next(plan for plan in plans if plan.name == "ingest")
+
+    def address(callers: dict[str, str]) -> tuple[str, ...]:
+        environment = ingest.environment(callers)
+        return read_settings(IngestSettings, "NEXTFRAME_INGEST_", environment).ice_address
+
+    assert address({}) == ("127.0.0.1", "host")
+    assert address({"NEXTFRAME_INGEST_ICE_ADDRESS": "127.0.0.1"}) == ("127.0.0.1",)
+    with pytest.raises(SettingsError, match="ICE_ADDRESS takes IP addresses"):
+        address({"NEXTFRAME_INGEST_ICE_ADDRESS": "localhost"})
 
 
 def test_a_child_knows_how_it_ended_and_what_it_said(tmp_path: Path) -> None:
