@@ -20,7 +20,7 @@ class IngestSettings:
     `allowed_origins`: pages from elsewhere that may connect; the edge's own page always may.
     `ice_servers`: STUN and TURN URLs, none by default so that gathering waits for nothing.
     `ice_address`: the addresses to gather, and no others; `host` stands for this machine's own,
-    loopback left out. `make play` gathers 127.0.0.1 and `host`: Firefox never sends to a loopback address.
+    loopback left out. `make play` gathers 127.0.0.1 and `host`: Firefox sends to no loopback.
     `private_candidates`: whether to try private addresses a browser offers; off on public edges.
     """
 

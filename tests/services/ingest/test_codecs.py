@@ -83,7 +83,7 @@ async def test_the_record_keeps_the_codec_through_other_owners(
     edge: RunningEdge, replica: FakeReplica, firefox: Browser
 ) -> None:
     async with FakeReplica(replica_id="other", grey=190) as other:
-        await edge.store.requeue("s1", epoch=replica.epoch)
+        await edge.store.requeue_lost("s1", epoch=replica.epoch)
         await edge.acquire("s1", other)
         await firefox.until(lambda: abs(firefox.greys[-1] - other.grey) < 15)
         assert [hello.codec for hello in other.hellos] == [VideoCodec.VP8]
