@@ -56,6 +56,7 @@ HOMES: dict[str, set[str]] = {
     "kubernetes": {"services.training.launchers"},
     "aiortc": {"services.ingest", "loadtest"},
     "aioice": {"services.ingest", "loadtest"},
+    "OpenSSL": {"services.ingest.webrtc.rtc_hooks"},
     "av": {
         "services.generation.video.encoder",
         "services.ingest.webrtc.track",

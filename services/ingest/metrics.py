@@ -30,3 +30,6 @@ LINKS_BROKEN = meter.create_counter(
     "nextframe_links_broken", description="frame links that ended or brought no frame in time"
 )
 CUT_OFF = meter.create_counter("nextframe_peers_cut_off", description="peers closed, by fault")
+DATAGRAMS_DROPPED = meter.create_counter(
+    "nextframe_datagrams_dropped", description="datagrams from the network not handled, by reason"
+)

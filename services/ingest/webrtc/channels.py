@@ -11,6 +11,7 @@ from typing import Any
 from aiortc import RTCDataChannel
 
 from services.ingest.action_gate import Verdict
+from services.ingest.webrtc.abuse import Abuse
 from services.ingest.webrtc.rate import RateLimit
 from services.wire.frame import EncodedFrame
 
@@ -21,20 +22,21 @@ MAX_UNSENT_BYTES = 1 << 15
 
 
 class Channels:
-    """Owns one player's channels. `heard_s`: when the last message came, at first the start.
-    `is_flooding`: the other side no longer plays by the rules."""
+    """Owns one player's channels. `heard_s`: when the last message came on `input` or `control`,
+    at first the start. What no page does is reported to `abuse`."""
 
     def __init__(
         self,
         take_action: Callable[[bytes], Verdict],
         request_reset: Callable[[], None],
+        abuse: Abuse,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.heard_s = clock()
-        self.is_flooding = False
         self._take_action = take_action
         self._request_reset = request_reset
+        self._abuse = abuse
         self._clock = clock
         self._open: dict[str, RTCDataChannel] = {}
         self._num_opened = 0
@@ -43,12 +45,16 @@ class Channels:
     def add(self, channel: RTCDataChannel) -> None:
         """The page has opened a channel; one that we do not know is closed again."""
         self._num_opened += 1
-        self.is_flooding |= self._num_opened > MAX_CHANNELS
+        if self._num_opened > MAX_CHANNELS:
+            self._abuse.report("channels")
         if channel.label in self._open or channel.label not in ("input", "notes", "control"):
             channel.close()
             return
         self._open[channel.label] = channel
-        channel.on("message", self._hear_action if channel.label == "input" else self._hear)
+        if channel.label == "input":
+            channel.on("message", self._hear_action)
+        if channel.label == "control":
+            channel.on("message", self._hear)
 
     def send(self, label: str, message: dict[str, Any]) -> bool:
         """False when the channel is not open or full: what it carries is worth nothing later."""
@@ -61,6 +67,8 @@ class Channels:
         return True
 
     def _hear_action(self, message: bytes | str) -> None:
+        if self._open["input"].readyState != "open":
+            return  # closed below; what was on the way is not answered
         self.heard_s = self._clock()
         action = message if isinstance(message, bytes) else b""
         if self._take_action(action) is Verdict.ABUSE:
@@ -71,7 +79,7 @@ class Channels:
         """A page says `heartbeat`, which wants no answer, and `reset`; the rest is ignored."""
         self.heard_s = self._clock()
         if len(message) > MAX_CONTROL_CHARS or not self._controls.take(self.heard_s):
-            self.is_flooding = True
+            self._abuse.report("control")
         elif _type_of(message) == "reset":
             self._request_reset()
 

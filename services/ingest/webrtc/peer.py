@@ -18,15 +18,16 @@ from aiortc import (
 from services.ingest.action_gate import Verdict
 from services.ingest.metrics import FRAMES_SENT, HOP, RECEIVABLE, VIDEO_BYTES
 from services.ingest.webrtc import rtc_hooks
+from services.ingest.webrtc.abuse import Abuse
 from services.ingest.webrtc.channels import Channels, frame_note
 from services.ingest.webrtc.offer import MAX_CANDIDATES, Offer, bad
+from services.ingest.webrtc.share import ProcessorShare
 from services.ingest.webrtc.track import FrameTrack
 from services.wire.codec import VideoCodec
 from services.wire.frame import EncodedFrame
 
 CONNECT_TIMEOUT_S = 10.0
 SILENCE_S = 6.0
-MAX_UNREAD_BYTES = 1 << 18  # of unfinished messages; the page's fit into one packet each
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,9 @@ class Peer:
         self.offer = offer
         self.codec = codec
         self.is_player = offer.is_player
-        self.channels = Channels(host.take_action, host.request_reset, clock=clock)
+        self._abuse = Abuse()
+        self._share = ProcessorShare()
+        self.channels = Channels(host.take_action, host.request_reset, self._abuse, clock=clock)
         self.track = FrameTrack(codec=codec, on_lost=host.request_keyframe, on_sent=self._note)
         self._host = host
         self._clock = clock
@@ -92,6 +95,7 @@ class Peer:
         try:
             offered = RTCSessionDescription(sdp=self.offer.sdp, type="offer")
             await self._connection.setRemoteDescription(offered)
+            rtc_hooks.guard_connection(self._connection, self._abuse, self._share)
             await self._connection.setLocalDescription()
         except Exception as error:  # whatever aiortc trips over, the offer is at fault
             log.info("offer refused", extra={"reason": repr(error)})
@@ -112,6 +116,8 @@ class Peer:
     def fault(self) -> Fault | None:
         """Why this peer must be closed now, if it must. To be asked several times a second."""
         now = self._clock()
+        if self._abuse.reason:
+            return Fault.FLOOD
         if self._connection.connectionState in ("failed", "closed"):
             return Fault.GONE
         if not self.is_connected:
@@ -120,9 +126,7 @@ class Peer:
             self._connected_s = now
         if self.is_player and now - max(self._connected_s, self.channels.heard_s) > SILENCE_S:
             return Fault.SILENT
-        sctp = self._connection.sctp
-        is_hoarding = sctp is not None and rtc_hooks.unread_bytes(sctp) > MAX_UNREAD_BYTES
-        return Fault.FLOOD if is_hoarding or self.channels.is_flooding else None
+        return None
 
     def say(self, message: dict[str, Any]) -> bool:
         """To the page on `control`; False when that is not open."""
@@ -138,6 +142,7 @@ class Peer:
         rtc_hooks.send_only(transceiver, self.codec)
         rtc_hooks.watch_sender(
             transceiver.sender,
+            self._share,
             on_keyframe=self._host.request_keyframe,
             on_bitrate=self._report_bitrate,
         )

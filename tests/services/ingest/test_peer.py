@@ -11,7 +11,8 @@ from aiortc.rtcsctptransport import SCTP_DATA_FIRST_FRAG
 from services.ingest.action_gate import Verdict
 from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.offer import CandidateRule, read_offer
-from services.ingest.webrtc.peer import MAX_UNREAD_BYTES, Fault, Peer
+from services.ingest.webrtc.peer import Fault, Peer
+from services.ingest.webrtc.rtc_hooks.sctp import MAX_UNREAD_BYTES
 from services.telemetry import Problem
 from tests.services.ingest.edge_kit import Browser, browser
 
@@ -34,6 +35,7 @@ class Host:
 
     def __init__(self) -> None:
         self.actions: list[bytes] = []
+        self.num_resets = 0
 
     def take_action(self, message: bytes) -> Verdict:
         self.actions.append(message)
@@ -41,20 +43,21 @@ class Host:
 
     def request_keyframe(self) -> None: ...
 
-    def request_reset(self) -> None: ...
+    def request_reset(self) -> None:
+        self.num_resets += 1
 
     def report_bitrate(self, bits_per_s: int) -> None: ...
 
 
-async def offered(one: Browser, clock: Clock) -> Peer:
-    rtc_hooks.gather_only("127.0.0.1")
+async def offered(one: Browser, clock: Clock, host: Host | None = None) -> Peer:
+    rtc_hooks.gather_only(["127.0.0.1"])
     offer = read_offer((await one.offer()).encode(), RULE)
-    return Peer("p1", offer, Host(), RTC, clock=clock)
+    return Peer("p1", offer, host or Host(), RTC, clock=clock)
 
 
 @asynccontextmanager
-async def connected(one: Browser, clock: Clock) -> AsyncIterator[Peer]:
-    peer = await offered(one, clock)
+async def connected(one: Browser, clock: Clock, host: Host | None = None) -> AsyncIterator[Peer]:
+    peer = await offered(one, clock, host)
     try:
         answer = RTCSessionDescription(sdp=await peer.answer(), type="answer")
         await one.connection.setRemoteDescription(answer)
@@ -102,6 +105,18 @@ async def test_who_makes_us_hold_unfinished_messages_must_go() -> None:
             await one.force("control", bytes(1000), flags=0 if number else SCTP_DATA_FIRST_FRAG)
             await asyncio.sleep(0)  # or the socket's buffer overflows
         await one.until(lambda: peer.fault() is Fault.FLOOD, tick_s=0.02)
+
+
+async def test_only_control_can_reset() -> None:
+    clock, host = Clock(), Host()
+    async with browser() as one, connected(one, clock, host) as peer:
+        for label in ("notes", "input"):
+            one.channels[label].send('{"type":"reset"}')
+        one.channels["control"].send('{"type":"heartbeat"}')
+        await one.until(lambda: peer.channels.heard_s == clock.now_s, tick_s=0.02)
+        assert host.num_resets == 0
+        one.channels["control"].send('{"type":"reset"}')
+        await one.until(lambda: host.num_resets == 1, tick_s=0.02)
 
 
 async def test_a_status_is_told_once() -> None:

@@ -1,32 +1,44 @@
 """Guards: every private name that the edge leans on is there and does what we think it does.
 
-When one of these fails after an upgrade of aiortc or aioice, `rtc_hooks.py` must be read again.
+When one of these fails after an upgrade of aiortc or aioice, `rtc_hooks/` must be read again.
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import aioice.ice
 import pytest
 from aiortc import (
     RTCConfiguration,
+    RTCDtlsTransport,
     RTCPeerConnection,
     RTCRtpCodecParameters,
     RTCRtpSender,
+    RTCSctpTransport,
 )
 from aiortc.codecs import get_encoder
 from aiortc.codecs.vpx import VpxPayloadDescriptor
 from aiortc.mediastreams import VIDEO_TIME_BASE
+from aiortc.rtcsctptransport import InboundStream
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
     RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
     RtcpPsfbPacket,
+    RtcpRtpfbPacket,
     pack_remb_fci,
 )
 from av.packet import Packet
 
 from services.ingest.webrtc import rtc_hooks
+from services.ingest.webrtc.rtc_hooks import sctp as sctp_guard
+from services.ingest.webrtc.rtc_hooks.rtcp import (
+    BURST_LOST_PICTURES,
+    MAX_RESENT_AT_ONCE,
+    RESENT_PER_S,
+)
+from services.ingest.webrtc.share import ProcessorShare
 from services.wire.codec import VideoCodec
 
 
@@ -44,7 +56,10 @@ def watched() -> tuple[RTCRtpSender, Listener]:
     sender = connection.addTransceiver("video", direction="sendonly").sender
     listener = Listener()
     rtc_hooks.watch_sender(
-        sender, on_keyframe=listener.keyframe, on_bitrate=listener.bitrates.append
+        sender,
+        ProcessorShare(),
+        on_keyframe=listener.keyframe,
+        on_bitrate=listener.bitrates.append,
     )
     return sender, listener
 
@@ -80,16 +95,6 @@ async def test_the_sender_keeps_its_last_rtp_timestamp() -> None:
     sender, _ = watched()
     assert rtc_hooks.last_rtp_timestamp(sender) == 0
     assert "self.__rtp_timestamp = packet.timestamp" in inspect.getsource(RTCRtpSender._run_rtp)
-
-
-@pytest.mark.asyncio
-async def test_a_fresh_connection_holds_no_unread_bytes() -> None:
-    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    connection.createDataChannel("input")
-    assert connection.sctp is not None
-    assert rtc_hooks.unread_bytes(connection.sctp) == 0
-    connection.sctp._advertised_rwnd -= 1000
-    assert rtc_hooks.unread_bytes(connection.sctp) == 1000
 
 
 @pytest.mark.asyncio
@@ -157,3 +162,71 @@ async def test_the_machines_own_addresses_are_gathered_beside_loopback(
 def test_aioice_still_asks_for_addresses_by_that_name() -> None:
     source = inspect.getsource(aioice.ice.Connection.gather_candidates)
     assert "get_host_addresses(" in source
+
+
+async def listened() -> tuple[RTCRtpSender, Listener, list[int]]:
+    """A watched sender, and which packets it sends again."""
+    sender, listener = watched()
+    resent: list[int] = []
+
+    async def retransmit(sequence_number: int) -> None:
+        resent.append(sequence_number)
+
+    sender._retransmit = retransmit  # type: ignore[method-assign]
+    return sender, listener, resent
+
+
+def nack(sender: RTCRtpSender, lost: Iterable[int]) -> RtcpRtpfbPacket:
+    return RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=1, media_ssrc=sender._ssrc, lost=list(lost))
+
+
+@pytest.mark.asyncio
+async def test_a_packet_named_twice_is_sent_again_once() -> None:
+    sender, listener, resent = await listened()
+    await sender._handle_rtcp_packet(nack(sender, [7, 8, 7, 7, 9]))
+    assert resent == [7, 8, 9]
+    assert listener.num_keyframes == 0
+
+
+@pytest.mark.asyncio
+async def test_more_lost_packets_than_the_budget_become_one_keyframe() -> None:
+    sender, listener, resent = await listened()
+    await sender._handle_rtcp_packet(nack(sender, range(1000)))
+    assert len(resent) == MAX_RESENT_AT_ONCE
+    assert listener.num_keyframes == 1
+    for first in range(1000, 9000, 100):
+        await sender._handle_rtcp_packet(nack(sender, range(first, first + 100)))
+    assert len(resent) < RESENT_PER_S * 1.5
+    assert listener.num_keyframes <= BURST_LOST_PICTURES + 1
+
+
+def test_aiortc_resends_by_that_name() -> None:
+    assert "self._retransmit(" in inspect.getsource(RTCRtpSender._handle_rtcp_packet)
+
+
+def test_aioice_still_makes_its_sockets_by_that_name() -> None:
+    source = inspect.getsource(aioice.ice.Connection.get_component_candidates)
+    assert "StunProtocol(self)" in source
+    assert "self._queue.get()" in inspect.getsource(aioice.ice.Connection.recvfrom)
+    assert "self._queue.put_nowait(" in inspect.getsource(aioice.ice.Connection.data_received)
+
+
+def test_aiortc_still_handles_what_it_receives_by_those_names() -> None:
+    received = inspect.getsource(RTCDtlsTransport._recv_next)
+    assert "self._handle_rtcp_data(" in received
+    assert "_data_receiver._handle_data(" in received
+    assert "self._ssl.recv(" in received
+    assert "_create_ssl_context(" in inspect.getsource(RTCDtlsTransport.start)
+    assert "self._receive_chunk(" in inspect.getsource(RTCSctpTransport._handle_data)
+    assert "self._data_channel_receive(" in inspect.getsource(RTCSctpTransport._receive)
+
+
+@pytest.mark.asyncio
+async def test_a_fresh_association_holds_nothing() -> None:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection.createDataChannel("input")
+    sctp = connection.sctp
+    assert sctp is not None
+    assert sctp._advertised_rwnd == sctp_guard.WINDOW_BYTES
+    assert (sctp._sack_misordered, sctp._inbound_streams) == (set(), {})
+    assert InboundStream().reassembly == []

@@ -1,25 +1,29 @@
-"""The only place that touches what aiortc and aioice keep private. `test_rtc_hooks.py` fails when a
-name here disappears, so the pinned versions can be raised with open eyes.
+"""What a sender of ready-made packets must hear and tell.
 
-Why at all: a track that returns ready-made packets never hears that the picture was lost or how
-much the browser can receive, and nobody tells which RTP timestamp a packet got. Knows no session.
+A track that returns ready-made packets never hears that the picture was lost or how much the
+browser can receive, and nobody tells which RTP timestamp a packet got.
 """
 
 from collections.abc import Callable, Iterable
 
 import aioice.ice
-from aiortc import RTCRtpSender, RTCRtpTransceiver, RTCSctpTransport
+from aiortc import RTCRtpSender, RTCRtpTransceiver
 from aiortc.codecs import CODECS
 from aiortc.rtcpeerconnection import find_common_codecs
-from aiortc.rtp import RTCP_PSFB_APP, AnyRtcpPacket, RtcpPsfbPacket, unpack_remb_fci
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RTCP_RTPFB_NACK,
+    AnyRtcpPacket,
+    RtcpPsfbPacket,
+    RtcpRtpfbPacket,
+    unpack_remb_fci,
+)
 from aiortc.sdp import MediaDescription
 
 from services.ingest.settings import OWN_ADDRESSES
+from services.ingest.webrtc.rtc_hooks.rtcp import Repair
+from services.ingest.webrtc.share import ProcessorShare
 from services.wire.codec import VideoCodec
-
-# What the SCTP transport lets a browser send ahead of what it reads.
-SCTP_WINDOW_BYTES = 1 << 20
-
 
 _own_addresses = aioice.ice.get_host_addresses
 
@@ -57,20 +61,28 @@ def sendable_codecs(video: MediaDescription) -> tuple[VideoCodec, ...]:
 
 
 def watch_sender(
-    sender: RTCRtpSender, *, on_keyframe: Callable[[], None], on_bitrate: Callable[[int], None]
+    sender: RTCRtpSender,
+    share: ProcessorShare,
+    *,
+    on_keyframe: Callable[[], None],
+    on_bitrate: Callable[[int], None],
 ) -> None:
-    """Calls back when the browser lost the picture (PLI, FIR) and when it says what it can receive
-    (REMB, bits per second)."""
+    """Calls back when the browser lost the picture (PLI, FIR, or more NACKs than are answered) and
+    when it says what it can receive (REMB, bits per second). `share` pays for what is resent."""
     handle = sender._handle_rtcp_packet
+    repair = Repair(sender, on_keyframe)
     sender._send_keyframe  # noqa: B018 - fails here when the name is gone
 
     async def handle_and_report(packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
             _report_bitrate(packet, sender._ssrc, on_bitrate)
-        await handle(packet)
+        if isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
+            await repair.resend(packet, share)
+        else:
+            await handle(packet)
 
     sender._handle_rtcp_packet = handle_and_report  # type: ignore[method-assign]
-    sender._send_keyframe = on_keyframe  # type: ignore[method-assign]
+    sender._send_keyframe = repair.restart_picture  # type: ignore[method-assign]
 
 
 def _report_bitrate(packet: RtcpPsfbPacket, ssrc: int, on_bitrate: Callable[[int], None]) -> None:
@@ -86,9 +98,3 @@ def last_rtp_timestamp(sender: RTCRtpSender) -> int:
     """The RTP timestamp of the packet sent last, random offset included, as the browser sees it."""
     timestamp: int = sender._RTCRtpSender__rtp_timestamp  # type: ignore[attr-defined]
     return timestamp
-
-
-def unread_bytes(sctp: RTCSctpTransport) -> int:
-    """Bytes of unfinished messages that a browser makes us hold. aiortc advertises a window but
-    does not enforce it, so whoever calls this should."""
-    return SCTP_WINDOW_BYTES - sctp._advertised_rwnd
