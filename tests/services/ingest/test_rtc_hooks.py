@@ -33,6 +33,7 @@ from av.packet import Packet
 
 from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.rtc_hooks import sctp as sctp_guard
+from services.ingest.webrtc.rtc_hooks import sending
 from services.ingest.webrtc.rtc_hooks.rtcp import (
     BURST_LOST_PICTURES,
     MAX_RESENT_AT_ONCE,
@@ -150,7 +151,7 @@ async def test_one_address_is_gathered_and_no_other(gathering: None) -> None:
 async def test_the_machines_own_addresses_are_gathered_beside_loopback(
     gathering: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rtc_hooks, "_own_addresses", lambda *_: ["127.0.0.2", "127.0.0.3"])
+    monkeypatch.setattr(sending, "_own_addresses", lambda *_: ["127.0.0.2", "127.0.0.3"])
     rtc_hooks.gather_only(["127.0.0.1", "host"])
     connection = aioice.ice.Connection(ice_controlling=True)
     await connection.gather_candidates()
