@@ -5,12 +5,15 @@ Restoring encodes them anew in one pass. Keys of a long-lived session have also 
 have left the window since, so a restored session equals one that re-encoded its window at that
 frame, not one that was never paused; until the window is first full the two are the same.
 
-Format: safetensors, whose metadata holds one JSON header. Shape letters: F frames, A action size,
-C h w latent channels, rows, columns.
+Format: safetensors, whose metadata holds one JSON header and the SHA-256 of that header and of all
+tensors. Snapshots of older versions have no SHA-256 and are read without it. Shape letters: F
+frames, A action size, C h w latent channels, rows, columns.
 """
 
+import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -30,6 +33,7 @@ MAX_SNAPSHOT_BYTES = 4 * 2**20
 MAX_HEADER_BYTES = 64 * 2**10
 MAX_TEXT_CHARS = 200
 _METADATA_KEY = "nextframe"
+_SHA256_KEY = "nextframe_sha256"
 _HEADER_KEYS = {
     "format_version", "world_name", "world_version", "world_digest", "seed", "frame_idxs",
     "last_action_seq", "engine_profile",
@@ -39,6 +43,14 @@ _LATENT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 class SnapshotError(ValueError):
     """Not a snapshot that this world can go on from; the message says why."""
+
+
+class DamagedSnapshotError(SnapshotError):
+    """The bytes are not what `WorldSnapshot.to_bytes` wrote, whatever the world."""
+
+
+class NotFiniteError(SnapshotError):
+    """Some latents or actions are NaN or infinite, and every frame after them would be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +73,7 @@ class WorldSnapshot:
         return self.frame_idxs[-1]
 
     def to_bytes(self) -> bytes:
+        """Raises NotFiniteError for a context that is not finite: `from_bytes` would refuse it."""
         header = {
             "format_version": FORMAT_VERSION,
             "world_name": self.world_name,
@@ -76,26 +89,35 @@ class WorldSnapshot:
             "t": self.context.t_F,
             "actions": self.context.actions_FA,
         }
-        return save_tensors(tensors, metadata={_METADATA_KEY: json.dumps(header)})
+        for name, tensor in tensors.items():
+            _check_finite(name, tensor)
+        text = json.dumps(header)
+        metadata = {_METADATA_KEY: text, _SHA256_KEY: _sha256(text, tensors)}
+        return _in_order(save_tensors(tensors, metadata=metadata))
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> "WorldSnapshot":
-        """Raises SnapshotError for anything that `to_bytes` would not have written."""
+        """Raises DamagedSnapshotError for anything that `to_bytes` would not have written."""
         if len(blob) > MAX_SNAPSHOT_BYTES:
-            raise SnapshotError(f"{len(blob)} bytes; at most {MAX_SNAPSHOT_BYTES} are read")
-        header = _read_header(blob)
-        frame_idxs = header["frame_idxs"]
-        if not isinstance(frame_idxs, list):
-            raise SnapshotError("frame_idxs: a list expected")
+            raise DamagedSnapshotError(f"{len(blob)} bytes; at most {MAX_SNAPSHOT_BYTES} are read")
+        text, sha256 = _read_metadata(blob)
+        header = _read_header(text)
+        if not isinstance(header["frame_idxs"], list):
+            raise DamagedSnapshotError("frame_idxs: a list expected")
+        frame_idxs = _ascending(header["frame_idxs"])
+        tensors = _read_tensors(blob)
+        context = _context(tensors, len(frame_idxs))
+        if sha256 is not None and sha256 != _sha256(text, tensors):
+            raise DamagedSnapshotError("its SHA-256 differs: bytes have changed since it was taken")
         return cls(
             world_name=_text(header, "world_name"),
             world_version=_text(header, "world_version"),
             world_digest=_text(header, "world_digest"),
             seed=_natural(header["seed"], "seed", MAX_SEED),
-            frame_idxs=_ascending(frame_idxs),
+            frame_idxs=frame_idxs,
             last_action_seq=_natural(header["last_action_seq"], "last_action_seq", 2**32 - 1),
             engine_profile=_text(header, "engine_profile"),
-            context=_read_context(blob, len(frame_idxs)),
+            context=context,
         )
 
     def check_world(self, world: World) -> None:
@@ -115,36 +137,52 @@ class WorldSnapshot:
             raise SnapshotError(f"actions {tuple(self.context.actions_FA.shape)} do not fit")
 
 
-def _read_header(blob: bytes) -> dict[str, Any]:
-    """The JSON header. safetensors begins with its own header's length (u64, little-endian) and
-    JSON; the metadata in it is not returned by its loader for bytes."""
+def _read_metadata(blob: bytes) -> tuple[str, str | None]:
+    """(text of the header, SHA-256 if there is one). safetensors begins with its own header's
+    length (u64, little-endian) and JSON; the metadata in it is not returned by its loader for
+    bytes."""
     length = int.from_bytes(blob[:8], "little")
     if not 0 < length <= min(MAX_HEADER_BYTES, len(blob) - 8):
-        raise SnapshotError(f"header of {length} bytes in a snapshot of {len(blob)}")
+        raise DamagedSnapshotError(f"header of {length} bytes in a snapshot of {len(blob)}")
     try:
-        header = json.loads(json.loads(blob[8 : 8 + length])["__metadata__"][_METADATA_KEY])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SnapshotError(f"no header: {error!r:.200}") from error
+        metadata = json.loads(blob[8 : 8 + length])["__metadata__"]
+        text, sha256 = metadata[_METADATA_KEY], metadata.get(_SHA256_KEY)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedSnapshotError(f"no header: {error!r:.200}") from error
+    if not isinstance(text, str):
+        raise DamagedSnapshotError("no header: a text expected")
+    return text, sha256
+
+
+def _read_header(text: str) -> dict[str, Any]:
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DamagedSnapshotError(f"no header: {error!r:.200}") from error
     if not isinstance(header, dict) or header.get("format_version") != FORMAT_VERSION:
-        raise SnapshotError(f"format_version {FORMAT_VERSION} expected")
+        raise DamagedSnapshotError(f"format_version {FORMAT_VERSION} expected")
     if odd := header.keys() ^ _HEADER_KEYS:
-        raise SnapshotError(f"header fields missing or unknown: {sorted(odd)!r:.200}")
+        raise DamagedSnapshotError(f"header fields missing or unknown: {sorted(odd)!r:.200}")
     return header
 
 
-def _read_context(blob: bytes, num_frames: int) -> ContextClip:
+def _read_tensors(blob: bytes) -> dict[str, Tensor]:
     try:
         tensors = load_tensors(blob)
     except (SafetensorError, KeyError) as error:  # KeyError: a dtype that torch has not
-        raise SnapshotError(f"not safetensors: {error}") from error
+        raise DamagedSnapshotError(f"not safetensors: {error}") from error
     if tensors.keys() != {"latents", "t", "actions"}:
-        raise SnapshotError(f"latents, t and actions expected, got {sorted(tensors)!r:.200}")
+        raise DamagedSnapshotError(f"latents, t and actions expected, got {sorted(tensors)!r:.200}")
+    return tensors
+
+
+def _context(tensors: Mapping[str, Tensor], num_frames: int) -> ContextClip:
     latents, t, actions = tensors["latents"], tensors["t"], tensors["actions"]
     _check_tensor("latents", latents, num_frames, num_axes=4, dtypes=_LATENT_DTYPES)
     _check_tensor("t", t, num_frames, num_axes=1, dtypes=(torch.float32,))
     _check_tensor("actions", actions, num_frames, num_axes=2, dtypes=(torch.float32,))
     if not bool(((t >= 0) & (t <= math.pi / 2)).all()):
-        raise SnapshotError("noise labels must lie in [0, pi/2]")
+        raise DamagedSnapshotError("noise labels must lie in [0, pi/2]")
     return ContextClip(latents_FChw=latents, t_F=t, actions_FA=actions)
 
 
@@ -152,26 +190,55 @@ def _check_tensor(
     name: str, tensor: Tensor, num_frames: int, *, num_axes: int, dtypes: tuple[torch.dtype, ...]
 ) -> None:
     if tensor.dtype not in dtypes or tensor.ndim != num_axes or len(tensor) != num_frames:
-        raise SnapshotError(f"{name}: {tensor.dtype} {tuple(tensor.shape)} does not fit")
+        raise DamagedSnapshotError(f"{name}: {tensor.dtype} {tuple(tensor.shape)} does not fit")
     if not bool(tensor.isfinite().all()):
-        raise SnapshotError(f"{name}: not finite")
+        raise DamagedSnapshotError(f"{name}: not finite")
+
+
+def _check_finite(name: str, tensor: Tensor) -> None:
+    if not bool(tensor.isfinite().all()):
+        raise NotFiniteError(f"{name}: some numbers are NaN or infinite")
+
+
+def _in_order(blob: bytes) -> bytes:
+    """The same file with sorted metadata, which safetensors writes in any order: equal snapshots
+    are equal bytes."""
+    length = int.from_bytes(blob[:8], "little")
+    header = json.loads(blob[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
+    return len(text).to_bytes(8, "little") + text + blob[8 + length :]
+
+
+def _sha256(text: str, tensors: Mapping[str, Tensor]) -> str:
+    """Of the header's text, and of each tensor's name, dtype, shape and bytes, by name."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _text(header: dict[str, Any], name: str) -> str:
     value = header[name]
     if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS:
-        raise SnapshotError(f"{name}: a text of at most {MAX_TEXT_CHARS} characters expected")
+        raise DamagedSnapshotError(
+            f"{name}: a text of at most {MAX_TEXT_CHARS} characters expected"
+        )
     return value
 
 
 def _natural(value: Any, name: str, largest: int) -> int:
     if type(value) is not int or not 0 <= value <= largest:
-        raise SnapshotError(f"{name}: an integer from 0 to {largest} expected, got {value!r:.40}")
+        raise DamagedSnapshotError(
+            f"{name}: an integer from 0 to {largest} expected, got {value!r:.40}"
+        )
     return value
 
 
 def _ascending(values: list[Any]) -> tuple[int, ...]:
     frame_idxs = tuple(_natural(value, "frame_idxs", 2**32 - 1) for value in values)
     if not frame_idxs or any(later <= earlier for earlier, later in pairwise(frame_idxs)):
-        raise SnapshotError("frame_idxs: at least one expected, and ascending")
+        raise DamagedSnapshotError("frame_idxs: at least one expected, and ascending")
     return frame_idxs

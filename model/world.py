@@ -98,7 +98,7 @@ class World:
     @classmethod
     def load(cls, path: str | Path) -> "World":
         """Reads and checks a bundle. Raises WorldError for a missing folder, a wrong hash, shape,
-        key or version."""
+        key or version, and for weights that are not finite numbers."""
         folder = Path(path)
         manifest = _read_manifest(folder)
         spec = _from_json(WorldSpec, manifest["spec"])
@@ -220,7 +220,14 @@ def _load_module(module: nn.Module, state: Mapping[str, Tensor], name: str) -> N
         if value.shape != wanted[key].shape:
             raise WorldError(f"{name}.{key}: {list(wanted[key].shape)} expected, got "
                              f"{list(value.shape)}")  # fmt: skip
+        _check_finite(f"{name}.{key}", value)
     module.load_state_dict({key: value.float() for key, value in state.items()})
+
+
+def _check_finite(name: str, tensor: Tensor) -> None:
+    """One weight that is not finite makes every frame so."""
+    if not bool(tensor.isfinite().all()):
+        raise WorldError(f"{name}: some numbers are NaN or infinite; train or publish it again")
 
 
 def _start_tensors(starts: tuple[Start, ...]) -> dict[str, Tensor]:
@@ -243,6 +250,8 @@ def _read_starts(
             raise WorldError(f"starts: {error} is missing") from error
         if latents.shape[1:] != cell or actions.shape != (len(latents), spec.nfd.action_size):
             raise WorldError(f"starts: {name} has shapes {latents.shape}, {actions.shape}")
+        _check_finite(f"starts: {name}", latents)
+        _check_finite(f"starts: {name}", actions)
         starts.append(Start(name=name, latents_FChw=latents.float(), actions_FA=actions.float()))
     if not starts:
         raise WorldError("a world needs at least one start")

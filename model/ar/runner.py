@@ -97,6 +97,7 @@ class ARRunner:
         pixels = self._decode(finished, plan.decode_size) if finished else self._no_pixels
         return PassResult(
             pictures=stills(pixels.cpu().numpy()),
+            are_finite=[True] * len(finished),  # its latents are rows of a codebook
             denoise_s=drawn_s - started_s,
             decode_s=self._now_s() - drawn_s,
         )

@@ -147,8 +147,11 @@ class Passes:
                 decode_s=result.decode_s / (len(plan.finished) if row.is_joint else 1),
                 is_speculative=row.is_draft,
                 is_joint=row.is_joint,
+                is_finite=is_finite,
             )
-            for row, picture in zip(plan.finished, result.pictures, strict=True)
+            for row, picture, is_finite in zip(
+                plan.finished, result.pictures, result.are_finite, strict=True
+            )
         ]
 
     def _mend(self, plan: PassPlan) -> None:

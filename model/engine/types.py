@@ -94,9 +94,11 @@ class PassPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PassResult:
-    """What a pass gave: a picture for each of `PassPlan.finished`, and the seconds it took."""
+    """What a pass gave: a picture for each of `PassPlan.finished` and whether all of its latents
+    are finite numbers, and the seconds it took."""
 
     pictures: Sequence[Picture]
+    are_finite: Sequence[bool]
     denoise_s: float
     decode_s: float
 
@@ -114,6 +116,7 @@ class Frame:
     decode_s: float
     is_speculative: bool = False  # it was ready before its action was
     is_joint: bool = False  # and drawn with the frame before it: another than it would be alone
+    is_finite: bool = True  # False: some latents are NaN or infinite, and so will all after it be
 
     @property
     def pixels(self) -> Pixels:

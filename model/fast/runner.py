@@ -113,10 +113,12 @@ class FastRunner(NFDRunner):
         with span("decode"):
             pictures = self._beside.show(x_DChw[self._told.last(plan)]) if plan.finished else ()
         with span("store"):
-            self._store(plan, rows_D, x_DChw)
+            finite_B = self._store(plan, rows_D, x_DChw)
+        denoise_s = self._now_s() - started_s
         return PassResult(
             pictures=pictures,
-            denoise_s=self._now_s() - started_s,
+            are_finite=finite_B.tolist(),
+            denoise_s=denoise_s,
             decode_s=self._beside.decode_s if plan.finished else 0.0,
         )
 

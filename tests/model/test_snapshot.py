@@ -16,7 +16,13 @@ from safetensors.torch import load, save
 from model.engine.engine import WorldEngine
 from model.engine.reference import ReferenceSession
 from model.engine.types import ActionVector
-from model.snapshot import MAX_SNAPSHOT_BYTES, SnapshotError, WorldSnapshot
+from model.snapshot import (
+    MAX_SNAPSHOT_BYTES,
+    DamagedSnapshotError,
+    NotFiniteError,
+    SnapshotError,
+    WorldSnapshot,
+)
 from model.world import World
 
 Log = Callable[[int, int], list[ActionVector]]
@@ -150,7 +156,7 @@ def test_another_world_is_refused(another_world: World, snapshot: WorldSnapshot)
 
 
 def rewritten(blob: bytes, **changes: Any) -> bytes:
-    """The same bytes with header fields changed, or dropped where the change is None."""
+    """The same, as older versions wrote it, with header fields changed, or dropped (None)."""
     length = int.from_bytes(blob[:8], "little")
     header = json.loads(json.loads(blob[8 : 8 + length])["__metadata__"]["nextframe"])
     header = {key: value for key, value in {**header, **changes}.items() if value is not None}
@@ -160,7 +166,7 @@ def rewritten(blob: bytes, **changes: Any) -> bytes:
 def with_tensors(blob: bytes, **changes: torch.Tensor) -> bytes:
     length = int.from_bytes(blob[:8], "little")
     metadata = json.loads(blob[8 : 8 + length])["__metadata__"]
-    return save({**load(blob), **changes}, metadata=metadata)
+    return save({**load(blob), **changes}, metadata={"nextframe": metadata["nextframe"]})
 
 
 @pytest.mark.parametrize(
@@ -239,6 +245,42 @@ def test_size_is_bounded_before_anything_is_parsed() -> None:
         WorldSnapshot.from_bytes(bytes(MAX_SNAPSHOT_BYTES + 1))
     with pytest.raises(SnapshotError, match="header of"):
         WorldSnapshot.from_bytes((2**40).to_bytes(8, "little") + b"{}")
+
+
+def test_a_snapshot_of_an_older_version_has_no_sha256_and_is_read(blob: bytes) -> None:
+    assert WorldSnapshot.from_bytes(rewritten(blob)).to_bytes() == blob
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_one_flipped_bit_of_any_tensor_is_noticed(blob: bytes, place: str) -> None:
+    first = int.from_bytes(blob[:8], "little") + 8
+    at = {"first": first, "middle": (first + len(blob)) // 2, "last": len(blob) - 1}[place]
+    damaged = bytearray(blob)
+    damaged[at] ^= 1
+    with pytest.raises(DamagedSnapshotError):
+        WorldSnapshot.from_bytes(bytes(damaged))
+
+
+def test_zeros_from_some_byte_on_are_noticed(blob: bytes) -> None:
+    start = int.from_bytes(blob[:8], "little") + 8
+    with pytest.raises(DamagedSnapshotError, match="SHA-256 differs"):
+        WorldSnapshot.from_bytes(blob[: start + 40] + bytes(len(blob) - start - 40))
+
+
+def test_a_changed_header_is_noticed(blob: bytes) -> None:
+    length = int.from_bytes(blob[:8], "little")
+    header = blob[8 : 8 + length].replace(b'last_action_seq\\": 7', b'last_action_seq\\": 8')
+    assert header != blob[8 : 8 + length]
+    with pytest.raises(DamagedSnapshotError, match="SHA-256 differs"):
+        WorldSnapshot.from_bytes(blob[:8] + header + blob[8 + length :])
+
+
+def test_what_is_not_finite_becomes_no_bytes(snapshot: WorldSnapshot) -> None:
+    latents = snapshot.context.latents_FChw.clone()
+    latents[1, 0, 0, 0] = torch.nan
+    broken = replace(snapshot, context=replace(snapshot.context, latents_FChw=latents))
+    with pytest.raises(NotFiniteError, match="latents"):
+        broken.to_bytes()
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])

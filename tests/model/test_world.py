@@ -82,6 +82,19 @@ def test_a_wrong_shape_is_refused_even_with_a_right_hash(bundle: Path) -> None:
         World.load(bundle)
 
 
+@pytest.mark.parametrize(("stem", "key"), [("nfd", "head.bias"), ("tokenizer", "latent_std")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_weight_that_is_not_finite_is_refused(
+    bundle: Path, stem: str, key: str, value: float
+) -> None:
+    state = load_file(bundle / f"{stem}.safetensors")
+    state[key].view(-1)[0] = value
+    save_file(state, bundle / f"{stem}.safetensors")
+    _rehash(bundle)
+    with pytest.raises(WorldError, match=rf"{stem}\.{key}: some numbers are NaN"):
+        World.load(bundle)
+
+
 def test_a_missing_key_is_refused(bundle: Path) -> None:
     state = load_file(bundle / "tokenizer.safetensors")
     del state["latent_std"]

@@ -38,8 +38,13 @@ class NullRunner:
         return
 
     def run(self, plan: PassPlan) -> PassResult:
-        pictures = [_NO_PICTURE] * len(plan.finished)
-        return PassResult(pictures=pictures, denoise_s=0.0, decode_s=0.0)
+        count = len(plan.finished)
+        return PassResult(
+            pictures=[_NO_PICTURE] * count,
+            are_finite=[True] * count,
+            denoise_s=0.0,
+            decode_s=0.0,
+        )
 
     def keep_draft(self, placement: Placement, branch: int) -> None:
         return

@@ -29,6 +29,8 @@ from model.span import span
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import World
 
+_NONE_FINISHED = torch.empty(0, dtype=torch.bool)
+
 
 class Runner(Protocol):
     """Does what a plan says. Owns everything on the device; not safe for several threads."""
@@ -136,9 +138,10 @@ class NFDRunner:
                 pixels_BHWC = self._decode(x_DChw[self._told.last(plan)], plan.decode_size)
         decoded_s = self._now_s()
         with span("store"):
-            self._store(plan, rows_D, x_DChw)
+            finite_B = self._store(plan, rows_D, x_DChw)
         return PassResult(
             pictures=stills(pixels_BHWC.cpu().numpy()),
+            are_finite=finite_B.tolist(),
             denoise_s=denoised_s - started_s,
             decode_s=decoded_s - denoised_s,
         )
@@ -214,16 +217,20 @@ class NFDRunner:
         padded = _pad(x_BChw, decode_size - len(x_BChw))
         return uint8_from_pixels(self._tokenizer.decode(padded))[: len(x_BChw)]
 
-    def _store(self, plan: PassPlan, rows_D: FrameRows, x_DChw: Tensor) -> None:
-        """Leaves what the next passes go on from."""
+    def _store(self, plan: PassPlan, rows_D: FrameRows, x_DChw: Tensor) -> Tensor:
+        """Leaves what the next passes go on from. Returns, for each frame that is finished now,
+        whether its latents are finite numbers (B,) bool; on the device, so that nobody waits."""
         self._drawn[self._told.places(plan.drawn)] = x_DChw
+        if not plan.finished:
+            return _NONE_FINISHED
         last = self._told.last(plan)
-        self._finish(plan.finished, x_DChw[last], rows_D.actions_BA[last])
+        x_BChw = x_DChw[last]
+        self._finish(plan.finished, x_BChw, rows_D.actions_BA[last])
+        # A sum of latents is finite when they all are: they are far too small to overflow.
+        return x_BChw.flatten(1).sum(1).isfinite()
 
     def _finish(self, finished: Sequence[DrawnFrame], x_BChw: Tensor, actions_BA: Tensor) -> None:
         """Leaves the frames in their pages as contexts hold them, drafts in pages of theirs."""
-        if not finished:
-            return
         t_B = torch.full((len(finished),), self._context_t, device=self._device)
         noise_BChw = self._told.noise(finished, [CONTEXT_STEP] * len(finished))
         rows = FrameRows(
