@@ -67,7 +67,8 @@ class FakeEngine:
     Keeps what it was asked: `actions[session_id]` of every frame, `ways` of every `step`: its
     number of denoise steps and its memory.
     `num_hastened`: frames. `before_pass` may take fake time; sessions in `failing` cannot be
-    drawn; `opening` are the frames that a session begins with.
+    drawn, frames of those in `not_finite` are NaN, both for all if "*" is in it; `opening`
+    are the frames that a session begins with.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class FakeEngine:
         self.actions: dict[str, list[ActionVector]] = {}
         self.ways: list[tuple[int, int | None]] = []
         self.failing: set[str] = set()
+        self.not_finite: set[str] = set()
         self.num_hastened = 0
         self.opening: tuple[int, ...] = (0,)
         self.speculation = Speculation()
@@ -189,6 +191,8 @@ class FakeEngine:
         if plan is None:
             return None
         self.before_pass(plan)
+        if "*" in self.failing:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
         if failing := self.failing & {row.session_id for row in plan.drawn}:
             raise RuntimeError(f"cannot draw {failing}")
         self.scheduler.commit(plan)
@@ -254,4 +258,5 @@ class FakeEngine:
             decode_s=0.005,
             is_speculative=row.is_draft,
             is_joint=row.is_joint,
+            is_finite=not self.not_finite & {row.session_id, "*"},
         )

@@ -11,7 +11,8 @@ from services.wire.world import WorldOffer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaInfo:
-    """A replica at its last heartbeat. `slots`: sessions it can hold; `used`: holds now."""
+    """A replica at its last heartbeat. `slots`: sessions it can hold; `used`: holds now.
+    `refusal`: why it takes nobody whatever is free, for operators; empty: it does."""
 
     replica_id: str
     slots: int
@@ -19,6 +20,7 @@ class ReplicaInfo:
     world: str
     draining: bool
     world_digest: str = ""
+    refusal: str = ""
 
 
 class ReplicaRegistry:
@@ -29,11 +31,12 @@ class ReplicaRegistry:
 
     async def heartbeat(
         self, replica_id: str, *, slots: int, used: int, world: str, draining: bool,
-        world_digest: str = "",
+        world_digest: str = "", refusal: str = "",
     ) -> None:  # fmt: skip
         """At least every REPLICA_TTL_S / 2 seconds."""
         state: dict[Any, str | int] = {"slots": slots, "used": used, "world": world}
         state |= {"draining": int(draining), "world_digest": world_digest}
+        state |= {"refusal": refusal}
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(keys.replica(replica_id), mapping=state)
             pipe.expire(keys.replica(replica_id), keys.REPLICA_TTL_S)
@@ -54,6 +57,7 @@ class ReplicaRegistry:
                 world=state[b"world"].decode(),
                 draining=state[b"draining"] == b"1",
                 world_digest=state[b"world_digest"].decode(),
+                refusal=state.get(b"refusal", b"").decode(),
             )
             for name, state in found
             if state  # expired between the two looks

@@ -6,6 +6,7 @@ Knows neither leases nor Redis: which sessions are open it is told.
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Thread
 from typing import Any
 
@@ -14,7 +15,7 @@ from model.nfd.transformer import NFDConfig
 from model.world import WorldSpec
 from services.generation.frames.frame_loop import FrameLoop
 from services.generation.frames.ladder import Ladder
-from services.generation.frames.ports import Actions, DreamtFrame, Engine
+from services.generation.frames.ports import Actions, DrawingError, DreamtFrame, Engine
 from services.generation.frames.rungs import ShortMemory, make_rungs
 from services.generation.frames.warmup import warm_up
 from services.generation.video.demand import Demand
@@ -22,18 +23,25 @@ from services.generation.video.encode_loop import EncodeLoop
 from services.generation.video.encoder import VideoFormat
 from services.generation.video.frame_server import FrameServer
 from services.generation.video.mailbox import Mailbox
+from services.telemetry import meter
 from services.wire.frame import EncodedFrame
 
-STUCK_S = 15.0  # a step or a prefill never takes this long
-MAX_FAILURES = 3  # in a row: then it is not the sessions' fault
+STUCK_S = 15.0  # a pass never takes this long
+PROOF_S = 60.0  # nor does an opening and a frame beside whoever plays
+PROOF_ID = "proof"  # no session's id
 SHORT_WINDOW = 8  # frames; a world that never sees more has none to spare
+
+FAULTS = meter.create_counter(
+    "nextframe_engine_faults", description="turns of the frame loop that failed for no one session"
+)
 
 log = logging.getLogger(__name__)
 
 
 class Renderer:
     """Owns the two threads and what goes between them; made and used on one event loop.
-    `on_failure(session_id)` is called there for a session whose frames have stopped for good."""
+    `on_failure(session_id, error)` is called there for a session whose frames have stopped for
+    good, `on_fault(error)` for what is no session's own, and when a thread has ended."""
 
     def __init__(
         self,
@@ -41,14 +49,17 @@ class Renderer:
         engine: Engine,
         actions: Actions,
         video: VideoFormat,
-        on_failure: Callable[[str], None],
+        on_failure: Callable[[str, Exception], None],
+        on_fault: Callable[[Exception], None],
         *,
         speculation: str,
     ) -> None:
         self._spec = spec
         self._on_failure = on_failure
+        self._on_fault = on_fault
         self._event_loop = asyncio.get_running_loop()
-        self._num_failures = 0
+        self._is_stopping = False
+        self._proof: asyncio.Future[None] | None = None
         self._mailbox: Mailbox[DreamtFrame] = Mailbox()
         self._server = FrameServer()
         self._encode_loop = EncodeLoop(self._mailbox, video, self._publish)
@@ -63,8 +74,8 @@ class Renderer:
         ladder = Ladder(self._rungs)
         self.frame_loop = FrameLoop(engine, spec.action_space, actions, ladder, self)
         self._threads = [
-            Thread(target=self.frame_loop.run, name="frame-loop", daemon=True),
-            Thread(target=self._encode_loop.run, name="encode-loop", daemon=True),
+            Thread(target=self._run, args=(loop.run,), name=name, daemon=True)
+            for name, loop in (("frame-loop", self.frame_loop), ("encode-loop", self._encode_loop))
         ]
 
     async def start(self, host: str, port: int, *, slots: int) -> int:
@@ -79,6 +90,7 @@ class Renderer:
         return await self._server.start(host, port)
 
     async def stop(self) -> None:
+        self._is_stopping = True
         self.frame_loop.stop()
         await asyncio.to_thread(self._threads[0].join)
         self._mailbox.close()
@@ -103,34 +115,76 @@ class Renderer:
         """A STATE message to every edge of the session."""
         self._server.tell(session_id, state)
 
-    async def check(self) -> None:
-        """Raises RuntimeError when frames cannot be made any more."""
-        if self._num_failures >= MAX_FAILURES:
-            raise RuntimeError(f"the engine failed {self._num_failures} sessions in a row")
+    @property
+    def fault(self) -> str:
+        """Why no frames can be made any more, whatever is tried; empty: they can."""
         if not all(thread.is_alive() for thread in self._threads):
-            raise RuntimeError("a rendering thread has ended")
-        answer = asyncio.wrap_future(self.frame_loop.call(lambda _: None))
+            return "a rendering thread has ended"
+        if (busy_s := self.frame_loop.busy_s) > STUCK_S:
+            return f"the frame loop has been in one pass for {busy_s:.0f} s"
+        return ""
+
+    async def prove(self) -> None:
+        """Draws a frame of a session of nobody's, the way that everybody's are drawn: opening
+        frames, passes, a finite picture. Raises DrawingError when that fails or takes longer than
+        PROOF_S, what `Engine.admit` raises when there is no slot for it."""
+        self._proof = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(STUCK_S):
-                await answer
+            async with asyncio.timeout(PROOF_S):
+                await asyncio.wrap_future(self.frame_loop.open(PROOF_ID, start=0, seed=0))
+                await self._proof
         except TimeoutError:
-            raise RuntimeError(f"the frame loop is stuck for {STUCK_S} s") from None
+            raise DrawingError(f"no frame within {PROOF_S:.0f} s") from None
+        finally:
+            self._proof = None
+            self.frame_loop.close(PROOF_ID)
 
     def dreamt(self, frame: DreamtFrame) -> None:
-        self._num_failures = 0
-        self._mailbox.put(frame.frame.session_id, frame)
+        if frame.frame.session_id == PROOF_ID:
+            self._tell(self._end_proof, None)
+        else:
+            self._mailbox.put(frame.frame.session_id, frame)
 
     def failed(self, session_id: str, error: Exception) -> None:
-        self._num_failures += 1
+        if session_id == PROOF_ID:
+            self._tell(self._end_proof, error)
+            return
         log.error("session failed", extra={"session_id": session_id, "error": repr(error)})
-        self._event_loop.call_soon_threadsafe(self._on_failure, session_id)
+        self._tell(self._on_failure, session_id, error)
+
+    def faulted(self, error: Exception) -> None:
+        FAULTS.add(1)
+        self._tell(self._on_fault, error)
 
     def level_changed(self, level: int) -> None:
         state = {"state": "level", "level": level}
-        self._event_loop.call_soon_threadsafe(self._server.tell_all, state)
+        self._tell(self._server.tell_all, state)
 
     def _publish(self, session_id: str, frame: EncodedFrame) -> None:
-        self._event_loop.call_soon_threadsafe(self._server.publish, session_id, frame)
+        self._tell(self._server.publish, session_id, frame)
+
+    def _end_proof(self, error: Exception | None) -> None:
+        if self._proof is None or self._proof.done():
+            return
+        if error is None:
+            self._proof.set_result(None)
+        else:
+            self._proof.set_exception(error)
+
+    def _run(self, run: Callable[[], None]) -> None:
+        """A thread of ours; its end is told at once."""
+        try:
+            run()
+        except BaseException:  # nobody is above us who could do more about it
+            log.exception("a rendering thread has ended")
+        finally:
+            if not self._is_stopping:
+                self._tell(self._on_fault, RuntimeError("a rendering thread has ended"))
+
+    def _tell(self, what: Callable[..., None], *args: Any) -> None:
+        """From any thread, on the event loop; nobody is told once that is closed."""
+        with suppress(RuntimeError):
+            self._event_loop.call_soon_threadsafe(what, *args)
 
 
 def short_memory(nfd: NFDConfig, num_newest: int) -> ShortMemory | None:

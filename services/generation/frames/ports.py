@@ -76,11 +76,22 @@ class DreamtFrame:
     fps: float
 
 
+class DrawingError(RuntimeError):
+    """The engine cannot draw for a session: a pass failed, or gave what is no picture."""
+
+
+class BrokenFrameError(DrawingError):
+    """A frame has latents that are NaN or infinite, and every frame after it would have."""
+
+
 class LoopEvents(Protocol):
     """What the loop tells, in its own thread: return soon."""
 
     def dreamt(self, frame: DreamtFrame) -> None: ...
     def failed(self, session_id: str, error: Exception) -> None:
         """No frame can be made for this session. The loop has closed it; the others go on."""
+
+    def faulted(self, error: Exception) -> None:
+        """Something failed that no one session is to blame for. The loop and all sessions go on."""
 
     def level_changed(self, level: int) -> None: ...

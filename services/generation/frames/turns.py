@@ -14,7 +14,14 @@ from model.engine.speculation import Speculation, SpeculationCounts
 from model.engine.types import Frame
 from services.generation.frames.ladder import Ladder
 from services.generation.frames.played_session import PlayedSession
-from services.generation.frames.ports import Actions, DreamtFrame, Engine, LoopEvents
+from services.generation.frames.ports import (
+    Actions,
+    BrokenFrameError,
+    DrawingError,
+    DreamtFrame,
+    Engine,
+    LoopEvents,
+)
 from services.generation.frames.workload import Workload
 from services.telemetry import meter
 
@@ -32,8 +39,12 @@ DRAFT_TIME = meter.create_counter(
     "nextframe_draft_time", unit="s", description="engine time of drafts, by kind and outcome"
 )
 BAD_ACTIONS = meter.create_counter("nextframe_bad_actions", description="messages that are none")
+BROKEN_FRAMES = meter.create_counter(
+    "nextframe_broken_frames", description="frames with NaN or infinite latents; none is shown"
+)
 
 LOOK_S = 0.008  # between two looks at hands whose next frame may still be drafted
+AWAY_S = 3.0  # nobody has played for so long: the next player starts at full quality
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +83,12 @@ class Turns:
         self._played: dict[str, PlayedSession] = {}
         self._is_resting = False
         self._told = Speculation()
+        self._left_s = -math.inf  # when the last player did
+
+    @property
+    def is_played(self) -> bool:
+        """Any thread may ask."""
+        return bool(self._played)
 
     def rest_s(self) -> float | None:
         """For how long there is nothing to do; None: until somebody comes."""
@@ -119,35 +136,39 @@ class Turns:
         self._engine.close(session_id)
         if newcomer is not None:
             newcomer.opened(RuntimeError(f"session {session_id!r} was closed while it opened"))
-        if not self._played:
-            self._ladder.reset()
-        self._workload.restart(self._clock())
+        self._note_leaving()
+
+    def _note_leaving(self) -> None:
+        self._left_s = self._clock()
+        self._workload.restart(self._left_s)
 
     def _begin_due(self, now: float) -> None:
         due = [session for session in self._played.items() if session[1].is_due(now)]
         if due:
             self._read_actions(now)
         for session_id, played in due:
-            begun = played.begin(now)
             try:
-                frame = self._engine.begin(
-                    session_id,
-                    begun.vector,
-                    num_steps=self._ladder.rung.steps,
-                    memory=self._ladder.rung.memory,
-                    deadline_s=begun.deadline_s,
-                )
+                frame = self._begin(session_id, played, now)
             except Exception as error:
                 self._fail(session_id, error)
                 continue
             if frame is not None:
                 self._show(frame, self._clock())
-            elif self._ladder.rung.draws_jointly and played.may_go_on:
-                self._draft_jointly(session_id, played)
 
-    def _draft_jointly(self, session_id: str, played: PlayedSession) -> None:
-        if self._engine.draft_jointly(session_id):
+    def _begin(self, session_id: str, played: PlayedSession, now: float) -> Frame | None:
+        """The frame, if it was drafted."""
+        begun, rung = played.begin(now), self._ladder.rung
+        frame = self._engine.begin(
+            session_id,
+            begun.vector,
+            num_steps=rung.steps,
+            memory=rung.memory,
+            deadline_s=begun.deadline_s,
+        )
+        goes_on = frame is None and rung.draws_jointly and played.may_go_on
+        if goes_on and self._engine.draft_jointly(session_id):
             played.note_going_on()
+        return frame
 
     def _hasten_late(self, now: float) -> float:
         """Who is expected to be late, or to leave a gap that shows, sees less for the rest of the
@@ -157,12 +178,18 @@ class Turns:
         if haste is None or not waiting:
             return 0.0
         for session_id, played in waiting:
-            left_s = self._workload.frame_s(self._engine.steps_left(session_id))
-            played.expect(now + left_s)
-            if played.needs_haste and self._engine.hasten(session_id, memory=haste):
-                played.note_haste()
-                HASTENED_FRAMES.add(1)
+            try:
+                self._hasten(session_id, played, now, memory=haste)
+            except Exception as error:
+                self._fail(session_id, error)
         return sum(played.is_hasty for _, played in waiting) / len(waiting)
+
+    def _hasten(self, session_id: str, played: PlayedSession, now: float, *, memory: int) -> None:
+        left_s = self._workload.frame_s(self._engine.steps_left(session_id))
+        played.expect(now + left_s)
+        if played.needs_haste and self._engine.hasten(session_id, memory=memory):
+            played.note_haste()
+            HASTENED_FRAMES.add(1)
 
     def _read_actions(self, now: float) -> None:
         for action in self._actions.read():
@@ -171,7 +198,7 @@ class Turns:
                 continue  # of a session that has just left
             try:
                 played.hands.add(action.message, now, age_s=action.age_s)
-            except ValueError:
+            except Exception:  # whatever it is, the hands stay as they were
                 BAD_ACTIONS.add(1)
 
     def _may_draft(self, spare_s: float) -> bool:
@@ -186,17 +213,23 @@ class Turns:
         if not self._may_draft(self._until_due_s(now)):
             return
         self._read_actions(now)
-        for session_id, played in self._played.items():
-            if not played.may_guess or self._engine.is_drafting(session_id):
-                continue
-            if (guess := played.next_guess()) is not None:
-                self._engine.draft(
-                    session_id,
-                    guess,
-                    num_steps=self._ladder.rung.steps,
-                    memory=self._ladder.rung.memory,
-                    deadline_s=played.pacer.due_s,
-                )
+        for session_id, played in list(self._played.items()):
+            try:
+                self._draft(session_id, played)
+            except Exception as error:
+                self._fail(session_id, error)
+
+    def _draft(self, session_id: str, played: PlayedSession) -> None:
+        if not played.may_guess or self._engine.is_drafting(session_id):
+            return
+        if (guess := played.next_guess()) is not None:
+            self._engine.draft(
+                session_id,
+                guess,
+                num_steps=self._ladder.rung.steps,
+                memory=self._ladder.rung.memory,
+                deadline_s=played.pacer.due_s,
+            )
 
     def _advance(self) -> Sequence[Frame] | None:
         try:
@@ -215,14 +248,29 @@ class Turns:
 
     def _fail(self, session_id: str, error: Exception) -> None:
         newcomer = self._newcomers.pop(session_id, None)
+        self._played.pop(session_id, None)
+        try:
+            self._engine.close(session_id)
+        except Exception as fault:
+            self._events.faulted(fault)
+        self._note_leaving()
         if newcomer is None:
-            self.close(session_id)
             self._events.failed(session_id, error)
         else:
-            self._engine.close(session_id)
-            newcomer.opened(error)
+            failure = DrawingError(f"its opening frames cannot be encoded: {error}")
+            failure.__cause__ = error
+            newcomer.opened(failure)
 
     def _show(self, frame: Frame, now: float) -> None:
+        try:
+            self._show_finite(frame, now)
+        except Exception as error:
+            self._fail(frame.session_id, error)
+
+    def _show_finite(self, frame: Frame, now: float) -> None:
+        if not frame.is_finite:
+            BROKEN_FRAMES.add(1)
+            raise BrokenFrameError(f"frame {frame.frame_idx} has latents that are not finite")
         played, rung = self._played[frame.session_id], self._ladder.rung
         begun = played.finish(now)
         self._events.dreamt(
@@ -243,6 +291,8 @@ class Turns:
         opened = [s for s in self._newcomers if not self._engine.is_opening(s)]
         for session_id in opened:
             newcomer = self._newcomers.pop(session_id)
+            if not self._played and now - self._left_s > AWAY_S:
+                self._ladder.reset()
             # On the others' tick: frames that are due together share their passes.
             first_due_s = min((p.pacer.due_s for p in self._played.values()), default=now)
             self._played[session_id] = PlayedSession(
@@ -252,9 +302,6 @@ class Turns:
             newcomer.opened(None)
 
     def _follow_load(self, now: float) -> None:
-        if self._newcomers:  # encoding them is soon over, and no reason to serve others less
-            self._workload.restart(now)
-            return
         speculation = self._engine.speculation
         counts, told = speculation.exact, self._told.exact  # joint ones took no spare time
         num_accepted = counts.accepted - told.accepted

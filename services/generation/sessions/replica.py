@@ -18,6 +18,7 @@ from services.generation.frames.ports import Engine
 from services.generation.renderer import Renderer
 from services.generation.sessions.live_session import Host, LiveSession
 from services.generation.sessions.parting import FAILED, MOVING
+from services.generation.sessions.standing import Standing
 from services.generation.settings import GenerationSettings
 from services.generation.video.encoder import VideoFormat, find_codec
 from services.generation.video.level import choose_upscale
@@ -25,6 +26,7 @@ from services.telemetry import meter
 from services.wire.world import WorldOffer
 
 HEARTBEAT_S = 1.0
+PROOF_LOOK_S = 0.25  # between two looks whether the engine has to prove itself
 BEATS_PER_OFFER = 8  # an offer lives longer than that
 
 SESSIONS = meter.create_gauge("nextframe_sessions", description="sessions on this replica")
@@ -59,10 +61,14 @@ class Replica:
             self._actions,
             _video_format(settings, spec),
             self._session_failed,
+            self._engine_faulted,
             speculation=settings.speculation,
         )
+        self._standing = Standing()
         self._host: Host | None = None
         self._heartbeats: asyncio.Task[None] | None = None
+        self._proving: asyncio.Task[None] | None = None
+        self._proof: asyncio.Task[None] | None = None
         self._sessions: dict[str, LiveSession] = {}
         self._changed = asyncio.Event()
         self._is_draining = False
@@ -86,20 +92,24 @@ class Replica:
         SLOTS.set(settings.slots)
         await self._beat(with_offer=True)
         self._heartbeats = asyncio.create_task(self._keep_beating())
+        self._proving = asyncio.create_task(self._keep_proving())
         log.info("replica ready", extra={"replica_id": self.replica_id, "frames_at": port})
 
     async def run_session(self, session_id: str) -> None:
         """Plays the session until it leaves. Returns at once when it cannot be had here."""
         assert self._host is not None
-        if self._is_draining or session_id in self._sessions or self.num_free == 0:
+        if session_id in self._sessions or self.num_free == 0:
             return
         record = await self._store.get(session_id)
         if record is None or record.world != self._spec.name:
+            return
+        if session_id in self._sessions or self.num_free == 0:  # others have come meanwhile
             return
         session = LiveSession(record, self._host)
         self._sessions[session_id] = session
         self._changed.set()
         try:
+            await self._end_proof()
             await session.run()
         finally:
             del self._sessions[session_id]
@@ -107,18 +117,32 @@ class Replica:
 
     @property
     def num_free(self) -> int:
-        """How many sessions it would take; none while those here get less than they should."""
-        if self._renderer.frame_loop.refuses_newcomers:
+        """How many sessions it would take; none while those here get less than they should, and
+        while it has to prove itself."""
+        if self.refusal or self._renderer.frame_loop.refuses_newcomers:
             return 0
         return self._settings.slots - len(self._sessions)
 
+    @property
+    def refusal(self) -> str:
+        """Why it takes nobody however many slots are free, for operators; empty: it does."""
+        if self._host is None:
+            return "starting"
+        if self._is_draining:
+            return "draining"
+        return self._renderer.fault or self._standing.reason
+
     async def is_ready(self) -> bool:
         """Whether it could take a session now, if it has a free slot."""
-        return self._host is not None and not self._is_draining and await is_up(self._redis)
+        return not self.refusal and await is_up(self._redis)
 
     async def check(self) -> None:
-        """Raises RuntimeError when only a new process can help."""
-        await self._renderer.check()
+        """Raises RuntimeError when only a new process can help. One whose proofs fail while the
+        sessions here get their frames is left to them."""
+        if fault := self._renderer.fault:
+            raise RuntimeError(fault)
+        if self._standing.is_hopeless and not self._sessions:
+            raise RuntimeError(self._standing.reason)
 
     async def drain(self) -> bool:
         """Takes no more sessions; those here save themselves and go back to the line. False when
@@ -138,15 +162,49 @@ class Replica:
         await self.drain()
         self._is_stopping = True
         self._changed.set()
-        if self._heartbeats is not None:
-            await self._heartbeats
+        for task in (self._heartbeats, self._proving):
+            if task is not None:
+                await task
         await self._renderer.stop()
         self._actions.close()
         await self._redis.aclose()
 
-    def _session_failed(self, session_id: str) -> None:
+    def _session_failed(self, session_id: str, error: Exception) -> None:
+        self._note_failure(error)
         if session := self._sessions.get(session_id):
             session.leave(FAILED)
+
+    def _engine_faulted(self, error: Exception) -> None:
+        self._note_failure(error)
+
+    def _note_failure(self, error: Exception) -> None:
+        self._standing.note_failure(f"failed: {error!r:.200}")
+        self._changed.set()
+
+    async def _keep_proving(self) -> None:
+        """Ended by a flag, as heartbeats are."""
+        while not self._is_stopping:
+            has_room = len(self._sessions) < self._settings.slots
+            if has_room and self._standing.needs_proof(is_idle=not self._sessions):
+                self._proof = asyncio.create_task(self._prove())
+                await asyncio.wait({self._proof})
+                self._changed.set()
+            await asyncio.sleep(PROOF_LOOK_S)
+
+    async def _prove(self) -> None:
+        try:
+            await self._renderer.prove()
+        except Exception as error:
+            log.warning("proof failed", extra={"error": repr(error)})
+            self._standing.note_failed_proof(f"a proof failed: {error!r:.200}")
+        else:
+            self._standing.note_proof()
+
+    async def _end_proof(self) -> None:
+        """A newcomer may need the slot that the proof has."""
+        if self._proof is not None and not self._proof.done():
+            self._proof.cancel()
+            await asyncio.wait({self._proof})
 
     async def _keep_beating(self) -> None:
         """Once a second, and at once when a session came or went. Ended by a flag: redis-py may
@@ -173,6 +231,7 @@ class Replica:
             world=self._spec.name,
             draining=self._is_draining,
             world_digest=self._offer.digest,
+            refusal=self.refusal,
         )
         if with_offer:
             await self._registry.publish_world(self._offer)

@@ -32,6 +32,7 @@ class Recorder:
     def __init__(self) -> None:
         self.frames: list[DreamtFrame] = []
         self.failures: list[tuple[str, Exception]] = []
+        self.faults: list[Exception] = []
         self.levels: list[int] = []
         self.now: Callable[[], float] = lambda: 0.0
         self.shown_at: dict[str, list[float]] = {}
@@ -42,6 +43,9 @@ class Recorder:
 
     def failed(self, session_id: str, error: Exception) -> None:
         self.failures.append((session_id, error))
+
+    def faulted(self, error: Exception) -> None:
+        self.faults.append(error)
 
     def level_changed(self, level: int) -> None:
         self.levels.append(level)

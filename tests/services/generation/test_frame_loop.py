@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Callable
-from time import perf_counter
+from time import perf_counter, process_time, sleep
+from typing import Any
 
 import pytest
 
 from model.engine.types import PassPlan
+from services.generation.frames import frame_loop
 from services.generation.frames.frame_loop import FrameLoop
 from services.generation.frames.ladder import Ladder
-from services.generation.frames.ports import DreamtFrame
+from services.generation.frames.ports import BrokenFrameError, DrawingError, DreamtFrame
 from services.generation.frames.rungs import make_rungs
 from services.wire.action import Action
 from tests.fakes import FakeEngine
@@ -163,15 +165,66 @@ def test_a_session_closed_while_it_opens_says_so() -> None:
     assert bench.engine.sessions == {}
 
 
-def test_an_opening_is_no_reason_to_serve_others_less() -> None:
-    """It takes a second and a half here; the house that follows is what counts."""
-    bench = LoopBench()
+def test_an_opening_that_leaves_room_is_no_reason_to_serve_others_less() -> None:
+    """A row of each pass of the others: they have room for that here."""
+    bench = LoopBench(lambda plan: 0.008 * plan.num_rows)
     bench.open("a")
     bench.play(1)
-    bench.engine.opening = tuple(range(7))
-    bench.cost_of = lambda _: 0.2
+    bench.engine.opening = tuple(range(23))
     bench.open("b")
     assert bench.ladder.rung.speculates
+
+
+def test_resets_do_not_stop_the_account_of_the_load() -> None:
+    bench = LoopBench()
+    bench.open("a", "b", "c")
+    bench.play(1)
+    bench.engine.opening = tuple(range(23))
+    bench.cost_of = lambda _: 0.05
+    ends = bench.clock.now + 6.0
+    while bench.clock.now < ends:
+        bench.loop.close("a")
+        bench.open("a")
+    assert bench.ladder.rung.level > 0
+
+
+def test_resets_do_not_bring_a_lone_player_back_to_full_quality() -> None:
+    bench = LoopBench()
+    bench.open("a")
+    bench.cost_of = lambda _: 0.05
+    bench.play(5)
+    level = bench.ladder.rung.level
+    assert level > 0
+    bench.loop.close("a")
+    bench.open("a")
+    assert bench.ladder.rung.level == level
+
+
+def test_after_a_while_without_players_the_next_has_full_quality() -> None:
+    bench = LoopBench()
+    bench.open("a")
+    bench.cost_of = lambda _: 0.2
+    bench.play(8)
+    assert bench.loop.refuses_newcomers
+    bench.loop.close("a")
+    bench.run_commands()
+    assert not bench.loop.refuses_newcomers
+    bench.clock.advance(5.0)
+    bench.cost_of = lambda _: 0.01
+    bench.open("a")
+    assert bench.ladder.rung.level == 0
+
+
+@pytest.mark.parametrize("pass_s", [0.05, 0.13, 0.3])
+def test_a_newcomer_is_let_in_however_slow_passes_are(pass_s: float) -> None:
+    """One row of every pass is a newcomer's: as many passes as it has opening frames."""
+    bench = LoopBench()
+    bench.open("a", "b", "c")
+    bench.cost_of = lambda _: pass_s
+    bench.engine.opening = tuple(range(23))
+    began = bench.clock.now
+    bench.open("d")
+    assert bench.clock.now - began < 25 * max(pass_s, PERIOD_S / 2)
 
 
 def test_an_opening_that_fails_is_told_to_who_asked() -> None:
@@ -187,10 +240,139 @@ def test_an_opening_that_fails_is_told_to_who_asked() -> None:
     opened = bench.loop.open("a", start=0, seed=1)
     bench.run_commands()
     bench.play(0.2)
-    assert isinstance(opened.exception(0), RuntimeError)
+    assert isinstance(opened.exception(0), DrawingError)
     assert bench.told.failures == []
     assert list(bench.engine.sessions) == ["b"]
     assert len(bench.told.of("b")) > 2
+
+
+def raise_for_a(real: Callable[..., Any]) -> Callable[..., Any]:
+    """As it was, for everybody but a."""
+
+    def changed(first: Any, *args: Any, **kwargs: Any) -> Any:
+        if "a" in (first, getattr(getattr(first, "frame", None), "session_id", None)):
+            raise RuntimeError("thrown")
+        return real(first, *args, **kwargs)
+
+    return changed
+
+
+@pytest.mark.parametrize("name", ["begin", "draft", "draft_jointly", "steps_left", "is_drafting"])
+def test_what_the_engine_throws_ends_the_one_session(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_joint = name == "draft_jointly"
+    bench = LoopBench(speculation="joint" if is_joint else "exact")
+    bench.open("a", "b")
+    bench.cost_of = lambda _: 0.03 if is_joint else 0.01  # they are drawn when time is short
+    monkeypatch.setattr(bench.engine, name, raise_for_a(getattr(bench.engine, name)))
+    for seq in range(1, 40):  # a key is held, so that the next action can be guessed
+        for session_id in ("a", "b"):
+            bench.act(session_id, Action(held=1, seq=seq))
+        bench.play(PERIOD_S)
+    assert [session_id for session_id, _ in bench.told.failures] == ["a"]
+    assert list(bench.engine.sessions) == ["b"] and len(bench.told.of("b")) > 20
+    assert bench.told.faults == []
+
+
+def test_what_is_thrown_where_frames_go_ends_the_one_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = LoopBench()
+    bench.open("a", "b")
+    monkeypatch.setattr(bench.told, "dreamt", raise_for_a(bench.told.dreamt))
+    bench.frames(10)
+    assert [session_id for session_id, _ in bench.told.failures] == ["a"]
+    assert len(bench.told.of("b")) >= 10
+
+
+def test_an_engine_that_cannot_even_close_leaves_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = LoopBench()
+    bench.open("a", "b")
+    monkeypatch.setattr(bench.engine, "close", raise_for_a(bench.engine.close))
+    bench.engine.failing = {"a"}
+    bench.play(0.3)
+    assert [session_id for session_id, _ in bench.told.failures] == ["a"]
+    assert len(bench.told.faults) == 1 and len(bench.told.of("b")) > 2
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        ("inbox", "read"),
+        ("ladder", "observe"),
+        ("_turns", "_seat_newcomers"),
+        ("_turns", "_until_due_s"),
+    ],
+)
+def test_a_fault_of_nobody_ends_no_session(
+    owner: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = LoopBench()
+    bench.open("a", "b")
+
+    def throw(*_: Any, **__: Any) -> Any:
+        raise OSError("thrown")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(getattr(bench, owner), name, throw)
+        patch.setattr(frame_loop, "FAULT_PAUSE_S", 0.0)
+        for _ in range(20):
+            bench.clock.advance(PERIOD_S / 4)
+            bench.loop.run_once()
+    assert bench.told.faults and bench.told.failures == []
+    num_shown = len(bench.told.of("a"))
+    bench.play(1)
+    assert len(bench.told.of("a")) > num_shown + 10
+
+
+def test_a_fault_that_stays_does_not_take_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = LoopBench()
+
+    def throw() -> Any:
+        raise OSError("thrown")
+
+    monkeypatch.setattr(bench._turns, "turn", throw)
+    bench.loop.close("nobody")  # so that the first turn does not wait for ever
+    thread = threading.Thread(target=bench.loop.run)
+    thread.start()
+    began, used = perf_counter(), process_time()
+    while perf_counter() - began < 0.5:
+        sleep(0.1)
+    assert 2 <= len(bench.told.faults) <= 8 and process_time() - used < 0.3
+    bench.loop.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_who_waits_for_a_loop_that_has_ended_hears_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = LoopBench()
+    before = bench.loop.snapshot("a")
+
+    def end() -> Any:
+        raise SystemExit
+
+    monkeypatch.setattr(bench._turns, "turn", end)
+    bench.loop.call(lambda _: None)
+    with pytest.raises(SystemExit):
+        bench.loop.run()
+    assert bench.loop.has_ended
+    assert isinstance(before.exception(0), KeyError)
+    after = bench.loop.open("a", start=0, seed=1)
+    assert isinstance(after.exception(0), RuntimeError)
+
+
+def test_a_frame_that_is_not_finite_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = LoopBench()
+    bench.open("a", "b")
+    bench.frames(3)
+    bench.engine.not_finite = {"a"}
+    bench.frames(3)
+    assert [(s, type(e)) for s, e in bench.told.failures] == [("a", BrokenFrameError)]
+    assert all(dreamt.frame.is_finite for dreamt in bench.told.frames)
+    assert list(bench.engine.sessions) == ["b"]
 
 
 def test_who_holds_a_key_is_shown_at_once() -> None:
