@@ -5,7 +5,7 @@ wrong value stops the service with the name of the variable. Knows no service an
 theirs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -25,12 +25,14 @@ def setting(
     at_most: float | None = None,
     min_chars: int = 0,
     secret: bool = False,
+    parse: Callable[[str], str] | None = None,
 ) -> Any:
     """A field of a settings dataclass.
 
     `env`: the variable's whole name, for one that several services share; otherwise the prefix and
     the field's name in capitals. `at_least`, `at_most`: bounds of a number, both allowed.
-    `secret`: kept out of `repr` and out of error messages. Without a default it must be set.
+    `secret`: kept out of `repr` and out of error messages. `parse`: one of `setting_kinds`, for a
+    text or each part of a tuple. Without a default it must be set.
     """
     metadata = {
         "env": env,
@@ -38,6 +40,7 @@ def setting(
         "at_most": at_most,
         "min_chars": min_chars,
         "secret": secret,
+        "parse": parse,
     }
     return field(default=default, repr=not secret, metadata=metadata)
 
@@ -56,7 +59,8 @@ def read_settings(cls: type[Settings], prefix: str, environ: Mapping[str, str]) 
     values = {}
     for name, f in names.items():
         if name in environ:
-            values[f.name] = _checked(name, f, _parsed(name, f, types[f.name], environ[name]))
+            value = _parsed(name, f, types[f.name], environ[name])
+            values[f.name] = _checked(name, f, _in_form(name, f, value))
         elif f.default is MISSING and f.default_factory is MISSING:
             raise SettingsError(f"{name} must be set")
     try:
@@ -82,6 +86,18 @@ def _parsed(name: str, f: Field[Any], kind: Any, text: str) -> Any:
         wanted = "true or false" if kind is bool else getattr(kind, "__name__", kind)
         raise SettingsError(f"{name} must be {wanted}, got {shown}") from None
     raise TypeError(f"settings cannot hold {kind}")
+
+
+def _in_form(name: str, f: Field[Any], value: Any) -> Any:
+    """What the field's `parse` makes of it. An empty text stands for nothing where that will do."""
+    parse = f.metadata.get("parse")
+    if parse is None or value == f.default:
+        return value
+    try:
+        return tuple(map(parse, value)) if isinstance(value, tuple) else parse(value)
+    except ValueError as error:
+        shown = "" if f.metadata.get("secret") else f", got {value!r}"
+        raise SettingsError(f"{name} {error}{shown}") from None
 
 
 def _checked(name: str, f: Field[Any], value: Any) -> Any:

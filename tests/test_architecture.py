@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 OURS = ("model", "services", "training", "loadtest")
 
-SHARED = {"services.wire", "services.backplane", "services.environment"}
+SHARED = {"services.wire", "services.backplane", "services.environment", "services.setting_kinds"}
 SHARED |= {"services.telemetry", "services.tokens", "services.guard"}
 
 # Who may import what of ours, by the longest prefix that fits. Everybody may import themselves.
@@ -25,10 +25,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loadtest": {"services.wire"},
     "services.wire": set(),
     "services.environment": set(),
+    "services.setting_kinds": set(),
     "services.telemetry": {"services.environment"},
     "services.tokens": {"services.environment"},
     "services.guard": {"services.telemetry"},
-    "services.backplane": {"services.wire", "services.environment"},
+    "services.backplane": {"services.wire", "services.environment", "services.setting_kinds"},
     "services.session": SHARED,
     "services.ingest": SHARED,
     "services.generation": SHARED | {"model"},

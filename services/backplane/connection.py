@@ -7,7 +7,7 @@ from typing import Protocol
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 
 # Redis cannot be asked, or refused. What a service answers then is the service's decision.
 BackplaneError = RedisError
@@ -30,7 +30,8 @@ class Script(Protocol):
 
 def connect(url: str) -> Redis:
     """A lazy client: connects at the first command, again after a lost connection, and fails
-    with BackplaneError within about `TIMEOUT_S` rather than hang."""
+    with BackplaneError within about `TIMEOUT_S` rather than hang. A server that became read-only is
+    left: after a failover the address may lead to another one."""
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=MAX_CONNECTIONS,
@@ -38,22 +39,17 @@ def connect(url: str) -> Redis:
         socket_timeout=TIMEOUT_S,
         socket_connect_timeout=TIMEOUT_S,
         retry=Retry(NoBackoff(), 1),
+        retry_on_error=[ReadOnlyError],
     )
     return Redis.from_pool(pool)
 
 
-async def is_up(redis: Redis) -> bool:
-    """Whether Redis answers now."""
-    try:
-        return bool(await redis.ping())
-    except BackplaneError:
-        return False
-
-
-def session_script(redis: Redis, name: str) -> Script:
-    """A script about sessions: it finds what common.lua defines."""
+def session_script(redis: Redis, name: str, *, frees: bool = False) -> Script:
+    """A script about sessions: it finds what common.lua defines. `frees`: it gives memory back, so
+    Redis runs it when its memory is full."""
+    flags = "#!lua flags=allow-oom\n" if frees else ""
     common = (_SCRIPTS / "common.lua").read_text()
-    return redis.register_script(common + (_SCRIPTS / f"{name}.lua").read_text())
+    return redis.register_script(flags + common + (_SCRIPTS / f"{name}.lua").read_text())
 
 
 def script(redis: Redis, name: str) -> Script:

@@ -18,7 +18,7 @@ class Seats:
     def __init__(self, redis: Redis) -> None:
         self._take = session_script(redis, "take_seat")
         self._keep = session_script(redis, "keep_seat")
-        self._leave = session_script(redis, "leave_seat")
+        self._leave = session_script(redis, "leave_seat", frees=True)
 
     async def take(self, session_id: str, peer_id: str) -> bool:
         """False: somebody else plays, or there is no such session."""

@@ -34,6 +34,7 @@ _SCRIPTS = (
     "set_status",
     "waiting",
 )
+_FREEING = ("end", "end_overdue")
 
 
 class SessionStore:
@@ -41,7 +42,9 @@ class SessionStore:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._scripts: dict[str, Script] = {n: session_script(redis, n) for n in _SCRIPTS}
+        self._scripts: dict[str, Script] = {
+            name: session_script(redis, name, frees=name in _FREEING) for name in _SCRIPTS
+        }
 
     async def create(
         self, record: SessionRecord, *, max_line: int, max_age_s: int = keys.SESSION_TTL_S

@@ -6,7 +6,8 @@ import socket
 import subprocess
 import sys
 
-from services.backplane.connection import connect, is_up
+from services.backplane.connection import connect
+from services.backplane.probe import Probe, RedisFault
 from services.generation.settings import PREFIX, GenerationSettings
 
 
@@ -17,8 +18,8 @@ class CannotStart(Exception):
 def check_surroundings(settings: GenerationSettings) -> None:
     """Raises CannotStart when the port is taken, Redis is away or the world cannot be served."""
     _check_port(settings.host, settings.port)
-    if not asyncio.run(_redis_is_up(settings.redis_url)):
-        raise CannotStart("Redis does not answer at NEXTFRAME_REDIS_URL")
+    if fault := asyncio.run(_redis_fault(settings.redis)):
+        raise CannotStart(f"NEXTFRAME_REDIS_URL: {fault.reason}")
     _check_world(settings)
 
 
@@ -31,9 +32,9 @@ def _check_port(host: str, port: int) -> None:
         ) from error
 
 
-async def _redis_is_up(url: str) -> bool:
+async def _redis_fault(url: str) -> RedisFault | None:
     async with connect(url) as redis:
-        return await is_up(redis)
+        return await Probe(redis).fault()
 
 
 def _check_world(settings: GenerationSettings) -> None:

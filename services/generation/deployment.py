@@ -63,7 +63,7 @@ class Dispatcher:
     def __init__(self, generator: DeploymentHandle[Any], group: str) -> None:
         settings = read_settings(GenerationSettings, PREFIX, os.environ)
         setup_logging("dispatcher")
-        self._redis = connect(settings.redis_url)
+        self._redis = connect(settings.redis)
 
         async def run_session(session_id: str) -> None:
             await generator.run_session.remote(session_id)

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.backplane.settings import RedisSettings
 from services.environment import setting
 from services.generation.frames.rungs import SPECULATIONS
 
@@ -14,7 +15,7 @@ SHIPPED_WORLD = Path(__file__).parents[2] / "model" / "worlds" / "freedoom"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationSettings:
+class GenerationSettings(RedisSettings):
     """`slots`: sessions that play at once on one replica.
 
     `threads`: CPU threads of the model, 0 for all cores. `num_cpus`, `num_gpus`: what Ray reserves
@@ -35,7 +36,6 @@ class GenerationSettings:
     with. `compile_cache`: a folder where compiled code outlives the replica, none if empty.
     """
 
-    redis_url: str = setting(env="NEXTFRAME_REDIS_URL", secret=True)
     world: Path = setting(SHIPPED_WORLD)  # noqa: RUF009 - a field, and frozen
     device: str = setting("cpu")
     slots: int = setting(4, at_least=1, at_most=64)
@@ -59,6 +59,7 @@ class GenerationSettings:
     compile_cache: str = setting("")
 
     def __post_init__(self) -> None:
+        RedisSettings.__post_init__(self)  # super() does not work in a class with slots
         if self.encoder not in ("auto", "x264", "nvenc"):
             raise ValueError(f"encoder must be auto, x264 or nvenc, got {self.encoder!r}")
         if self.speculation not in SPECULATIONS:

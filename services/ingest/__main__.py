@@ -1,11 +1,13 @@
 """`python -m services.ingest`: the edge as a process."""
 
+import asyncio
 import logging
 import os
 import sys
 
 import uvicorn
 
+from services.backplane.probe import refuse_unfit
 from services.environment import SettingsError, read_settings
 from services.ingest.http.app import create_app
 from services.ingest.settings import PREFIX, IngestSettings
@@ -38,6 +40,7 @@ def server_config(settings: IngestSettings) -> uvicorn.Config:
 def main() -> None:
     try:
         settings = read_settings(IngestSettings, PREFIX, os.environ)
+        asyncio.run(refuse_unfit(settings.redis))
     except SettingsError as error:
         sys.exit(f"ingest: {error}")
     setup_logging("ingest")

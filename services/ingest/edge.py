@@ -9,7 +9,8 @@ from typing import Self
 from aiortc import RTCConfiguration, RTCIceServer
 
 from services.backplane.actions import ActionWriter
-from services.backplane.connection import connect, is_up
+from services.backplane.connection import connect
+from services.backplane.probe import Probe
 from services.backplane.rates import RateLimit
 from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
@@ -31,7 +32,8 @@ class Edge:
     def __init__(self, settings: IngestSettings) -> None:
         self.settings = settings
         self.tokens = Tokens(settings.token_secret)
-        self._redis = connect(settings.redis_url)
+        self._redis = connect(settings.redis)
+        self._probe = Probe(self._redis)
         self.store = SessionStore(self._redis)
         self.seats = Seats(self._redis)
         self.offers = RateLimit(self._redis, "offer", max_per_minute=settings.offers_per_minute)
@@ -58,7 +60,7 @@ class Edge:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def is_ready(self) -> bool:
-        return await is_up(self._redis)
+        return await self._probe.fault() is None
 
     def find(self, session_id: str) -> Room | None:
         return self._rooms.get(session_id)

@@ -2,9 +2,10 @@
 
 import ipaddress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from services.backplane.settings import RedisSettings
 from services.environment import setting
+from services.setting_kinds import http_url, ice_url, origin
 from services.tokens import MIN_SECRET_CHARS
 
 OWN_ADDRESSES = "host"
@@ -12,7 +13,7 @@ PREFIX = "NEXTFRAME_INGEST_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IngestSettings:
+class IngestSettings(RedisSettings):
     """`session_url`: where the page finds the session service. `page_url`: the one address of the
     page, which the other services allow; who asks by another name (localhost for 127.0.0.1) is sent
     there. Empty: every name will do.
@@ -26,14 +27,13 @@ class IngestSettings:
 
     host: str = setting("127.0.0.1")
     port: int = setting(8080, at_least=0, at_most=65535)
-    redis_url: str = setting(env="NEXTFRAME_REDIS_URL", secret=True)
     token_secret: str = setting(
         env="NEXTFRAME_TOKEN_SECRET", min_chars=MIN_SECRET_CHARS, secret=True
     )
-    session_url: str = setting("http://127.0.0.1:8081")
-    page_url: str = setting("")
-    allowed_origins: tuple[str, ...] = setting(())
-    ice_servers: tuple[str, ...] = setting(())
+    session_url: str = setting("http://127.0.0.1:8081", parse=http_url)
+    page_url: str = setting("", parse=origin)
+    allowed_origins: tuple[str, ...] = setting((), parse=origin)
+    ice_servers: tuple[str, ...] = setting((), parse=ice_url)
     ice_username: str = setting("")
     ice_credential: str = setting("", secret=True)
     ice_address: tuple[str, ...] = setting(())
@@ -42,14 +42,10 @@ class IngestSettings:
     offers_per_minute: int = setting(30, at_least=1)  # for one session
 
     def __post_init__(self) -> None:
+        RedisSettings.__post_init__(self)  # super() does not work in a class with slots
         for address in self.ice_address:
             if address != OWN_ADDRESSES and not is_ip_address(address):
                 raise ValueError(f"ICE_ADDRESS takes IP addresses and `host`, got {address!r}")
-        page = (self.page_url,) if self.page_url else ()
-        for origin in (self.session_url, *page, *self.allowed_origins):
-            parts = urlsplit(origin)
-            if parts.scheme not in ("http", "https") or not parts.netloc:
-                raise ValueError(f"expected http(s)://host[:port], got {origin!r}")
 
 
 def is_ip_address(text: str) -> bool:

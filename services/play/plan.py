@@ -48,6 +48,7 @@ def plan_services(
 ) -> tuple[ServicePlan, ...]:
     """In the order of starting: the one that takes longest first. Ports are given by now."""
     redis = {"NEXTFRAME_REDIS_URL": redis_url}
+    redis |= {"NEXTFRAME_REDIS_USER": "", "NEXTFRAME_REDIS_PASSWORD": ""}  # not the caller's
     plans = [_generation("generation", redis, options.world, options.generation_port)]
     if options.canary_world is not None and options.canary_port is not None:
         plans.append(_generation("canary", redis, options.canary_world, options.canary_port))

@@ -1,10 +1,12 @@
 """`python -m services.session`: one session service, until it is told to end."""
 
+import asyncio
 import os
 import sys
 
 import uvicorn
 
+from services.backplane.probe import refuse_unfit
 from services.environment import SettingsError, read_settings
 from services.session.app import create_app
 from services.session.settings import PREFIX, SessionSettings
@@ -17,6 +19,7 @@ DRAIN_S = 5
 def main() -> None:
     try:
         settings = read_settings(SessionSettings, PREFIX, os.environ)
+        asyncio.run(refuse_unfit(settings.redis))
     except SettingsError as error:
         sys.exit(f"session: {error}")
     setup_logging("session")

@@ -9,7 +9,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 
-from services.backplane.connection import BackplaneError, connect, is_up
+from services.backplane.connection import BackplaneError, connect
+from services.backplane.probe import Probe
 from services.guard import Guard
 from services.session.desk import SessionDesk
 from services.session.routes import session_routes
@@ -24,7 +25,8 @@ SWEEP_S = 1.0
 
 
 def create_app(settings: SessionSettings) -> FastAPI:
-    redis = connect(settings.redis_url)
+    redis = connect(settings.redis)
+    probe = Probe(redis)
     tokens = Tokens(settings.token_secret)
     desk = SessionDesk(redis, settings)
 
@@ -40,7 +42,7 @@ def create_app(settings: SessionSettings) -> FastAPI:
             await redis.aclose()
 
     async def is_ready() -> bool:
-        return await is_up(redis)
+        return await probe.fault() is None
 
     app = FastAPI(title="Nextframe session", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_middleware(Guard, origins=settings.origins)

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from services.backplane.settings import RedisSettings
 from services.environment import setting
+from services.setting_kinds import http_url, ice_url, origin
 from services.tokens import MIN_SECRET_CHARS
 
 PREFIX = "NEXTFRAME_SESSION_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionSettings:
+class SessionSettings(RedisSettings):
     """`ingest_url`: the edge as players reach it; its origin, where the page comes from, may call
     us. `allowed_origins`: other pages that may. `default_world`: for players who name none; empty
     means the first on offer. `max_line`: players who may wait at once. `creations_per_minute`: by
@@ -20,26 +22,19 @@ class SessionSettings:
 
     host: str = setting("127.0.0.1")
     port: int = setting(8081, at_least=0, at_most=65535)
-    redis_url: str = setting(env="NEXTFRAME_REDIS_URL", secret=True)
     token_secret: str = setting(
         env="NEXTFRAME_TOKEN_SECRET", min_chars=MIN_SECRET_CHARS, secret=True
     )
-    ingest_url: str = setting("http://127.0.0.1:8080")
-    allowed_origins: tuple[str, ...] = setting(())
+    ingest_url: str = setting("http://127.0.0.1:8080", parse=http_url)
+    allowed_origins: tuple[str, ...] = setting((), parse=origin)
     default_world: str = setting("")
     max_line: int = setting(32, at_least=1, at_most=10_000)
     max_session_minutes: float = setting(30.0, at_least=1, at_most=24 * 60)
     creations_per_minute: int = setting(12, at_least=1)
-    ice_servers: tuple[str, ...] = setting(())
+    ice_servers: tuple[str, ...] = setting((), parse=ice_url)
     ice_username: str = setting("")
     ice_credential: str = setting("", secret=True)
     trusted_proxies: tuple[str, ...] = setting(())
-
-    def __post_init__(self) -> None:
-        for url in (self.ingest_url, *self.allowed_origins):
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.netloc:
-                raise ValueError(f"expected http(s)://host[:port], got {url!r}")
 
     @property
     def origins(self) -> tuple[str, ...]:

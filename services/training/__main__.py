@@ -1,10 +1,12 @@
 """`python -m services.training`: the training service, until it is told to end."""
 
+import asyncio
 import os
 import sys
 
 import uvicorn
 
+from services.backplane.probe import refuse_unfit
 from services.environment import SettingsError, read_settings
 from services.telemetry import setup_logging, setup_metrics
 from services.training.app import create_app
@@ -20,6 +22,7 @@ def main() -> None:
     setup_metrics("training")
     try:
         settings = read_settings(TrainingSettings, PREFIX, os.environ)
+        asyncio.run(refuse_unfit(settings.redis))
         app = create_app(settings)
     except (SettingsError, LaunchError) as error:
         sys.exit(f"training: {error}")

@@ -47,7 +47,7 @@ def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> 
     )
 
     stocktaker = Stocktaker(settings.recording_folders, settings.data / "stock")
-    redis = connect(settings.redis_url)
+    redis = connect(settings.redis)
     worlds = WorldDesk(Registry(settings.registry), redis)
 
     @asynccontextmanager

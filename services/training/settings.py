@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from services.backplane.settings import RedisSettings
 from services.environment import setting
+from services.setting_kinds import http_url, origin
 
 PREFIX = "NEXTFRAME_TRAINING_"
 ROOT = Path(__file__).parents[2]
@@ -16,7 +18,7 @@ _RECORDINGS = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})=(/.+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingSettings:
+class TrainingSettings(RedisSettings):
     """`operator_token`: who shows it may do everything here. `public_url`: where operators reach
     the page; its origin may call us, as may `allowed_origins`. `data`: the folder of runs and of
     the registry; with launchers other than `local`, a path that the jobs see too. `recordings`:
@@ -32,10 +34,9 @@ class TrainingSettings:
 
     host: str = setting("127.0.0.1")
     port: int = setting(8083, at_least=0, at_most=65535)
-    redis_url: str = setting(env="NEXTFRAME_REDIS_URL", secret=True)
     operator_token: str = setting(min_chars=MIN_TOKEN_CHARS, secret=True)
-    public_url: str = setting("http://127.0.0.1:8083")
-    allowed_origins: tuple[str, ...] = setting(())
+    public_url: str = setting("http://127.0.0.1:8083", parse=http_url)
+    allowed_origins: tuple[str, ...] = setting((), parse=origin)
     data: Path = setting(ROOT / "build" / "training")  # noqa: RUF009 - a field, and frozen
     recordings: tuple[str, ...] = setting(())
     launcher: str = setting("local")
@@ -46,16 +47,13 @@ class TrainingSettings:
     job_gpus: int = setting(0, at_least=0, at_most=8)
     job_memory: str = setting("8Gi")
     job_pods: int = setting(1, at_least=1, at_most=64)
-    ray_address: str = setting("")
+    ray_address: str = setting("", parse=http_url)
     kubernetes_namespace: str = setting("default")
     kubernetes_image: str = setting("")
     kubernetes_claim: str = setting("")
 
     def __post_init__(self) -> None:
-        for url in (self.public_url, *self.allowed_origins):
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.netloc:
-                raise ValueError(f"expected http(s)://host[:port], got {url!r}")
+        RedisSettings.__post_init__(self)  # super() does not work in a class with slots
         if self.launcher not in LAUNCHERS:
             raise ValueError(f"launcher must be {', '.join(LAUNCHERS)}, got {self.launcher!r}")
         if self.launcher == "ray" and not self.ray_address:

@@ -65,6 +65,11 @@ def figures(digest: str) -> str:
     return f"figures:{digest}"
 
 
+def probe(prober: str) -> str:
+    """Counter: what a service writes to see that it can; lives 10 s."""
+    return f"probe:{prober}"
+
+
 def rate(kind: str, who: str) -> str:
     """Counter of one kind of request by one caller in the current minute."""
     return f"rate:{kind}:{who}"

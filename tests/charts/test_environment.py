@@ -69,7 +69,7 @@ def test_a_service_accepts_what_it_is_given(service: str, environment: Environme
 
 @pytest.mark.parametrize("service, environment", [c[1:] for c in ALL], ids=[c[0] for c in ALL])
 def test_no_variable_of_ours_is_read_by_nobody(service: str, environment: Environment) -> None:
-    shared = {"NEXTFRAME_REDIS_URL", "NEXTFRAME_TOKEN_SECRET"}
+    shared = {"NEXTFRAME_REDIS_URL", "NEXTFRAME_REDIS_PASSWORD", "NEXTFRAME_TOKEN_SECRET"}
     ours = {name for name in environment if name.startswith("NEXTFRAME_")}
     assert {n for n in ours if not n.startswith(f"NEXTFRAME_{service.upper()}_")} <= shared
 

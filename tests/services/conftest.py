@@ -24,6 +24,13 @@ def private_redis() -> Iterator[PrivateRedis]:
 
 
 @pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """An empty folder with a short path, as those of sockets must be."""
+    with tempfile.TemporaryDirectory(prefix="nextframe-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
 def redis_url(private_redis: PrivateRedis) -> str:
     """URL of a real, private, empty Redis."""
     with Redis.from_url(private_redis.url) as redis:

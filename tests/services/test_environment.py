@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.environment import SettingsError, read_settings, setting
+from services.setting_kinds import http_url, ice_url, origin
 
 PREFIX = "NEXTFRAME_TOY_"
 BUILD = Path("build")
@@ -84,3 +85,51 @@ def test_a_secret_is_shown_nowhere() -> None:
     with pytest.raises(SettingsError, match="NEXTFRAME_TOKEN_SECRET must have at least 4") as error:
         read(NEXTFRAME_TOKEN_SECRET="abc")
     assert "abc" not in str(error.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindSettings:
+    page: str = setting("", parse=http_url)
+    allowed: tuple[str, ...] = setting((), parse=origin)
+    hidden: str = setting("", secret=True, parse=http_url)
+
+
+def kinds(**variables: str) -> KindSettings:
+    return read_settings(KindSettings, PREFIX, variables)
+
+
+def test_a_text_of_a_kind_is_brought_into_its_form() -> None:
+    settings = kinds(
+        NEXTFRAME_TOY_PAGE="HTTPS://Play.Example.com:443/game/",
+        NEXTFRAME_TOY_ALLOWED="https://a.example/, http://[::1]:80, http://b:8080",
+    )
+    assert settings.page == "https://play.example.com/game"
+    assert settings.allowed == ("https://a.example", "http://[::1]", "http://b:8080")
+    assert kinds(NEXTFRAME_TOY_PAGE="").page == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["*", "null", "a.example", "https://a.example/path", "ftp://a", "http://[",
+     "http://a:port", "http://user@a", "https://a/?x", "https://a b", "http://a#x", "https://"],
+)  # fmt: skip
+def test_what_is_no_origin_is_refused_with_the_variables_name(wrong: str) -> None:
+    """cases/field.md C27: it was accepted and never matched."""
+    with pytest.raises(SettingsError, match="NEXTFRAME_TOY_ALLOWED must"):
+        kinds(NEXTFRAME_TOY_ALLOWED=wrong)
+
+
+def test_a_secret_of_a_kind_is_not_repeated() -> None:
+    with pytest.raises(SettingsError, match="NEXTFRAME_TOY_HIDDEN") as error:
+        kinds(NEXTFRAME_TOY_HIDDEN="hush-hush")
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "good", ["stun:a.example", "turn:a:3478?transport=tcp", "turns:[::1]:5349"]
+)
+def test_ice_servers_are_known_by_their_scheme(good: str) -> None:
+    assert ice_url(good) == good
+    for bad in (good.partition(":")[2], "http://a", good + "/x", "stun:"):
+        with pytest.raises(ValueError, match="must be stun:"):
+            ice_url(bad)

@@ -98,13 +98,13 @@ topologySpreadConstraints:
       name: {{ .Values.redis.external.secretName }}
       key: {{ .Values.redis.external.secretKey }}
 {{- else -}}
-- name: REDIS_PASSWORD
+- name: NEXTFRAME_REDIS_PASSWORD
   valueFrom:
     secretKeyRef:
       name: {{ include "nextframe.secretName" . }}
       key: redis-password
 - name: NEXTFRAME_REDIS_URL
-  value: redis://:$(REDIS_PASSWORD)@{{ include "nextframe.fullname" . }}-redis:6379/0
+  value: redis://{{ include "nextframe.fullname" . }}-redis:6379/0
 {{- end -}}
 {{- end -}}
 

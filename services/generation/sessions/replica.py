@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from model.world import WorldSpec
 from services.backplane.actions import ActionReader
-from services.backplane.connection import BackplaneError, connect, is_up
+from services.backplane.connection import BackplaneError, connect
+from services.backplane.probe import Probe
 from services.backplane.releases import VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
@@ -51,10 +52,11 @@ class Replica:
         self._settings = settings
         self._spec = spec
         self._offer = offer
-        self._redis = connect(settings.redis_url)
+        self._redis = connect(settings.redis)
+        self._probe = Probe(self._redis)
         self._store = SessionStore(self._redis)
         self._registry = ReplicaRegistry(self._redis)
-        self._actions = ActionReader(settings.redis_url, self.replica_id)
+        self._actions = ActionReader(settings.redis, self.replica_id)
         self._renderer = Renderer(
             spec,
             engine,
@@ -134,7 +136,7 @@ class Replica:
 
     async def is_ready(self) -> bool:
         """Whether it could take a session now, if it has a free slot."""
-        return not self.refusal and await is_up(self._redis)
+        return not self.refusal and await self._probe.fault() is None
 
     async def check(self) -> None:
         """Raises RuntimeError when only a new process can help. One whose proofs fail while the

@@ -19,9 +19,10 @@ class PlayerFiles(StaticFiles):
     def __init__(self, session_url: str, page_url: str) -> None:
         super().__init__(directory=FOLDER, html=True)
         self._page_url = urlsplit(page_url)
+        session = urlsplit(session_url)
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-            f" media-src 'self' blob:; connect-src 'self' {session_url};"
+            f" media-src 'self' blob:; connect-src 'self' {session.scheme}://{session.netloc};"
             " manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
         self._headers = {
