@@ -4,6 +4,7 @@ Knows nothing of connections. Raises `Problem`, worded for whoever wrote the off
 """
 
 import ipaddress
+from collections import Counter
 from dataclasses import dataclass
 
 from aiortc import RTCIceCandidate
@@ -13,20 +14,25 @@ from services.ingest.webrtc import rtc_hooks
 from services.telemetry import Problem
 from services.wire.codec import VideoCodec
 
-# aiortc's parser is quadratic in some of these, so they are counted first.
-MAX_LINES = 1000
-MAX_CODECS = 100
-MAX_FEEDBACKS = 300
+# aiortc's parser is quadratic in some of these, so they are counted first. A browser's offer with
+# every codec it knows has some 250 lines and 150 feedbacks.
+MAX_LINES = 500
+MAX_LINE_CHARS = 2000
+MAX_CODECS = 80
+MAX_FEEDBACKS = 300  # every `*` counts once for each codec
+MAX_FORMATS = 100
 MAX_CANDIDATES = 64
 MAX_SECTIONS = 3
 
 _CANDIDATE = "a=candidate:"
+_CODEC, _FEEDBACK = "a=rtpmap:", "a=rtcp-fb:"
 _LIMITS = {
     "": MAX_LINES,
-    "a=rtpmap:": MAX_CODECS,
-    "a=rtcp-fb:": MAX_FEEDBACKS,
+    _CODEC: MAX_CODECS,
+    "a=fmtp:": MAX_FORMATS,
     _CANDIDATE: MAX_CANDIDATES,
 }
+_UNUSED = "a=ssrc"  # what the other side would send; nothing is received here
 _END = "a=end-of-candidates"
 
 
@@ -71,6 +77,7 @@ def read_offer(body: bytes, rule: CandidateRule) -> Offer:
     text = _decode(body)
     lines = text.splitlines()
     _check_size(lines)
+    _check_feedback(lines)
     kept = [line for line in lines if _may_stay(line, rule)]
     sdp = "\r\n".join(kept) + "\r\n"
     media = _parse(sdp).media
@@ -118,9 +125,29 @@ def _decode(body: bytes) -> str:
 
 
 def _check_size(lines: list[str]) -> None:
+    if any(len(line) > MAX_LINE_CHARS for line in lines):
+        raise bad(f"At most {MAX_LINE_CHARS} characters are taken in a line.")
     for start, limit in _LIMITS.items():
         if sum(line.startswith(start) for line in lines) > limit:
             raise bad(f"At most {limit} lines {start} are taken.")
+
+
+def _check_feedback(lines: list[str]) -> None:
+    """Each feedback is kept once for every codec that it names."""
+    codecs = Counter(_format(line, _CODEC) for line in lines if line.startswith(_CODEC))
+    named = [_format(line, _FEEDBACK) for line in lines if line.startswith(_FEEDBACK)]
+    total = codecs.total()
+    if sum(total if name == "*" else codecs[name] for name in named) > MAX_FEEDBACKS:
+        raise bad(f"At most {MAX_FEEDBACKS} feedbacks are taken, `*` once for each codec.")
+
+
+def _format(line: str, start: str) -> str:
+    """The payload type that an attribute is about, as aiortc will read it."""
+    name = line.removeprefix(start).split(" ", 1)[0]
+    try:
+        return str(int(name))
+    except ValueError:
+        return name
 
 
 def _may_stay(line: str, rule: CandidateRule) -> bool:
@@ -128,7 +155,7 @@ def _may_stay(line: str, rule: CandidateRule) -> bool:
     when none of its candidates was fit to be tried."""
     if line.startswith(_CANDIDATE):
         return rule.admits(_candidate(line))
-    return not line.startswith(_END)
+    return not line.startswith((_END, _UNUSED))
 
 
 def _candidate(line: str) -> RTCIceCandidate:

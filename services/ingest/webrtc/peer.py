@@ -1,6 +1,7 @@
 """One WebRTC connection: video out, and data channels when it is a player's. Decides nothing about
 sessions; its host drives it by the clock and closes it."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -93,6 +94,7 @@ class Peer:
         if self.offer.has_audio:
             self._connection.addTransceiver("audio", direction="inactive")
         try:
+            await asyncio.sleep(0)  # aiortc reads the offer again: in a turn of the loop of its own
             offered = RTCSessionDescription(sdp=self.offer.sdp, type="offer")
             await self._connection.setRemoteDescription(offered)
             rtc_hooks.guard_connection(self._connection, self._abuse, self._share)

@@ -21,6 +21,7 @@ from aiortc.rtcsctptransport import (
     tsn_plus_one,
 )
 
+from services.ingest.action_gate import Verdict
 from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.offer import CandidateRule, read_offer
 from services.ingest.webrtc.peer import Peer, PeerHost
@@ -29,6 +30,19 @@ from tests.services.ingest.edge_kit import WHOLE, Browser, encoded
 PER_PACKET = 59  # one-byte messages in a packet of 1,200 bytes
 T = TypeVar("T")
 RULE = CandidateRule(private=True, loopback=True)
+
+
+class NoHost:
+    """A session that nothing comes of."""
+
+    def take_action(self, message: bytes) -> Verdict:
+        return Verdict.NOT_LIVE
+
+    def request_keyframe(self) -> None: ...
+
+    def request_reset(self) -> None: ...
+
+    def report_bitrate(self, bits_per_s: int) -> None: ...
 
 
 class Attacker:

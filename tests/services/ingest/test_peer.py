@@ -1,12 +1,14 @@
 """A peer's end of one connection: when it must go, and what it lets itself be told."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from aiortc import RTCConfiguration, RTCSessionDescription
 from aiortc.rtcsctptransport import SCTP_DATA_FIRST_FRAG
+from aiortc.rtp import RtpPacket, is_rtcp
 
 from services.ingest.action_gate import Verdict
 from services.ingest.webrtc import rtc_hooks
@@ -14,7 +16,7 @@ from services.ingest.webrtc.offer import CandidateRule, read_offer
 from services.ingest.webrtc.peer import Fault, Peer
 from services.ingest.webrtc.rtc_hooks.sctp import MAX_UNREAD_BYTES
 from services.telemetry import Problem
-from tests.services.ingest.edge_kit import Browser, browser
+from tests.services.ingest.edge_kit import Browser, browser, encoded
 
 pytestmark = pytest.mark.asyncio
 
@@ -155,3 +157,42 @@ async def test_an_offer_that_aiortc_chokes_on_is_the_offers_fault() -> None:
             await peer.answer()
         assert refused.value.status == 400
         await peer.close()
+
+
+async def test_packets_that_the_line_lost_are_sent_again() -> None:
+    clock = Clock()
+    async with browser() as one, connected(one, clock) as peer:
+        lost = lose_every(7, peer)
+        seen: set[int] = set()
+        receive = one.receiver._handle_rtp_packet
+
+        async def note(packet: RtpPacket, arrival_time_ms: int) -> None:
+            seen.add(packet.sequence_number)
+            await receive(packet, arrival_time_ms)
+
+        one.receiver._handle_rtp_packet = note  # type: ignore[method-assign]
+        for _ in range(40):
+            peer.track.put(encoded(b"\0\0\0\1\x0c" + os.urandom(12_000)))
+            await asyncio.sleep(0.02)
+        await one.until(lambda: len(lost) > 30 and len(lost - seen) < 3, tick_s=0.02)
+        assert peer.fault() is None
+
+
+def lose_every(nth: int, peer: Peer) -> set[int]:
+    """Loses every nth RTP packet of this peer's video when it is sent for the first time; fills the
+    set that is returned with their sequence numbers."""
+    ice = peer._sender.transport.transport
+    send, sent, lost = ice._send, set[int](), set[int]()
+
+    async def lossy(data: bytes) -> None:
+        number = int.from_bytes(data[2:4])
+        is_new_rtp = data[0] >> 6 == 2 and not is_rtcp(data) and number not in sent
+        if is_new_rtp:
+            sent.add(number)
+            if len(sent) % nth == 0:
+                lost.add(number)
+                return
+        await send(data)
+
+    ice._send = lossy
+    return lost
