@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {
         "training.data.inventory.stock",
         "training.evaluate.judge",
+        "training.data.whole",
         "training.job_state",
         "training.recipes.overrides",
         "training.registry.registry",

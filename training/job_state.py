@@ -5,11 +5,11 @@ progress.json   how far it is: written by the job alone, replaced whole
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from training.data.whole import replacing
+from training.data.whole import reading, replacing
 
 ORDER, PROGRESS, LOG = "job.json", "progress.json", "log.txt"
 STAGES = ("record", "tokenizer", "decoder", "teacher", "student", "release", "publish")
@@ -33,7 +33,10 @@ class JobOrder:
 
     @classmethod
     def read(cls, folder: Path) -> "JobOrder":
-        return cls(**json.loads((folder / ORDER).read_bytes()))
+        """Raises FileNotFoundError and DamagedFile."""
+        path = folder / ORDER
+        with reading(path, "submit the run again"):
+            return cls(**_known(cls, json.loads(path.read_bytes())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +72,20 @@ class Progress:
 
     @classmethod
     def read(cls, folder: Path) -> "Progress | None":
-        """None before the job has said anything."""
-        try:
-            content: dict[str, Any] = json.loads((folder / PROGRESS).read_bytes())
-        except FileNotFoundError:
-            return None
-        return cls(**content | {"done": tuple(content["done"])})
+        """None before the job has said anything. Raises DamagedFile."""
+        path = folder / PROGRESS
+        with reading(path, "remove it, and the run begins its stages anew"):
+            try:
+                content: dict[str, Any] = json.loads(path.read_bytes())
+            except FileNotFoundError:
+                return None
+            return cls(**_known(cls, content) | {"done": tuple(content["done"])})
+
+
+def _known(kind: type, content: dict[str, Any]) -> dict[str, Any]:
+    """Without the fields that a later release added."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in content.items() if name in names}
 
 
 def replace_file(path: Path, text: str) -> None:

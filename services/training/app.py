@@ -44,6 +44,7 @@ def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> 
         data=settings.data,
         max_running=settings.max_running,
         min_free_mb=settings.min_free_mb,
+        keep_days=settings.keep_runs_days or None,
     )
 
     stocktaker = Stocktaker(settings.recording_folders, settings.data / "stock")

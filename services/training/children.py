@@ -1,10 +1,26 @@
-"""How the service starts other processes: behind whoever plays, and told none of its secrets."""
+"""How the service starts other processes: behind whoever plays, and without its secrets. A job and
+the decoder of foreign recordings see the variables named here, and no others."""
 
 import os
 
 LOW_PRIORITY = ("nice", "-n", "10")
 
 
+_NAMES = frozenset(
+    {
+        "HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "SHELL",
+        "SSL_CERT_FILE", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV", "XDG_CACHE_HOME",
+    }
+)  # fmt: skip
+# Of Python, locales, and the libraries that compute; none of these families holds a secret.
+_FAMILIES = ("CUDA_", "GOMP_", "KMP_", "LC_", "MKL_", "NCCL_", "NVIDIA_", "OMP_", "OPENBLAS_",
+             "PYTHON", "PYTORCH_", "TORCH", "TRITON_")  # fmt: skip
+
+
 def bare_environment() -> dict[str, str]:
-    """Ours without the service's settings, and so without its secrets."""
-    return {name: v for name, v in os.environ.items() if not name.startswith("NEXTFRAME_")}
+    """The allowed part of the service's own environment."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _NAMES or name.startswith(_FAMILIES)
+    }

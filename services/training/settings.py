@@ -25,8 +25,9 @@ class TrainingSettings(RedisSettings):
     name=path of each folder in VPT's form that runs may learn from, seen likewise; on Kubernetes
     inside of `data`, which is all that jobs mount.
 
-    `launcher`: where jobs run; `max_running`: how many at once. `jobs_outlive`: whether local jobs
-    go on when the service's own process session is ended; they are found again either way.
+    `launcher`: where jobs run; `max_running`: how many at once. `keep_runs_days`: a run that has
+    ended is deleted so long after its last change, 0: never. `jobs_outlive`: whether local jobs go
+    on when the service's own process session is ended; they are found again either way.
     `job_cpus`, `job_gpus`, `job_memory`: what one asks for; as a RayJob in each of its `job_pods`.
     `ray_address`: of the dashboard, http://host:8265. `kubernetes_*`: namespace, image and volume
     claim of the jobs; the claim is what `data` lies on.
@@ -43,6 +44,7 @@ class TrainingSettings(RedisSettings):
     max_running: int = setting(1, at_least=1, at_most=64)
     jobs_outlive: bool = setting(True)
     min_free_mb: int = setting(500, at_least=0)
+    keep_runs_days: float = setting(0.0, at_least=0.0)
     job_cpus: float = setting(2.0, at_least=0.1)
     job_gpus: int = setting(0, at_least=0, at_most=8)
     job_memory: str = setting("8Gi")

@@ -7,7 +7,8 @@ says that `frames[i]` does not follow from `frames[i - 1]` (the start, or a jump
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,14 @@ class TooLittlePlay(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """One continuous film of play. `poses` are x, y (map units) and yaw (degrees, clockwise)."""
+    """One continuous film of play. `poses` are x, y (map units) and yaw (degrees, clockwise).
+    `lost` counts, by reason, what its source could not use; it is not saved."""
 
     frames: NDArray[np.uint8]
     actions: NDArray[np.float32]
     poses: NDArray[np.float32]
     cuts: NDArray[np.bool_]
+    lost: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if len({len(self.frames), len(self.actions), len(self.poses), len(self.cuts)}) != 1:

@@ -9,8 +9,8 @@ from tempfile import TemporaryFile
 
 class LossCurve:
     """Owns the file while a stage trains. Rows ascend by step, none is there twice: opening it at
-    a step drops what an interrupted life wrote after that step, a torn last row included. Without
-    a path nobody will see it."""
+    a step drops what an interrupted life wrote after that step, and all from the first row that a
+    power cut has damaged: a curve never stops a training. Without a path nobody will see it."""
 
     def __init__(self, path: Path | None, last_step: int) -> None:
         self._file = path.open("a+b") if path is not None else TemporaryFile()  # noqa: SIM115
@@ -35,10 +35,20 @@ class LossCurve:
         self._file.seek(0)
         end = 0
         for line in self._file:
-            if not line.endswith(b"\n") or json.loads(line)["step"] > last_step:
+            step = _step_of(line)
+            if step is None or step > last_step:
                 break
             end += len(line)
         return end
+
+
+def _step_of(line: bytes) -> int | None:
+    """The step of a whole row, None of a torn or damaged one."""
+    try:
+        step = json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return step if line.endswith(b"\n") and isinstance(step, int) else None
 
 
 def read_curve(path: Path) -> list[dict[str, float]]:

@@ -26,16 +26,17 @@ export const api = {
   submit: (order) => call("runs", order),
   cancel: (id) => call(`runs/${id}/cancel`, {}),
   resume: (id, overrides) => call(`runs/${id}/resume`, { overrides }),
+  delete: (id) => call(`runs/${id}`, undefined, "DELETE"),
   worlds: async () => (await call("worlds")).worlds,
   canary: (world, digest, share) => call(`worlds/${world}/canary`, { digest, share }),
   promote: (world, digest) => call(`worlds/${world}/promote`, { digest }),
   rollBack: (world) => call(`worlds/${world}/rollback`, {}),
 };
 
-/** GET, or POST where there is a body. */
-async function call(path, body) {
+/** GET, or POST where there is a body, or another method. */
+async function call(path, body, method = body === undefined ? "GET" : "POST") {
   const headers = { Authorization: `Bearer ${token.get()}`, "Content-Type": "application/json" };
-  const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+  const options = { method, body: body === undefined ? undefined : JSON.stringify(body) };
   let response;
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
@@ -47,6 +48,7 @@ async function call(path, body) {
     const problem = await response.json().catch(() => ({}));
     throw new Problem(response.status, problem.detail || `It answered ${response.status}.`);
   }
+  if (response.status === 204) return null;
   const isJson = response.headers.get("Content-Type").includes("json");
   return isJson ? response.json() : response.text();
 }

@@ -52,6 +52,7 @@ async function showRun(run) {
   const [curves, log] = await Promise.all([api.curves(run.id), api.log(run.id)]);
   const act = {
     cancel: () => take(() => api.cancel(run.id)),
+    delete: () => confirm(`Delete run ${run.id} and all it saved?`) && take(() => api.delete(run.id)),
     resume: (overrides) => take(() => api.resume(run.id, overrides)),
   };
   draw("run", [run, curves, log], runDetail(run, { curves, log, bounds }, act));

@@ -23,8 +23,12 @@ function row(folder, checked) {
   );
 }
 
-function holds({ recordings, hours, skipped }) {
-  const wrong = Object.entries(skipped).map(([reason, count]) => `${count} ${reason}`);
-  const left = wrong.length ? `; skipped: ${wrong.join(", ")}` : "";
+function holds({ recordings, hours, skipped, lost }) {
+  const left = counted("skipped", skipped) + counted("cut out", lost);
   return `${recordings} recordings, ${number(hours, 1)} h of play${left}`;
+}
+
+function counted(word, counts) {
+  const reasons = Object.entries(counts).map(([reason, count]) => `${count} ${reason}`);
+  return reasons.length ? `; ${word}: ${reasons.join(", ")}` : "";
 }

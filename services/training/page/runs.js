@@ -20,7 +20,7 @@ export function runRow(run, { isChosen, choose }) {
   return el("li", {}, row);
 }
 
-/** The whole of a run. `bounds`: of the numbers that may be changed; `act`: {cancel, resume}. */
+/** The whole of a run. `bounds`: of the numbers that may be changed; `act`: {cancel, resume, delete}. */
 export function runDetail(run, { curves, log, bounds }, act) {
   const others = el("div.numbers", {}, numberFields(stillOpen(bounds, run), run.overrides));
   const resume = () => act.resume(filledNumbers(others));
@@ -34,6 +34,8 @@ export function runDetail(run, { curves, log, bounds }, act) {
         el("button", { type: "button", onclick: act.cancel }, "Cancel"),
       STOPPED.includes(run.state) &&
         el("button.primary", { type: "button", onclick: resume }, "Resume"),
+      [...STOPPED, "done"].includes(run.state) &&
+        el("button", { type: "button", onclick: act.delete }, "Delete"),
     ),
     run.reason && el("p.reason", {}, run.reason),
     facts(run),

@@ -11,7 +11,7 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -21,9 +21,10 @@ from services.training.runs.views import last_lines
 from services.training.settings import ROOT
 from training.data.inventory.stock import Stock, stock_at
 
-NOTHING = Stock(recordings={}, frames={}, skipped={})
+NOTHING = Stock(recordings={}, frames={}, skipped={}, lost={})
 # Only counts matter, and a film of six minutes in full size is 2 GB.
 SMALL = ("--width", "64", "--height", "36")
+MAX_LOOK_S = 3600.0
 LOOK = (*LOW_PRIORITY, sys.executable, "-m", "training.data.inventory.stock", *SMALL)
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ log = logging.getLogger(__name__)
 class RecordingsView(BaseModel):
     """`state`: missing (no such folder), waiting or looking (figures are of the look before, if
     there was one), known, or failed, with the `reason`. `hours`: of play worth learning from.
-    `skipped`: how many recordings, by what is wrong with them."""
+    `skipped`: how many recordings, by what is wrong with them. `lost`: what could not be used of
+    the others, by reason."""
 
     name: str
     folder: str
@@ -41,31 +43,45 @@ class RecordingsView(BaseModel):
     recordings: int
     hours: float
     skipped: dict[str, int]
+    lost: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """`changed_ns`: when files had last come to the folder, or gone, as it began."""
+    """`changed_ns`: when files had last come to the folder, or gone, as it began. `is_stopped`: it
+    was ended at its deadline."""
 
     process: Process
     changed_ns: int
+    deadline_s: float  # of the event loop's clock
+    is_stopped: bool = False
 
 
 class Stocktaker:
     """Owns the looks, one at a time, and the manifests that they leave in `kept`."""
 
     def __init__(
-        self, folders: Mapping[str, Path], kept: Path, *, program: Sequence[str] = LOOK
+        self,
+        folders: Mapping[str, Path],
+        kept: Path,
+        *,
+        program: Sequence[str] = LOOK,
+        max_look_s: float = MAX_LOOK_S,
     ) -> None:
         self._folders = folders
         self._kept = kept
         self._program = program
+        self._max_look_s = max_look_s
         self._looks: dict[str, _Look] = {}  # the last one of each folder
 
     async def watch(self) -> None:
-        """Starts the next look that is due, unless one is under way."""
-        if any(look.process.returncode is None for look in self._looks.values()):
-            return
+        """Starts the next look that is due, unless one is under way. One that takes longer than
+        allowed is ended, so that the others get their turn."""
+        for name, look in self._looks.items():
+            if look.process.returncode is None:
+                if asyncio.get_running_loop().time() > look.deadline_s:
+                    self._looks[name] = await _stopped(look)
+                return
         for name, folder in self._folders.items():
             if folder.is_dir() and self._is_due(name, folder):
                 self._looks[name] = await self._begin(name, folder)
@@ -100,7 +116,8 @@ class Stocktaker:
                 stderr=said,
             )
         log.info("recordings looked through", extra={"recordings": name})
-        return _Look(process, changed_ns)
+        deadline_s = asyncio.get_running_loop().time() + self._max_look_s
+        return _Look(process, changed_ns, deadline_s)
 
     def _view(self, name: str, folder: Path) -> RecordingsView:
         state, reason = self._state(name, folder)
@@ -113,6 +130,7 @@ class Stocktaker:
             recordings=sum(stock.recordings.values()),
             hours=stock.hours,
             skipped=stock.skipped,
+            lost=stock.lost,
         )
 
     def _state(self, name: str, folder: Path) -> tuple[str, str]:
@@ -123,6 +141,9 @@ class Stocktaker:
             return "waiting", ""
         if look.process.returncode is None:
             return "looking", ""
+        if look.is_stopped:
+            minutes = self._max_look_s / 60
+            return "failed", f"Not read through within {minutes:g} minutes; figures are of a part."
         if look.process.returncode == 0:
             return "known", ""
         return "failed", " ".join(last_lines(self._log(name), 1)).strip()
@@ -132,6 +153,13 @@ class Stocktaker:
 
     def _log(self, name: str) -> Path:
         return self._kept / f"{name}.log"
+
+
+async def _stopped(look: _Look) -> _Look:
+    with suppress(ProcessLookupError):
+        look.process.kill()
+    await look.process.wait()
+    return replace(look, is_stopped=True)
 
 
 def _changed_ns(folder: Path) -> int:

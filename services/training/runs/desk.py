@@ -8,7 +8,8 @@ import asyncio
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from services.telemetry import Problem, meter
@@ -17,20 +18,28 @@ from services.training.recordings.shelf import Shelf
 from services.training.runs.record import NEXT_STATES, RunRecord, RunState
 from services.training.runs.store import RunStore
 from services.training.runs.views import last_lines
+from training.data.whole import DamagedFile
 from training.job_state import LOG, Progress
 from training.recipes.overrides import RECIPES, check_overrides
 
+FREE_DISK = meter.create_gauge(
+    "nextframe_training_disk_free_bytes", unit="By", description="free where runs are kept"
+)
 RUNS = meter.create_gauge("nextframe_training_runs", description="runs by state")
 
 MAX_QUEUED = 32
 MAX_INTERRUPTIONS = 3  # starts that a run gets by itself after it was killed
+DISK = "disk"  # beside run ids, which are never so short
+ENDED = frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED})
 KILLED = "It was killed and goes on from its last saved state."
 
 log = logging.getLogger(__name__)
 
 
 class RunDesk:
-    """Every rule about a run, applied to what the disk holds. `max_running`: runs at once."""
+    """Every rule about a run, applied to what the disk holds. `max_running`: runs at once.
+    `keep_days`: how long a run that has ended stays on disk after its last change; None: until
+    somebody deletes it."""
 
     def __init__(
         self,
@@ -41,6 +50,7 @@ class RunDesk:
         data: Path,
         max_running: int,
         min_free_mb: int,
+        keep_days: float | None = None,
     ) -> None:
         self._store = store
         self._launcher = launcher
@@ -48,6 +58,8 @@ class RunDesk:
         self._data = data
         self._max_running = max_running
         self._min_free_mb = min_free_mb
+        self._keep_days = keep_days
+        self._troubles: dict[str, str] = {}  # by run or thing, what was last said to be wrong
         self._changing = asyncio.Lock()  # one change at a time, so that no start happens twice
 
     async def submit(
@@ -101,24 +113,75 @@ class RunDesk:
             if record.state is RunState.RUNNING:
                 raise Problem(409, "run-runs", "The run is running.")
             record = self._may_become(run_id, RunState.QUEUED, "Only what has stopped short can be")
-            self._refuse_for_done(record, checked)
+            await self._refuse_for_done(record, checked)
             record = record.changed(checked)
             self._store.reorder(record)
             return self._store.change(record, RunState.QUEUED, reason="", interruptions=0)
 
-    async def watch(self) -> None:
-        """One look at everything: what has ended is recorded, what waits is started."""
+    async def delete(self, run_id: str) -> None:
+        """Removes a run that has ended, with all it saved. Published worlds stay."""
         async with self._changing:
-            for record in self._in_state(RunState.RUNNING):
-                await self._look_at(record)
-            records = self._store.all()
+            record = self.find(run_id)
+            if record.state not in ENDED:
+                detail = f"The run is {record.state}. Cancel it before you delete it."
+                raise Problem(409, "wrong-state", detail)
+            await asyncio.to_thread(self._store.delete, run_id)
+
+    async def watch(self) -> None:
+        """Polls everything once: a run that has ended is recorded, a queued run is started, a run
+        that ended `keep_days` ago is deleted. What goes wrong with one run costs no other."""
+        async with self._changing:
+            await asyncio.to_thread(self._watch_disk)
+            for record in await asyncio.to_thread(self._in_state, RunState.RUNNING):
+                await self._guarded(record, self._look_at)
+            records = await asyncio.to_thread(self._store.all)
             counts = Counter(record.state for record in records)
             num_free = max(0, self._max_running - counts[RunState.RUNNING])
             waiting = [record for record in records if record.state is RunState.QUEUED]
             for record in waiting[:num_free]:
-                await self._start(record)
+                await self._guarded(record, self._start)
+            for record in records:
+                if self._is_outdated(record):
+                    await self._guarded(record, self._delete_outdated)
         for state in RunState:
             RUNS.set(counts[state], {"state": state.value})
+
+    async def _guarded(
+        self, record: RunRecord, act: Callable[[RunRecord], Awaitable[None]]
+    ) -> None:
+        try:
+            await act(record)
+        except Exception as error:
+            self._note_trouble(record.run_id, f"{type(error).__name__}: {error}")
+        else:
+            self._troubles.pop(record.run_id, None)
+
+    def _note_trouble(self, name: str, trouble: str) -> None:
+        """Logs a trouble once, until it is over or another one."""
+        if self._troubles.get(name) != trouble:
+            self._troubles[name] = trouble
+            log.error("run not watched", extra={"run_id": name, "reason": trouble})
+
+    def _watch_disk(self) -> None:
+        free_mb = shutil.disk_usage(self._data).free // 2**20
+        FREE_DISK.set(free_mb * 2**20)
+        if free_mb >= self._min_free_mb:
+            self._troubles.pop(DISK, None)
+        elif DISK not in self._troubles:
+            self._troubles[DISK] = "nearly full"
+            detail = {"free_mb": free_mb, "needed_mb": self._min_free_mb}
+            log.error("disk nearly full: no run will be started", extra=detail)
+
+    def _is_outdated(self, record: RunRecord) -> bool:
+        if self._keep_days is None or record.state not in ENDED:
+            return False
+        age = datetime.now(UTC) - datetime.fromisoformat(record.changed_at)
+        return age > timedelta(days=self._keep_days)
+
+    async def _delete_outdated(self, record: RunRecord) -> None:
+        await asyncio.to_thread(self._store.delete, record.run_id)
+        reason = f"ended {self._keep_days:g} days ago"
+        log.info("run deleted", extra={"run_id": record.run_id, "reason": reason})
 
     async def _stop(self, handle: str) -> None:
         try:
@@ -132,13 +195,23 @@ class RunDesk:
         except LaunchError as error:
             log.warning("run unseen", extra={"run_id": record.run_id, "reason": str(error)})
             return
-        progress = Progress.read(self._store.folder(record.run_id))
+        progress = await self._progress(record.run_id)
         if progress and progress.attempt == record.attempt and progress.outcome:
             self._store.change(
                 record, RunState(progress.outcome), reason=progress.reason, digest=progress.digest
             )
         elif not look.is_running:
             self._ended_without_a_word(record, look)
+
+    async def _progress(self, run_id: str) -> Progress | None:
+        """What the job said last; nothing where its file is damaged, which is logged once."""
+        try:
+            progress = await asyncio.to_thread(Progress.read, self._store.folder(run_id))
+        except DamagedFile as error:
+            self._note_trouble(f"{run_id}, progress", str(error))
+            return None
+        self._troubles.pop(f"{run_id}, progress", None)
+        return progress
 
     def _ended_without_a_word(self, record: RunRecord, look: Look) -> None:
         if look.exit_status is not None and look.exit_status > 0:
@@ -175,9 +248,11 @@ class RunDesk:
             raise Problem(409, "wrong-state", f"The run is {record.state}. {only} {verb}.")
         return record
 
-    def _refuse_for_done(self, record: RunRecord, overrides: Mapping[str, int | float]) -> None:
+    async def _refuse_for_done(
+        self, record: RunRecord, overrides: Mapping[str, int | float]
+    ) -> None:
         """What has been made by other numbers stays as it is."""
-        progress = Progress.read(self._store.folder(record.run_id))
+        progress = await self._progress(record.run_id)
         for name in overrides:
             if progress and (stage := name.partition(".")[0]) in progress.done:
                 detail = f"{name}: the {stage} stage is done; submit another run for that."

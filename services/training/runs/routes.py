@@ -65,6 +65,10 @@ def run_routes(desk: RunDesk) -> APIRouter:
     def look(run_id: RunId) -> RunView:
         return seen(desk.find(run_id))
 
+    @router.delete("/runs/{run_id}", status_code=204)
+    async def delete(run_id: RunId) -> None:
+        await desk.delete(run_id)
+
     @router.get("/runs/{run_id}/curves")
     def curves(
         run_id: RunId, points: Annotated[int, Query(ge=2, le=2000)] = 300

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -87,6 +88,12 @@ class RunStore:
         """Tells the run's next start by which numbers to go on."""
         order = JobOrder.read(self.folder(record.run_id))
         replace(order, overrides=record.numbers).write(self.folder(record.run_id))
+
+    def delete(self, run_id: str) -> None:
+        """The record goes first: a folder without one is not a run."""
+        folder = self.folder(run_id)
+        (folder / RECORD).unlink(missing_ok=True)
+        shutil.rmtree(folder)
 
     def note_handle(self, record: RunRecord, handle: str) -> None:
         self._write(replace(record, handle=handle))

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from services.training.runs.record import RunRecord, RunState
+from training.data.whole import DamagedFile
 from training.job_state import STAGES, Progress
 
 MAX_CURVE_BYTES = 4 * 2**20
@@ -58,7 +59,7 @@ class RunView(BaseModel):
 
 
 def view(record: RunRecord, folder: Path) -> RunView:
-    progress = Progress.read(folder)
+    progress = _progress_in(folder)
     stages = [_stage(name, progress, folder) for name in STAGES] if progress else []
     return RunView(
         id=record.run_id,
@@ -79,6 +80,14 @@ def view(record: RunRecord, folder: Path) -> RunView:
         progress=_overall(stages),
         stages=stages,
     )
+
+
+def _progress_in(folder: Path) -> Progress | None:
+    """A damaged file is as good as none here; the watch over runs reports it."""
+    try:
+        return Progress.read(folder)
+    except DamagedFile:
+        return None
 
 
 def curve(folder: Path, stage: str, *, max_points: int) -> list[Row]:

@@ -145,6 +145,8 @@ async def test_a_look_is_told_no_secrets_and_ends_with_the_service(
     vpt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEXTFRAME_TRAINING_OPERATOR_TOKEN", "secret")
+    monkeypatch.setenv("REDIS_PASSWORD", "secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     code = "import os, time; print(sorted(os.environ), flush=True); time.sleep(600)"
     endless = (sys.executable, "-c", code)
     log = tmp_path / "stock" / "lab.log"
@@ -156,5 +158,27 @@ async def test_a_look_is_told_no_secrets_and_ends_with_the_service(
         await stocktaker.watch()
         assert (await listed(client))["state"] == "looking"
         await eventually(has_spoken, timeout_s=PATIENCE_S)
-    assert "PATH" in log.read_text() and "NEXTFRAME_" not in log.read_text()
+    assert "PATH" in log.read_text()
+    assert not any(name in log.read_text() for name in ("NEXTFRAME_", "REDIS_", "AWS_"))
     assert (await listed(client))["state"] == "failed"
+
+
+async def test_a_look_that_never_ends_is_stopped_and_gives_the_others_their_turn(
+    vpt: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    endless = (sys.executable, "-c", "import time; time.sleep(600)")
+    folders = {"lab": vpt, "other": other}
+    stocktaker = Stocktaker(folders, tmp_path / "stock", program=endless, max_look_s=0.0)
+
+    async def is_other_looked_through() -> bool:
+        await stocktaker.watch()
+        return stocktaker.views()[1].state == "looking"
+
+    try:
+        await eventually(is_other_looked_through, timeout_s=PATIENCE_S)
+        first = stocktaker.views()[0]
+        assert (first.state, "Not read through" in first.reason) == ("failed", True)
+    finally:
+        await stocktaker.close()

@@ -1,5 +1,6 @@
 """Runs as an operator meets them: the API over a launcher whose jobs do what the test says."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,20 @@ class Office:
     client: httpx.AsyncClient
 
     @classmethod
-    def open(cls, data: Path, launcher: FakeLauncher, *, min_free_mb: int = 0) -> "Office":
+    def open(
+        cls,
+        data: Path,
+        launcher: FakeLauncher,
+        *,
+        min_free_mb: int = 0,
+        keep_days: float | None = None,
+    ) -> "Office":
         store = RunStore(data / "runs", data / "registry")
         shelf = Shelf({})
-        desk = RunDesk(store, launcher, shelf, data=data, max_running=1, min_free_mb=min_free_mb)
+        desk = RunDesk(
+            store, launcher, shelf, data=data, max_running=1, min_free_mb=min_free_mb,
+            keep_days=keep_days,
+        )  # fmt: skip
         app = FastAPI()
         add_problem_answers(app)
         app.include_router(run_routes(desk))
@@ -289,3 +300,73 @@ async def test_the_line_of_runs_is_bounded(office: Office) -> None:
 async def test_a_run_id_never_leaves_the_folder(office: Office) -> None:
     assert refused(await office.client.get("/v1/runs/..%2f..%2fetc"), 404, "not-found")
     assert refused(await office.client.get("/v1/runs/20260101-000000-abcdef"), 404, "run-not-found")
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 40, b'{"attempt": 1}', b"[]"])
+async def test_one_damaged_progress_file_keeps_no_other_run_from_its_turn(
+    office: Office, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = await office.running()
+    (office.folder(damaged) / "progress.json").write_bytes(damage)
+    for _ in range(3):
+        await office.desk.watch()
+    assert len([record for record in caplog.records if record.msg == "run not watched"]) == 1
+    assert (await office.look(damaged))["state"] == "running"
+    other = await office.submit()
+    assert (await office.ask(damaged, "cancel")).status_code == 200
+    await office.desk.watch()
+    assert (await office.look(other))["state"] == "running"
+
+
+async def test_a_run_whose_change_cannot_be_written_is_reported_once_and_holds_up_no_other(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = await office.running()
+    say(office.folder(ended), 1, outcome="done")
+    monkeypatch.setattr(RunStore, "change", full_disk)
+    for _ in range(3):
+        await office.desk.watch()
+    monkeypatch.undo()
+    assert len([record for record in caplog.records if record.msg == "run not watched"]) == 1
+    await office.desk.watch()
+    assert (await office.look(ended))["state"] == "done"
+
+
+def full_disk(*_: Any, **__: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
+async def test_a_full_disk_is_said_once_and_again_after_there_was_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = Office.open(tmp_path, FakeLauncher(), min_free_mb=1000)
+
+    def count_after(free_mb: int) -> int:
+        usage = shutil._ntuple_diskusage(0, 0, free_mb * 2**20)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        return free_mb
+
+    said = []
+    for free_mb in (2000, 10, 10, 2000, 10):
+        count_after(free_mb)
+        await office.desk.watch()
+        said.append(sum("disk nearly full" in record.msg for record in caplog.records))
+    assert said == [0, 1, 1, 1, 2]
+
+
+async def test_a_run_that_has_ended_can_be_deleted_with_all_it_saved(office: Office) -> None:
+    run_id = await office.running()
+    assert (await office.client.delete(f"/v1/runs/{run_id}")).status_code == 409
+    await office.ask(run_id, "cancel")
+    assert (await office.client.delete(f"/v1/runs/{run_id}")).status_code == 204
+    assert not office.folder(run_id).exists()
+    assert (await office.client.delete(f"/v1/runs/{run_id}")).status_code == 404
+
+
+async def test_ended_runs_are_deleted_after_the_days_that_the_operator_sets(tmp_path: Path) -> None:
+    office = Office.open(tmp_path, FakeLauncher(), keep_days=1e-9)
+    run_id, waiting = await office.running(), await office.submit()
+    say(office.folder(run_id), 1, outcome="done")
+    await office.desk.watch()
+    assert not office.folder(run_id).exists()
+    assert (await office.look(waiting))["state"] == "running"

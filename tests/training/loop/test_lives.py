@@ -77,3 +77,19 @@ def test_rows_after_the_saved_step_are_dropped(tmp_path: Path, torn: str) -> Non
     fit.train(lives.objective(module), Budget(steps=20))
     assert [row["step"] for row in _losses(tmp_path)] == [20, 40]
     assert curve.read_text().startswith(saved)
+
+
+@pytest.mark.parametrize(
+    "damage", [b"\0" * 40 + b"\n", b"\n", b"[]\n", b'{"loss": 1}\n', b"\xff\xfe\n"]
+)
+def test_a_damaged_row_cuts_the_curve_and_never_stops_a_training(
+    tmp_path: Path, damage: bytes
+) -> None:
+    module, fit = lives.trainer(tmp_path)
+    fit.train(lives.objective(module), Budget(steps=60))
+    curve = tmp_path / "fit.jsonl"
+    first, *others = curve.read_bytes().splitlines(keepends=True)
+    curve.write_bytes(first + damage + b"".join(others))
+    module, fit = lives.trainer(tmp_path)
+    fit.train(lives.objective(module), Budget(steps=20))
+    assert [row["step"] for row in _losses(tmp_path)] == [20, 80]

@@ -24,7 +24,7 @@ SCHEMA, VERSION = "nextframe.recordings", 1
 class Entry:
     """One recording: `digest` is the sha256 of what it holds, `shares` what the hands do in it;
     `stamp` (its bytes on disk, the newest time of change in ns, how it is read) tells when both
-    are out of date."""
+    are out of date. `lost` counts, by reason, what could not be used of it."""
 
     name: str
     split: Split
@@ -32,6 +32,7 @@ class Entry:
     digest: str
     stamp: str
     shares: Shares
+    lost: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,11 @@ class Manifest:
         """What a model was trained on, in one hash: independent of names and places."""
         digests = sorted(entry.digest for entry in self.of(split))
         return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """What could not be used of the entries, by reason."""
+        return dict(sum((Counter(entry.lost) for entry in self.entries), Counter()))
 
     def shares(self, split: Split) -> Shares:
         return mean((entry.num_frames, entry.shares) for entry in self.of(split))
@@ -98,7 +104,7 @@ def _entry(source: RecordingSource, name: str, stamp: str) -> Entry:
     return Entry(
         name=name, split=source.split(name), num_frames=len(recording.frames),
         digest=recording.digest(), stamp=stamp,
-        shares=measure(recording.actions, source.action_names),
+        shares=measure(recording.actions, source.action_names), lost=dict(recording.lost),
     )  # fmt: skip
 
 

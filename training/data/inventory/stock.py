@@ -21,11 +21,12 @@ _SHOWN_SHARES = 8
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stock:
     """How many recordings, and frames in them that are worth learning from, by split; how many
-    recordings were skipped, by what is wrong with them."""
+    recordings were skipped, by what is wrong with them; what was lost of the others, by reason."""
 
     recordings: dict[Split, int]
     frames: dict[Split, int]
     skipped: dict[str, int]
+    lost: dict[str, int]
 
     @property
     def hours(self) -> float:
@@ -38,6 +39,7 @@ class Stock:
             recordings={split: len(counts) for split, counts in frames.items()},
             frames={split: sum(counts) for split, counts in frames.items()},
             skipped=manifest.skipped,
+            lost=manifest.lost,
         )
 
 
@@ -83,6 +85,7 @@ def report(manifest: Manifest) -> str:
     shares = sorted(manifest.shares("train").items(), key=lambda item: -item[1])[:_SHOWN_SHARES]
     lines += [f"  {name}: {share:.1%} of the training frames" for name, share in shares]
     lines += [f"skipped {count}: {reason}" for reason, count in manifest.skipped.items()]
+    lines += [f"lost {count}: {reason}" for reason, count in manifest.lost.items()]
     return "\n".join(lines)
 
 

@@ -5,7 +5,9 @@ frame i + 1.
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,8 +18,8 @@ from model.action_space import ActionSpace
 from training.data.recording import Recording
 from training.data.source import DamagedRecording, Split
 from training.data.vpt.actions import ACTION_SPACE, actions_of, is_told
-from training.data.vpt.lines import Line, read_lines
-from training.data.vpt.video import read_video
+from training.data.vpt.lines import NOTHING_PRESSED, Line, LineFault, read_lines
+from training.data.vpt.video import Film, read_video
 
 T = TypeVar("T", bound=np.generic)
 
@@ -46,7 +48,7 @@ class VptFolder:
     def reading(self) -> str:
         told = hashlib.sha256(repr(self.action_space).encode()).hexdigest()[:8]
         size = f"{self.width}x{self.height}"
-        return f"{size}, at most {self.max_idle_frames} idle frames, actions {told}"
+        return f"{size}, at most {self.max_idle_frames} idle frames, actions {told}, cut at faults"
 
     def names(self) -> list[str]:
         """Raises FileNotFoundError where there is no such folder."""
@@ -68,27 +70,57 @@ class VptFolder:
         return tuple(path for path in both if path.exists())
 
     def open(self, name: str) -> Recording:
-        lines = read_lines(self.folder / f"{name}.jsonl")
-        frames = read_video(self.folder / f"{name}.mp4", width=self.width, height=self.height)
-        if not 0 <= len(lines) - len(frames) <= 1:
+        """What is worth learning from. What cannot be used costs the frames around it, counted by
+        reason in `lost`. Raises DamagedRecording where nothing is left."""
+        read = read_lines(self.folder / f"{name}.jsonl")
+        film = read_video(self.folder / f"{name}.mp4", width=self.width, height=self.height)
+        num_frames = min(len(read), len(film.frames))
+        if len(read) - num_frames + len(film.frames) - num_frames > _most_unpaired(num_frames):
             raise DamagedRecording("as many lines as frames expected")
-        return self._film(frames, lines[: len(frames)])
+        lost = Counter(str(line) for line in read if isinstance(line, LineFault))
+        lost["line without a frame"] = max(0, len(read) - num_frames - 1)  # one more is usual
+        lost["frame without a line"] = len(film.frames) - num_frames
+        lost["hole in time"] = int(film.holes[:num_frames].sum())
+        lost["film torn"] = int(film.is_torn)
+        return self._recording(film, read[:num_frames], {k: n for k, n in lost.items() if n})
 
-    def _film(self, frames: NDArray[np.uint8], lines: list[Line]) -> Recording:
-        """What is worth learning from. Raises DamagedRecording where nothing is."""
+    def _recording(
+        self, film: Film, read: Sequence[Line | LineFault], lost: Mapping[str, int]
+    ) -> Recording:
+        lines = _filled(read)
         actions = _led_to(actions_of(lines, self.action_space))
-        is_known = ~_led_to(~is_told(lines, self.action_space))
+        is_known = ~_led_to(~is_told(lines, self.action_space)) & ~film.holes[: len(lines)]
+        is_read = np.array([isinstance(line, Line) for line in read])
         is_gui_open = np.array([line.is_gui_open for line in lines])
-        kept = ~is_gui_open & (_frames_at_rest(actions) <= self.max_idle_frames)
+        kept = is_read & ~is_gui_open & (_frames_at_rest(actions) <= self.max_idle_frames)
         if not kept.any():
             raise DamagedRecording("nobody plays")
         follows = np.concatenate(([False], kept[:-1])) & is_known
         return Recording(
-            frames=frames[kept],
+            frames=film.frames[: len(lines)][kept],
             actions=actions[kept],
             poses=np.zeros((int(kept.sum()), 3), np.float32),
             cuts=~follows[kept],
+            lost=lost,
         )
+
+
+def _most_unpaired(num_frames: int) -> int:
+    """Lines or frames too many at the end: beyond a twentieth, line i is not that of frame i."""
+    return max(2, num_frames // 20)
+
+
+def _filled(read: Sequence[Line | LineFault]) -> list[Line]:
+    """A line for each frame. Where none can be used, one without keys and with the slot of the
+    next, so that a slot chosen meanwhile counts as chosen there."""
+    lines: list[Line] = []
+    following = NOTHING_PRESSED
+    for line in reversed(read):
+        following = (
+            line if isinstance(line, Line) else replace(NOTHING_PRESSED, hotbar=following.hotbar)
+        )
+        lines.append(following)
+    return lines[::-1]
 
 
 def _led_to(from_lines: NDArray[T]) -> NDArray[T]:

@@ -25,7 +25,7 @@ class Actions:
 
     def lines(self, *lines: Said) -> list[Line]:
         self._path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        return read_lines(self._path)
+        return [line for line in read_lines(self._path) if isinstance(line, Line)]
 
     def vectors(self, *lines: Said) -> NDArray[np.float32]:
         return actions_of(self.lines(*lines), ACTION_SPACE)

@@ -4,8 +4,10 @@ recording, not a run."""
 import json
 from collections import Counter
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -15,8 +17,9 @@ from model.tokenizer.vae import VAE
 from tests.training.data.vpt.form import Said, said, write
 from training.__main__ import main
 from training.data.encoding import LatentCache
-from training.data.inventory.manifest import take_stock
+from training.data.inventory.manifest import read_manifest, take_stock
 from training.data.latents import ClipSource
+from training.data.source import DamagedRecording
 from training.data.vpt import video
 from training.data.vpt.actions import ACTION_SPACE
 from training.data.vpt.folder import VptFolder
@@ -91,15 +94,82 @@ def test_damaged_recordings_are_skipped_and_counted(tmp_path: Path) -> None:
     write(tmp_path, "torn", good)
     (tmp_path / "torn.mp4").write_bytes(b"no video")
     manifest = take_stock(_folder(tmp_path), tmp_path / "manifest.json")
-    assert [entry.name for entry in manifest.entries] == ["good"]
+    assert [entry.name for entry in manifest.entries] == ["good", "short"]
     assert manifest.skipped == {
-        "actions damaged": 5,
-        "as many lines as frames expected": 1,
-        "actions too long": 1,
+        "actions damaged": 6,
         "nobody plays": 1,
         "actions missing": 1,
         "video damaged": 1,
     }
+
+
+def test_what_cannot_be_used_costs_the_frames_around_it_and_is_counted(tmp_path: Path) -> None:
+    w = said("w")
+    path = write(tmp_path, "a", [w] * 12)
+    lines = path.read_text().splitlines()
+    lines[2] = "{"
+    lines[5] = ""
+    lines[8] = json.dumps(w | {"mouse": None})
+    path.write_text("\n".join([*lines[:11], "\0" * 30]))
+    film = _folder(tmp_path).open("a")
+    assert _brightness(film.frames) == [0, 1, 3, 4, 6, 7, 9, 10]
+    assert list(np.flatnonzero(film.cuts)) == [0, 2, 4, 6]
+    assert film.lost == {"line damaged": 2, "line empty": 1, "mouse or keyboard not recorded": 1}
+    manifest = take_stock(_folder(tmp_path), tmp_path / "manifest.json")
+    assert manifest.lost == film.lost
+    assert read_manifest(tmp_path / "manifest.json") == manifest
+
+
+@pytest.mark.parametrize(
+    ("num_lines", "lost"),
+    [(14, {"line without a frame": 1}), (13, {}), (10, {"frame without a line": 2})],
+)
+def test_lines_or_frames_too_many_at_the_end_are_left_out(
+    tmp_path: Path, num_lines: int, lost: dict[str, int]
+) -> None:
+    path = write(tmp_path, "a", [said("w")] * 12)
+    path.write_text((json.dumps(said("w")) + "\n") * num_lines)
+    film = _folder(tmp_path).open("a")
+    assert len(film.frames) == min(12, num_lines)
+    assert film.lost == lost
+
+
+def test_a_film_of_another_rate_is_refused_with_the_rate_that_it_has(tmp_path: Path) -> None:
+    path = write(tmp_path, "a", [said("w")] * 8)
+    frames = np.zeros((8, 64, 96, 3), np.uint8)
+    video.write_video(path.with_suffix(".mp4"), frames, fps=30)
+    skipped = take_stock(_folder(tmp_path), tmp_path / "m.json").skipped
+    assert skipped == {"film of 30 frames a second, 20 expected": 1}
+
+
+def test_missing_time_in_a_film_is_a_cut(tmp_path: Path) -> None:
+    path = write(tmp_path, "a", [said("w")] * 8).with_suffix(".mp4")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=20)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for i in range(8):
+            pixels = np.full((64, 96, 3), 20 * i, np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts = i + (40 if i >= 5 else 0)
+            frame.time_base = Fraction(1, 20)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    film = _folder(tmp_path).open("a")
+    assert list(np.flatnonzero(film.cuts)) == [0, 5]
+    assert film.lost == {"hole in time": 1}
+
+
+def test_a_torn_film_is_read_up_to_where_it_is_damaged(tmp_path: Path) -> None:
+    path = write(tmp_path, "a", [said("w")] * 12).with_suffix(".mp4")
+    whole = path.read_bytes()
+    start = whole.index(b"mdat") + 4
+    middle = (start + len(whole)) // 2
+    path.write_bytes(whole[:middle] + b"\xff" * 200 + whole[middle + 200 :])
+    try:
+        film = _folder(tmp_path).open("a")
+    except DamagedRecording:
+        return  # the damage met the index of the file
+    assert 0 < len(film.frames) <= 12
 
 
 def test_a_picture_too_large_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
