@@ -1,4 +1,4 @@
-"""What every service says about itself: logs, metrics, health, and its refusals (RFC 9457).
+"""What every service says about itself: logs, metrics, and its refusals (RFC 9457).
 
 Knows no service. The only home of OpenTelemetry; instruments are made where they are observed:
 
@@ -9,19 +9,18 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse
 from opentelemetry import metrics
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 PROBLEM_TYPE = "urn:nextframe:problem:"
 _STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__)
@@ -67,24 +66,6 @@ def setup_metrics(service: str) -> None:
     metrics.set_meter_provider(MeterProvider(metric_readers=[reader], resource=resource))
 
 
-def add_health_routes(app: FastAPI, is_ready: Callable[[], Awaitable[bool]]) -> None:
-    """/healthz: the process answers. /readyz: `is_ready` says so, else 503. /metrics."""
-
-    @app.get("/healthz", include_in_schema=False)
-    async def healthz() -> PlainTextResponse:
-        return PlainTextResponse("ok\n")
-
-    @app.get("/readyz", include_in_schema=False)
-    async def readyz() -> PlainTextResponse:
-        if await is_ready():
-            return PlainTextResponse("ready\n")
-        return PlainTextResponse("not ready\n", status_code=HTTPStatus.SERVICE_UNAVAILABLE)
-
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics_text() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
 class Problem(HTTPException):
     """A refusal as the caller gets it. `kind`: a stable slug; `detail`: what to do about it."""
 
@@ -106,6 +87,8 @@ def problem(status: int, kind: str, detail: str, *, retry_after_s: int = 0) -> J
     headers = {"Retry-After": str(retry_after_s)} if retry_after_s else {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        headers["Connection"] = "close"
     return JSONResponse(content, status, headers, media_type="application/problem+json")
 
 
@@ -128,6 +111,10 @@ def add_problem_answers(app: FastAPI) -> None:
         answer = problem(error.status_code, kind, str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody reads it
 
     @app.exception_handler(Exception)
     async def internal(request: Request, error: Exception) -> JSONResponse:

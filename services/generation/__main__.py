@@ -7,6 +7,7 @@ SIGTERM or SIGINT, after the sessions have been saved and put back in line.
 import contextlib
 import logging
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -31,6 +32,8 @@ RAY_ENVIRONMENT = {
     "RAY_raylet_start_wait_time_s": "120",  # 30 by default, too short for a busy small machine
 }
 
+DRAIN_TOKEN = f"{PREFIX}DRAIN_TOKEN"
+
 log = logging.getLogger(__name__)
 
 
@@ -39,6 +42,8 @@ class Stopped(BaseException):
 
 
 def main() -> int:
+    # The replica is another process, with this environment: both must know one drain token.
+    os.environ[DRAIN_TOKEN] = os.environ.get(DRAIN_TOKEN) or secrets.token_urlsafe(32)
     try:
         settings = read_settings(GenerationSettings, PREFIX, os.environ)
         setup_logging("generation")
@@ -97,13 +102,13 @@ def _serve(settings: GenerationSettings) -> None:
     serve.start(proxy_location=ProxyLocation.Disabled)
     try:
         serve.run(app({}), name=APP_NAME, route_prefix=None)
-        log.info("generation is up", extra={"health_port": settings.port})
+        log.info("generation is up", extra={"ops_port": settings.ops_port})
         threading.Event().wait()
     except RuntimeError as error:
         raise CannotStart(f"the replica does not start: {error}") from error
     finally:
         _ignore_signals()
-        drain(settings.port, settings.drain_s)
+        drain(settings, settings.drain_s)
         serve.shutdown()  # type: ignore[no-untyped-call]
 
 

@@ -2,13 +2,14 @@
 is hard to read there. Imports neither Ray nor torch, so that it speaks soon."""
 
 import asyncio
-import socket
 import subprocess
 import sys
 
 from services.backplane.connection import connect
 from services.backplane.probe import Probe, RedisFault
+from services.environment import SettingsError
 from services.generation.settings import PREFIX, GenerationSettings
+from services.http_server.listener import listen
 
 
 class CannotStart(Exception):
@@ -17,7 +18,7 @@ class CannotStart(Exception):
 
 def check_surroundings(settings: GenerationSettings) -> None:
     """Raises CannotStart when the port is taken, Redis is away or the world cannot be served."""
-    _check_port(settings.host, settings.port)
+    _check_port(settings.ops_host, settings.ops_port)
     if fault := asyncio.run(_redis_fault(settings.redis)):
         raise CannotStart(f"NEXTFRAME_REDIS_URL: {fault.reason}")
     _check_world(settings)
@@ -25,11 +26,9 @@ def check_surroundings(settings: GenerationSettings) -> None:
 
 def _check_port(host: str, port: int) -> None:
     try:
-        socket.create_server((host, port)).close()
-    except OSError as error:
-        raise CannotStart(
-            f"port {port} on {host}: {error.strerror}. Set {PREFIX}PORT to a free one."
-        ) from error
+        listen(host, port, f"{PREFIX}OPS_PORT").close()
+    except SettingsError as error:
+        raise CannotStart(str(error)) from error
 
 
 async def _redis_fault(url: str) -> RedisFault | None:

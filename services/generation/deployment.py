@@ -20,8 +20,8 @@ from services.generation.settings import PREFIX, GenerationSettings
 from services.telemetry import setup_logging, setup_metrics
 
 if TYPE_CHECKING:  # torch must not be imported before its threads are set
-    from services.generation.health import HealthServer
     from services.generation.sessions.replica import Replica
+    from services.http_server.server import OpsServer
 
 HEALTH_PERIOD_S = 1.0
 HEALTH_TIMEOUT_S = 20.0  # longer than the replica's own patience with its frame loop
@@ -32,7 +32,7 @@ class Generator:
     """One engine on one device."""
 
     async def __init__(self, group: str) -> None:  # type: ignore[misc]  # Serve awaits it
-        self._parts: tuple[Replica, HealthServer] | None = None  # Serve ends what failed to start
+        self._parts: tuple[Replica, OpsServer] | None = None  # Serve ends what failed to start
         settings = read_settings(GenerationSettings, PREFIX, os.environ)
         # torch reads these when it is first imported, just below. Ray sets one thread. Threads that
         # spin while they wait for each other cost seconds a frame where a browser shares the cores.

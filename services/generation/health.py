@@ -1,68 +1,54 @@
-"""The replica's own small HTTP: health, metrics, and the door for whoever drains it."""
+"""The replica's port for operators: health, metrics, and the drain."""
 
-import asyncio
-import errno
+import hmac
 import ipaddress
-import logging
-import socket
+from typing import Annotated
 
-import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Header, Request
 
 from services.generation.sessions.replica import Replica
-from services.telemetry import Problem, add_health_routes, add_problem_answers
+from services.http_server.ops import create_ops_app
+from services.telemetry import Problem
 
-log = logging.getLogger(__name__)
 
-
-def create_app(replica: Replica) -> FastAPI:
-    """/healthz, /readyz, /metrics; POST /drain for callers on the same machine."""
-    app = FastAPI(openapi_url=None)
-    add_health_routes(app, replica.is_ready)
-    add_problem_answers(app)
+def create_app(replica: Replica, drain_token: str) -> FastAPI:
+    """/healthz, /readyz, /metrics; POST /drain for a process on the same machine that shows
+    `drain_token`. Nobody may drain by HTTP while the token is empty."""
+    app = create_ops_app(replica.is_ready)
 
     @app.post("/drain")
-    async def drain(request: Request) -> dict[str, bool]:
+    async def drain(
+        request: Request, authorization: Annotated[str, Header()] = ""
+    ) -> dict[str, bool]:
         """Answers when the sessions have left."""
-        if request.client is None or not ipaddress.ip_address(request.client.host).is_loopback:
-            raise Problem(403, "not-here", "Only a process on the replica's machine may drain it.")
+        _check_source(request)
+        _check_token(drain_token, authorization)
         return {"drained": await replica.drain()}
 
     return app
 
 
-class HealthServer:
-    """Serves `app` on the running loop from `start` to `stop`."""
-
-    def __init__(self, app: FastAPI) -> None:
-        config = uvicorn.Config(
-            app, log_config=None, log_level="warning", access_log=False, lifespan="off"
-        )
-        self._server = uvicorn.Server(config)
-        self._serving: asyncio.Task[None] | None = None
-
-    def start(self, host: str, port: int) -> int:
-        """The port it listens on: another one than asked for when that is taken, so that a
-        second replica on a machine still plays."""
-        listener = _listen(host, port)
-        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
-        bound: int = listener.getsockname()[1]
-        return bound
-
-    async def stop(self) -> None:
-        self._server.should_exit = True
-        if self._serving is not None:
-            await self._serving
+def _check_source(request: Request) -> None:
+    """Raises 403 for other machines, and for a browser: every page's POST carries an Origin."""
+    if request.client is None or not _is_loopback(request.client.host):
+        raise Problem(403, "not-here", "Only a process on the replica's machine may drain it.")
+    if "origin" in request.headers:
+        raise Problem(403, "origin-denied", "No page may drain a replica.")
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port))
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        listener = socket.create_server((host, 0))
-        log.warning(
-            "health port is taken", extra={"port": port, "instead": listener.getsockname()[1]}
-        )
-        return listener
+def _check_token(token: str, authorization: str) -> None:
+    """Raises 403 while no token is set, 401 for another one."""
+    if not token:
+        detail = "Set NEXTFRAME_GENERATION_DRAIN_TOKEN to drain by HTTP, or end the process."
+        raise Problem(403, "drain-disabled", detail)
+    scheme, _, shown = authorization.partition(" ")
+    is_known = hmac.compare_digest(shown.strip().encode(), token.encode())
+    if scheme.lower() != "bearer" or not is_known:
+        detail = "Send the drain token as: Authorization: Bearer <token>."
+        raise Problem(401, "token-invalid", detail)
+
+
+def _is_loopback(host: str) -> bool:
+    address = ipaddress.ip_address(host.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback

@@ -10,6 +10,7 @@ from services.generation.frames.rungs import SPECULATIONS
 
 PREFIX = "NEXTFRAME_GENERATION_"
 FAST_PATHS = {"flash", "graphs", "fused", "compiled", "beside"}
+MIN_TOKEN_CHARS = 16
 PRECISIONS = ("fp32", "bf16", "int8", "auto")
 SHIPPED_WORLD = Path(__file__).parents[2] / "model" / "worlds" / "freedoom"
 
@@ -19,7 +20,8 @@ class GenerationSettings(RedisSettings):
     """`slots`: sessions that play at once on one replica.
 
     `threads`: CPU threads of the model, 0 for all cores. `num_cpus`, `num_gpus`: what Ray reserves
-    for a replica. `host`, `port`: health and metrics. `frame_host`, `frame_port`: where edges
+    for a replica. `ops_host`, `ops_port`: probes, metrics and the drain. `drain_token`: who may
+    drain the replica by HTTP; nobody while it is empty. `frame_host`, `frame_port`: where edges
     fetch frames, 0 for a free port; `frame_advertise` is the host that edges use, if it is another
     one. `upscale`: the picture is encoded this many times larger, because the codecs' halved chroma
     would smear a small frame; 0 is what fits H.264 level 3.1, at most 4. `absent_s`: without a sign
@@ -42,8 +44,9 @@ class GenerationSettings(RedisSettings):
     threads: int = setting(0, at_least=0, at_most=256)
     num_cpus: float = setting(1.0, at_least=0)
     num_gpus: float = setting(0.0, at_least=0)
-    host: str = setting("127.0.0.1")
-    port: int = setting(8082, at_least=0, at_most=65535)
+    ops_host: str = setting("127.0.0.1")
+    ops_port: int = setting(8082, at_least=0, at_most=65535)
+    drain_token: str = setting("", secret=True)
     frame_host: str = setting("127.0.0.1")
     frame_port: int = setting(0, at_least=0, at_most=65535)
     frame_advertise: str = setting("")
@@ -60,6 +63,8 @@ class GenerationSettings(RedisSettings):
 
     def __post_init__(self) -> None:
         RedisSettings.__post_init__(self)  # super() does not work in a class with slots
+        if self.drain_token and len(self.drain_token) < MIN_TOKEN_CHARS:
+            raise ValueError(f"drain_token must have at least {MIN_TOKEN_CHARS} characters")
         if self.encoder not in ("auto", "x264", "nvenc"):
             raise ValueError(f"encoder must be auto, x264 or nvenc, got {self.encoder!r}")
         if self.speculation not in SPECULATIONS:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from model.context.policy import ContextPolicy
@@ -14,18 +15,21 @@ from model.fast.probes import find_paths
 from model.int8.serving import in_precision, why_not_int8
 from model.world import Precision, World
 from services.generation.frames.forecast import MAX_GUESSES
-from services.generation.health import HealthServer, create_app
+from services.generation.health import create_app
 from services.generation.sessions.offer import make_offer
 from services.generation.sessions.replica import Replica
-from services.generation.settings import GenerationSettings
+from services.generation.settings import PREFIX, GenerationSettings
+from services.http_server.listener import listen
+from services.http_server.server import OPS_LIMITS, OpsServer
 
 log = logging.getLogger(__name__)
 
 
-async def start_replica(settings: GenerationSettings, group: str) -> tuple[Replica, HealthServer]:
+async def start_replica(settings: GenerationSettings, group: str) -> tuple[Replica, OpsServer]:
     """Raises WorldError for a missing or damaged world, ValueError for a precision that this
-    processor has not and for more context than the world was trained with, OSError for a taken
-    frame port, RuntimeError when no encoder works, BackplaneError when Redis is away."""
+    processor has not and for more context than the world was trained with, SettingsError for a
+    taken port for operators, OSError for a taken frame port, RuntimeError when no encoder works,
+    BackplaneError when Redis is away."""
     started = time.monotonic()
     world = World.load(settings.world)
     served = _in_chosen_precision(world, settings)
@@ -40,19 +44,22 @@ async def start_replica(settings: GenerationSettings, group: str) -> tuple[Repli
         paths=_paths(settings),
     )
     replica = Replica(settings, world.spec, engine, make_offer(world), group)
-    health = HealthServer(create_app(replica))
-    port = health.start(settings.host, settings.port)
+    listener = listen(settings.ops_host, settings.ops_port, f"{PREFIX}OPS_PORT")
+    # The answer to a drain comes when the sessions have left.
+    limits = replace(OPS_LIMITS, answer_s=OPS_LIMITS.answer_s + settings.drain_s)
+    ops = OpsServer(create_app(replica, settings.drain_token), limits)
+    ops.start(listener)
     await replica.start()
     log.info(
         "world loaded and warm",
         extra={
             "world": world.spec.name,
             "precision": served.precision,
-            "port": port,
+            "ops_port": settings.ops_port,
             "s": round(time.monotonic() - started, 1),
         },
     )
-    return replica, health
+    return replica, ops
 
 
 def _in_chosen_precision(world: World, settings: GenerationSettings) -> World:

@@ -23,10 +23,17 @@ class IngestSettings(RedisSettings):
     `ice_address`: the addresses to gather, and no others; `host` stands for this machine's own,
     loopback left out. `make play` gathers 127.0.0.1 and `host`: Firefox sends to no loopback.
     `private_candidates`: whether to try private addresses a browser offers; off on public edges.
+    `ops_host`, `ops_port`: probes, metrics and the OpenAPI document, for operators only.
+    `max_connections`, `max_connections_per_address`: open HTTP connections.
+    A reverse proxy is one address.
     """
 
     host: str = setting("127.0.0.1")
     port: int = setting(8080, at_least=0, at_most=65535)
+    ops_host: str = setting("127.0.0.1")
+    ops_port: int = setting(8090, at_least=0, at_most=65535)
+    max_connections: int = setting(512, at_least=16, at_most=65536)
+    max_connections_per_address: int = setting(128, at_least=8, at_most=65536)
     token_secret: str = setting(
         env="NEXTFRAME_TOKEN_SECRET", min_chars=MIN_SECRET_CHARS, secret=True
     )

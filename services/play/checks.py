@@ -16,6 +16,10 @@ FLAGS = {
     "generation_port": "--generation-port",
     "canary_port": "--canary-port",
     "training_port": "--training-port",
+    # Nobody asks for these: any free port, as long as it is 0.
+    "ingest_ops_port": "",
+    "session_ops_port": "",
+    "training_ops_port": "",
 }
 
 

@@ -13,7 +13,8 @@ HOST = "127.0.0.1"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackOptions:
     """`port` is the page's. A port of 0 means any free one; None, that this service is not asked
-    for. `canary_world`: a second version of the world, served beside the first."""
+    for. `generation_port` and `..._ops_port` are where a service's probes and metrics are.
+    `canary_world`: a second version of the world, served beside the first."""
 
     port: int = 8080
     session_port: int = 8081
@@ -23,6 +24,9 @@ class StackOptions:
     canary_world: Path | None = None
     canary_port: int | None = None
     training_port: int | None = None
+    ingest_ops_port: int = 0
+    session_ops_port: int = 0
+    training_ops_port: int = 0
     operator_token: str = ""  # of the training service
 
 
@@ -65,8 +69,8 @@ def _generation(name: str, redis: Mapping[str, str], world: Path, port: int) -> 
         port=port,
         env={
             **redis,
-            "NEXTFRAME_GENERATION_HOST": HOST,
-            "NEXTFRAME_GENERATION_PORT": str(port),
+            "NEXTFRAME_GENERATION_OPS_HOST": HOST,
+            "NEXTFRAME_GENERATION_OPS_PORT": str(port),
             "NEXTFRAME_GENERATION_WORLD": str(world),
         },
         defaults={
@@ -85,11 +89,13 @@ def _training(options: StackOptions, redis: Mapping[str, str], port: int) -> Ser
     return ServicePlan(
         name="training",
         command=(sys.executable, "-m", "services.training"),
-        port=port,
+        port=options.training_ops_port,
         env={
             **redis,
             "NEXTFRAME_TRAINING_HOST": HOST,
             "NEXTFRAME_TRAINING_PORT": str(port),
+            "NEXTFRAME_TRAINING_OPS_HOST": HOST,
+            "NEXTFRAME_TRAINING_OPS_PORT": str(options.training_ops_port),
             "NEXTFRAME_TRAINING_PUBLIC_URL": f"http://{HOST}:{port}",
             "NEXTFRAME_TRAINING_OPERATOR_TOKEN": options.operator_token,
             "NEXTFRAME_TRAINING_JOBS_OUTLIVE": "false",  # what we started ends with us
@@ -108,12 +114,14 @@ def _edge(
         ServicePlan(
             name="session",
             command=(sys.executable, "-m", "services.session"),
-            port=options.session_port,
+            port=options.session_ops_port,
             env={
                 **redis,
                 **tokens,
                 "NEXTFRAME_SESSION_HOST": HOST,
                 "NEXTFRAME_SESSION_PORT": str(options.session_port),
+                "NEXTFRAME_SESSION_OPS_HOST": HOST,
+                "NEXTFRAME_SESSION_OPS_PORT": str(options.session_ops_port),
                 "NEXTFRAME_SESSION_INGEST_URL": page_url,
             },
             # Everybody here is one address, and nobody else waits for the place.
@@ -126,12 +134,14 @@ def _edge(
         ServicePlan(
             name="ingest",
             command=(sys.executable, "-m", "services.ingest"),
-            port=options.port,
+            port=options.ingest_ops_port,
             env={
                 **redis,
                 **tokens,
                 "NEXTFRAME_INGEST_HOST": HOST,
                 "NEXTFRAME_INGEST_PORT": str(options.port),
+                "NEXTFRAME_INGEST_OPS_HOST": HOST,
+                "NEXTFRAME_INGEST_OPS_PORT": str(options.ingest_ops_port),
                 "NEXTFRAME_INGEST_SESSION_URL": session_url,
                 "NEXTFRAME_INGEST_PAGE_URL": page_url,
             },

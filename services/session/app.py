@@ -16,7 +16,7 @@ from services.session.desk import SessionDesk
 from services.session.routes import session_routes
 from services.session.settings import SessionSettings
 from services.session.views import SessionViews
-from services.telemetry import add_health_routes, add_problem_answers, problem
+from services.telemetry import add_problem_answers, problem
 from services.tokens import Tokens
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def create_app(settings: SessionSettings) -> FastAPI:
     async def is_ready() -> bool:
         return await probe.fault() is None
 
-    app = FastAPI(title="Nextframe session", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Nextframe session", lifespan=lifespan, openapi_url=None)
     app.add_middleware(Guard, origins=settings.origins)
     app.add_middleware(  # around the guard, so that a page can read its refusals
         CORSMiddleware,
@@ -56,7 +56,7 @@ def create_app(settings: SessionSettings) -> FastAPI:
     )
     add_problem_answers(app)
     app.add_exception_handler(BackplaneError, _backplane_is_away)
-    add_health_routes(app, is_ready)
+    app.state.is_ready = is_ready
     app.include_router(session_routes(desk, SessionViews(settings, tokens), tokens))
     return app
 

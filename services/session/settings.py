@@ -17,11 +17,18 @@ class SessionSettings(RedisSettings):
     us. `allowed_origins`: other pages that may. `default_world`: for players who name none; empty
     means the first on offer. `max_line`: players who may wait at once. `creations_per_minute`: by
     one address. `ice_servers`: STUN and TURN URLs for the players' browsers. `trusted_proxies`:
-    addresses whose X-Forwarded-For is believed.
+    addresses whose X-Forwarded-For is believed, and which may have any number of connections.
+
+    `ops_host`, `ops_port`: probes, metrics and the OpenAPI document, for operators only.
+    `max_connections`, `max_connections_per_address`: open HTTP connections.
     """
 
     host: str = setting("127.0.0.1")
     port: int = setting(8081, at_least=0, at_most=65535)
+    ops_host: str = setting("127.0.0.1")
+    ops_port: int = setting(8091, at_least=0, at_most=65535)
+    max_connections: int = setting(512, at_least=16, at_most=65536)
+    max_connections_per_address: int = setting(128, at_least=8, at_most=65536)
     token_secret: str = setting(
         env="NEXTFRAME_TOKEN_SECRET", min_chars=MIN_SECRET_CHARS, secret=True
     )

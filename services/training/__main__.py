@@ -4,17 +4,15 @@ import asyncio
 import os
 import sys
 
-import uvicorn
-
 from services.backplane.probe import refuse_unfit
 from services.environment import SettingsError, read_settings
+from services.http_server.limits import ConnectionLimits
+from services.http_server.listener import listen
+from services.http_server.server import PublicServer, run
 from services.telemetry import setup_logging, setup_metrics
 from services.training.app import create_app
 from services.training.launchers.launcher import LaunchError
 from services.training.settings import PREFIX, TrainingSettings
-
-MAX_CONNECTIONS = 128
-DRAIN_S = 5
 
 
 def main() -> None:
@@ -23,19 +21,16 @@ def main() -> None:
     try:
         settings = read_settings(TrainingSettings, PREFIX, os.environ)
         asyncio.run(refuse_unfit(settings.redis))
+        listener = listen(settings.host, settings.port, f"{PREFIX}PORT")
+        ops_listener = listen(settings.ops_host, settings.ops_port, f"{PREFIX}OPS_PORT")
         app = create_app(settings)
     except (SettingsError, LaunchError) as error:
         sys.exit(f"training: {error}")
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_graceful_shutdown=DRAIN_S,
+    limits = ConnectionLimits(
+        max_connections=settings.max_connections,
+        max_per_address=settings.max_connections_per_address,
     )
+    run(PublicServer(app=app, listener=listener, limits=limits), ops_listener)
 
 
 if __name__ == "__main__":

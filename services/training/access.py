@@ -9,7 +9,7 @@ from services.telemetry import Problem
 
 
 class OperatorAccess:
-    """A dependency of every route but the page and the probes."""
+    """A dependency of every route but the page."""
 
     def __init__(self, token: str) -> None:
         self._token = token.encode()

@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI
 
 from services.backplane.connection import connect
 from services.guard import Guard
-from services.telemetry import add_health_routes, add_problem_answers
+from services.telemetry import add_problem_answers
 from services.training.access import OperatorAccess
 from services.training.launchers.choose import make_launcher
 from services.training.launchers.launcher import Launcher
@@ -66,10 +66,10 @@ def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> 
     async def is_ready() -> bool:
         return settings.runs.is_dir()
 
-    app = FastAPI(title="Nextframe training", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Nextframe training", lifespan=lifespan, openapi_url=None)
     app.add_middleware(Guard, origins=settings.origins)
     add_problem_answers(app)
-    add_health_routes(app, is_ready)
+    app.state.is_ready = is_ready
     operators_only = [Depends(OperatorAccess(settings.operator_token))]
     app.include_router(run_routes(runs), dependencies=operators_only)
     app.include_router(recordings_routes(stocktaker), dependencies=operators_only)

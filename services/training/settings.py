@@ -31,10 +31,17 @@ class TrainingSettings(RedisSettings):
     `job_cpus`, `job_gpus`, `job_memory`: what one asks for; as a RayJob in each of its `job_pods`.
     `ray_address`: of the dashboard, http://host:8265. `kubernetes_*`: namespace, image and volume
     claim of the jobs; the claim is what `data` lies on.
+
+    `ops_host`, `ops_port`: probes, metrics and the OpenAPI document, for operators only.
+    `max_connections`, `max_connections_per_address`: open HTTP connections.
     """
 
     host: str = setting("127.0.0.1")
     port: int = setting(8083, at_least=0, at_most=65535)
+    ops_host: str = setting("127.0.0.1")
+    ops_port: int = setting(8093, at_least=0, at_most=65535)
+    max_connections: int = setting(512, at_least=16, at_most=65536)
+    max_connections_per_address: int = setting(128, at_least=8, at_most=65536)
     operator_token: str = setting(min_chars=MIN_TOKEN_CHARS, secret=True)
     public_url: str = setting("http://127.0.0.1:8083", parse=http_url)
     allowed_origins: tuple[str, ...] = setting((), parse=origin)

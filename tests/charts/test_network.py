@@ -15,11 +15,12 @@ def ingest_pod(values: dict[str, Any]) -> Object:
 
 
 def test_on_the_host_network_media_reaches_the_nodes_own_address() -> None:
-    pod = ingest_pod({"ingest": {"udp": {"mode": "hostNetwork"}, "port": 8090}})
+    pod = ingest_pod({"ingest": {"udp": {"mode": "hostNetwork"}, "port": 8070}})
     assert pod["hostNetwork"] is True
     assert pod["dnsPolicy"] == "ClusterFirstWithHostNet"
-    (port,) = only_container(pod)["ports"]
-    assert port["containerPort"] == port["hostPort"] == 8090
+    ports = {p["name"]: p for p in only_container(pod)["ports"]}
+    assert ports["http"]["containerPort"] == ports["http"]["hostPort"] == 8070
+    assert ports["ops"]["containerPort"] == ports["ops"]["hostPort"] == 8090
 
 
 def test_behind_a_relay_the_edge_has_no_port_on_the_node() -> None:
@@ -51,6 +52,25 @@ def test_the_ingress_gives_each_service_a_host_of_its_own() -> None:
     assert backends == {
         "play.example.com": "test-nextframe-ingest",
         "session.example.com": "test-nextframe-session",
+    }
+
+
+def test_no_ingress_leads_to_the_operators_port() -> None:
+    rules = named(render(EXAMPLES["gpu"]), "Ingress", "ingress")["spec"]["rules"]
+    backends = [path["backend"]["service"] for rule in rules for path in rule["http"]["paths"]]
+    assert [backend["port"] for backend in backends] == [{"name": "http"}] * 2
+
+
+@pytest.mark.parametrize("component, port", [("session", 8091), ("ingest", 8090)])
+def test_only_prometheus_reaches_the_operators_port(component: str, port: int) -> None:
+    policy = {"enabled": True, "monitoringNamespace": "watch"}
+    objects = render({**RELAY, "networkPolicy": policy})
+    rules = named(objects, "NetworkPolicy", component)["spec"]["ingress"]
+    open_to_all = {p["port"] for rule in rules if "from" not in rule for p in rule["ports"]}
+    [guarded] = [rule for rule in rules if "from" in rule]
+    assert port not in open_to_all and guarded["ports"] == [{"protocol": "TCP", "port": port}]
+    assert guarded["from"][0]["namespaceSelector"]["matchLabels"] == {
+        "kubernetes.io/metadata.name": "watch"
     }
 
 

@@ -72,9 +72,9 @@ def test_a_pod_has_time_to_end(pod: Object) -> None:
 def test_a_service_is_probed_where_it_answers(where: str) -> None:
     pods = dict(pod_specs(OBJECTS["cpu"]))
     container = only_container(pods[f"Deployment/test-nextframe-{where}"])
-    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
-    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
-    assert "http" in [port["name"] for port in container["ports"]]
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "ops"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "ops"}
+    assert "ops" in [port["name"] for port in container["ports"]]
 
 
 @pytest.mark.parametrize("where", ["session", "ingest"])

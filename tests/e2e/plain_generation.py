@@ -20,7 +20,7 @@ async def serve() -> None:
     settings = read_settings(GenerationSettings, PREFIX, os.environ)
     setup_logging("generation")
     setup_metrics("generation")
-    group = f"plain{settings.port}-"
+    group = f"plain{settings.ops_port}-"
     replica, health = await start_replica(settings, group)
     redis = connect(settings.redis_url)
     dispatcher = Dispatcher(redis, replica.run_session, group)

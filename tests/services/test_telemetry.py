@@ -7,10 +7,10 @@ import httpx
 import pytest
 from fastapi import FastAPI, HTTPException
 
+from services.http_server.ops import create_ops_app
 from services.telemetry import (
     JsonLines,
     Problem,
-    add_health_routes,
     add_problem_answers,
     meter,
     setup_metrics,
@@ -45,22 +45,6 @@ def test_a_logged_exception_stays_on_its_line() -> None:
 
 
 @pytest.mark.asyncio
-async def test_ready_only_when_ready_and_alive_before() -> None:
-    ready = False
-
-    async def is_ready() -> bool:
-        return ready
-
-    app = FastAPI()
-    add_health_routes(app, is_ready)
-    async with client_of(app) as client:
-        assert (await client.get("/healthz")).status_code == 200
-        assert (await client.get("/readyz")).status_code == 503
-        ready = True
-        assert (await client.get("/readyz")).status_code == 200
-
-
-@pytest.mark.asyncio
 async def test_metrics_carry_their_names_and_units() -> None:
     waits = meter.create_histogram("nextframe_toy_wait", unit="s", description="a wait")
     laughs = meter.create_counter("nextframe_toy_laughs")
@@ -71,9 +55,7 @@ async def test_metrics_carry_their_names_and_units() -> None:
     async def is_ready() -> bool:
         return True
 
-    app = FastAPI()
-    add_health_routes(app, is_ready)
-    async with client_of(app) as client:
+    async with client_of(create_ops_app(is_ready)) as client:
         text = (await client.get("/metrics")).text
     assert 'nextframe_toy_wait_seconds_sum{stage="queue"} 0.25' in text
     assert "nextframe_toy_laughs_total 2.0" in text

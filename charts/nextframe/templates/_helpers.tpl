@@ -159,20 +159,20 @@ topologySpreadConstraints:
 {{- end -}}
 {{- end -}}
 
-{{/* Probes of a service on its port named http; how many seconds it may take to start, and may be
+{{/* Probes of a service on its port named ops; how many seconds it may take to start, and may be
      silent: (dict "start" 120 "silence" 30) */}}
 {{- define "nextframe.probes" -}}
 startupProbe:
-  httpGet: {path: /healthz, port: http}
+  httpGet: {path: /healthz, port: ops}
   periodSeconds: 2
   failureThreshold: {{ div .start 2 }}
 livenessProbe:
-  httpGet: {path: /healthz, port: http}
+  httpGet: {path: /healthz, port: ops}
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: {{ div .silence 5 }}
 readinessProbe:
-  httpGet: {path: /readyz, port: http}
+  httpGet: {path: /readyz, port: ops}
   periodSeconds: 3
   timeoutSeconds: 3
 {{- end -}}

@@ -1,7 +1,6 @@
 """Who may come in, and how much they may bring. Raises `Problem`, worded for the caller."""
 
 import asyncio
-from urllib.parse import urlsplit
 
 from fastapi import Request
 from starlette.requests import HTTPConnection
@@ -13,11 +12,6 @@ from services.tokens import ForeignToken, InvalidToken, Tokens
 from services.wire.session import SessionRecord, SessionStatus
 
 BODY_TIMEOUT_S = 5.0
-MAX_DISCARDED_BYTES = 4 << 20
-
-
-class BodyRefused(Problem):
-    """A body that is not read to its end; the connection has no further use."""
 
 
 def check_origin(connection: HTTPConnection, settings: IngestSettings) -> None:
@@ -28,7 +22,8 @@ def check_origin(connection: HTTPConnection, settings: IngestSettings) -> None:
     origin = connection.headers.get("origin")
     if origin is None or origin in settings.allowed_origins:
         return
-    if urlsplit(origin).netloc != connection.headers.get("host"):
+    host = connection.headers.get("host")
+    if origin not in (f"http://{host}", f"https://{host}"):
         raise Problem(403, "origin-denied", "Pages from your origin may not connect here.")
 
 
@@ -60,30 +55,16 @@ def check_content_type(request: Request, wanted: str) -> None:
 
 
 async def read_body(request: Request, *, max_bytes: int) -> bytes:
-    """Raises BodyRefused: 413 without holding more than that, 408 when the body does not come.
-
-    A body that is only somewhat too big is read to its end and thrown away: who still writes when
-    the connection closes never gets to read why.
-    """
-    too_big = BodyRefused(413, "body-too-large", f"A request body has at most {max_bytes} bytes.")
-    if _announced(request) > MAX_DISCARDED_BYTES:
-        raise too_big
-    body, num_bytes = bytearray(), 0
+    """Raises 413 without holding more than that, 408 when the body does not come. The server reads
+    and throws away what is left of the body (`http_server/connection.py`)."""
+    body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             async for chunk in request.stream():
-                num_bytes += len(chunk)
-                if num_bytes <= max_bytes:
-                    body += chunk
-                elif num_bytes > MAX_DISCARDED_BYTES:
-                    break
+                body += chunk
+                if len(body) > max_bytes:
+                    detail = f"A request body has at most {max_bytes} bytes."
+                    raise Problem(413, "body-too-large", detail)
     except TimeoutError:
-        raise BodyRefused(408, "body-timeout", "The body did not arrive in time.") from None
-    if num_bytes > max_bytes:
-        raise too_big
+        raise Problem(408, "body-timeout", "The body did not arrive in time.") from None
     return bytes(body)
-
-
-def _announced(request: Request) -> int:
-    length = request.headers.get("content-length", "0")
-    return int(length) if length.isdecimal() else 0

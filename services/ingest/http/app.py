@@ -1,4 +1,4 @@
-"""The edge as one web application: the page, signalling, the action socket, health.
+"""The edge as one web application: the page, signalling, the action socket.
 
 Builds and wires; what happens after an offer is in `room.py`.
 """
@@ -13,10 +13,9 @@ from starlette.middleware.cors import CORSMiddleware
 from services.backplane.connection import BackplaneError
 from services.ingest.edge import Edge
 from services.ingest.http import actions, whep
-from services.ingest.http.access import BodyRefused
 from services.ingest.http.player_files import PlayerFiles
 from services.ingest.settings import IngestSettings
-from services.telemetry import add_health_routes, add_problem_answers, problem
+from services.telemetry import add_problem_answers, problem
 from services.wire.codec import VideoCodec
 
 
@@ -28,7 +27,7 @@ def create_app(settings: IngestSettings) -> FastAPI:
         async with edge:
             yield
 
-    app = FastAPI(title="Nextframe ingest", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Nextframe ingest", lifespan=lifespan, openapi_url=None)
     app.state.edge = edge
     app.add_middleware(
         CORSMiddleware,
@@ -39,9 +38,8 @@ def create_app(settings: IngestSettings) -> FastAPI:
         max_age=600,
     )
     add_problem_answers(app)
-    app.add_exception_handler(BodyRefused, _close)
     app.add_exception_handler(BackplaneError, _backplane_is_away)
-    add_health_routes(app, edge.is_ready)
+    app.state.is_ready = edge.is_ready
     app.include_router(whep.router)
     app.include_router(actions.router)
 
@@ -56,14 +54,6 @@ def create_app(settings: IngestSettings) -> FastAPI:
 
     app.mount("/", PlayerFiles(settings.session_url, settings.page_url))
     return app
-
-
-async def _close(request: Request, error: Exception) -> JSONResponse:
-    """Says no and hangs up, or the server would go on reading what nobody wants."""
-    assert isinstance(error, BodyRefused)
-    answer = problem(error.status, error.kind, error.detail)
-    answer.headers["Connection"] = "close"
-    return answer
 
 
 async def _backplane_is_away(request: Request, error: Exception) -> JSONResponse:

@@ -24,7 +24,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def settings(redis_url: str, world: Path, port: int = 0) -> GenerationSettings:
-    return GenerationSettings(redis_url=redis_url, world=world, port=port)
+    return GenerationSettings(redis_url=redis_url, world=world, ops_port=port)
 
 
 def test_a_flipped_byte_is_refused_with_the_file_and_the_reason(
@@ -70,7 +70,7 @@ def test_a_picture_above_the_level_that_browsers_decode_is_refused(
 def test_an_occupied_port_is_said_by_number(redis_url: str, world: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(CannotStart, match=f"port {port} .*NEXTFRAME_GENERATION_PORT"):
+        with pytest.raises(CannotStart, match=f"_OPS_PORT: port {port} on .* is in use"):
             check_surroundings(settings(redis_url, world, port))
 
 

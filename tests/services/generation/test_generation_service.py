@@ -65,7 +65,7 @@ def environment(redis_url: str, world: Path, port: int) -> dict[str, str]:
     ours = {
         "NEXTFRAME_REDIS_URL": redis_url,
         "NEXTFRAME_GENERATION_WORLD": str(world),
-        "NEXTFRAME_GENERATION_PORT": str(port),
+        "NEXTFRAME_GENERATION_OPS_PORT": str(port),
         "NEXTFRAME_GENERATION_SLOTS": "2",
         "NEXTFRAME_GENERATION_THREADS": "1",
         "NEXTFRAME_GENERATION_NUM_CPUS": "0.5",

@@ -11,7 +11,6 @@ import av
 import httpx
 import pytest
 import pytest_asyncio
-from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from model.context.policy import ContextPolicy
@@ -23,11 +22,12 @@ from services.backplane.sessions import SessionStore
 from services.generation import startup
 from services.generation.frames.rungs import ShortMemory, make_rungs
 from services.generation.frames.warmup import warm_up
-from services.generation.health import HealthServer, create_app
+from services.generation.health import create_app
 from services.generation.sessions.offer import make_offer
 from services.generation.sessions.replica import Replica
 from services.generation.settings import GenerationSettings
 from services.generation.startup import start_replica
+from services.http_server.server import OpsServer
 from services.wire.session import SessionRecord, SessionStatus
 from tests.fakes import FakeEngine, make_spec
 from tests.model.conftest import make_world
@@ -129,13 +129,13 @@ def test_quicker_forms_are_for_a_gpu_whose_operator_wants_them(
 )
 async def started(
     request: pytest.FixtureRequest, redis_url: str, tmp_path: Path
-) -> AsyncIterator[tuple[Replica, HealthServer]]:
+) -> AsyncIterator[tuple[Replica, OpsServer]]:
     make_world("consistency").save(tmp_path / "tiny", card="random")
     settings = GenerationSettings(
         redis_url=redis_url,
         world=tmp_path / "tiny",
         slots=2,
-        port=0,
+        ops_port=0,
         precision="auto",
         **request.param,
     )
@@ -148,7 +148,7 @@ async def started(
 @pytest.mark.redis
 @pytest.mark.asyncio
 async def test_a_real_engine_plays_a_session(
-    started: tuple[Replica, HealthServer], redis: Redis
+    started: tuple[Replica, OpsServer], redis: Redis
 ) -> None:
     replica, _ = started
     assert replica.replica_id.startswith("group-")
@@ -176,27 +176,23 @@ async def test_a_real_engine_plays_a_session(
 
 @pytest.mark.redis
 @pytest.mark.asyncio
-async def test_only_the_own_machine_may_drain(started: tuple[Replica, HealthServer]) -> None:
+async def test_who_may_drain(started: tuple[Replica, OpsServer]) -> None:
     replica, _ = started
-    app = create_app(replica)
+    token = "t" * 16
 
-    async def post_from(address: str) -> int:
+    async def post_from(address: str, drain_token: str = token, **headers: str) -> int:
+        app = create_app(replica, drain_token)
         transport = httpx.ASGITransport(app, client=(address, 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://replica") as client:
-            return (await client.post("/drain")).status_code
+            return (await client.post("/drain", headers=headers)).status_code
 
-    assert await post_from("10.0.0.9") == 403
+    known = {"Authorization": f"Bearer {token}"}
+    assert await post_from("10.0.0.9", **known) == 403
+    assert await post_from("127.0.0.1") == 401
+    assert await post_from("127.0.0.1", Authorization="Bearer another") == 401
+    assert await post_from("127.0.0.1", drain_token="", Authorization="Bearer ") == 403
+    for origin in ("http://evil.example", "null", ""):
+        assert await post_from("127.0.0.1", Origin=origin, **known) == 403
     assert await replica.is_ready()
-    assert await post_from("127.0.0.1") == 200
+    assert await post_from("::ffff:127.0.0.1", **known) == 200
     assert not await replica.is_ready()
-
-
-@pytest.mark.asyncio
-async def test_a_second_replica_on_a_machine_finds_its_own_health_port() -> None:
-    first, second = HealthServer(FastAPI()), HealthServer(FastAPI())
-    port = first.start("127.0.0.1", 0)
-    try:
-        assert second.start("127.0.0.1", port) != port
-    finally:
-        for server in (first, second):
-            await server.stop()

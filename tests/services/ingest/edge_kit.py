@@ -8,7 +8,7 @@ import json
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Self
@@ -16,7 +16,6 @@ from typing import Any, Self
 import av
 import httpx
 import numpy as np
-import uvicorn
 from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
@@ -38,7 +37,9 @@ from redis.asyncio import Redis
 
 from services.backplane.connection import connect
 from services.backplane.sessions import SessionStore
-from services.ingest.__main__ import server_config
+from services.http_server.server import PublicServer, make_server
+from services.ingest.__main__ import WEB_SOCKET
+from services.ingest.http.app import create_app
 from services.ingest.settings import IngestSettings
 from services.tokens import Tokens
 from services.wire import keys
@@ -325,6 +326,7 @@ class RunningEdge:
         self.store = SessionStore(redis)
         self.redis = redis
         self.tokens = Tokens(SECRET)
+        self.is_ready: Callable[[], Awaitable[bool]]  # set where it runs in this process
 
     async def queue(self, session_id: str) -> None:
         record = SessionRecord(
@@ -381,7 +383,7 @@ class RunningEdge:
 
 @contextlib.asynccontextmanager
 async def running_edge(redis_url: str, **settings: Any) -> AsyncIterator[RunningEdge]:
-    config = server_config(
+    app = create_app(
         IngestSettings(
             redis_url=redis_url,
             token_secret=SECRET,
@@ -390,13 +392,15 @@ async def running_edge(redis_url: str, **settings: Any) -> AsyncIterator[Running
             **settings,
         )
     )
-    server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server = make_server(PublicServer(app=app, listener=listener, web_socket=WEB_SOCKET))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         async with httpx.AsyncClient(base_url=url) as http, connect(redis_url) as redis:
             try:
-                yield RunningEdge(url, http, redis)
+                edge = RunningEdge(url, http, redis)
+                edge.is_ready = app.state.is_ready
+                yield edge
             finally:
                 server.should_exit = True
                 await serving

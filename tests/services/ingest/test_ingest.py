@@ -126,7 +126,7 @@ async def test_a_body_that_hides_its_size_is_cut_off(edge: RunningEdge, s1: str)
         pass  # closed while we were still writing
     else:
         assert_problem(response, 413, "body-too-large")
-    assert sent < 20_000_000
+    assert sent < 40_000_000  # 16 MiB are read and thrown away; the rest is in buffers
 
 
 async def test_a_body_that_does_not_come_is_given_up(
@@ -194,6 +194,9 @@ async def test_a_page_from_a_foreign_origin_is_refused(
     edge: RunningEdge, offer: str, s1: str
 ) -> None:
     await edge.queue(s1)
+    for origin in ("https://evil.example", "http://[", "http://[::1]:x", "null", ""):
+        refused = await edge.post(s1, offer, Origin=origin)
+        assert_problem(refused, 403, "origin-denied")
     response = await edge.post(s1, offer, Origin="https://evil.example")
     assert_problem(response, 403, "origin-denied")
 
@@ -244,13 +247,12 @@ async def test_a_full_edge_says_so(redis_url: str, offer: str, s1: str) -> None:
 
 async def test_without_redis_the_edge_is_alive_but_not_ready(offer: str, s1: str) -> None:
     async with running_edge("redis://127.0.0.1:1") as edge:
-        assert (await edge.http.get("/healthz")).status_code == 200
-        assert (await edge.http.get("/readyz")).status_code == 503
+        assert not await edge.is_ready()
         assert_problem(await edge.post(s1, offer), 503, "backplane-away")
 
 
 async def test_with_redis_the_edge_is_ready(edge: RunningEdge) -> None:
-    assert (await edge.http.get("/readyz")).status_code == 200
+    assert await edge.is_ready()
 
 
 async def test_candidates_may_trickle(edge: RunningEdge, location: str) -> None:

@@ -78,8 +78,9 @@ async def test_another_sessions_token_closes_with_4403(edge: RunningEdge) -> Non
         assert await close_code(socket) == 4403
 
 
-async def test_a_foreign_page_closes_with_4403(edge: RunningEdge) -> None:
-    async with hands(edge, origin="https://evil.example") as socket:
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://[", "null"])
+async def test_a_foreign_page_closes_with_4403(edge: RunningEdge, origin: str) -> None:
+    async with hands(edge, origin=origin) as socket:
         assert await close_code(socket) == 4403
 
 

@@ -47,11 +47,12 @@ def free_port() -> int:
 
 
 async def test_it_serves_a_player_counts_it_and_ends_when_told(redis_url: str) -> None:
-    port = free_port()
+    port, ops_port = free_port(), free_port()
     environment = {
         "NEXTFRAME_REDIS_URL": redis_url,
         "NEXTFRAME_TOKEN_SECRET": SECRET,
         "NEXTFRAME_INGEST_PORT": str(port),
+        "NEXTFRAME_INGEST_OPS_PORT": str(ops_port),
         "NEXTFRAME_INGEST_ICE_ADDRESS": "127.0.0.1",
     }
     url = f"http://127.0.0.1:{port}"
@@ -59,15 +60,19 @@ async def test_it_serves_a_player_counts_it_and_ends_when_told(redis_url: str) -
         FakeReplica() as replica,
         ingest(**environment) as process,
         httpx.AsyncClient(base_url=url) as http,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{ops_port}") as ops,
         connect(redis_url) as redis,
         browser() as one,
     ):
-        await until_ready(http)
+        await until_ready(ops)
+        assert (await ops.head("/readyz")).status_code == 200
+        for path in ("/metrics", "/readyz", "/healthz", "/openapi.json", "/docs"):
+            assert (await http.get(path)).status_code == 404
         edge = RunningEdge(url, http, redis)
         await edge.live("s1", replica)
         await edge.join("s1", one)
         await one.until(lambda: len(one.notes) > 3)
-        metrics = (await http.get("/metrics")).text
+        metrics = (await ops.get("/metrics")).text
         assert 'nextframe_peers{kind="player"} 1.0' in metrics
         assert "nextframe_frames_sent_total" in metrics
         assert "nextframe_hop_seconds_bucket" in metrics
@@ -100,5 +105,6 @@ async def test_an_occupied_port_is_named(redis_url: str) -> None:
         }
         async with ingest(**environment) as process:
             _, stderr = await asyncio.wait_for(process.communicate(), 30)
-    assert process.returncode != 0
-    assert str(port) in stderr.decode()
+    assert process.returncode == 1
+    why = f"NEXTFRAME_INGEST_PORT: port {port} on 127.0.0.1 is in use: end what uses it"
+    assert stderr.decode() == f"ingest: {why}, or choose another one\n"

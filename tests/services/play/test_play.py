@@ -172,7 +172,9 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_port_of_zero_means_a_free_one() -> None:
     free = with_free_ports(StackOptions(port=0, session_port=0, generation_port=0))
-    assert len({free.port, free.session_port, free.generation_port} - {0}) == 3
+    ports = {free.port, free.session_port, free.generation_port}
+    ports |= {free.ingest_ops_port, free.session_ops_port, free.training_ops_port}
+    assert len(ports - {0}) == 6
 
 
 def test_every_service_is_told_where_the_others_are() -> None:
@@ -186,7 +188,7 @@ def test_every_service_is_told_where_the_others_are() -> None:
     served = read_settings(
         GenerationSettings, "NEXTFRAME_GENERATION_", {**generation.defaults, **generation.env}
     )
-    assert (served.port, served.precision) == (3, "auto")
+    assert (served.ops_port, served.precision) == (3, "auto")
     assert env["ingest"]["NEXTFRAME_INGEST_SESSION_URL"] == "http://127.0.0.1:2"
     assert env["ingest"]["NEXTFRAME_INGEST_PAGE_URL"] == settings.ingest_url
     assert env["ingest"]["NEXTFRAME_TOKEN_SECRET"] == settings.token_secret

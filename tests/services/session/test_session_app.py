@@ -324,6 +324,9 @@ async def test_only_our_own_pages_may_call(client: httpx.AsyncClient) -> None:
     assert ours.headers["access-control-allow-origin"] == PAGE
     theirs = await client.post("/v1/sessions", headers={"Origin": "http://evil.example"})
     assert_problem(theirs, 403, "origin-denied")
+    for origin in ("http://[", "null", ""):
+        garbage = await client.post("/v1/sessions", headers={"Origin": origin})
+        assert_problem(garbage, 403, "origin-denied")
     assert "access-control-allow-origin" not in theirs.headers
     asked = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
     assert (await client.options("/v1/sessions", headers=asked)).status_code == 400
@@ -349,8 +352,9 @@ async def test_without_redis_every_call_says_try_again(tmp_path: Any) -> None:
         answer = await client.post("/v1/sessions")
         assert_problem(answer, 503, "backplane-away")
         assert int(answer.headers["retry-after"]) > 0
-        assert (await client.get("/readyz")).status_code == 503
-        assert (await client.get("/healthz")).status_code == 200
+        assert not await app.state.is_ready()
+        for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"):
+            assert (await client.get(path)).status_code == 404
 
 
 @pytest.mark.asyncio

@@ -53,6 +53,9 @@ async def test_the_operator_gets_in(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.asyncio
 async def test_other_pages_and_large_bodies_are_refused(client: httpx.AsyncClient) -> None:
+    for origin in ("http://[", "null", ""):
+        garbage = await client.get("/v1/runs", headers={"Origin": origin})
+        assert garbage.status_code == 403
     foreign = await client.get("/v1/runs", headers={"Origin": "http://evil.example"})
     assert foreign.status_code == 403
     own = await client.get("/v1/runs", headers={"Origin": "http://127.0.0.1:8083"})
@@ -73,10 +76,10 @@ async def test_the_page_may_load_nothing_from_elsewhere(client: httpx.AsyncClien
 
 
 @pytest.mark.asyncio
-async def test_the_probes_need_no_token(client: httpx.AsyncClient) -> None:
+async def test_probes_and_documents_are_not_on_the_public_port(client: httpx.AsyncClient) -> None:
     client.headers.pop("Authorization")
-    for path in ("/healthz", "/readyz", "/metrics"):
-        assert (await client.get(path)).status_code == 200
+    for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"):
+        assert (await client.get(path)).status_code == 404
 
 
 @pytest.mark.parametrize(

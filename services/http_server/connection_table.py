@@ -1,0 +1,109 @@
+"""The open connections of one listening port, and which of them makes room for a new one.
+
+Plain Python: knows no socket and no clock.
+"""
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterable
+from typing import Protocol
+
+ANYBODY = "*"
+
+
+class Connection(Protocol):
+    def make_room(self) -> None:
+        """Ends the connection at once."""
+
+
+class ConnectionTable:
+    """Bounds open connections in all and per address group (`address_group`).
+
+    When a bound is reached, the connection that has waited longest without a request in hand makes
+    room, so that silent connections never keep anybody out. `proxies`: addresses or networks whose
+    connections are many people's, which only the bound in all applies to.
+    """
+
+    def __init__(
+        self, *, max_connections: int, max_per_address: int, proxies: Iterable[str] = ()
+    ) -> None:
+        self._max_connections = max_connections
+        self._max_per_address = max_per_address
+        self._proxies = tuple(proxies)
+        self._groups: dict[Connection, str] = {}
+        self._waiting: dict[Connection, None] = {}  # in the order in which they began to wait
+        self._counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def admit(self, connection: Connection, host: str) -> bool:
+        """Whether the connection may stay. It waits from now on."""
+        group = address_group(host)
+        if not self._make_room(group, is_proxy=self._is_proxy(host)):
+            return False
+        self._groups[connection] = group
+        self._counts[group] += 1
+        self._waiting[connection] = None
+        return True
+
+    def remove(self, connection: Connection) -> None:
+        """Again is harmless."""
+        group = self._groups.pop(connection, None)
+        if group is None:
+            return
+        self._waiting.pop(connection, None)
+        self._counts[group] -= 1
+        if not self._counts[group]:
+            del self._counts[group]
+
+    def set_waiting(self, connection: Connection) -> None:
+        """The service waits for the client: the newest of those that may be dropped."""
+        if connection in self._groups:
+            self._waiting.pop(connection, None)
+            self._waiting[connection] = None
+
+    def set_busy(self, connection: Connection) -> None:
+        """The client waits for the service: not dropped."""
+        self._waiting.pop(connection, None)
+
+    def _make_room(self, group: str, *, is_proxy: bool) -> bool:
+        if not is_proxy and self._counts[group] >= self._max_per_address:
+            return self._drop(c for c in self._waiting if self._groups[c] == group)
+        if len(self._groups) >= self._max_connections:
+            return self._drop(self._waiting)
+        return True
+
+    def _drop(self, candidates: Iterable[Connection]) -> bool:
+        """The oldest of the address group that has most; False when nobody can be dropped."""
+        dropped = max(candidates, key=lambda c: self._counts[self._groups[c]], default=None)
+        if dropped is None:
+            return False
+        self.remove(dropped)
+        dropped.make_room()
+        return True
+
+    def _is_proxy(self, host: str) -> bool:
+        return any(_is_within(host, proxy) for proxy in self._proxies)
+
+
+def address_group(host: str) -> str:
+    """Whom a connection is counted for: an IPv4 address, or the /64 that one IPv6 customer has."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def _is_within(host: str, proxy: str) -> bool:
+    if proxy in (ANYBODY, host):
+        return True
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(proxy, strict=False)
+    except ValueError:
+        return False

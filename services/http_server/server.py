@@ -1,0 +1,109 @@
+"""Starts a service's two HTTP servers: its own port, and the operators' port (`ops.py`).
+
+The only place where uvicorn is started.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from services.http_server.connection import BoundedConnection, BoundedState
+from services.http_server.host_header import HostHeader
+from services.http_server.limits import ConnectionLimits
+from services.http_server.ops import create_ops_app
+
+GRACE_S = 5
+OPS_LIMITS = ConnectionLimits(max_connections=64, max_per_address=64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicServer:
+    """`app`: with `app.state.is_ready`, an async function that says whether it can serve.
+    `proxies`: addresses or networks whose X-Forwarded-For is believed. `web_socket`: uvicorn's
+    settings of WebSockets, none where there are none."""
+
+    app: FastAPI
+    listener: socket.socket
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    proxies: tuple[str, ...] = ()
+    web_socket: dict[str, Any] = field(default_factory=lambda: {"ws": "none"})
+
+
+def run(public: PublicServer, ops_listener: socket.socket) -> None:
+    """Until SIGTERM or SIGINT; the operators' port answers from before the start to the end."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(public, ops_listener))
+
+
+async def serve(public: PublicServer, ops_listener: socket.socket) -> None:
+    server = make_server(public)
+
+    async def is_ready() -> bool:
+        is_up = server.started and not server.should_exit
+        return is_up and bool(await public.app.state.is_ready())
+
+    ops = OpsServer(create_ops_app(is_ready, public.app.openapi))
+    ops.start(ops_listener)
+    try:
+        await server.serve(sockets=[public.listener])
+    finally:
+        await ops.stop()
+
+
+def make_server(public: PublicServer) -> uvicorn.Server:
+    config = _config(
+        HostHeader(public.app),
+        proxy_headers=bool(public.proxies),
+        forwarded_allow_ips=list(public.proxies),
+        **public.web_socket,
+    )
+    server = uvicorn.Server(config)
+    server.server_state = BoundedState(public.limits, public.proxies)
+    return server
+
+
+class OpsServer:
+    """Serves an operators' app on the running loop from `start` to `stop`."""
+
+    def __init__(self, app: FastAPI, limits: ConnectionLimits = OPS_LIMITS) -> None:
+        self._server = _Unsignalled(_config(HostHeader(app), ws="none", proxy_headers=False))
+        self._server.server_state = BoundedState(limits)
+        self._serving: asyncio.Task[None] | None = None
+
+    def start(self, listener: socket.socket) -> None:
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+
+    async def stop(self) -> None:
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving
+
+
+class _Unsignalled(uvicorn.Server):
+    """Leaves signals to the server beside it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _config(app: ASGIApp, **more: Any) -> uvicorn.Config:
+    """No access log, because a socket's address may carry a token."""
+    return uvicorn.Config(
+        app,
+        http=BoundedConnection,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        **more,
+    )
