@@ -111,6 +111,7 @@ class Peer:
             raise bad(f"At most {MAX_CANDIDATES} candidates are taken.")
         for candidate in candidates:
             await self._connection.addIceCandidate(candidate)
+            await asyncio.sleep(0)  # aioice sorts all its pairs for each
 
     async def close(self) -> None:
         await self._connection.close()

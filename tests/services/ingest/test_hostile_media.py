@@ -28,9 +28,18 @@ from aiortc.rtp import (
 )
 
 from services.ingest.action_gate import ActionGate, Verdict
+from services.ingest.webrtc.offer import read_candidates
 from services.ingest.webrtc.peer import Fault, Peer
 from services.wire.action import Action
-from tests.services.ingest.hostile import PER_PACKET, Attacker, LoopClock, attacked, chunk, until
+from tests.services.ingest.hostile import (
+    PER_PACKET,
+    RULE,
+    Attacker,
+    LoopClock,
+    attacked,
+    chunk,
+    until,
+)
 
 MAX_TURN_S = 0.005
 RUNS = 3
@@ -271,6 +280,45 @@ async def settle(peer: Peer, *, must_go: bool) -> None:
         await until(lambda: peer.fault() is not None, timeout_s=3)
     else:
         await asyncio.sleep(0.3)
+
+
+async def resets_heard_in_one_datagram() -> int:
+    host = Host()
+    async with attacked(host) as (attacker, _):
+        dtls, stream_id = attacker.sctp.transport, stream_of(attacker, "control")
+        ssl, sent = dtls._ssl, []
+        assert ssl is not None
+        for _ in range(2):
+            ssl.send(attacker.packet(bytes(attacker.data(stream_id, b'{"type":"reset"}'))))
+            sent.append(ssl.bio_read(1500))
+        await attacker.run(dtls.transport._send(b"".join(sent)))
+        await until(lambda: host.num_resets == 2)
+        return host.num_resets
+
+
+def test_every_dtls_record_of_a_datagram_is_read() -> None:
+    """aiortc reads the first and leaves the others to pile up."""
+    assert uvloop.run(resets_heard_in_one_datagram()) == 2
+
+
+async def longest_trickle_s() -> float:
+    lines = [f"a=candidate:{n} 1 udp {n} 10.0.0.{n} 5000 typ host" for n in range(1, 64)]
+    clock = LoopClock()
+    async with attacked(Host()) as (_, peer):
+        with clock.running():
+            body = "\r\n".join(lines).encode()
+            await peer.add_candidates(read_candidates(body, peer.offer, RULE))
+            await asyncio.sleep(0.1)
+    return clock.longest_s
+
+
+def test_no_candidates_hold_the_loop() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        assert min(uvloop.run(longest_trickle_s()) for _ in range(3)) < MAX_TURN_S
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("name", ATTACKS)
