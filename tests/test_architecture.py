@@ -17,7 +17,7 @@ OURS = ("model", "services", "training", "loadtest")
 
 SHARED = {"services.wire", "services.backplane", "services.environment", "services.setting_kinds"}
 SHARED |= {"services.telemetry", "services.tokens", "services.guard"}
-SHARED |= {"services.http_server"}
+SHARED |= {"services.http_server", "services.repeated_log"}
 
 # Who may import what of ours, by the longest prefix that fits. Everybody may import themselves.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.wire": set(),
     "services.environment": set(),
     "services.setting_kinds": set(),
+    "services.repeated_log": set(),
     "services.telemetry": {"services.environment"},
     "services.tokens": {"services.environment"},
     "services.guard": {"services.telemetry"},

@@ -11,6 +11,7 @@ from typing import Protocol
 from services.backplane.connection import BackplaneError
 from services.ingest.metrics import ACTIONS
 from services.ingest.webrtc.rate import RateLimit
+from services.repeated_log import RepeatedLog
 from services.wire.action import Action
 
 MAX_ACTIONS_PER_S = 240
@@ -19,7 +20,7 @@ MAX_BACKLOG = 32  # actions are state: when Redis is slow the oldest are worth t
 STRIKES_PER_S = 50
 MAX_STRIKES = 500
 
-log = logging.getLogger(__name__)
+repeated = RepeatedLog(logging.getLogger(__name__))
 
 
 class Verdict(StrEnum):
@@ -82,7 +83,7 @@ class ActionGate:
             await self._stream.append(self.replica_id, self._session_id, action)
         except BackplaneError as error:
             ACTIONS.add(1, {"outcome": "lost"})
-            log.warning("action lost", extra={"session_id": self._session_id, "error": str(error)})
+            repeated.warning("action lost", cause=str(error), session_id=self._session_id)
 
     def _judge(self, message: bytes) -> Verdict:
         now = self._clock()

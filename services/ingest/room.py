@@ -5,6 +5,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 from services.backplane.connection import BackplaneError
@@ -13,13 +14,14 @@ from services.backplane.sessions import SessionStore
 from services.ingest.action_gate import ActionGate, ActionStream, Verdict
 from services.ingest.frame_link import FrameLink, Owner
 from services.ingest.webrtc.peers import Peers
+from services.repeated_log import RepeatedLog
 from services.wire.session import RECORD_GONE, SessionRecord, SessionStatus
 
 TICK_S = 0.25
 BEAT_S = 1.0
 FAREWELL_S = 0.5  # how long the last words have to reach the page
 
-log = logging.getLogger(__name__)
+repeated = RepeatedLog(logging.getLogger(__name__))
 
 
 class Socket(Protocol):
@@ -27,6 +29,7 @@ class Socket(Protocol):
 
     async def end(self) -> None: ...
     async def give_way(self) -> None: ...
+    async def fail(self) -> None: ...
 
 
 class Room:
@@ -83,17 +86,23 @@ class Room:
         self._link.report_bitrate(bits_per_s)
 
     async def run(self) -> None:
-        forwarding = asyncio.create_task(self._gate.run())
-        try:
+        """Raises what ended the way of the actions, as nobody could play without it."""
+        async with AsyncExitStack() as stack:  # each of these happens, whatever the others raise
+            forwarding = asyncio.create_task(self._gate.run())
+            stack.push_async_callback(_cancelled, forwarding)
+            stack.push_async_callback(self._link.close)
+            stack.push_async_callback(self.peers.dismiss_all)
+            stack.push_async_callback(self._shut)
             while self.peers or self._socket:
                 await self._tick()
+                if forwarding.done():
+                    forwarding.result()
                 await asyncio.sleep(TICK_S)
-        finally:
-            self.is_open = False
-            forwarding.cancel()
-            await self.peers.dismiss_all()
-            await self._link.close()
-            await asyncio.gather(forwarding, return_exceptions=True)
+
+    async def _shut(self) -> None:
+        self.is_open = False
+        if self._socket is not None:  # nobody would forward what it brings
+            await self._socket.fail()
 
     async def _tick(self) -> None:
         now = self._clock()
@@ -110,7 +119,7 @@ class Room:
             if is_beat or self._link.is_broken:
                 await self._follow(await self._store.get(self.session_id))
         except BackplaneError as error:  # who plays goes on playing; the next tick looks again
-            log.warning("no record", extra={"session_id": self.session_id, "error": str(error)})
+            repeated.warning("no record", cause=str(error), session_id=self.session_id)
         self.peers.show(self._shown)
 
     async def _beat(self) -> None:
@@ -157,6 +166,11 @@ class Room:
     def _pass_on(self, state: dict[str, Any]) -> None:
         """What the replica has to say to the player, in the words of `control`."""
         self.peers.say({"type": state["state"]} | {k: v for k, v in state.items() if k != "state"})
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _owner_id(record: SessionRecord) -> str:

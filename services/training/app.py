@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI
 
 from services.backplane.connection import connect
 from services.guard import Guard
+from services.repeated_log import RepeatedLog
 from services.telemetry import add_problem_answers
 from services.training.access import OperatorAccess
 from services.training.launchers.choose import make_launcher
@@ -28,7 +29,7 @@ from services.training.worlds.desk import WorldDesk
 from services.training.worlds.routes import world_routes
 from training.registry.registry import Registry
 
-log = logging.getLogger(__name__)
+repeated = RepeatedLog(logging.getLogger(__name__))
 
 WATCH_S = 1.0
 TELL_S = 5.0
@@ -86,8 +87,8 @@ async def _repeat(
     while not stopping.is_set():
         try:
             await look()
-        except Exception:
-            log.exception("look failed")
+        except Exception as error:
+            repeated.warning("look failed", cause=repr(error), with_traceback=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await stopping.wait()

@@ -32,7 +32,7 @@ def kept(snapshot_id: str) -> str:
 
 
 def actions(replica_id: str) -> str:
-    """Stream: entries {s: session id, a: 28 action bytes}; read once per step by the replica."""
+    """Stream: entries {s: session id, a: 28 action bytes}; read by the replica as they come."""
     return f"actions:{replica_id}"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from model.engine.speculation import Speculation
 from model.engine.types import ActionVector, Frame
-from services.backplane.actions import ReadAction
+from services.backplane.action_reader import ReadAction
 
 if TYPE_CHECKING:  # the loop's own tests run without torch
     from model.snapshot import WorldSnapshot

@@ -22,6 +22,7 @@ from services.generation.sessions.parting import (
     WORLD_CHANGED,
     Parting,
 )
+from services.repeated_log import RepeatedLog
 from services.telemetry import meter
 from services.wire.session import RECORD_GONE, Lease, SessionRecord, SessionStatus
 
@@ -36,6 +37,7 @@ SNAPSHOT_TIME = meter.create_histogram(
 PARTINGS = meter.create_counter("nextframe_session_partings", description="sessions that left")
 
 log = logging.getLogger(__name__)
+repeated = RepeatedLog(log)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +164,7 @@ class LiveSession:
                     return ABSENT
                 await self._save(self._host.renderer.frame_loop.snapshot(self._id))
             except BackplaneError as error:
-                log.warning("no renewal", extra={"session_id": self._id, "error": str(error)})
+                repeated.warning("no renewal", cause=str(error), session_id=self._id)
 
     async def _save(self, taken: Future[WorldSnapshot]) -> None:
         started = time.monotonic()

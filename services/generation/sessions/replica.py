@@ -9,7 +9,7 @@ import logging
 from uuid import uuid4
 
 from model.world import WorldSpec
-from services.backplane.actions import ActionReader
+from services.backplane.action_reader import ActionReader
 from services.backplane.connection import BackplaneError, connect
 from services.backplane.probe import Probe
 from services.backplane.releases import VersionFigures
@@ -23,6 +23,7 @@ from services.generation.sessions.standing import Standing
 from services.generation.settings import GenerationSettings
 from services.generation.video.encoder import VideoFormat, find_codec
 from services.generation.video.level import choose_upscale
+from services.repeated_log import RepeatedLog
 from services.telemetry import meter
 from services.wire.world import WorldOffer
 
@@ -34,6 +35,7 @@ SESSIONS = meter.create_gauge("nextframe_sessions", description="sessions on thi
 SLOTS = meter.create_gauge("nextframe_slots", description="sessions this replica can hold")
 
 log = logging.getLogger(__name__)
+repeated = RepeatedLog(log)
 
 
 class Replica:
@@ -221,7 +223,7 @@ class Replica:
             try:
                 await self._beat(with_offer=beat % BEATS_PER_OFFER == 0)
             except BackplaneError as error:
-                log.warning("no heartbeat", extra={"error": str(error)})
+                repeated.warning("no heartbeat", cause=str(error))
                 await asyncio.sleep(HEARTBEAT_S)
 
     async def _beat(self, *, with_offer: bool) -> None:

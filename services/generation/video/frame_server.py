@@ -15,6 +15,7 @@ from typing import Any
 
 from services.generation.video.demand import Demand
 from services.generation.video.link import Link
+from services.repeated_log import RepeatedLog
 from services.telemetry import meter
 from services.wire.codec import VideoCodec
 from services.wire.frame import (
@@ -37,6 +38,7 @@ LINKS_REFUSED = meter.create_counter("nextframe_links_refused", description="bad
 FRAMES_DROPPED = meter.create_counter("nextframe_link_frames_dropped", description="slow edges")
 
 log = logging.getLogger(__name__)
+repeated = RepeatedLog(log)
 
 
 class Refused(Exception):
@@ -123,7 +125,7 @@ class FrameServer:
             await self._serve_link(reader, writer, outlet)
         except Refused as refusal:
             LINKS_REFUSED.add(1)
-            log.warning("link refused", extra={"reason": str(refusal)})
+            repeated.warning("link refused", cause=str(refusal))
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             log.info("link lost", extra={"reason": repr(error)})
         except asyncio.CancelledError:

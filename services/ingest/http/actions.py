@@ -4,6 +4,7 @@ The token comes as the second subprotocol (`nextframe, <token>`) or as `?token=`
 its close code; the connection is accepted first, or a browser would never learn the code.
 
     1003  a text message; actions are binary        4404  no such session
+    1011  something broke here; try again
     1009  a message far too big (the server's)      4408  no action for 6 s
     4400  a message that is no action               4409  another socket took over
     4401  token missing, wrong or expired           4410  the session has ended
@@ -82,6 +83,9 @@ class ActionSocket:
 
     async def end(self) -> None:
         await self.close(4410, "The session has ended.")
+
+    async def fail(self) -> None:
+        await self.close(1011, "Something broke here. Try again.")
 
     async def give_way(self) -> None:
         await self.close(4409, "Another connection took over.")

@@ -3,6 +3,7 @@
 Knows neither the session's record nor its frames' origin.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -74,8 +75,10 @@ class Peers:
                 await self.dismiss(peer, Fault.CODEC)
 
     async def dismiss_all(self) -> None:
-        for peer in self:
-            await self.dismiss(peer)
+        """Raises what the first failing one raised, after all were dismissed."""
+        outcomes = await asyncio.gather(*map(self.dismiss, self), return_exceptions=True)
+        for error in filter(None, outcomes):
+            raise error
 
     async def keep_seat(self) -> None:
         """The player's sign of life, for every edge to see; one that lost the seat must go."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from model import presets
 from model.engine.types import PassPlan
-from services.backplane.actions import ReadAction
+from services.backplane.action_reader import ReadAction
 from services.generation.frames.frame_loop import FrameLoop
 from services.generation.frames.ladder import Ladder
 from services.generation.frames.ports import DreamtFrame

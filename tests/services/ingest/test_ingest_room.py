@@ -10,9 +10,11 @@ from aiortc import RTCConfiguration
 from services.backplane import seats as backplane
 from services.backplane.connection import BackplaneError
 from services.backplane.sessions import SessionStore
+from services.ingest.action_gate import Verdict
 from services.ingest.room import Room
 from services.ingest.webrtc.offer import CandidateRule, Offer, read_offer
 from services.ingest.webrtc.peer import Peer
+from services.wire.action import Action
 from services.wire.session import SessionRecord, SessionStatus
 from tests.services.ingest.edge_kit import browser
 
@@ -159,3 +161,39 @@ async def test_a_room_outlives_a_redis_that_is_away(monkeypatch: pytest.MonkeyPa
     assert house.room.is_open
     await house.room.peers.dismiss(peer)
     await asyncio.wait_for(running, 1)
+
+
+class BrokenStream:
+    async def append(self, replica_id: str, session_id: str, action: bytes) -> None:
+        raise TypeError("a fault of ours")
+
+
+async def no_record(record: SessionRecord) -> None:
+    """The owner stays who it is."""
+
+
+async def test_a_room_whose_actions_go_nowhere_fails_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """cases/security.md, LOW: actions stopped in silence; with a peer that fails, too, the link
+    leaked."""
+    monkeypatch.setattr("services.ingest.room.TICK_S", 0)
+    house = House()
+    house.room._gate._stream = BrokenStream()
+    house.room._gate.replica_id = "r"
+    monkeypatch.setattr(house.room, "_follow", no_record)
+    failing, other = await house.sit(), await house.peer(plays=False)
+    await house.room.peers.admit(other)
+
+    async def fail() -> None:
+        raise ValueError("cannot close")
+
+    monkeypatch.setattr(failing, "close", fail)
+    running = asyncio.create_task(house.room.run())
+    await asyncio.sleep(0.05)
+    assert house.room.take_action(Action(seq=1).to_bytes()) is Verdict.TAKEN
+    with pytest.raises(ValueError, match="cannot close") as raised:
+        await asyncio.wait_for(running, 3)
+    assert isinstance(raised.value.__context__, TypeError)
+    assert not house.room.is_open and len(house.room.peers) == 0
+    assert house.room._link.is_broken
