@@ -30,10 +30,13 @@ from aiortc.rtp import (
     pack_remb_fci,
 )
 from av.packet import Packet
+from OpenSSL import SSL
 
 from services.ingest.webrtc import rtc_hooks
+from services.ingest.webrtc.abuse import Abuse
 from services.ingest.webrtc.rtc_hooks import sctp as sctp_guard
 from services.ingest.webrtc.rtc_hooks import sending
+from services.ingest.webrtc.rtc_hooks.guard import MAX_CERTIFICATE_DEPTH
 from services.ingest.webrtc.rtc_hooks.rtcp import (
     BURST_LOST_PICTURES,
     MAX_RESENT_AT_ONCE,
@@ -231,3 +234,14 @@ async def test_a_fresh_association_holds_nothing() -> None:
     assert sctp._advertised_rwnd == sctp_guard.WINDOW_BYTES
     assert (sctp._sack_misordered, sctp._inbound_streams) == (set(), {})
     assert InboundStream().reassembly == []
+
+
+@pytest.mark.asyncio
+async def test_a_handshake_neither_repeats_nor_verifies_a_long_chain() -> None:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    dtls = connection.addTransceiver("video", direction="sendonly").sender.transport
+    rtc_hooks.guard_connection(connection, Abuse(), ProcessorShare())
+    certificate = dtls._RTCDtlsTransport__local_certificate  # type: ignore[attr-defined]
+    context = certificate._create_ssl_context(dtls._srtp_profiles)
+    assert context.get_verify_depth() == MAX_CERTIFICATE_DEPTH
+    assert context.set_options(0) & SSL.OP_NO_RENEGOTIATION
