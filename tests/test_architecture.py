@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 OURS = ("model", "services", "training", "loadtest")
 
 SHARED = {"services.wire", "services.backplane", "services.environment", "services.setting_kinds"}
-SHARED |= {"services.telemetry", "services.tokens", "services.guard"}
+SHARED |= {"services.telemetry", "services.tokens", "services.guard", "services.callers"}
 SHARED |= {"services.http_server", "services.repeated_log"}
 
 # Who may import what of ours, by the longest prefix that fits. Everybody may import themselves.
@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.telemetry": {"services.environment"},
     "services.tokens": {"services.environment"},
     "services.guard": {"services.telemetry"},
+    "services.callers": set(),
     "services.backplane": {"services.wire", "services.environment", "services.setting_kinds"},
     "services.http_server": {"services.environment", "services.telemetry"},
     "services.session": SHARED,

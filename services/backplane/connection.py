@@ -18,6 +18,8 @@ Client = Redis
 TIMEOUT_S = 2.0
 MAX_CONNECTIONS = 32
 _SCRIPTS = Path(__file__).parent / "scripts"
+# Refused when Redis is full: what would grow it, and the probe that says so.
+_GROWING = frozenset({"create", "keep_snapshot", "save_snapshot", "probe"})
 
 
 class Script(Protocol):
@@ -44,13 +46,19 @@ def connect(url: str) -> Redis:
     return Redis.from_pool(pool)
 
 
-def session_script(redis: Redis, name: str, *, frees: bool = False) -> Script:
-    """A script about sessions: it finds what common.lua defines. `frees`: it gives memory back, so
-    Redis runs it when its memory is full."""
-    flags = "#!lua flags=allow-oom\n" if frees else ""
-    common = (_SCRIPTS / "common.lua").read_text()
-    return redis.register_script(flags + common + (_SCRIPTS / f"{name}.lua").read_text())
+def session_script(redis: Redis, name: str) -> Script:
+    """A script about sessions: it finds what common.lua and limits.lua define."""
+    return redis.register_script(_flags(name) + "".join(map(_text, ("common", "limits", name))))
 
 
 def script(redis: Redis, name: str) -> Script:
-    return redis.register_script((_SCRIPTS / f"{name}.lua").read_text())
+    return redis.register_script(_flags(name) + _text(name))
+
+
+def _flags(name: str) -> str:
+    """Whatever frees memory, or changes what is there, must work when Redis has none left."""
+    return "" if name in _GROWING else "#!lua flags=allow-oom\n"
+
+
+def _text(name: str) -> str:
+    return (_SCRIPTS / f"{name}.lua").read_text()

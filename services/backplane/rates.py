@@ -16,7 +16,8 @@ class RateLimit:
         self._kind = kind
         self._max_per_minute = max_per_minute
 
-    async def take(self, who: str) -> int:
-        """Counts one request; 0: go on, otherwise the seconds to wait."""
-        args = (self._max_per_minute, keys.RATE_TTL_S)
+    async def take(self, who: str, *, share: int = 1) -> int:
+        """Counts one request of a caller that may ask `share` times as often; 0: go on, otherwise
+        the seconds to wait."""
+        args = (self._max_per_minute * share, keys.RATE_TTL_S)
         return cast(int, await self._take(keys=(keys.rate(self._kind, who),), args=args))

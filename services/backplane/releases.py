@@ -5,6 +5,7 @@ from typing import cast
 
 from redis.asyncio import Redis
 
+from services.backplane.index import members, read_all
 from services.wire import keys
 from services.wire.release import Release
 
@@ -17,7 +18,11 @@ class ReleaseStore:
 
     async def put(self, release: Release) -> None:
         key = keys.world(release.world)
-        await self._redis.set(key, release.to_json(), ex=keys.RELEASE_TTL_S)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.set(key, release.to_json(), ex=keys.RELEASE_TTL_S)
+            pipe.sadd(keys.WORLDS, key)
+            pipe.expire(keys.WORLDS, keys.RELEASE_TTL_S)
+            await pipe.execute()
 
     async def get(self, world: str) -> Release | None:
         found = await self._redis.get(keys.world(world))
@@ -25,9 +30,8 @@ class ReleaseStore:
 
     async def all(self) -> dict[str, Release]:
         """By world."""
-        names = [name async for name in self._redis.scan_iter(keys.WORLD_PATTERN, count=1000)]
-        found = await self._redis.mget(names) if names else []
-        releases = [Release.from_json(text) for text in found if text is not None]
+        found = await read_all(self._redis, keys.WORLDS, await members(self._redis, keys.WORLDS))
+        releases = [Release.from_json(text) for text in found]
         return {release.world: release for release in releases}
 
 
@@ -39,7 +43,7 @@ class VersionFigures:
 
     async def add(self, digest: str, counts: Mapping[str, int]) -> None:
         key = keys.figures(digest)
-        async with self._redis.pipeline(transaction=False) as pipe:
+        async with self._redis.pipeline(transaction=True) as pipe:
             for name, count in counts.items():
                 pipe.hincrby(key, name, count)
             pipe.expire(key, keys.FIGURES_TTL_S)

@@ -5,6 +5,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from services.backplane.index import forget, members, read_all
 from services.wire import keys
 from services.wire.world import WorldOffer
 
@@ -40,18 +41,21 @@ class ReplicaRegistry:
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(keys.replica(replica_id), mapping=state)
             pipe.expire(keys.replica(replica_id), keys.REPLICA_TTL_S)
+            pipe.sadd(keys.REPLICAS, replica_id)
+            pipe.expire(keys.REPLICAS, keys.REPLICA_TTL_S)
             await pipe.execute()
 
     async def all(self) -> list[ReplicaInfo]:
         """Every replica with a fresh heartbeat, by id."""
-        names = await self._names(keys.REPLICA_PATTERN)
+        ids = await members(self._redis, keys.REPLICAS)
         async with self._redis.pipeline(transaction=False) as pipe:
-            for name in names:
-                pipe.hgetall(name)
-            found = zip(names, await pipe.execute(), strict=True)
+            for replica_id in ids:
+                pipe.hgetall(keys.replica(replica_id))
+            found = list(zip(ids, await pipe.execute(), strict=True))
+        await forget(self._redis, keys.REPLICAS, [id_ for id_, state in found if not state])
         return [
             ReplicaInfo(
-                replica_id=name.removeprefix(keys.replica("")),
+                replica_id=replica_id,
                 slots=int(state[b"slots"]),
                 used=int(state[b"used"]),
                 world=state[b"world"].decode(),
@@ -59,21 +63,20 @@ class ReplicaRegistry:
                 world_digest=state[b"world_digest"].decode(),
                 refusal=state.get(b"refusal", b"").decode(),
             )
-            for name, state in found
-            if state  # expired between the two looks
+            for replica_id, state in found
+            if state
         ]
 
     async def publish_world(self, offer: WorldOffer) -> None:
         """With the heartbeats: an offer lives OFFER_TTL_S."""
         key = keys.offer(offer.name, offer.digest)
-        await self._redis.set(key, offer.to_json(), ex=keys.OFFER_TTL_S)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.set(key, offer.to_json(), ex=keys.OFFER_TTL_S)
+            pipe.sadd(keys.OFFERS, key)
+            pipe.expire(keys.OFFERS, keys.OFFER_TTL_S)
+            await pipe.execute()
 
     async def worlds(self) -> list[WorldOffer]:
         """Every version of every world on offer, by name."""
-        names = await self._names(keys.OFFER_PATTERN)
-        found = await self._redis.mget(names) if names else []
-        return [WorldOffer.from_json(text) for text in found if text is not None]
-
-    async def _names(self, pattern: str) -> list[str]:
-        found = {name.decode() async for name in self._redis.scan_iter(pattern, count=1000)}
-        return sorted(found)
+        found = await read_all(self._redis, keys.OFFERS, await members(self._redis, keys.OFFERS))
+        return [WorldOffer.from_json(text) for text in found]

@@ -18,7 +18,7 @@ class Seats:
     def __init__(self, redis: Redis) -> None:
         self._take = session_script(redis, "take_seat")
         self._keep = session_script(redis, "keep_seat")
-        self._leave = session_script(redis, "leave_seat", frees=True)
+        self._leave = session_script(redis, "leave_seat")
 
     async def take(self, session_id: str, peer_id: str) -> bool:
         """False: somebody else plays, or there is no such session."""
@@ -30,7 +30,8 @@ class Seats:
         args = (session_id, peer_id, round(1000 * silent_s))
         return bool(await self._keep(keys=session_keys(session_id), args=args))
 
-    async def leave(self, session_id: str, peer_id: str) -> bool:
-        """The seat is free at once. False: it was not this peer's."""
-        args = (session_id, peer_id)
+    async def leave(self, session_id: str, peer_id: str, *, silent_s: float = 0.0) -> bool:
+        """The seat is free at once; its holder was heard last `silent_s` ago. False: it was not
+        this peer's."""
+        args = (session_id, peer_id, round(1000 * silent_s))
         return bool(await self._leave(keys=session_keys(session_id), args=args))

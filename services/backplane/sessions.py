@@ -11,12 +11,14 @@ from typing import Any, cast
 from redis.asyncio import Redis
 
 from services.backplane.connection import Script, session_script
+from services.backplane.limits import Limits, Refusal, Refused
 from services.wire import keys
 from services.wire.codec import VideoCodec
 from services.wire.session import NEXT_STATUSES, Lease, SessionRecord, SessionStatus
 
 LEASE_MS = 3000  # renewed each second
 LINE_PATIENCE_MS = 90_000  # a waiting page looks every few seconds, in a hidden tab once a minute
+PRESENT_MS = 8000  # who gave no sign for longer is not given a slot
 SETTLED_MS = 60_000  # an owner that lasted this long was no loss
 MAX_LOSSES = 5
 
@@ -26,6 +28,7 @@ _SCRIPTS = (
     "create",
     "end",
     "end_overdue",
+    "has_room",
     "mark_seen",
     "renew",
     "requeue",
@@ -33,8 +36,10 @@ _SCRIPTS = (
     "set_codec",
     "set_status",
     "waiting",
+    "wake",
 )
-_FREEING = ("end", "end_overdue")
+_NO_LIMITS = Limits()
+_REFUSALS = {-1: Refusal.LINE_FULL, -2: Refusal.ENOUGH_OPEN, -3: Refusal.NO_ROOM}
 
 
 class SessionStore:
@@ -42,23 +47,43 @@ class SessionStore:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._scripts: dict[str, Script] = {
-            name: session_script(redis, name, frees=name in _FREEING) for name in _SCRIPTS
-        }
+        self._scripts: dict[str, Script] = {n: session_script(redis, n) for n in _SCRIPTS}
 
     async def create(
-        self, record: SessionRecord, *, max_line: int, max_age_s: int = keys.SESSION_TTL_S
-    ) -> int | None:
-        """Queued at the end of the line; its 0-based place, or None: the line is full.
+        self,
+        record: SessionRecord,
+        *,
+        max_line: int,
+        max_age_s: int = keys.SESSION_TTL_S,
+        limits: Limits = _NO_LIMITS,
+    ) -> int:
+        """Queued at the end of the line; its 0-based place. Raises Refused.
 
         The record's own times are set by Redis' clock. After `max_age_s` its time is up.
         """
         written = asdict(record) | {"status": SessionStatus.QUEUED.value}
         pairs = [part for field in written.items() for part in field]
         place = await self._run(
-            "create", record.session_id, max_line, max_age_s * 1000, keys.SESSION_TTL_S, *pairs
+            "create",
+            record.session_id,
+            max_line,
+            max_age_s * 1000,
+            keys.SESSION_TTL_S,
+            limits.max_bytes,
+            limits.session_bytes,
+            limits.written_callers,
+            limits.max_open,
+            keys.open_sessions(""),
+            keys.session(""),
+            *pairs,
         )
-        return None if place < 0 else int(place)
+        if place < 0:
+            raise Refused(_REFUSALS[place])
+        return int(place)
+
+    async def has_room(self, limits: Limits) -> bool:
+        """Whether Redis has the bytes for one more session. Writes nothing."""
+        return bool(await self._run("has_room", "", limits.max_bytes, limits.session_bytes))
 
     async def get(self, session_id: str) -> SessionRecord | None:
         found = await self._redis.hgetall(keys.session(session_id))
@@ -68,10 +93,14 @@ class SessionStore:
         """Its place in the line, 0 is next; None when it does not wait."""
         return cast(int | None, await self._redis.zrank(keys.LINE, session_id))
 
-    async def waiting(self) -> list[str]:
-        """The line in order. Who showed no sign for LINE_PATIENCE_MS has left it and is ended."""
-        found = await self._run_over_all("waiting", LINE_PATIENCE_MS, keys.SESSION_TTL_S)
+    async def waiting(self, *, within_ms: int = LINE_PATIENCE_MS) -> list[str]:
+        """The line in order, of it those whose player gave a sign within `within_ms`. Who gave none
+        for LINE_PATIENCE_MS has left it and is ended."""
+        found = await self._run_over_all("waiting", LINE_PATIENCE_MS, keys.SESSION_TTL_S, within_ms)
         return [session_id.decode() for session_id in found]
+
+    async def length_of_line(self) -> int:
+        return int(await self._redis.zcard(keys.LINE))
 
     async def acquire(
         self,
@@ -139,9 +168,11 @@ class SessionStore:
         owner, if it lives, may take the session back by `renew`."""
         return await self._requeue(session_id, "", "", lease_until_ms, reason)
 
-    async def come_back(self, session_id: str) -> bool:
-        """A paused session to the front of the line, as its player is back. False: not paused."""
-        return await self._requeue(session_id, "", "", "", "")
+    async def wake(self, session_id: str) -> bool:
+        """A paused player came back: to the end of the line, whose slot it gave away. False: the
+        line is full, or its caller has as many sessions that play or wait as it may."""
+        prefixes = (keys.open_sessions(""), keys.session(""))
+        return bool(await self._run("wake", session_id, *prefixes, keys.SESSION_TTL_S) >= 0)
 
     async def end(self, session_id: str, reason: str) -> bool:
         """By the player or an operator; idempotent. False: there is no such session."""
@@ -152,9 +183,10 @@ class SessionStore:
         found = await self._run_over_all("end_overdue", reason, keys.SESSION_TTL_S)
         return [session_id.decode() for session_id in found]
 
-    async def mark_seen(self, session_id: str) -> None:
-        """A sign of the player, from whoever saw it."""
-        await self._run("mark_seen", session_id, keys.SESSION_TTL_S)
+    async def mark_seen(self, session_id: str, *, is_connected: bool = False) -> None:
+        """A sign of the player, from whoever saw it. `is_connected`: over its connection, which is
+        what keeps a slot; a look at the session only says that it will come."""
+        await self._run("mark_seen", session_id, keys.SESSION_TTL_S, int(is_connected))
 
     async def set_codec(self, session_id: str, codec: VideoCodec) -> None:
         """By the ingest that admits a player: the codec of the session's video from now on."""
@@ -208,13 +240,12 @@ def session_keys(session_id: str) -> Sequence[str]:
 
 
 def _record(found: Mapping[bytes, bytes]) -> SessionRecord:
-    """From the hash, whose further fields are the scripts' own. A record that an older service
-    wrote has no `codec`."""
-    values: dict[str, Any] = {"codec": VideoCodec.H264}
+    """From the hash, whose further fields are the scripts' own; some of the record's are not there
+    all the time, or an older service did not write them."""
+    values: dict[str, Any] = {}
     for field in fields(SessionRecord):
         raw = found.get(field.name.encode())
-        if raw is None and field.name in values:
-            continue
-        text = found[field.name.encode()].decode()
-        values[field.name] = field.type(text) if isinstance(field.type, type) else text
+        if raw is not None:
+            text = raw.decode()
+            values[field.name] = field.type(text) if isinstance(field.type, type) else text
     return SessionRecord(**values)

@@ -10,6 +10,7 @@ from typing import cast
 from redis.asyncio import Redis
 
 from services.backplane.connection import session_script
+from services.backplane.limits import Refusal, Refused
 from services.backplane.sessions import session_keys
 from services.wire import keys
 
@@ -26,6 +27,9 @@ class KeptSnapshot:
     world_digest: str = ""
 
 
+_REFUSALS = {0: Refusal.NOTHING_YET, -2: Refusal.ENOUGH_SAVED, -3: Refusal.NO_ROOM}
+
+
 class KeptSnapshots:
     """Copies of sessions' newest snapshots. Their bytes: `SessionStore.load_snapshot(id)`."""
 
@@ -33,12 +37,24 @@ class KeptSnapshots:
         self._redis = redis
         self._keep = session_script(redis, "keep_snapshot")
 
-    async def keep(self, session_id: str, *, snapshot_id: str) -> bool:
-        """Copies where no step overwrites it. False: the session has no snapshot (yet)."""
-        copy = (keys.snapshot(snapshot_id), keys.kept(snapshot_id))
+    async def keep(
+        self,
+        session_id: str,
+        *,
+        snapshot_id: str,
+        max_saved: int = MAX_KEPT,
+        max_bytes: int = 0,
+        session_bytes: int = 0,
+    ) -> None:
+        """Copies where no step overwrites it. Raises Refused. `max_saved`: by the session's
+        caller, from all its sessions; the bytes as in `Limits`."""
+        copy = (keys.snapshot(snapshot_id), keys.kept(snapshot_id), keys.copies(session_id))
         prefixes = (keys.snapshot(""), keys.kept(""))
-        args = (session_id, snapshot_id, keys.SNAPSHOT_TTL_S, MAX_KEPT, *prefixes)
-        return bool(await self._keep(keys=(*session_keys(session_id), *copy), args=args))
+        limits = (max_bytes, session_bytes, max_saved, keys.saved(""))
+        args = (session_id, snapshot_id, keys.SNAPSHOT_TTL_S, MAX_KEPT, *prefixes, *limits)
+        answer = cast(int, await self._keep(keys=(*session_keys(session_id), *copy), args=args))
+        if answer != 1:
+            raise Refused(_REFUSALS[answer])
 
     async def get(self, snapshot_id: str) -> KeptSnapshot | None:
         found = cast(dict[bytes, bytes], await self._redis.hgetall(keys.kept(snapshot_id)))

@@ -38,7 +38,11 @@ def main() -> None:
         max_per_address=settings.max_connections_per_address,
     )
     public = PublicServer(
-        app=create_app(settings), listener=listener, limits=limits, web_socket=WEB_SOCKET
+        app=create_app(settings),
+        listener=listener,
+        limits=limits,
+        proxies=settings.trusted_proxies,
+        web_socket=WEB_SOCKET,
     )
     run(public, ops_listener)
 

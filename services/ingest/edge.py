@@ -18,8 +18,8 @@ from services.ingest.room import Room
 from services.ingest.settings import IngestSettings
 from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.offer import CandidateRule
-from services.ingest.webrtc.peer import Peer
-from services.telemetry import Problem
+from services.ingest.webrtc.peer import Fault, Peer
+from services.ingest.webrtc.places import Place, PlaceLimits, full, make_place
 from services.tokens import Tokens
 from services.wire.session import SessionRecord
 
@@ -42,6 +42,13 @@ class Edge:
             loopback=any(one.startswith(("127.", "::1")) for one in settings.ice_address),
         )
         self.rtc = RTCConfiguration(iceServers=ice_servers(settings))
+        self._place_limits = PlaceLimits(
+            max_peers=settings.max_peers,
+            session_watchers=settings.watchers_per_session,
+            address_watchers=settings.watchers_per_address,
+            session_half_open=settings.half_open_per_session,
+            address_half_open=settings.half_open_per_address,
+        )
         self._actions = ActionWriter(self._redis)
         self._rooms: dict[str, Room] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -81,10 +88,38 @@ class Edge:
             task.add_done_callback(self._tasks.discard)
         return room
 
-    def check_space(self) -> None:
-        """Raises Problem 503 when this process has as many peers as it may."""
-        if sum(len(room.peers) for room in self._rooms.values()) >= self.settings.max_peers:
-            raise Problem(503, "edge-full", "This edge is full. Try again.", retry_after_s=5)
+    def make_place(self, newcomer: Place) -> list[Place]:
+        """Whose places it gets; nobody has gone yet. Raises Problem when it gets none."""
+        return make_place(
+            newcomer, self._held(), num_sockets=self._num_sockets(), limits=self._place_limits
+        )
+
+    async def admit(self, room: Room, peer: Peer) -> None:
+        """Raises Problem, as `make_place` does: others may have come since it was asked."""
+        going = self.make_place(_place(room, peer))
+        await room.peers.admit(peer)
+        for place in going:
+            its_room, its_peer = (
+                self.find(place.session_id),
+                self.peer(place.session_id, place.peer_id),
+            )
+            if its_room is not None and its_peer is not None:
+                await its_room.peers.dismiss(its_peer, Fault.DISPLACED)
+
+    def check_socket(self, session_id: str) -> None:
+        """Raises Problem 503 when a player who comes without a peer finds no place."""
+        room = self.find(session_id)
+        if room is not None and (room.has_socket or room.peers.player is not None):
+            return
+        if len(self._held()) + self._num_sockets() >= self.settings.max_peers:
+            raise full()
+
+    def _held(self) -> list[Place]:
+        return [_place(room, peer) for room in self._rooms.values() for peer in room.peers]
+
+    def _num_sockets(self) -> int:
+        """Of players that have no peer."""
+        return sum(r.has_socket and r.peers.player is None for r in self._rooms.values())
 
     async def _run(self, room: Room) -> None:
         try:
@@ -94,6 +129,17 @@ class Edge:
         finally:
             if self._rooms.get(room.session_id) is room:
                 del self._rooms[room.session_id]
+
+
+def _place(room: Room, peer: Peer) -> Place:
+    return Place(
+        peer_id=peer.id,
+        session_id=room.session_id,
+        address=peer.address,
+        is_player=peer.is_player,
+        is_half_open=peer.is_half_open,
+        since_s=peer.created_s,
+    )
 
 
 def ice_servers(settings: IngestSettings) -> list[RTCIceServer]:

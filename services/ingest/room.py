@@ -59,6 +59,10 @@ class Room:
         self._next_beat_s = 0.0
         self._ends_at_s: float | None = None
 
+    @property
+    def has_socket(self) -> bool:
+        return self._socket is not None
+
     async def attach(self, socket: Socket) -> None:
         """The socket's actions are the player's from here on; an older socket gives way."""
         older, self._socket = self._socket, socket
@@ -126,8 +130,9 @@ class Room:
         self.peers.say({"type": "heartbeat"})
         await self.peers.keep_seat()
         player = self.peers.player
-        if self._socket is not None or (player is not None and player.is_connected):
-            await self._store.mark_seen(self.session_id)
+        if player is not None or self._socket is not None:
+            is_connected = self._socket is not None or (player is not None and player.is_connected)
+            await self._store.mark_seen(self.session_id, is_connected=is_connected)
 
     async def _follow(self, record: SessionRecord | None) -> None:
         if record is None or record.status is SessionStatus.ENDED:
@@ -138,9 +143,15 @@ class Room:
         if record.status is SessionStatus.LIVE:
             await self._link.follow(Owner.of(record))
         if record.status is SessionStatus.PAUSED and self.peers.player is not None:
-            await self._store.come_back(self.session_id)  # the next look tells how it is
+            await self._wake()
         else:
             await self._announce(record)
+
+    async def _wake(self) -> None:
+        """To the end of the line, which the next look tells; where that is full, to behind it."""
+        if not await self._store.wake(self.session_id):
+            self._shown = {"type": "status", "status": SessionStatus.QUEUED.value}
+            self._shown["position"] = await self._store.length_of_line()
 
     async def _announce(self, record: SessionRecord) -> None:
         was_live = self._status is SessionStatus.LIVE

@@ -25,7 +25,12 @@ class IngestSettings(RedisSettings):
     `private_candidates`: whether to try private addresses a browser offers; off on public edges.
     `ops_host`, `ops_port`: probes, metrics and the OpenAPI document, for operators only.
     `max_connections`, `max_connections_per_address`: open HTTP connections.
-    A reverse proxy is one address.
+
+    `trusted_proxies`: addresses whose X-Forwarded-For is believed, and which may have any number of
+    connections; without them all players behind a proxy are one address. `max_peers`: WebRTC
+    connections of this process, a quarter of them for players only; a core carries about 16.
+    `half_open`: offered and not yet connected; where there are more, the oldest go. A player who
+    finds the process full gets the place of one of those, or of the newest watcher.
     """
 
     host: str = setting("127.0.0.1")
@@ -45,7 +50,12 @@ class IngestSettings(RedisSettings):
     ice_credential: str = setting("", secret=True)
     ice_address: tuple[str, ...] = setting(())
     private_candidates: bool = setting(True)
-    max_peers: int = setting(32, at_least=1, at_most=1024)
+    trusted_proxies: tuple[str, ...] = setting(())
+    max_peers: int = setting(16, at_least=1, at_most=1024)
+    watchers_per_session: int = setting(4, at_least=0)
+    watchers_per_address: int = setting(8, at_least=0)
+    half_open_per_session: int = setting(2, at_least=1)
+    half_open_per_address: int = setting(8, at_least=1)
     offers_per_minute: int = setting(30, at_least=1)  # for one session
 
     def __post_init__(self) -> None:

@@ -127,6 +127,8 @@ def _edge(
             # Everybody here is one address, and nobody else waits for the place.
             defaults={
                 "NEXTFRAME_SESSION_CREATIONS_PER_MINUTE": "600",
+                "NEXTFRAME_SESSION_OPEN_PER_CALLER": "200",
+                "NEXTFRAME_SESSION_SAVED_PER_CALLER": "200",
                 "NEXTFRAME_SESSION_MAX_SESSION_MINUTES": "1440",
             },
             what="opens and ends sessions",
@@ -145,8 +147,13 @@ def _edge(
                 "NEXTFRAME_INGEST_SESSION_URL": session_url,
                 "NEXTFRAME_INGEST_PAGE_URL": page_url,
             },
-            # Firefox sends no media to a loopback address, only to the machine's others.
-            defaults={"NEXTFRAME_INGEST_ICE_ADDRESS": f"{HOST},host"},
+            defaults={
+                # Firefox sends no media to a loopback address, only to the machine's others.
+                "NEXTFRAME_INGEST_ICE_ADDRESS": f"{HOST},host",
+                "NEXTFRAME_INGEST_MAX_PEERS": "64",
+                "NEXTFRAME_INGEST_WATCHERS_PER_ADDRESS": "64",
+                "NEXTFRAME_INGEST_HALF_OPEN_PER_ADDRESS": "64",
+            },
             what="the page and its video",
         ),
     )

@@ -10,10 +10,12 @@ import time
 from dataclasses import dataclass
 
 from services.backplane.connection import Client
+from services.backplane.limits import Limits, Refusal, Refused
 from services.backplane.rates import RateLimit
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
 from services.backplane.snapshots import KeptSnapshots
+from services.callers import Caller
 from services.session import lifecycle
 from services.session.lifecycle import Admission, ChoiceError, Wish
 from services.session.settings import SessionSettings
@@ -31,6 +33,13 @@ WAITING = meter.create_gauge("nextframe_sessions_waiting", description="sessions
 
 KEEPS_PER_MINUTE = 10  # snapshots kept, by one session
 NO_WORLD_RETRY_S = 5
+SESSION_BYTES = 1 << 20  # kept free for each session in the line: its record and its world
+REFUSALS = {  # status, why, seconds until it may be otherwise
+    Refusal.ENOUGH_OPEN: (429, "Your address plays enough sessions. End one of them.", 30),
+    Refusal.ENOUGH_SAVED: (429, "Your address has saved enough worlds. The oldest go first.", 300),
+    Refusal.NOTHING_YET: (409, "There is nothing to save before the first second of play.", 1),
+    Refusal.NO_ROOM: (503, "All room for worlds is taken.", 60),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +59,7 @@ class SessionDesk:
         self._kept = KeptSnapshots(redis)
         self._registry = ReplicaRegistry(redis)
         self._creations = RateLimit(redis, "create", max_per_minute=settings.creations_per_minute)
+        self._polls = RateLimit(redis, "poll", max_per_minute=settings.polls_per_minute)
         self._keeps = RateLimit(redis, "keep", max_per_minute=KEEPS_PER_MINUTE)
         self._worlds = WorldCatalog(redis)
 
@@ -57,12 +67,12 @@ class SessionDesk:
         """Each world once, in its current version."""
         return (await self._worlds.menu()).for_newcomer(draw=STEADY)
 
-    async def open(self, wish: Wish, caller: str) -> SessionRecord:
-        """A new session in the line. `caller`: whom the rate limit counts."""
-        if wait_s := await self._creations.take(caller):
-            REFUSED.add(1, {"kind": "rate-limited"})
-            detail = f"Too many new sessions from your address. Try again in {wait_s} s."
-            raise Problem(429, "rate-limited", detail, retry_after_s=wait_s)
+    async def open(self, wish: Wish, caller: Caller) -> SessionRecord:
+        """A new session in the line. `caller`: whom the limits count."""
+        limits = self._limits(caller)
+        if not await self._store.has_room(limits):  # and nobody leaves a trace by asking
+            raise self._refused(Refusal.NO_ROOM)
+        await self._count_creation(caller)
         admission = await self._admit(wish)
         record = SessionRecord(
             session_id=secrets.token_hex(16),
@@ -75,19 +85,30 @@ class SessionDesk:
             created_at_ms=round(time.time() * 1000),
         )
         max_line, max_age_s = self._settings.max_line, self._settings.max_session_s
-        if await self._store.create(record, max_line=max_line, max_age_s=max_age_s) is None:
-            raise await self._line_full()
+        try:
+            await self._store.create(record, max_line=max_line, max_age_s=max_age_s, limits=limits)
+        except Refused as error:
+            if error.refusal is Refusal.LINE_FULL:
+                raise await self._line_full() from error
+            raise self._refused(error.refusal) from error
         CREATED.add(1, {"world": record.world})
         log.info("session opened", extra={"session_id": record.session_id, "world": record.world})
         return record
 
+    async def look(self, session_id: str) -> SessionRecord:
+        """A poll: also a sign that the player of a session that waits or starts is there."""
+        if wait_s := await self._polls.take(session_id):
+            detail = f"You ask about this session too often. Try again in {wait_s} s."
+            raise Problem(429, "rate-limited", detail, retry_after_s=wait_s)
+        record = await self.find(session_id)
+        if record.is_awaited:
+            await self._store.mark_seen(session_id)
+        return record
+
     async def find(self, session_id: str) -> SessionRecord:
-        """Also a sign that who waits in line is still there."""
         record = await self._store.get(session_id)
         if record is None:
             raise Problem(404, "session-not-found", "There is no such session (any more).")
-        if record.status is SessionStatus.QUEUED:
-            await self._store.mark_seen(session_id)
         return record
 
     async def wait_of(self, record: SessionRecord) -> Wait | None:
@@ -119,9 +140,16 @@ class SessionDesk:
             detail = f"Too many snapshots. Try again in {wait_s} s."
             raise Problem(429, "rate-limited", detail, retry_after_s=wait_s)
         snapshot_id = secrets.token_hex(16)
-        if not await self._kept.keep(session_id, snapshot_id=snapshot_id):
-            detail = "There is nothing to save before the first second of play."
-            raise Problem(409, "no-snapshot-yet", detail, retry_after_s=1)
+        try:
+            await self._kept.keep(
+                session_id,
+                snapshot_id=snapshot_id,
+                max_saved=self._settings.saved_per_caller,
+                max_bytes=self._settings.redis_budget_bytes,
+                session_bytes=SESSION_BYTES,
+            )
+        except Refused as error:
+            raise self._refused(error.refusal) from error
         log.info("snapshot kept", extra={"session_id": session_id})
         return snapshot_id
 
@@ -132,11 +160,33 @@ class SessionDesk:
         OPEN.set(await self._store.count())
         WAITING.set(len(await self._store.waiting()))
 
+    def _limits(self, caller: Caller) -> Limits:
+        return Limits(
+            callers=caller.shares,
+            max_open=self._settings.open_per_caller,
+            max_bytes=self._settings.redis_budget_bytes,
+            session_bytes=SESSION_BYTES,
+        )
+
+    async def _count_creation(self, caller: Caller) -> None:
+        for who, share in caller.shares:
+            if wait_s := await self._creations.take(who, share=share):
+                REFUSED.add(1, {"kind": "rate-limited"})
+                detail = f"Too many new sessions from your address. Try again in {wait_s} s."
+                raise Problem(429, "rate-limited", detail, retry_after_s=wait_s)
+
+    def _refused(self, refusal: Refusal) -> Problem:
+        REFUSED.add(1, {"kind": refusal.value})
+        status, why, wait_s = REFUSALS[refusal]
+        return Problem(
+            status, refusal.value, f"{why} Try again in {wait_s} s.", retry_after_s=wait_s
+        )
+
     async def _admit(self, wish: Wish) -> Admission:
         menu = await self._worlds.menu()
         if not menu.offers:
             REFUSED.add(1, {"kind": "no-world"})
-            detail = "No world is being served yet. Try again in a moment."
+            detail = f"No world is being served yet. Try again in {NO_WORLD_RETRY_S} s."
             raise Problem(503, "no-world", detail, retry_after_s=NO_WORLD_RETRY_S)
         kept = None if wish.snapshot is None else await self._kept.get(wish.snapshot)
         try:

@@ -1,6 +1,5 @@
 """Who may play what, and how long a wait is: rules without I/O."""
 
-import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -123,16 +122,3 @@ def retry_after_s(*, replicas: Sequence[ReplicaInfo], lengths_s: Sequence[float]
         return RETRY_UNKNOWN_S
     low, high = RETRY_BOUNDS_S
     return round(min(max(wait, low), high))
-
-
-def caller_key(address: str) -> str:
-    """Whom a rate limit counts: an IPv4 address, or the /64 that one household has in IPv6."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:  # a proxy passed on something else; all such callers share one count
-        return "unknown"
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    if ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)
-    return str(ipaddress.ip_network((ip, 64), strict=False))

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
 
+from services.callers import caller_of
 from services.session.desk import SessionDesk
-from services.session.lifecycle import caller_key
 from services.session.messages import CreatedSession, CreateSession, SessionView, Snapshot
 from services.session.views import SessionViews
 from services.telemetry import Problem
@@ -39,13 +39,13 @@ def session_routes(desk: SessionDesk, views: SessionViews, tokens: Tokens) -> AP
 
     @router.post("/sessions", status_code=201, response_model_exclude_none=True)
     async def create(request: Request, wish: CreateSession | None = None) -> CreatedSession:
-        caller = caller_key(request.client.host if request.client else "")
+        caller = caller_of(request.client.host if request.client else "")
         record = await desk.open((wish or CreateSession()).to_wish(), caller)
         return views.created(record, await desk.wait_of(record))
 
     @router.get("/sessions/{session_id}", response_model_exclude_none=True)
     async def look(session_id: OwnSession) -> SessionView:
-        record = await desk.find(session_id)
+        record = await desk.look(session_id)
         return views.view(record, await desk.wait_of(record))
 
     @router.delete("/sessions/{session_id}", status_code=204)

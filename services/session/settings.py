@@ -15,9 +15,16 @@ PREFIX = "NEXTFRAME_SESSION_"
 class SessionSettings(RedisSettings):
     """`ingest_url`: the edge as players reach it; its origin, where the page comes from, may call
     us. `allowed_origins`: other pages that may. `default_world`: for players who name none; empty
-    means the first on offer. `max_line`: players who may wait at once. `creations_per_minute`: by
-    one address. `ice_servers`: STUN and TURN URLs for the players' browsers. `trusted_proxies`:
-    addresses whose X-Forwarded-For is believed, and which may have any number of connections.
+    means the first on offer. `max_line`: players who may wait at once.
+
+    What one address may take, and four times as much a /48 of IPv6: `creations_per_minute`;
+    `open_per_caller`, sessions that play or wait (as many again may be paused); `saved_per_caller`,
+    worlds saved and not yet expired. `polls_per_minute`: of one session. `redis_budget_mb`: what
+    Redis may hold in all; nothing is created or saved beyond it, or beyond 80 % of its own
+    maxmemory.
+
+    `ice_servers`: STUN and TURN URLs for the players' browsers. `trusted_proxies`: addresses whose
+    X-Forwarded-For is believed, and which may have any number of connections.
 
     `ops_host`, `ops_port`: probes, metrics and the OpenAPI document, for operators only.
     `max_connections`, `max_connections_per_address`: open HTTP connections.
@@ -38,6 +45,10 @@ class SessionSettings(RedisSettings):
     max_line: int = setting(32, at_least=1, at_most=10_000)
     max_session_minutes: float = setting(30.0, at_least=1, at_most=24 * 60)
     creations_per_minute: int = setting(12, at_least=1)
+    open_per_caller: int = setting(3, at_least=1)
+    saved_per_caller: int = setting(16, at_least=1)
+    polls_per_minute: int = setting(240, at_least=1)
+    redis_budget_mb: int = setting(256, at_least=1)
     ice_servers: tuple[str, ...] = setting((), parse=ice_url)
     ice_username: str = setting("")
     ice_credential: str = setting("", secret=True)
@@ -48,6 +59,10 @@ class SessionSettings(RedisSettings):
         """Every origin whose pages may call this service."""
         page = urlsplit(self.ingest_url)
         return (f"{page.scheme}://{page.netloc}", *self.allowed_origins)
+
+    @property
+    def redis_budget_bytes(self) -> int:
+        return self.redis_budget_mb << 20
 
     @property
     def max_session_s(self) -> int:

@@ -3,12 +3,15 @@
 LINE = "line"  # sorted set: session id -> place (smaller is earlier); ends when the session does
 LEASES = "leases"  # sorted set: owned session id -> lease end, ms; ends with the ownership
 ENDINGS = "endings"  # sorted set: open session id -> when its time is up, ms; ends with the session
-LENGTHS = "lengths"  # list: how long the last 64 owners held a slot, ms; for the wait in line
+LENGTHS = "lengths"  # list: how long the last 64 owners held a slot, ms; ends a day after the last
+REPLICAS = "replicas"  # set: ids of replicas; ends with the last heartbeat
+OFFERS = "offers"  # set: keys of offers; ends with the last one
+WORLDS = "worlds"  # set: keys of releases; ends with the last one
 
 SESSION_TTL_S = 3600  # refreshed by every write to the record
 SNAPSHOT_TTL_S = 3600
 REPLICA_TTL_S = 5  # a heartbeat older than this means the replica is gone
-ACTIONS_TTL_S = 60  # refreshed by every append
+ACTIONS_TTL_S = 60  # set by every append
 ACTIONS_MAXLEN = 4096  # entries kept per replica stream
 OFFER_TTL_S = 30  # refreshed by replica heartbeats
 RELEASE_TTL_S = 30 * 24 * 3600  # refreshed by the training service every few seconds
@@ -31,6 +34,21 @@ def kept(snapshot_id: str) -> str:
     return f"kept:{snapshot_id}"
 
 
+def copies(session_id: str) -> str:
+    """Sorted set: ids of what was kept of one session, by when; lives as long as the newest."""
+    return f"copies:{session_id}"
+
+
+def saved(who: str) -> str:
+    """Sorted set: ids of what one caller has kept; lives as long as the newest."""
+    return f"saved:{who}"
+
+
+def open_sessions(who: str) -> str:
+    """Set: ids of one caller's sessions; the ended ones go when it creates."""
+    return f"open:{who}"
+
+
 def actions(replica_id: str) -> str:
     """Stream: entries {s: session id, a: 28 action bytes}; read by the replica as they come."""
     return f"actions:{replica_id}"
@@ -41,23 +59,14 @@ def replica(replica_id: str) -> str:
     return f"replica:{replica_id}"
 
 
-REPLICA_PATTERN = "replica:*"
-
-
 def offer(name: str, digest: str) -> str:
     """String: JSON of the WorldOffer of one version that replicas serve now."""
     return f"offer:{name}:{digest}"
 
 
-OFFER_PATTERN = "offer:*"
-
-
 def world(name: str) -> str:
     """String: JSON of the Release, which version newcomers get; without it any on offer."""
     return f"world:{name}"
-
-
-WORLD_PATTERN = "world:*"
 
 
 def figures(digest: str) -> str:

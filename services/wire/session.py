@@ -55,8 +55,19 @@ class SessionRecord:
     link_key: str = ""  # what a frame link must show to the owner; new with each lease
     snapshot_of: str = ""  # the session whose snapshot this one starts from
     reason: str = ""  # why it ended or paused, for the player
-    seen_at_ms: int = 0  # the edge's last sign of the player
+    seen_at_ms: int = 0  # the last sign of the player: a look, an offer, a connection
+    connected_at_ms: int = 0  # the last one over its connection; 0: none under this owner
+    held_since_ms: int = 0  # when its owner got it; 0: nobody has it
     player_left_at_ms: int = 0  # when the seat was given back; 0: somebody has it, or had it never
+    player_silent_ms: int = 0  # for how long the player had been silent then
     lease_until_ms: int = 0
     codec: VideoCodec = VideoCodec.H264  # of the video, fixed by the player's browser
     world_digest: str = ""  # the version that it began with and stays with; "" before it is known
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether its player has yet to come: it waits, or has a slot and no connection so far."""
+        held = (SessionStatus.STARTING, SessionStatus.LIVE)
+        return self.status is SessionStatus.QUEUED or (
+            self.status in held and not self.connected_at_ms
+        )

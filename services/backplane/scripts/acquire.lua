@@ -13,11 +13,11 @@ if status ~= 'queued' then return -1 end
 local now = now_ms()
 redis.call('ZREM', LINE, id)
 redis.call('ZADD', LEASES, now + lease_ms, id)
--- The player's grace begins anew here: who waited in line has nobody to show a sign to.
 redis.call('HDEL', SESSION, 'lost_status')
+-- Whether the player is there is asked anew from here on: a turn that nobody comes to is short.
 redis.call('HSET', SESSION, 'status', 'starting', 'replica_id', replica_id, 'frame_address',
   frame_address, 'link_key', link_key, 'lease_until_ms', now + lease_ms, 'held_since_ms', now,
-  'seen_at_ms', now, 'player_left_at_ms', 0, 'reason', '')
+  'seen_at_ms', now, 'connected_at_ms', 0, 'player_left_at_ms', 0, 'reason', '')
 if world_digest ~= '' then redis.call('HSET', SESSION, 'world_digest', world_digest) end
 redis.call('EXPIRE', SESSION, ttl_s)
 return redis.call('HINCRBY', SESSION, 'epoch', 1)

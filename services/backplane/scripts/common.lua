@@ -3,6 +3,7 @@
 
 local SESSION, LINE, LEASES, ENDINGS, LENGTHS, SNAPSHOT = unpack(KEYS)
 local LENGTHS_KEPT = 64
+local LENGTHS_TTL_S = 24 * 3600
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -32,10 +33,11 @@ end
 
 -- How long a slot was held, for the wait we promise to those in line.
 local function measure_length(session, now)
-  local since = redis.call('HGET', session, 'held_since_ms')
-  if since then
+  local since = tonumber(redis.call('HGET', session, 'held_since_ms') or 0)
+  if since > 0 then
     redis.call('LPUSH', LENGTHS, now - since)
     redis.call('LTRIM', LENGTHS, 0, LENGTHS_KEPT - 1)
+    redis.call('EXPIRE', LENGTHS, LENGTHS_TTL_S)
   end
 end
 

@@ -1,15 +1,24 @@
--- id, max_line, max_age_ms, ttl_s, field, value, ... -> place in line, or -1: the line is full.
+-- id, max_line, max_age_ms, ttl_s, max_bytes, session_bytes, callers, max_open, open prefix,
+-- session prefix, field, value, ... -> place in line, or why not: -1 the line is full, -2 the caller has enough open
+-- sessions, -3 the bytes of visitors are used up.
 local id, max_line, max_age_ms, ttl_s = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local max_bytes, session_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
+local callers, max_open, open_prefix, session_prefix = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 if redis.call('EXISTS', SESSION) == 1 then -- a repeated call whose first answer was lost
   return redis.call('ZRANK', LINE, id) or 0
 end
+if not may_open(callers, max_open, open_prefix, session_prefix, true) then return -2 end
 if redis.call('ZCARD', LINE) >= max_line then return -1 end
+if not has_room(promised(session_bytes) + session_bytes, max_bytes) then return -3 end
 
 local now = now_ms()
-redis.call('HSET', SESSION, unpack(ARGV, 5))
-redis.call('HSET', SESSION, 'created_at_ms', now, 'seen_at_ms', now)
+redis.call('HSET', SESSION, unpack(ARGV, 11))
+redis.call('HSET', SESSION, 'created_at_ms', now, 'seen_at_ms', now, 'callers', callers,
+  'max_open', max_open, 'max_line', max_line)
 redis.call('EXPIRE', SESSION, ttl_s)
+for who in each_caller(callers) do
+  redis.call('SADD', open_prefix .. who, id)
+  redis.call('PEXPIRE', open_prefix .. who, max_age_ms + 1000 * ttl_s)
+end
 redis.call('ZADD', ENDINGS, now + max_age_ms, id)
-local last = redis.call('ZRANGE', LINE, -1, -1, 'WITHSCORES')[2]
-redis.call('ZADD', LINE, last and math.max(now, last + 1) or now, id)
-return redis.call('ZRANK', LINE, id)
+return join_line(id, now)

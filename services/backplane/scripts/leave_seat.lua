@@ -1,6 +1,7 @@
--- id, peer_id -> 1, or 0: the seat is not this peer's.
-local peer_id = ARGV[2]
+-- id, peer_id, silent_ms -> 1, or 0: the seat is not this peer's. `silent_ms`: how long ago the
+-- player was heard last.
+local peer_id, silent_ms = ARGV[2], ARGV[3]
 if redis.call('HGET', SESSION, 'seat') ~= peer_id then return 0 end
 redis.call('HDEL', SESSION, 'seat', 'seat_heard_at_ms')
-redis.call('HSET', SESSION, 'player_left_at_ms', now_ms())
+redis.call('HSET', SESSION, 'player_left_at_ms', now_ms(), 'player_silent_ms', silent_ms)
 return 1

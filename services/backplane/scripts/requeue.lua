@@ -1,5 +1,6 @@
 -- id, epoch, link_key, lease_until_ms, reason, ttl_s, max_losses -> 1: at the front of the line;
--- 0: refused. What is '' is not compared; all three '': a paused player came back.
+-- 0: refused. What is '' is not compared.
+-- Its owner was lost or lets it go: it had its turn, and has it again before anybody else.
 -- With lease_until_ms the lease ran out: its owner may live and take the session back (renew.lua).
 local id, epoch, link_key, lease_until_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local reason, ttl_s, max_losses = ARGV[5], ARGV[6], ARGV[7]
@@ -9,17 +10,13 @@ local owner = redis.call('HMGET', SESSION, 'epoch', 'link_key', 'lease_until_ms'
 local function fits(asked, found) return asked == '' or asked == found end
 
 if status == 'none' then redis.call('ZREM', LEASES, id) end
-if epoch .. link_key .. lease_until_ms == '' then
-  if status ~= 'paused' then return 0 end
-else
-  local is_meant = fits(epoch, owner[1]) and fits(link_key, owner[2])
-    and fits(lease_until_ms, owner[3])
-  if not is_owned(status) or not is_meant then return 0 end
-  if redis.call('HINCRBY', SESSION, 'num_losses', 1) > tonumber(max_losses) then
-    -- A world that takes down whoever opens it must not go round for ever.
-    end_session(SESSION, SNAPSHOT, id, 'lost its place too often', now_ms())
-    return 0
-  end
+local is_meant = fits(epoch, owner[1]) and fits(link_key, owner[2])
+  and fits(lease_until_ms, owner[3])
+if not is_owned(status) or not is_meant then return 0 end
+if redis.call('HINCRBY', SESSION, 'num_losses', 1) > tonumber(max_losses) then
+  -- A world that takes down whoever opens it must not go round for ever.
+  end_session(SESSION, SNAPSHOT, id, 'lost its place too often', now_ms())
+  return 0
 end
 
 local now = now_ms()

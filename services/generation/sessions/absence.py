@@ -1,8 +1,13 @@
-"""Whether a session's player is gone. Rules without I/O."""
+"""Whether a session's player is gone, or never came to its turn. Rules without I/O.
+
+The record is read once a second (RENEW_S), so a slot is free up to two readings after these times.
+"""
 
 from services.wire.session import SessionRecord
 
-LEFT_S = 10.0  # since the player gave the seat back: the tab was closed
+ARRIVE_S = 3.0  # without a look or an offer, while no connection stands yet: free within 5 s
+CONNECT_S = 12.0  # with looks and offers, but no connection
+LEFT_S = 8.0  # since the player was heard last, once the seat was given back: free within 10 s
 MAX_STEP_S = 2.0  # time between two readings of the record counts up to here
 
 
@@ -16,20 +21,29 @@ class Absence:
     def __init__(self, *, absent_s: float) -> None:
         self._absent_s = absent_s
         self._read_s: float | None = None
-        self._seen_at_ms = 0
+        self._sign_ms = 0
         self._unseen_s = 0.0
+        self._awaited_s = 0.0
         self._left_at_ms = 0
         self._left_s = 0.0
 
     def observe(self, record: SessionRecord, now: float) -> bool:
-        """True when no sign came for `absent_s`, or the seat has been free for LEFT_S. `now`:
-        seconds of a monotonic clock at which the record was read."""
+        """True when the player is gone: had a connection and gave no sign over it for `absent_s`,
+        or gave its seat back and was not heard for LEFT_S; or never had one, and gave no sign for
+        ARRIVE_S, or none that counts for CONNECT_S. `now`: seconds of a monotonic clock at which
+        the record was read."""
         step_s = 0.0 if self._read_s is None else min(now - self._read_s, MAX_STEP_S)
         self._read_s = now
-        is_same = record.seen_at_ms == self._seen_at_ms
-        self._unseen_s = self._unseen_s + step_s if is_same else 0.0
-        self._seen_at_ms = record.seen_at_ms
-        has_left = record.player_left_at_ms and record.player_left_at_ms == self._left_at_ms
-        self._left_s = self._left_s + step_s if has_left else 0.0
+        sign_ms = record.connected_at_ms or record.seen_at_ms
+        self._unseen_s = self._unseen_s + step_s if sign_ms == self._sign_ms else 0.0
+        self._sign_ms = sign_ms
+        if not record.connected_at_ms:
+            self._awaited_s += step_s
+            return self._unseen_s > ARRIVE_S or self._awaited_s > CONNECT_S
+        if record.player_left_at_ms and record.player_left_at_ms == self._left_at_ms:
+            self._left_s += step_s
+        else:
+            self._left_s = record.player_silent_ms / 1000
         self._left_at_ms = record.player_left_at_ms
-        return self._unseen_s > self._absent_s or self._left_s > LEFT_S
+        has_left = bool(record.player_left_at_ms) and self._left_s > LEFT_S
+        return has_left or self._unseen_s > self._absent_s

@@ -15,7 +15,7 @@ from services.backplane import sessions
 from services.backplane.connection import BackplaneError, Client
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
-from services.backplane.sessions import SessionStore
+from services.backplane.sessions import PRESENT_MS, SessionStore
 from services.generation.sessions.lease_watch import LeaseWatch
 from services.generation.sessions.served import Served
 from services.wire.session import SessionRecord, SessionStatus
@@ -57,8 +57,8 @@ class Dispatcher:
             call.cancel()
 
     async def serve_line(self) -> None:
-        """Sends the first in line to whatever is free."""
-        waiting = await self._store.waiting()
+        """Sends the first in line who are there to whatever is free."""
+        waiting = await self._store.waiting(within_ms=PRESENT_MS)
         if not waiting:
             return
         num_free, served = await self._look_at_replicas()

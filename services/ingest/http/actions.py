@@ -9,7 +9,8 @@ its close code; the connection is accepted first, or a browser would never learn
     4400  a message that is no action               4409  another socket took over
     4401  token missing, wrong or expired           4410  the session has ended
     4403  token of another session, or a page       4429  far too many, for too long
-          from a foreign origin                     1013  the edge cannot look the session up
+          from a foreign origin                     1013  try again: no place is free here, or
+                                                          the session cannot be looked up now
 """
 
 import asyncio
@@ -27,7 +28,7 @@ from services.telemetry import Problem
 SUBPROTOCOL = "nextframe"
 SILENCE_S = 6.0
 
-CODES = {401: 4401, 403: 4403, 404: 4404}
+CODES = {401: 4401, 403: 4403, 404: 4404, 503: 1013}
 
 router = APIRouter()
 
@@ -42,6 +43,7 @@ async def actions(websocket: WebSocket, session_id: str) -> None:
         check_origin(websocket, edge.settings)
         check_token(edge.tokens, f"Bearer {_token(websocket)}", session_id)
         record = await open_session(edge.store, session_id)
+        edge.check_socket(session_id)
     except Problem as problem:
         await socket.close(CODES[problem.status], problem.detail)
         return

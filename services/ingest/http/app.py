@@ -57,4 +57,5 @@ def create_app(settings: IngestSettings) -> FastAPI:
 
 
 async def _backplane_is_away(request: Request, error: Exception) -> JSONResponse:
-    return problem(503, "backplane-away", "Sessions cannot be looked up now.", retry_after_s=2)
+    detail = "Sessions cannot be looked up now. Try again in 2 s."
+    return problem(503, "backplane-away", detail, retry_after_s=2)

@@ -8,9 +8,13 @@ The Location holds the peer's secret id and so needs no token: tokens admit, the
 """
 
 import secrets
+import time
+from contextlib import suppress
 
 from fastapi import APIRouter, Request, Response
 
+from services.backplane.connection import BackplaneError
+from services.callers import caller_of
 from services.ingest.edge import Edge
 from services.ingest.http.access import (
     check_content_type,
@@ -22,6 +26,7 @@ from services.ingest.http.access import (
 from services.ingest.room import Room
 from services.ingest.webrtc.offer import Offer, read_candidates, read_offer
 from services.ingest.webrtc.peer import Peer
+from services.ingest.webrtc.places import Place
 from services.telemetry import Problem
 from services.wire.codec import VideoCodec
 from services.wire.session import SessionRecord
@@ -46,20 +51,30 @@ async def offer(session_id: str, request: Request) -> Response:
     check_token(edge.tokens, request.headers.get("authorization"), session_id)
     body = await read_body(request, max_bytes=MAX_OFFER_BYTES)
     if wait_s := await edge.offers.take(session_id):
-        raise Problem(429, "too-many-offers", "Offer less often.", retry_after_s=wait_s)
+        detail = f"Too many offers for this session. Try again in {wait_s} s."
+        raise Problem(429, "too-many-offers", detail, retry_after_s=wait_s)
     record = await open_session(edge.store, session_id)
     offered = read_offer(body, edge.candidate_rule)
     codec = choose_codec(offered, record)
-    edge.check_space()
-    peer_id = secrets.token_urlsafe(18)
+    peer_id, address = secrets.token_urlsafe(18), _address(request)
+    edge.make_place(  # before the seat is taken for nothing
+        Place(
+            peer_id=peer_id,
+            session_id=session_id,
+            address=address,
+            is_player=offered.is_player,
+            is_half_open=True,
+            since_s=time.monotonic(),
+        )
+    )
     if offered.is_player and not await edge.seats.take(session_id, peer_id):
         raise Problem(409, "seat-taken", SEAT_TAKEN)
     if offered.is_player and codec is not record.codec:
         await edge.store.set_codec(session_id, codec)
     room = edge.room(record)
     room.look_soon()
-    peer = Peer(peer_id, offered, room, edge.rtc, codec=codec)
-    answer = await _settle(room, peer)
+    peer = Peer(peer_id, offered, room, edge.rtc, codec=codec, address=address)
+    answer = await _settle(edge, room, peer)
     location = f"{router.prefix}/{session_id}/{peer.id}"
     return Response(answer, 201, {"Location": location}, media_type="application/sdp")
 
@@ -76,13 +91,16 @@ def choose_codec(offer: Offer, record: SessionRecord) -> VideoCodec:
     return record.codec
 
 
-async def _settle(room: Room, peer: Peer) -> str:
-    """The answer to a peer that has its place; without an answer it loses it again."""
+async def _settle(edge: Edge, room: Room, peer: Peer) -> str:
+    """The answer to a peer that gets its place; without an answer it loses it again."""
     try:
-        await room.peers.admit(peer)
+        await edge.admit(room, peer)
         return await peer.answer()
     except BaseException:
         await room.peers.dismiss(peer)
+        if peer.is_player:  # where it was never admitted
+            with suppress(BackplaneError):
+                await edge.seats.leave(room.session_id, peer.id)
         await peer.close()
         raise
 
@@ -115,6 +133,10 @@ async def leave(session_id: str, peer_id: str, request: Request) -> Response:
 def edge_of(request: Request) -> Edge:
     edge: Edge = request.app.state.edge
     return edge
+
+
+def _address(request: Request) -> str:
+    return caller_of(request.client.host if request.client else "").address
 
 
 def _no_peer() -> Problem:

@@ -61,7 +61,7 @@ export class Player {
     if (this.state.name === "live") this.#pause(reason);
   }
 
-  /** Back to a paused world, at the front of the line. */
+  /** Back to a paused world, through the end of the line. */
   resume() {
     if (this.state.name !== "paused") return;
     this.#become({ name: "connecting", step: "starting" });

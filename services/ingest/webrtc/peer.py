@@ -40,6 +40,7 @@ class Fault(StrEnum):
     UNSEATED = "unseated"  # somebody else plays now
     NEVER_CONNECTED = "never_connected"
     SILENT = "silent"
+    DISPLACED = "displaced"  # its place was needed for somebody who comes first
     FLOOD = "flood"
     CODEC = "codec"  # a watcher that cannot decode what the new player's browser decodes
 
@@ -55,7 +56,8 @@ class PeerHost(Protocol):
 
 class Peer:
     """Owns its connection. An offer with data channels makes a player, one without a watcher.
-    `peer_id` is part of its Location: who knows it made the offer."""
+    `peer_id` is part of its Location: who knows it made the offer. `address`: its caller's, as the
+    limits count them."""
 
     def __init__(
         self,
@@ -65,19 +67,21 @@ class Peer:
         configuration: RTCConfiguration,
         *,
         codec: VideoCodec = VideoCodec.H264,
+        address: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.id = peer_id
         self.offer = offer
         self.codec = codec
         self.is_player = offer.is_player
+        self.address = address
+        self.created_s = clock()
         self._abuse = Abuse()
         self._share = ProcessorShare()
         self.channels = Channels(host.take_action, host.request_reset, self._abuse, clock=clock)
         self.track = FrameTrack(codec=codec, on_lost=host.request_keyframe, on_sent=self._note)
         self._host = host
         self._clock = clock
-        self._created_s = clock()
         self._connected_s: float | None = None
         self._num_candidates = 0
         self._shown: dict[str, Any] | None = None
@@ -88,6 +92,11 @@ class Peer:
     @property
     def is_connected(self) -> bool:
         return self._connection.connectionState == "connected"
+
+    @property
+    def is_half_open(self) -> bool:
+        """True until it is connected for the first time."""
+        return self._connected_s is None and not self.is_connected
 
     async def answer(self) -> str:
         """The SDP answer. Raises Problem 400 when the offer cannot be answered."""
@@ -124,7 +133,7 @@ class Peer:
         if self._connection.connectionState in ("failed", "closed"):
             return Fault.GONE
         if not self.is_connected:
-            return Fault.NEVER_CONNECTED if now - self._created_s > CONNECT_TIMEOUT_S else None
+            return Fault.NEVER_CONNECTED if now - self.created_s > CONNECT_TIMEOUT_S else None
         if self._connected_s is None:
             self._connected_s = now
         if self.is_player and now - max(self._connected_s, self.channels.heard_s) > SILENCE_S:

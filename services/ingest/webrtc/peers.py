@@ -61,7 +61,11 @@ class Peers:
         log.info("peer closed", extra={"session_id": self._session_id, "fault": fault.value})
         if peer.is_player:
             with suppress(BackplaneError):  # a seat that cannot be given back is soon silent
-                await self._seats.leave(self._session_id, peer.id)
+                silent_s = self._clock() - peer.channels.heard_s
+                is_silent = fault is Fault.SILENT
+                await self._seats.leave(
+                    self._session_id, peer.id, silent_s=silent_s if is_silent else 0.0
+                )
         await peer.close()
 
     async def dismiss_faulty(self) -> None:

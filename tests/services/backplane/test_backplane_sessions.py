@@ -7,6 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from services.backplane import sessions
+from services.backplane.limits import Refusal, Refused
 from services.backplane.sessions import SessionStore
 from services.wire import keys
 from services.wire.session import Lease, SessionRecord, SessionStatus
@@ -73,7 +74,9 @@ async def test_a_new_session_waits_at_the_end_of_the_line(store: SessionStore) -
 @pytest.mark.asyncio
 async def test_a_full_line_takes_nobody_and_leaves_nothing(store: SessionStore) -> None:
     await store.create(record("a"), max_line=1)
-    assert await store.create(record("b"), max_line=1) is None
+    with pytest.raises(Refused) as refused:
+        await store.create(record("b"), max_line=1)
+    assert refused.value.refusal is Refusal.LINE_FULL
     assert await store.get("b") is None
     assert await store.waiting() == ["a"]
 
@@ -168,16 +171,19 @@ async def test_a_status_changes_only_along_its_arrows(store: SessionStore) -> No
 
 
 @pytest.mark.asyncio
-async def test_lost_and_returning_sessions_go_to_the_front(store: SessionStore) -> None:
+async def test_lost_sessions_go_to_the_front_and_woken_ones_to_the_end(
+    store: SessionStore,
+) -> None:
     lost = await live(store, "lost")
-    paused = await live(store, "paused")
-    await store.set_status("paused", SessionStatus.PAUSED, paused)
+    for session_id in ("paused", "asleep"):
+        lease = await live(store, session_id)
+        await store.set_status(session_id, SessionStatus.PAUSED, lease)
     await queue(store, "x", "y")
-    assert not await store.come_back("x")  # only a paused one comes back
+    assert not await store.requeue_lost("x", epoch=0)  # nobody has it
     assert await store.requeue("lost", lost)
-    assert await store.come_back("paused")
-    assert not await store.come_back("paused")
-    assert await store.waiting() == ["paused", "lost", "x", "y"]
+    for session_id in ("paused", "asleep", "paused", "x"):  # once is enough
+        assert await store.wake(session_id)
+    assert await store.waiting() == ["lost", "x", "y", "paused", "asleep"]
 
 
 @pytest.mark.asyncio
@@ -312,6 +318,18 @@ async def test_who_gives_no_sign_leaves_the_line(
     found = await store.get("gone")
     assert found is not None
     assert (found.status, found.reason) == ("ended", "left the line")
+
+
+@pytest.mark.asyncio
+async def test_who_is_not_there_keeps_its_place_but_gets_no_slot(
+    store: SessionStore, redis: Redis
+) -> None:
+    await queue(store, "away", "there")
+    await redis.hincrby(keys.session("away"), "seen_at_ms", -sessions.PRESENT_MS - 1000)
+    assert await store.waiting() == ["away", "there"]
+    assert await store.waiting(within_ms=sessions.PRESENT_MS) == ["there"]
+    await store.mark_seen("away")
+    assert await store.waiting(within_ms=sessions.PRESENT_MS) == ["away", "there"]
 
 
 @pytest.mark.asyncio

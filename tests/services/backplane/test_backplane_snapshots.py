@@ -3,6 +3,7 @@
 import pytest
 from redis.asyncio import Redis
 
+from services.backplane.limits import Refusal, Refused
 from services.backplane.sessions import SessionStore
 from services.backplane.snapshots import MAX_KEPT, KeptSnapshot, KeptSnapshots
 from services.wire import keys
@@ -28,7 +29,7 @@ async def playing(redis: Redis, blob: bytes | None) -> tuple[SessionStore, Lease
 async def test_a_kept_snapshot_stays_as_it_was(redis: Redis) -> None:
     store, lease = await playing(redis, b"then")
     kept = KeptSnapshots(redis)
-    assert await kept.keep("a", snapshot_id="s1")
+    await kept.keep("a", snapshot_id="s1")
     await store.save_snapshot("a", lease, b"now")
     await store.end("a", "closed")
     assert await store.load_snapshot("s1") == b"then"
@@ -41,8 +42,10 @@ async def test_a_kept_snapshot_stays_as_it_was(redis: Redis) -> None:
 async def test_there_is_nothing_to_keep_before_the_first_snapshot(redis: Redis) -> None:
     await playing(redis, None)
     kept = KeptSnapshots(redis)
-    assert not await kept.keep("a", snapshot_id="s1")
-    assert not await kept.keep("nobody", snapshot_id="s1")
+    for session_id in ("a", "nobody"):
+        with pytest.raises(Refused) as refused:
+            await kept.keep(session_id, snapshot_id="s1")
+        assert refused.value.refusal is Refusal.NOTHING_YET
     assert await kept.get("s1") is None
 
 
@@ -51,7 +54,7 @@ async def test_keeping_without_end_fills_no_memory(redis: Redis) -> None:
     store, _ = await playing(redis, b"world")
     kept = KeptSnapshots(redis)
     for i in range(3 * MAX_KEPT):
-        assert await kept.keep("a", snapshot_id=f"s{i}")
+        await kept.keep("a", snapshot_id=f"s{i}")
     names = await redis.keys("snapshot:s*") + await redis.keys("kept:*")
     assert len(names) == 2 * MAX_KEPT
     assert await store.load_snapshot(f"s{3 * MAX_KEPT - 1}") == b"world"

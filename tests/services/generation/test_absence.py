@@ -1,14 +1,34 @@
 """When a player counts as gone: by the replica's own clock, whatever Redis' clock does."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain, count, repeat
+
 from services.generation.sessions.absence import LEFT_S, Absence
+from services.generation.sessions.live_session import RENEW_S
+from services.ingest.webrtc.peer import SILENCE_S
 from services.wire.session import SessionRecord, SessionStatus
 
 
-def record(*, seen_at_ms: int, left_at_ms: int = 0) -> SessionRecord:
+def record(*, seen_at_ms: int, left_at_ms: int = 0, silent_ms: int = 0) -> SessionRecord:
+    """Of a player who has been connected."""
     return SessionRecord(
         session_id="a", status=SessionStatus.LIVE, world="w", start=0, seed=1, created_at_ms=0,
-        seen_at_ms=seen_at_ms, player_left_at_ms=left_at_ms,
+        connected_at_ms=seen_at_ms, player_left_at_ms=left_at_ms, player_silent_ms=silent_ms,
     )  # fmt: skip
+
+
+def awaited(*, seen_at_ms: int) -> SessionRecord:
+    return replace(record(seen_at_ms=0), seen_at_ms=seen_at_ms)
+
+
+def gone_after_s(records: Iterable[SessionRecord]) -> float:
+    """Seconds from the lease until the replica, which reads once in RENEW_S, lets the player go."""
+    absence = Absence(absent_s=30.0)
+    for number, one in enumerate(records, start=1):
+        if absence.observe(one, number * RENEW_S):
+            return number * RENEW_S
+    raise AssertionError("never")
 
 
 def test_who_gives_no_sign_is_absent() -> None:
@@ -40,3 +60,20 @@ def test_who_gave_the_seat_back_is_gone_sooner_unless_it_is_taken_again() -> Non
     assert absence.observe(record(seen_at_ms=99, left_at_ms=5), 12 * step_s)
     assert not absence.observe(record(seen_at_ms=100), 13 * step_s)
     assert not absence.observe(record(seen_at_ms=101, left_at_ms=6), 14 * step_s)
+
+
+def test_a_turn_that_nobody_comes_to_ends_within_five_seconds() -> None:
+    assert gone_after_s(repeat(awaited(seen_at_ms=7))) <= 5
+
+
+def test_a_page_that_looks_gets_time_to_connect_but_not_without_end() -> None:
+    assert 10 <= gone_after_s(awaited(seen_at_ms=at) for at in count(1)) <= 15
+    connects = chain((awaited(seen_at_ms=at) for at in range(1, 9)), repeat(record(seen_at_ms=9)))
+    assert gone_after_s(connects) > 30
+
+
+def test_who_vanished_is_gone_within_ten_seconds_of_the_last_sign() -> None:
+    """The replica reads the record just before ingest gives the silent player's seat back."""
+    left = record(seen_at_ms=6, left_at_ms=1, silent_ms=round(1000 * SILENCE_S))
+    since_left_s = gone_after_s(chain([record(seen_at_ms=6)], repeat(left))) - RENEW_S
+    assert SILENCE_S + since_left_s <= 10

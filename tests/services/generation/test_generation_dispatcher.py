@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from services.backplane.connection import BackplaneError
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
-from services.backplane.sessions import LEASE_MS, SessionStore
+from services.backplane.sessions import LEASE_MS, PRESENT_MS, SessionStore
 from services.generation.sessions.dispatcher import WATCH_S, Dispatcher
 from services.wire import keys
 from services.wire.release import Release
@@ -109,6 +109,19 @@ async def test_the_line_goes_to_free_slots_in_order(office: Office) -> None:
     office.replicas.finish("a")
     await asyncio.sleep(0)
     assert await office.dispatch() == ["c"]
+
+
+async def test_who_is_not_there_is_passed_over_and_keeps_its_place(office: Office) -> None:
+    await office.beat(slots=1)
+    await office.queue("away", "there")
+    await office.redis.hincrby(keys.session("away"), "seen_at_ms", -PRESENT_MS - 1000)
+    assert await office.dispatch() == ["there"]
+    office.replicas.finish("there")
+    await asyncio.sleep(0)
+    assert await office.dispatch() == []
+    assert await office.store.position("away") == 0
+    await office.store.mark_seen("away")
+    assert await office.dispatch() == ["away"]
 
 
 async def test_slots_that_heartbeats_report_as_used_are_not_free(office: Office) -> None:

@@ -1,6 +1,7 @@
 """A replica with a real Redis, real sockets and real video; only its frames are numbers."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -204,15 +205,47 @@ async def test_without_a_player_the_world_pauses_and_then_goes_on(stage: Stage) 
     replica = await stage.replica(absent_s=0.3)
     await stage.queue("s1")
     _, edge = await stage.play(replica, "s1")
+    await stage.store.mark_seen("s1", is_connected=True)
     assert (await edge.receive_state())["state"] == "paused"
     paused = await stage.becomes("s1", SessionStatus.PAUSED)
     assert "lost sight" in paused.reason
     num_dreamt = len(stage.engines[0].actions["s1"])
 
-    assert await stage.store.come_back("s1")
+    assert await stage.store.wake("s1")
     record, edge = await stage.play(replica, "s1")
     assert record.epoch == 2
     assert (await edge.receive_frame()).frame_idx > num_dreamt
+
+
+async def test_a_turn_that_nobody_comes_to_is_short(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(absence, "ARRIVE_S", 0.2)
+    replica = await stage.replica()
+    await stage.queue("s1")
+    _, edge = await stage.play(replica, "s1")
+    assert (await edge.receive_state())["state"] == "paused"
+    await stage.becomes("s1", SessionStatus.PAUSED)
+
+
+async def test_who_only_looks_does_not_keep_a_slot(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looks and offers win a slow page time, but no more than that."""
+    monkeypatch.setattr(absence, "ARRIVE_S", 0.3)
+    monkeypatch.setattr(absence, "CONNECT_S", 1.2)
+    replica = await stage.replica()
+    await stage.queue("s1")
+    await stage.play(replica, "s1")
+    began_s = time.monotonic()
+
+    async def is_over() -> bool:
+        await stage.store.mark_seen("s1")
+        record = await stage.store.get("s1")
+        return record is not None and record.status is SessionStatus.PAUSED
+
+    await eventually(is_over)
+    assert time.monotonic() - began_s > 1.0
 
 
 async def test_a_closed_tab_pauses_the_world_sooner(
@@ -224,6 +257,7 @@ async def test_a_closed_tab_pauses_the_world_sooner(
     seats = Seats(stage.redis)
     await seats.take("s1", "the player")
     _, watcher = await stage.play(replica, "s1")
+    await stage.store.mark_seen("s1", is_connected=True)
     await watcher.receive_frame()
     await seats.leave("s1", "the player")
     assert (await watcher.receive_state())["state"] == "paused"
@@ -239,6 +273,7 @@ async def test_a_page_that_comes_back_keeps_its_world_awake(
     seats = Seats(stage.redis)
     await seats.take("s1", "before")
     _, edge = await stage.play(replica, "s1")
+    await stage.store.mark_seen("s1", is_connected=True)
     await seats.leave("s1", "before")
     await seats.take("s1", "after")
     first = (await edge.receive_frame()).frame_idx

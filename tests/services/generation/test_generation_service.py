@@ -150,9 +150,11 @@ async def create(store: SessionStore, session_id: str) -> None:
 
 
 async def goes_live(store: SessionStore, session_id: str, epoch: int) -> SessionRecord:
+    """Its player is there all the time, as ingest would say."""
     ends_s = time.monotonic() + START_TIMEOUT_S
     while True:
         record = await store.get(session_id)
+        await store.mark_seen(session_id, is_connected=True)
         assert record is not None and time.monotonic() < ends_s
         if record.status is SessionStatus.LIVE and record.epoch >= epoch:
             return record

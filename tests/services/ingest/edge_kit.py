@@ -36,6 +36,7 @@ from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
 from redis.asyncio import Redis
 
 from services.backplane.connection import connect
+from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
 from services.http_server.server import PublicServer, make_server
 from services.ingest.__main__ import WEB_SOCKET
@@ -324,6 +325,7 @@ class RunningEdge:
         self.port = int(url.rpartition(":")[2])
         self.http = http
         self.store = SessionStore(redis)
+        self.seats = Seats(redis)
         self.redis = redis
         self.tokens = Tokens(SECRET)
         self.is_ready: Callable[[], Awaitable[bool]]  # set where it runs in this process
@@ -383,18 +385,24 @@ class RunningEdge:
 
 @contextlib.asynccontextmanager
 async def running_edge(redis_url: str, **settings: Any) -> AsyncIterator[RunningEdge]:
-    app = create_app(
-        IngestSettings(
-            redis_url=redis_url,
-            token_secret=SECRET,
-            ice_address=("127.0.0.1",),
-            port=0,
-            **settings,
-        )
+    config = IngestSettings(
+        redis_url=redis_url,
+        token_secret=SECRET,
+        ice_address=("127.0.0.1",),
+        port=0,
+        **settings,
     )
+    app = create_app(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = make_server(PublicServer(app=app, listener=listener, web_socket=WEB_SOCKET))
+        server = make_server(
+            PublicServer(
+                app=app,
+                listener=listener,
+                proxies=config.trusted_proxies,
+                web_socket=WEB_SOCKET,
+            )
+        )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         async with httpx.AsyncClient(base_url=url) as http, connect(redis_url) as redis:
             try:

@@ -1,16 +1,18 @@
 """The edge's HTTP face: what it serves, and what it answers to bad callers."""
 
 import asyncio
+import contextlib
 import re
 import secrets
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 
 from services.play.private_redis import PrivateRedis
-from tests.services.ingest.edge_kit import RunningEdge, browser, running_edge
+from tests.services.ingest.edge_kit import FakeReplica, RunningEdge, browser, running_edge
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.redis]
 
@@ -238,11 +240,75 @@ async def test_offers_without_end_are_slowed_down(redis_url: str, offer: str, s1
 
 
 async def test_a_full_edge_says_so(redis_url: str, offer: str, s1: str) -> None:
+    async with (
+        running_edge(redis_url, max_peers=1) as edge,
+        browser() as player,
+        browser(plays=False) as watcher,
+        FakeReplica() as replica,
+    ):
+        await edge.live(s1, replica)
+        await edge.queue("s2")
+        assert (await edge.join(s1, player)).status_code == 201
+        await player.until(lambda: player.greys != [])
+        for refused in (await edge.post("s2", offer), await edge.join(s1, watcher)):
+            assert_problem(refused, 503, "edge-full")
+            assert refused.headers["retry-after"] in refused.json()["detail"]
+        assert await edge.seats.take("s2", "another") is True  # the refused one has none
+
+
+async def test_a_player_gets_the_place_of_one_that_only_offered(
+    redis_url: str, offer: str, s1: str
+) -> None:
     async with running_edge(redis_url, max_peers=1) as edge, browser() as second:
         await edge.queue(s1)
         await edge.queue("s2")
-        assert (await edge.post(s1, offer)).status_code == 201
-        assert_problem(await edge.post("s2", await second.offer()), 503, "edge-full")
+        first = await edge.post(s1, offer)
+        assert first.status_code == 201
+        assert (await edge.join("s2", second)).status_code == 201
+        assert (await edge.http.delete(first.headers["location"])).status_code == 404
+        await second.until(lambda: second.connection.connectionState == "connected", tick_s=0.05)
+
+
+async def test_offers_that_never_connect_hold_two_places(redis_url: str, s1: str) -> None:
+    async with running_edge(redis_url) as edge, browser(plays=False) as one:
+        await edge.queue(s1)
+        text = await one.offer()
+        locations = [(await edge.post(s1, text)).headers["location"] for _ in range(4)]
+        left = [(await edge.http.delete(location)).status_code for location in locations]
+    assert left == [404, 404, 204, 204]
+
+
+async def test_one_session_has_four_watchers(redis_url: str, s1: str) -> None:
+    async with (
+        contextlib.AsyncExitStack() as stack,
+        running_edge(redis_url) as edge,
+        FakeReplica() as replica,
+    ):
+        await edge.live(s1, replica)
+        answers = []
+        for _ in range(5):
+            one = await stack.enter_async_context(browser(plays=False))
+            answers.append(await edge.join(s1, one))
+            if answers[-1].status_code == 201:
+                await one.until(lambda one=one: one.greys != [])  # type: ignore[misc]
+    assert [answer.status_code for answer in answers] == [201] * 4 + [429]
+    assert_problem(answers[-1], 429, "too-many-watchers")
+    assert answers[-1].headers["retry-after"] in answers[-1].json()["detail"]
+
+
+async def test_behind_a_proxy_that_is_trusted_addresses_are_the_players(
+    redis_url: str, s1: str
+) -> None:
+    proxy: dict[str, Any] = {"trusted_proxies": ("127.0.0.1",), "half_open_per_address": 1}
+    async with running_edge(redis_url, **proxy) as edge, browser(plays=False) as one:
+        await edge.queue(s1)
+        text = await one.offer()
+        near, far = [
+            (await edge.post(s1, text, **{"X-Forwarded-For": address})).headers["location"]
+            for address in ("192.0.2.1", "192.0.2.2")
+        ]
+        assert (await edge.http.delete(near)).status_code == 204
+        assert (await edge.http.delete(far)).status_code == 204
 
 
 async def test_without_redis_the_edge_is_alive_but_not_ready(offer: str, s1: str) -> None:

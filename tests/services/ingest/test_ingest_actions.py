@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from services.ingest import action_gate
 from services.ingest.http import actions
@@ -135,6 +136,30 @@ async def test_a_second_socket_takes_over_and_the_first_closes_with_4409(
         assert await close_code(first) == 4409
         await second.send(GOOD)
         await edge.until_actions("replica", 1)
+
+
+async def test_a_socket_needs_a_place_too(redis_url: str) -> None:
+    async with running_edge(redis_url, max_peers=1) as edge:
+        await edge.queue("s1")
+        await edge.queue("s2")
+        async with hands(edge) as first:
+            await _is_attached(edge, "s1")
+            async with hands(edge) as second:  # one player, one place
+                assert await close_code(first) == 4409
+                token = edge.tokens.mint("s2")
+                async with connect(f"{url(edge, 's2')}?token={token}") as other:
+                    assert await close_code(other) == 1013
+                assert second.state is State.OPEN
+
+
+async def _is_attached(edge: RunningEdge, session_id: str) -> None:
+    """Waits until a socket's actions count as a sign of the player."""
+    async with asyncio.timeout(5):
+        while True:
+            record = await edge.store.get(session_id)
+            if record is not None and record.connected_at_ms:
+                return
+            await asyncio.sleep(0.02)
 
 
 async def test_a_session_that_ends_closes_with_4410(edge: RunningEdge) -> None:

@@ -216,6 +216,7 @@ async def test_the_player_is_marked_as_seen(edge: RunningEdge, one: Browser) -> 
     after = await edge.store.get("s1")
     assert before is not None and after is not None
     assert after.seen_at_ms > before.seen_at_ms
+    assert after.connected_at_ms > 0
 
 
 async def test_who_opens_channels_without_end_is_closed(replica: FakeReplica, one: Browser) -> None:

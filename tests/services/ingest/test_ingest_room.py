@@ -1,6 +1,7 @@
 """Rules of a room that need no network: who stays, and what a failing Redis may do."""
 
 import asyncio
+from dataclasses import replace
 from secrets import token_hex
 from typing import cast
 
@@ -13,7 +14,7 @@ from services.backplane.sessions import SessionStore
 from services.ingest.action_gate import Verdict
 from services.ingest.room import Room
 from services.ingest.webrtc.offer import CandidateRule, Offer, read_offer
-from services.ingest.webrtc.peer import Peer
+from services.ingest.webrtc.peer import Fault, Peer
 from services.wire.action import Action
 from services.wire.session import SessionRecord, SessionStatus
 from tests.services.ingest.edge_kit import browser
@@ -30,18 +31,26 @@ class Store:
 
     def __init__(self) -> None:
         self.is_away = False
+        self.is_full = False
+        self.record = RECORD
         self.num_asked = 0
 
     async def get(self, session_id: str) -> SessionRecord:
         self.num_asked += 1
         if self.is_away:
             raise BackplaneError("away")
-        return RECORD
+        return self.record
 
     async def position(self, session_id: str) -> int:
         return 0
 
-    async def mark_seen(self, session_id: str) -> None: ...
+    async def wake(self, session_id: str) -> bool:
+        return not self.is_full
+
+    async def length_of_line(self) -> int:
+        return 7
+
+    async def mark_seen(self, session_id: str, *, is_connected: bool = False) -> None: ...
 
 
 class Seats:
@@ -55,10 +64,11 @@ class Seats:
         self.silent_s = silent_s
         return peer_id == self.holder
 
-    async def leave(self, session_id: str, peer_id: str) -> bool:
+    async def leave(self, session_id: str, peer_id: str, *, silent_s: float = 0.0) -> bool:
         if peer_id != self.holder:
             return False
         self.holder = ""
+        self.silent_s = silent_s
         return True
 
 
@@ -126,8 +136,8 @@ async def test_a_player_says_how_long_it_was_silent_and_gives_the_seat_back() ->
     house.now_s += 2
     await house.room.peers.keep_seat()
     assert house.seats.silent_s == 2
-    await house.room.peers.dismiss(player)
-    assert house.seats.holder == ""
+    await house.room.peers.dismiss(player, Fault.SILENT)
+    assert (house.seats.holder, house.seats.silent_s) == ("", 2)
 
 
 async def test_a_watcher_needs_no_seat() -> None:
@@ -197,3 +207,17 @@ async def test_a_room_whose_actions_go_nowhere_fails_and_leaves_nothing(
     assert isinstance(raised.value.__context__, TypeError)
     assert not house.room.is_open and len(house.room.peers) == 0
     assert house.room._link.is_broken
+
+
+async def test_a_world_that_no_line_takes_waits_behind_it() -> None:
+    house = House()
+    house.store.record = replace(RECORD, status=SessionStatus.PAUSED)
+    player = await house.sit()
+    running = asyncio.create_task(house.room.run())
+    for is_full, shown in ((True, {"position": 7}), (False, {})):
+        house.store.is_full = is_full
+        house.now_s += 2
+        await asyncio.sleep(0.6)
+        assert house.room._shown.items() >= shown.items()
+    await house.room.peers.dismiss(player)
+    await running

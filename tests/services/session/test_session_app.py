@@ -54,7 +54,7 @@ async def store(redis: Redis) -> SessionStore:
 
 @pytest_asyncio.fixture
 async def client(redis_url: str, store: SessionStore) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(settings(redis_url, max_line=3, creations_per_minute=5))
+    app = create_app(settings(redis_url, max_line=3, creations_per_minute=5, open_per_caller=9))
     async with client_of(app) as client:
         yield client
 
@@ -195,6 +195,20 @@ async def test_one_address_cannot_take_the_whole_line(redis_url: str, store: Ses
         await created(other)
     assert_problem(answer, 429, "rate-limited")
     assert 0 < int(answer.headers["retry-after"]) <= keys.RATE_TTL_S
+
+
+@pytest.mark.asyncio
+async def test_one_session_is_not_asked_about_without_end(
+    redis_url: str, store: SessionStore
+) -> None:
+    app = create_app(settings(redis_url, polls_per_minute=2))
+    async with client_of(app) as client:
+        one, other = await created(client), await created(client)
+        statuses = [await client.get(path(one), headers=bearer(one)) for _ in range(3)]
+        assert [answer.status_code for answer in statuses] == [200, 200, 429]
+        assert statuses[-1].headers["retry-after"] in statuses[-1].json()["detail"]
+        assert (await client.get(path(other), headers=bearer(other))).status_code == 200
+        assert (await client.delete(path(one), headers=bearer(one))).status_code == 204
 
 
 @pytest.mark.asyncio

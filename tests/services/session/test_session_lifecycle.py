@@ -9,7 +9,6 @@ from services.session.lifecycle import (
     ChoiceError,
     Wish,
     admit,
-    caller_key,
     eta_s,
     retry_after_s,
 )
@@ -118,18 +117,3 @@ def test_a_full_line_says_when_to_come_back_within_bounds() -> None:
     assert retry_after_s(replicas=full, lengths_s=[0.1] * 5) == 5
     assert retry_after_s(replicas=full, lengths_s=[86400] * 5) == 300
     assert retry_after_s(replicas=full, lengths_s=[]) == 30
-
-
-@pytest.mark.parametrize(
-    ("address", "key"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
-        ("", "unknown"),
-        ("unix:", "unknown"),
-    ],
-)
-def test_one_household_is_one_caller(address: str, key: str) -> None:
-    assert caller_key(address) == key

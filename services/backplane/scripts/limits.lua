@@ -1,0 +1,50 @@
+-- Stands after common.lua: what one caller and all callers together may take.
+
+-- How far below Redis' own limit (maxmemory) writes of visitors stop.
+local SHARE_OF_MAXMEMORY = 0.8
+
+-- Whether `bytes` more keep Redis within `max_bytes` of used memory; 0: no limit of ours.
+local function has_room(bytes, max_bytes)
+  local memory = redis.call('INFO', 'memory')
+  local used = tonumber(string.match(memory, 'used_memory:(%d+)'))
+  local maxmemory = tonumber(string.match(memory, 'maxmemory:(%d+)') or 0)
+  if max_bytes > 0 and used + bytes > max_bytes then return false end
+  return maxmemory == 0 or used + bytes <= maxmemory * SHARE_OF_MAXMEMORY
+end
+
+-- Bytes that whoever waits in line writes once it plays.
+local function promised(bytes_per_session)
+  return redis.call('ZCARD', LINE) * bytes_per_session
+end
+
+-- `callers` is a session's field: "who=share who=share", its address and perhaps the network of that,
+-- which may take `share` times as much.
+local function each_caller(callers)
+  return string.gmatch(callers or '', '(%S+)=(%d+)')
+end
+
+-- Whether each caller may have one more session that plays or waits. Paused ones cost bytes only: as
+-- many again may be paused beside them.
+local function may_open(callers, max_open, open_prefix, session_prefix, is_new)
+  for who, share in each_caller(callers) do
+    local open, active, all = open_prefix .. who, 0, 0
+    for _, id in ipairs(redis.call('SMEMBERS', open)) do
+      local status = status_of(session_prefix .. id)
+      if status == 'none' or status == 'ended' then
+        redis.call('SREM', open, id)
+      else
+        all = all + 1
+        if status ~= 'paused' then active = active + 1 end
+      end
+    end
+    if active >= max_open * share then return false end
+    if is_new and all >= 2 * max_open * share then return false end
+  end
+  return true
+end
+
+local function join_line(id, now)
+  local last = redis.call('ZRANGE', LINE, -1, -1, 'WITHSCORES')[2]
+  redis.call('ZADD', LINE, last and math.max(now, last + 1) or now, id)
+  return redis.call('ZRANK', LINE, id)
+end

@@ -1,0 +1,114 @@
+"""Who gets one of the places for peers in this process, and who goes for it. Rules without I/O.
+
+Players come before watchers, and whoever is connected before whoever only says that it will be.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from services.telemetry import Problem
+
+RETRY_S = 5
+WATCH_RETRY_S = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One peer. `is_half_open`: it has never been connected. `address`: its caller's."""
+
+    peer_id: str
+    session_id: str
+    address: str
+    is_player: bool
+    is_half_open: bool
+    since_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceLimits:
+    """`max_peers`: in this process, action sockets without a peer included; a quarter of them are
+    for players only. The others are by one session and by one address."""
+
+    max_peers: int
+    session_watchers: int
+    address_watchers: int
+    session_half_open: int
+    address_half_open: int
+
+    @property
+    def max_with_watchers(self) -> int:
+        return self.max_peers - max(1, self.max_peers // 4)
+
+
+def make_place(
+    newcomer: Place, held: Sequence[Place], *, num_sockets: int, limits: PlaceLimits
+) -> list[Place]:
+    """Whose places the newcomer gets. Raises Problem when it gets none."""
+    staying = [place for place in held if not _is_replaced(place, newcomer)]
+    of_session = [
+        place
+        for place in _oldest_first(staying, lambda p: p.session_id == newcomer.session_id)
+        if place.is_half_open
+    ]
+    going = of_session[: _excess(of_session, limits.session_half_open)]
+    of_address = [
+        place
+        for place in _oldest_first(staying, lambda p: p.address == newcomer.address)
+        if place.is_half_open and place not in going
+    ]
+    going += of_address[: _excess(of_address, limits.address_half_open)]
+    staying = [place for place in staying if place not in going]
+    num_taken = len(staying) + num_sockets
+    if not newcomer.is_player:
+        _check_watcher(newcomer, staying, num_taken, limits)
+    elif num_taken >= limits.max_peers:
+        going.append(_displaced(staying))
+    return going
+
+
+def full() -> Problem:
+    detail = f"All connections here are taken. Try again in {RETRY_S} s."
+    return Problem(503, "edge-full", detail, retry_after_s=RETRY_S)
+
+
+def _is_replaced(place: Place, newcomer: Place) -> bool:
+    """A session has one player: the newcomer takes the place of the one before it."""
+    return newcomer.is_player and place.is_player and place.session_id == newcomer.session_id
+
+
+def _oldest_first(places: Sequence[Place], is_meant: Callable[[Place], bool]) -> list[Place]:
+    """Watchers before players."""
+    return sorted(filter(is_meant, places), key=lambda p: (p.is_player, p.since_s))
+
+
+def _excess(places: Sequence[Place], at_most: int) -> int:
+    """How many must go so that one more is allowed."""
+    return max(0, len(places) - at_most + 1)
+
+
+def _check_watcher(
+    newcomer: Place, staying: Sequence[Place], num_taken: int, limits: PlaceLimits
+) -> None:
+    watchers = [place for place in staying if not place.is_player]
+    num_of_session = sum(place.session_id == newcomer.session_id for place in watchers)
+    num_of_address = sum(place.address == newcomer.address for place in watchers)
+    again = f"Try again in {WATCH_RETRY_S} s."
+    if num_of_session >= limits.session_watchers:
+        detail = f"{num_of_session} watch this session, which is all it may have. {again}"
+        raise Problem(429, "too-many-watchers", detail, retry_after_s=WATCH_RETRY_S)
+    if num_of_address >= limits.address_watchers:
+        detail = f"{num_of_address} watch from your address, which is all it may have. {again}"
+        raise Problem(429, "too-many-watchers", detail, retry_after_s=WATCH_RETRY_S)
+    if num_taken >= limits.max_with_watchers:
+        raise full()
+
+
+def _displaced(staying: Sequence[Place]) -> Place:
+    """Who goes for a player: the oldest that is half-open, else the newest watcher."""
+    half_open = [place for place in staying if place.is_half_open]
+    if half_open:
+        return min(half_open, key=lambda p: p.since_s)
+    watchers = [place for place in staying if not place.is_player]
+    if not watchers:
+        raise full()
+    return max(watchers, key=lambda p: p.since_s)

@@ -1,0 +1,84 @@
+"""Who gets a place for a peer, and who goes for it."""
+
+import pytest
+
+from services.ingest.webrtc.places import Place, PlaceLimits, make_place
+from services.telemetry import Problem
+
+LIMITS = PlaceLimits(
+    max_peers=8, session_watchers=3, address_watchers=4, session_half_open=2, address_half_open=3
+)
+
+
+def place(peer_id: str, session_id: str, *, at: float = 0.0, **fields: object) -> Place:
+    chosen = {"address": f"of {session_id}", "is_player": False, "is_half_open": False} | fields
+    return Place(peer_id=peer_id, session_id=session_id, since_s=at, **chosen)  # type: ignore[arg-type]
+
+
+def player(peer_id: str, *, at: float = 0.0, **fields: object) -> Place:
+    return place(peer_id, f"session of {peer_id}", at=at, **({"is_player": True} | fields))
+
+
+def goes(newcomer: Place, held: list[Place], num_sockets: int = 0) -> list[str]:
+    going = make_place(newcomer, held, num_sockets=num_sockets, limits=LIMITS)
+    return [one.peer_id for one in going]
+
+
+def refused(newcomer: Place, held: list[Place], num_sockets: int = 0) -> Problem:
+    with pytest.raises(Problem) as problem:
+        make_place(newcomer, held, num_sockets=num_sockets, limits=LIMITS)
+    assert f"Try again in {problem.value.retry_after_s} s" in problem.value.detail
+    return problem.value
+
+
+def test_a_session_has_a_few_watchers_and_so_has_an_address() -> None:
+    of_session = [place(f"w{i}", "a") for i in range(3)]
+    assert refused(place("new", "a"), of_session).kind == "too-many-watchers"
+    assert goes(place("new", "b"), of_session) == []
+    elsewhere = [place(f"w{i}", f"s{i}", address="one") for i in range(4)]
+    assert refused(place("new", "b", address="one"), elsewhere).kind == "too-many-watchers"
+
+
+def test_the_oldest_that_never_connected_goes() -> None:
+    of_session = [place(f"h{i}", "a", at=-i, is_half_open=True) for i in range(2)]
+    assert goes(place("new", "a", is_half_open=True), of_session) == ["h1"]
+    of_address = [
+        place(f"h{i}", f"s{i}", at=-i, address="one", is_half_open=True) for i in range(3)
+    ]
+    assert goes(place("new", "b", address="one", is_half_open=True), of_address) == ["h2"]
+    assert goes(place("new", "b", address="two", is_half_open=True), of_address) == []
+
+
+def test_a_sessions_watcher_that_never_connects_goes_before_its_player() -> None:
+    held = [
+        place("player", "a", at=-9, is_player=True, is_half_open=True),
+        place("watcher", "a", is_half_open=True),
+    ]
+    assert goes(place("new", "a", is_half_open=True), held) == ["watcher"]
+
+
+def test_watchers_leave_the_last_places_to_players() -> None:
+    held = [player(f"p{i}") for i in range(6)]
+    assert refused(place("new", "a"), held).kind == "edge-full"
+    assert goes(player("new"), held) == []
+
+
+def test_a_player_gets_the_place_of_who_never_connected_then_of_the_newest_watcher() -> None:
+    players = [player(f"p{i}", at=-9) for i in range(5)]
+    watchers = [place(f"w{i}", f"s{i}", at=i) for i in range(3)]
+    assert goes(player("new"), players + watchers) == ["w2"]
+    half_open = player("half", at=-1, is_half_open=True)
+    assert goes(player("new"), [*players, half_open, *watchers[:2]]) == ["half"]
+    assert refused(player("new"), [player(f"p{i}") for i in range(8)]).status == 503
+
+
+def test_a_player_that_comes_again_takes_no_second_place() -> None:
+    held = [player(f"p{i}") for i in range(7)]
+    again = place("new", held[0].session_id, is_player=True)
+    assert goes(again, [*held, player("p7")]) == []
+
+
+def test_sockets_count() -> None:
+    held = [player(f"p{i}") for i in range(5)]
+    assert refused(place("new", "a"), held, num_sockets=1).kind == "edge-full"
+    assert goes(player("new"), [*held, place("w", "a")], num_sockets=2) == ["w"]
