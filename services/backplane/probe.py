@@ -44,6 +44,11 @@ class Probe:
                 log.warning("redis cannot be used", extra={"reason": fault.reason})
         return fault
 
+    async def why_not_ready(self) -> str:
+        """The same in words only; empty: Redis takes our writes."""
+        fault = await self.fault()
+        return fault.reason if fault else ""
+
     async def _try(self) -> RedisFault | None:
         try:
             await self._script(keys=(self._key, keys.LINE), args=(PROBE_TTL_S,))

@@ -14,7 +14,7 @@ from services.telemetry import Problem
 def create_app(replica: Replica, drain_token: str) -> FastAPI:
     """/healthz, /readyz, /metrics; POST /drain for a process on the same machine that shows
     `drain_token`. Nobody may drain by HTTP while the token is empty."""
-    app = create_ops_app(replica.is_ready)
+    app = create_ops_app(replica.why_not_ready)
 
     @app.post("/drain")
     async def drain(

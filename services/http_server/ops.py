@@ -24,12 +24,13 @@ METHODS = ["GET", "HEAD"]
 
 
 class Readiness:
-    """Asks `check` every `period_s`, more often until it says yes, and keeps the answer: probes
-    cost nothing. An answer older than `stale_s` counts as no."""
+    """Asks `check` every `period_s`, more often until there is no refusal, and keeps the answer:
+    probes cost nothing. An answer older than `stale_s` counts as a refusal. `check` returns why the
+    service cannot serve, in words for an operator; empty: it can."""
 
     def __init__(
         self,
-        check: Callable[[], Awaitable[bool]],
+        check: Callable[[], Awaitable[str]],
         *,
         period_s: float = PERIOD_S,
         stale_s: float = STALE_S,
@@ -39,32 +40,37 @@ class Readiness:
         self._period_s = period_s
         self._stale_s = stale_s
         self._clock = clock
-        self._ready_at: float | None = None
+        self._refusal = "starting"
+        self._asked_at = clock()
 
     @property
-    def is_ready(self) -> bool:
-        return self._ready_at is not None and self._clock() - self._ready_at <= self._stale_s
+    def refusal(self) -> str:
+        """Why not to send anybody here; empty: ready."""
+        is_stale = self._clock() - self._asked_at > self._stale_s
+        return self._refusal or ("the last check is long ago" if is_stale else "")
 
     async def look(self) -> None:
         try:
-            self._ready_at = self._clock() if await self._check() else None
+            self._refusal = await self._check()
         except Exception:
             log.exception("readiness check failed")
-            self._ready_at = None
+            self._refusal = "the check failed; its log line says how"
+        self._asked_at = self._clock()
 
     async def watch(self) -> None:
         while True:
             await self.look()
-            await asyncio.sleep(self._period_s if self.is_ready else UNREADY_PERIOD_S)
+            await asyncio.sleep(UNREADY_PERIOD_S if self.refusal else self._period_s)
 
 
 def create_ops_app(
-    is_ready: Callable[[], Awaitable[bool]],
+    why_not_ready: Callable[[], Awaitable[str]],
     document: Callable[[], dict[str, Any]] | None = None,
 ) -> FastAPI:
-    """/healthz: the event loop turns. /readyz: `is_ready` said so lately, else 503. /metrics.
+    """/healthz: the event loop turns. /readyz: `why_not_ready` named nothing lately, else 503
+    with what it named. /metrics.
     `document`: makes what /openapi.json answers."""
-    readiness = Readiness(is_ready)
+    readiness = Readiness(why_not_ready)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -85,9 +91,10 @@ def create_ops_app(
 
     @app.api_route("/readyz", methods=METHODS)
     async def readyz() -> PlainTextResponse:
-        if readiness.is_ready:
-            return PlainTextResponse("ready\n")
-        return PlainTextResponse("not ready\n", status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+        if refusal := readiness.refusal:
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            return PlainTextResponse(f"not ready: {refusal}\n", status_code=status)
+        return PlainTextResponse("ready\n")
 
     @app.api_route("/metrics", methods=METHODS)
     async def metrics_text() -> Response:

@@ -26,7 +26,8 @@ OPS_LIMITS = ConnectionLimits(max_connections=64, max_per_address=64)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicServer:
-    """`app`: with `app.state.is_ready`, an async function that says whether it can serve.
+    """`app`: with `app.state.why_not_ready`, an async function that says why it cannot serve;
+    empty: it can.
     `proxies`: addresses or networks whose X-Forwarded-For is believed. `web_socket`: uvicorn's
     settings of WebSockets, none where there are none."""
 
@@ -46,11 +47,13 @@ def run(public: PublicServer, ops_listener: socket.socket) -> None:
 async def serve(public: PublicServer, ops_listener: socket.socket) -> None:
     server = make_server(public)
 
-    async def is_ready() -> bool:
-        is_up = server.started and not server.should_exit
-        return is_up and bool(await public.app.state.is_ready())
+    async def why_not_ready() -> str:
+        if not server.started or server.should_exit:
+            return "stopping" if server.should_exit else "starting"
+        refusal: str = await public.app.state.why_not_ready()
+        return refusal
 
-    ops = OpsServer(create_ops_app(is_ready, public.app.openapi))
+    ops = OpsServer(create_ops_app(why_not_ready, public.app.openapi))
     ops.start(ops_listener)
     try:
         await server.serve(sockets=[public.listener])

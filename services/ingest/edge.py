@@ -66,8 +66,8 @@ class Edge:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def is_ready(self) -> bool:
-        return await self._probe.fault() is None
+    async def why_not_ready(self) -> str:
+        return await self._probe.why_not_ready()
 
     def find(self, session_id: str) -> Room | None:
         return self._rooms.get(session_id)

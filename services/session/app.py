@@ -41,9 +41,6 @@ def create_app(settings: SessionSettings) -> FastAPI:
                 await sweeping
             await redis.aclose()
 
-    async def is_ready() -> bool:
-        return await probe.fault() is None
-
     app = FastAPI(title="Nextframe session", lifespan=lifespan, openapi_url=None)
     app.add_middleware(Guard, origins=settings.origins)
     app.add_middleware(  # around the guard, so that a page can read its refusals
@@ -56,7 +53,7 @@ def create_app(settings: SessionSettings) -> FastAPI:
     )
     add_problem_answers(app)
     app.add_exception_handler(BackplaneError, _backplane_is_away)
-    app.state.is_ready = is_ready
+    app.state.why_not_ready = probe.why_not_ready
     app.include_router(session_routes(desk, SessionViews(settings, tokens), tokens))
     return app
 

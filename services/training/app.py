@@ -64,13 +64,13 @@ def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> 
         await stocktaker.close()
         await redis.aclose()
 
-    async def is_ready() -> bool:
-        return settings.runs.is_dir()
+    async def why_not_ready() -> str:
+        return "" if settings.runs.is_dir() else "the folder of the runs is gone"
 
     app = FastAPI(title="Nextframe training", lifespan=lifespan, openapi_url=None)
     app.add_middleware(Guard, origins=settings.origins)
     add_problem_answers(app)
-    app.state.is_ready = is_ready
+    app.state.why_not_ready = why_not_ready
     operators_only = [Depends(OperatorAccess(settings.operator_token))]
     app.include_router(run_routes(runs), dependencies=operators_only)
     app.include_router(recordings_routes(stocktaker), dependencies=operators_only)

@@ -52,10 +52,10 @@ async def test_metrics_carry_their_names_and_units() -> None:
     waits.record(0.25, {"stage": "queue"})
     laughs.add(2)
 
-    async def is_ready() -> bool:
-        return True
+    async def why_not_ready() -> str:
+        return ""
 
-    async with client_of(create_ops_app(is_ready)) as client:
+    async with client_of(create_ops_app(why_not_ready)) as client:
         text = (await client.get("/metrics")).text
     assert 'nextframe_toy_wait_seconds_sum{stage="queue"} 0.25' in text
     assert "nextframe_toy_laughs_total 2.0" in text

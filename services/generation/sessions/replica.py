@@ -136,9 +136,9 @@ class Replica:
             return "draining"
         return self._renderer.fault or self._standing.reason
 
-    async def is_ready(self) -> bool:
-        """Whether it could take a session now, if it has a free slot."""
-        return not self.refusal and await self._probe.fault() is None
+    async def why_not_ready(self) -> str:
+        """Why it could take no session now, however many slots are free; empty: it could."""
+        return self.refusal or await self._probe.why_not_ready()
 
     async def check(self) -> None:
         """Raises RuntimeError when only a new process can help. One whose proofs fail while the

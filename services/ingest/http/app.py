@@ -39,7 +39,7 @@ def create_app(settings: IngestSettings) -> FastAPI:
     )
     add_problem_answers(app)
     app.add_exception_handler(BackplaneError, _backplane_is_away)
-    app.state.is_ready = edge.is_ready
+    app.state.why_not_ready = edge.why_not_ready
     app.include_router(whep.router)
     app.include_router(actions.router)
 

@@ -154,7 +154,7 @@ async def test_the_replica_says_what_it_holds_and_offers(stage: Stage) -> None:
         return (await registry.all())[0].used == 1
 
     await eventually(is_counted)
-    assert await replica.is_ready()
+    assert await replica.why_not_ready() == ""
 
 
 async def test_ending_a_session_frees_its_slot_and_tells_its_player(stage: Stage) -> None:
@@ -288,7 +288,7 @@ async def test_a_drained_replica_loses_no_world(stage: Stage) -> None:
     await edge.receive_frame()
     assert await old.drain()
     assert (await edge.receive_state())["state"] == "moving"
-    assert not await old.is_ready()
+    assert await old.why_not_ready()
     await old.run_session("s1")  # takes nothing any more
     assert await stage.store.position("s1") == 0
 

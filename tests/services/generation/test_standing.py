@@ -114,7 +114,7 @@ async def test_a_broken_engine_takes_nobody_and_says_so(stage: Stage) -> None:
     stage.engines[0].failing = {"*"}
     await stage.calls[0]
     assert replica.num_free == 0 and "illegal memory access" in replica.refusal
-    assert not await replica.is_ready()
+    assert await replica.why_not_ready()
 
     async def is_known() -> bool:
         [info] = await ReplicaRegistry(stage.redis).all()
@@ -146,7 +146,7 @@ async def test_an_engine_that_is_well_again_proves_it_and_takes_newcomers(stage:
     assert replica.num_free == 0
     stage.engines[0].failing = set()
     await until(lambda: replica.num_free == 2)
-    assert replica.refusal == "" and await replica.is_ready()
+    assert replica.refusal == "" and await replica.why_not_ready() == ""
     await stage.play(replica, "s1")
     assert "proof" not in stage.engines[0].sessions
 
@@ -223,7 +223,8 @@ async def test_the_end_of_the_frame_loop_is_known_at_once(
     monkeypatch.setattr(replica._renderer.frame_loop._turns, "turn", end)
     replica._renderer.frame_loop.close("nobody")
     await until(lambda: replica.num_free == 0)
-    assert "thread has ended" in replica.refusal and not await replica.is_ready()
+    assert "thread has ended" in replica.refusal and await replica.why_not_ready()
+    await until(lambda: replica._renderer.fault != "")  # the thread is at its very end
     with pytest.raises(RuntimeError, match="thread has ended"):
         await replica.check()
 

@@ -20,12 +20,12 @@ pytestmark = pytest.mark.asyncio
 
 async def test_probes_answer_on_their_own_port_while_a_crowd_holds_the_other() -> None:
     app = small_app()
-    is_ready = True
+    refusal = ""
 
-    async def check() -> bool:
-        return is_ready
+    async def check() -> str:
+        return refusal
 
-    app.state.is_ready = check
+    app.state.why_not_ready = check
     public, ops = (listen("127.0.0.1", 0, "X_PORT") for _ in range(2))
     limits = ConnectionLimits(max_connections=32, max_per_address=16)
     serving = asyncio.create_task(serve(PublicServer(app=app, listener=public, limits=limits), ops))
@@ -46,7 +46,13 @@ async def test_probes_answer_on_their_own_port_while_a_crowd_holds_the_other() -
             await asyncio.sleep(0.05)
         else:
             pytest.fail("never ready")
-        is_ready = False
+        refusal = "The memory of Redis is full (maxmemory)."
+        for _ in range(100):
+            answer = await http.get("/readyz")
+            if answer.status_code == 503:
+                break
+            await asyncio.sleep(0.05)
+        assert answer.text == "not ready: The memory of Redis is full (maxmemory).\n"
     for one in crowd:
         await one.close()
     serving.cancel()
@@ -57,28 +63,28 @@ async def test_probes_answer_on_their_own_port_while_a_crowd_holds_the_other() -
 async def test_readiness_is_asked_in_the_background_and_grows_stale() -> None:
     asked, now = 0, 0.0
 
-    async def check() -> bool:
+    async def check() -> str:
         nonlocal asked
         asked += 1
         if asked == 3:
             raise RuntimeError("broken")
-        return True
+        return ""
 
     readiness = Readiness(check, stale_s=10, clock=lambda: now)
-    assert not readiness.is_ready
+    assert readiness.refusal
     await readiness.look()
-    assert all(readiness.is_ready for _ in range(50)) and asked == 1
+    assert all(readiness.refusal == "" for _ in range(50)) and asked == 1
     now = 10.5
-    assert not readiness.is_ready
+    assert readiness.refusal
     await readiness.look()
-    assert readiness.is_ready
+    assert readiness.refusal == ""
     await readiness.look()
-    assert not readiness.is_ready
+    assert readiness.refusal
 
 
 async def test_an_ops_app_has_no_document_of_its_own() -> None:
-    async def check() -> bool:
-        return False
+    async def check() -> str:
+        return "asleep"
 
     app = create_ops_app(check)
     async with httpx.AsyncClient(
@@ -89,8 +95,8 @@ async def test_an_ops_app_has_no_document_of_its_own() -> None:
 
 
 async def test_an_ops_server_ends_when_told() -> None:
-    async def check() -> bool:
-        return True
+    async def check() -> str:
+        return ""
 
     server = OpsServer(create_ops_app(check))
     listener = listen("127.0.0.1", 0, "X_OPS_PORT")

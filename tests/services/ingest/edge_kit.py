@@ -328,7 +328,7 @@ class RunningEdge:
         self.seats = Seats(redis)
         self.redis = redis
         self.tokens = Tokens(SECRET)
-        self.is_ready: Callable[[], Awaitable[bool]]  # set where it runs in this process
+        self.why_not_ready: Callable[[], Awaitable[str]]  # set where it runs in this process
 
     async def queue(self, session_id: str) -> None:
         record = SessionRecord(
@@ -407,7 +407,7 @@ async def running_edge(redis_url: str, **settings: Any) -> AsyncIterator[Running
         async with httpx.AsyncClient(base_url=url) as http, connect(redis_url) as redis:
             try:
                 edge = RunningEdge(url, http, redis)
-                edge.is_ready = app.state.is_ready
+                edge.why_not_ready = app.state.why_not_ready
                 yield edge
             finally:
                 server.should_exit = True

@@ -313,12 +313,12 @@ async def test_behind_a_proxy_that_is_trusted_addresses_are_the_players(
 
 async def test_without_redis_the_edge_is_alive_but_not_ready(offer: str, s1: str) -> None:
     async with running_edge("redis://127.0.0.1:1") as edge:
-        assert not await edge.is_ready()
+        assert await edge.why_not_ready()
         assert_problem(await edge.post(s1, offer), 503, "backplane-away")
 
 
 async def test_with_redis_the_edge_is_ready(edge: RunningEdge) -> None:
-    assert await edge.is_ready()
+    assert await edge.why_not_ready() == ""
 
 
 async def test_candidates_may_trickle(edge: RunningEdge, location: str) -> None:

@@ -366,7 +366,7 @@ async def test_without_redis_every_call_says_try_again(tmp_path: Any) -> None:
         answer = await client.post("/v1/sessions")
         assert_problem(answer, 503, "backplane-away")
         assert int(answer.headers["retry-after"]) > 0
-        assert not await app.state.is_ready()
+        assert await app.state.why_not_ready()
         for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"):
             assert (await client.get(path)).status_code == 404
 
