@@ -67,6 +67,14 @@ class ReplicaRegistry:
             if state
         ]
 
+    async def has_other(self, replica_id: str, world: str) -> bool:
+        """Whether another replica takes sessions of that world."""
+        return any(
+            replica.world == world and replica.replica_id != replica_id
+            for replica in await self.all()
+            if not replica.draining and not replica.refusal
+        )
+
     async def publish_world(self, offer: WorldOffer) -> None:
         """With the heartbeats: an offer lives OFFER_TTL_S."""
         key = keys.offer(offer.name, offer.digest)

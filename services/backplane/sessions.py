@@ -6,6 +6,7 @@ neither worlds nor what a snapshot holds.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from enum import StrEnum
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -21,6 +22,9 @@ LINE_PATIENCE_MS = 90_000  # a waiting page looks every few seconds, in a hidden
 PRESENT_MS = 8000  # who gave no sign for longer is not given a slot
 SETTLED_MS = 60_000  # an owner that lasted this long was no loss
 MAX_LOSSES = 5
+LOST_TOO_OFTEN = (
+    "Your world could not be picked up again. Its last saved moment is kept for an hour."
+)
 
 _LAST = {s: [b.value for b, after in NEXT_STATUSES.items() if s in after] for s in SessionStatus}
 _SCRIPTS = (
@@ -40,6 +44,13 @@ _SCRIPTS = (
 )
 _NO_LIMITS = Limits()
 _REFUSALS = {-1: Refusal.LINE_FULL, -2: Refusal.ENOUGH_OPEN, -3: Refusal.NO_ROOM}
+
+
+class Loss(StrEnum):
+    """A replica failed a session. Whether the session is charged with it says `requeue.lua`."""
+
+    ONE_OF_MANY = "many"  # others could play the session
+    ONLY = "only"  # no other replica takes sessions of its world
 
 
 class SessionStore:
@@ -134,9 +145,17 @@ class SessionStore:
         return _record(dict(zip(flat[::2], flat[1::2], strict=True))) if flat else None
 
     async def set_status(
-        self, session_id: str, status: SessionStatus, lease: Lease, *, reason: str = ""
+        self,
+        session_id: str,
+        status: SessionStatus,
+        lease: Lease,
+        *,
+        reason: str = "",
+        keeps_snapshot: bool = False,
     ) -> bool:
-        """By the owner: live, paused or ended. False: refused, the caller no longer owns it."""
+        """By the owner: live, paused or ended. False: refused, the caller no longer owns it.
+        `keeps_snapshot`: of a session that ends the newest snapshot stays for as long as it would
+        have."""
         assert status in (SessionStatus.LIVE, SessionStatus.PAUSED, SessionStatus.ENDED)
         return bool(
             await self._run(
@@ -146,27 +165,37 @@ class SessionStore:
                 lease.link_key,
                 status.value,
                 reason,
+                int(keeps_snapshot),
                 keys.SESSION_TTL_S,
                 *_LAST[status],
             )
         )
 
-    async def requeue(self, session_id: str, lease: Lease, *, reason: str = "") -> bool:
-        """By the owner, which lets the session go: to the front of the line. False: refused, the
-        caller no longer owns it; or it lost its owner more than MAX_LOSSES times in a row and was
-        ended."""
-        return await self._requeue(session_id, lease.epoch, lease.link_key, "", reason)
+    async def requeue(
+        self, session_id: str, lease: Lease, *, reason: str = "", loss: Loss | None = None
+    ) -> bool:
+        """By the owner, which lets the session go, to the front of the line; with `loss` because
+        it failed. False: refused, the caller no longer owns it; or the session was charged with
+        more than MAX_LOSSES losses and ended, its snapshot kept."""
+        return await self._requeue(session_id, lease.epoch, lease.link_key, "", reason, loss)
 
-    async def requeue_lost(self, session_id: str, *, epoch: int, reason: str = "") -> bool:
+    async def requeue_lost(
+        self, session_id: str, *, epoch: int, reason: str = "", loss: Loss = Loss.ONE_OF_MANY
+    ) -> bool:
         """The same by who knows that the owner of this epoch is gone."""
-        return await self._requeue(session_id, epoch, "", "", reason)
+        return await self._requeue(session_id, epoch, "", "", reason, loss)
 
     async def requeue_expired(
-        self, session_id: str, *, lease_until_ms: int, reason: str = ""
+        self,
+        session_id: str,
+        *,
+        lease_until_ms: int,
+        reason: str = "",
+        loss: Loss = Loss.ONE_OF_MANY,
     ) -> bool:
         """The same by who saw that the lease was not renewed; refused when it was since. The
         owner, if it lives, may take the session back by `renew`."""
-        return await self._requeue(session_id, "", "", lease_until_ms, reason)
+        return await self._requeue(session_id, "", "", lease_until_ms, reason, loss)
 
     async def wake(self, session_id: str) -> bool:
         """A paused player came back: to the end of the line, whose slot it gave away. False: the
@@ -215,9 +244,19 @@ class SessionStore:
         """Sessions that have not ended."""
         return int(await self._redis.zcard(keys.ENDINGS))
 
-    async def _requeue(self, session_id: str, *args: str | int) -> bool:
+    async def _requeue(
+        self,
+        session_id: str,
+        epoch: int | str,
+        link_key: str,
+        lease_until_ms: int | str,
+        reason: str,
+        loss: Loss | None,
+    ) -> bool:
+        owner = (epoch, link_key, lease_until_ms)
+        words = (reason, "" if loss is None else loss.value, LOST_TOO_OFTEN)
         limits = (keys.SESSION_TTL_S, MAX_LOSSES)
-        return bool(await self._run("requeue", session_id, *args, *limits))
+        return bool(await self._run("requeue", session_id, *owner, *words, *limits))
 
     async def _run(self, name: str, session_id: str, *args: str | int | bytes) -> Any:
         return await self._scripts[name](keys=session_keys(session_id), args=(session_id, *args))

@@ -48,11 +48,12 @@ local function drop_owner(session, id)
     'lease_until_ms', 0)
 end
 
+-- Without `snapshot` its newest one stays, for as long as it would have.
 local function end_session(session, snapshot, id, reason, now)
   measure_length(session, now)
   drop_owner(session, id)
   redis.call('HSET', session, 'status', 'ended', 'reason', reason)
   redis.call('ZREM', LINE, id)
   redis.call('ZREM', ENDINGS, id)
-  redis.call('DEL', snapshot)
+  if snapshot then redis.call('DEL', snapshot) end
 end

@@ -12,14 +12,14 @@ if status == 'queued' then
   redis.call('HSET', SESSION, 'status', redis.call('HGET', SESSION, 'lost_status'), 'reason', '',
     'held_since_ms', now)
   redis.call('HDEL', SESSION, 'lost_status')
-  redis.call('HINCRBY', SESSION, 'num_losses', -1)
+  redis.call('HINCRBY', SESSION, 'num_losses', -(redis.call('HGET', SESSION, 'charged') or 0))
 elseif not is_owned(status) then
   return {}
 end
 redis.call('ZADD', LEASES, now + lease_ms, id)
 redis.call('HSET', SESSION, 'lease_until_ms', now + lease_ms)
 if now - redis.call('HGET', SESSION, 'held_since_ms') > tonumber(settled_ms) then
-  redis.call('HDEL', SESSION, 'num_losses')
+  redis.call('HDEL', SESSION, 'num_losses', 'lost_by')
 end
 redis.call('EXPIRE', SESSION, ttl_s)
 return redis.call('HGETALL', SESSION)

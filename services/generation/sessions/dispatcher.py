@@ -9,19 +9,22 @@ import asyncio
 import contextlib
 import logging
 import math
+import time
 from collections.abc import Awaitable, Callable
 
 from services.backplane import sessions
 from services.backplane.connection import BackplaneError, Client
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
-from services.backplane.sessions import PRESENT_MS, SessionStore
+from services.backplane.sessions import PRESENT_MS, Loss, SessionStore
 from services.generation.sessions.lease_watch import LeaseWatch
+from services.generation.sessions.patience import Patience
 from services.generation.sessions.served import Served
 from services.wire.session import SessionRecord, SessionStatus
 
 LOOK_S = 0.15  # at the line
 WATCH_S = 0.5  # over the leases
+TAKE_S = 5.0  # until a replica that was called must have the lease
 LOST = "The machine that dreamt your world is gone; it is picked up elsewhere."
 
 log = logging.getLogger(__name__)
@@ -41,6 +44,7 @@ class Dispatcher:
         self._run_session = run_session
         self._group = group
         self._watch = LeaseWatch()
+        self._patience = Patience()
         self._calls: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
 
@@ -81,7 +85,11 @@ class Dispatcher:
             raise
         patience = math.ceil(sessions.LEASE_MS / (1000 * WATCH_S))
         for session_id, until_ms in self._watch.observe(leases, patience=patience).items():
-            if await self._store.requeue_expired(session_id, lease_until_ms=until_ms, reason=LOST):
+            record = await self._store.get(session_id)
+            loss = Loss.ONE_OF_MANY if record is None else await self._loss(record)
+            if await self._store.requeue_expired(
+                session_id, lease_until_ms=until_ms, reason=LOST, loss=loss
+            ):
                 await self._note_lost(session_id)
 
     async def _look_at_replicas(self) -> tuple[int, Served]:
@@ -100,7 +108,8 @@ class Dispatcher:
 
     def _may_start(self, record: SessionRecord) -> bool:
         is_sent = (record.session_id, record.epoch + 1) in self._calls
-        return record.status is SessionStatus.QUEUED and not is_sent
+        is_due = self._patience.is_due(record.session_id, time.monotonic())
+        return record.status is SessionStatus.QUEUED and is_due and not is_sent
 
     def _start(self, record: SessionRecord) -> None:
         call_id = (record.session_id, record.epoch + 1)
@@ -111,18 +120,47 @@ class Dispatcher:
     async def _call(self, session_id: str, epoch: int) -> None:
         """One session on one replica, to its end. `epoch`: the lease the replica will get."""
         try:
-            await self._run_session(session_id)
+            await self._until_played(session_id, epoch)
         except Exception as error:  # whatever Ray calls it, the replica does not play it any more
             log.warning("replica lost", extra={"session_id": session_id, "error": repr(error)})
             await self._requeue(session_id, epoch)
+        # Whether it was refused, failed or moved: if it waits again, not at once and not for ever.
+        self._patience.note_return(session_id, time.monotonic())
+
+    async def _until_played(self, session_id: str, epoch: int) -> None:
+        """Raises what the replica raises, and TimeoutError when none has taken the session within
+        TAKE_S: a replica that is being ended answers no call."""
+        call = asyncio.ensure_future(self._run_session(session_id))
+        try:
+            await asyncio.wait({call}, timeout=TAKE_S)
+            if not call.done() and not await self._is_taken(session_id, epoch):
+                raise TimeoutError(f"no replica took it within {TAKE_S:.0f} s")
+            await call
+        finally:
+            call.cancel()
+
+    async def _is_taken(self, session_id: str, epoch: int) -> bool:
+        try:
+            record = await self._store.get(session_id)
+        except BackplaneError:  # nobody can say
+            return True
+        return record is None or record.epoch >= epoch
 
     async def _requeue(self, session_id: str, epoch: int) -> None:
         """Refused when somebody else owns it, or nobody ever did."""
         try:
-            if await self._store.requeue_lost(session_id, epoch=epoch, reason=LOST):
+            record = await self._store.get(session_id)
+            if record is None or record.epoch != epoch:
+                return
+            loss = await self._loss(record)
+            if await self._store.requeue_lost(session_id, epoch=epoch, reason=LOST, loss=loss):
                 await self._note_lost(session_id)
         except BackplaneError as error:  # its lease will not be renewed, which is found
             log.warning("not back in line", extra={"session_id": session_id, "error": str(error)})
+
+    async def _loss(self, record: SessionRecord) -> Loss:
+        has_other = await self._registry.has_other(record.replica_id, record.world)
+        return Loss.ONE_OF_MANY if has_other else Loss.ONLY
 
     async def _note_lost(self, session_id: str) -> None:
         if record := await self._store.get(session_id):

@@ -3,38 +3,47 @@ elsewhere, and the truth about the session is in Redis."""
 
 import asyncio
 import logging
+import math
 import secrets
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from model.snapshot import SnapshotError, WorldSnapshot
+from model.snapshot import DamagedSnapshotError, NotFiniteError, SnapshotError, WorldSnapshot
 from services.backplane.connection import BackplaneError
 from services.backplane.releases import VersionFigures
-from services.backplane.sessions import SessionStore
+from services.backplane.replicas import ReplicaRegistry
+from services.backplane.sessions import Loss, SessionStore
+from services.generation.frames.ports import BrokenFrameError, DrawingError
 from services.generation.renderer import Renderer
 from services.generation.sessions.absence import Absence
+from services.generation.sessions.lease_keeper import LeaseKeeper
 from services.generation.sessions.parting import (
-    ABSENT,
+    BROKEN,
     CANNOT_START,
-    MOVING,
+    DAMAGED,
+    FAILED,
     WORLD_CHANGED,
     Parting,
 )
+from services.generation.sessions.saving import Saving
 from services.repeated_log import RepeatedLog
 from services.telemetry import meter
-from services.wire.session import RECORD_GONE, Lease, SessionRecord, SessionStatus
+from services.wire.session import Lease, SessionRecord, SessionStatus
 
-RENEW_S = 1.0
+SAVE_S = 1.0
+OPEN_S = 30.0  # an opening never takes this long
+RESET_GAP_S = 2.0  # each reset is an opening, which others' frames pay for
+MEND_GAP_S = 60.0  # a world that breaks again sooner is broken for good
 
-SNAPSHOT_TIME = meter.create_histogram(
-    "nextframe_snapshot",
-    unit="s",
-    description="time to take a session's snapshot and save it",
-    explicit_bucket_boundaries_advisory=[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0],
-)
 PARTINGS = meter.create_counter("nextframe_session_partings", description="sessions that left")
+RESETS = meter.create_counter("nextframe_session_resets", description="resets, by outcome")
+MENDED = meter.create_counter(
+    "nextframe_mended_sessions", description="worlds set back to their snapshot, as they broke"
+)
 
 log = logging.getLogger(__name__)
 repeated = RepeatedLog(log)
@@ -42,175 +51,226 @@ repeated = RepeatedLog(log)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What the sessions of a replica share. `absent_s`: without a sign of the player they pause."""
+    """What the sessions of a replica share. `absent_s`: without a sign of the player they pause.
+    `note_failure`: hears what the engine could not do for a session that opens."""
 
     replica_id: str
     frame_address: str
     world_digest: str
     store: SessionStore
+    registry: ReplicaRegistry
     figures: VersionFigures
     renderer: Renderer
+    note_failure: Callable[[Exception], None]
     absent_s: float
 
 
 class LiveSession:
-    """Owns one lease. `run` returns when the session has left the replica, for whatever reason;
-    `leave` asks it to, `reset` asks for the world as the session began."""
+    """One lease's session. `run` returns when the session has left the replica, for whatever
+    reason; `leave` asks it to, `reset` asks for the world as the session began, `fail` says that
+    the frame loop has closed it."""
 
     def __init__(self, record: SessionRecord, host: Host) -> None:
         self._record = record
         self._id = record.session_id
         self._host = host
-        self._lease = Lease(epoch=0, link_key="")
-        self._absence = Absence(absent_s=host.absent_s)
-        self._counted: tuple[float, int] | None = None  # the last time, and the frame then
         self._asked = asyncio.Event()
+        self._leaves = asyncio.Event()
         self._parting: Parting | None = None
-        self._wants_reset = False
+        self._wants_reset = self._wants_mending = False
+        self._reset_s = self._mended_s = -math.inf
 
     def leave(self, parting: Parting) -> None:
+        """The first parting holds."""
         self._parting = self._parting or parting
+        self._leaves.set()
         self._asked.set()
 
     def reset(self) -> None:
-        self._wants_reset = True
-        self._asked.set()
+        """Refused within RESET_GAP_S of the last one."""
+        now = time.monotonic()
+        is_too_soon = now - self._reset_s < RESET_GAP_S
+        RESETS.add(1, {"outcome": "refused" if is_too_soon else "done"})
+        if not is_too_soon:
+            self._reset_s, self._wants_reset = now, True
+            self._asked.set()
+
+    def fail(self, error: Exception, parting: Parting = FAILED) -> None:
+        """No frame comes any more. A world that broke goes on from its snapshot, once."""
+        if not isinstance(error, BrokenFrameError):
+            self.leave(parting)
+        elif time.monotonic() - self._mended_s < MEND_GAP_S:
+            self.leave(BROKEN)
+        else:
+            self._wants_mending = True
+            self._asked.set()
 
     async def run(self) -> None:
         """Raises BackplaneError when Redis is away at the start or the end; the lease runs out
         by itself then."""
-        link_key = secrets.token_urlsafe(16)
-        lease = await self._host.store.acquire(
+        host = self._host
+        lease = await host.store.acquire(
             self._id,
-            replica_id=self._host.replica_id,
-            frame_address=self._host.frame_address,
-            link_key=link_key,
-            world_digest=self._host.world_digest,
+            replica_id=host.replica_id,
+            frame_address=host.frame_address,
+            link_key=secrets.token_urlsafe(16),
+            world_digest=host.world_digest,
         )
         if lease is None:
             return
-        self._lease = lease
-        self._host.renderer.show(
-            self._id, epoch=lease.epoch, link_key=link_key, on_reset=self.reset
+        absence = Absence(absent_s=host.absent_s)
+        keeper = LeaseKeeper(host.store, self._id, lease, absence, self.leave)
+        saving = Saving(
+            host.store,
+            host.figures,
+            session_id=self._id,
+            lease=lease,
+            world_digest=host.world_digest,
+        )
+        host.renderer.show(
+            self._id, epoch=lease.epoch, link_key=lease.link_key, on_reset=self.reset
         )
         try:
-            await self._part(await self._begin() or await self._keep())
+            parting = await self._begin(lease, keeper) or await self._play(saving)
+            await keeper.stop()
+            await self._part(parting, lease, keeper, saving)
         finally:
-            self._host.renderer.frame_loop.close(self._id)
-            self._host.renderer.hide(self._id)
+            await keeper.stop()
+            host.renderer.frame_loop.close(self._id)
+            host.renderer.hide(self._id)
 
-    async def _begin(self) -> Parting | None:
-        """Prefills, with its own world if it has lived before, and goes live."""
-        own = await self._host.store.load_snapshot(self._id)
-        if parting := await self._prefill(own or await self._origin()):
+    async def _begin(self, lease: Lease, keeper: LeaseKeeper) -> Parting | None:
+        """Opens with its own world if it has lived before, and goes live."""
+        if parting := await self._open(await self._newest()):
             return parting
-        await self._host.store.set_status(self._id, SessionStatus.LIVE, self._lease)
-        log.info("live", extra={"session_id": self._id, "epoch": self._lease.epoch})
+        if not await self._host.store.set_status(self._id, SessionStatus.LIVE, lease):
+            return await keeper.lost()
+        log.info("live", extra={"session_id": self._id, "epoch": lease.epoch})
+        return None
+
+    async def _play(self, saving: Saving) -> Parting:
+        """Once a second, or when asked for something: the snapshot. While Redis is away the
+        frames go on."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), SAVE_S)
+            self._asked.clear()
+            if self._parting is not None:
+                return self._parting
+            try:
+                if parting := await self._do_what_is_wanted():
+                    return parting
+                await saving.save(self._host.renderer.frame_loop.snapshot(self._id))
+            except BackplaneError as error:
+                repeated.warning("not saved", cause=str(error), session_id=self._id)
+            except NotFiniteError as error:
+                self.fail(BrokenFrameError(str(error)))
+
+    async def _do_what_is_wanted(self) -> Parting | None:
+        if self._wants_mending:
+            return await self._mend()
+        if self._wants_reset:
+            return await self._begin_anew()
         return None
 
     async def _begin_anew(self) -> Parting | None:
         """The world as the session began, under the same lease."""
-        self._wants_reset = False
         origin = await self._origin()
-        await asyncio.wrap_future(self._host.renderer.frame_loop.close(self._id))
-        if parting := await self._prefill(origin):
+        self._wants_reset = False
+        if parting := await self._reopen(origin):
             return parting
         self._host.renderer.tell(self._id, {"state": "reset"})
-        log.info("reset", extra={"session_id": self._id, "epoch": self._lease.epoch})
+        log.info("reset", extra={"session_id": self._id})
         return None
+
+    async def _mend(self) -> Parting | None:
+        """The world as it was when it was last saved, under the same lease."""
+        newest = await self._newest()
+        self._wants_mending, self._mended_s = False, time.monotonic()
+        MENDED.add(1)
+        log.warning("set back to its snapshot", extra={"session_id": self._id})
+        return await self._reopen(newest)
+
+    async def _newest(self) -> bytes | None:
+        """Its own world, or the one that it was forked from; None: it begins at a start."""
+        return await self._host.store.load_snapshot(self._id) or await self._origin()
 
     async def _origin(self) -> bytes | None:
         """The world that the session was forked from; None: it began at one of the starts."""
         forked_from = self._record.snapshot_of
         return await self._host.store.load_snapshot(forked_from) if forked_from else None
 
-    async def _prefill(self, blob: bytes | None) -> Parting | None:
-        """Opens the session in the engine; a parting when it cannot be."""
+    async def _reopen(self, blob: bytes | None) -> Parting | None:
+        await asyncio.wrap_future(self._host.renderer.frame_loop.close(self._id))
+        return await self._open(blob)
+
+    async def _open(self, blob: bytes | None) -> Parting | None:
+        """Opens the session in the engine; a parting when it cannot be or is to leave."""
         try:
-            await self._open(blob)
-        except SnapshotError as error:
-            log.warning("refused", extra={"session_id": self._id, "reason": str(error)})
-            return WORLD_CHANGED
+            await self._until_open(blob)
         except ValueError as error:
             log.warning("refused", extra={"session_id": self._id, "reason": str(error)})
-            return CANNOT_START
-        return None
+            return _refusal(error)
+        except Exception as error:  # the engine's failure, whatever it is
+            log.error("not opened", extra={"session_id": self._id, "error": repr(error)})
+            self._host.note_failure(error)
+            return FAILED
+        return self._parting
 
-    async def _open(self, blob: bytes | None) -> None:
+    async def _until_open(self, blob: bytes | None) -> None:
+        """Returns before it is open when it is to leave. Raises DrawingError after OPEN_S."""
         frame_loop = self._host.renderer.frame_loop
+        opened: Future[None]
         if blob is None:
             opened = frame_loop.open(self._id, start=self._record.start, seed=self._record.seed)
         else:
             snapshot = await asyncio.to_thread(WorldSnapshot.from_bytes, blob)
             opened = frame_loop.restore(self._id, snapshot)
-        await asyncio.wrap_future(opened)
-
-    async def _keep(self) -> Parting:
-        """Once a second, or when asked for something: the lease, the player, the snapshot. While
-        Redis is away the frames go on: nobody else can take the session then either."""
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), RENEW_S)
-            self._asked.clear()
-            if self._parting is not None:
-                return self._parting
-            try:
-                if self._wants_reset and (parting := await self._begin_anew()):
-                    return parting
-                record = await self._host.store.renew(self._id, self._lease)
-                if record is None:
-                    return await self._lost()
-                if self._absence.observe(record, time.monotonic()):
-                    return ABSENT
-                await self._save(self._host.renderer.frame_loop.snapshot(self._id))
-            except BackplaneError as error:
-                repeated.warning("no renewal", cause=str(error), session_id=self._id)
-
-    async def _save(self, taken: Future[WorldSnapshot]) -> None:
-        started = time.monotonic()
+        opening = asyncio.ensure_future(asyncio.wrap_future(opened))
+        leaving = asyncio.ensure_future(self._leaves.wait())
+        either: set[asyncio.Future[Any]] = {opening, leaving}
         try:
-            snapshot = await asyncio.wrap_future(taken)
-        except KeyError:
-            return  # it failed just now: the snapshot before this one stands
-        blob = await asyncio.to_thread(snapshot.to_bytes)
-        await self._host.store.save_snapshot(self._id, self._lease, blob)
-        SNAPSHOT_TIME.record(time.monotonic() - started)
-        await self._count_frames(snapshot.frame_idxs[-1])
+            await asyncio.wait(either, timeout=OPEN_S, return_when=asyncio.FIRST_COMPLETED)
+            if opening.done():
+                await opening
+            elif not leaving.done():
+                raise DrawingError(f"its opening took longer than {OPEN_S:.0f} s")
+        finally:
+            opening.cancel()
+            leaving.cancel()
 
-    async def _count_frames(self, frame_idx: int) -> None:
-        """What was played since the last time."""
-        now = time.monotonic()
-        if self._counted is None:
-            counts = {"sessions": int(self._lease.epoch == 1)}
-        elif frame_idx < self._counted[1]:  # a reset: frames count from the start again
-            counts = {}
-        else:
-            since_s, since_frame = self._counted
-            counts = {"frames": frame_idx - since_frame, "played_ms": round(1e3 * (now - since_s))}
-        self._counted = now, frame_idx
-        await self._host.figures.add(self._host.world_digest, counts)
-
-    async def _lost(self) -> Parting:
-        """Why the lease is gone, in the words of who took it."""
-        record = await self._host.store.get(self._id)
-        if record is None or record.status is SessionStatus.ENDED:
-            reason = record.reason if record else RECORD_GONE
-            return Parting(status=SessionStatus.ENDED, reason=reason)
-        return MOVING
-
-    async def _part(self, parting: Parting) -> None:
+    async def _part(
+        self, parting: Parting, lease: Lease, keeper: LeaseKeeper, saving: Saving
+    ) -> None:
         """What the store refuses has been done by somebody else."""
         store, renderer = self._host.store, self._host.renderer
         if parting.saves:
-            await self._save(renderer.frame_loop.freeze(self._id))
+            with suppress(NotFiniteError):  # the snapshot before this one stands
+                await saving.save(renderer.frame_loop.freeze(self._id))
         await asyncio.wrap_future(renderer.frame_loop.close(self._id))
         if parting.status is SessionStatus.QUEUED:
-            await store.requeue(self._id, self._lease, reason=parting.reason)
+            loss = await self._loss() if parting.is_failure else None
+            if not await store.requeue(self._id, lease, reason=parting.reason, loss=loss):
+                parting = await keeper.lost()
         else:
-            await store.set_status(self._id, parting.status, self._lease, reason=parting.reason)
+            await store.set_status(
+                self._id,
+                parting.status,
+                lease,
+                reason=parting.reason,
+                keeps_snapshot=parting.keeps_snapshot,
+            )
         renderer.tell(self._id, {"state": parting.word, "reason": parting.reason})
         PARTINGS.add(1, {"to": parting.status.value})
         await self._host.figures.add(self._host.world_digest, {parting.figure: 1})
-        log.info(
-            "left", extra={"session_id": self._id, "epoch": self._lease.epoch, "to": parting.word}
-        )
+        log.info("left", extra={"session_id": self._id, "epoch": lease.epoch, "to": parting.word})
+
+    async def _loss(self) -> Loss:
+        has_other = await self._host.registry.has_other(self._host.replica_id, self._record.world)
+        return Loss.ONE_OF_MANY if has_other else Loss.ONLY
+
+
+def _refusal(error: ValueError) -> Parting:
+    if isinstance(error, DamagedSnapshotError):
+        return DAMAGED
+    return WORLD_CHANGED if isinstance(error, SnapshotError) else CANNOT_START

@@ -20,6 +20,8 @@ class Parting:
     reason: str
     figure: str = "ended"
     saves: bool = False  # its world as it is now, not only as it was a second ago
+    is_failure: bool = False  # of the replica or of the world: who is to blame is seen elsewhere
+    keeps_snapshot: bool = False  # of a session that ends: its player may open it again
 
     @property
     def word(self) -> str:
@@ -43,6 +45,26 @@ FAILED = Parting(
     status=SessionStatus.QUEUED,
     reason="Your world stumbled and is picked up again.",
     figure="failed",
+    is_failure=True,
+)
+BROKEN = Parting(
+    status=SessionStatus.ENDED,
+    reason="Your world broke twice and cannot be drawn any more. Its last saved moment is kept for"
+    " an hour.",
+    figure="failed",
+    keeps_snapshot=True,
+)
+NO_PICTURE = Parting(
+    status=SessionStatus.ENDED,
+    reason="Your picture could not be encoded. Your world is kept for an hour.",
+    figure="failed",
+    saves=True,
+    keeps_snapshot=True,
+)
+DAMAGED = Parting(
+    status=SessionStatus.ENDED,
+    reason="The saved copy of your world is damaged and cannot be opened.",
+    figure="refused",
 )
 WORLD_CHANGED = Parting(
     status=SessionStatus.ENDED,

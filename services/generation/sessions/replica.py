@@ -18,7 +18,7 @@ from services.backplane.sessions import SessionStore
 from services.generation.frames.ports import Engine
 from services.generation.renderer import Renderer
 from services.generation.sessions.live_session import Host, LiveSession
-from services.generation.sessions.parting import FAILED, MOVING
+from services.generation.sessions.parting import MOVING
 from services.generation.sessions.standing import Standing
 from services.generation.settings import GenerationSettings
 from services.generation.video.encoder import VideoFormat, find_codec
@@ -89,8 +89,10 @@ class Replica:
             frame_address=f"{settings.frame_advertise or settings.frame_host}:{port}",
             world_digest=self._offer.digest,
             store=self._store,
+            registry=self._registry,
             figures=VersionFigures(self._redis),
             renderer=self._renderer,
+            note_failure=self._note_failure,
             absent_s=settings.absent_s,
         )
         SLOTS.set(settings.slots)
@@ -176,7 +178,7 @@ class Replica:
     def _session_failed(self, session_id: str, error: Exception) -> None:
         self._note_failure(error)
         if session := self._sessions.get(session_id):
-            session.leave(FAILED)
+            session.fail(error)
 
     def _engine_faulted(self, error: Exception) -> None:
         self._note_failure(error)

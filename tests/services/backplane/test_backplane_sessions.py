@@ -8,11 +8,13 @@ from redis.asyncio import Redis
 
 from services.backplane import sessions
 from services.backplane.limits import Refusal, Refused
-from services.backplane.sessions import SessionStore
+from services.backplane.sessions import Loss, SessionStore
 from services.wire import keys
 from services.wire.session import Lease, SessionRecord, SessionStatus
 
 pytestmark = pytest.mark.redis
+
+MANY = Loss.ONE_OF_MANY
 
 
 @pytest.fixture
@@ -189,10 +191,49 @@ async def test_lost_sessions_go_to_the_front_and_woken_ones_to_the_end(
 @pytest.mark.asyncio
 async def test_a_world_that_loses_every_owner_is_ended(store: SessionStore) -> None:
     await queue(store, "a")
-    for _ in range(sessions.MAX_LOSSES):
-        assert await store.requeue("a", await own(store, "a"))
-    assert not await store.requeue("a", await own(store, "a"))
+    lease = await own(store, "a", "r0")
+    await store.save_snapshot("a", lease, b"frame 100")
+    assert await store.requeue("a", lease, loss=MANY)  # it may be the replica's fault
+    for number in range(1, 1 + sessions.MAX_LOSSES):
+        assert await store.requeue("a", await own(store, "a", f"r{number}"), loss=MANY)
+    assert not await store.requeue("a", await own(store, "a", "last"), loss=MANY)
     assert await status(store, "a") == "ended"
+    assert await store.load_snapshot("a") == b"frame 100"
+
+
+@pytest.mark.asyncio
+async def test_one_replica_among_others_cannot_end_a_session(store: SessionStore) -> None:
+    """cases/security.md H2: a replica that failed everybody ended the whole line."""
+    await queue(store, "a")
+    for _ in range(3 * sessions.MAX_LOSSES):
+        assert await store.requeue("a", await own(store, "a", "broken"), loss=MANY)
+
+
+@pytest.mark.asyncio
+async def test_the_only_replica_is_believed_after_the_first_time(store: SessionStore) -> None:
+    await queue(store, "a")
+    for _ in range(1 + sessions.MAX_LOSSES):
+        assert await store.requeue("a", await own(store, "a", "only"), loss=Loss.ONLY)
+    assert not await store.requeue("a", await own(store, "a", "only"), loss=Loss.ONLY)
+    assert await status(store, "a") == "ended"
+
+
+@pytest.mark.asyncio
+async def test_who_is_let_go_in_good_order_is_charged_with_nothing(store: SessionStore) -> None:
+    await queue(store, "a")
+    for number in range(3 * sessions.MAX_LOSSES):
+        assert await store.requeue("a", await own(store, "a", f"r{number}"))
+
+
+@pytest.mark.asyncio
+async def test_the_snapshot_of_who_ends_stays_only_if_it_is_to_be_kept(store: SessionStore) -> None:
+    for session_id, is_kept in (("a", True), ("b", False)):
+        lease = await live(store, session_id)
+        await store.save_snapshot(session_id, lease, b"frame 100")
+        assert await store.set_status(
+            session_id, SessionStatus.ENDED, lease, keeps_snapshot=is_kept
+        )
+        assert (await store.load_snapshot(session_id) is not None) == is_kept
 
 
 @pytest.mark.asyncio
@@ -201,10 +242,10 @@ async def test_an_owner_that_lasted_is_no_loss(
 ) -> None:
     monkeypatch.setattr(sessions, "SETTLED_MS", -1)
     await queue(store, "a")
-    for _ in range(sessions.MAX_LOSSES + 3):
-        lease = await own(store, "a")
+    for number in range(sessions.MAX_LOSSES + 3):
+        lease = await own(store, "a", f"r{number}")
         assert await store.renew("a", lease)
-        assert await store.requeue("a", lease)
+        assert await store.requeue("a", lease, loss=MANY)
 
 
 @pytest.mark.asyncio
@@ -253,7 +294,9 @@ async def test_a_living_owner_takes_back_what_nobody_acquired(
     await store.save_snapshot("a", lease, b"frame 100")
     for _ in range(sessions.MAX_LOSSES + 2):  # no such loss counts
         until_ms = (await store.leases())["a"]
-        assert await store.requeue_expired("a", lease_until_ms=until_ms, reason="lost")
+        assert await store.requeue_expired(
+            "a", lease_until_ms=until_ms, reason="lost", loss=Loss.ONLY
+        )
         assert await store.save_snapshot("a", lease, b"frame 158")  # as it drains, before a renewal
         renewed = await store.renew("a", lease)
         assert renewed is not None

@@ -2,7 +2,9 @@
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from services.backplane.connection import BackplaneError
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import LEASE_MS, PRESENT_MS, SessionStore
+from services.generation.sessions import dispatcher as dispatcher_module
+from services.generation.sessions import patience
 from services.generation.sessions.dispatcher import WATCH_S, Dispatcher
 from services.wire import keys
 from services.wire.release import Release
@@ -82,7 +86,8 @@ class Office:
         before = len(self.replicas.called)
         waiting = set(await self.store.waiting())
         await self.dispatcher.serve_line()
-        await asyncio.sleep(0)
+        for _ in range(3):  # until the calls have reached the replicas
+            await asyncio.sleep(0)
         called = self.replicas.called[before:]
         for session_id in waiting & set(called):
 
@@ -182,9 +187,67 @@ async def test_a_session_of_a_dead_replica_is_first_in_line_at_once(office: Offi
         return await office.store.position("a") == 0
 
     await eventually(is_first)
+    await asyncio.sleep(patience.FIRST_PAUSE_S)
     assert await office.dispatch() == ["a"]
     record = await office.store.get("a")
     assert record is not None and record.epoch == 2
+
+
+async def test_a_session_that_comes_back_is_not_sent_again_at_once(office: Office) -> None:
+    """It lets others by, and waits longer each time."""
+    called_at: list[float] = []
+
+    async def fail(session_id: str) -> None:
+        called_at.append(asyncio.get_running_loop().time())
+        raise ConnectionError("the actor died")
+
+    await office.beat(slots=1)
+    await office.queue("a")
+    dispatcher = office.make(fail)
+    ends = asyncio.get_running_loop().time() + 2.5
+    while asyncio.get_running_loop().time() < ends:
+        await dispatcher.serve_line()
+        await asyncio.sleep(0.01)
+    gaps = [after - before for before, after in pairwise(called_at)]
+    assert 2 <= len(gaps) <= 3
+    assert all(gap >= n * patience.FIRST_PAUSE_S for gap, n in zip(gaps, (1, 2, 4), strict=False))
+    assert await office.store.position("a") == 0
+
+
+async def test_who_must_wait_lets_others_by(office: Office) -> None:
+    await office.beat(slots=1)
+    await office.queue("a", "b")
+    office.dispatcher._patience.note_return("a", time.monotonic())
+    assert await office.dispatch() == ["b"]
+
+
+async def test_a_call_that_nobody_answers_is_tried_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cases/drills.md B2: a replica that is being ended takes no call, and refuses none."""
+    monkeypatch.setattr(dispatcher_module, "TAKE_S", 0.1)
+    called: list[str] = []
+
+    async def hang_once(session_id: str) -> None:
+        called.append(session_id)
+        if len(called) == 1:
+            await asyncio.Event().wait()
+        await office.replicas.run_session(session_id)
+
+    await office.beat(slots=1)
+    await office.queue("a")
+    dispatcher = office.make(hang_once)
+
+    async def is_played() -> bool:
+        await dispatcher.serve_line()
+        record = await office.store.get("a")
+        return record is not None and record.status is SessionStatus.STARTING
+
+    await eventually(is_played)
+    assert called == ["a", "a"]
+    await asyncio.sleep(0.3)
+    assert len(dispatcher._calls) == 1  # who has taken it has all the time of the world
+    dispatcher.stop()
 
 
 async def test_a_version_is_charged_with_the_sessions_it_lost(office: Office) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from services.backplane.replicas import ReplicaRegistry
 from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
 from services.generation.frames.frame_loop import FrameLoop
-from services.generation.sessions import absence, live_session
+from services.generation.sessions import absence, lease_keeper, live_session
 from services.generation.sessions.replica import Replica
 from services.generation.settings import GenerationSettings
 from services.wire.action import Action
@@ -107,7 +107,8 @@ class Stage:
 async def stage(
     redis_url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Stage]:
-    monkeypatch.setattr(live_session, "RENEW_S", 0.05)
+    monkeypatch.setattr(lease_keeper, "RENEW_S", 0.05)
+    monkeypatch.setattr(live_session, "SAVE_S", 0.05)
     stage = Stage(redis_url, redis, SessionStore(redis))
     yield stage
     for replica in stage.replicas:
@@ -341,8 +342,19 @@ async def test_a_damaged_snapshot_ends_the_session_and_nothing_else(
     await stage.redis.set("snapshot:kept", blob)
     await replica.run_session("s1")
     record = await stage.becomes("s1", SessionStatus.ENDED)
-    assert "cannot go on" in record.reason
+    assert "damaged" in record.reason
     await replica.check()
+
+
+async def test_a_snapshot_of_another_world_ends_the_session_with_another_reason(
+    stage: Stage,
+) -> None:
+    replica = await stage.replica()
+    await stage.keep("kept", frame_idx=500)
+    stage.engines[0].spec = replace(SPEC, name="another")
+    await stage.queue("s1", snapshot_of="kept")
+    await replica.run_session("s1")
+    assert "replaced" in (await stage.becomes("s1", SessionStatus.ENDED)).reason
 
 
 async def test_a_fork_begins_where_the_kept_world_was(stage: Stage) -> None:

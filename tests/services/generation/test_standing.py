@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
 from services.generation import renderer
-from services.generation.sessions import live_session, standing
+from services.generation.sessions import lease_keeper, live_session, standing
 from services.generation.sessions import replica as replica_module
 from services.generation.sessions.standing import (
     IDLE_S,
@@ -93,7 +93,8 @@ def test_the_idle_prove_themselves_now_and_then() -> None:
 async def stage(
     redis_url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Stage]:
-    monkeypatch.setattr(live_session, "RENEW_S", 0.05)
+    monkeypatch.setattr(lease_keeper, "RENEW_S", 0.05)
+    monkeypatch.setattr(live_session, "SAVE_S", 0.05)
     monkeypatch.setattr(replica_module, "PROOF_LOOK_S", 0.01)
     monkeypatch.setattr(standing, "FIRST_PAUSE_S", 0.1)
     stage = Stage(redis_url, redis, SessionStore(redis))

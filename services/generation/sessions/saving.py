@@ -1,0 +1,64 @@
+"""Takes one session's snapshots to Redis, and counts what was played between them."""
+
+import asyncio
+import time
+from concurrent.futures import Future
+
+from model.snapshot import WorldSnapshot
+from services.backplane.releases import VersionFigures
+from services.backplane.sessions import SessionStore
+from services.telemetry import meter
+from services.wire.session import Lease
+
+SNAPSHOT_TIME = meter.create_histogram(
+    "nextframe_snapshot",
+    unit="s",
+    description="time to take a session's snapshot and save it",
+    explicit_bucket_boundaries_advisory=[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0],
+)
+
+
+class Saving:
+    """Owns what was last counted of one session under one lease."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        figures: VersionFigures,
+        *,
+        session_id: str,
+        lease: Lease,
+        world_digest: str,
+    ) -> None:
+        self._store = store
+        self._figures = figures
+        self._id = session_id
+        self._lease = lease
+        self._world_digest = world_digest
+        self._counted: tuple[float, int] | None = None  # the last time, and the frame then
+
+    async def save(self, taken: Future[WorldSnapshot]) -> None:
+        """Raises NotFiniteError for a world that no longer consists of numbers: the snapshot
+        before it stands."""
+        started = time.monotonic()
+        try:
+            snapshot = await asyncio.wrap_future(taken)
+        except KeyError:
+            return  # it failed just now: the snapshot before this one stands
+        blob = await asyncio.to_thread(snapshot.to_bytes)
+        await self._store.save_snapshot(self._id, self._lease, blob)
+        SNAPSHOT_TIME.record(time.monotonic() - started)
+        await self._count_frames(snapshot.frame_idx)
+
+    async def _count_frames(self, frame_idx: int) -> None:
+        """What was played since the last time."""
+        now = time.monotonic()
+        if self._counted is None:
+            counts = {"sessions": int(self._lease.epoch == 1)}
+        elif frame_idx < self._counted[1]:  # a reset: frames count from the start again
+            counts = {}
+        else:
+            since_s, since_frame = self._counted
+            counts = {"frames": frame_idx - since_frame, "played_ms": round(1e3 * (now - since_s))}
+        self._counted = now, frame_idx
+        await self._figures.add(self._world_digest, counts)
