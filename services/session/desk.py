@@ -134,8 +134,8 @@ class SessionDesk:
 
     async def keep_snapshot(self, session_id: str) -> str:
         """The id of a copy of the session's newest snapshot."""
-        if (await self.find(session_id)).status is SessionStatus.ENDED:
-            raise Problem(409, "session-ended", "The session has ended; nothing is left to save.")
+        # Some that ended have left their world: no replica could go on with it.
+        has_ended = (await self.find(session_id)).status is SessionStatus.ENDED
         if wait_s := await self._keeps.take(session_id):
             detail = f"Too many snapshots. Try again in {wait_s} s."
             raise Problem(429, "rate-limited", detail, retry_after_s=wait_s)
@@ -149,6 +149,9 @@ class SessionDesk:
                 session_bytes=SESSION_BYTES,
             )
         except Refused as error:
+            if has_ended and error.refusal is Refusal.NOTHING_YET:
+                detail = "The session has ended; nothing is left to save."
+                raise Problem(409, "session-ended", detail) from error
             raise self._refused(error.refusal) from error
         log.info("snapshot kept", extra={"session_id": session_id})
         return snapshot_id
@@ -185,14 +188,16 @@ class SessionDesk:
     async def _admit(self, wish: Wish) -> Admission:
         menu = await self._worlds.menu()
         if not menu.offers:
-            REFUSED.add(1, {"kind": "no-world"})
-            detail = f"No world is being served yet. Try again in {NO_WORLD_RETRY_S} s."
-            raise Problem(503, "no-world", detail, retry_after_s=NO_WORLD_RETRY_S)
+            raise _not_served("No world is being served yet.")
         kept = None if wish.snapshot is None else await self._kept.get(wish.snapshot)
+        newest = menu.for_newcomer(draw=random.random(), start=wish.start)
+        world = wish.world or self._settings.default_world
+        if wish.snapshot is None and (not newest or (world and menu.is_awaited(world))):
+            raise _not_served("The current version of this world is not being served.")
         try:
             return lifecycle.admit(
                 wish,
-                menu.offers if kept else menu.for_newcomer(draw=random.random(), start=wish.start),
+                menu.offers if wish.snapshot is not None else newest,
                 kept=kept,
                 default_world=self._settings.default_world,
                 random_seed=secrets.randbelow(lifecycle.MAX_SEED + 1),
@@ -208,3 +213,9 @@ class SessionDesk:
         )
         detail = f"All places are taken and the line is full. Try again in about {wait_s} s."
         return Problem(429, "line-full", detail, retry_after_s=wait_s)
+
+
+def _not_served(what: str) -> Problem:
+    REFUSED.add(1, {"kind": "no-world"})
+    detail = f"{what} Try again in {NO_WORLD_RETRY_S} s."
+    return Problem(503, "no-world", detail, retry_after_s=NO_WORLD_RETRY_S)

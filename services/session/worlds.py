@@ -28,20 +28,26 @@ class Menu:
 
     def for_newcomer(self, *, draw: float, start: int | None = None) -> list[WorldOffer]:
         """One version of each world, by name. `draw`: uniform in [0, 1), or STEADY; `start`: a
-        version that lacks it is passed over, as pages know the current version's starts."""
-        versions: dict[str, list[WorldOffer]] = {}
-        for offer in self.offers:
-            versions.setdefault(offer.name, []).append(offer)
-        return [self._pick(name, versions[name], draw, start) for name in sorted(versions)]
+        version that lacks it is passed over, as pages know the current version's starts. A world
+        is left out while none of the versions that are released is played."""
+        chosen = (self._pick(name, draw, start) for name in self._names)
+        return [offer for offer in chosen if offer is not None]
 
-    def _pick(
-        self, name: str, versions: Sequence[WorldOffer], draw: float, start: int | None
-    ) -> WorldOffer:
-        wanted = self.releases[name].in_order(draw) if name in self.releases else ()
-        by_digest = {offer.digest: offer for offer in versions}
-        played = [by_digest[digest] for digest in wanted if digest in by_digest] or versions
+    def is_awaited(self, name: str) -> bool:
+        """The world is played, but in no version that is released to newcomers."""
+        return name in self._names and self._pick(name, STEADY, None) is None
+
+    @property
+    def _names(self) -> list[str]:
+        return sorted({offer.name for offer in self.offers})
+
+    def _pick(self, name: str, draw: float, start: int | None) -> WorldOffer | None:
+        by_digest = {offer.digest: offer for offer in self.offers if offer.name == name}
+        release = self.releases.get(name)
+        wanted = release.in_order(draw) if release and release.digests else tuple(by_digest)
+        played = [by_digest[digest] for digest in wanted if digest in by_digest]
         with_start = [o for o in played if start is None or start in (s.index for s in o.starts)]
-        return (with_start or played)[0]
+        return next(iter(with_start or played), None)
 
 
 class WorldCatalog:

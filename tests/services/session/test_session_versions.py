@@ -17,6 +17,7 @@ from services.session.settings import SessionSettings
 from services.session.worlds import STEADY, Menu
 from services.wire import keys
 from services.wire.release import Release
+from services.wire.session import SessionStatus
 from services.wire.world import WorldOffer, WorldStart
 
 
@@ -57,7 +58,15 @@ def test_newcomers_get_the_current_version_and_a_share_of_them_the_canary() -> N
 def test_a_version_that_nobody_serves_is_passed_over() -> None:
     assert picked(0.0, "new", "old") == "new"
     assert picked(0.9, "next", "old") == "old"
-    assert picked(0.0, "other") == "other"
+
+
+@pytest.mark.parametrize("draw", [0.0, 0.9, STEADY])
+def test_a_version_that_nobody_released_is_for_no_newcomer(draw: float) -> None:
+    """cases/security.md M11: it was for all of them while the released ones were away."""
+    menu = Menu(offers=[offer("other"), offer("x", name="doom")], releases={"toy": CANARY})
+    assert [o.name for o in menu.for_newcomer(draw=draw)] == ["doom"]
+    assert menu.is_awaited("toy") and not menu.is_awaited("doom")
+    assert not menu.is_awaited("unknown")
 
 
 def test_without_a_release_what_is_on_offer_is_played() -> None:
@@ -133,3 +142,38 @@ async def test_a_fork_goes_to_the_version_it_was_kept_in(
     fork = (await client.post("/v1/sessions", json={"snapshot": kept["snapshot"]})).json()
     record = await store.get(fork["id"])
     assert record is not None and record.world_digest == "new"
+
+
+@pytest.mark.redis
+@pytest.mark.asyncio
+async def test_while_no_released_version_is_served_newcomers_are_told_to_wait(
+    client: httpx.AsyncClient, redis: Redis
+) -> None:
+    await ReleaseStore(redis).put(Release(world="toy", current="away"))
+    for wish in ({}, {"world": "toy"}):
+        answer = await client.post("/v1/sessions", json=wish)
+        assert answer.status_code == 503 and "current version" in answer.json()["detail"]
+        assert int(answer.headers["Retry-After"]) > 0
+    assert (await client.get("/v1/worlds")).json()["worlds"] == []
+
+
+@pytest.mark.redis
+@pytest.mark.asyncio
+async def test_what_an_ended_session_has_left_can_be_saved_and_opened(
+    client: httpx.AsyncClient, redis: Redis
+) -> None:
+    """Of a session that no replica could go on with."""
+    session, version = await opened(client, redis)
+    store = SessionStore(redis)
+    lease = await store.acquire(
+        session["id"], replica_id="r", frame_address="a:1", link_key="k", world_digest=version
+    )
+    assert lease is not None and await store.save_snapshot(session["id"], lease, b"a world")
+    await store.set_status(
+        session["id"], SessionStatus.ENDED, lease, reason="it broke", keeps_snapshot=True
+    )
+    bearer = {"Authorization": f"Bearer {session['token']}"}
+    kept = await client.post(f"/v1/sessions/{session['id']}/snapshot", headers=bearer)
+    assert kept.status_code == 201
+    fork = await client.post("/v1/sessions", json={"snapshot": kept.json()["snapshot"]})
+    assert fork.status_code == 201
