@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import chain, count, repeat
 
 from services.generation.sessions.absence import LEFT_S, Absence
-from services.generation.sessions.live_session import RENEW_S
+from services.generation.sessions.lease_keeper import RENEW_S
 from services.ingest.webrtc.peer import SILENCE_S
 from services.wire.session import SessionRecord, SessionStatus
 
