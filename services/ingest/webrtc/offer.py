@@ -4,13 +4,21 @@ Knows nothing of connections. Raises `Problem`, worded for whoever wrote the off
 """
 
 import ipaddress
+import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiortc import RTCIceCandidate
 from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
 from services.ingest.webrtc import rtc_hooks
+from services.ingest.webrtc.sdp_forms import (
+    Description,
+    Section,
+    in_one_form,
+    refused_sections,
+)
 from services.telemetry import Problem
 from services.wire.codec import VideoCodec
 
@@ -22,7 +30,7 @@ MAX_CODECS = 80
 MAX_FEEDBACKS = 300  # every `*` counts once for each codec
 MAX_FORMATS = 100
 MAX_CANDIDATES = 64
-MAX_SECTIONS = 3
+MAX_SECTIONS = 8
 
 _CANDIDATE = "a=candidate:"
 _CODEC, _FEEDBACK = "a=rtpmap:", "a=rtcp-fb:"
@@ -33,7 +41,9 @@ _LIMITS = {
     _CANDIDATE: MAX_CANDIDATES,
 }
 _UNUSED = "a=ssrc"  # what the other side would send; nothing is received here
+_MEDIA_LINE = re.compile(r"m=\S+ \d+ \S+( \S+)+")
 _END = "a=end-of-candidates"
+_FRAGMENT_SAYS = (_CANDIDATE, _END, "a=ice-ufrag:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,24 +72,34 @@ class CandidateRule:
 class Offer:
     """`sdp`: what aiortc may apply. `is_player`: it has data channels, so somebody wants to play.
     `has_audio`: it has an audio section, which must be declined by name. `codecs`: those of ours
-    that its video section takes, best first."""
+    that its video section takes, best first. `mids`: of the sections that aiortc answers;
+    `refused`: the others by their place. `bundle`: mids of the answer's BUNDLE group, if any."""
 
     sdp: str
     is_player: bool
     has_audio: bool
     codecs: tuple[VideoCodec, ...]
     mids: tuple[str, ...]
+    refused: Mapping[int, Section]
+    bundle: tuple[str, ...]
     ice_ufrag: str
 
 
 def read_offer(body: bytes, rule: CandidateRule) -> Offer:
     """Raises Problem 400 with the reason."""
     text = _decode(body)
-    lines = text.splitlines()
+    lines = [line.rstrip() for line in text.splitlines()]
     _check_size(lines)
     _check_feedback(lines)
-    kept = [line for line in lines if _may_stay(line, rule)]
-    sdp = "\r\n".join(kept) + "\r\n"
+    offered = Description.of([line for line in lines if _may_stay(line, rule)])
+    if len(offered.sections) > MAX_SECTIONS:
+        raise bad(f"Offer at most {MAX_SECTIONS} sections.")
+    if not all(_MEDIA_LINE.fullmatch(section.lines[0]) for section in offered.sections):
+        raise bad("A media line is `m=kind port protocol formats`.")
+    whole = in_one_form(offered)
+    refused = refused_sections(whole.sections)
+    answered = whole.without(refused)
+    sdp = "\r\n".join(answered.lines()) + "\r\n"
     media = _parse(sdp).media
     _check_sections(media)
     kinds = [m.kind for m in media]
@@ -89,20 +109,27 @@ def read_offer(body: bytes, rule: CandidateRule) -> Offer:
         has_audio="audio" in kinds,
         codecs=rtc_hooks.sendable_codecs(media[kinds.index("video")]),
         mids=tuple(m.rtp.muxId for m in media),
+        refused={place: whole.sections[place] for place in refused},
+        bundle=answered.bundle,
         ice_ufrag=_ice_ufrag(media[0]),
     )
 
 
 def read_candidates(body: bytes, offer: Offer, rule: CandidateRule) -> list[RTCIceCandidate]:
-    """The candidates of a trickle fragment (RFC 8840), those that may be tried."""
-    lines = _decode(body).splitlines()
+    """The candidates of a trickle fragment (RFC 8840), those that may be tried. Raises Problem 400
+    for what is none, 422 for an ICE restart."""
+    lines = [line.rstrip() for line in _decode(body).splitlines() if line.strip()]
     _check_size(lines)
+    _check_fragment(lines)
+    refused_mids = {section.mid for section in offer.refused.values()}
     mid, found = offer.mids[0], []
     for line in lines:
         if line.startswith("a=ice-ufrag:") and line[12:].strip() != offer.ice_ufrag:
             raise Problem(422, "no-ice-restart", "ICE cannot be restarted here; send a new offer.")
         if line.startswith("a=mid:"):
             mid = line[6:].strip()
+            if mid in refused_mids:
+                mid = offer.mids[0]  # the bundle's address, though its first section was refused
             if mid not in offer.mids:
                 raise bad("The fragment names a section that the offer does not have.")
         if line.startswith(_CANDIDATE):
@@ -111,6 +138,13 @@ def read_candidates(body: bytes, offer: Offer, rule: CandidateRule) -> list[RTCI
             if rule.admits(candidate):
                 found.append(candidate)
     return found
+
+
+def _check_fragment(lines: list[str]) -> None:
+    """It has lines of SDP only, and says something about ICE."""
+    is_text = all(line[:1].isalpha() and line[1:2] == "=" for line in lines)
+    if not is_text or not any(line.startswith(_FRAGMENT_SAYS) for line in lines):
+        raise bad("Send an SDP fragment (RFC 8840): a=ice-ufrag, a=mid, a=candidate lines.")
 
 
 def bad(detail: str) -> Problem:
@@ -174,10 +208,8 @@ def _parse(sdp: str) -> SessionDescription:
 
 def _check_sections(media: list[MediaDescription]) -> None:
     kinds = [m.kind for m in media]
-    if kinds.count("video") != 1 or len(set(kinds)) != len(kinds) or len(kinds) > MAX_SECTIONS:
+    if kinds.count("video") != 1 or len(set(kinds)) != len(kinds):
         raise bad("Offer one video section, and at most one for audio and one for data channels.")
-    if not set(kinds) <= {"video", "audio", "application"}:
-        raise bad(f"Sections of the kind {kinds} cannot be answered.")
     if len({m.rtp.muxId for m in media} - {""}) != len(media):
         raise bad("Every section needs an `a=mid` of its own.")
     for m in media:
@@ -185,7 +217,9 @@ def _check_sections(media: list[MediaDescription]) -> None:
             raise bad("Every section needs `a=ice-ufrag` and `a=ice-pwd`.")
         if m.dtls is None or not m.dtls.fingerprints:
             raise bad("Every section needs `a=setup` and `a=fingerprint`.")
-        if m.kind == "video" and m.direction not in ("recvonly", "sendrecv", None):
+        if m.kind != "application" and not m.rtcp_mux:
+            raise bad("Every media section needs `a=rtcp-mux`.")
+        if m.kind == "video" and m.direction not in ("recvonly", "sendrecv"):
             raise bad("The video section must be `a=recvonly`.")
 
 

@@ -20,6 +20,7 @@ from services.ingest.action_gate import Verdict
 from services.ingest.metrics import FRAMES_SENT, HOP, RECEIVABLE, VIDEO_BYTES
 from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.abuse import Abuse
+from services.ingest.webrtc.answer import finish_answer
 from services.ingest.webrtc.channels import Channels, frame_note
 from services.ingest.webrtc.offer import MAX_CANDIDATES, Offer, bad
 from services.ingest.webrtc.share import ProcessorShare
@@ -111,7 +112,7 @@ class Peer:
         except Exception as error:  # whatever aiortc trips over, the offer is at fault
             log.info("offer refused", extra={"reason": repr(error)})
             raise bad("This offer cannot be answered.") from error
-        return self._connection.localDescription.sdp
+        return finish_answer(self._connection.localDescription.sdp, self.offer)
 
     async def add_candidates(self, candidates: list[RTCIceCandidate]) -> None:
         """Raises Problem 400 when they are too many in all."""

@@ -30,6 +30,7 @@ SECTION = """m={kind}
 c=IN IP4 0.0.0.0
 a=mid:{mid}
 a=recvonly
+a=rtcp-mux
 a=ice-ufrag:user
 a=ice-pwd:passwordpasswordpassword
 a=fingerprint:sha-256 AA:BB
@@ -56,7 +57,10 @@ def test_data_channels_make_a_player() -> None:
 
 
 def test_audio_is_noticed() -> None:
-    assert read_offer(sdp(VIDEO, AUDIO), OPEN).has_audio
+    known = read_offer(sdp(VIDEO, AUDIO, more="a=rtpmap:97 opus/48000/2\n"), OPEN)
+    assert known.has_audio and not known.refused
+    unknown = read_offer(sdp(VIDEO, AUDIO, more="a=rtpmap:97 AMR/8000\n"), OPEN)
+    assert not unknown.has_audio and list(unknown.refused) == [1]
     assert not read_offer(sdp(VIDEO), OPEN).has_audio
 
 
@@ -66,7 +70,11 @@ def test_audio_is_noticed() -> None:
         sdp(DATA),
         sdp(VIDEO, VIDEO),
         sdp(VIDEO, DATA, DATA),
-        sdp(VIDEO, "text 9 X 1"),
+        sdp("text 9 X 1"),
+        sdp(VIDEO, ""),
+        sdp(VIDEO, "audio"),
+        sdp(*8 * [AUDIO], VIDEO),
+        sdp(VIDEO).replace(b"a=rtcp-mux", b"a=x"),
         sdp(VIDEO).replace(b"a=mid:0\r\n", b""),
         sdp(VIDEO, DATA).replace(b"a=mid:1", b"a=mid:0"),
         sdp(VIDEO).replace(b"a=ice-pwd", b"a=x"),
