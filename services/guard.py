@@ -14,7 +14,7 @@ MAX_BODY_BYTES = 16 * 1024
 class Guard:
     """ASGI middleware. A request without Origin is no browser page's and needs no leave.
 
-    Answers are marked as not to be stored: they carry tokens.
+    Answers are marked as not to be stored, as they carry tokens, unless a route says otherwise.
     """
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
@@ -55,7 +55,7 @@ def _unstored(send: Send) -> Send:
     async def unstored(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            headers["Cache-Control"] = "no-store"
+            headers.setdefault("Cache-Control", "no-store")
             headers["X-Content-Type-Options"] = "nosniff"
         await send(message)
 

@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 PROBLEM_TYPE = "urn:nextframe:problem:"
+PROBLEM_JSON = "application/problem+json"
 _STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__)
 _NO_FIELDS_OF_OURS = _STANDARD_FIELDS | {"message", "asctime", "color_message"}
 
@@ -89,7 +90,7 @@ def problem(status: int, kind: str, detail: str, *, retry_after_s: int = 0) -> J
         headers["WWW-Authenticate"] = "Bearer"
     if status == HTTPStatus.REQUEST_TIMEOUT:
         headers["Connection"] = "close"
-    return JSONResponse(content, status, headers, media_type="application/problem+json")
+    return JSONResponse(content, status, headers, media_type=PROBLEM_JSON)
 
 
 def add_problem_answers(app: FastAPI) -> None:

@@ -17,7 +17,7 @@ OURS = ("model", "services", "training", "loadtest")
 
 SHARED = {"services.wire", "services.backplane", "services.environment", "services.setting_kinds"}
 SHARED |= {"services.telemetry", "services.tokens", "services.guard", "services.callers"}
-SHARED |= {"services.http_server", "services.repeated_log"}
+SHARED |= {"services.http_server", "services.repeated_log", "services.openapi"}
 
 # Who may import what of ours, by the longest prefix that fits. Everybody may import themselves.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -33,7 +33,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.guard": {"services.telemetry"},
     "services.callers": set(),
     "services.backplane": {"services.wire", "services.environment", "services.setting_kinds"},
-    "services.http_server": {"services.environment", "services.telemetry"},
+    "services.openapi": {"services.telemetry"},
+    "services.http_server": {
+        "services.callers",
+        "services.environment",
+        "services.openapi",
+        "services.telemetry",
+    },
     "services.session": SHARED,
     "services.ingest": SHARED,
     "services.generation": SHARED | {"model"},

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
+from services.callers import caller_of
+
 ANYBODY = "*"
 
 
@@ -17,7 +19,7 @@ class Connection(Protocol):
 
 
 class ConnectionTable:
-    """Bounds open connections in all and per address group (`address_group`).
+    """Bounds open connections in all and per address (`callers.py`).
 
     When a bound is reached, the connection that has waited longest without a request in hand makes
     room, so that silent connections never keep anybody out. `proxies`: addresses or networks whose
@@ -39,7 +41,7 @@ class ConnectionTable:
 
     def admit(self, connection: Connection, host: str) -> bool:
         """Whether the connection may stay. It waits from now on."""
-        group = address_group(host)
+        group = caller_of(host).address
         if not self._make_room(group, is_proxy=self._is_proxy(host)):
             return False
         self._groups[connection] = group
@@ -85,19 +87,6 @@ class ConnectionTable:
 
     def _is_proxy(self, host: str) -> bool:
         return any(_is_within(host, proxy) for proxy in self._proxies)
-
-
-def address_group(host: str) -> str:
-    """Whom a connection is counted for: an IPv4 address, or the /64 that one IPv6 customer has."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
 def _is_within(host: str, proxy: str) -> bool:

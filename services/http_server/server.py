@@ -8,6 +8,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -19,6 +20,7 @@ from services.http_server.connection import BoundedConnection, BoundedState
 from services.http_server.host_header import HostHeader
 from services.http_server.limits import ConnectionLimits
 from services.http_server.ops import create_ops_app
+from services.openapi import document_of
 
 GRACE_S = 5
 OPS_LIMITS = ConnectionLimits(max_connections=64, max_per_address=64)
@@ -53,7 +55,7 @@ async def serve(public: PublicServer, ops_listener: socket.socket) -> None:
         refusal: str = await public.app.state.why_not_ready()
         return refusal
 
-    ops = OpsServer(create_ops_app(why_not_ready, public.app.openapi))
+    ops = OpsServer(create_ops_app(why_not_ready, partial(document_of, public.app)))
     ops.start(ops_listener)
     try:
         await server.serve(sockets=[public.listener])

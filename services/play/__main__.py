@@ -40,6 +40,8 @@ def play(options: StackOptions, stop: threading.Event) -> int:
         say(f"Nextframe is ready: {stack.page_url}")
         if options.training_port is not None:
             say(f"Training: {stack.training_url} with the token {options.operator_token}")
+        where = ", ".join(f"{name} {url}/metrics" for name, url in stack.ops_urls.items())
+        say(f"Metrics: {where}")
         say("Ctrl-C ends it.")
         stack.watch(stop)
     except Stopped:

@@ -72,6 +72,11 @@ class LocalStack:
             self._watched = (redis.child, *self._services.values())
             self._undo = undo.pop_all()
 
+    @property
+    def ops_urls(self) -> dict[str, str]:
+        """Where each service's probes, metrics and OpenAPI document are, by its name."""
+        return {plan.name: f"http://{HOST}:{plan.port}" for plan in self._plans}
+
     def wait_until_ready(self, say: Callable[[str], None], stop: threading.Event) -> None:
         """Raises ServiceFailed, or Stopped once `stop` is set."""
         began = time.monotonic()

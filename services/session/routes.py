@@ -1,15 +1,16 @@
 """The calls of the session service: HTTP in, HTTP out; what they mean is in `desk.py`."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from services.callers import caller_of
+from services.openapi import ALWAYS, problems
 from services.session.desk import SessionDesk
 from services.session.messages import CreatedSession, CreateSession, SessionView, Snapshot
 from services.session.views import SessionViews
+from services.session.world_listing import WorldListing, Worlds
 from services.telemetry import Problem
 from services.tokens import LOOK_LEEWAY_S, ForeignToken, InvalidToken, Tokens
 from services.wire import keys
@@ -17,7 +18,9 @@ from services.wire import keys
 
 def session_routes(desk: SessionDesk, views: SessionViews, tokens: Tokens) -> APIRouter:
     """Every call about one session needs that session's token."""
-    router = APIRouter(prefix="/v1")
+    router = APIRouter(prefix="/v1", responses=problems(*ALWAYS))
+    listing = WorldListing()
+    of_one = problems(401, 404, 429)
 
     def own_session(
         request: Request, session_id: str, authorization: Annotated[str, Header()] = ""
@@ -33,26 +36,35 @@ def session_routes(desk: SessionDesk, views: SessionViews, tokens: Tokens) -> AP
 
     OwnSession = Annotated[str, Depends(own_session)]
 
-    @router.get("/worlds")
-    async def worlds() -> dict[str, Any]:
-        return {"worlds": [asdict(offer) for offer in await desk.worlds()]}
+    @router.get("/worlds", responses={200: {"model": Worlds}, 304: {"description": "Unchanged"}})
+    async def worlds(if_none_match: Annotated[str, Header()] = "") -> Response:
+        return listing.answer(await desk.worlds(), if_none_match)
 
-    @router.post("/sessions", status_code=201, response_model_exclude_none=True)
+    @router.post(
+        "/sessions",
+        status_code=201,
+        response_model_exclude_none=True,
+        responses=problems(404, 409, 429),
+    )
     async def create(request: Request, wish: CreateSession | None = None) -> CreatedSession:
         caller = caller_of(request.client.host if request.client else "")
         record = await desk.open((wish or CreateSession()).to_wish(), caller)
         return views.created(record, await desk.wait_of(record))
 
-    @router.get("/sessions/{session_id}", response_model_exclude_none=True)
+    @router.get("/sessions/{session_id}", response_model_exclude_none=True, responses=of_one)
     async def look(session_id: OwnSession) -> SessionView:
         record = await desk.look(session_id)
         return views.view(record, await desk.wait_of(record))
 
-    @router.delete("/sessions/{session_id}", status_code=204)
+    @router.delete("/sessions/{session_id}", status_code=204, responses=of_one)
     async def end(session_id: OwnSession) -> None:
         await desk.end(session_id)
 
-    @router.post("/sessions/{session_id}/snapshot", status_code=201)
+    @router.post(
+        "/sessions/{session_id}/snapshot",
+        status_code=201,
+        responses=of_one | problems(409),
+    )
     async def keep(session_id: OwnSession) -> Snapshot:
         snapshot_id = await desk.keep_snapshot(session_id)
         lifetime = timedelta(seconds=keys.SNAPSHOT_TTL_S)

@@ -15,6 +15,7 @@ from services.ingest.edge import Edge
 from services.ingest.http import actions, whep
 from services.ingest.http.player_files import PlayerFiles
 from services.ingest.settings import IngestSettings
+from services.openapi import ALWAYS, problems
 from services.telemetry import add_problem_answers, problem
 from services.wire.codec import VideoCodec
 
@@ -43,7 +44,7 @@ def create_app(settings: IngestSettings) -> FastAPI:
     app.include_router(whep.router)
     app.include_router(actions.router)
 
-    @app.get("/config.json")
+    @app.get("/config.json", responses=problems(*ALWAYS))
     async def config() -> dict[str, str | list[str]]:
         """What the page must know before it can ask anybody. `video`: MIME types of the codecs that
         a session can be played in; a browser that decodes none of them cannot play."""

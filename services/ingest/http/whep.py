@@ -10,6 +10,7 @@ The Location holds the peer's secret id and so needs no token: tokens admit, the
 import secrets
 import time
 from contextlib import suppress
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -27,6 +28,7 @@ from services.ingest.room import Room
 from services.ingest.webrtc.offer import Offer, read_candidates, read_offer
 from services.ingest.webrtc.peer import Peer
 from services.ingest.webrtc.places import Place
+from services.openapi import ALWAYS, problems
 from services.telemetry import Problem
 from services.wire.codec import VideoCodec
 from services.wire.session import SessionRecord
@@ -40,10 +42,26 @@ NO_COMMON_CODEC = (
 OTHER_CODEC = "The player of this session decodes {}: offer that, or watch with another browser."
 SEAT_TAKEN = "Somebody plays this session. To watch it, offer without data channels."
 
-router = APIRouter(prefix="/whep")
+router = APIRouter(prefix="/whep", responses=problems(*ALWAYS, 404, 415, 429))
 
 
-@router.post("/{session_id}", status_code=201)
+class SdpAnswer(Response):
+    media_type = "application/sdp"
+
+
+def _takes(content_type: str) -> dict[str, Any]:
+    """What the OpenAPI document says of a body that the route reads by itself."""
+    content = {content_type: {"schema": {"type": "string"}}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+@router.post(
+    "/{session_id}",
+    status_code=201,
+    response_class=SdpAnswer,
+    responses=problems(401, 406, 409),
+    openapi_extra=_takes("application/sdp"),
+)
 async def offer(session_id: str, request: Request) -> Response:
     edge = edge_of(request)
     check_origin(request, edge.settings)
@@ -76,7 +94,7 @@ async def offer(session_id: str, request: Request) -> Response:
     peer = Peer(peer_id, offered, room, edge.rtc, codec=codec, address=address)
     answer = await _settle(edge, room, peer)
     location = f"{router.prefix}/{session_id}/{peer.id}"
-    return Response(answer, 201, {"Location": location}, media_type="application/sdp")
+    return SdpAnswer(answer, 201, {"Location": location})
 
 
 def choose_codec(offer: Offer, record: SessionRecord) -> VideoCodec:
@@ -105,7 +123,11 @@ async def _settle(edge: Edge, room: Room, peer: Peer) -> str:
         raise
 
 
-@router.patch("/{session_id}/{peer_id}", status_code=204)
+@router.patch(
+    "/{session_id}/{peer_id}",
+    status_code=204,
+    openapi_extra=_takes("application/trickle-ice-sdpfrag"),
+)
 async def trickle(session_id: str, peer_id: str, request: Request) -> Response:
     edge = edge_of(request)
     check_origin(request, edge.settings)

@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter
 
+from services.openapi import ALWAYS, problems
 from services.training.recordings.stocktaker import RecordingsView, Stocktaker
 
 
 def recordings_routes(stocktaker: Stocktaker) -> APIRouter:
-    router = APIRouter(prefix="/v1")
+    router = APIRouter(prefix="/v1", responses=problems(*ALWAYS, 401))
 
     @router.get("/recordings")
     def recordings() -> dict[str, list[RecordingsView]]:

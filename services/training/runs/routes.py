@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.openapi import ALWAYS, problems
 from services.training.runs.desk import RunDesk
 from services.training.runs.record import RunRecord
 from services.training.runs.views import Row, RunView, curve, last_lines, view
@@ -39,7 +40,7 @@ class ResumeRun(BaseModel):
 
 
 def run_routes(desk: RunDesk) -> APIRouter:
-    router = APIRouter(prefix="/v1")
+    router = APIRouter(prefix="/v1", responses=problems(*ALWAYS, 401))
 
     def seen(record: RunRecord) -> RunView:
         return view(record, desk.folder(record.run_id))
@@ -53,7 +54,7 @@ def run_routes(desk: RunDesk) -> APIRouter:
         need = sorted(NEED_RECORDINGS)
         return {"recipes": RECIPES, "overrides": bounds, "need_recordings": need}
 
-    @router.post("/runs", status_code=201)
+    @router.post("/runs", status_code=201, responses=problems(409, 429))
     async def submit(run: SubmitRun) -> RunView:
         return seen(await desk.submit(run.recipe, run.overrides, run.recordings))
 
@@ -61,15 +62,15 @@ def run_routes(desk: RunDesk) -> APIRouter:
     def runs() -> dict[str, list[RunView]]:
         return {"runs": [seen(record) for record in desk.all()[:MAX_LISTED]]}
 
-    @router.get("/runs/{run_id}")
+    @router.get("/runs/{run_id}", responses=problems(404))
     def look(run_id: RunId) -> RunView:
         return seen(desk.find(run_id))
 
-    @router.delete("/runs/{run_id}", status_code=204)
+    @router.delete("/runs/{run_id}", status_code=204, responses=problems(404, 409))
     async def delete(run_id: RunId) -> None:
         await desk.delete(run_id)
 
-    @router.get("/runs/{run_id}/curves")
+    @router.get("/runs/{run_id}/curves", responses=problems(404))
     def curves(
         run_id: RunId, points: Annotated[int, Query(ge=2, le=2000)] = 300
     ) -> dict[str, dict[str, list[Row]]]:
@@ -77,17 +78,17 @@ def run_routes(desk: RunDesk) -> APIRouter:
         found = {stage: curve(folder, stage, max_points=points) for stage in STAGES}
         return {"curves": {stage: rows for stage, rows in found.items() if rows}}
 
-    @router.get("/runs/{run_id}/log")
+    @router.get("/runs/{run_id}/log", response_class=PlainTextResponse, responses=problems(404))
     def read_log(
         run_id: RunId, lines: Annotated[int, Query(ge=1, le=1000)] = 200
     ) -> PlainTextResponse:
         return PlainTextResponse("\n".join(last_lines(desk.folder(run_id) / LOG, lines)))
 
-    @router.post("/runs/{run_id}/cancel")
+    @router.post("/runs/{run_id}/cancel", responses=problems(404, 409))
     async def cancel(run_id: RunId) -> RunView:
         return seen(await desk.cancel(run_id))
 
-    @router.post("/runs/{run_id}/resume")
+    @router.post("/runs/{run_id}/resume", responses=problems(404, 409, 429))
     async def resume(run_id: RunId, order: ResumeRun | None = None) -> RunView:
         return seen(await desk.resume(run_id, order.overrides if order else {}))
 

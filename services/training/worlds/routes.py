@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.openapi import ALWAYS, problems
 from services.training.worlds.desk import Standing, WorldDesk
 from services.training.worlds.live import compare
 from services.wire.release import MAX_CANARY_SHARE, Release
@@ -31,27 +32,27 @@ class Promotion(BaseModel):
 
 
 def world_routes(desk: WorldDesk) -> APIRouter:
-    router = APIRouter(prefix="/v1/worlds")
+    router = APIRouter(prefix="/v1/worlds", responses=problems(*ALWAYS, 401))
 
     @router.get("")
     async def worlds() -> dict[str, Any]:
         return {"worlds": [await _view(desk, name) for name in desk.registry.names()]}
 
-    @router.get("/{name}")
+    @router.get("/{name}", responses=problems(404))
     async def world(name: WorldName) -> dict[str, Any]:
         return await _view(desk, name)
 
-    @router.post("/{name}/canary")
+    @router.post("/{name}/canary", responses=problems(404, 409))
     async def canary(name: WorldName, body: Canary) -> dict[str, Any]:
         await desk.canary(name, body.digest, body.share)
         return await _view(desk, name)
 
-    @router.post("/{name}/promote")
+    @router.post("/{name}/promote", responses=problems(404, 409))
     async def promote(name: WorldName, body: Promotion) -> dict[str, Any]:
         await desk.promote(name, body.digest)
         return await _view(desk, name)
 
-    @router.post("/{name}/rollback")
+    @router.post("/{name}/rollback", responses=problems(404, 409))
     async def roll_back(name: WorldName) -> dict[str, Any]:
         await desk.roll_back(name)
         return await _view(desk, name)

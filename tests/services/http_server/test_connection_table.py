@@ -1,8 +1,6 @@
 """Which connection makes room for another."""
 
-import pytest
-
-from services.http_server.connection_table import ConnectionTable, address_group
+from services.http_server.connection_table import ConnectionTable
 
 
 class Fake:
@@ -54,15 +52,11 @@ def test_a_proxy_is_many_people() -> None:
     assert Fake(ours, "10.1.2.3").is_in and len(ours) == 6
 
 
-@pytest.mark.parametrize(
-    ("host", "group"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("", ""),
-    ],
-)
-def test_whom_a_connection_counts_for(host: str, group: str) -> None:
-    assert address_group(host) == group
+def test_one_household_is_one_address_in_ipv6_too() -> None:
+    ours = table()
+    first = Fake(ours, "2001:db8:1:2::1")
+    others = [Fake(ours, f"2001:db8:1:2::{i}") for i in range(2, 4)]
+    assert Fake(ours, "2001:db8:1:3::1").is_in and not first.has_made_room
+    ours.remove(others[0])
+    assert Fake(ours, "2001:db8:1:2::9").is_in and not first.has_made_room
+    assert Fake(ours, "2001:db8:1:2::a").is_in and first.has_made_room

@@ -357,6 +357,10 @@ async def test_a_page_can_read_why_it_was_refused(client: httpx.AsyncClient) -> 
 async def test_answers_with_tokens_are_stored_nowhere(client: httpx.AsyncClient) -> None:
     answer = await client.post("/v1/sessions")
     assert answer.headers["cache-control"] == "no-store"
+    worlds = await client.get("/v1/worlds")
+    assert worlds.headers["cache-control"] == "public, max-age=5"
+    known = {"If-None-Match": worlds.headers["etag"]}
+    assert (await client.get("/v1/worlds", headers=known)).status_code == 304
 
 
 @pytest.mark.asyncio
