@@ -7,7 +7,8 @@ frame, not one that was never paused; until the window is first full the two are
 
 Format: safetensors, whose metadata holds one JSON header and the SHA-256 of that header and of all
 tensors. Snapshots of older versions have no SHA-256 and are read without it. Shape letters: F
-frames, A action size, C h w latent channels, rows, columns.
+frames, A action size, C h w latent channels, rows, columns. In a world
+with a place the states are behind the actions.
 """
 
 import hashlib
@@ -133,7 +134,7 @@ class WorldSnapshot:
         cell = (nfd.latent_channels, nfd.grid_height, nfd.grid_width)
         if self.context.latents_FChw.shape[1:] != cell:
             raise SnapshotError(f"latents {tuple(self.context.latents_FChw.shape)} do not fit")
-        if self.context.actions_FA.shape[1] != nfd.action_size:
+        if self.context.actions_FA.shape[1] != nfd.told_size:
             raise SnapshotError(f"actions {tuple(self.context.actions_FA.shape)} do not fit")
 
 

@@ -4,9 +4,11 @@
     tokenizer.safetensors   the VAE
     nfd.safetensors         the transformer (above SHARD_BYTES: nfd-00001-of-00002.safetensors, ...)
     starts.safetensors      latents and actions of a few real opening clips
+    state.safetensors       in a world with a place: where its walls are
     card.md                 measured quality and speed, for people
 
-Shape letters: F frames, A action size, C h w latent channels, rows, columns.
+Shape letters: F frames, A numbers told (the action, then the state in a world with a place),
+C h w latent channels, rows, columns.
 """
 
 import hashlib
@@ -29,6 +31,9 @@ from torch import Tensor, nn
 from model.action_space import ActionSpace
 from model.disk import sync
 from model.nfd.transformer import NFDConfig, NFDTransformer
+from model.place.config import PlaceConfig
+from model.place.floor import FloorSpec
+from model.place.state import STATE_SIZE, Motion, StateModel, StateSpec
 from model.tokenizer.vae import VAE, VAEConfig
 
 FORMAT_VERSION = 1
@@ -71,12 +76,14 @@ class WorldSpec:
     nfd: NFDConfig
     sampler: SamplerSpec
     licence: str
+    state: StateSpec | None = None
     training: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """A real opening clip: latents (F, C, h, w) and the action (F, A) that led to each frame."""
+    """A real opening clip: latents (F, C, h, w) and what each frame is told (F, A): the action that
+    led to it and, in a world with a place, where the player was."""
 
     name: str
     latents_FChw: Tensor
@@ -94,6 +101,7 @@ class World:
     starts: tuple[Start, ...]
     digest: str
     precision: Precision = "fp32"
+    state_model: StateModel | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> "World":
@@ -114,6 +122,7 @@ class World:
             transformer=transformer.eval().requires_grad_(False),
             starts=starts,
             digest=_digest(manifest["files"]),
+            state_model=_read_state(_merge_shards(files, "state"), spec),
         )
 
     def save(self, path: str | Path, *, card: str, dtype: torch.dtype = torch.float16) -> None:
@@ -147,12 +156,14 @@ class World:
             "nfd": self.transformer.state_dict(),
             "starts": _start_tensors(self.starts),
         }
+        if self.state_model is not None:
+            tensors["state"] = self.state_model.tensors()
         hashes = {"card.md": _write(folder / "card.md", card.encode())}
         for stem, state in tensors.items():
             hashes |= _write_shards(folder, stem, state, dtype)
         manifest = {
             "format_version": FORMAT_VERSION,
-            "spec": asdict(self.spec),
+            "spec": _to_json(self.spec),
             "starts": [start.name for start in self.starts],
             "files": hashes,
         }
@@ -248,7 +259,7 @@ def _read_starts(
             latents, actions = tensors[f"{name}.latents"], tensors[f"{name}.actions"]
         except KeyError as error:
             raise WorldError(f"starts: {error} is missing") from error
-        if latents.shape[1:] != cell or actions.shape != (len(latents), spec.nfd.action_size):
+        if latents.shape[1:] != cell or actions.shape != (len(latents), spec.nfd.told_size):
             raise WorldError(f"starts: {name} has shapes {latents.shape}, {actions.shape}")
         _check_finite(f"starts: {name}", latents)
         _check_finite(f"starts: {name}", actions)
@@ -256,6 +267,28 @@ def _read_starts(
     if not starts:
         raise WorldError("a world needs at least one start")
     return tuple(starts)
+
+
+def _read_state(tensors: Mapping[str, Tensor], spec: WorldSpec) -> StateModel | None:
+    place = spec.nfd.place
+    if spec.state is None and place is None and not tensors:
+        return None
+    if spec.state is None or place is None or place.state_size != STATE_SIZE:
+        raise WorldError(f"a place needs both nfd.place, with {STATE_SIZE} numbers, and a state")
+    try:
+        return StateModel.of(spec.state, tensors)
+    except ValueError as error:
+        raise WorldError(f"state: {error}") from error
+
+
+def _to_json(spec: WorldSpec) -> dict[str, Any]:
+    """Without what a world without a place does not have."""
+    values = asdict(spec)
+    if spec.state is None:
+        del values["state"]
+    if spec.nfd.place is None:
+        del values["nfd"]["place"]
+    return values
 
 
 def _write_shards(
@@ -318,6 +351,10 @@ def _from_json(kind: type[T], values: Any) -> T:
         "vae": VAEConfig,
         "nfd": NFDConfig,
         "sampler": SamplerSpec,
+        "place": PlaceConfig,
+        "state": StateSpec,
+        "motion": Motion,
+        "floor": FloorSpec,
     }
     if not isinstance(values, dict):
         raise WorldError(f"{kind.__name__}: an object expected, got {values!r:.80}")
@@ -326,7 +363,7 @@ def _from_json(kind: type[T], values: Any) -> T:
         raise WorldError(f"{kind.__name__}: unknown fields {sorted(unknown)}")
     converted = {}
     for name, value in values.items():
-        if name in nested:
+        if name in nested and value is not None:
             value = _from_json(nested[name], value)
         elif name == "times":
             value = {int(steps): tuple(times) for steps, times in value.items()}

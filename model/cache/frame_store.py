@@ -1,6 +1,7 @@
 """The frames behind the keys: what the transformer was shown of every page. Tensors only.
 
-Shape letters: B rows, F frames, C h w latent channels, rows, columns, A action size.
+Shape letters: B rows, F frames, C h w latent channels, rows, columns, A numbers told: the action,
+and in a world with a place the state behind it.
 """
 
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ class FrameStore:
         self._latents = like.new_zeros(num_slots, pages_per_slot, *cell)
         self._t = torch.zeros(num_slots, pages_per_slot, device=like.device)
         self._actions = torch.zeros(
-            num_slots, pages_per_slot, config.action_size, device=like.device
+            num_slots, pages_per_slot, config.told_size, device=like.device
         )
 
     @property

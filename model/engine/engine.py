@@ -14,6 +14,7 @@ from model.engine.speculation import Speculation
 from model.engine.types import ActionVector, Frame
 from model.fast.paths import FastPaths
 from model.fast.runner import runner_of
+from model.place.state import stateless
 from model.sampling.noise import check_seed
 from model.snapshot import WorldSnapshot
 from model.world import World
@@ -64,6 +65,7 @@ class WorldEngine:
             max_drafts=max_drafts,
             max_joint=max_joint,
             merge=merge,
+            advance=world.state_model.advance if world.state_model else stateless,
         )
         runner = runner_of(paths)(
             world,
@@ -73,7 +75,7 @@ class WorldEngine:
             max_drafts=max_drafts + max_joint,
             device=self._device,
         )
-        self._passes = Passes(self._scheduler, runner)
+        self._passes = Passes(self._scheduler, runner, action_size=world.spec.nfd.action_size)
         # What a captured pass attends over is a length in a buffer: it can have no holes.
         self.has_short_memory = paths is None
 

@@ -12,15 +12,21 @@ from model.engine.scheduling.scheduler import Scheduler
 from model.engine.scheduling.session import Session
 from model.engine.speculation import Ledger, Speculation
 from model.engine.types import ActionVector, Frame, PassPlan, PassResult
+from model.place.state import State
 from model.span import span
 
 
 class Passes:
     """Between two passes anything may open, close or begin; nothing is half done then."""
 
-    def __init__(self, scheduler: Scheduler, runner: Runner) -> None:
+    def __init__(
+        self, scheduler: Scheduler, runner: Runner, *, action_size: int | None = None
+    ) -> None:
+        """`action_size`: what a clip's frames are told behind so many numbers is their state; None:
+        they have none."""
         self._scheduler = scheduler
         self._runner = runner
+        self._action_size = action_size
         self._ledger = Ledger()
 
     @property
@@ -31,12 +37,14 @@ class Passes:
         self, session_id: str, seed: int, frame_idxs: Sequence[int], clip: ContextClip
     ) -> None:
         """A new session whose context is the clip; passes will encode it."""
-        self._runner.load(self._scheduler.open(session_id, seed, frame_idxs), clip)
+        slot = self._scheduler.open(session_id, seed, frame_idxs, self._state_after(clip))
+        self._runner.load(slot, clip)
 
     def reload(self, session_id: str, frame_idxs: Sequence[int], clip: ContextClip) -> None:
         """The session goes on from the clip. What was due begins again."""
         self._discard_drafts(self._scheduler.session(session_id))
-        self._runner.load(self._scheduler.reopen(session_id, frame_idxs), clip)
+        slot = self._scheduler.reopen(session_id, frame_idxs, self._state_after(clip))
+        self._runner.load(slot, clip)
 
     def context(self, session_id: str) -> tuple[tuple[int, ...], ContextClip]:
         """What the session's next frame will attend to: frame indices, and the frames."""
@@ -147,6 +155,7 @@ class Passes:
                 decode_s=result.decode_s / (len(plan.finished) if row.is_joint else 1),
                 is_speculative=row.is_draft,
                 is_joint=row.is_joint,
+                state=row.state,
                 is_finite=is_finite,
             )
             for row, picture, is_finite in zip(
@@ -163,6 +172,11 @@ class Passes:
         )
         for session_id in after.intersection(remembered):
             self.reload(session_id, *self.context(session_id))
+
+    def _state_after(self, clip: ContextClip) -> State:
+        if self._action_size is None:
+            return ()
+        return tuple(clip.actions_FA[-1, self._action_size :].tolist())
 
     def _discard_drafts(self, session: Session) -> None:
         for draft in (*session.drafts, *session.joint):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from model.cache.page_table import Placement
 from model.engine.picture import Picture, Pixels
+from model.place.state import State
 
 ActionVector = tuple[float, ...]
 
@@ -25,11 +26,13 @@ class DrawnFrame:
     A draft is a frame whose action is a guess; `branch` tells those of one session apart. A joint
     one goes with the frame before it, at the same step of the same pass, and leans on what that
     one is by then: it is not the frame that it would be alone. `memory`: how many of the newest
-    frames it sees; None: all that are kept."""
+    frames it sees; None: all that are kept. `state`: where the player is after the action, in
+    a world with a place."""
 
     session_id: str
     seed: int
     action: ActionVector
+    state: State = ()
     num_steps: int
     memory: int | None = None
     denoise_step: int
@@ -53,6 +56,7 @@ class DrawnFrame:
             session_id=self.session_id,
             seed=self.seed,
             action=self.action,
+            state=self.state,
             num_steps=self.num_steps,
             memory=self.memory,
             denoise_step=self.denoise_step + 1,
@@ -117,6 +121,7 @@ class Frame:
     is_speculative: bool = False  # it was ready before its action was
     is_joint: bool = False  # and drawn with the frame before it: another than it would be alone
     is_finite: bool = True  # False: some latents are NaN or infinite, and so will all after it be
+    state: State = ()  # where the player is and looks, in a world with a place
 
     @property
     def pixels(self) -> Pixels:

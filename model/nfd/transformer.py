@@ -20,6 +20,8 @@ from model.attention.backend import Attend
 from model.layers.rope import RotaryEmbedding, Rotation
 from model.nfd.block import DiTBlock, modulate
 from model.nfd.conditioning import Conditioning
+from model.place.config import PlaceConfig
+from model.place.map import PlaceMap
 
 PURE_NOISE_T = math.pi / 2
 MIN_GEMM_ROWS = 4
@@ -29,7 +31,9 @@ MIN_GEMM_ROWS = 4
 class NFDConfig:
     """`window` counts the frames a frame may attend to, itself included. With
     `concat_previous`, the previous frame (as noisy as the context holds it) is also part of a
-    frame's input channels: small models learn motion much faster so."""
+    frame's input channels: small models learn motion much faster so. With a `place`, a frame is
+    told where the player is besides the action, and what the place's map says of it is part of the
+    frame's input channels, too."""
 
     latent_channels: int
     grid_height: int
@@ -41,6 +45,12 @@ class NFDConfig:
     window: int
     mlp_ratio: int = 4
     concat_previous: bool = False
+    place: PlaceConfig | None = None
+
+    @property
+    def told_size(self) -> int:
+        """Numbers that a frame is told: the action, then the state."""
+        return self.action_size + (self.place.state_size if self.place else 0)
 
     @property
     def tokens_per_frame(self) -> int:
@@ -87,6 +97,12 @@ class NFDTransformer(nn.Module):
         for zero in (self.modulation, self.head):
             nn.init.zeros_(zero.weight)
             nn.init.zeros_(zero.bias)
+        if config.place is not None:
+            cell = (config.latent_channels, config.grid_height, config.grid_width)
+            self.place = PlaceMap(config.place, *cell)
+            self.seen = nn.Linear(config.latent_channels, width)
+            nn.init.zeros_(self.seen.weight)
+            nn.init.zeros_(self.seen.bias)
 
     def forward(
         self,
@@ -96,14 +112,26 @@ class NFDTransformer(nn.Module):
         positions_BF: Tensor,
         previous: Previous,
         attend: Attend,
+        seen_BFChw: Tensor | None = None,
     ) -> Tensor:
         """Predicted direction (B, F, C, h, w) for frames at integer time positions (B or 1, F).
 
-        `attend` says which keys each query meets, and must be made for these F frames.
+        `attend` says which keys each query meets, and must be made for these F frames. In a world
+        with a place `actions_BFA` holds the states behind the actions; `seen_BFChw` is what `look`
+        makes of those, where it is known already.
         """
         previous_t_BF = torch.cat((previous.t_B[:, None], t_BF[:, :-1]), dim=1)
         modulation = self.modulate(t_BF, previous_t_BF, actions_BFA)
-        return self.predict(x_BFChw, previous.x_BChw, modulation, self.rope(positions_BF), attend)
+        if self.config.place is not None and seen_BFChw is None:
+            seen_BFChw = self.look(actions_BFA)
+        rotation = self.rope(positions_BF)
+        return self.predict(x_BFChw, previous.x_BChw, modulation, rotation, attend, seen_BFChw)
+
+    def look(self, told_BFA: Tensor) -> Tensor:
+        """What should be seen (B, F, C, h, w), by the place's map, from the states told."""
+        states_NS = told_BFA.flatten(0, 1)[:, self.config.action_size :]
+        seen_NChw: Tensor = self.place(states_NS)
+        return seen_NChw.unflatten(0, told_BFA.shape[:2])
 
     def modulate(self, t_BF: Tensor, previous_t_BF: Tensor, actions_BFA: Tensor) -> Tensor:
         """Shift, scale and gate of all layers and the head: (6 * layers + 2, B, F, 1, D).
@@ -116,7 +144,7 @@ class NFDTransformer(nn.Module):
         conditioning_MD = self.conditioning(
             nnf.pad(t_BF.flatten(), (0, missing)),
             nnf.pad(previous_t_BF.flatten(), (0, missing)),
-            nnf.pad(actions_BFA.flatten(0, 1), (0, 0, 0, missing)),
+            nnf.pad(actions_BFA[..., : self.config.action_size].flatten(0, 1), (0, 0, 0, missing)),
         )
         stacked_MD: Tensor = self.modulation(nnf.silu(conditioning_MD))[: batch * num_frames]
         stacked = stacked_MD.view(batch, num_frames, -1, self.config.width)
@@ -129,9 +157,12 @@ class NFDTransformer(nn.Module):
         modulation: Tensor,
         rotation: Rotation,
         attend: Attend,
+        seen_BFChw: Tensor | None = None,
     ) -> Tensor:
         """`forward` with what several passes over the same frames share computed beforehand."""
         hidden = self._embed(x_BFChw, previous_BChw)
+        if seen_BFChw is not None:
+            hidden = hidden + self.seen(seen_BFChw.flatten(3).transpose(2, 3))
         for layer, block in enumerate(self.blocks):
             hidden = block(hidden, modulation[6 * layer : 6 * layer + 6], rotation, attend)
         shift, scale = modulation[-2:]

@@ -34,7 +34,7 @@ def random_world(preset_name: str) -> World:
     start = Start(
         name="noise",
         latents_FChw=torch.randn(num_frames, nfd.latent_channels, nfd.grid_height, nfd.grid_width),
-        actions_FA=torch.zeros(num_frames, nfd.action_size),
+        actions_FA=torch.zeros(num_frames, nfd.told_size),
     )
     spec = WorldSpec(
         name=f"preset {preset_name}",

@@ -22,7 +22,7 @@ class PlanTensors:
     def __init__(self, spec: WorldSpec, device: torch.device, draw: Draw) -> None:
         config = spec.nfd
         self.cell = (config.latent_channels, config.grid_height, config.grid_width)
-        self._action_size = config.action_size
+        self._told_size = config.told_size
         self._times = {steps: (*times, 0.0) for steps, times in spec.sampler.times.items()}
         self._device = device
         self._draw = draw
@@ -36,9 +36,9 @@ class PlanTensors:
         return self._floats([self._times[row.num_steps][row.denoise_step + 1] for row in drawn])
 
     def actions(self, drawn: Sequence[DrawnFrame]) -> Tensor:
-        """(D, A)."""
-        actions = torch.tensor([row.action for row in drawn])
-        return send(actions, self._device).view(len(drawn), self._action_size)
+        """(D, A), with the states behind the actions."""
+        told = torch.tensor([(*row.action, *row.state) for row in drawn])
+        return send(told, self._device).view(len(drawn), self._told_size)
 
     def positions(self, placements: Sequence[Placement], num_padding: int = 0) -> Tensor:
         """(R + padding,)."""

@@ -22,6 +22,7 @@ from model.engine.types import DrawnFrame, PassPlan, PassResult
 from model.fast.precision import computing_in
 from model.int8.serving import context_attention
 from model.nfd.transformer import Previous
+from model.place.views import Views
 from model.sampling.noise import CONTEXT_STEP, draw_noise
 from model.sampling.sampler import make_sampler
 from model.sampling.trigflow import diffuse
@@ -97,6 +98,10 @@ class NFDRunner:
             pages_per_slot=pages_per_slot + max_drafts,
             like=like.float(),
         )
+        # A new frame's view is asked for in its first pass and when it is remembered.
+        branches = pages_per_slot + max_drafts
+        has_place = config.place is not None
+        self._views = Views(self._transformer, num_slots * branches) if has_place else None
         self._no_pixels = torch.empty(0, world.spec.height, world.spec.width, 3, dtype=torch.uint8)
         # By slot and branch: frames between their denoise steps.
         self._drawn = torch.zeros(num_slots, max_drafts, *self._told.cell, device=device)
@@ -179,6 +184,7 @@ class NFDRunner:
                 attend=self._attend,
                 num_silent=len(plan.remembered),
             ),
+            self._views.of(rows_B.actions_BA)[:, None] if self._views else None,
         )
         directions_DChw: Tensor = directions_B1Chw[len(plan.remembered) : len(placements), 0]
         return directions_DChw

@@ -13,6 +13,7 @@ from model.context.policy import ContextPolicy
 from model.engine.scheduling.rows import PassRows
 from model.engine.scheduling.session import Session
 from model.engine.types import ActionVector, DrawnFrame, PassPlan
+from model.place.state import Advance, State, stateless
 
 OPENING_ROWS = 1  # of a pass while others play: somebody may be due before it ends
 
@@ -35,10 +36,12 @@ class Scheduler:
         max_drafts: int = 1,
         max_joint: int = 0,
         merge: bool = True,
+        advance: Advance = stateless,
     ) -> None:
         """A pass is padded to the next of `batch_sizes`. `max_drafts`, `max_joint`: of one session.
         `merge`: a frame may be remembered in the pass that begins the next one; without, in its
-        own. Raises ValueError for passes too small, or more joint frames than can wait."""
+        own. `advance`: how a session's state is carried on by an action. Raises ValueError for
+        passes too small, or more joint frames than can wait."""
         if not batch_sizes or max(batch_sizes) < 2 * OPENING_ROWS:
             raise ValueError(f"a pass needs at least {2 * OPENING_ROWS} rows, got {batch_sizes}")
         num_newest = policy.max_frames - policy.num_sinks
@@ -49,6 +52,7 @@ class Scheduler:
         self._max_drafts = max_drafts
         self._max_joint = max_joint
         self._merge = merge
+        self._advance = advance
         pages_per_slot = policy.max_frames + 1 + max_joint
         self._pool = PagePool(num_slots=max_sessions, pages_per_slot=pages_per_slot)
         self._sessions: dict[str, Session] = {}
@@ -72,9 +76,11 @@ class Scheduler:
             raise KeyError(f"session {session_id!r} is not open")
         return self._sessions[session_id]
 
-    def open(self, session_id: str, seed: int, frame_idxs: Sequence[int]) -> int:
-        """A session whose context is these frames, the newest last. Returns its slot, whose pages
-        0, 1, ... are to hold them.
+    def open(
+        self, session_id: str, seed: int, frame_idxs: Sequence[int], state: State = ()
+    ) -> int:
+        """A session whose context is these frames, the newest last and in that state. Returns its
+        slot, whose pages 0, 1, ... are to hold them.
 
         Raises ValueError for a session already open or frames that the policy would not keep,
         NoFreeSlotError when all slots are taken.
@@ -82,19 +88,23 @@ class Scheduler:
         if session_id in self._sessions:
             raise ValueError(f"session {session_id!r} is open already")
         pages = PageTable(self._policy, self._pool.peek(), frame_idxs)
-        self._sessions[session_id] = Session(session_id=session_id, seed=seed, pages=pages)
+        self._sessions[session_id] = Session(
+            session_id=session_id, seed=seed, pages=pages, state=state, advance=self._advance
+        )
         return self._pool.take()
 
-    def reopen(self, session_id: str, frame_idxs: Sequence[int]) -> int:
+    def reopen(self, session_id: str, frame_idxs: Sequence[int], state: State = ()) -> int:
         """The session goes on from these frames, anew in pages 0, 1, ... of its slot, which is
         returned. What is due begins again, all drafts are gone. Raises as `open`."""
         session = self.session(session_id)
         session.pages = PageTable(self._policy, session.pages.slot, frame_idxs)
         session.remember_all()
         session.drafts = session.joint = ()
+        session.state = state
         if session.due is not None:
             where = session.pages.seeing(session.due.memory)
-            session.due = replace(session.due, denoise_step=0, placement=where)
+            after = session.advance(state, session.due.action)
+            session.due = replace(session.due, denoise_step=0, placement=where, state=after)
         return session.pages.slot
 
     def begin(

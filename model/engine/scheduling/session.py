@@ -4,12 +4,14 @@ from dataclasses import dataclass, replace
 
 from model.cache.page_table import PageTable
 from model.engine.types import ActionVector, DrawnFrame, RememberedFrame
+from model.place.state import Advance, State, stateless
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Session:
     """Changed by the scheduler only. `unremembered`: finished frames whose keys are not written
-    yet, oldest first; the next frame cannot begin before, or with, the last of them. `due`: the
+    yet, oldest first; the next frame cannot begin before, or with, the last of them. `state`: of
+    the newest frame, in a world with a place; `advance` carries it on by an action. `due`: the
     frame that somebody waits for; `drafts`: begun early, each under another guess of its action.
     They stand at their next denoise step, and all go to one page, one after the other. `joint`: the
     frames after it, in order, at its very step; finished ones wait for their turn."""
@@ -17,6 +19,8 @@ class Session:
     session_id: str
     seed: int
     pages: PageTable
+    state: State = ()
+    advance: Advance = stateless
     unremembered: tuple[RememberedFrame, ...] = ()
     is_opening: bool = True  # its first frames are being encoded
     deadline_s: float = 0.0  # of the next frame
@@ -55,6 +59,7 @@ class Session:
             session_id=self.session_id,
             seed=self.seed,
             action=action,
+            state=self.advance(self.state, action),
             num_steps=num_steps,
             memory=memory,
             denoise_step=0,
@@ -65,8 +70,12 @@ class Session:
 
     def joint_frame(self, due: DrawnFrame, ahead: int, *, branch: int) -> DrawnFrame:
         """The frame so many after the one that is due, to be drawn along with it."""
-        placement = self.pages.joint_placement(ahead, due.memory)
-        return replace(due, is_draft=True, is_joint=True, branch=branch, placement=placement)
+        placement, state = self.pages.joint_placement(ahead, due.memory), due.state
+        for _ in range(ahead):
+            state = self.advance(state, due.action)
+        return replace(
+            due, is_draft=True, is_joint=True, branch=branch, placement=placement, state=state
+        )
 
     def remember_all(self) -> None:
         """All frames that it holds are to be remembered."""
@@ -82,7 +91,7 @@ class Session:
         self.pages.append(placement)
         newest = RememberedFrame(session_id=self.session_id, placement=placement)
         self.unremembered = (*self.unremembered, newest)
-        self.due, self.drafts = None, ()
+        self.due, self.drafts, self.state = None, (), drawn.state
 
     def check_integrity(self) -> None:
         self.pages.check_integrity()

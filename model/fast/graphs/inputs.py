@@ -35,7 +35,7 @@ class RowInputs:
         return cls(
             latents_BChw=zeros(*cell),
             t_B=zeros(),
-            actions_BA=zeros(config.action_size),
+            actions_BA=zeros(config.told_size),
             previous_BChw=zeros(*cell),
             previous_t_B=zeros(),
             positions_B=zeros().long(),

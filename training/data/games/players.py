@@ -27,10 +27,12 @@ class Hands:
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What the player goes by: how far each image column is free to walk (any unit, left to
-    right over 90 degrees), and how far the last frame moved it (map units)."""
+    right over 90 degrees), how far the last frame moved it (map units), and the degrees to the
+    right that it would have to turn for its errand."""
 
     free_W: NDArray[np.float32]
     moved: float
+    errand_deg: float = 0.0
 
 
 Mode = Iterator[Hands]
@@ -49,6 +51,7 @@ class Habits:
     idle: float
     wander: float = 0.0
     scan: float = 0.0
+    errand: float = 0.0
 
 
 # One thing at a time: what a small network learns a key from.
@@ -60,6 +63,11 @@ STEADY = Habits(
 LIVELY = Habits(
     cruise=0.04, advance_and_retreat=0.06, strafe=0.30, arc=0.03, look=0.07, key_turn=0.06,
     idle=0.10, wander=0.26, scan=0.08,
+)  # fmt: skip
+# On its way somewhere, through doors and round corners, and now and then what the others do.
+BOUND = Habits(
+    cruise=0.04, advance_and_retreat=0.05, strafe=0.15, arc=0.02, look=0.06, key_turn=0.05,
+    idle=0.06, wander=0.12, scan=0.05, errand=0.40,
 )  # fmt: skip
 
 
@@ -101,6 +109,7 @@ class ScriptedPlayer:
             self._idle: habits.idle,
             self._wander: habits.wander,
             self._scan: habits.scan,
+            self._errand: habits.errand,
         }
         choice = self.rng.choice(len(modes), p=np.array(list(modes.values())))
         return list(modes)[choice]()
@@ -157,6 +166,19 @@ class ScriptedPlayer:
         """Looks to one side and straight back, the way somebody searches."""
         yield from (Hands(yaw_deg=yaw) for yaw in self._swings(self._frames(12, 36)))
         yield from _hold(self._frames(4, 12))
+
+    def _errand(self) -> Mode:
+        """Walks where its errand leads, turning by key or by mouse."""
+        speed = self.key_turn_deg if self.rng.random() < 0.4 else self.rng.uniform(3.0, 15.0)
+        by_key = speed == self.key_turn_deg
+        aside = str(self.rng.choice(["left", "right"])) if self.rng.random() < 0.15 else None
+        for _ in range(self._frames(20, 80)):
+            turn = self._sight.errand_deg
+            yaw = float(np.clip(turn if by_key else turn * 0.4, -speed, speed))
+            if by_key:
+                yaw = float(np.sign(turn) * speed) if abs(turn) > 0.6 * speed else 0.0
+            keys = {"forward"} if abs(turn) < 50.0 else set()
+            yield Hands(frozenset(keys | ({aside} if aside and keys else set())), yaw)
 
     def _swings(self, frames: int) -> Iterator[float]:
         """Degrees of each frame: strokes of the mouse, mostly against the one before."""

@@ -4,7 +4,9 @@ Frames are redistributable under Freedoom's licence. Sound is off (two engines d
 crosshair are hidden, the weapon is shown and does not bob.
 """
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,9 @@ import vizdoom as vzd
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
+from training.data.games.doom_map import DoomMap
+from training.data.games.errands import Errands
+from training.data.games.floor_of import floor_of
 from training.data.games.players import STEADY, Habits, Hands, ScriptedPlayer, Sight
 from training.data.recording import Recording
 
@@ -31,13 +36,17 @@ _POSE = (
 )
 _TICS_PER_FRAME = 2  # the game runs at 35 tics a second, so 17.5 frames
 _RAISE_WEAPON_FRAMES = 20  # after a start the pistol comes up from below
+_REST_TICS = 40  # after which nothing moves any more
 _PICK_UP_UNITS = 32  # a player reaches things this far away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoomRecorder:
     """Films one piece of a map. Outside the box (map units) the player is put back to where
-    it has been. Pixels are brightened by `out = in ** gamma` on [0, 1]."""
+    it has been. Pixels are brightened by `out = in ** gamma` on [0, 1]. With `doors` (numbers of
+    sectors) the map is made still before it is played: those stand open, and nothing in it ever
+    changes; the player then has errands all over its floor, and every `scatter_frames` frames on
+    average it is put somewhere else and turned (a cut)."""
 
     wad: str
     map_name: str
@@ -48,22 +57,41 @@ class DoomRecorder:
     gamma: float
     action_space: ActionSpace
     habits: Habits = STEADY
+    doors: tuple[int, ...] | None = None
+    scatter_frames: int = 0
+
+    @property
+    def wad_path(self) -> Path:
+        return Path(vzd.__file__).parent / f"{self.wad}.wad"
+
+    def still_map(self) -> DoomMap | None:
+        """The map as it is played, where it is made still."""
+        if self.doors is None:
+            return None
+        return DoomMap.read(self.wad_path, self.map_name).made_still(self.doors)
 
     def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
-        game = _open_game(self, seed)
-        try:
-            return _Take(self, game, np.random.default_rng(seed)).film(num_frames, then)
-        finally:
-            game.close()
+        still = self.still_map()
+        with _opened_game(self, seed, still) as game:
+            rng = np.random.default_rng(seed)
+            errands = Errands(floor_of(still), rng) if still else None
+            return _Take(self, game, rng, errands).film(num_frames, then)
 
 
 class _Take:
     """One running game and the film of it."""
 
-    def __init__(self, area: DoomRecorder, game: vzd.DoomGame, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        area: DoomRecorder,
+        game: vzd.DoomGame,
+        rng: np.random.Generator,
+        errands: Errands | None,
+    ) -> None:
         self._area = area
         self._game = game
         self._rng = rng
+        self._errands = errands
         self._player = ScriptedPlayer(rng, area.action_space.key_turn_deg, area.habits)
         self._brighten = (255 * (np.arange(256) / 255) ** area.gamma).round().astype(np.uint8)
         self._visited: list[NDArray[np.float64]] = []
@@ -81,14 +109,17 @@ class _Take:
             frames[i], poses[i] = self._frame(), (pose[0], pose[1], -pose[2] % 360)
             if i + 1 == total:
                 break
-            if self._is_inside(pose):
+            if self._is_scattered(i, num_frames):
+                self._scatter()
+                cuts[i + 1] = True
+            elif self._is_inside(pose):
                 self._visited.append(pose)
             else:
                 self._warp_back()
                 cuts[i + 1] = True
             if i + 1 < num_frames:
                 moved = float(np.hypot(*(pose[:2] - last_pose[:2])))
-                hands = self._player.act(Sight(self._free_ways(), moved))
+                hands = self._player.act(Sight(self._free_ways(), moved, self._errand_deg(pose)))
             else:
                 hands = then[i + 1 - num_frames]
             actions[i + 1] = self._play(hands)
@@ -127,6 +158,25 @@ class _Take:
         free: NDArray[np.float32] = depth[middle : middle + 26].min(axis=0).astype(np.float32)
         return free
 
+    def _errand_deg(self, pose: NDArray[np.float64]) -> float:
+        if self._errands is None:
+            return 0.0
+        turn = pose[2] - self._errands.heading(pose[0], pose[1])
+        return float((turn + 180.0) % 360.0 - 180.0)
+
+    def _is_scattered(self, frame: int, num_frames: int) -> bool:
+        often = self._area.scatter_frames
+        return bool(often and frame + 1 < num_frames and self._rng.random() < 1.0 / often)
+
+    def _scatter(self) -> None:
+        """Somewhere else on the floor, looking anywhere, at rest."""
+        assert self._errands is not None
+        x, y = self._errands.spot()
+        self._game.send_game_command(f"warp {x:.0f} {y:.0f}")
+        turn = float(self._rng.uniform(-180.0, 180.0))
+        self._game.make_action([*(0.0 for _ in _KEYS), turn], 1)
+        self._game.make_action([0.0] * (len(_KEYS) + 1), _REST_TICS)
+
     def _is_inside(self, pose: NDArray[np.float64]) -> bool:
         (west, east), (south, north) = self._area.x, self._area.y
         return bool(west < pose[0] < east and south < pose[1] < north)
@@ -136,11 +186,30 @@ class _Take:
         self._game.send_game_command(f"warp {x:.0f} {y:.0f}")
 
 
-def _open_game(area: DoomRecorder, seed: int) -> vzd.DoomGame:
-    wad = str(Path(vzd.__file__).parent / f"{area.wad}.wad")
+@contextmanager
+def _opened_game(area: DoomRecorder, seed: int, still: DoomMap | None) -> Iterator[vzd.DoomGame]:
+    if still is None:
+        game = _open_game(area, seed, area.wad_path)
+        _pick_up_everything(game, area)
+        try:
+            yield game
+        finally:
+            game.close()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "still.wad"
+        still.write(path)
+        game = _open_game(area, seed, path)
+        try:
+            yield game
+        finally:
+            game.close()
+
+
+def _open_game(area: DoomRecorder, seed: int, scenario: Path) -> vzd.DoomGame:
     game = vzd.DoomGame()
-    game.set_doom_game_path(wad)
-    game.set_doom_scenario_path(wad)
+    game.set_doom_game_path(str(area.wad_path))
+    game.set_doom_scenario_path(str(scenario))
     game.set_doom_map(area.map_name)
     game.set_screen_resolution(vzd.ScreenResolution.RES_256X160)
     game.set_screen_format(vzd.ScreenFormat.RGB24)
@@ -167,7 +236,6 @@ def _open_game(area: DoomRecorder, seed: int) -> vzd.DoomGame:
     game.init()
     game.send_game_command("god")
     game.make_action([0.0] * (len(_KEYS) + 1), _RAISE_WEAPON_FRAMES * _TICS_PER_FRAME)
-    _pick_up_everything(game, area)
     return game
 
 

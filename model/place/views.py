@@ -1,0 +1,33 @@
+"""What a place's map says of the states that are in play, each computed once. A view is a function
+of its state alone, so it does not matter who asked first, or with whom."""
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor
+
+from model.nfd.transformer import NFDTransformer
+
+
+class Views:
+    """Keeps the newest `capacity` views; more are computed anew."""
+
+    def __init__(self, transformer: NFDTransformer, capacity: int) -> None:
+        self._transformer = transformer
+        self._capacity = capacity
+        self._kept: OrderedDict[tuple[float, ...], Tensor] = OrderedDict()
+
+    def of(self, told_BA: Tensor) -> Tensor:
+        """(B, C, h, w) for rows that are told these actions and states."""
+        first = self._transformer.config.action_size
+        states = [tuple(row) for row in told_BA[:, first:].tolist()]
+        missing = [row for row, state in enumerate(states) if state not in self._kept]
+        if missing:
+            fresh = self._transformer.look(told_BA[missing][:, None])[:, 0]
+            self._kept.update(zip((states[row] for row in missing), fresh, strict=True))
+        for state in states:
+            self._kept.move_to_end(state)
+        views_BChw = torch.stack([self._kept[state] for state in states])
+        while len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)
+        return views_BChw
