@@ -75,9 +75,7 @@ class FrameStore:
         self.dtype = like.dtype
         self._latents = like.new_zeros(num_slots, pages_per_slot, *cell)
         self._t = torch.zeros(num_slots, pages_per_slot, device=like.device)
-        self._actions = torch.zeros(
-            num_slots, pages_per_slot, config.told_size, device=like.device
-        )
+        self._actions = torch.zeros(num_slots, pages_per_slot, config.told_size, device=like.device)
 
     @property
     def nbytes(self) -> int:

@@ -21,11 +21,9 @@ class Views:
         """(B, C, h, w) for rows that are told these actions and states."""
         first = self._transformer.config.action_size
         states = [tuple(row) for row in told_BA[:, first:].tolist()]
-        missing = [row for row, state in enumerate(states) if state not in self._kept]
-        if missing:
-            fresh = self._transformer.look(told_BA[missing][:, None])[:, 0]
-            self._kept.update(zip((states[row] for row in missing), fresh, strict=True))
-        for state in states:
+        for row, state in enumerate(states):
+            if state not in self._kept:  # each alone: other rows round otherwise
+                self._kept[state] = self._transformer.look(told_BA[row][None, None])[0, 0]
             self._kept.move_to_end(state)
         views_BChw = torch.stack([self._kept[state] for state in states])
         while len(self._kept) > self._capacity:

@@ -76,9 +76,7 @@ class Scheduler:
             raise KeyError(f"session {session_id!r} is not open")
         return self._sessions[session_id]
 
-    def open(
-        self, session_id: str, seed: int, frame_idxs: Sequence[int], state: State = ()
-    ) -> int:
+    def open(self, session_id: str, seed: int, frame_idxs: Sequence[int], state: State = ()) -> int:
         """A session whose context is these frames, the newest last and in that state. Returns its
         slot, whose pages 0, 1, ... are to hold them.
 
