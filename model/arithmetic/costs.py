@@ -11,6 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from model.nfd.transformer import NFDConfig, NFDTransformer
+from model.place.map import PlaceMap
 from model.presets import Preset
 from model.tokenizer.vae import VAE, VAEConfig
 
@@ -41,9 +42,25 @@ def pass_cost(nfd: NFDConfig, frames_seen: int) -> PassCost:
 
 
 def frame_flop(preset: Preset, *, num_steps: int, frames_seen: int) -> int:
-    """Every denoise step, the remembering and the decoder: what one more session costs a frame."""
+    """Every denoise step, the remembering, the decoder, and in a world with a place what its map
+    says: what one more session costs a frame."""
     passes = (num_steps + 1) * pass_cost(preset.nfd, frames_seen).flop
-    return passes + decode_flop(preset.vae, preset.height, preset.width)
+    decode = decode_flop(preset.vae, preset.height, preset.width)
+    return passes + decode + view_flop(preset.nfd)
+
+
+@cache
+def view_flop(nfd: NFDConfig) -> int:
+    """Of one state's view, counted on a map without numbers; 0 in a world without a place. It is
+    kept from a frame's first pass to the one that remembers it."""
+    if nfd.place is None:
+        return 0
+    with torch.device("meta"):
+        place = PlaceMap(nfd.place, nfd.latent_channels, nfd.grid_height, nfd.grid_width)
+        states = torch.zeros(1, nfd.place.state_size)
+    with FlopCounterMode(display=False) as counter:
+        place(states)
+    return int(counter.get_total_flops())
 
 
 @cache

@@ -37,6 +37,11 @@ def in_precision(world: World, precision: CpuPrecision) -> World:
     for block in transformer.blocks:
         _round_linears(block, ("qkv", "out", "mlp_in", "mlp_out"))
         block.gelu = SigmoidGELU()
+    if transformer.config.place is not None:
+        _round_linears(transformer.place, ("ray_in", "ray_out", "column"))
+        for block in transformer.place.blocks:
+            _round_linears(block, ("qkv", "out", "mlp_in", "mlp_out"))
+            block.gelu = SigmoidGELU()
     _round_convolutions(tokenizer.decoder)
     return replace(world, transformer=transformer, tokenizer=tokenizer, precision="int8")
 

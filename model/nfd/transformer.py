@@ -131,7 +131,7 @@ class NFDTransformer(nn.Module):
         """What should be seen (B, F, C, h, w), by the place's map, from the states told."""
         states_NS = told_BFA.flatten(0, 1)[:, self.config.action_size :]
         seen_NChw: Tensor = self.place(states_NS)
-        return seen_NChw.unflatten(0, told_BFA.shape[:2])
+        return seen_NChw.view(*told_BFA.shape[:2], *seen_NChw.shape[1:])
 
     def modulate(self, t_BF: Tensor, previous_t_BF: Tensor, actions_BFA: Tensor) -> Tensor:
         """Shift, scale and gate of all layers and the head: (6 * layers + 2, B, F, 1, D).

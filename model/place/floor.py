@@ -48,13 +48,15 @@ class Floor:
         row, column = self._cell(x, y)
         height, width = self.room_HW.shape
         inside = 0 <= row < height and 0 <= column < width
-        return self._rooms[row][column] if inside else -self.spec.cell
+        room: float = self._rooms[row][column] if inside else -self.spec.cell
+        return room
 
     def height(self, x: float, y: float) -> float:
         """Of the cell of that spot, or of the nearest one of the grid."""
         row, column = self._cell(x, y)
         height, width = self.height_HW.shape
-        return self._heights[min(max(row, 0), height - 1)][min(max(column, 0), width - 1)]
+        nearest = min(max(row, 0), height - 1), min(max(column, 0), width - 1)
+        return float(self._heights[nearest[0]][nearest[1]])
 
     def _cell(self, x: float, y: float) -> tuple[int, int]:
         spec = self.spec

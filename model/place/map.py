@@ -86,7 +86,7 @@ class PlaceMap(nn.Module):
             )[0, :, 0]
             for plane in (self.fine, self.coarse)
         ]
-        met_NRKG = torch.cat(planes).t().unflatten(0, x.shape)
+        met_NRKG = torch.cat(planes).t().view(*x.shape, -1)
         turns = [
             wave(angles_NR * harmonic)
             for harmonic in range(1, _ANGLE_HARMONICS + 1)

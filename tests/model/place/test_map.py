@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from model.nfd.transformer import NFDTransformer
-from model.place.config import PlaceConfig
 from model.place.map import PlaceMap
 from model.place.views import Views
 from model.world import World
@@ -107,11 +106,3 @@ def test_views_are_computed_once_each(place_world: World, monkeypatch: pytest.Mo
         assert torch.equal(first[number], look(told[number][None, None])[0, 0])
     many = torch.cat((torch.zeros(6, place_world.spec.nfd.action_size), states(6)), dim=1)
     assert views.of(many).shape[0] == 6  # more than are kept
-
-
-def test_a_config_is_json() -> None:
-    assert PlaceConfig(**vars_of(PLACE)) == PLACE
-
-
-def vars_of(config: PlaceConfig) -> dict[str, float]:
-    return {name: getattr(config, name) for name in config.__slots__}

@@ -92,12 +92,12 @@ def _steps_to(goal: tuple[int, int], is_open: NDArray[np.bool_]) -> NDArray[np.i
     """How many steps each open cell is from the goal."""
     steps = np.full(is_open.shape, _FAR, np.int32)
     steps[goal] = 0
-    todo = deque([goal])
+    todo, (height, width) = deque([goal]), is_open.shape
     while todo:
         row, column = todo.popleft()
         for down, right in _NEIGHBOURS[:4]:
             beside = (row + down, column + right)
-            inside = 0 <= beside[0] < steps.shape[0] and 0 <= beside[1] < steps.shape[1]
+            inside = 0 <= beside[0] < height and 0 <= beside[1] < width
             if inside and is_open[beside] and steps[beside] == _FAR:
                 steps[beside] = steps[row, column] + 1
                 todo.append(beside)

@@ -71,7 +71,8 @@ def _room(free: NDArray[np.uint8]) -> NDArray[np.float32]:
     out = cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     into = cv2.distanceTransform(1 - free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     room = np.where(free > 0, out - 0.5, 0.5 - into).clip(-_REACH_UNITS, _REACH_UNITS)
-    return _in_cells(room).mean(axis=(1, 3)).astype(np.float32)
+    means: NDArray[np.float32] = _in_cells(room).mean(axis=(1, 3)).astype(np.float32)
+    return means
 
 
 def _highest_under(heights: NDArray[np.float32]) -> NDArray[np.float32]:
