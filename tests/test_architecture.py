@@ -18,6 +18,7 @@ OURS = ("model", "services", "training", "loadtest")
 SHARED = {"services.wire", "services.backplane", "services.environment", "services.setting_kinds"}
 SHARED |= {"services.telemetry", "services.tokens", "services.guard", "services.callers"}
 SHARED |= {"services.http_server", "services.repeated_log", "services.openapi"}
+SHARED |= {"services.socket_folder"}
 
 # Who may import what of ours, by the longest prefix that fits. Everybody may import themselves.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -28,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.environment": set(),
     "services.setting_kinds": set(),
     "services.repeated_log": set(),
+    "services.socket_folder": set(),
     "services.telemetry": {"services.environment"},
     "services.tokens": {"services.environment"},
     "services.guard": {"services.telemetry"},

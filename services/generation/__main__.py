@@ -11,7 +11,6 @@ import secrets
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from services.environment import SettingsError, read_settings
 from services.generation.checks import CannotStart, check_surroundings
 from services.generation.sessions.drain import drain
 from services.generation.settings import PREFIX, GenerationSettings
+from services.socket_folder import NoShortFolder, make_socket_folder
 from services.telemetry import setup_logging
 
 APP_NAME = "nextframe"
@@ -32,6 +32,8 @@ RAY_ENVIRONMENT = {
     "RAY_raylet_start_wait_time_s": "120",  # 30 by default, too short for a busy small machine
 }
 
+# Of the longest socket's path below the folder that Ray is given.
+RAY_SOCKET_BYTES = len("/session_2026-11-30_23-59-59_123456_4194304/sockets/plasma_store.1")
 DRAIN_TOKEN = f"{PREFIX}DRAIN_TOKEN"
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ def main() -> int:
             _serve(settings)
     except (Stopped, SystemExit):  # the latter is what Ray makes of a signal while it starts
         log.info("stopped")
-    except (SettingsError, CannotStart) as error:
+    except (SettingsError, CannotStart, NoShortFolder) as error:
         print(f"generation: {error}", file=sys.stderr)
         return 1
     return 0
@@ -62,10 +64,12 @@ def main() -> int:
 @contextlib.contextmanager
 def _local_ray(settings: GenerationSettings) -> Iterator[None]:
     """A Ray in a folder of its own. What it starts dies with this process, whatever happens."""
-    os.environ.update(RAY_ENVIRONMENT | os.environ)  # an operator's own values win
+    # Without a token Ray writes one into the user's home, for good.
+    own = RAY_ENVIRONMENT | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    os.environ.update(own | os.environ)  # an operator's own values win
     import ray  # seconds: what is wrong around us is said before
 
-    folder = Path(tempfile.mkdtemp(prefix="nf-"))  # short: sockets lie in it
+    folder = make_socket_folder(RAY_SOCKET_BYTES)
     try:
         _start_ray(settings, folder)
         _listen_to_signals()  # Ray has set its own

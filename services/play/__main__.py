@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import secrets
 import signal
 import sys
@@ -12,6 +13,7 @@ from services.play.checks import CannotStart
 from services.play.plan import StackOptions
 from services.play.private_redis import NoRedisError
 from services.play.stack import LocalStack, ServiceFailed, Stopped
+from services.socket_folder import NoShortFolder
 
 EXIT_FAILED = 1
 EXIT_CANNOT_START = 2
@@ -26,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(kind, lambda *_: stop.set())
     try:
         return play(options, stop)
-    except (CannotStart, NoRedisError) as error:
+    except (CannotStart, NoRedisError, NoShortFolder) as error:
         say(f"Nextframe cannot start: {error}")
         return EXIT_CANNOT_START
 
@@ -42,6 +44,8 @@ def play(options: StackOptions, stop: threading.Event) -> int:
             say(f"Training: {stack.training_url} with the token {options.operator_token}")
         where = ", ".join(f"{name} {url}/metrics" for name, url in stack.ops_urls.items())
         say(f"Metrics: {where}")
+        for line in reach_from_elsewhere(stack.options):
+            say(line)
         say("Ctrl-C ends it.")
         stack.watch(stop)
     except Stopped:
@@ -65,11 +69,19 @@ def read_options(arguments: list[str] | None) -> StackOptions:
         " by their NEXTFRAME_ variables, which they get from here.",
     )
     parser.add_argument("--port", type=_port, default=defaults.port, help="of the page")
+    parser.add_argument(
+        "--host", type=_host, default=defaults.host, metavar="ADDRESS",
+        help="let others play: the address or name that they reach this machine by. Without it, "
+        "only browsers on this machine can play",
+    )  # fmt: skip
     parser.add_argument("--session-port", type=_port, default=defaults.session_port)
     parser.add_argument("--generation-port", type=_port, default=defaults.generation_port)
     world = os.environ.get(WORLD_VARIABLE, defaults.world)
     parser.add_argument("--world", type=Path, default=world, help="folder of the world to play")
-    parser.add_argument("--log-folder", type=Path, default=defaults.log_folder)
+    parser.add_argument(
+        "--log-folder", type=Path,
+        help="build/play, or build/play-PORT where another port than the usual one is asked for",
+    )  # fmt: skip
     parser.add_argument(
         "--training-port", type=_port, help="start the training service too, with its page here"
     )
@@ -79,17 +91,41 @@ def read_options(arguments: list[str] | None) -> StackOptions:
     parser.add_argument("--canary-port", type=_port, default=0)
     given = parser.parse_args(arguments)
     canary: Path | None = given.canary_world
+    is_usual = given.port == defaults.port
+    logs: Path = given.log_folder or (
+        defaults.log_folder if is_usual else Path(f"{defaults.log_folder}-{given.port}")
+    )
     return StackOptions(
+        host=given.host,
         port=given.port,
         session_port=given.session_port,
         generation_port=given.generation_port,
         world=Path(given.world).resolve(),
-        log_folder=given.log_folder.resolve(),
+        log_folder=logs.resolve(),
         canary_world=canary and canary.resolve(),
         canary_port=None if canary is None else given.canary_port,
         training_port=given.training_port,
         operator_token=os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(32),
     )
+
+
+def reach_from_elsewhere(options: StackOptions) -> list[str]:
+    """What whoever lets others play must know; nothing where only this machine plays."""
+    if options.is_local:
+        return []
+    return [
+        f"Others open {options.page_origin}/. Let through to this machine: TCP {options.port} "
+        f"and {options.session_port}, and UDP, any port.",
+        "Whoever reaches these ports can play; limits are those of one household. Where UDP is "
+        "blocked, or through SSH, docs/remote.md says what to do.",
+    ]
+
+
+def _host(text: str) -> str:
+    """An IPv4 address or a name. An IPv6 address goes by a name here."""
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"an address or a name of this machine, got {text!r}")
+    return text
 
 
 def say(text: str) -> None:

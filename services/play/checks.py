@@ -23,6 +23,13 @@ FLAGS = {
 }
 
 
+PLAYERS_PORTS = ("port", "session_port")
+USUAL = {
+    "session_port": StackOptions().session_port,
+    "generation_port": StackOptions().generation_port,
+}
+
+
 class CannotStart(Exception):
     """The stack cannot start here as asked. Nothing was started."""
 
@@ -45,24 +52,35 @@ def check_space(*folders: Path) -> None:
 
 
 def with_free_ports(options: StackOptions) -> StackOptions:
-    """The options with a free port in place of every 0. Raises CannotStart when one that was
-    asked for is taken."""
+    """The options with a free port in place of every 0, and of a usual one that is taken and that
+    nobody types into a browser. Raises CannotStart when one that was asked for is taken."""
     held: dict[str, socket.socket] = {}
     try:
         for name, flag in FLAGS.items():
             if (port := getattr(options, name)) is not None:
-                held[name] = _bind(port, flag)
+                host = options.listen_host if name in PLAYERS_PORTS else HOST
+                if port == USUAL.get(name) and not _is_free(host, port):
+                    port = 0
+                held[name] = _bind(host, port, flag)
         return replace(options, **{name: s.getsockname()[1] for name, s in held.items()})
     finally:
         for bound in held.values():
             bound.close()
 
 
-def _bind(port: int, flag: str) -> socket.socket:
+def _is_free(host: str, port: int) -> bool:
+    try:
+        _bind(host, port, "").close()
+    except CannotStart:
+        return False
+    return True
+
+
+def _bind(host: str, port: int, flag: str) -> socket.socket:
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the services do
     try:
-        bound.bind((HOST, port))
+        bound.bind((host, port))
         # Without listening, a second socket could bind the same port with the option above.
         bound.listen()
     except OSError:

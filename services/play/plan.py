@@ -12,10 +12,13 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackOptions:
-    """`port` is the page's. A port of 0 means any free one; None, that this service is not asked
-    for. `generation_port` and `..._ops_port` are where a service's probes and metrics are.
-    `canary_world`: a second version of the world, served beside the first."""
+    """`host`: how players' browsers reach this machine; by another than the default, everybody who
+    can reach its ports can play. `port` is the page's. A port of 0 means any free one; None, that
+    this service is not asked for. `generation_port` and `..._ops_port` are where a service's
+    probes and metrics are. `canary_world`: a second version of the world, served beside the
+    first."""
 
+    host: str = HOST
     port: int = 8080
     session_port: int = 8081
     generation_port: int = 8082
@@ -28,6 +31,24 @@ class StackOptions:
     session_ops_port: int = 0
     training_ops_port: int = 0
     operator_token: str = ""  # of the training service
+
+    @property
+    def is_local(self) -> bool:
+        """Only browsers on this machine can play."""
+        return self.host in (HOST, "localhost")
+
+    @property
+    def listen_host(self) -> str:
+        """Where the page's and the session service's ports are opened."""
+        return HOST if self.is_local else "0.0.0.0"
+
+    @property
+    def page_origin(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def session_origin(self) -> str:
+        return f"http://{self.host}:{self.session_port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +129,9 @@ def _edge(
     options: StackOptions, redis: Mapping[str, str], token_secret: str
 ) -> tuple[ServicePlan, ...]:
     tokens = {"NEXTFRAME_TOKEN_SECRET": token_secret}
-    page_url = f"http://{HOST}:{options.port}"
-    session_url = f"http://{HOST}:{options.session_port}"
+    page_url, session_url = options.page_origin, options.session_origin
+    # Firefox sends no media to a loopback address, only to the machine's others.
+    ice_address = f"{HOST},host" if options.is_local else "host"
     return (
         ServicePlan(
             name="session",
@@ -118,7 +140,7 @@ def _edge(
             env={
                 **redis,
                 **tokens,
-                "NEXTFRAME_SESSION_HOST": HOST,
+                "NEXTFRAME_SESSION_HOST": options.listen_host,
                 "NEXTFRAME_SESSION_PORT": str(options.session_port),
                 "NEXTFRAME_SESSION_OPS_HOST": HOST,
                 "NEXTFRAME_SESSION_OPS_PORT": str(options.session_ops_port),
@@ -140,7 +162,7 @@ def _edge(
             env={
                 **redis,
                 **tokens,
-                "NEXTFRAME_INGEST_HOST": HOST,
+                "NEXTFRAME_INGEST_HOST": options.listen_host,
                 "NEXTFRAME_INGEST_PORT": str(options.port),
                 "NEXTFRAME_INGEST_OPS_HOST": HOST,
                 "NEXTFRAME_INGEST_OPS_PORT": str(options.ingest_ops_port),
@@ -148,8 +170,7 @@ def _edge(
                 "NEXTFRAME_INGEST_PAGE_URL": page_url,
             },
             defaults={
-                # Firefox sends no media to a loopback address, only to the machine's others.
-                "NEXTFRAME_INGEST_ICE_ADDRESS": f"{HOST},host",
+                "NEXTFRAME_INGEST_ICE_ADDRESS": ice_address,
                 "NEXTFRAME_INGEST_MAX_PEERS": "64",
                 "NEXTFRAME_INGEST_WATCHERS_PER_ADDRESS": "64",
                 "NEXTFRAME_INGEST_HALF_OPEN_PER_ADDRESS": "64",

@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -21,12 +20,15 @@ from services.play.child import Child
 from services.play.plan import HOST, ROOT, ServicePlan, StackOptions, plan_services
 from services.play.private_redis import PrivateRedis
 from services.play.reaper import END_TIMEOUT_S, Reaper
+from services.socket_folder import OWN_NAME_BYTES, make_socket_folder
 
 START_TIMEOUT_S = 300.0
 SAY_EVERY_S = 5.0
 POLL_S = 0.2
 READY_TIMEOUT_S = 2.0
 LINES_SHOWN = 15
+# Generation makes a folder in ours, and Ray's sockets lie in that one.
+SOCKET_BYTES = OWN_NAME_BYTES + 66
 
 
 class Stopped(Exception):
@@ -47,14 +49,13 @@ class LocalStack:
         if options.canary_world is not None:
             check_world(options.canary_world)
         check_space(options.log_folder)
-        options = with_free_ports(options)
-        self.page_url = f"http://{HOST}:{options.port}/"
-        self.session_url = f"http://{HOST}:{options.session_port}"
+        self.options = options = with_free_ports(options)
+        self.page_url = f"{options.page_origin}/"
+        self.session_url = options.session_origin
         self.training_url = f"http://{HOST}:{options.training_port}/"
         self._services: dict[str, Child] = {}
         with ExitStack() as undo:
-            # A short path, because sockets lie in it and below and their paths may not be long.
-            folder = Path(tempfile.mkdtemp(prefix="nf-"))
+            folder = make_socket_folder(SOCKET_BYTES)
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
             reaper = undo.enter_context(closing(Reaper(folder)))
             redis_log = options.log_folder / "redis.log"

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from services.play import process_session
 from services.play.checks import with_free_ports
 from services.play.child import Child
-from services.play.plan import HOST, ROOT, ServicePlan, StackOptions, plan_services
+from services.play.plan import ROOT, ServicePlan, StackOptions, plan_services
 from services.play.private_redis import PrivateRedis
 from services.play.stack import is_ready
 
@@ -29,10 +29,12 @@ ANY_PORTS = StackOptions(port=0, session_port=0, generation_port=0)
 class Stack:
     """The services and their processes. `page_url` is what a person opens; `env` is for all."""
 
-    def __init__(self, plans: tuple[ServicePlan, ...], env: dict[str, str]) -> None:
+    def __init__(
+        self, options: StackOptions, plans: tuple[ServicePlan, ...], env: dict[str, str]
+    ) -> None:
         self._plans = {plan.name: plan for plan in plans}
-        self.page_url = f"http://{HOST}:{self._plans['ingest'].port}/"
-        self.session_url = f"http://{HOST}:{self._plans['session'].port}"
+        self.page_url = f"{options.page_origin}/"
+        self.session_url = options.session_origin
         self._env = env
         self._children: dict[str, Child] = {}
 
@@ -90,7 +92,7 @@ def running_stack(
     ):
         plans = plan_services(options, redis_url=redis.url, token_secret=secrets.token_hex(32))
         plans = tuple(replace(p, command=commands.get(p.name, p.command)) for p in plans)
-        stack = Stack(plans, env)
+        stack = Stack(options, plans, env)
         try:
             for plan in plans:
                 stack.start(plan.name)

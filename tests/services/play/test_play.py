@@ -20,7 +20,7 @@ from services.environment import SettingsError, read_settings
 from services.generation.settings import GenerationSettings
 from services.ingest.settings import IngestSettings
 from services.play import checks, stack
-from services.play.__main__ import play, read_options
+from services.play.__main__ import play, reach_from_elsewhere, read_options
 from services.play.checks import CannotStart, check_space, check_world, with_free_ports
 from services.play.child import Child
 from services.play.plan import ROOT, ServicePlan, StackOptions, plan_services
@@ -140,6 +140,48 @@ def test_a_taken_port_is_named_with_its_flag_and_nothing_starts(world: Path) -> 
     assert process.returncode == 2
     assert f"port {port} is in use" in said and "--session-port" in said
     assert not (world.parent / "logs" / "page.log").exists()
+
+
+def test_a_second_play_beside_the_first_needs_another_page_port_only() -> None:
+    usual = StackOptions()
+    with socket.socket() as session, socket.socket() as generation:
+        for taken, port in ((session, usual.session_port), (generation, usual.generation_port)):
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):  # somebody plays here now: as good
+                taken.bind(("127.0.0.1", port))
+                taken.listen()
+        options = with_free_ports(StackOptions(port=0))
+    ports = {options.port, options.session_port, options.generation_port}
+    assert not ports & {usual.session_port, usual.generation_port} and len(ports) == 3
+    assert read_options(["--port", "9000"]).log_folder != read_options([]).log_folder
+
+
+def test_others_can_play_only_where_it_is_asked_for() -> None:
+    local = StackOptions(port=9000, session_port=9001)
+    assert (local.listen_host, local.page_origin) == ("127.0.0.1", "http://127.0.0.1:9000")
+    assert not reach_from_elsewhere(local)
+    options = read_options(["--host", "box.example", "--port", "9000"])
+    assert (options.listen_host, options.page_origin) == ("0.0.0.0", "http://box.example:9000")
+    plans = {
+        p.name: p for p in plan_services(options, redis_url="redis://r", token_secret="t" * 32)
+    }
+    session, ingest = plans["session"].environment({}), plans["ingest"].environment({})
+    assert session["NEXTFRAME_SESSION_INGEST_URL"] == ingest["NEXTFRAME_INGEST_PAGE_URL"]
+    assert ingest["NEXTFRAME_INGEST_PAGE_URL"] == "http://box.example:9000"
+    assert ingest["NEXTFRAME_INGEST_ICE_ADDRESS"] == "host"
+    for plan in plans.values():
+        env = plan.environment({})
+        assert env[f"NEXTFRAME_{plan.name.upper()}_OPS_HOST"] == "127.0.0.1"
+    assert "UDP" in reach_from_elsewhere(options)[0]
+
+
+@pytest.mark.parametrize("host", ["", "http://box", "a b", "::1", "x" * 300, "box:8080", "-box"])
+def test_a_host_that_no_browser_could_be_sent_to_is_refused(
+    host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        read_options([f"--host={host}"])
+    assert "an address or a name" in capsys.readouterr().err
 
 
 def test_a_service_that_cannot_start_says_why(
