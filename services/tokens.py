@@ -5,15 +5,22 @@ service answers a fresh one with each look at the session, and for a look alone 
 ran out not long ago: a laptop that slept finds its world again.
 """
 
+import logging
 import time
 
 import jwt
+
+from services.repeated_log import RepeatedLog
 
 AUDIENCE = "nextframe"
 TOKEN_TTL_S = 120
 LOOK_LEEWAY_S = 3600  # as long as a session's record is kept
 MIN_SECRET_CHARS = 32
+_NOTED_S = 5.0  # a difference of clocks that is worth a line
+CLOCK_LEEWAY_S = 60  # the clocks of two services may differ by so much
 _ALGORITHM = "HS256"
+
+repeated = RepeatedLog(logging.getLogger(__name__))
 
 
 class TokenError(Exception):
@@ -28,6 +35,12 @@ class ForeignToken(TokenError):
     """A good token, of another session: answer 403."""
 
 
+def _blame_clock(how: str) -> None:
+    """`how` this machine's clock is, beside the session service's."""
+    cause = f"compared with the session service's, the clock of this machine is {how}"
+    repeated.warning("token valid by another clock", cause=cause)
+
+
 class Tokens:
     """Mints and checks the tokens of all sessions under one secret."""
 
@@ -37,25 +50,36 @@ class Tokens:
         self._secret = secret
 
     def mint(self, session_id: str, *, ttl_s: float = TOKEN_TTL_S) -> str:
-        claims = {"aud": AUDIENCE, "sub": session_id, "exp": time.time() + ttl_s}
+        now = time.time()
+        claims = {"aud": AUDIENCE, "sub": session_id, "iat": now, "exp": now + ttl_s}
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
     def check(self, token: str, session_id: str, *, leeway_s: float = 0.0) -> None:
-        """Returns when `token` is for `session_id` and did not expire more than `leeway_s` ago;
-        raises InvalidToken or ForeignToken."""
+        """Returns when `token` is for `session_id` and did not expire more than `leeway_s` ago,
+        give or take CLOCK_LEEWAY_S; raises InvalidToken or ForeignToken. What only a difference
+        between two clocks explains is logged. `iat` and `nbf` (RFC 7519) may not be ahead by
+        more."""
         try:
             claims = jwt.decode(
                 token,
                 self._secret,
                 algorithms=[_ALGORITHM],
                 audience=AUDIENCE,
-                leeway=leeway_s,
+                leeway=leeway_s + CLOCK_LEEWAY_S,
                 options={"require": ["exp", "sub", "aud"]},
             )
+        except jwt.ImmatureSignatureError:
+            _blame_clock("behind")
+            raise InvalidToken("the token is not valid yet; try again in a minute") from None
         except jwt.ExpiredSignatureError:
             raise InvalidToken("the token has expired; ask the session for a fresh one") from None
         except jwt.InvalidTokenError:
             raise InvalidToken("the token is not valid") from None
+        now = time.time()
+        if claims.get("iat", now) > now + _NOTED_S:
+            _blame_clock("behind")
+        if leeway_s == 0 and claims["exp"] + _NOTED_S < now:
+            _blame_clock("ahead, or a page came late")
         if claims["sub"] != session_id:
             raise ForeignToken("the token belongs to another session")
 

@@ -31,10 +31,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.repeated_log": set(),
     "services.socket_folder": set(),
     "services.telemetry": {"services.environment"},
-    "services.tokens": {"services.environment"},
+    "services.tokens": {"services.environment", "services.repeated_log"},
     "services.guard": {"services.telemetry"},
     "services.callers": set(),
-    "services.backplane": {"services.wire", "services.environment", "services.setting_kinds"},
+    "services.backplane": {
+        "services.wire",
+        "services.environment",
+        "services.setting_kinds",
+        "services.repeated_log",
+    },
     "services.openapi": {"services.telemetry"},
     "services.http_server": {
         "services.callers",

@@ -6,6 +6,7 @@ from typing import cast
 from redis.asyncio import Redis
 
 from services.backplane.index import members, read_all
+from services.backplane.records import read_or_raise
 from services.wire import keys
 from services.wire.release import Release
 
@@ -25,13 +26,15 @@ class ReleaseStore:
             await pipe.execute()
 
     async def get(self, world: str) -> Release | None:
+        """Raises RecordError for a release that cannot be read: without one anything on offer would
+        be played, released or not."""
         found = await self._redis.get(keys.world(world))
-        return None if found is None else Release.from_json(found)
+        return None if found is None else _release(found)
 
     async def all(self) -> dict[str, Release]:
-        """By world."""
+        """By world. Raises RecordError as `get` does."""
         found = await read_all(self._redis, keys.WORLDS, await members(self._redis, keys.WORLDS))
-        releases = [Release.from_json(text) for text in found]
+        releases = [_release(text) for text in found]
         return {release.world: release for release in releases}
 
 
@@ -52,3 +55,7 @@ class VersionFigures:
     async def read(self, digest: str) -> dict[str, int]:
         found = cast(dict[bytes, bytes], await self._redis.hgetall(keys.figures(digest)))
         return {name.decode(): int(count) for name, count in found.items()}
+
+
+def _release(text: bytes | str) -> Release:
+    return read_or_raise(Release.from_json, text, "release")

@@ -1,11 +1,13 @@
 """Which replicas live, how full they are, and which worlds they offer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
 
 from services.backplane.index import forget, members, read_all
+from services.backplane.records import readable
 from services.wire import keys
 from services.wire.world import WorldOffer
 
@@ -53,19 +55,8 @@ class ReplicaRegistry:
                 pipe.hgetall(keys.replica(replica_id))
             found = list(zip(ids, await pipe.execute(), strict=True))
         await forget(self._redis, keys.REPLICAS, [id_ for id_, state in found if not state])
-        return [
-            ReplicaInfo(
-                replica_id=replica_id,
-                slots=int(state[b"slots"]),
-                used=int(state[b"used"]),
-                world=state[b"world"].decode(),
-                draining=state[b"draining"] == b"1",
-                world_digest=state[b"world_digest"].decode(),
-                refusal=state.get(b"refusal", b"").decode(),
-            )
-            for replica_id, state in found
-            if state
-        ]
+        living = [(replica_id, state) for replica_id, state in found if state]
+        return readable(lambda item: _info(*item), living, "replica")
 
     async def has_other(self, replica_id: str, world: str) -> bool:
         """Whether another replica takes sessions of that world."""
@@ -87,4 +78,16 @@ class ReplicaRegistry:
     async def worlds(self) -> list[WorldOffer]:
         """Every version of every world on offer, by name."""
         found = await read_all(self._redis, keys.OFFERS, await members(self._redis, keys.OFFERS))
-        return [WorldOffer.from_json(text) for text in found]
+        return readable(WorldOffer.from_json, found, "world on offer")
+
+
+def _info(replica_id: str, state: Mapping[bytes, bytes]) -> ReplicaInfo:
+    return ReplicaInfo(
+        replica_id=replica_id,
+        slots=int(state[b"slots"]),
+        used=int(state[b"used"]),
+        world=state[b"world"].decode(),
+        draining=state.get(b"draining") == b"1",
+        world_digest=state.get(b"world_digest", b"").decode(),
+        refusal=state.get(b"refusal", b"").decode(),
+    )

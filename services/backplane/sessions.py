@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from services.backplane.connection import Script, session_script
 from services.backplane.limits import Limits, Refusal, Refused
+from services.backplane.records import read_or_raise
 from services.wire import keys
 from services.wire.codec import VideoCodec
 from services.wire.session import NEXT_STATUSES, Lease, SessionRecord, SessionStatus
@@ -97,8 +98,9 @@ class SessionStore:
         return bool(await self._run("has_room", "", limits.max_bytes, limits.session_bytes))
 
     async def get(self, session_id: str) -> SessionRecord | None:
-        found = await self._redis.hgetall(keys.session(session_id))
-        return _record(cast(dict[bytes, bytes], found)) if found else None
+        """Raises RecordError for one that cannot be read."""
+        found = cast(dict[bytes, bytes], await self._redis.hgetall(keys.session(session_id)))
+        return read_or_raise(_record, found, "session") if found else None
 
     async def position(self, session_id: str) -> int | None:
         """Its place in the line, 0 is next; None when it does not wait."""
@@ -142,7 +144,8 @@ class SessionStore:
         that was queued because the lease ran out, and that nobody acquired since, is taken back."""
         args = (lease.epoch, lease.link_key, LEASE_MS, keys.SESSION_TTL_S, SETTLED_MS)
         flat = await self._run("renew", session_id, *args)
-        return _record(dict(zip(flat[::2], flat[1::2], strict=True))) if flat else None
+        found = dict(zip(flat[::2], flat[1::2], strict=True))
+        return read_or_raise(_record, found, "session") if found else None
 
     async def set_status(
         self,

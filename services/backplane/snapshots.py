@@ -4,6 +4,7 @@ The id is the key to it: 128 random bits, given to the session's player only. Wh
 play on from there, which is what sharing a moment means. Knows nothing of what the bytes hold.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,6 +12,7 @@ from redis.asyncio import Redis
 
 from services.backplane.connection import session_script
 from services.backplane.limits import Refusal, Refused
+from services.backplane.records import read_or_raise
 from services.backplane.sessions import session_keys
 from services.wire import keys
 
@@ -60,9 +62,13 @@ class KeptSnapshots:
         found = cast(dict[bytes, bytes], await self._redis.hgetall(keys.kept(snapshot_id)))
         if not found:
             return None
-        return KeptSnapshot(
-            world=found[b"world"].decode(),
-            start=int(found[b"start"]),
-            seed=int(found[b"seed"]),
-            world_digest=found[b"world_digest"].decode(),
-        )
+        return read_or_raise(_kept, found, "kept snapshot")
+
+
+def _kept(found: Mapping[bytes, bytes]) -> KeptSnapshot:
+    return KeptSnapshot(
+        world=found[b"world"].decode(),
+        start=int(found[b"start"]),
+        seed=int(found[b"seed"]),
+        world_digest=found.get(b"world_digest", b"").decode(),
+    )

@@ -14,7 +14,8 @@ VIDEO_BYTES = meter.create_counter(
 HOP = meter.create_histogram(
     "nextframe_hop",
     unit="s",
-    description="from the replica's send to the last RTP packet, by the two wall clocks",
+    description="from the replica's send to the last RTP packet, by the two wall clocks, or"
+    " above the quickest hop where the clocks differ",
     explicit_bucket_boundaries_advisory=[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5],
 )
 RECEIVABLE = meter.create_histogram(

@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from services.backplane.connection import BackplaneError, connect
 from services.backplane.probe import Probe
 from services.guard import Guard
+from services.repeated_log import RepeatedLog
 from services.session.desk import SessionDesk
 from services.session.routes import session_routes
 from services.session.settings import SessionSettings
@@ -20,6 +21,7 @@ from services.telemetry import add_problem_answers, problem
 from services.tokens import Tokens
 
 log = logging.getLogger(__name__)
+repeated = RepeatedLog(log)
 
 SWEEP_S = 1.0
 
@@ -73,4 +75,6 @@ async def _sweep_forever(desk: SessionDesk) -> None:
             if not is_away:
                 log.warning("redis is away", extra={"error": str(error)})
             is_away = True
+        except Exception as error:  # what is over its time must end whatever is in Redis
+            repeated.warning("sweep failed", cause=repr(error), with_traceback=True)
         await asyncio.sleep(SWEEP_S)

@@ -34,6 +34,7 @@ class SessionViews:
     def _seen(self, record: SessionRecord, wait: Wait | None) -> dict[str, Any]:
         has_ended = record.status is SessionStatus.ENDED
         created_at = datetime.fromtimestamp(record.created_at_ms / 1000, UTC)
+        age_s = time.time() - record.created_at_ms / 1000  # by two clocks: ours and Redis'
         return {
             "id": record.session_id,
             "status": record.status,
@@ -45,7 +46,7 @@ class SessionViews:
             "position": wait and wait.position,
             "eta_s": wait and wait.eta_s,
             "reason": record.reason or None,
-            "stats": Stats(age_s=time.time() - record.created_at_ms / 1000, owners=record.epoch),
+            "stats": Stats(age_s=max(0.0, age_s), owners=record.epoch),
         }
 
     def _ice_servers(self) -> list[IceServer]:

@@ -7,6 +7,8 @@ replicas offer is played.
 import json
 from dataclasses import asdict, dataclass
 
+from services.wire.fields import from_fields
+
 MAX_CANARY_SHARE = 0.5  # more than that is a promotion
 
 
@@ -36,5 +38,5 @@ class Release:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Release":
-        """Raises ValueError or TypeError on anything but a release."""
-        return cls(**json.loads(text))
+        """Raises ValueError on anything but a release."""
+        return from_fields(cls, json.loads(text))

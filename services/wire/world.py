@@ -3,6 +3,8 @@
 import json
 from dataclasses import asdict, dataclass
 
+from services.wire.fields import from_fields
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldStart:
@@ -34,8 +36,9 @@ class WorldOffer:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "WorldOffer":
-        """Raises ValueError, KeyError or TypeError on anything but an offer."""
-        content = json.loads(text)
-        content["buttons"] = tuple(content["buttons"])
-        content["starts"] = tuple(WorldStart(**start) for start in content["starts"])
-        return cls(**content)
+        """Raises ValueError on anything but an offer."""
+        match content := json.loads(text):
+            case {"buttons": list(buttons), "starts": list(starts)}:
+                content["buttons"] = tuple(map(str, buttons))
+                content["starts"] = tuple(from_fields(WorldStart, start) for start in starts)
+        return from_fields(cls, content)

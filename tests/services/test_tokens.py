@@ -1,10 +1,12 @@
 """A token admits to one session, for two minutes, and only when it is ours."""
 
+import logging
 import time
 
 import jwt
 import pytest
 
+from services.repeated_log import RepeatedLog
 from services.tokens import AUDIENCE, ForeignToken, InvalidToken, Tokens
 
 SECRET = "a secret of at least thirty-two characters"
@@ -34,7 +36,9 @@ def test_a_good_token_of_another_session_is_foreign() -> None:
         "a.b.c",
         signed("another secret of thirty-two characters!"),
         signed(aud="another"),
-        signed(exp=time.time() - 1),
+        signed(exp=time.time() - 61),
+        signed(iat=time.time() + 7000),
+        signed(nbf=time.time() + 7000),
         signed(exp=None),
         signed(sub=None),
         jwt.encode({"aud": AUDIENCE, "sub": "a", "exp": time.time() + 60}, "", algorithm="none"),
@@ -47,13 +51,32 @@ def test_anything_else_is_invalid(token: str) -> None:
 
 def test_an_expired_token_says_so() -> None:
     with pytest.raises(InvalidToken, match="expired"):
-        tokens.check(tokens.mint("a", ttl_s=-1), "a")
+        tokens.check(tokens.mint("a", ttl_s=-61), "a")
 
 
 def test_an_expired_token_passes_within_the_leeway_and_not_beyond() -> None:
-    tokens.check(tokens.mint("a", ttl_s=-50), "a", leeway_s=60)
+    tokens.check(tokens.mint("a", ttl_s=-100), "a", leeway_s=60)
     with pytest.raises(InvalidToken, match="expired"):
-        tokens.check(tokens.mint("a", ttl_s=-70), "a", leeway_s=60)
+        tokens.check(tokens.mint("a", ttl_s=-130), "a", leeway_s=60)
+
+
+@pytest.mark.parametrize(("minted_s", "words"), [(0, []), (-170, ["ahead"]), (50, ["behind"])])
+def test_clocks_may_differ_by_a_minute_and_the_log_names_them(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    minted_s: float,
+    words: list[str],
+) -> None:
+    """cases/field.md C26: every fresh token had expired, and nothing said why."""
+    monkeypatch.setattr("services.tokens.repeated", RepeatedLog(logging.getLogger("toy")))
+    with monkeypatch.context() as elsewhere:
+        now = time.time() + minted_s
+        elsewhere.setattr(time, "time", lambda: now)
+        token = tokens.mint("a")
+    tokens.check(token, "a")
+    causes = [str(record.__dict__["cause"]) for record in caplog.records]
+    assert len(causes) == len(words)
+    assert all(word in cause for word, cause in zip(words, causes, strict=True))
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic abc"])

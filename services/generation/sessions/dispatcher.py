@@ -14,12 +14,14 @@ from collections.abc import Awaitable, Callable
 
 from services.backplane import sessions
 from services.backplane.connection import BackplaneError, Client
+from services.backplane.records import RecordError
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import PRESENT_MS, Loss, SessionStore
 from services.generation.sessions.lease_watch import LeaseWatch
 from services.generation.sessions.patience import Patience
 from services.generation.sessions.served import Served
+from services.repeated_log import RepeatedLog
 from services.wire.session import SessionRecord, SessionStatus
 
 LOOK_S = 0.15  # at the line
@@ -28,6 +30,7 @@ TAKE_S = 5.0  # until a replica that was called must have the lease
 LOST = "The machine that dreamt your world is gone; it is picked up elsewhere."
 
 log = logging.getLogger(__name__)
+repeated = RepeatedLog(log)
 
 
 class Dispatcher:
@@ -69,12 +72,18 @@ class Dispatcher:
         for session_id in waiting:
             if num_free <= 0:
                 return
-            record = await self._store.get(session_id)
-            if record is None or not self._may_start(record):
-                continue
-            if served.has_version_of(record) or await self._is_left_over(record, served):
-                self._start(record)
-                num_free -= 1
+            with contextlib.suppress(RecordError):  # logged; who stands behind it must not wait
+                num_free -= await self._serve(session_id, served)
+
+    async def _serve(self, session_id: str, served: Served) -> bool:
+        """True when it was sent to a replica."""
+        record = await self._store.get(session_id)
+        if record is None or not self._may_start(record):
+            return False
+        if served.has_version_of(record) or await self._is_left_over(record, served):
+            self._start(record)
+            return True
+        return False
 
     async def recover_lost(self) -> None:
         """Puts sessions whose owner stopped renewing back in line."""
@@ -177,6 +186,8 @@ class Dispatcher:
                 if not is_away:
                     log.warning("redis is away", extra={"error": str(error)})
                 is_away = True
+            except Exception as error:  # the line must be served whatever is in Redis
+                repeated.warning("look failed", cause=repr(error), with_traceback=True)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._stopping.wait()

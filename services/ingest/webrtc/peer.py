@@ -22,6 +22,7 @@ from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.abuse import Abuse
 from services.ingest.webrtc.answer import finish_answer
 from services.ingest.webrtc.channels import Channels, frame_note
+from services.ingest.webrtc.hop_clock import HopClock
 from services.ingest.webrtc.offer import MAX_CANDIDATES, Offer, bad
 from services.ingest.webrtc.share import ProcessorShare
 from services.ingest.webrtc.track import FrameTrack
@@ -71,6 +72,7 @@ class Peer:
         address: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._hop_clock = HopClock()
         self.id = peer_id
         self.offer = offer
         self.codec = codec
@@ -167,7 +169,7 @@ class Peer:
             self._host.report_bitrate(bits_per_s)
 
     def _note(self, frame: EncodedFrame) -> None:
-        hop_s = max(0.0, time.time() - frame.sent_at_ms / 1000)
+        hop_s = self._hop_clock.hop_s(sent_at_s=frame.sent_at_ms / 1000, now_s=time.time())
         FRAMES_SENT.add(1)
         VIDEO_BYTES.add(len(frame.payload))
         HOP.record(hop_s)

@@ -70,7 +70,7 @@ async def test_no_token_closes_with_4401(edge: RunningEdge) -> None:
 
 
 async def test_an_expired_token_closes_with_4401(edge: RunningEdge) -> None:
-    async with hands(edge, token=edge.tokens.mint("s1", ttl_s=-1)) as socket:
+    async with hands(edge, token=edge.tokens.mint("s1", ttl_s=-61)) as socket:
         assert await close_code(socket) == 4401
 
 

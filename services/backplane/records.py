@@ -1,0 +1,38 @@
+"""Records in Redis that this service cannot read, and that must take nobody down."""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from services.backplane.connection import BackplaneError
+from services.repeated_log import RepeatedLog
+
+Raw = TypeVar("Raw")
+Record = TypeVar("Record")
+
+repeated = RepeatedLog(logging.getLogger(__name__))
+
+
+class RecordError(BackplaneError):
+    """A record that this version of the service cannot read. Answered like a Redis that is away:
+    another version may read it, so nothing is ended or deleted for it."""
+
+
+def read_or_raise(parse: Callable[[Raw], Record], raw: Raw, what: str) -> Record:
+    """Raises RecordError where `parse` raises ValueError, KeyError or TypeError."""
+    try:
+        return parse(raw)
+    except (ValueError, KeyError, TypeError) as error:
+        repeated.warning("record cannot be read", cause=f"{what}: {error!r:.200}")
+        raise RecordError(f"{what} cannot be read") from error
+
+
+def readable(parse: Callable[[Raw], Record], raws: Iterable[Raw], what: str) -> list[Record]:
+    """Those that can be read; one line a minute for the others."""
+    found = []
+    for raw in raws:
+        try:
+            found.append(read_or_raise(parse, raw, what))
+        except RecordError:
+            continue
+    return found
