@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.backplane.settings import RedisSettings
 from services.environment import setting
-from services.setting_kinds import http_url, ice_url, origin
+from services.setting_kinds import ice_url, origin
 from services.tokens import MIN_SECRET_CHARS
 
 OWN_ADDRESSES = "host"
@@ -42,7 +42,7 @@ class IngestSettings(RedisSettings):
     token_secret: str = setting(
         env="NEXTFRAME_TOKEN_SECRET", min_chars=MIN_SECRET_CHARS, secret=True
     )
-    session_url: str = setting("http://127.0.0.1:8081", parse=http_url)
+    session_url: str = setting("http://127.0.0.1:8081", parse=origin)
     page_url: str = setting("", parse=origin)
     allowed_origins: tuple[str, ...] = setting((), parse=origin)
     ice_servers: tuple[str, ...] = setting((), parse=ice_url)

@@ -1,11 +1,10 @@
 """What an operator may set about the session service: NEXTFRAME_SESSION_<FIELD>, read once."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from services.backplane.settings import RedisSettings
 from services.environment import setting
-from services.setting_kinds import http_url, ice_url, origin
+from services.setting_kinds import ice_url, origin
 from services.tokens import MIN_SECRET_CHARS
 
 PREFIX = "NEXTFRAME_SESSION_"
@@ -39,7 +38,7 @@ class SessionSettings(RedisSettings):
     token_secret: str = setting(
         env="NEXTFRAME_TOKEN_SECRET", min_chars=MIN_SECRET_CHARS, secret=True
     )
-    ingest_url: str = setting("http://127.0.0.1:8080", parse=http_url)
+    ingest_url: str = setting("http://127.0.0.1:8080", parse=origin)
     allowed_origins: tuple[str, ...] = setting((), parse=origin)
     default_world: str = setting("")
     max_line: int = setting(32, at_least=1, at_most=10_000)
@@ -57,8 +56,7 @@ class SessionSettings(RedisSettings):
     @property
     def origins(self) -> tuple[str, ...]:
         """Every origin whose pages may call this service."""
-        page = urlsplit(self.ingest_url)
-        return (f"{page.scheme}://{page.netloc}", *self.allowed_origins)
+        return (self.ingest_url, *self.allowed_origins)
 
     @property
     def redis_budget_bytes(self) -> int:

@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from services.backplane.connection import BackplaneError
 from services.ingest.edge import Edge
-from services.ingest.http import actions, whep
+from services.ingest.http import actions, whep, whep_discovery
 from services.ingest.http.player_files import PlayerFiles
 from services.ingest.settings import IngestSettings
 from services.openapi import ALWAYS, problems
@@ -33,15 +33,16 @@ def create_app(settings: IngestSettings) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,
-        allow_methods=["POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type"],
-        expose_headers=["Location", "Retry-After"],
+        allow_methods=["GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "If-Match"],
+        expose_headers=["Accept-Post", "Allow", "ETag", "Link", "Location", "Retry-After"],
         max_age=600,
     )
     add_problem_answers(app)
     app.add_exception_handler(BackplaneError, _backplane_is_away)
     app.state.why_not_ready = edge.why_not_ready
     app.include_router(whep.router)
+    app.include_router(whep_discovery.router)
     app.include_router(actions.router)
 
     @app.get("/config.json", responses=problems(*ALWAYS))

@@ -24,6 +24,7 @@ from services.ingest.http.access import (
     open_session,
     read_body,
 )
+from services.ingest.http.ice_links import add_ice_links
 from services.ingest.room import Room
 from services.ingest.webrtc.offer import Offer, read_candidates, read_offer
 from services.ingest.webrtc.peer import Peer
@@ -40,6 +41,7 @@ NO_COMMON_CODEC = (
     " this browser offers neither."
 )
 OTHER_CODEC = "The player of this session decodes {}: offer that, or watch with another browser."
+ICE_SESSION = '"1"'  # the ETag: a peer has one ICE session, which is never restarted
 SEAT_TAKEN = "Somebody plays this session. To watch it, offer without data channels."
 
 router = APIRouter(prefix="/whep", responses=problems(*ALWAYS, 404, 415, 429))
@@ -62,6 +64,7 @@ def _takes(content_type: str) -> dict[str, Any]:
     responses=problems(401, 406, 409),
     openapi_extra=_takes("application/sdp"),
 )
+@router.post("/{session_id}/", status_code=201, include_in_schema=False)
 async def offer(session_id: str, request: Request) -> Response:
     edge = edge_of(request)
     check_origin(request, edge.settings)
@@ -94,7 +97,9 @@ async def offer(session_id: str, request: Request) -> Response:
     peer = Peer(peer_id, offered, room, edge.rtc, codec=codec, address=address)
     answer = await _settle(edge, room, peer)
     location = f"{router.prefix}/{session_id}/{peer.id}"
-    return SdpAnswer(answer, 201, {"Location": location})
+    response = SdpAnswer(answer, 201, {"Location": location, "ETag": ICE_SESSION})
+    add_ice_links(response, edge.rtc)
+    return response
 
 
 def choose_codec(offer: Offer, record: SessionRecord) -> VideoCodec:
@@ -126,6 +131,7 @@ async def _settle(edge: Edge, room: Room, peer: Peer) -> str:
 @router.patch(
     "/{session_id}/{peer_id}",
     status_code=204,
+    responses=problems(412),
     openapi_extra=_takes("application/trickle-ice-sdpfrag"),
 )
 async def trickle(session_id: str, peer_id: str, request: Request) -> Response:
@@ -134,7 +140,9 @@ async def trickle(session_id: str, peer_id: str, request: Request) -> Response:
     check_content_type(request, "application/trickle-ice-sdpfrag")
     peer = edge.peer(session_id, peer_id)
     if peer is None:
-        raise _no_peer()
+        raise no_peer()
+    if request.headers.get("if-match", "*") not in ("*", ICE_SESSION):
+        raise Problem(412, "another-ice-session", "If-Match names another ICE session.")
     body = await read_body(request, max_bytes=MAX_FRAGMENT_BYTES)
     await peer.add_candidates(read_candidates(body, peer.offer, edge.candidate_rule))
     return Response(status_code=204)
@@ -148,7 +156,7 @@ async def leave(session_id: str, peer_id: str, request: Request) -> Response:
     if room is not None and peer is not None:
         await room.peers.dismiss(peer)
     elif not await edge.seats.leave(session_id, peer_id):  # it may be at another edge
-        raise _no_peer()
+        raise no_peer()
     return Response(status_code=204)
 
 
@@ -161,5 +169,5 @@ def _address(request: Request) -> str:
     return caller_of(request.client.host if request.client else "").address
 
 
-def _no_peer() -> Problem:
+def no_peer() -> Problem:
     return Problem(404, "no-peer", "This connection is over. Send a new offer.")
