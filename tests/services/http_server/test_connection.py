@@ -119,7 +119,7 @@ async def test_what_is_thrown_away_is_bounded() -> None:
 async def test_no_turn_of_the_event_loop_is_long() -> None:
     """One-byte chunks, pipelined requests, many header lines: the worst bytes there are."""
     worst = [
-        CHUNKED + b"1\r\na\r\n" * 40_000 + b"0\r\n\r\n",
+        CHUNKED + b"1\r\na\r\n" * 140_000 + b"0\r\n\r\n",
         HEAD * 1000,
         HEAD[:-2] + b"a:b\r\n" * 120 + b"\r\n",
     ]
@@ -130,8 +130,9 @@ async def test_no_turn_of_the_event_loop_is_long() -> None:
             client.send(data)
             assert (await client.answer())[0] == 200
         longest.cancel()
-        # 2.5 ms on the machine that this was written on; without pieces it is 150.
-        assert sorted(_TURNS)[-5] < 0.02
+        # The third longest, as the collector takes some: 5 ms where this was written, and 120 ms
+        # where h11 gets what a read brought, which is 250 KB.
+        assert sorted(_TURNS)[-3] < 0.05, sorted(_TURNS)[-5:]
 
 
 _TURNS: list[float] = []
