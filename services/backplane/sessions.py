@@ -35,6 +35,7 @@ _SCRIPTS = (
     "end_overdue",
     "has_room",
     "mark_seen",
+    "memory",
     "renew",
     "requeue",
     "save_snapshot",
@@ -96,6 +97,11 @@ class SessionStore:
     async def has_room(self, limits: Limits) -> bool:
         """Whether Redis has the bytes for one more session. Writes nothing."""
         return bool(await self._run("has_room", "", limits.max_bytes, limits.session_bytes))
+
+    async def memory(self, *, max_bytes: int) -> tuple[int, int]:
+        """(bytes that Redis uses, bytes at which creating and saving end)."""
+        used, limit = await self._run("memory", "", max_bytes)
+        return int(used), int(limit)
 
     async def get(self, session_id: str) -> SessionRecord | None:
         """Raises RecordError for one that cannot be read."""

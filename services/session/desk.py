@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 CREATED = meter.create_counter("nextframe_sessions_created", description="sessions opened")
 REFUSED = meter.create_counter("nextframe_sessions_refused", description="by kind of refusal")
 OPEN = meter.create_gauge("nextframe_sessions_open", description="sessions that have not ended")
+REDIS_USED = meter.create_gauge("nextframe_redis_used", unit="By", description="memory of Redis")
+REDIS_BUDGET = meter.create_gauge(
+    "nextframe_redis_budget", unit="By", description="where creating and saving end"
+)
 WAITING = meter.create_gauge("nextframe_sessions_waiting", description="sessions in the line")
 
 KEEPS_PER_MINUTE = 10  # snapshots kept, by one session
@@ -162,6 +166,9 @@ class SessionDesk:
             log.info("session overdue", extra={"session_id": session_id})
         OPEN.set(await self._store.count())
         WAITING.set(len(await self._store.waiting()))
+        used, budget = await self._store.memory(max_bytes=self._settings.redis_budget_bytes)
+        REDIS_USED.set(used)
+        REDIS_BUDGET.set(budget)
 
     def _limits(self, caller: Caller) -> Limits:
         return Limits(

@@ -43,7 +43,7 @@ def rules() -> list[dict[str, Any]]:
 
 
 def test_every_alert_says_what_to_do() -> None:
-    assert len(rules()) == 5
+    assert len(rules()) == 6
     for rule in rules():
         assert rule["labels"]["severity"] in ("critical", "warning")
         assert rule["annotations"]["summary"] and rule["annotations"]["description"]

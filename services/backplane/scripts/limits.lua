@@ -2,14 +2,22 @@
 
 -- How far below Redis' own limit (maxmemory) writes of visitors stop.
 local SHARE_OF_MAXMEMORY = 0.8
+-- What an allocator may take for a value of some size, in that size (jemalloc: four steps an octave).
+local ROUNDING = 1.25
 
--- Whether `bytes` more keep Redis within `max_bytes` of used memory; 0: no limit of ours.
+-- Bytes that Redis uses, and at which writes of visitors end. `max_bytes` 0: no limit of ours.
+local function memory(max_bytes)
+  local info = redis.call('INFO', 'memory')
+  local used = tonumber(string.match(info, 'used_memory:(%d+)'))
+  local maxmemory = tonumber(string.match(info, 'maxmemory:(%d+)') or 0)
+  local limit = max_bytes > 0 and max_bytes or math.huge
+  if maxmemory > 0 then limit = math.min(limit, maxmemory * SHARE_OF_MAXMEMORY) end
+  return used, limit
+end
+
 local function has_room(bytes, max_bytes)
-  local memory = redis.call('INFO', 'memory')
-  local used = tonumber(string.match(memory, 'used_memory:(%d+)'))
-  local maxmemory = tonumber(string.match(memory, 'maxmemory:(%d+)') or 0)
-  if max_bytes > 0 and used + bytes > max_bytes then return false end
-  return maxmemory == 0 or used + bytes <= maxmemory * SHARE_OF_MAXMEMORY
+  local used, limit = memory(max_bytes)
+  return used + bytes * ROUNDING <= limit
 end
 
 -- Bytes that whoever waits in line writes once it plays.

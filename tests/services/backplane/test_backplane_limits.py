@@ -147,8 +147,8 @@ async def test_who_waits_has_its_bytes_reserved(store: SessionStore, redis: Redi
 
 async def test_nobody_saves_beyond_the_budget(store: SessionStore, redis: Redis) -> None:
     await create(store, "a", of(ONE))
-    await live(store, "a", b"x" * (1 << 20))
-    budget = await used_memory(redis) + (2 << 20) + 100_000
+    await live(store, "a", b"x" * 1_000_000)
+    budget = await used_memory(redis) + 2_800_000
     saves = KeptSnapshots(redis)
     for i in range(2):
         await saves.keep("a", snapshot_id=f"s{i}", max_bytes=budget)

@@ -166,6 +166,14 @@ async def test_leaving_works_when_redis_is_full(house: House) -> None:
     assert_problem(newcomer, 503, "no-room", "Try again in 60 s.")
 
 
+@pytest.mark.asyncio
+async def test_operators_see_the_budget(house: House) -> None:
+    used, budget = await house.store.memory(max_bytes=24 << 20)
+    assert 0 < used < budget == 24 << 20
+    ceiling = int((await house.redis.info("memory"))["maxmemory"])
+    assert (await house.store.memory(max_bytes=1 << 50))[1] == pytest.approx(0.8 * ceiling, abs=1)
+
+
 def test_production_keeps_its_limits_strict() -> None:
     defaults = SessionSettings(redis_url="redis://x", token_secret="s" * 32)
     assert defaults.open_per_caller <= 3
