@@ -99,15 +99,11 @@ async def test_a_broken_session_holds_up_neither_the_line_nor_the_dispatcher(
     with pytest.raises(RecordError):
         await store.get("broken")
     await ReplicaRegistry(redis).heartbeat("r", slots=1, used=0, world="w", draining=False)
-    called: list[str] = []
-
-    async def run_session(session_id: str) -> None:
-        called.append(session_id)
-
-    dispatcher = Dispatcher(redis, run_session)
+    called: asyncio.Queue[str] = asyncio.Queue()
+    dispatcher = Dispatcher(redis, called.put)
     await dispatcher.serve_line()
-    await asyncio.sleep(0)
-    assert called == ["whole"]
+    assert await asyncio.wait_for(called.get(), 5) == "whole"
+    assert called.empty()
     assert await redis.exists(keys.session("broken"))  # another version may read it
     dispatcher.stop()
 
