@@ -272,7 +272,8 @@ class SessionStore:
 
     async def _run_over_all(self, name: str, *args: str | int) -> Any:
         prefixes = (keys.session(""), keys.snapshot(""))
-        return await self._scripts[name](keys=session_keys(""), args=(*prefixes, *args))
+        all_keys = (*session_keys(""), keys.WATCHED)
+        return await self._scripts[name](keys=all_keys, args=(*prefixes, *args))
 
 
 def session_keys(session_id: str) -> Sequence[str]:

@@ -376,6 +376,24 @@ async def test_who_is_not_there_keeps_its_place_but_gets_no_slot(
 
 
 @pytest.mark.asyncio
+async def test_who_could_give_no_sign_does_not_leave_the_line(
+    store: SessionStore, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An outage longer than a page's patience, or a jump of the clock, ended everybody in line."""
+    await queue(store, "a")
+    assert await store.waiting() == ["a"]
+    seen_at_ms = int(await redis.hget(keys.session("a"), "seen_at_ms") or 0)
+    await redis.hset(keys.session("a"), "seen_at_ms", str(seen_at_ms - 100_000))
+    await redis.hset(keys.WATCHED, "at_ms", str(seen_at_ms - 99_000))  # the last look before it
+    for _ in range(3):
+        await store.waiting()
+        assert await status(store, "a") == "queued"
+    monkeypatch.setattr(sessions, "LINE_PATIENCE_MS", -1)  # no sign since then, either
+    await store.waiting()
+    assert await status(store, "a") == "ended"
+
+
+@pytest.mark.asyncio
 async def test_a_sign_of_the_player_makes_no_session(store: SessionStore) -> None:
     await store.mark_seen("nobody")
     assert await store.get("nobody") is None
