@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -219,13 +220,16 @@ async def test_a_link_that_takes_nothing_is_closed_and_costs_no_keyframes(
     house.server.publish("a", make_frame(0, is_key=True))
     house.demand.keyframe_made()
     num_keyframes = idx = 0
+    began = time.monotonic()
     while house.demand.num_links == 2:
         assert (await reads.receive_frame()).frame_idx == idx
         idx += 1
-        num_keyframes += house.demand.wants_keyframe
+        is_asked = house.demand.wants_keyframe
+        num_keyframes += is_asked
         house.demand.keyframe_made()
-        house.server.publish("a", make_frame(idx, size=100_000))
+        house.server.publish("a", make_frame(idx, is_key=is_asked, size=100_000))
         await asyncio.sleep(0.01)
+    assert time.monotonic() - began < 4  # and not by TCP_USER_TIMEOUT, after 5 s
     assert num_keyframes <= 2  # while its buffers filled up, not all the time
 
 

@@ -312,6 +312,7 @@ async def test_a_lease_counts_from_the_first_good_poll_after_an_outage(
                 await office.dispatcher.recover_lost()
     for _ in range(POLLS_PER_LEASE):
         await office.dispatcher.recover_lost()
+        assert await office.store.position("a") is None
     assert await office.store.renew("a", lease) is not None
     assert await office.store.position("a") is None
 
