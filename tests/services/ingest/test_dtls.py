@@ -1,0 +1,80 @@
+"""Peers with RSA certificates (GStreamer's, some pages') connect; keys that are dear do not."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from aiortc import RTCCertificate
+from aiortc.rtcdtlstransport import SRTPProtectionProfile, generate_certificate
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from OpenSSL import SSL, crypto
+
+from services.ingest.webrtc.rtc_hooks.guard import is_cheap
+from tests.services.ingest.edge_kit import Browser, FakeReplica, RunningEdge, browser, running_edge
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
+
+
+class RsaCertificate(RTCCertificate):
+    """As GStreamer's. Where this peer is the DTLS server, its key decides: the suite is for RSA."""
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        context: SSL.Context = super()._create_ssl_context(srtp_profiles)
+        context.set_cipher_list(b"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256")
+        return context
+
+
+@pytest_asyncio.fixture
+async def edge(redis_url: str) -> AsyncIterator[RunningEdge]:
+    async with running_edge(redis_url) as edge:
+        yield edge
+
+
+@pytest_asyncio.fixture
+async def replica(edge: RunningEdge) -> AsyncIterator[FakeReplica]:
+    async with FakeReplica() as replica:
+        await edge.live("s1", replica)
+        yield replica
+
+
+@pytest_asyncio.fixture
+async def rsa_peer(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Browser]:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    certificate = RsaCertificate(key=key, cert=generate_certificate(key))  # type: ignore[arg-type]
+    with monkeypatch.context() as patched:
+        patched.setattr(RTCCertificate, "generateCertificate", lambda: certificate)
+        one = Browser(plays=False)
+    yield one
+    await one.close()
+
+
+@pytest.mark.parametrize("setup", ["actpass", "active"])
+async def test_a_peer_with_an_rsa_certificate_watches(
+    edge: RunningEdge, replica: FakeReplica, rsa_peer: Browser, setup: str
+) -> None:
+    offer = (await rsa_peer.offer()).replace("a=setup:actpass", f"a=setup:{setup}")
+    response = await edge.post("s1", offer)
+    assert f"a=setup:{'active' if setup == 'actpass' else 'passive'}" in response.text
+    await rsa_peer.take(response)
+    await rsa_peer.until(lambda: len(rsa_peer.greys) > 1)
+
+
+async def test_a_peer_with_an_ecdsa_certificate_watches(
+    edge: RunningEdge, replica: FakeReplica
+) -> None:
+    async with browser(plays=False) as one:
+        await edge.join("s1", one)
+        await one.until(lambda: len(one.greys) > 1)
+
+
+async def test_keys_that_are_dear_to_verify_with_are_refused() -> None:
+    modulus = (1 << 2047) + 1
+    for numbers, is_taken in (
+        (rsa.RSAPublicNumbers(65537, modulus), True),
+        (rsa.RSAPublicNumbers(65537, (1 << 8191) + 1), False),
+        (rsa.RSAPublicNumbers((1 << 1000) + 1, modulus), False),
+    ):
+        key = crypto.PKey.from_cryptography_key(numbers.public_key())
+        assert is_cheap(key) is is_taken
+    curve = ec.generate_private_key(ec.SECP256R1()).public_key()
+    assert is_cheap(crypto.PKey.from_cryptography_key(curve))
