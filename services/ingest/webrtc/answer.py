@@ -3,15 +3,22 @@
 from services.ingest.webrtc.offer import Offer
 from services.ingest.webrtc.sdp_forms import Description, Section
 
+_TRANSPORT = ("c=", "a=candidate:", "a=end-of-candidates", "a=ice-", "a=fingerprint:", "a=setup:")
+
 
 def finish_answer(sdp: str, offer: Offer) -> str:
-    """`sdp` with a section for each that was refused (RFC 3264: port 0, at its place), and with a
-    BUNDLE group only where the offer has one. No `rtcp-mux-only`: RFC 8858 forbids it in answers,
-    whatever drafts of WHEP say."""
+    """`sdp` with a section for each that was refused, and with a BUNDLE group only where the offer
+    has one. A refused section has port 0 (RFC 3264), but the one that the bundle is tagged by is
+    inactive: Chromium takes no answer without it. No `rtcp-mux-only`: RFC 8858 forbids it in
+    answers, whatever drafts of WHEP say."""
     ours = Description.of(sdp.splitlines())
     sections = list(ours.sections)
+    bundled = next((s for s in sections if s.mid in offer.bundle), None)
     for place in sorted(offer.refused):
-        sections.insert(place, _refusal(offer.refused[place]))
+        section = offer.refused[place]
+        is_tagged = offer.bundle[:1] == (section.mid,)
+        answered = _inactive(section, bundled) if bundled and is_tagged else _refusal(section)
+        sections.insert(place, answered)
     session = [line for line in ours.session if not line.startswith("a=group:")]
     if offer.bundle:
         session.append(f"a=group:BUNDLE {' '.join(offer.bundle)}")
@@ -23,3 +30,19 @@ def _refusal(section: Section) -> Section:
     kind, _, *rest = section.lines[0].split(" ")
     lines = [" ".join([kind, "0", *rest]), "c=IN IP4 0.0.0.0", "a=inactive"]
     return Section((*lines, f"a=mid:{section.mid}") if section.mid else tuple(lines))
+
+
+def _inactive(section: Section, bundled: Section) -> Section:
+    """Accepted with its first format, which never comes, at the address of `bundled`."""
+    kind, _, protocol, fmt, *_ = section.lines[0].split(" ")
+    names = [line for line in section.lines if line.startswith(f"a=rtpmap:{fmt} ")]
+    return Section(
+        (
+            f"{kind} {bundled.port} {protocol} {fmt}",
+            "a=inactive",
+            f"a=mid:{section.mid}",
+            "a=rtcp-mux",
+            *names,
+            *(line for line in bundled.lines if line.startswith(_TRANSPORT)),
+        )
+    )

@@ -110,9 +110,18 @@ def read_offer(body: bytes, rule: CandidateRule) -> Offer:
         codecs=rtc_hooks.sendable_codecs(media[kinds.index("video")]),
         mids=tuple(m.rtp.muxId for m in media),
         refused={place: whole.sections[place] for place in refused},
-        bundle=answered.bundle,
+        bundle=_answered_bundle(whole, answered),
         ice_ufrag=_ice_ufrag(media[0]),
     )
+
+
+def _answered_bundle(whole: Description, answered: Description) -> tuple[str, ...]:
+    """The mids of the sections that are answered; a tagged section of media is one at any rate."""
+    tagged = next((s for s in whole.sections if whole.bundle[:1] == (s.mid,)), None)
+    is_media = tagged is not None and "RTP/" in tagged.lines[0] and tagged.port != "0"
+    if tagged is None or not is_media or not answered.bundle or tagged.mid in answered.bundle:
+        return answered.bundle
+    return (tagged.mid, *answered.bundle)
 
 
 def read_candidates(body: bytes, offer: Offer, rule: CandidateRule) -> list[RTCIceCandidate]:

@@ -85,7 +85,11 @@ def forms(draw: st.DrawFn) -> Form:
     return Form(
         sdp=end.join(lines) + end,
         kinds=kinds,
-        refused=frozenset(i for i, name in enumerate(names) if name in _REFUSED),
+        refused=frozenset(
+            place
+            for place, name in enumerate(names)
+            if name in _REFUSED and not (is_bundled and place == tagged)
+        ),
         is_bundled=is_bundled,
     )
 

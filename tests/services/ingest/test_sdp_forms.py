@@ -69,8 +69,9 @@ def test_every_valid_form_is_answered_section_by_section(form: Form) -> None:
     assert [set(line.split()[1:]) for line in bundle] == ([kept] if form.is_bundled else [])
     for place, section in enumerate(sections):
         assert f"a=mid:{place}\r\n" in section
-        if "m=video" in section and place not in form.refused:
-            assert "a=sendonly" in section
+        is_video = "m=video" in section and place not in form.refused
+        assert ("a=sendonly" in section) == (is_video and "a=inactive" not in section)
+    assert answer.count("a=sendonly") == 1
     SessionDescription.parse(answer)
 
 
@@ -134,7 +135,7 @@ def test_candidates_of_a_refused_section_belong_to_the_bundle() -> None:
     offer = read_offer(
         (head + group + "\r\n".join([*stopped, ""]) + "m=video" + video).encode(), RULE
     )
-    assert list(offer.refused) == [0] and offer.bundle == ("0",)
+    assert list(offer.refused) == [0] and offer.bundle == ("s", "0")
     fragment = b"a=mid:s\r\na=candidate:1 1 udp 1 127.0.0.1 5000 typ host\r\n"
     assert [found.sdpMid for found in read_candidates(fragment, offer, RULE)] == ["0"]
 
