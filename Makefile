@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help setup play test check bench eval loadtest chart
+.PHONY: help setup play test check bench eval loadtest drill chart
 
 PYTHON ?= python3
 USERS ?= 4
@@ -45,6 +45,9 @@ eval: $(STAMP) ## measure the shipped world, into build/eval.json; ARGS=--quick 
 
 loadtest: $(STAMP) ## USERS=4 SECONDS=30: headless players, into build/loadtest/
 	@$(BIN)/python -m loadtest --users $(USERS) --seconds $(SECONDS)
+
+drill: $(STAMP) ## players beside one hostile client, into build/drill.json; ARGS="--seconds 20" for a short one
+	@$(BIN)/python -m loadtest.drills $(ARGS)
 
 chart: $(STAMP) ## lint, render, validate and test the Helm chart
 	@echo "Linting and rendering $(CHART) with each of its example values."

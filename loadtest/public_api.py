@@ -59,9 +59,12 @@ def _is_loopback(host: str) -> bool:
 
 
 class PublicApi:
-    """The session and ingest services as a browser sees them, from the page's address on."""
+    """The session and ingest services as a browser sees them, from the page's address on.
+    `local_address`: where our calls come from, one of this machine's; None for any."""
 
-    def __init__(self, page_url: str, *, allow_remote: bool) -> None:
+    def __init__(
+        self, page_url: str, *, allow_remote: bool, local_address: str | None = None
+    ) -> None:
         self._allow_remote = allow_remote
         self._page_url = check_target(page_url, allow_remote=allow_remote)
         self._session_url = ""
@@ -69,7 +72,9 @@ class PublicApi:
         self._http = httpx.AsyncClient(
             headers={"Origin": f"{origin.scheme}://{origin.netloc}"},
             timeout=httpx.Timeout(20.0),
-            limits=httpx.Limits(max_connections=None),
+            transport=httpx.AsyncHTTPTransport(
+                limits=httpx.Limits(max_connections=None), local_address=local_address
+            ),
             trust_env=False,  # a proxy from the environment would be one more remote target
         )
 

@@ -1,4 +1,5 @@
-"""Every private name of aiortc and aioice that the load test touches, and nothing else.
+"""Every private name of aiortc and aioice that the load test touches, but for what the drills'
+attacks send (`drills/attacks/rtc_hooks.py`).
 
 A player's picture is complete when its last packet is there. aiortc tells of a picture only when
 the next one begins, one frame period late, so the packets are stamped here on their way in.
@@ -8,6 +9,7 @@ the next one begins, one frame period late, so the packets are stamped here on t
 import queue
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import aioice.ice
@@ -15,6 +17,8 @@ from aiortc import RTCRtpReceiver
 from aiortc.rtp import RtpPacket
 
 _DECODER_QUEUE = "_RTCRtpReceiver__decoder_queue"
+
+_own_address = ContextVar("own_address", default="127.0.0.1")
 
 PacketListener = Callable[[int, int, float], None]
 """(RTP timestamp, payload bytes, arrival in seconds of `time.monotonic`)."""
@@ -42,12 +46,18 @@ def skip_decoding(receiver: RTCRtpReceiver) -> None:
 
 
 def gather_loopback_only() -> None:
-    """Offer 127.0.0.1 as the only address of this process; aioice leaves it out by itself."""
+    """Offer 127.0.0.1 as the only address of this process, or what `gather_from` says; aioice
+    leaves loopback out by itself."""
     setattr(aioice.ice, "get_host_addresses", _loopback_address)  # noqa: B010
 
 
+def gather_from(address: str) -> None:
+    """Connections of the running task, and of those it starts, offer this loopback address."""
+    _own_address.set(address)
+
+
 def _loopback_address(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-    return ["127.0.0.1"]
+    return [_own_address.get()]
 
 
 class _OnlyTheEnd(queue.Queue[Any]):

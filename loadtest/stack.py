@@ -8,8 +8,9 @@ import os
 import re
 import sys
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 
 ARGUMENTS = (
     "-m services.play --port 0 --session-port 0 --generation-port 0"  # beside a `make play`
@@ -27,13 +28,16 @@ class StackError(Exception):
 
 
 @asynccontextmanager
-async def local_stack(command: tuple[str, ...] = STACK_COMMAND) -> AsyncIterator[str]:
-    """The address of the page while the stack runs. Everything it started ends with it."""
+async def local_stack(
+    command: tuple[str, ...] = STACK_COMMAND, *, env: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[str]:
+    """The address of the page while the stack runs. Everything it started ends with it. `env`: what
+    its services are told besides what this process was."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, **env, "PYTHONUNBUFFERED": "1"},
         start_new_session=True,  # Ctrl-C is for the load test, which then ends the stack in order
     )
     assert process.stdout is not None

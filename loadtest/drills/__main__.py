@@ -1,0 +1,95 @@
+"""`python -m loadtest.drills`: what the service must bear, done to a stack that is started here."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from loadtest.drills import hostile, verdict
+from loadtest.drills.house import NoHouseError
+from loadtest.drills.plan import MAX_SECONDS, Plan
+from loadtest.drills.report import Findings, Report
+from loadtest.drills.table import table
+from loadtest.provenance import this_commit, this_machine
+from loadtest.public_api import RefusedError
+from loadtest.stack import StackError, local_stack
+
+EXIT_HARM = 1
+EXIT_NO_DRILL = 3  # it did not run, or did not attack
+EXIT_STOPPED = 130
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(
+        prog="python -m loadtest.drills",
+        description="The drill `hostile`: players play, one hostile client attacks in every way at "
+        "once from another address, players play on. Starts the local stack with the limits of "
+        "production and writes a report.",
+        epilog="Exit code 0: nobody was harmed. 1: a session ended, a frame rate fell by more than "
+        "10 %, or a process grew by more than 20 MB. 2: bad arguments. 3: no stack, or too little "
+        "of the attack arrived. 130: stopped.",
+    )
+    found.add_argument(
+        "--seconds", type=float, default=60, help=f"of each phase, 1 to {MAX_SECONDS:.0f}"
+    )
+    found.add_argument("--players", type=int, default=3, help="honest players, 1 to 8")
+    found.add_argument("--out", type=Path, default=Path("build/drill.json"), help="the report")
+    return found
+
+
+async def drill(plan: Plan) -> Report:
+    machine = this_machine()
+    print("starting the local stack", flush=True)
+    async with local_stack(env=plan.environment) as page_url:
+        findings = await hostile.run(page_url, plan)
+    return judged(findings, machine)
+
+
+def judged(findings: Findings, machine: dict[str, object]) -> Report:
+    return Report(
+        machine=machine,
+        commit=this_commit(),
+        findings=findings,
+        harm=verdict.harm(findings),
+        missing=verdict.missing(findings),
+    )
+
+
+def exit_code(report: Report) -> int:
+    if report.missing:
+        return EXIT_NO_DRILL
+    return EXIT_HARM if report.harm else 0
+
+
+def main(command_line: Sequence[str] | None = None) -> int:
+    arguments = parser()
+    args = arguments.parse_args(command_line)
+    try:
+        plan = Plan(seconds=args.seconds, players=args.players)
+    except ValueError as error:
+        arguments.error(str(error))
+    try:
+        report = asyncio.run(_until_terminated(plan))
+    except (NoHouseError, RefusedError, StackError) as error:
+        print(f"no drill: {error}", file=sys.stderr)
+        return EXIT_NO_DRILL
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("stopped before the end; no report", file=sys.stderr)
+        return EXIT_STOPPED
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(report.to_json() + "\n")
+    print(f"wrote {args.out}\n\n{table(report)}")
+    return exit_code(report)
+
+
+async def _until_terminated(plan: Plan) -> Report:
+    """SIGTERM unwinds like Ctrl-C, so that everything that was started here ends too."""
+    running = asyncio.create_task(drill(plan))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    return await running
+
+
+if __name__ == "__main__":
+    sys.exit(main())

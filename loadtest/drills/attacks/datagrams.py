@@ -1,0 +1,46 @@
+"""UDP from a socket that no peer knows, at the ports of other people's connections."""
+
+import os
+import random
+import socket
+from collections.abc import Callable
+from struct import pack
+
+from loadtest.drills.ground import Ground
+from loadtest.drills.plan import ATTACKER_ADDRESS
+
+NAME = "datagrams"
+STUN_COOKIE = 0x2112A442  # RFC 8489, section 5
+OVERLONG_BYTES = 1700
+
+
+def like_stun() -> bytes:
+    """A binding request by its header; the rest is noise."""
+    noise = os.urandom(random.randrange(4, 64, 4))
+    return pack("!HHI", 1, len(noise), STUN_COOKIE) + os.urandom(12) + noise
+
+
+KINDS: dict[str, Callable[[], bytes]] = {
+    "empty": lambda: b"",
+    "overlong": lambda: os.urandom(OVERLONG_BYTES),
+    "random": lambda: os.urandom(random.randint(1, 1200)),
+    "like STUN": like_stun,
+}
+
+
+async def send_datagrams(ground: Ground) -> None:
+    """One of each kind per tick, at the players' ports in turn."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind((ATTACKER_ADDRESS, 0))
+        stranger.setblocking(False)
+        number = 0
+        async for _ in ground.ticks(ground.rates.datagrams_per_s / len(KINDS)):
+            for kind, make in KINDS.items():
+                port = ground.order.ports[number % len(ground.order.ports)]
+                number += 1
+                try:
+                    stranger.sendto(make(), port)
+                except OSError as error:
+                    ground.tally.add(NAME, type(error).__name__)
+                else:
+                    ground.tally.add(NAME, kind)

@@ -1,0 +1,186 @@
+"""The attacker's own WebRTC connections: they connect as anybody's, and then misbehave."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
+
+from loadtest.drills.attacks.rtc_hooks import (
+    BEGINNING,
+    WHOLE,
+    send_messages,
+    send_nack,
+    skip_a_tsn,
+)
+from loadtest.drills.ground import Door, Ground, Session
+from loadtest.rtc_hooks import skip_decoding, watch_packets
+from services.wire.action import Action
+
+NACKS = "NACK packets"
+SCTP = "SCTP gaps and fragments"
+ACTIONS = "actions (data channel)"
+WATCHERS = "watchers"
+CONNECT_TIMEOUT_S = 8.0
+POLL_S = 0.05
+OFFER_EVERY_S = 2.5  # a session may offer 30 times a minute
+CHUNKS_PER_PACKET = 50
+PACKETS_PER_S = 60
+ACTIONS_PER_PACKET = 25
+UNKNOWN_STREAM = 1001
+
+
+class Stranger:
+    """One connection; with data channels it is a player's, without it is a watcher's."""
+
+    def __init__(self, *, plays: bool) -> None:
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        video = self.connection.addTransceiver("video", direction="recvonly")
+        known = RTCRtpReceiver.getCapabilities("video")
+        assert known is not None
+        video.setCodecPreferences([c for c in known.codecs if c.name in {"H264", "rtx"}])
+        self.receiver = video.receiver
+        self.num_packets = 0
+        skip_decoding(self.receiver)
+        watch_packets(self.receiver, self._on_packet)
+        self._control = None
+        if plays:
+            self.input = self.connection.createDataChannel("input", ordered=False, maxRetransmits=0)
+            self._control = self.connection.createDataChannel("control")
+
+    def _on_packet(self, rtp_timestamp: int, num_bytes: int, at: float) -> None:
+        self.num_packets += 1
+
+    @property
+    def is_connected(self) -> bool:
+        return self.connection.connectionState == "connected"
+
+    async def connect(self, door: Door, session: Session, attack: str) -> bool:
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        answer = await door.offer(attack, session, self.connection.localDescription.sdp)
+        if answer is None or answer.is_error:
+            return False
+        await self.connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+        for _ in range(round(CONNECT_TIMEOUT_S / POLL_S)):
+            if self._is_open:
+                return True
+            await asyncio.sleep(POLL_S)
+        return False
+
+    @property
+    def _is_open(self) -> bool:
+        """Connected, and its channels too, if it has any."""
+        channel = self._control
+        return self.is_connected and (channel is None or channel.readyState == "open")
+
+    async def beat(self) -> None:
+        """A sign of life each second, as the page gives it, for as long as anybody runs this."""
+        while True:
+            if self._control is not None and self._control.readyState == "open":
+                self._control.send('{"type":"heartbeat"}')
+            await asyncio.sleep(1.0)
+
+
+@asynccontextmanager
+async def misbehaving(ground: Ground, session: Session, attack: str) -> AsyncIterator[Stranger]:
+    """A connected player's peer. Raises ConnectionError when it gets none, and passes on the one
+    that says that it was cut off; closes what is left of it."""
+    stranger = Stranger(plays=True)
+    try:
+        if not await stranger.connect(ground.door, session, attack):
+            raise ConnectionError("no connection")
+        ground.tally.add(attack, "connected")
+        beating = asyncio.create_task(stranger.beat())
+        try:
+            yield stranger
+        finally:
+            beating.cancel()
+    finally:
+        await stranger.connection.close()
+
+
+async def break_sctp(ground: Ground, session: Session) -> None:
+    """A gap and whole messages behind it, then beginnings of messages that never end, in turn;
+    each until it is cut off."""
+    is_gap = True
+    async for _ in ground.ticks(1 / OFFER_EVERY_S):
+        try:
+            async with misbehaving(ground, session, SCTP) as stranger:
+                await _flood_sctp(ground, stranger, is_gap=is_gap)
+        except ConnectionError:
+            ground.tally.add(SCTP, "ended")
+        is_gap = not is_gap
+
+
+async def _flood_sctp(ground: Ground, stranger: Stranger, *, is_gap: bool) -> None:
+    sctp = stranger.connection.sctp
+    assert sctp is not None
+    if is_gap:
+        skip_a_tsn(sctp)
+    messages = [b"x"] * CHUNKS_PER_PACKET
+    flags = WHOLE if is_gap else BEGINNING
+    async for _ in ground.ticks(PACKETS_PER_S):
+        if not stranger.is_connected:
+            raise ConnectionError("cut off")
+        await send_messages(sctp, UNKNOWN_STREAM, messages, flags=flags)
+        ground.tally.add(SCTP, "gap packets" if is_gap else "fragment packets")
+
+
+async def flood_actions(ground: Ground, session: Session) -> None:
+    """Half of the actions, until it is cut off, and again."""
+    seq = 0
+    async for _ in ground.ticks(1 / OFFER_EVERY_S):
+        try:
+            async with misbehaving(ground, session, ACTIONS) as stranger:
+                sctp, stream_id = stranger.connection.sctp, stranger.input.id
+                assert sctp is not None and stream_id is not None
+                async for _ in ground.ticks(ground.rates.actions_per_s / 2 / ACTIONS_PER_PACKET):
+                    if not stranger.is_connected:
+                        raise ConnectionError("cut off")
+                    messages = actions(seq + 1, ACTIONS_PER_PACKET)
+                    await send_messages(sctp, stream_id, messages)
+                    seq += ACTIONS_PER_PACKET
+                    ground.tally.add(ACTIONS, "sent", ACTIONS_PER_PACKET)
+        except ConnectionError:
+            ground.tally.add(ACTIONS, "ended")
+
+
+def actions(first_seq: int, count: int) -> list[bytes]:
+    now_ms = time.time() * 1000
+    return [
+        Action(seq=seq, held=seq & 1, sent_at_ms=now_ms).to_bytes()
+        for seq in range(first_seq, first_seq + count)
+    ]
+
+
+async def send_nacks(ground: Ground, neighbour: Stranger) -> None:
+    """One second's packets at once, each second."""
+    async for _ in ground.ticks(1.0):
+        try:
+            for _ in range(ground.rates.nacks_per_s):
+                if await send_nack(neighbour.receiver):
+                    ground.tally.add(NACKS, "sent")
+        except ConnectionError:
+            ground.tally.add(NACKS, "ended")
+            return
+
+
+async def bring_watchers(ground: Ground, sessions: tuple[Session, ...]) -> None:
+    """Those that are let in stay until the attack ends."""
+    coming: list[asyncio.Task[None]] = []
+    async for _ in ground.ticks(ground.rates.watchers_per_s):
+        if len(coming) < ground.rates.watchers:
+            session = sessions[len(coming) % len(sessions)]
+            coming.append(asyncio.create_task(_watch(ground, session)))
+    await asyncio.gather(*coming)
+
+
+async def _watch(ground: Ground, session: Session) -> None:
+    watcher = Stranger(plays=False)
+    try:
+        if await watcher.connect(ground.door, session, WATCHERS):
+            ground.tally.add(WATCHERS, "watching")
+            await asyncio.sleep(ground.until - time.monotonic())
+    finally:
+        await watcher.connection.close()

@@ -1,0 +1,148 @@
+"""The hostile client: players play, one client attacks in every way at once, players play on.
+
+Every phase is as long as the others. The attacker is a process of its own and plays honestly
+before its attack, so that what a fourth player costs is no harm.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from typing import Any
+
+from loadtest.drills.counters import fetch_counters, grown
+from loadtest.drills.house import House, NoHouseError, find_house, processor_seconds
+from loadtest.drills.plan import Order, Plan
+from loadtest.drills.players import Crowd, phase_pace, playing
+from loadtest.drills.report import PHASES, AttackFigures, Findings, Phase, PlayerFigures
+from loadtest.drills.watch import MemoryWatch
+
+ATTACKER = (sys.executable, "-m", "loadtest.drills.attacker")
+START_TIMEOUT_S = 120.0
+GRACE_S = 30.0  # the attacker's, beyond its time
+STOP_TIMEOUT_S = 5.0
+SETTLE_S = 3.0
+PLAYERS = "the players' own process"
+MAX_LINE_BYTES = 1 << 20
+
+
+class Attacker:
+    """Owns the hostile process; knows only what it is told and what it says, lines of JSON."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    def say(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(message).encode() + b"\n")
+
+    async def hear(self, timeout_s: float) -> dict[str, Any]:
+        """Raises NoHouseError when it says nothing in time, or what is wrong."""
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(timeout_s):
+                line = await self._process.stdout.readline()
+        except TimeoutError:
+            raise NoHouseError(f"the attacker said nothing for {timeout_s:.0f} s") from None
+        said = json.loads(line or '{"error": "it ended"}')
+        if "error" in said:
+            raise NoHouseError(f"the attacker cannot attack: {said['error']}")
+        assert isinstance(said, dict)
+        return said
+
+
+@asynccontextmanager
+async def neighbour(page_url: str) -> AsyncIterator[Attacker]:
+    """The attacker's process, playing honestly. It ends with the context."""
+    process = await asyncio.create_subprocess_exec(
+        *ATTACKER,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+        limit=MAX_LINE_BYTES,
+    )
+    attacker = Attacker(process)
+    try:
+        attacker.say({"page_url": page_url})
+        await attacker.hear(START_TIMEOUT_S)
+        yield attacker
+    finally:
+        if process.returncode is None:
+            process.kill()  # by its own pid, and it starts nothing
+        await process.wait()
+
+
+async def run(page_url: str, plan: Plan, root_pid: int | None = None) -> Findings:
+    """Attack the stack behind `page_url`, which this process or `root_pid` started. Raises
+    NoHouseError or RefusedError when there is nothing to attack."""
+    house = find_house(root_pid or os.getpid())
+    async with playing(page_url, plan) as crowd, neighbour(page_url) as attacker:
+        await crowd.until_playing()
+        await asyncio.sleep(SETTLE_S)
+        phases = [await _phase(PHASES[0], plan, house)]
+        watch = MemoryWatch(house)
+        await watch.sample()
+        watching = asyncio.create_task(watch.run())
+        counted_before = await fetch_counters(house.ops_urls)
+        attacker.say(_order(page_url, plan, crowd))
+        phases.append(await _phase(PHASES[1], plan, house))
+        said = await attacker.hear(GRACE_S)
+        counted = grown(counted_before, await fetch_counters(house.ops_urls))
+        phases.append(await _phase(PHASES[2], plan, house))
+        watching.cancel()
+        await watch.sample()
+        return Findings(
+            plan=plan,
+            phases=tuple(phases),
+            players=_figures(plan, crowd, phases),
+            memory=watch.memory(),
+            redis_keys=watch.keys(),
+            attack=AttackFigures(
+                seconds=said["seconds"],
+                cpu_share=said["cpu_share"],
+                tally=said["tally"],
+                counted=counted,
+            ),
+        )
+
+
+async def _phase(name: str, plan: Plan, house: House) -> Phase:
+    print(f"{name}: {plan.seconds:g} s", flush=True)
+    began, used_before = time.monotonic(), _used(house)
+    await asyncio.sleep(plan.seconds)
+    ended, used = time.monotonic(), _used(house)
+    cpu = {
+        process: (seconds - used_before.get(process, 0.0)) / (ended - began)
+        for process, seconds in used.items()
+    }
+    return Phase(name=name, began=began, ended=ended, cpu=cpu, load=os.getloadavg()[0])
+
+
+def _used(house: House) -> dict[str, float]:
+    return processor_seconds(house.processes) | {PLAYERS: time.process_time()}
+
+
+def _order(page_url: str, plan: Plan, crowd: Crowd) -> dict[str, Any]:
+    if not crowd.ports:
+        raise NoHouseError("no player's connection has an address on loopback")
+    order = Order(page_url=page_url, seconds=plan.seconds, rates=plan.rates, ports=crowd.ports)
+    return asdict(order)
+
+
+def _figures(plan: Plan, crowd: Crowd, phases: list[Phase]) -> tuple[PlayerFigures, ...]:
+    return tuple(
+        PlayerFigures(
+            player=log.player,
+            address=plan.address(log.player),
+            phases=tuple(
+                phase_pace(log, period_s=crowd.period_s, began=phase.began, ended=phase.ended)
+                for phase in phases
+            ),
+            errors=tuple(log.errors),
+        )
+        for log in crowd.logs
+    )

@@ -1,0 +1,180 @@
+"""The services of this machine as processes: found among those that a process started, by their
+commands. Reads /proc only; Linux.
+"""
+
+import os
+import re
+import socket
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+REDIS = "redis"
+SERVICE = re.compile(r"services\.(session|ingest|generation|play)\b|(plain_generation)")
+SERVER = re.compile(r"(?:valkey|redis)-server")
+MODULE = re.compile(r"\0-m\0([\w.]+)")
+OPS_VARIABLE = "NEXTFRAME_{}_OPS_PORT"
+WITH_OPS = ("session", "ingest")  # those that strangers reach
+REDIS_TIMEOUT_S = 5.0
+
+
+class NoHouseError(Exception):
+    """Something that a drill needs does not run here; says what."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """`name`: its service, or its program, with a number where there are several."""
+
+    pid: int
+    name: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """All processes of one running stack. `ops_urls`: of the public services, by name."""
+
+    processes: tuple[Process, ...]
+    ops_urls: dict[str, str]
+    redis_socket: str
+
+
+def find_house(root_pid: int) -> House:
+    """Of the stack that `root_pid` or a child of it started. Raises NoHouseError."""
+    children = _children()
+    below = [pid for pid in _descendants(root_pid, children) if _is_service(_command(pid))]
+    pids = sorted({pid for top in below for pid in (top, *_descendants(top, children))})
+    processes = _named(pids)
+    by_name = {process.name: process for process in processes}
+    if missing := {REDIS, *WITH_OPS} - set(by_name):
+        raise NoHouseError(f"not running: {', '.join(sorted(missing))}")
+    ops = {name: f"http://127.0.0.1:{_ops_port(by_name[name])}" for name in WITH_OPS}
+    return House(
+        processes=processes, ops_urls=ops, redis_socket=_redis_socket(by_name[REDIS].command)
+    )
+
+
+def resident_bytes(processes: Iterable[Process]) -> dict[str, int]:
+    """Resident memory by the process's name, of those that still run."""
+    found = {}
+    for process in processes:
+        try:
+            status = (PROC / str(process.pid) / "status").read_text()
+        except OSError:
+            continue
+        if match := re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE):
+            found[process.name] = int(match[1]) << 10
+    return found
+
+
+def processor_seconds(processes: Iterable[Process]) -> dict[str, float]:
+    """Processor time used so far, user and system, by name; as `resident_bytes`."""
+    found = {}
+    for process in processes:
+        try:
+            stat = (PROC / str(process.pid) / "stat").read_text()
+        except OSError:
+            continue
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        found[process.name] = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+def redis_figures(socket_path: str) -> dict[str, int]:
+    """Used bytes and number of keys. Raises OSError when Redis does not answer."""
+    memory = _ask_redis(socket_path, b"INFO memory")
+    keys = _ask_redis(socket_path, b"DBSIZE")
+    used = re.search(rb"used_memory:(\d+)", memory)
+    if used is None or not keys.startswith(b":"):
+        raise OSError("Redis answers something else")
+    return {"used_bytes": int(used[1]), "keys": int(keys[1:].split()[0])}
+
+
+def _ask_redis(socket_path: str, question: bytes) -> bytes:
+    """The answer to an inline command: one line, or one string."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(REDIS_TIMEOUT_S)
+        connection.connect(socket_path)
+        connection.sendall(question + b"\r\n")
+        with connection.makefile("rb") as answer:
+            head: bytes = answer.readline()
+            return answer.read(int(head[1:])) if head.startswith(b"$") else head
+
+
+def _children() -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+            except OSError:
+                continue
+            parent = int(stat.rpartition(")")[2].split()[1])
+            found.setdefault(parent, []).append(int(entry.name))
+    return found
+
+
+def _descendants(pid: int, children: dict[int, list[int]]) -> list[int]:
+    found = list(children.get(pid, []))
+    for child in found:  # grows on the way
+        found += children.get(child, [])
+    return found
+
+
+def _command(pid: int) -> str:
+    """Arguments with NUL between them; empty for a process that has gone."""
+    try:
+        return (PROC / str(pid) / "cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _is_service(command: str) -> bool:
+    return bool(SERVICE.search(command) or SERVER.search(command))
+
+
+def _named(pids: Iterable[int]) -> tuple[Process, ...]:
+    seen: Counter[str] = Counter()
+    found = []
+    for pid in pids:
+        command = _command(pid)
+        if not command:
+            continue
+        name = _name(command)
+        seen[name] += 1
+        suffix = f" {seen[name]}" if seen[name] > 1 else ""
+        found.append(Process(pid=pid, name=name + suffix, command=command))
+    return tuple(found)
+
+
+def _name(command: str) -> str:
+    if SERVER.search(command):
+        return REDIS
+    if command.startswith("ray::"):
+        return command.split("\0")[0].split("(")[0].removeprefix("ray::")
+    if module := MODULE.search(command):
+        return module[1].removeprefix("services.").rpartition("tests.e2e.")[2]
+    first, *rest = command.split("\0")
+    script = next((part for part in rest if part.endswith(".py")), "")
+    return Path(script or first).name
+
+
+def _ops_port(process: Process) -> int:
+    environment = (PROC / str(process.pid) / "environ").read_text()
+    name = OPS_VARIABLE.format(process.name.upper())
+    found = re.search(rf"(?:^|\0){name}=(\d+)", environment)
+    if found is None:
+        raise NoHouseError(f"{process.name} runs without {name}")
+    return int(found[1])
+
+
+def _redis_socket(command: str) -> str:
+    """From its arguments, or from the title that the server gives itself."""
+    if found := re.search(r"--unixsocket\0([^\0]+)", command):
+        return found[1]
+    if found := re.search(r"unixsocket:([^\s\0]+)", command):
+        return found[1]
+    raise NoHouseError("Redis has no socket here")

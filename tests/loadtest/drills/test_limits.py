@@ -1,0 +1,43 @@
+"""The drill runs with the services' own limits, whatever `services.play` raises for a household."""
+
+from dataclasses import fields
+
+from loadtest.drills.plan import PRODUCTION_LIMITS, Plan
+from services.generation.settings import GenerationSettings
+from services.ingest.settings import IngestSettings
+from services.play.plan import ServicePlan, StackOptions, plan_services
+from services.session.settings import SessionSettings
+
+# What `services.play` tells its services that is no limit: how this machine draws and is reached.
+NO_LIMITS = {"NEXTFRAME_INGEST_ICE_ADDRESS"}
+
+
+def edge_plans() -> tuple[ServicePlan, ...]:
+    plans = plan_services(StackOptions(), redis_url="unix:///none", token_secret="s" * 32)
+    return tuple(plan for plan in plans if plan.name in ("session", "ingest"))
+
+
+def test_every_limit_that_play_raises_is_set_back() -> None:
+    raised = {name for plan in edge_plans() for name in plan.defaults}
+    assert raised - NO_LIMITS == set(PRODUCTION_LIMITS)
+
+
+def test_they_are_set_back_to_the_services_own_defaults() -> None:
+    own = {}
+    for prefix, settings in (("SESSION", SessionSettings), ("INGEST", IngestSettings)):
+        for one in fields(settings):
+            own[f"NEXTFRAME_{prefix}_{one.name.upper()}"] = one.default
+    for name, value in PRODUCTION_LIMITS.items():
+        assert float(value) == own[name], name
+
+
+def test_play_lets_the_drill_overrule_it() -> None:
+    for plan in edge_plans():
+        told = plan.environment(Plan().environment)
+        for name in plan.defaults.keys() & PRODUCTION_LIMITS.keys():
+            assert told[name] == PRODUCTION_LIMITS[name]
+
+
+def test_there_is_a_slot_for_everybody_of_the_default_drill() -> None:
+    [slots] = [one.default for one in fields(GenerationSettings) if one.name == "slots"]
+    assert Plan().environment["NEXTFRAME_GENERATION_SLOTS"] == str(slots)
