@@ -8,7 +8,7 @@ theirs.
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, field, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 Settings = TypeVar("Settings")
 
@@ -48,7 +48,7 @@ def setting(
 def read_settings(cls: type[Settings], prefix: str, environ: Mapping[str, str]) -> Settings:
     """The settings that `environ` holds, `prefix` being like "NEXTFRAME_SESSION_".
 
-    Field types: str, int, float, bool, Path, and tuple[str, ...] (separated by commas).
+    Field types: str, int, float, bool, Path, and tuples of str or Path (separated by commas).
     Raises SettingsError, also on a variable with our prefix that no field answers to.
     """
     types = get_type_hints(cls)
@@ -77,8 +77,9 @@ def _parsed(name: str, f: Field[Any], kind: Any, text: str) -> Any:
     try:
         if kind is bool:
             return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
-        if kind == tuple[str, ...]:
-            return tuple(part.strip() for part in text.split(",") if part.strip())
+        if kind in (tuple[str, ...], tuple[Path, ...]):
+            make = get_args(kind)[0]
+            return tuple(make(part.strip()) for part in text.split(",") if part.strip())
         if kind in (str, int, float, Path):
             return kind(text)
     except (ValueError, KeyError):

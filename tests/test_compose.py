@@ -40,6 +40,13 @@ def test_every_process_is_there() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["generation", "generation-gpu"])
+def test_every_world_that_comes_with_the_image_is_served_unless_some_are_named(name: str) -> None:
+    world = SERVICES[name]["environment"]["NEXTFRAME_GENERATION_WORLD"]
+    assert world == "${NEXTFRAME_GENERATION_WORLD:-/app/model/worlds}"
+    assert (COMPOSE.parent / "model" / "worlds" / "freedoom" / "world.json").is_file()
+
+
 def test_only_the_training_service_writes_where_worlds_are_published() -> None:
     mounts = {name: s["volumes"] for name, s in SERVICES.items() if "volumes" in s}
     assert mounts.pop("training") == ["training:/data"]

@@ -7,7 +7,7 @@ neither worlds nor what a snapshot holds.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 
@@ -55,6 +55,13 @@ class Loss(StrEnum):
     ONLY = "only"  # no other replica takes sessions of its world
 
 
+class QueuedSession(NamedTuple):
+    """A session in the line, and the world that it waits for."""
+
+    session_id: str
+    world: str
+
+
 class SessionStore:
     """Session records, the waiting line, leases and snapshots, over one client."""
 
@@ -70,7 +77,8 @@ class SessionStore:
         max_age_s: int = keys.SESSION_TTL_S,
         limits: Limits = _NO_LIMITS,
     ) -> int:
-        """Queued at the end of the line; its 0-based place. Raises Refused.
+        """Queued at the end of the line; its 0-based place there. `max_line`: how many may wait for
+        one world. Raises Refused.
 
         The record's own times are set by Redis' clock. After `max_age_s` its time is up.
         """
@@ -109,17 +117,19 @@ class SessionStore:
         return read_or_raise(_record, found, "session") if found else None
 
     async def position(self, session_id: str) -> int | None:
-        """Its place in the line, 0 is next; None when it does not wait."""
+        """Its place in the line of all worlds, 0 is first; None when it does not wait."""
         return cast(int | None, await self._redis.zrank(keys.LINE, session_id))
 
     async def waiting(self, *, within_ms: int = LINE_PATIENCE_MS) -> list[str]:
+        """The ids of `queued`."""
+        return [session.session_id for session in await self.queued(within_ms=within_ms)]
+
+    async def queued(self, *, within_ms: int = LINE_PATIENCE_MS) -> list[QueuedSession]:
         """The line in order, of it those whose player gave a sign within `within_ms`. Who gave none
         for LINE_PATIENCE_MS has left it and is ended."""
-        found = await self._run_over_all("waiting", LINE_PATIENCE_MS, keys.SESSION_TTL_S, within_ms)
-        return [session_id.decode() for session_id in found]
-
-    async def length_of_line(self) -> int:
-        return int(await self._redis.zcard(keys.LINE))
+        flat = await self._run_over_all("waiting", LINE_PATIENCE_MS, keys.SESSION_TTL_S, within_ms)
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        return [QueuedSession(id_.decode(), world.decode(errors="replace")) for id_, world in pairs]
 
     async def acquire(
         self,

@@ -6,6 +6,7 @@ SIGTERM or SIGINT, after the sessions have been saved and put back in line.
 
 import contextlib
 import logging
+import math
 import os
 import secrets
 import shutil
@@ -19,6 +20,7 @@ from services.environment import SettingsError, read_settings
 from services.generation.checks import CannotStart, check_surroundings
 from services.generation.sessions.drain import drain
 from services.generation.settings import PREFIX, GenerationSettings
+from services.generation.worlds_served import find_worlds, ops_ports
 from services.socket_folder import NoShortFolder, make_socket_folder
 from services.telemetry import setup_logging
 
@@ -83,11 +85,12 @@ def _local_ray(settings: GenerationSettings) -> Iterator[None]:
 def _start_ray(settings: GenerationSettings, folder: Path) -> None:
     import ray
 
+    num_worlds = len(find_worlds(settings.worlds))
     try:
         ray.init(
             address="local",
-            num_cpus=max(1, round(settings.num_cpus)),
-            num_gpus=round(settings.num_gpus),
+            num_cpus=max(1, math.ceil(num_worlds * settings.num_cpus)),
+            num_gpus=math.ceil(num_worlds * settings.num_gpus),
             include_dashboard=False,
             object_store_memory=OBJECT_STORE_BYTES,
             _temp_dir=str(folder),
@@ -106,10 +109,10 @@ def _serve(settings: GenerationSettings) -> None:
     serve.start(proxy_location=ProxyLocation.Disabled)
     try:
         serve.run(app({}), name=APP_NAME, route_prefix=None)
-        log.info("generation is up", extra={"ops_port": settings.ops_port})
+        log.info("generation is up", extra={"ops_ports": ops_ports(settings)})
         threading.Event().wait()
     except RuntimeError as error:
-        raise CannotStart(f"the replica does not start: {error}") from error
+        raise CannotStart(f"a replica does not start: {error}") from error
     finally:
         _ignore_signals()
         drain(settings, settings.drain_s)

@@ -4,11 +4,14 @@ is hard to read there. Imports neither Ray nor torch, so that it speaks soon."""
 import asyncio
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from services.backplane.connection import connect
 from services.backplane.probe import Probe, RedisFault
 from services.environment import SettingsError
 from services.generation.settings import PREFIX, GenerationSettings
+from services.generation.worlds_served import find_worlds, ops_ports
 from services.http_server.listener import listen
 
 
@@ -17,11 +20,16 @@ class CannotStart(Exception):
 
 
 def check_surroundings(settings: GenerationSettings) -> None:
-    """Raises CannotStart when the port is taken, Redis is away or the world cannot be served."""
-    _check_port(settings.ops_host, settings.ops_port)
+    """Raises CannotStart when a port is taken, Redis is away or a world cannot be served."""
+    try:
+        worlds = find_worlds(settings.worlds)
+    except ValueError as error:
+        raise CannotStart(f"{PREFIX}WORLD: {error}") from error
+    for port in ops_ports(settings):
+        _check_port(settings.ops_host, port)
     if fault := asyncio.run(_redis_fault(settings.redis)):
         raise CannotStart(f"NEXTFRAME_REDIS_URL: {fault.reason}")
-    _check_world(settings)
+    _check_worlds(worlds, settings)
 
 
 def _check_port(host: str, port: int) -> None:
@@ -36,9 +44,9 @@ async def _redis_fault(url: str) -> RedisFault | None:
         return await Probe(redis).fault()
 
 
-def _check_world(settings: GenerationSettings) -> None:
+def _check_worlds(worlds: Sequence[Path], settings: GenerationSettings) -> None:
     command = [sys.executable, "-m", "services.generation.world_check"]
-    command += [str(settings.world), settings.precision, str(settings.upscale)]
+    command += [settings.precision, str(settings.upscale), *map(str, worlds)]
     check = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     if check.returncode:
         raise CannotStart(check.stderr.strip().rpartition("\n")[2])

@@ -6,32 +6,37 @@ actions never pass through Ray. Import path: `services.generation.deployment:app
 
 import asyncio
 import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ray import serve
-from ray.serve import Application
+from ray.serve import Application, Deployment
 from ray.serve.handle import DeploymentHandle
 
 from services.backplane.connection import connect
 from services.environment import read_settings
 from services.generation.sessions import dispatcher
 from services.generation.settings import PREFIX, GenerationSettings
+from services.generation.worlds_served import find_worlds
 from services.telemetry import setup_logging, setup_metrics
 
 if TYPE_CHECKING:  # torch must not be imported before its threads are set
     from services.generation.sessions.replica import Replica
     from services.http_server.server import OpsServer
 
+GENERATOR = "Generator"
 HEALTH_PERIOD_S = 1.0
 HEALTH_TIMEOUT_S = 20.0  # longer than the replica's own patience with its frame loop
 STOP_MARGIN_S = 10.0
 
 
 class Generator:
-    """One engine on one device."""
+    """One engine on one device, with one world."""
 
-    async def __init__(self, group: str) -> None:  # type: ignore[misc]  # Serve awaits it
+    async def __init__(self, folder: str, group: str) -> None:  # type: ignore[misc]  # awaited
         self._parts: tuple[Replica, OpsServer] | None = None  # Serve ends what failed to start
         settings = read_settings(GenerationSettings, PREFIX, os.environ)
         # torch reads these when it is first imported, just below. Ray sets one thread. Threads that
@@ -42,7 +47,7 @@ class Generator:
 
         setup_logging("generation")
         setup_metrics("generation")
-        self._parts = await start_replica(settings, group)
+        self._parts = await start_replica(settings, Path(folder), group)
 
     async def run_session(self, session_id: str) -> None:
         assert self._parts is not None
@@ -60,15 +65,13 @@ class Generator:
 class Dispatcher:
     """The one that reads the waiting line."""
 
-    def __init__(self, generator: DeploymentHandle[Any], group: str) -> None:
+    def __init__(self, generators: dict[str, DeploymentHandle[Any]]) -> None:
+        """`generators`: what reaches the replicas of one world, by their group."""
         settings = read_settings(GenerationSettings, PREFIX, os.environ)
         setup_logging("dispatcher")
         self._redis = connect(settings.redis)
-
-        async def run_session(session_id: str) -> None:
-            await generator.run_session.remote(session_id)
-
-        self._dispatcher = dispatcher.Dispatcher(self._redis, run_session, group)
+        calls = {group: partial(_run_session, handle) for group, handle in generators.items()}
+        self._dispatcher = dispatcher.Dispatcher(self._redis, calls)
         self._running = asyncio.get_running_loop().create_task(self._dispatcher.run())
 
     def check_health(self) -> None:
@@ -81,13 +84,43 @@ class Dispatcher:
         await self._redis.aclose()
 
 
+async def _run_session(generator: DeploymentHandle[Any], session_id: str) -> None:
+    await generator.run_session.remote(session_id)
+
+
 def app(args: dict[str, str]) -> Application:
-    """What Serve builds from the import path. The settings are the head's here; replica and
-    dispatcher read their own environment again."""
+    """What Serve builds from the import path: a deployment of replicas for each world, and one
+    dispatcher. The settings are the head's here; replica and dispatcher read their own environment
+    again."""
     settings = read_settings(GenerationSettings, PREFIX, os.environ)
+    worlds = find_worlds(settings.worlds)
     # Several clusters may share one Redis: each dispatcher counts the slots of its own replicas.
-    group = uuid4().hex[:8] + "-"
-    generator = serve.deployment(
+    cluster = uuid4().hex[:8]
+    generators = {
+        group: _generator(name, settings).bind(str(folder), group)
+        for group, (name, folder) in zip(
+            [f"{cluster}.{i}-" for i in range(len(worlds))], _named(worlds).items(), strict=True
+        )
+    }
+    reader = serve.deployment(
+        num_replicas=1,
+        health_check_period_s=HEALTH_PERIOD_S,
+        graceful_shutdown_timeout_s=STOP_MARGIN_S,
+        ray_actor_options={"num_cpus": 0},
+    )(Dispatcher)
+    return reader.bind(generators)
+
+
+def _named(worlds: Sequence[Path]) -> dict[str, Path]:
+    """Each deployment's name, which charts/nextframe makes in the same way, and its world."""
+    if len(worlds) == 1:
+        return {GENERATOR: worlds[0]}
+    return {f"{GENERATOR}-{world.name}": world for world in worlds}
+
+
+def _generator(name: str, settings: GenerationSettings) -> Deployment:
+    return serve.deployment(
+        name=name,
         max_ongoing_requests=settings.slots,
         health_check_period_s=HEALTH_PERIOD_S,
         health_check_timeout_s=HEALTH_TIMEOUT_S,
@@ -95,10 +128,3 @@ def app(args: dict[str, str]) -> Application:
         graceful_shutdown_wait_loop_s=0.5,
         ray_actor_options={"num_cpus": settings.num_cpus, "num_gpus": settings.num_gpus},
     )(Generator)
-    reader = serve.deployment(
-        num_replicas=1,
-        health_check_period_s=HEALTH_PERIOD_S,
-        graceful_shutdown_timeout_s=STOP_MARGIN_S,
-        ray_actor_options={"num_cpus": 0},
-    )(Dispatcher)
-    return reader.bind(generator.bind(group), group)

@@ -12,33 +12,35 @@ PREFIX = "NEXTFRAME_GENERATION_"
 FAST_PATHS = {"flash", "graphs", "fused", "compiled", "beside"}
 MIN_TOKEN_CHARS = 16
 PRECISIONS = ("fp32", "bf16", "int8", "auto")
-SHIPPED_WORLD = Path(__file__).parents[2] / "model" / "worlds" / "freedoom"
+SHIPPED_WORLDS = Path(__file__).parents[2] / "model" / "worlds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationSettings(RedisSettings):
-    """`slots`: sessions that play at once on one replica.
+    """`worlds`: folders, with commas between; a folder of several worlds stands for all of them.
+    Each world has a replica of its own. `slots`: sessions that play at once on one replica.
 
     `threads`: CPU threads of the model, 0 for all cores. `num_cpus`, `num_gpus`: what Ray reserves
-    for a replica. `ops_host`, `ops_port`: probes, metrics and the drain. `drain_token`: who may
-    drain the replica by HTTP; nobody while it is empty. `frame_host`, `frame_port`: where edges
-    fetch frames, 0 for a free port; `frame_advertise` is the host that edges use, if it is another
-    one. `upscale`: the picture is encoded this many times larger, because the codecs' halved chroma
-    would smear a small frame; 0 is what fits H.264 level 3.1, at most 4. `absent_s`: without a sign
-    of the player the world pauses. `drain_s`: how long stopping may take while sessions save
-    themselves. `speculation`: frames drawn before their action is known, in spare time. `exact`
-    changes no frame; `joint` also draws two at a time while a key is held, and those are not quite
-    the frames they would be. `precision`: numbers that frames are computed with. `int8` is for CPUs
-    that have AVX-512 VNNI, `bf16` for GPUs: quicker, and not quite the frames of `fp32`; `auto`
-    takes what the device has. `fast_paths`: `off`, `auto`, or some of FAST_PATHS with commas
-    between: quicker forms in which a GPU draws, up to rounding, the same frames, each if it works
-    there. No GPU has run them yet, so they are off. `context`: newest frames that a frame sees, 0
-    for as many as the world was trained with; `sinks`: frames of a session's beginning that it sees
-    besides, for as long as the session lives. Both together are at most what the world was trained
-    with. `compile_cache`: a folder where compiled code outlives the replica, none if empty.
+    for a replica. `ops_host`, `ops_port`: probes, metrics and the drain; a second world's replica
+    on one machine takes the next port. `drain_token`: who may drain the replica by HTTP; nobody
+    while it is empty. `frame_host`, `frame_port`: where edges fetch frames, 0 for a free port;
+    `frame_advertise` is the host that edges use, if it is another one. `upscale`: the picture is
+    encoded this many times larger, because the codecs' halved chroma would smear a small frame; 0
+    is what fits H.264 level 3.1, at most 4. `absent_s`: without a sign of the player the world
+    pauses. `drain_s`: how long stopping may take while sessions save themselves. `speculation`:
+    frames drawn before their action is known, in spare time. `exact` changes no frame; `joint` also
+    draws two at a time while a key is held, and those are not quite the frames they would be.
+    `precision`: numbers that frames are computed with. `int8` is for CPUs that have AVX-512 VNNI,
+    `bf16` for GPUs: quicker, and not quite the frames of `fp32`; `auto` takes what the device has.
+    `fast_paths`: `off`, `auto`, or some of FAST_PATHS with commas between: quicker forms in which a
+    GPU draws, up to rounding, the same frames, each if it works there. No GPU has run them yet, so
+    they are off. `context`: newest frames that a frame sees, 0 for as many as the world was trained
+    with; `sinks`: frames of a session's beginning that it sees besides, for as long as the session
+    lives. Both together are at most what the world was trained with. `compile_cache`: a folder
+    where compiled code outlives the replica, none if empty.
     """
 
-    world: Path = setting(SHIPPED_WORLD)  # noqa: RUF009 - a field, and frozen
+    worlds: tuple[Path, ...] = setting((SHIPPED_WORLDS,), env="NEXTFRAME_GENERATION_WORLD")
     device: str = setting("cpu")
     slots: int = setting(4, at_least=1, at_most=64)
     threads: int = setting(0, at_least=0, at_most=256)
@@ -63,6 +65,8 @@ class GenerationSettings(RedisSettings):
 
     def __post_init__(self) -> None:
         RedisSettings.__post_init__(self)  # super() does not work in a class with slots
+        if not self.worlds:
+            raise ValueError("world must name at least one folder")
         if self.drain_token and len(self.drain_token) < MIN_TOKEN_CHARS:
             raise ValueError(f"drain_token must have at least {MIN_TOKEN_CHARS} characters")
         if self.encoder not in ("auto", "x264", "nvenc"):

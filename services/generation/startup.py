@@ -1,6 +1,8 @@
 """From settings to a running replica: the world, the engine, and what stands around them."""
 
+import contextlib
 import logging
+import socket
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,24 +16,28 @@ from model.fast.precision import in_bf16
 from model.fast.probes import find_paths
 from model.int8.serving import in_precision, why_not_int8
 from model.world import Precision, World
+from services.environment import SettingsError
 from services.generation.frames.forecast import MAX_GUESSES
 from services.generation.health import create_app
 from services.generation.sessions.offer import make_offer
 from services.generation.sessions.replica import Replica
 from services.generation.settings import PREFIX, GenerationSettings
+from services.generation.worlds_served import ops_ports
 from services.http_server.listener import listen
 from services.http_server.server import OPS_LIMITS, OpsServer
 
 log = logging.getLogger(__name__)
 
 
-async def start_replica(settings: GenerationSettings, group: str) -> tuple[Replica, OpsServer]:
-    """Raises WorldError for a missing or damaged world, ValueError for a precision that this
-    processor has not and for more context than the world was trained with, SettingsError for a
-    taken port for operators, OSError for a taken frame port, RuntimeError when no encoder works,
-    BackplaneError when Redis is away."""
+async def start_replica(
+    settings: GenerationSettings, folder: Path, group: str
+) -> tuple[Replica, OpsServer]:
+    """A replica of the world in `folder`. Raises WorldError for a missing or damaged world,
+    ValueError for a precision that this processor has not and for more context than the world was
+    trained with, SettingsError where no port for operators is free, OSError for a taken frame port,
+    RuntimeError when no encoder works, BackplaneError when Redis is away."""
     started = time.monotonic()
-    world = World.load(settings.world)
+    world = World.load(folder)
     served = _in_chosen_precision(world, settings)
     max_joint = 1 if settings.speculation == "joint" else 0
     engine = WorldEngine(
@@ -44,7 +50,7 @@ async def start_replica(settings: GenerationSettings, group: str) -> tuple[Repli
         paths=_paths(settings),
     )
     replica = Replica(settings, world.spec, engine, make_offer(world), group)
-    listener = listen(settings.ops_host, settings.ops_port, f"{PREFIX}OPS_PORT")
+    listener = _listen_to_operators(settings)
     # The answer to a drain comes when the sessions have left.
     limits = replace(OPS_LIMITS, answer_s=OPS_LIMITS.answer_s + settings.drain_s)
     ops = OpsServer(create_app(replica, settings.drain_token), limits)
@@ -55,11 +61,20 @@ async def start_replica(settings: GenerationSettings, group: str) -> tuple[Repli
         extra={
             "world": world.spec.name,
             "precision": served.precision,
-            "ops_port": settings.ops_port,
+            "ops_port": listener.getsockname()[1],
             "s": round(time.monotonic() - started, 1),
         },
     )
     return replica, ops
+
+
+def _listen_to_operators(settings: GenerationSettings) -> socket.socket:
+    """On the first port that no other world's replica on this machine has."""
+    *others, last = ops_ports(settings)
+    for port in others:
+        with contextlib.suppress(SettingsError):
+            return listen(settings.ops_host, port, f"{PREFIX}OPS_PORT")
+    return listen(settings.ops_host, last, f"{PREFIX}OPS_PORT")
 
 
 def _in_chosen_precision(world: World, settings: GenerationSettings) -> World:

@@ -1,4 +1,4 @@
-"""`python -m services.generation.world_check FOLDER PRECISION UPSCALE`: can a world be served so?
+"""`python -m services.generation.world_check PRECISION UPSCALE FOLDER...`: can worlds be served so?
 
 A process of its own, so that whoever asks need not hold torch and a world in memory afterwards.
 """
@@ -12,17 +12,22 @@ from services.generation.video.level import choose_upscale
 
 
 def main() -> None:
-    folder, precision, upscale = sys.argv[1:]
+    precision, upscale, *folders = sys.argv[1:]
+    for folder in folders:
+        _check(folder, int(upscale))
+    if precision == "int8" and (reason := why_not_int8()):
+        sys.exit(f"{PREFIX}PRECISION is int8, but {reason}. With auto it would be fp32 here.")
+
+
+def _check(folder: str, upscale: int) -> None:
     try:
         spec = World.load(folder).spec
     except WorldError as error:
-        sys.exit(f"{error}. {PREFIX}WORLD names the folder of the world to serve.")
+        sys.exit(f"{error}. {PREFIX}WORLD names the folders of the worlds to serve.")
     try:
-        choose_upscale(int(upscale), spec.width, spec.height, spec.fps)
+        choose_upscale(upscale, spec.width, spec.height, spec.fps)
     except ValueError as error:
         sys.exit(f"{error}.")
-    if precision == "int8" and (reason := why_not_int8()):
-        sys.exit(f"{PREFIX}PRECISION is int8, but {reason}. With auto it would be fp32 here.")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from aiortc import RTCConfiguration, RTCIceServer
 from services.backplane.actions import ActionWriter
 from services.backplane.connection import connect
 from services.backplane.probe import Probe
+from services.backplane.queue_positions import QueuePositions
 from services.backplane.rates import RateLimit
 from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
@@ -35,6 +36,7 @@ class Edge:
         self._redis = connect(settings.redis)
         self._probe = Probe(self._redis)
         self.store = SessionStore(self._redis)
+        self._queue = QueuePositions(self.store)
         self.seats = Seats(self._redis)
         self.offers = RateLimit(self._redis, "offer", max_per_minute=settings.offers_per_minute)
         self.candidate_rule = CandidateRule(
@@ -81,7 +83,13 @@ class Edge:
         next await: an empty room closes."""
         room = self._rooms.get(record.session_id)
         if room is None or not room.is_open:
-            room = Room(record, store=self.store, seats=self.seats, actions=self._actions)
+            room = Room(
+                record,
+                store=self.store,
+                queue=self._queue,
+                seats=self.seats,
+                actions=self._actions,
+            )
             self._rooms[record.session_id] = room
             task = asyncio.create_task(self._run(room))
             self._tasks.add(task)

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 from services.backplane.connection import BackplaneError
+from services.backplane.queue_positions import QueuePositions
 from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
 from services.ingest.action_gate import ActionGate, ActionStream, Verdict
@@ -41,6 +42,7 @@ class Room:
         record: SessionRecord,
         *,
         store: SessionStore,
+        queue: QueuePositions,
         seats: Seats,
         actions: ActionStream,
         clock: Callable[[], float] = time.monotonic,
@@ -50,6 +52,8 @@ class Room:
         self.peers = Peers(self.session_id, seats, clock=clock)
         self._socket: Socket | None = None
         self._store = store
+        self._queue = queue
+        self._world = record.world
         self._clock = clock
         self._gate = ActionGate(self.session_id, actions, clock=clock)
         self._gate.replica_id = _owner_id(record)
@@ -151,7 +155,7 @@ class Room:
         """To the end of the line, which the next look tells; where that is full, to behind it."""
         if not await self._store.wake(self.session_id):
             self._shown = {"type": "status", "status": SessionStatus.QUEUED.value}
-            self._shown["position"] = await self._store.length_of_line()
+            self._shown["position"] = await self._queue.length(self._world)
 
     async def _announce(self, record: SessionRecord) -> None:
         was_live = self._status is SessionStatus.LIVE
@@ -162,7 +166,7 @@ class Room:
         self._status = record.status
         self._shown = {"type": "status", "status": record.status.value}
         if record.status is SessionStatus.QUEUED:
-            self._shown["position"] = await self._store.position(self.session_id)
+            self._shown["position"] = await self._queue.position(self.session_id)
 
     async def _end(self, reason: str) -> None:
         self._ends_at_s = self._clock() + FAREWELL_S

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from services.play.checks import CannotStart
-from services.play.plan import StackOptions
+from services.play.plan import StackOptions, shipped_worlds
 from services.play.private_redis import NoRedisError
 from services.play.stack import LocalStack, ServiceFailed, Stopped
 from services.socket_folder import NoShortFolder
@@ -76,8 +76,10 @@ def read_options(arguments: list[str] | None) -> StackOptions:
     )  # fmt: skip
     parser.add_argument("--session-port", type=_port, default=defaults.session_port)
     parser.add_argument("--generation-port", type=_port, default=defaults.generation_port)
-    world = os.environ.get(WORLD_VARIABLE, defaults.world)
-    parser.add_argument("--world", type=Path, default=world, help="folder of the world to play")
+    parser.add_argument(
+        "--world", type=Path, action="append", metavar="FOLDER",
+        help="of a world to play; again for another one. Without it all that come with Nextframe",
+    )  # fmt: skip
     parser.add_argument(
         "--log-folder", type=Path,
         help="build/play, or build/play-PORT where another port than the usual one is asked for",
@@ -100,13 +102,20 @@ def read_options(arguments: list[str] | None) -> StackOptions:
         port=given.port,
         session_port=given.session_port,
         generation_port=given.generation_port,
-        world=Path(given.world).resolve(),
+        worlds=_worlds(given.world),
         log_folder=logs.resolve(),
         canary_world=canary and canary.resolve(),
         canary_port=None if canary is None else given.canary_port,
         training_port=given.training_port,
         operator_token=os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(32),
     )
+
+
+def _worlds(given: list[Path] | None) -> tuple[Path, ...]:
+    """Those given, else those of the variable, else all that are shipped; each once."""
+    named = os.environ.get(WORLD_VARIABLE, "").split(",")
+    worlds = given or [Path(name.strip()) for name in named if name.strip()] or shipped_worlds()
+    return tuple(dict.fromkeys(world.resolve() for world in worlds))
 
 
 def reach_from_elsewhere(options: StackOptions) -> list[str]:

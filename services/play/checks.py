@@ -3,11 +3,14 @@
 import shutil
 import socket
 import tempfile
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from services.play.plan import HOST, StackOptions
 
+ROWS_TRIED = 20  # for several free ports in a row
 MIN_FREE_MB = 500  # Ray's session folder and the logs
 
 FLAGS = {
@@ -54,26 +57,46 @@ def check_space(*folders: Path) -> None:
 def with_free_ports(options: StackOptions) -> StackOptions:
     """The options with a free port in place of every 0, and of a usual one that is taken and that
     nobody types into a browser. Raises CannotStart when one that was asked for is taken."""
-    held: dict[str, socket.socket] = {}
-    try:
+    ports: dict[str, Any] = {}
+    with ExitStack() as held:
         for name, flag in FLAGS.items():
             if (port := getattr(options, name)) is not None:
                 host = options.listen_host if name in PLAYERS_PORTS else HOST
-                if port == USUAL.get(name) and not _is_free(host, port):
+                num_ports = len(options.worlds) if name == "generation_port" else 1
+                if port == USUAL.get(name) and not _are_free(host, port, num_ports):
                     port = 0
-                held[name] = _bind(host, port, flag)
-        return replace(options, **{name: s.getsockname()[1] for name, s in held.items()})
-    finally:
-        for bound in held.values():
-            bound.close()
+                ports[name] = _hold(held, host, port, num_ports, flag)
+    return replace(options, **ports)
 
 
-def _is_free(host: str, port: int) -> bool:
+def _are_free(host: str, port: int, num_ports: int) -> bool:
     try:
-        _bind(host, port, "").close()
+        with ExitStack() as held:
+            _hold(held, host, port, num_ports, "")
     except CannotStart:
         return False
     return True
+
+
+def _hold(held: ExitStack, host: str, port: int, num_ports: int, flag: str) -> int:
+    """The first of `num_ports` ports in a row, nobody else's while `held` is open. `port`: 0 for
+    any. Raises CannotStart."""
+    if port:
+        return _hold_row(held, host, port, num_ports, flag)
+    for _ in range(ROWS_TRIED):
+        with suppress(CannotStart), ExitStack() as tried:
+            first = _hold_row(tried, host, 0, num_ports, flag)
+            held.push(tried.pop_all())
+            return first
+    raise CannotStart(f"no {num_ports} ports in a row are free: choose the first with {flag}")
+
+
+def _hold_row(held: ExitStack, host: str, port: int, num_ports: int, flag: str) -> int:
+    bound = held.enter_context(closing(_bind(host, port, flag)))
+    first: int = bound.getsockname()[1]
+    for i in range(1, num_ports):
+        held.enter_context(closing(_bind(host, first + i, flag)))
+    return first
 
 
 def _bind(host: str, port: int, flag: str) -> socket.socket:
@@ -83,7 +106,7 @@ def _bind(host: str, port: int, flag: str) -> socket.socket:
         bound.bind((host, port))
         # Without listening, a second socket could bind the same port with the option above.
         bound.listen()
-    except OSError:
+    except (OSError, OverflowError):  # the latter: no port is that high
         bound.close()
         raise CannotStart(
             f"port {port} is in use: end what uses it, or choose another with {flag}"

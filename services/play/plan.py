@@ -2,12 +2,18 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
+SHIPPED_WORLDS = ROOT / "model" / "worlds"
+
+
+def shipped_worlds() -> tuple[Path, ...]:
+    """By name."""
+    return tuple(sorted(manifest.parent for manifest in SHIPPED_WORLDS.glob("*/world.json")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,14 +21,14 @@ class StackOptions:
     """`host`: how players' browsers reach this machine; by another than the default, everybody who
     can reach its ports can play. `port` is the page's. A port of 0 means any free one; None, that
     this service is not asked for. `generation_port` and `..._ops_port` are where a service's
-    probes and metrics are. `canary_world`: a second version of the world, served beside the
-    first."""
+    probes and metrics are; each world after the first has the next port. `canary_world`: another
+    version of a world, served beside the first."""
 
     host: str = HOST
     port: int = 8080
     session_port: int = 8081
     generation_port: int = 8082
-    world: Path = ROOT / "model" / "worlds" / "freedoom"
+    worlds: tuple[Path, ...] = field(default_factory=shipped_worlds)
     log_folder: Path = ROOT / "build" / "play"
     canary_world: Path | None = None
     canary_port: int | None = None
@@ -54,7 +60,8 @@ class StackOptions:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServicePlan:
     """One service. `env`: variables it must have. `defaults`: those that the caller's own
-    environment may overrule. `what`: one waits for."""
+    environment may overrule. `what`: one waits for. `num_ports`: how many ports, from `port` on,
+    have a /readyz of their own."""
 
     name: str
     command: tuple[str, ...]
@@ -62,6 +69,11 @@ class ServicePlan:
     env: Mapping[str, str]
     what: str
     defaults: Mapping[str, str] = field(default_factory=dict)
+    num_ports: int = 1
+
+    @property
+    def ports(self) -> range:
+        return range(self.port, self.port + self.num_ports)
 
     def environment(self, callers: Mapping[str, str]) -> dict[str, str]:
         """All variables of its process, of which `callers` are those of whoever starts it."""
@@ -74,25 +86,28 @@ def plan_services(
     """In the order of starting: the one that takes longest first. Ports are given by now."""
     redis = {"NEXTFRAME_REDIS_URL": redis_url}
     redis |= {"NEXTFRAME_REDIS_USER": "", "NEXTFRAME_REDIS_PASSWORD": ""}  # not the caller's
-    plans = [_generation("generation", redis, options.world, options.generation_port)]
+    plans = [_generation("generation", redis, options.worlds, options.generation_port)]
     if options.canary_world is not None and options.canary_port is not None:
-        plans.append(_generation("canary", redis, options.canary_world, options.canary_port))
+        plans.append(_generation("canary", redis, (options.canary_world,), options.canary_port))
     plans += _edge(options, redis, token_secret)
     if options.training_port is not None:
         plans.append(_training(options, redis, options.training_port))
     return tuple(plans)
 
 
-def _generation(name: str, redis: Mapping[str, str], world: Path, port: int) -> ServicePlan:
+def _generation(
+    name: str, redis: Mapping[str, str], worlds: Sequence[Path], port: int
+) -> ServicePlan:
     return ServicePlan(
         name=name,
         command=(sys.executable, "-m", "services.generation"),
         port=port,
+        num_ports=len(worlds),
         env={
             **redis,
             "NEXTFRAME_GENERATION_OPS_HOST": HOST,
             "NEXTFRAME_GENERATION_OPS_PORT": str(port),
-            "NEXTFRAME_GENERATION_WORLD": str(world),
+            "NEXTFRAME_GENERATION_WORLD": ",".join(map(str, worlds)),
         },
         defaults={
             "RAY_USAGE_STATS_ENABLED": "0",

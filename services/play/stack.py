@@ -45,7 +45,8 @@ class LocalStack:
 
     def __init__(self, options: StackOptions) -> None:
         options.log_folder.mkdir(parents=True, exist_ok=True)
-        check_world(options.world)
+        for world in options.worlds:
+            check_world(world)
         if options.canary_world is not None:
             check_world(options.canary_world)
         check_space(options.log_folder)
@@ -75,8 +76,13 @@ class LocalStack:
 
     @property
     def ops_urls(self) -> dict[str, str]:
-        """Where each service's probes, metrics and OpenAPI document are, by its name."""
-        return {plan.name: f"http://{HOST}:{plan.port}" for plan in self._plans}
+        """Where each service's probes, metrics and OpenAPI document are, by its name; of its
+        further processes by its name and a number."""
+        return {
+            plan.name if i == 0 else f"{plan.name}-{i + 1}": f"http://{HOST}:{port}"
+            for plan in self._plans
+            for i, port in enumerate(plan.ports)
+        }
 
     def wait_until_ready(self, say: Callable[[str], None], stop: threading.Event) -> None:
         """Raises ServiceFailed, or Stopped once `stop` is set."""
@@ -138,8 +144,12 @@ def _start(plan: ServicePlan, log_folder: Path, temp_folder: Path) -> Child:
 
 
 def is_ready(plan: ServicePlan) -> bool:
-    """It says so itself."""
-    connection = http.client.HTTPConnection(HOST, plan.port, timeout=READY_TIMEOUT_S)
+    """Each of its processes says so itself."""
+    return all(map(_is_ready, plan.ports))
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=READY_TIMEOUT_S)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == http.HTTPStatus.OK

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from services.backplane.connection import Client
 from services.backplane.limits import Limits, Refusal, Refused
+from services.backplane.queue_positions import QueuePositions
 from services.backplane.rates import RateLimit
-from services.backplane.replicas import ReplicaRegistry
+from services.backplane.replicas import ReplicaInfo, ReplicaRegistry
 from services.backplane.sessions import SessionStore
 from services.backplane.snapshots import KeptSnapshots
 from services.callers import Caller
@@ -48,7 +49,8 @@ REFUSALS = {  # status, why, seconds until it may be otherwise
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """`position` 0 is next; `eta_s` is None when nobody can say."""
+    """`position`: among those who wait for the same world, 0 is next; `eta_s` is None when nobody
+    can say."""
 
     position: int
     eta_s: float | None
@@ -60,6 +62,7 @@ class SessionDesk:
     def __init__(self, redis: Client, settings: SessionSettings) -> None:
         self._settings = settings
         self._store = SessionStore(redis)
+        self._queue = QueuePositions(self._store)
         self._kept = KeptSnapshots(redis)
         self._registry = ReplicaRegistry(redis)
         self._creations = RateLimit(redis, "create", max_per_minute=settings.creations_per_minute)
@@ -93,7 +96,7 @@ class SessionDesk:
             await self._store.create(record, max_line=max_line, max_age_s=max_age_s, limits=limits)
         except Refused as error:
             if error.refusal is Refusal.LINE_FULL:
-                raise await self._line_full() from error
+                raise await self._line_full(record.world) from error
             raise self._refused(error.refusal) from error
         CREATED.add(1, {"world": record.world})
         log.info("session opened", extra={"session_id": record.session_id, "world": record.world})
@@ -119,17 +122,20 @@ class SessionDesk:
         """How long it still waits; None when it does not."""
         if record.status is not SessionStatus.QUEUED:
             return None
-        position = await self._store.position(record.session_id)
+        position = await self._queue.position(record.session_id)
         if position is None:  # it just left the line
             return None
         return Wait(
             position=position,
             eta_s=lifecycle.eta_s(
                 position,
-                replicas=await self._registry.all(),
+                replicas=await self._replicas_of(record.world),
                 lengths_s=await self._store.lengths_s(),
             ),
         )
+
+    async def _replicas_of(self, world: str) -> list[ReplicaInfo]:
+        return [replica for replica in await self._registry.all() if replica.world == world]
 
     async def end(self, session_id: str) -> None:
         """Idempotent: a session that is gone has ended."""
@@ -213,12 +219,15 @@ class SessionDesk:
             REFUSED.add(1, {"kind": "not-on-offer"})
             raise Problem(422, "not-on-offer", f"{error}.") from error
 
-    async def _line_full(self) -> Problem:
+    async def _line_full(self, world: str) -> Problem:
         REFUSED.add(1, {"kind": "line-full"})
         wait_s = lifecycle.retry_after_s(
-            replicas=await self._registry.all(), lengths_s=await self._store.lengths_s()
+            replicas=await self._replicas_of(world), lengths_s=await self._store.lengths_s()
         )
-        detail = f"All places are taken and the line is full. Try again in about {wait_s} s."
+        detail = (
+            "All places in this world are taken and its line is full."
+            f" Try again in about {wait_s} s, or choose another world."
+        )
         return Problem(429, "line-full", detail, retry_after_s=wait_s)
 
 

@@ -14,7 +14,7 @@ PREFIX = "NEXTFRAME_SESSION_"
 class SessionSettings(RedisSettings):
     """`ingest_url`: the edge as players reach it; its origin, where the page comes from, may call
     us. `allowed_origins`: other pages that may. `default_world`: for players who name none; empty
-    means the first on offer. `max_line`: players who may wait at once.
+    means the first on offer. `max_line`: players who may wait for one world.
 
     What one address may take, and four times as much a /48 of IPv6: `creations_per_minute`;
     `open_per_caller`, sessions that play or wait (as many again may be paused); `saved_per_caller`,

@@ -3,11 +3,13 @@
 import ast
 import importlib.util
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from services.generation.deployment import _named
 from tests.charts.helm import (
     CHART,
     EXAMPLES,
@@ -135,3 +137,73 @@ def test_ray_itself_reads_the_serve_config() -> None:
     for values in ({}, {"gpusPerReplica": 1, "ray": {"autoscaling": scaling}}):
         config = yaml.safe_load(ray_service(**values)["spec"]["serveConfigV2"])
         ServeDeploySchema.model_validate(config)
+
+
+TWO = [{"folder": "/app/model/worlds/freedoom", "replicas": 2}, {"folder": "/data/isle_2"}]
+
+
+def test_each_world_has_engines_of_its_own_in_one_ray_service() -> None:
+    autoscaling = {"autoscaling": {"enabled": True, "maxReplicas": 5}}
+    service = ray_service(worlds=TWO, ray=autoscaling)
+    found = deployments(service)
+    folders = [world["folder"] for world in TWO]
+    assert set(found) == {"Dispatcher", *_named([Path(folder) for folder in folders])}
+    bounds = [found[f"Generator-{n}"]["autoscaling_config"] for n in ("freedoom", "isle_2")]
+    assert [(b["min_replicas"], b["max_replicas"]) for b in bounds] == [(2, 5), (1, 5)]
+    (group,) = service["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+    assert (group["minReplicas"], group["maxReplicas"]) == (3, 10)
+    for where, pod in pod_specs([service]):
+        assert env(pod)["NEXTFRAME_GENERATION_WORLD"] == ",".join(folders), where
+
+
+def test_each_world_is_a_plain_deployment_without_kuberay() -> None:
+    objects = render({"generation": {"mode": "deployment", "worlds": TWO}})
+    plain = [
+        o for o in objects if o["kind"] == "Deployment" and "-generation" in o["metadata"]["name"]
+    ]
+    assert [o["metadata"]["name"] for o in plain] == [
+        "test-nextframe-generation-freedoom", "test-nextframe-generation-isle-2",
+    ]  # fmt: skip
+    assert [o["spec"]["replicas"] for o in plain] == [2, 1]
+    served = [env(o["spec"]["template"]["spec"])["NEXTFRAME_GENERATION_WORLD"] for o in plain]
+    assert served == [world["folder"] for world in TWO]
+    for o in plain:
+        selector = o["spec"]["selector"]["matchLabels"]
+        for other in plain:
+            labels = other["spec"]["template"]["metadata"]["labels"]
+            assert (selector.items() <= labels.items()) is (other is o)
+    disrupted = named(objects, "PodDisruptionBudget", "generation")["spec"]["selector"]
+    assert disrupted["matchLabels"].items() <= labels.items()
+
+
+def test_one_world_has_the_names_that_it_always_had() -> None:
+    world = {"folder": "/app/model/worlds/isle"}
+    choices: list[dict[str, Any]] = [
+        {"worlds": [world]},
+        {"settings": {"world": world["folder"]}},
+        {},
+    ]
+    for values in choices:
+        assert set(deployments(ray_service(**values))) == {"Generator", "Dispatcher"}
+        objects = render({"generation": {"mode": "deployment", **values}})
+        plain = named(objects, "Deployment", "generation")
+        assert plain["metadata"]["name"] == "test-nextframe-generation"
+        served = env(plain["spec"]["template"]["spec"])["NEXTFRAME_GENERATION_WORLD"]
+        assert served == (world["folder"] if values else "/app/model/worlds/freedoom")
+
+
+@pytest.mark.parametrize(
+    "worlds, settings, reason",
+    [
+        (TWO, {"world": "/w/a"}, "not in both"),
+        ([{"folder": "/a/isle"}, {"folder": "/b/Isle"}], {}, "the same last part"),
+        ([{"folder": "isle"}], {}, "worlds"),
+        ([{"folder": "/a,/b"}], {}, "worlds"),
+        ([], {"world": "/a,/b"}, "world"),
+    ],
+)
+def test_worlds_that_could_not_be_told_apart_are_refused(
+    worlds: list[Any], settings: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(HelmError, match=reason):
+        render({"generation": {"worlds": worlds, "settings": settings}})

@@ -13,6 +13,7 @@ from services.environment import read_settings
 from services.generation.sessions.dispatcher import Dispatcher
 from services.generation.settings import PREFIX, GenerationSettings
 from services.generation.startup import start_replica
+from services.generation.worlds_served import find_worlds
 from services.telemetry import setup_logging, setup_metrics
 
 
@@ -21,9 +22,10 @@ async def serve() -> None:
     setup_logging("generation")
     setup_metrics("generation")
     group = f"plain{settings.ops_port}-"
-    replica, health = await start_replica(settings, group)
+    [folder] = find_worlds(settings.worlds)
+    replica, health = await start_replica(settings, folder, group)
     redis = connect(settings.redis_url)
-    dispatcher = Dispatcher(redis, replica.run_session, group)
+    dispatcher = Dispatcher(redis, {group: replica.run_session})
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, dispatcher.stop)
     await dispatcher.run()

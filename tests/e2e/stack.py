@@ -16,14 +16,15 @@ from types import MappingProxyType
 from services.play import process_session
 from services.play.checks import with_free_ports
 from services.play.child import Child
-from services.play.plan import ROOT, ServicePlan, StackOptions, plan_services
+from services.play.plan import ROOT, SHIPPED_WORLDS, ServicePlan, StackOptions, plan_services
 from services.play.private_redis import PrivateRedis
 from services.play.stack import is_ready
 
 LOGS = ROOT / "build" / "e2e" / "logs"
 START_TIMEOUT_S = 300.0
 END_TIMEOUT_S = 15.0
-ANY_PORTS = StackOptions(port=0, session_port=0, generation_port=0)
+WORLD = SHIPPED_WORLDS / "freedoom"
+ANY_PORTS = StackOptions(port=0, session_port=0, generation_port=0, worlds=(WORLD,))
 
 
 class Stack:

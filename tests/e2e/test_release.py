@@ -67,7 +67,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     options = with_free_ports(
         replace(
             ANY_PORTS,
-            world=registry.folder("tiny", first.digest),
+            worlds=(registry.folder("tiny", first.digest),),
             canary_world=registry.folder("tiny", second.digest),
             canary_port=0,
             training_port=0,

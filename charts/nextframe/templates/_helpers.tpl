@@ -86,6 +86,29 @@ topologySpreadConstraints:
       matchLabels: {{ include "nextframe.selector" . | nindent 8 }}
 {{- end -}}
 
+{{/* The worlds that generation serves, as JSON: {folder, replicas, name}. A single world has no
+     name: its objects are called as they were before there could be several. */}}
+{{- define "nextframe.worlds" -}}
+{{- $generation := .Values.generation -}}
+{{- $single := default "/app/model/worlds/freedoom" $generation.settings.world -}}
+{{- if and $generation.worlds $generation.settings.world -}}
+{{- fail "name the worlds in generation.worlds or one in generation.settings.world, not in both" -}}
+{{- end -}}
+{{- $worlds := list -}}
+{{- range default (list (dict "folder" $single)) $generation.worlds -}}
+{{- $name := base .folder | lower | replace "_" "-" | trunc 30 | trimSuffix "-" -}}
+{{- $replicas := default $generation.replicas .replicas -}}
+{{- $worlds = append $worlds (dict "folder" .folder "replicas" $replicas "name" $name) -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range $worlds }}{{ $names = append $names .name }}{{ end -}}
+{{- if ne (len $names) (len (uniq $names)) -}}
+{{- fail "two folders in generation.worlds have the same last part, which names their engines" -}}
+{{- end -}}
+{{- if eq (len $worlds) 1 -}}{{- $_ := set (first $worlds) "name" "" -}}{{- end -}}
+{{ toJson $worlds }}
+{{- end -}}
+
 {{- define "nextframe.secretName" -}}
 {{- default (include "nextframe.fullname" .) .Values.secret.existing -}}
 {{- end -}}

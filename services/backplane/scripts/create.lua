@@ -1,5 +1,5 @@
 -- id, max_line, max_age_ms, ttl_s, max_bytes, session_bytes, callers, max_open, open prefix,
--- session prefix, field, value, ... -> place in line, or why not: -1 the line is full, -2 the caller has enough open
+-- session prefix, field, value, ... -> place in line, or why not: -1 the world's line is full, -2 the caller has enough open
 -- sessions, -3 the bytes of visitors are used up.
 local id, max_line, max_age_ms, ttl_s = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local max_bytes, session_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -8,7 +8,11 @@ if redis.call('EXISTS', SESSION) == 1 then -- a repeated call whose first answer
   return redis.call('ZRANK', LINE, id) or 0
 end
 if not may_open(callers, max_open, open_prefix, session_prefix, true) then return -2 end
-if redis.call('ZCARD', LINE) >= max_line then return -1 end
+local world
+for i = 11, #ARGV, 2 do
+  if ARGV[i] == 'world' then world = ARGV[i + 1] end
+end
+if is_line_full(world, max_line, session_prefix) then return -1 end
 if not has_room(promised(session_bytes) + session_bytes, max_bytes) then return -3 end
 
 local now = now_ms()

@@ -51,6 +51,16 @@ local function may_open(callers, max_open, open_prefix, session_prefix, is_new)
   return true
 end
 
+-- Whether as many as `max_line` wait for that world already; another world's line is no matter.
+local function is_line_full(world, max_line, session_prefix)
+  if redis.call('ZCARD', LINE) < max_line then return false end
+  local waiting = 0
+  for _, id in ipairs(redis.call('ZRANGE', LINE, 0, -1)) do
+    if redis.call('HGET', session_prefix .. id, 'world') == world then waiting = waiting + 1 end
+  end
+  return waiting >= max_line
+end
+
 local function join_line(id, now)
   local last = redis.call('ZRANGE', LINE, -1, -1, 'WITHSCORES')[2]
   redis.call('ZADD', LINE, last and math.max(now, last + 1) or now, id)

@@ -1,5 +1,5 @@
--- session prefix, snapshot prefix, patience_ms, ttl_s, present_ms -> the line, in order: who was
--- seen within present_ms. Who was not seen within patience_ms has left.
+-- session prefix, snapshot prefix, patience_ms, ttl_s, present_ms -> the line, in order: id,
+-- world, id, world, ... of who was seen within present_ms. Who was not seen within patience_ms has left.
 local session_prefix, snapshot_prefix, patience_ms, ttl_s = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local present_ms = tonumber(ARGV[5])
 local GAP_MS = 5000 -- it runs each second at least, while a service is there
@@ -15,7 +15,8 @@ redis.call('EXPIRE', KEYS[7], ttl_s)
 local waiting = {}
 for _, id in ipairs(redis.call('ZRANGE', LINE, 0, -1)) do
   local session = session_prefix .. id
-  local seen_at_ms = redis.call('HGET', session, 'seen_at_ms')
+  local found = redis.call('HMGET', session, 'seen_at_ms', 'world')
+  local seen_at_ms = found[1]
   if not seen_at_ms then
     redis.call('ZREM', LINE, id)
   elseif now - math.max(seen_at_ms, since_ms) > tonumber(patience_ms) then
@@ -23,6 +24,7 @@ for _, id in ipairs(redis.call('ZRANGE', LINE, 0, -1)) do
     redis.call('EXPIRE', session, ttl_s)
   elseif now - seen_at_ms <= present_ms then
     table.insert(waiting, id)
+    table.insert(waiting, found[2] or '')
   end
 end
 return waiting

@@ -1,6 +1,6 @@
 """The dispatcher: brings the waiting line to free slots, and lost sessions back to the line.
 
-Plain asyncio over Redis. `run_session` is how a replica is reached; that it is a Ray Serve call
+Plain asyncio over Redis. A `RunSession` is how a replica is reached; that it is a Ray Serve call
 nobody here knows. The truth is in Redis, so a second dispatcher or a restarted one starts nothing
 twice: a replica must still acquire the lease.
 """
@@ -10,7 +10,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from services.backplane import sessions
 from services.backplane.connection import BackplaneError, Client
@@ -18,6 +18,7 @@ from services.backplane.records import RecordError
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import PRESENT_MS, Loss, SessionStore
+from services.generation.sessions.lane import Lane
 from services.generation.sessions.lease_watch import LeaseWatch
 from services.generation.sessions.patience import Patience
 from services.generation.sessions.served import Served
@@ -29,26 +30,25 @@ WATCH_S = 0.5  # over the leases
 TAKE_S = 5.0  # until a replica that was called must have the lease
 LOST = "The machine that dreamt your world is gone; it is picked up elsewhere."
 
+RunSession = Callable[[str], Awaitable[None]]  # one session, to its end on that replica
+
 log = logging.getLogger(__name__)
 repeated = RepeatedLog(log)
 
 
 class Dispatcher:
-    """Owns one outstanding call per session it has sent to a replica. `group`: the first part of
-    the ids of the replicas that `run_session` reaches."""
+    """Owns one outstanding call per session it has sent to a replica. `lanes`: how the replicas of
+    one deployment are reached, by the first part of their ids."""
 
-    def __init__(
-        self, redis: Client, run_session: Callable[[str], Awaitable[None]], group: str = ""
-    ) -> None:
+    def __init__(self, redis: Client, lanes: Mapping[str, RunSession]) -> None:
         self._store = SessionStore(redis)
         self._registry = ReplicaRegistry(redis)
         self._releases = ReleaseStore(redis)
         self._figures = VersionFigures(redis)
-        self._run_session = run_session
-        self._group = group
+        self._lanes = lanes
         self._watch = LeaseWatch()
         self._patience = Patience()
-        self._calls: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._calls: dict[str, dict[tuple[str, int], asyncio.Task[None]]] = {g: {} for g in lanes}
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -60,30 +60,35 @@ class Dispatcher:
     def stop(self) -> None:
         """Ends `run`. The sessions go on without their calls."""
         self._stopping.set()
-        for call in self._calls.values():
-            call.cancel()
+        for calls in self._calls.values():
+            for call in calls.values():
+                call.cancel()
 
     async def serve_line(self) -> None:
-        """Sends the first in line who are there to whatever is free."""
-        waiting = await self._store.waiting(within_ms=PRESENT_MS)
+        """Sends the first in line of each world who are there to whatever is free of it."""
+        waiting = await self._store.queued(within_ms=PRESENT_MS)
         if not waiting:
             return
-        num_free, served = await self._look_at_replicas()
-        for session_id in waiting:
-            if num_free <= 0:
+        lanes = await self._look_at_replicas()
+        for session in waiting:
+            lanes = [lane for lane in lanes if lane.num_free > 0]
+            if not lanes:
                 return
+            able = [lane for lane in lanes if lane.served.has_world(session.world)]
             with contextlib.suppress(RecordError):  # logged; who stands behind it must not wait
-                num_free -= await self._serve(session_id, served)
+                await self._serve(session.session_id, able)
 
-    async def _serve(self, session_id: str, served: Served) -> bool:
-        """True when it was sent to a replica."""
-        record = await self._store.get(session_id)
+    async def _serve(self, session_id: str, able: Sequence[Lane]) -> None:
+        """To one of those that play its world."""
+        record = await self._store.get(session_id) if able else None
         if record is None or not self._may_start(record):
-            return False
-        if served.has_version_of(record) or await self._is_left_over(record, served):
-            self._start(record)
-            return True
-        return False
+            return
+        chosen = next((lane for lane in able if lane.served.has_version_of(record)), None)
+        if chosen is None and await self._is_left_over(record, able[0].served):
+            chosen = able[0]
+        if chosen is not None:
+            chosen.num_free -= 1
+            self._start(record, chosen.group)
 
     async def recover_lost(self) -> None:
         """Puts sessions whose owner stopped renewing back in line."""
@@ -101,45 +106,42 @@ class Dispatcher:
             ):
                 await self._note_lost(session_id)
 
-    async def _look_at_replicas(self) -> tuple[int, Served]:
-        """(free slots of our replicas, what is played)."""
+    async def _look_at_replicas(self) -> list[Lane]:
         serving = [replica for replica in await self._registry.all() if not replica.draining]
-        ours = [replica for replica in serving if replica.replica_id.startswith(self._group)]
-        # Heartbeats are a second old and calls are not; a restarted dispatcher has only those.
-        num_used = max(sum(replica.used for replica in ours), len(self._calls))
-        return sum(replica.slots for replica in ours) - num_used, Served.by(ours, serving)
+        return [
+            Lane.of(group, serving, num_calls=len(calls)) for group, calls in self._calls.items()
+        ]
 
     async def _is_left_over(self, record: SessionRecord, served: Served) -> bool:
-        """Whether its world is ours and its version is no longer anybody's."""
-        return served.has_world_of(record) and served.is_gone(
-            record, await self._releases.get(record.world)
-        )
+        """Whether its version is no longer anybody's."""
+        return served.is_gone(record, await self._releases.get(record.world))
 
     def _may_start(self, record: SessionRecord) -> bool:
-        is_sent = (record.session_id, record.epoch + 1) in self._calls
+        call_id = (record.session_id, record.epoch + 1)
+        is_sent = any(call_id in calls for calls in self._calls.values())
         is_due = self._patience.is_due(record.session_id, time.monotonic())
         return record.status is SessionStatus.QUEUED and is_due and not is_sent
 
-    def _start(self, record: SessionRecord) -> None:
+    def _start(self, record: SessionRecord, group: str) -> None:
         call_id = (record.session_id, record.epoch + 1)
-        call = asyncio.create_task(self._call(*call_id))
-        self._calls[call_id] = call
-        call.add_done_callback(lambda _: self._calls.pop(call_id, None))
+        call = asyncio.create_task(self._call(self._lanes[group], *call_id))
+        self._calls[group][call_id] = call
+        call.add_done_callback(lambda _: self._calls[group].pop(call_id, None))
 
-    async def _call(self, session_id: str, epoch: int) -> None:
+    async def _call(self, run_session: RunSession, session_id: str, epoch: int) -> None:
         """One session on one replica, to its end. `epoch`: the lease the replica will get."""
         try:
-            await self._until_played(session_id, epoch)
+            await self._until_played(run_session, session_id, epoch)
         except Exception as error:  # whatever Ray calls it, the replica does not play it any more
             log.warning("replica lost", extra={"session_id": session_id, "error": repr(error)})
             await self._requeue(session_id, epoch)
         # Whether it was refused, failed or moved: if it waits again, not at once and not for ever.
         self._patience.note_return(session_id, time.monotonic())
 
-    async def _until_played(self, session_id: str, epoch: int) -> None:
+    async def _until_played(self, run_session: RunSession, session_id: str, epoch: int) -> None:
         """Raises what the replica raises, and TimeoutError when none has taken the session within
         TAKE_S: a replica that is being ended answers no call."""
-        call = asyncio.ensure_future(self._run_session(session_id))
+        call = asyncio.ensure_future(run_session(session_id))
         try:
             await asyncio.wait({call}, timeout=TAKE_S)
             if not call.done() and not await self._is_taken(session_id, epoch):

@@ -1,33 +1,45 @@
-"""`python -m services.generation.sessions.drain` empties the replica here: a preStop hook.
+"""`python -m services.generation.sessions.drain` empties the replicas here: a preStop hook.
 
-Returns when its sessions are back in line, each with a fresh snapshot.
+Returns when their sessions are back in line, each with a fresh snapshot.
 """
 
 import os
 import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 from services.environment import SettingsError, read_settings
 from services.generation.settings import PREFIX, GenerationSettings
+from services.generation.worlds_served import ops_ports
 
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}
 
 
 def drain(settings: GenerationSettings, timeout_s: float) -> bool:
-    """True when the replica answered that it is empty. False: it was not there in time, or knows
-    another drain token."""
+    """True when each replica on this machine answered that it is empty, and there is one. False:
+    one was not empty in time, or knows another drain token."""
+    ports = ops_ports(settings)
+    with ThreadPoolExecutor(len(ports)) as threads:
+        answers = [*threads.map(lambda port: _drain(settings, port, timeout_s), ports)]
+    there = [is_empty for is_empty in answers if is_empty is not None]
+    return bool(there) and all(there)
+
+
+def _drain(settings: GenerationSettings, port: int, timeout_s: float) -> bool | None:
+    """None: no replica listens there, which in a pod of one replica is so for a second world."""
     host = EVERY_ADDRESS.get(settings.ops_host, settings.ops_host)
     request = urllib.request.Request(
-        f"http://{host}:{settings.ops_port}/drain",
+        f"http://{host}:{port}/drain",
         headers={"Authorization": f"Bearer {settings.drain_token}"},
         method="POST",
     )
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:
             return b"true" in answer.read()
-    except (urllib.error.URLError, TimeoutError):
-        return False
+    except (urllib.error.URLError, TimeoutError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        return None if isinstance(reason, ConnectionRefusedError) else False
 
 
 def main() -> None:

@@ -95,7 +95,7 @@ class Replica:
             note_failure=self._note_failure,
             absent_s=settings.absent_s,
         )
-        SLOTS.set(settings.slots)
+        SLOTS.set(settings.slots, {"world": self._spec.name})
         await self._beat(with_offer=True)
         self._heartbeats = asyncio.create_task(self._keep_beating())
         self._proving = asyncio.create_task(self._keep_proving())
@@ -229,7 +229,7 @@ class Replica:
                 await asyncio.sleep(HEARTBEAT_S)
 
     async def _beat(self, *, with_offer: bool) -> None:
-        SESSIONS.set(len(self._sessions))
+        SESSIONS.set(len(self._sessions), {"world": self._spec.name})
         await self._registry.heartbeat(
             self.replica_id,
             slots=len(self._sessions) + self.num_free,

@@ -13,7 +13,7 @@ Version = tuple[str, str]  # world, digest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What replicas play: those that a dispatcher reaches, and all there are."""
+    """What replicas play: those of one lane, and all there are."""
 
     ours: frozenset[Version]
     anywhere: frozenset[Version]
@@ -28,11 +28,11 @@ class Served:
     def has_version_of(self, record: SessionRecord) -> bool:
         """Its own version, or any of its world while it has none yet."""
         if not record.world_digest:
-            return self.has_world_of(record)
+            return self.has_world(record.world)
         return (record.world, record.world_digest) in self.ours
 
-    def has_world_of(self, record: SessionRecord) -> bool:
-        return any(world == record.world for world, _ in self.ours)
+    def has_world(self, name: str) -> bool:
+        return any(world == name for world, _ in self.ours)
 
     def is_gone(self, record: SessionRecord, release: Release | None) -> bool:
         """Whether nobody plays its version and nobody means to: any replica of its world may have

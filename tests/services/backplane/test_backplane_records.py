@@ -100,7 +100,7 @@ async def test_a_broken_session_holds_up_neither_the_line_nor_the_dispatcher(
         await store.get("broken")
     await ReplicaRegistry(redis).heartbeat("r", slots=1, used=0, world="w", draining=False)
     called: asyncio.Queue[str] = asyncio.Queue()
-    dispatcher = Dispatcher(redis, called.put)
+    dispatcher = Dispatcher(redis, {"": called.put})
     await dispatcher.serve_line()
     assert await asyncio.wait_for(called.get(), 5) == "whole"
     assert called.empty()
@@ -118,7 +118,7 @@ async def test_nothing_that_redis_holds_ends_the_dispatcher(
 
     async def run_session(session_id: str) -> None: ...
 
-    dispatcher = Dispatcher(redis, run_session)
+    dispatcher = Dispatcher(redis, {"": run_session})
     running = asyncio.create_task(dispatcher.run())
     await asyncio.sleep(1.2)
     assert not running.done()

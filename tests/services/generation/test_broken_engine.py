@@ -63,7 +63,7 @@ async def test_a_broken_engine_is_no_black_hole(
     """All five sessions of the script ended within 5 s."""
     monkeypatch.setattr(standing, "FIRST_PAUSE_S", 0.3)
     replica = await stage.replica(slots=4)
-    dispatcher = Dispatcher(stage.redis, replica.run_session)
+    dispatcher = Dispatcher(stage.redis, {"": replica.run_session})
     running = asyncio.create_task(dispatcher.run())
     await stage.queue("a")
     await stage.becomes("a", SessionStatus.LIVE)
@@ -82,7 +82,7 @@ async def test_a_broken_engine_is_no_black_hole(
     fresh = await stage.replica(slots=4)
     dispatcher.stop()
     await running
-    dispatcher = Dispatcher(stage.redis, fresh.run_session)
+    dispatcher = Dispatcher(stage.redis, {"": fresh.run_session})
     running = asyncio.create_task(dispatcher.run())
     for name in "abcd":
         await stage.becomes(name, SessionStatus.LIVE)

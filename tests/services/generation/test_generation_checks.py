@@ -23,8 +23,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def settings(redis_url: str, world: Path, port: int = 0) -> GenerationSettings:
-    return GenerationSettings(redis_url=redis_url, world=world, ops_port=port)
+def settings(redis_url: str, *worlds: Path, port: int = 0) -> GenerationSettings:
+    return GenerationSettings(redis_url=redis_url, worlds=worlds, ops_port=port)
 
 
 def test_a_flipped_byte_is_refused_with_the_file_and_the_reason(
@@ -51,9 +51,9 @@ def test_a_processor_without_int8_is_told_what_to_set(
 ) -> None:
     monkeypatch.setattr(world_check, "why_not_int8", lambda: "the processor is old")
     for precision in ("fp32", "auto"):
-        monkeypatch.setattr(sys, "argv", ["world_check", str(world), precision, "0"])
+        monkeypatch.setattr(sys, "argv", ["world_check", precision, "0", str(world)])
         world_check.main()
-    monkeypatch.setattr(sys, "argv", ["world_check", str(world), "int8", "0"])
+    monkeypatch.setattr(sys, "argv", ["world_check", "int8", "0", str(world)])
     with pytest.raises(SystemExit, match="_PRECISION is int8, but the processor is old"):
         world_check.main()
 
@@ -62,7 +62,7 @@ def test_a_picture_above_the_level_that_browsers_decode_is_refused(
     redis_url: str, world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(level, "_MAX_FRAME_MACROBLOCKS", 12)
-    monkeypatch.setattr(sys, "argv", ["world_check", str(world), "fp32", "8"])
+    monkeypatch.setattr(sys, "argv", ["world_check", "fp32", "8", str(world)])
     with pytest.raises(SystemExit, match=r"_UPSCALE=8 .* set at most"):
         world_check.main()
 
@@ -71,7 +71,7 @@ def test_an_occupied_port_is_said_by_number(redis_url: str, world: Path) -> None
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(CannotStart, match=f"_OPS_PORT: port {port} on .* is in use"):
-            check_surroundings(settings(redis_url, world, port))
+            check_surroundings(settings(redis_url, world, port=port))
 
 
 def test_no_redis_is_said(world: Path, tmp_path: Path) -> None:
@@ -100,5 +100,5 @@ def test_the_environment_sets_everything_there_is() -> None:
     environ = {"NEXTFRAME_REDIS_URL": "redis://somewhere", "NEXTFRAME_GENERATION_THREADS": "3"}
     read = read_settings(GenerationSettings, PREFIX, environ)
     assert read.num_threads == 3
-    assert (read.world / "..").resolve().name == "worlds"
+    assert [folder.name for folder in read.worlds] == ["worlds"]
     assert "somewhere" not in repr(read)

@@ -67,7 +67,7 @@ class Office:
         self.dispatcher = self.make(self.replicas.run_session)
 
     def make(self, run_session: Callable[[str], Awaitable[None]]) -> Dispatcher:
-        return Dispatcher(self.redis, run_session, "g1-")
+        return Dispatcher(self.redis, {"g1-": run_session})
 
     async def beat(self, *, slots: int, used: int = 0, name: str = "g1-r", **state: Any) -> None:
         chosen: dict[str, Any] = {"world": "w", "draining": False} | state
@@ -149,6 +149,66 @@ async def test_a_world_nobody_serves_holds_up_no_other(office: Office) -> None:
     await office.queue("b")
     assert await office.dispatch() == ["b"]
     assert await office.store.position("a") == 0
+
+
+def of_two_worlds(office: Office) -> Dispatcher:
+    """Lane g1 plays world w, lane g2 world v: as `services.generation` with two worlds."""
+    return Dispatcher(office.redis, dict.fromkeys(("g1-", "g2-"), office.replicas.run_session))
+
+
+async def test_a_full_world_holds_up_no_player_of_a_free_one(office: Office) -> None:
+    office.dispatcher = of_two_worlds(office)
+    await office.beat(slots=1)
+    await office.beat(slots=1, name="g2-r", world="v")
+    await office.queue("w1", "w2", "w3")
+    assert await office.dispatch() == ["w1"]
+    await office.queue("v1", "v2", world="v")
+    assert await office.dispatch() == ["v1"]
+    office.replicas.finish("v1")
+    await asyncio.sleep(0)
+    assert await office.dispatch() == ["v2"]
+    office.replicas.finish("w1")
+    await asyncio.sleep(0)
+    assert await office.dispatch() == ["w2"]
+
+
+async def test_a_free_slot_of_one_world_is_none_of_another(office: Office) -> None:
+    office.dispatcher = of_two_worlds(office)
+    await office.beat(slots=1)
+    await office.beat(slots=4, name="g2-r", world="v")
+    await office.queue("w1", "w2")
+    assert await office.dispatch() == ["w1"]
+    assert await office.dispatch() == []
+
+
+async def test_two_versions_of_one_world_may_be_lanes_of_one_dispatcher(office: Office) -> None:
+    office.dispatcher = of_two_worlds(office)
+    await office.beat(slots=1, world_digest="old")
+    await office.beat(slots=1, name="g2-r", world_digest="new")
+    await office.queue("a", "b", version="new")
+    assert await office.dispatch() == ["a"]
+    assert await office.dispatch() == []  # the old version's slot is not for b
+
+
+async def test_who_waits_for_a_full_world_costs_no_read_of_its_record(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long queue of one world beside a free slot of another one, seven times a second."""
+    office.dispatcher = of_two_worlds(office)
+    await office.beat(slots=1)
+    await office.beat(slots=1, name="g2-r", world="v")
+    await office.queue("a", "b", "c", "d")
+    assert await office.dispatch() == ["a"]
+    read: list[str] = []
+    get = SessionStore.get
+
+    async def count(store: SessionStore, session_id: str) -> SessionRecord | None:
+        read.append(session_id)
+        return await get(store, session_id)
+
+    monkeypatch.setattr(SessionStore, "get", count)
+    await office.dispatcher.serve_line()
+    assert read == []
 
 
 async def test_a_session_waits_for_its_own_version_wherever_it_is_served(office: Office) -> None:
@@ -272,7 +332,7 @@ async def test_a_call_that_fails_late_does_not_touch_the_new_owner(office: Offic
         epoch=2, link_key="k"
     )  # another cluster's replica was faster
     office.replicas.kill("a")
-    await until(lambda: not office.dispatcher._calls)
+    await until(lambda: not office.dispatcher._calls["g1-"])
     record = await office.store.get("a")
     assert record is not None and record.status is SessionStatus.STARTING
 

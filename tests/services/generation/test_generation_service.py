@@ -218,7 +218,9 @@ async def test_the_replica_measures_what_it_does(service: Service) -> None:
         await edge.receive_frame()
         _, metrics = service.get("/metrics")
         assert 'nextframe_frame_stage_seconds_count{stage="encode"}' in metrics
-        assert "nextframe_frames_total" in metrics and "nextframe_slots 2.0" in metrics
+        assert (
+            "nextframe_frames_total" in metrics and 'nextframe_slots{world="tiny"} 2.0' in metrics
+        )
         assert "s2" not in metrics
         await edge.close()
         await store.end("s2", "enough")

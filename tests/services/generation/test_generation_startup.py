@@ -133,13 +133,13 @@ async def started(
     make_world("consistency").save(tmp_path / "tiny", card="random")
     settings = GenerationSettings(
         redis_url=redis_url,
-        world=tmp_path / "tiny",
+        worlds=(tmp_path / "tiny",),
         slots=2,
         ops_port=0,
         precision="auto",
         **request.param,
     )
-    replica, health = await start_replica(settings, "group-")
+    replica, health = await start_replica(settings, tmp_path / "tiny", "group-")
     yield replica, health
     await replica.stop()
     await health.stop()

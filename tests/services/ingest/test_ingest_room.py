@@ -10,6 +10,7 @@ from aiortc import RTCConfiguration
 
 from services.backplane import seats as backplane
 from services.backplane.connection import BackplaneError
+from services.backplane.queue_positions import QueuePositions
 from services.backplane.sessions import SessionStore
 from services.ingest.action_gate import Verdict
 from services.ingest.room import Room
@@ -41,16 +42,20 @@ class Store:
             raise BackplaneError("away")
         return self.record
 
-    async def position(self, session_id: str) -> int:
-        return 0
-
     async def wake(self, session_id: str) -> bool:
         return not self.is_full
 
-    async def length_of_line(self) -> int:
-        return 7
-
     async def mark_seen(self, session_id: str, *, is_connected: bool = False) -> None: ...
+
+
+class Queue:
+    """Of the world that the session is of."""
+
+    async def position(self, session_id: str) -> int:
+        return 0
+
+    async def length(self, world: str) -> int:
+        return {RECORD.world: 7}[world]
 
 
 class Seats:
@@ -85,6 +90,7 @@ class House:
         self.room = Room(
             RECORD,
             store=cast(SessionStore, self.store),
+            queue=cast(QueuePositions, Queue()),
             seats=cast(backplane.Seats, self.seats),
             actions=Stream(),
             clock=self._clock,

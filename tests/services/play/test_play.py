@@ -23,7 +23,7 @@ from services.play import checks, stack
 from services.play.__main__ import play, reach_from_elsewhere, read_options
 from services.play.checks import CannotStart, check_space, check_world, with_free_ports
 from services.play.child import Child
-from services.play.plan import ROOT, ServicePlan, StackOptions, plan_services
+from services.play.plan import ROOT, SHIPPED_WORLDS, ServicePlan, StackOptions, plan_services
 from services.session.settings import PREFIX, SessionSettings
 from services.training.settings import TrainingSettings
 
@@ -193,7 +193,7 @@ def test_a_service_that_cannot_start_says_why(
 
     monkeypatch.setattr(stack, "plan_services", plan)
     options = StackOptions(
-        port=0, session_port=0, generation_port=0, world=world, log_folder=world.parent / "logs"
+        port=0, session_port=0, generation_port=0, worlds=(world,), log_folder=world.parent / "logs"
     )
     assert play(options, threading.Event()) == 1
     said = capsys.readouterr().out
@@ -297,3 +297,35 @@ def test_the_training_service_accepts_what_it_is_given() -> None:
     assert settings.operator_token == options.operator_token
     assert not settings.jobs_outlive  # Ctrl-C ends all that it started
     assert settings.origins == (f"http://127.0.0.1:{options.training_port}",)
+
+
+def test_every_shipped_world_is_played_unless_some_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("NEXTFRAME_GENERATION_WORLD", raising=False)
+    shipped = [folder for folder in SHIPPED_WORLDS.iterdir() if (folder / "world.json").exists()]
+    assert set(read_options([]).worlds) == set(shipped)
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert read_options(["--world", str(one), f"--world={two}"]).worlds == (one, two)
+    monkeypatch.setenv("NEXTFRAME_GENERATION_WORLD", f"{two},{one},{two}")
+    assert read_options([]).worlds == (two, one)
+
+
+def test_each_world_is_waited_for_on_a_port_of_its_own(tmp_path: Path) -> None:
+    worlds = (tmp_path / "one", tmp_path / "two", tmp_path / "three")
+    free = with_free_ports(StackOptions(port=0, session_port=0, generation_port=0, worlds=worlds))
+    generation, *_ = plan_services(free, redis_url="unix:///r", token_secret="s" * 32)
+    served = read_settings(GenerationSettings, "NEXTFRAME_GENERATION_", generation.env)
+    assert served.worlds == worlds
+    assert list(generation.ports) == [served.ops_port + i for i in range(3)]
+    others = {free.port, free.session_port, free.ingest_ops_port, free.session_ops_port}
+    assert not others & set(generation.ports)
+
+
+def test_a_second_worlds_taken_port_is_named(tmp_path: Path) -> None:
+    worlds = (tmp_path / "one", tmp_path / "two")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        options = StackOptions(port=0, session_port=0, generation_port=port - 1, worlds=worlds)
+        with pytest.raises(CannotStart, match=f"port {port} is in use.*--generation-port"):
+            with_free_ports(options)
