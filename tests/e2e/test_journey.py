@@ -148,6 +148,10 @@ def test_the_page_is_found_as_localhost_too(browser: Browser, stack: Stack) -> N
     page.goto(stack.page_url.replace("127.0.0.1", "localhost") + "?start=1")
     until(page, "!document.getElementById('play').disabled", timeout_s=PATIENCE_S)
     begin(page)
+    page.evaluate(
+        "document.getElementById('leave').click()"
+    )  # a closed page keeps its place a while
+    until_state(page, "idle")
     page.close()
 
 

@@ -1,7 +1,7 @@
 """A real Chromium for tests, and how to wait for what its page says."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,6 +43,15 @@ def until(page: Page, expression: str, *, timeout_s: float = 15) -> Any:
             raise AssertionError(f"never true: {expression}\nThe page says:\n{said}")
         page.wait_for_timeout(50)
     return value
+
+
+def wait_for(page: Page, condition: Callable[[], object], what: str) -> None:
+    """Waits for something that a test sees by itself."""
+    for _ in range(200):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never: {what}")
 
 
 def stats(page: Page) -> dict[str, Any]:

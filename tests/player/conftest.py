@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.player.browser import open_browser, stats, until_state
+from tests.player.browser import open_browser, stats, until, until_state
 from tests.player.house import House, World, open_house
 
 
@@ -40,6 +40,7 @@ def shared_world(browser: Browser) -> Iterator[World]:
     with open_house() as house, open_page(browser, house) as opened:
         opened.click("#play")
         until_state(opened, "live")
+        until(opened, "nextframe.stats().action_to_photon_ms.p50")  # the first action was seen
         yield World(page=opened, guest=house.guest)
 
 

@@ -22,6 +22,7 @@ from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.staticfiles import StaticFiles
 from playwright.sync_api import Page
 
+from services.telemetry import PROBLEM_TYPE
 from services.wire.action import Action, ActionMerger
 from tests.player.room import Room, to_data_url, to_frame
 
@@ -50,8 +51,11 @@ class Guest:
     level: int = 0
     ended_by_page: bool = False
     has_hung_up: bool = False
+    is_heard: bool = True  # whether its actions arrive
     num_resets: int = 0
     offer_tokens: list[str] = field(default_factory=list)
+    offers: list[str] = field(default_factory=list)
+    fragments: list[str] = field(default_factory=list)
     room: Room = field(default_factory=Room)
     merger: ActionMerger = field(default_factory=ActionMerger)
     actions: list[Action] = field(default_factory=list)
@@ -60,6 +64,8 @@ class Guest:
     notes: Any = None
 
     def take(self, message: bytes) -> None:
+        if not self.is_heard:
+            return
         action = Action.from_bytes(message)
         self.actions.append(action)
         self.merger.add(action)
@@ -90,7 +96,15 @@ class House:
         self.new_status = "live"
         self.are_heartbeats_answered = True
         self.has_worlds = True
-        self.buttons: tuple[str, ...] = BUTTONS
+        self.world: dict[str, Any] = {"buttons": BUTTONS, "degrees_per_count": 0.1, "keys": []}
+        self.video = ["video/H264", "video/VP8"]
+        self.ice_servers: list[dict[str, str]] = []
+        self.takes_patches = True
+        self.takes_tokens = True
+        self.is_seat_taken = False
+        self.is_reachable = True  # whether packets find a way to it
+        self.is_drawing = True
+        self.num_looks = 0
 
     @property
     def guest(self) -> Guest:
@@ -137,8 +151,9 @@ class RoomTrack(MediaStreamTrack):
 
     kind = "video"
 
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, house: House, guest: Guest) -> None:
         super().__init__()
+        self._house = house
         self.sender: Any = None
         self._guest = guest
         self._frame_idx = -1
@@ -152,7 +167,7 @@ class RoomTrack(MediaStreamTrack):
         if self._began_s is None:
             self._began_s = loop.time()
         await asyncio.sleep(max(0, self._began_s + self._frame_idx / FPS - loop.time()))
-        while self._guest.status != "live":  # noqa: ASYNC110 - a test's thread sets it
+        while self._guest.status != "live" or not self._house.is_drawing:  # noqa: ASYNC110 - a test's thread sets it
             await asyncio.sleep(0.05)
         frame = to_frame(self._step())
         frame.pts = round(self._frame_idx * CLOCK_RATE / FPS)
@@ -203,21 +218,20 @@ def build_app(house: House) -> FastAPI:
         return response
 
     @app.get("/config.json")
-    async def config() -> dict[str, str]:
+    async def config() -> dict[str, Any]:
         house.loop = asyncio.get_running_loop()
-        return {"session_url": house.url}
+        return {"session_url": house.url, "video": house.video}
 
     @app.get("/v1/worlds")
     async def worlds() -> dict[str, Any]:
         world = {"name": "room", "version": "1", "width": 128, "height": 80, "fps": FPS}
-        hands = {"buttons": house.buttons, "degrees_per_count": 0.1}
-        return {"worlds": [{**world, **hands, "starts": starts}] if house.has_worlds else []}
+        return {"worlds": [{**world, **house.world, "starts": starts}] if house.has_worlds else []}
 
     @app.post("/v1/sessions", status_code=201)
     async def create(request: Request, response: Response) -> Any:
         if house.refuse:
             status, detail, headers = house.refuse
-            return _problem(status, detail, headers)
+            return _problem(status, "line-full", detail, headers)
         guest = Guest(secrets.token_hex(8), await request.json(), status=house.new_status)
         house.guests[guest.session_id] = guest
         house.everybody.append(guest)
@@ -228,16 +242,19 @@ def build_app(house: House) -> FastAPI:
             "status": guest.status,
             "whep_url": f"{house.url}/whep/{guest.session_id}",
             "actions_url": f"{base}/actions",
-            "ice_servers": [],
+            "ice_servers": house.ice_servers,
             "world": "room",
             "expires_at": "2030-01-01T00:00:00Z",
         }
 
     @app.get("/v1/sessions/{session_id}")
     async def read(session_id: str) -> Any:
+        house.num_looks += 1
         guest = house.guests.get(session_id)
         if guest is None:
-            return _problem(404, "This world is gone.")
+            return _problem(404, "session-not-found", "This world is gone.")
+        if not house.takes_tokens:
+            return _problem(401, "token-invalid", "The token has expired.")
         status = {"status": guest.status, "position": guest.position, "eta_s": guest.eta_s}
         guest.token = secrets.token_hex(4)
         return {**status, "reason": guest.reason, "token": guest.token}
@@ -249,12 +266,24 @@ def build_app(house: House) -> FastAPI:
     @app.post("/whep/{session_id}")
     async def offer(session_id: str, request: Request) -> Response:
         guest = house.guests[session_id]
+        if house.is_seat_taken:
+            return _problem(409, "seat-taken", "Somebody plays this session.")
         guest.offer_tokens.append(request.headers["Authorization"].removeprefix("Bearer "))
         if guest.status == "paused":
             guest.status = "live"
-        sdp = await answer(house, guest, (await request.body()).decode())
+        guest.offers.append((await request.body()).decode())
+        sdp = await answer(house, guest, guest.offers[-1])
+        if not house.is_reachable:
+            sdp = "".join(line for line in sdp.splitlines(True) if "candidate:" not in line)
         headers = {"Location": f"/whep/{session_id}/peer"}
         return Response(sdp, 201, headers, "application/sdp")
+
+    @app.patch("/whep/{session_id}/peer", status_code=204)
+    async def trickle(session_id: str, request: Request) -> Response:
+        if not house.takes_patches:
+            return Response("Method Not Allowed", 405)
+        house.guests[session_id].fragments.append((await request.body()).decode())
+        return Response(status_code=204)
 
     @app.delete("/whep/{session_id}/peer", status_code=204)
     async def hang_up(session_id: str) -> None:
@@ -278,7 +307,7 @@ async def answer(house: House, guest: Guest, offer: str) -> str:
         await guest.connection.close()
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     guest.connection = connection
-    track = RoomTrack(guest)
+    track = RoomTrack(house, guest)
     track.sender = connection.addTrack(track)
 
     @connection.on("datachannel")
@@ -296,8 +325,10 @@ async def answer(house: House, guest: Guest, offer: str) -> str:
     return connection.localDescription.sdp
 
 
-def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    content = json.dumps({"type": "about:blank", "status": status, "detail": detail})
+def _problem(
+    status: int, kind: str, detail: str, headers: dict[str, str] | None = None
+) -> Response:
+    content = json.dumps({"type": PROBLEM_TYPE + kind, "status": status, "detail": detail})
     return Response(content, status, headers, "application/problem+json")
 
 

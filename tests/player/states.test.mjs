@@ -56,8 +56,10 @@ test("every state but the title and the world has a screen with a way out", () =
     { name: "connecting", step: "moving" },
     { name: "waiting", place: 0, etaS: null },
     { name: "paused", reason: "" },
-    { name: "reconnecting", attempt: 3, inMs: 2000, reason: "the line went silent" },
-    { name: "ended", reason: "", retryAfterS: null },
+    { name: "connecting", step: "picture", trouble: "no way" },
+    { name: "refused", reason: "the line is full", untilMs: 2000 },
+    { name: "reconnecting", attempt: 3, atMs: 2000, reason: "the line went silent" },
+    { name: "ended", reason: "" },
   ];
   for (const state of states) {
     const screen = screenFor(state);
@@ -77,6 +79,5 @@ test("the waiting screen says the place in line and the wait", () => {
 });
 
 test("a reason is shown as a sentence", () => {
-  const { text } = screenFor({ name: "ended", reason: "the line is full", retryAfterS: 29.2 });
-  assert.equal(text, "The line is full. Try again in 30 s.");
+  assert.equal(screenFor({ name: "ended", reason: "the line is full" }).text, "The line is full.");
 });

@@ -29,7 +29,7 @@ function shown(rtpTimestamp, displayMs, presentedFrames) {
 test("action to photon is from sending an action to showing the first frame that saw it", () => {
   const stats = new PlayStats();
   stats.actionSent(1, 1000);
-  stats.noteArrived(note(90, 1));
+  stats.noteArrived(note(90, 1), 0);
   stats.frameShown(shown(90, 1080, 1));
   assert.deepEqual(stats.actionToPhoton, { p50: 80, p95: 80 });
 });
@@ -39,14 +39,14 @@ test("a note may come after its frame was shown", () => {
   stats.actionSent(1, 1000);
   stats.frameShown(shown(90, 1080, 1));
   assert.equal(stats.actionToPhoton.p50, null);
-  stats.noteArrived(note(90, 1));
+  stats.noteArrived(note(90, 1), 0);
   assert.equal(stats.actionToPhoton.p50, 80);
 });
 
 test("one frame answers every action up to its number, and none beyond", () => {
   const stats = new PlayStats();
   [1, 2, 3].forEach((seq) => stats.actionSent(seq, 1000 + seq * 10));
-  stats.noteArrived(note(90, 2));
+  stats.noteArrived(note(90, 2), 0);
   stats.frameShown(shown(90, 1100, 1));
   assert.deepEqual(stats.actionToPhoton, { p50: 80, p95: 90 });
 });
@@ -55,7 +55,7 @@ test("an action counts once, for the first frame that saw it", () => {
   const stats = new PlayStats();
   stats.actionSent(1, 1000);
   for (const [rtp, at] of [[90, 1080], [91, 1140]]) {
-    stats.noteArrived(note(rtp, 1));
+    stats.noteArrived(note(rtp, 1), 0);
     stats.frameShown(shown(rtp, at, rtp - 89));
   }
   assert.deepEqual(stats.actionToPhoton, { p50: 80, p95: 80 });
@@ -74,7 +74,7 @@ test("a new connection counts on and forgets actions that went down with the old
   stats.actionSent(1, 1001);
   stats.connectionBegan();
   stats.frameShown(shown(1, 9000, 7));
-  stats.noteArrived(note(1, 1));
+  stats.noteArrived(note(1, 1), 0);
   assert.equal(stats.frames, 2);
   assert.equal(stats.actionToPhoton.p50, null);
 });
@@ -89,8 +89,8 @@ test("fps is what was shown in the last two seconds, and falls to 0 when nothing
 
 test("level and speculative share come from the notes", () => {
   const stats = new PlayStats();
-  stats.noteArrived(note(1, 0, { speculative: true }));
-  stats.noteArrived(note(2, 0, { level: 2 }));
+  stats.noteArrived(note(1, 0, { speculative: true }), 0);
+  stats.noteArrived(note(2, 0, { level: 2 }), 0);
   assert.equal(stats.level, 2);
   assert.equal(stats.speculativeShare, 0.5);
 });
@@ -99,7 +99,7 @@ test("the age of a frame is its making, its hop, half a round trip and the brows
   const stats = new PlayStats();
   assert.equal(stats.frameAgeMs, null);
   stats.rttMs = 8;
-  stats.noteArrived(note(1, 0));
+  stats.noteArrived(note(1, 0), 0);
   stats.frameShown(shown(1, 1000, 1));
   assert.equal(stats.frameAgeMs, 25 + 4 + 2 + 1 + 10 + 4);
 });
@@ -108,10 +108,10 @@ test("memory is bounded however long nothing matches", () => {
   const stats = new PlayStats();
   for (let i = 0; i < 5000; i++) {
     stats.actionSent(i + 1, i);
-    stats.noteArrived(note(i * 2, 0));
+    stats.noteArrived(note(i * 2, 0), 0);
     stats.frameShown(shown(i * 2 + 1, i, i + 1));
   }
-  stats.noteArrived(note(4999 * 2 + 1, 5000));
+  stats.noteArrived(note(4999 * 2 + 1, 5000), 0);
   assert.ok(stats.actionToPhoton.p95 <= 512);
 });
 
@@ -134,4 +134,31 @@ test("the bit rate is the difference of two reports", () => {
   const first = readReport([video(1000, 5000), pair], null);
   assert.deepEqual(first, { counter: { atMs: 1000, bytes: 5000 }, kbps: null, rttMs: 4 });
   assert.equal(readReport([video(2000, 130_000)], first.counter).kbps, 1000);
+});
+
+test("frames that see no newer action tell that the hands are not heard", () => {
+  const stats = new PlayStats();
+  stats.noteArrived(note(1, 5), 1000);
+  stats.noteArrived(note(2, 6), 1060);
+  assert.equal(stats.unheardMs(1060), 0);
+  stats.noteArrived(note(3, 6), 4500);
+  assert.equal(stats.unheardMs(4600), 3540);
+  stats.noteArrived(note(4, 7), 4660);
+  assert.equal(stats.unheardMs(4660), 0);
+  assert.equal(stats.heardSeq, 7);
+});
+
+test("a world that has never heard an action is not heard either", () => {
+  const stats = new PlayStats();
+  stats.noteArrived(note(1, 0), 1000);
+  stats.noteArrived(note(2, 0), 5000);
+  assert.equal(stats.unheardMs(5000), 4000);
+});
+
+test("without notes nobody knows whether the hands are heard", () => {
+  const stats = new PlayStats();
+  stats.noteArrived(note(1, 5), 1000);
+  assert.equal(stats.isDrawn(1900), true);
+  assert.equal(stats.isDrawn(2100), false);
+  assert.equal(stats.unheardMs(60_000), 0);
 });

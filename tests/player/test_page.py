@@ -1,11 +1,9 @@
 """The page in a real browser, against a cardboard house: every state, every way to steer."""
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.player.browser import stats, until, until_state
+from tests.player.browser import stats, until, until_state, wait_for
 from tests.player.house import BUTTONS, House, World
 
 pytestmark = pytest.mark.e2e
@@ -18,15 +16,6 @@ ACT = 1 << BUTTONS.index("act")
 def begin(page: Page) -> None:
     page.click("#play")
     until_state(page, "live")
-
-
-def wait_for(page: Page, condition: Any, what: str) -> None:
-    """Waits for something the house sees."""
-    for _ in range(200):
-        if condition():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"never: {what}")
 
 
 def test_one_click_shows_a_moving_world(page: Page) -> None:
@@ -94,12 +83,12 @@ def test_the_title_waits_until_a_world_is_awake(page: Page, house: House) -> Non
 
 def test_the_title_names_the_keys_that_the_world_knows(page: Page, house: House) -> None:
     named = page.locator(".keys dd:visible")
-    doom = ["walk", "turn", "act", "free the mouse", "begin anew", "figures"]
-    assert named.all_text_contents() == doom
-    house.buttons = ("forward", "back", "jump", "attack")
+    page_keys = ["look around", "free the mouse", "begin anew", "figures"]
+    assert named.all_text_contents() == ["walk", "turn", "act", *page_keys]
+    house.world["buttons"] = ("forward", "back", "jump", "attack")
     page.goto(house.url)
     until(page, "!document.getElementById('play').disabled")
-    assert named.all_text_contents() == ["walk", "look, hit, use", "jump", *doom[3:]]
+    assert named.all_text_contents() == ["walk", "jump", "hit", *page_keys]
 
 
 def test_keys_are_held_until_they_are_let_go(world: World) -> None:
@@ -161,13 +150,18 @@ def test_a_place_that_comes_free_starts_the_world(page: Page, house: House) -> N
 
 
 def test_a_full_line_says_so_and_when_to_try_again(page: Page, house: House) -> None:
-    house.refuse = (429, "Sixty-four players are waiting already.", {"Retry-After": "30"})
+    house.refuse = (429, "Sixty-four players are waiting already.", {"Retry-After": "2"})
     page.click("#play")
-    until_state(page, "ended")
-    text = page.inner_text("#overlay-text")
-    assert "Sixty-four players are waiting already." in text and "Try again in 30 s." in text
+    until_state(page, "refused")
+    assert "Sixty-four players are waiting already." in page.inner_text("#overlay-text")
+    count = "document.getElementById('overlay-count').textContent"
+    assert page.evaluate(count) == "You can try again in 2 s."
+    again = page.get_by_role("button", name="Try again")
+    assert again.is_disabled()
     house.refuse = None
-    page.get_by_role("button", name="Dream again").click()
+    until(page, f"{count} === 'You can try again in 1 s.'")
+    until(page, f"{count} === 'You can try again now.'")
+    again.click()
     until_state(page, "live")
 
 
@@ -296,12 +290,6 @@ def test_f3_shows_the_figures(world: World) -> None:
     )
     world.page.keyboard.press("F3")
     assert not world.page.locator("#hud").is_visible()
-
-
-def test_leaving_the_page_ends_the_session(page: Page, house: House) -> None:
-    begin(page)
-    page.goto("about:blank")
-    wait_for(page, lambda: house.guest.ended_by_page, "the session's end")
 
 
 def test_without_a_data_channel_the_actions_go_by_websocket(page: Page, house: House) -> None:

@@ -1,18 +1,31 @@
 // The session service as this page calls it: HTTP and problem details (RFC 9457), nothing else.
 
 const TIMEOUT_MS = 8000;
+const OUR_PROBLEMS = "urn:nextframe:problem:"; // as in services/telemetry.py
+const PASSING = [408, 409, 429]; // the same call may succeed later
+const UNAUTHORISED = ["token-invalid", "token-foreign"];
 
-/** Why a call failed, in words for the player. `status` 0: nobody answered. */
+/**
+ * Why a call failed, in words for the player. `status` 0: nobody answered. `kind`: the name of one
+ * of Nextframe's own problems; null for an answer of anything between (a proxy, a firewall).
+ */
 export class Problem extends Error {
-  constructor({ status, detail, retryAfterS = null }) {
+  constructor({ status, detail, kind = null, retryAfterS = null }) {
     super(detail);
     this.status = status;
+    this.kind = kind;
     this.retryAfterS = retryAfterS;
   }
 
-  /** True when the same call cannot succeed later: the session, or the right to it, is gone. */
+  /** True when Nextframe itself said that the same call cannot succeed later. */
   get isFinal() {
-    return this.status >= 400 && this.status < 500 && ![408, 409, 429].includes(this.status);
+    const isRefusal = this.status >= 400 && this.status < 500 && !PASSING.includes(this.status);
+    return this.kind !== null && isRefusal;
+  }
+
+  /** True when only the token was refused: the session itself may well go on. */
+  get isUnauthorised() {
+    return UNAUTHORISED.includes(this.kind);
   }
 }
 
@@ -32,13 +45,24 @@ export async function call(url, { token, ...options } = {}) {
 }
 
 async function problemOf(response) {
-  const body = await response.json().catch(() => ({}));
-  const retryAfterS = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
-  return new Problem({
-    status: response.status,
-    detail: body.detail || body.title || `The service answered ${response.status}.`,
-    retryAfterS: Number.isNaN(retryAfterS) ? null : retryAfterS,
-  });
+  const { status, headers } = response;
+  const retryAfterS = secondsUntil(headers.get("Retry-After"));
+  const isProblem = headers.get("Content-Type")?.startsWith("application/problem+json");
+  const body = isProblem ? await response.json().catch(() => ({})) : {};
+  const type = String(body.type ?? "");
+  if (type.startsWith(OUR_PROBLEMS)) {
+    const detail = body.detail || body.title || `The service answered ${status}.`;
+    return new Problem({ status, detail, kind: type.slice(OUR_PROBLEMS.length), retryAfterS });
+  }
+  const detail = `Something between this page and the service answered ${status}.`;
+  return new Problem({ status, detail, retryAfterS });
+}
+
+/** Retry-After in seconds from now, given as seconds or as a date; null without a usable one. */
+export function secondsUntil(retryAfter, nowMs = Date.now()) {
+  if (/^\d+$/.test(retryAfter ?? "")) return Number(retryAfter);
+  const atMs = Date.parse(retryAfter ?? "");
+  return Number.isNaN(atMs) ? null : Math.max(Math.ceil((atMs - nowMs) / 1000), 0);
 }
 
 export class SessionApi {
@@ -69,9 +93,8 @@ export class SessionApi {
     return (await call(this.#address(id), { token })).json();
   }
 
-  /** Ends the session. `keepalive` lets the call outlive the page. */
-  async end({ id, token }, { keepalive = false } = {}) {
-    await call(this.#address(id), { method: "DELETE", token, keepalive });
+  async end({ id, token }) {
+    await call(this.#address(id), { method: "DELETE", token, keepalive: true });
   }
 
   #address(id) {

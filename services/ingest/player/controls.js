@@ -1,96 +1,95 @@
 // Keyboard and mouse to hands. Keys by their place on the keyboard (`event.code`), buttons by the
 // world's names. Knows nothing of touch, of how actions travel, or of what a button does.
 
-// A key or mouse button holds the first of its buttons that the world has.
-const KEYS = {
-  KeyW: ["forward"],
-  KeyS: ["back"],
-  KeyA: ["left"],
-  KeyD: ["right"],
-  ArrowUp: ["forward"],
-  ArrowDown: ["back"],
-  ArrowLeft: ["turn_left"],
-  ArrowRight: ["turn_right"],
-  Space: ["act", "jump"],
-  ShiftLeft: ["sneak"],
-  KeyC: ["sprint"], // not Control: with W it would close the tab
-  KeyQ: ["drop"],
-};
-for (let slot = 1; slot <= 9; slot += 1) KEYS[`Digit${slot}`] = [`hotbar.${slot}`];
-const MOUSE = { 0: ["act", "attack"], 2: ["use"] };
+import { hasCamera, keysOf, mouseButtonsOf } from "./keys.js";
+
+// Browsers now and then report one motion of thousands of counts; a fast flick has some hundreds.
+const MAX_COUNTS_AN_EVENT = 400;
+const META = ["Meta", "OS"];
 
 export class Controls {
   #picture;
+  #pointer;
   #hands;
   #changed;
+  #keys; // code -> button
+  #mouse; // MouseEvent.button -> button
+  #hasCamera;
   #listening = new AbortController();
 
   /**
-   * @param {HTMLElement} picture what the pointer is locked to
+   * @param {HTMLElement} picture what a click locks the pointer to
+   * @param {import("./pointer.js").PointerLock} pointer
    * @param {import("./hands.js").Hands} hands
    * @param {() => void} changed called after every change of the hands
+   * @param {object} world its listing
    */
-  constructor(picture, hands, changed) {
+  constructor({ picture, pointer, hands, changed, world }) {
     this.#picture = picture;
+    this.#pointer = pointer;
     this.#hands = hands;
     this.#changed = changed;
+    this.#keys = new Map(keysOf(world).map(({ code, button }) => [code, button]));
+    this.#mouse = new Map(mouseButtonsOf(world).map((mouse) => [mouse.mouseButton, mouse.button]));
+    this.#hasCamera = hasCamera(world);
     this.#listen(document, "keydown", (event) => this.#onKeyDown(event));
-    this.#listen(document, "keyup", (event) => this.#after(hands.release(event.code)));
+    this.#listen(document, "keyup", (event) => this.#onKeyUp(event));
     this.#listen(document, "mousemove", (event) => this.#onMouseMove(event));
     this.#listen(document, "mousedown", (event) => this.#onMouseDown(event));
     this.#listen(document, "mouseup", (event) => this.#after(hands.release(mouseSource(event))));
-    this.#listen(document, "contextmenu", (event) => this.#isLocked && event.preventDefault());
-    this.#listen(document, "visibilitychange", () => this.#after(hands.letGo()));
-    this.#listen(document, "pointerlockchange", () => this.#onLockChange());
-    this.#listen(window, "blur", () => this.#after(hands.letGo()));
+    this.#listen(document, "contextmenu", (event) => pointer.isLocked && event.preventDefault());
+    this.#listen(document, "visibilitychange", () => this.#letGo());
+    this.#listen(document, "pointerlockchange", () => pointer.isLocked || this.#letGo());
+    this.#listen(window, "blur", () => this.#letGo());
+    if (this.#hasCamera && matchMedia("(pointer: fine)").matches) pointer.tryLock();
   }
 
-  /** Asks for the pointer; the browser may refuse when no click asked for it. */
-  async lockPointer() {
-    try {
-      await this.#picture.requestPointerLock();
-    } catch {
-      // The keys still play; a click on the picture asks again.
-    }
+  /** Before each action: nothing is held without the keyboard, whatever event got lost. */
+  sample() {
+    if (!document.hasFocus()) this.#letGo();
   }
 
   close() {
     this.#listening.abort();
     this.#hands.letGo();
-    if (this.#isLocked) document.exitPointerLock();
-  }
-
-  get #isLocked() {
-    return document.pointerLockElement === this.#picture;
+    this.#pointer.close();
   }
 
   #onKeyDown(event) {
-    const buttons = KEYS[event.code];
-    if (!buttons || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (META.includes(event.key)) return this.#letGo();
+    const button = this.#keys.get(event.code);
+    if (!button || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("button, select, input") && event.code === "Space") return;
     event.preventDefault(); // arrows and space would scroll
-    this.#press(event.code, buttons); // a repeat takes up what blur let go of
+    this.#after(this.#hands.press(event.code, button)); // a repeat takes up what blur let go of
   }
 
-  /** The lock comes some time after the click that asked for it: keys held by then stay held. */
-  #onLockChange() {
-    if (!this.#isLocked) this.#after(this.#hands.letGo());
+  /** While Meta is down, macOS tells of no other key that comes up. */
+  #onKeyUp(event) {
+    if (META.includes(event.key)) this.#letGo();
+    else this.#after(this.#hands.release(event.code));
   }
 
   #onMouseMove(event) {
-    if (!this.#isLocked || !(event.movementX || event.movementY)) return;
-    this.#hands.look(event.movementX, event.movementY);
+    if (!this.#pointer.isLocked || !(event.movementX || event.movementY)) return;
+    this.#hands.look(clamped(event.movementX), clamped(event.movementY));
     this.#changed();
   }
 
   #onMouseDown(event) {
     if (event.target !== this.#picture) return;
-    if (this.#isLocked) this.#press(mouseSource(event), MOUSE[event.button] ?? []);
-    else if (event.button === 0) this.lockPointer();
+    const wantsLock = this.#hasCamera && !this.#pointer.isLocked;
+    if (!wantsLock) this.#press(event);
+    else if (event.button === 0) this.#pointer.lock();
   }
 
-  #press(source, buttons) {
-    this.#after(buttons.some((button) => this.#hands.press(source, button)));
+  #press(event) {
+    const button = this.#mouse.get(event.button);
+    this.#after(button !== undefined && this.#hands.press(mouseSource(event), button));
+  }
+
+  #letGo() {
+    this.#after(this.#hands.letGo());
   }
 
   #after(isChanged) {
@@ -100,6 +99,10 @@ export class Controls {
   #listen(target, type, listener) {
     target.addEventListener(type, listener, { signal: this.#listening.signal });
   }
+}
+
+function clamped(counts) {
+  return Math.max(-MAX_COUNTS_AN_EVENT, Math.min(MAX_COUNTS_AN_EVENT, counts));
 }
 
 function mouseSource(event) {

@@ -9,9 +9,24 @@ export class Hands {
   #y = 0;
   #seq = 0;
 
-  /** @param {string[]} buttons the world's buttons in wire order */
-  constructor(buttons) {
+  /**
+   * @param {string[]} buttons the world's buttons in wire order
+   * @param {{seq: number, x: number, y: number}} count where another page left off: the world
+   *   drops an action that is not newer than the last, and turns by the difference of totals
+   */
+  constructor(buttons, { seq, x, y } = { seq: 0, x: 0, y: 0 }) {
     this.#bits = new Map(buttons.map((name, bit) => [name, bit]));
+    [this.#seq, this.#x, this.#y] = [seq, x, y];
+  }
+
+  /** For the page that goes on after this one. */
+  get count() {
+    return { seq: this.#seq, x: this.#x, y: this.#y };
+  }
+
+  /** The world has seen an action of this number already: the next one is newer. */
+  catchUp(seq) {
+    this.#seq = Math.max(this.#seq, seq);
   }
 
   /** Whether the world knows this button. */

@@ -3,6 +3,7 @@
 import { setText } from "./overlay.js";
 
 const STALL_MS = 2000;
+const UNHEARD_MS = 3000; // some frames are drawn before their action comes
 const PASSING_MS = 3000;
 
 export class Notice {
@@ -36,10 +37,18 @@ export class Notice {
 
   #text() {
     const { state, stats } = this.#player;
+    const nowMs = performance.now();
     if (state.name !== "live") return "";
     if (this.#passing) return this.#passing;
-    if (stats.stalledMs(performance.now()) > STALL_MS) return "Waiting for the next frame.";
+    if (stats.stalledMs(nowMs) > STALL_MS) return stalled(stats, nowMs);
+    if (stats.unheardMs(nowMs) > UNHEARD_MS) return "Your keys do not reach the world just now.";
     if (stats.level > 0) return "The house is busy: the world is simpler for a while.";
     return "";
   }
+}
+
+function stalled(stats, nowMs) {
+  const seconds = Math.floor(stats.stalledMs(nowMs) / 1000);
+  if (stats.isDrawn(nowMs)) return `The world goes on, but no picture of it came for ${seconds} s.`;
+  return `No new frame for ${seconds} s.`;
 }

@@ -3,42 +3,48 @@
 // `window.nextframe.stats()`.
 
 import { encodeAction } from "./action.js";
-import { call, Problem, SessionApi } from "./api.js";
-import { Controls } from "./controls.js";
+import { call, SessionApi } from "./api.js";
+import { missingFeature } from "./capabilities.js";
+import { isReturn, lookAfter } from "./going_on.js";
 import { Hands } from "./hands.js";
 import { Hud } from "./hud.js";
+import { KeptSession } from "./kept_session.js";
+import { hasCamera, keysOf } from "./keys.js";
 import { Notice } from "./notice.js";
 import { Overlay } from "./overlay.js";
+import { Picture } from "./picture.js";
 import { Player } from "./player.js";
+import { Playing } from "./playing.js";
 import { screenFor } from "./screens.js";
-import { ActionSender } from "./sender.js";
-import { StartPicker } from "./starts.js";
-import { isOpen } from "./states.js";
-import { TouchPad } from "./touch.js";
+import { Title } from "./title.js";
 
-const WORLDS_RETRY_MS = 2000;
 const HIDDEN_PAUSE_MS = 60_000; // a tab nobody sees gives its place to somebody who plays
 
-const view = document.getElementById("view");
-const play = document.getElementById("play");
-const offer = document.getElementById("offer");
+const element = (id) => document.getElementById(id);
 const address = new URLSearchParams(location.search);
-
-const { session_url: sessionUrl } = await (await call("/config.json")).json();
+const { session_url: sessionUrl, video } = await (await call("/config.json")).json();
 const api = new SessionApi(sessionUrl);
+const kept = new KeptSession();
 const player = new Player(api, {
   state: onState,
-  stream: onStream,
-  reset: onReset,
-  trouble: onTrouble,
+  session: keep,
+  stream: (stream) => picture.show(stream),
+  reset: () => notice.pass("Back where this dream began."),
+  trouble: (reason) => notice.pass(reason),
 });
-const overlay = new Overlay(document.getElementById("overlay"), act);
-const notice = new Notice(document.getElementById("notice"), player);
-const hud = new Hud(document.getElementById("hud"), player);
-const starts = document.getElementById("starts");
-const picker = new StartPicker(starts, document.getElementById("backdrop"));
+const picture = new Picture(element("view"), element("still"), {
+  shown: (metadata) => player.frameShown(metadata),
+  blocked: () => onState(player.state),
+});
+const overlay = new Overlay(element("overlay"), act);
+const notice = new Notice(element("notice"), player);
+const hud = new Hud(element("hud"), player);
+const title = new Title(element("title"), element("backdrop"), api);
+let world = null; // the listing of the world that is being played
 let hands = null;
-let playing = null; // what listens to the hands while a session is live
+let playing = null; // what listens to the player while a world is live
+let resting = null; // a paused session of this tab, which a new world takes the place of
+let hiddenTimer = null;
 
 window.nextframe = Object.freeze({
   stats: () => ({
@@ -53,122 +59,85 @@ window.nextframe = Object.freeze({
 });
 
 listen();
-const missing = missingFeature();
-if (missing) offer.textContent = missing;
-else await offerWorlds();
+const missing = missingFeature(video, window);
+if (missing) title.refuse(missing);
+else await Promise.all([offerReturn(isReturn()), title.offerWorlds(wanted())]);
 
-/** What this browser lacks, as a sentence; null when it can play. */
-function missingFeature() {
-  const canShow = "requestVideoFrameCallback" in HTMLVideoElement.prototype;
-  if ("RTCPeerConnection" in window && canShow) return null;
-  return "This browser cannot show a live world: it lacks WebRTC video. A newer one can.";
+function wanted() {
+  return { world: address.get("world"), start: number(address.get("start")) };
 }
 
-/** Asks for the worlds until there is one: a fresh system may still be warming up. */
-async function offerWorlds() {
-  for (;;) {
-    const worlds = await worldsOnOffer();
-    if (worlds.length > 0) return showWorlds(worlds);
-    await new Promise((resolve) => setTimeout(resolve, WORLDS_RETRY_MS));
-  }
+/** The way back into this tab's world; by itself after a reload or Back, if it is awake. */
+async function offerReturn(isWanted) {
+  const before = kept.read();
+  const { isAlive, isAwake, news } = await lookAfter(before, api);
+  if (player.state.name !== "idle") return; // the player was quicker
+  if (!isAlive) kept.forget();
+  resting = isAlive && !isAwake ? before.session : null;
+  title.offerReturn(isAlive, news);
+  if (isAwake && isWanted) goOn();
 }
 
-async function worldsOnOffer() {
-  try {
-    const worlds = await api.worlds();
-    offer.textContent = "No world is awake yet. This page starts by itself when one is.";
-    return worlds;
-  } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
-    offer.textContent = `${problem.message} Trying again.`;
-    return [];
-  }
+function goOn() {
+  const { session, world: listing, count } = kept.read();
+  world = listing;
+  hands = new Hands(world.buttons, count);
+  player.rejoin(session);
 }
 
-function showWorlds(worlds) {
-  const wanted = { world: address.get("world"), start: number(address.get("start")) };
-  picker.show(worlds, wanted);
-  showKeys();
-  const isThere = !wanted.world || picker.world.name === wanted.world;
-  offer.textContent = isThere ? "" : `There is no world named "${wanted.world}" here.`;
-  play.disabled = false;
-}
-
-/** The keys that the chosen world knows. */
-function showKeys() {
-  for (const row of document.querySelectorAll(".keys [data-button]")) {
-    row.hidden = !picker.world.buttons.includes(row.dataset.button);
-  }
-}
-
+/** A new world. A paused one makes room for it; a live one may be played in a copy of this tab. */
 function begin() {
-  const { world, start } = picker;
+  if (resting) api.end(resting).catch(() => {}); // it ends by itself, later
+  resting = null;
+  const { start } = title.picker;
+  world = title.picker.world ?? world;
   hands = new Hands(world.buttons);
   document.body.classList.remove("dreamt");
   const seed = number(address.get("seed"));
   player.play({ world: world.name, start, ...(seed === null ? {} : { seed }) });
 }
 
-function onState(state) {
-  document.body.dataset.state = state.name;
-  document.getElementById("title").inert = state.name !== "idle";
-  if (state.name === "live") takeControl();
-  else loseControl();
-  if (state.name === "live") document.body.classList.add("dreamt");
-  else keepStill();
-  if (!isOpen(state)) view.srcObject = null;
-  notice.update();
-  overlay.show(screenFor(state));
+/** Over a reload: the session with its newest token, or nothing once it is over. */
+function keep(session) {
+  if (session) kept.keep(session, world, hands.count);
+  else kept.forget();
 }
 
-/** The last frame stays on the screen behind the words; a closed connection leaves a black one. */
-function keepStill() {
-  if (!view.videoWidth) return;
-  const still = document.getElementById("still");
-  still.width = view.videoWidth;
-  still.height = view.videoHeight;
-  still.getContext("2d").drawImage(view, 0, 0);
+function onState(state) {
+  document.body.dataset.state = state.name;
+  element("title").inert = state.name !== "idle";
+  playing?.close();
+  playing = state.name === "live" && !picture.isBlocked ? takeControl() : null;
+  if (state.name === "live") document.body.classList.add("dreamt");
+  else picture.keepStill();
+  if (["idle", "refused", "ended"].includes(state.name)) picture.stop();
+  if (state.name === "idle") offerReturn(false);
+  notice.update();
+  overlay.show(screenFor(state, picture.isBlocked));
 }
 
 function takeControl() {
-  const { world } = picker;
-  const sender = new ActionSender({ send: sendAction, periodMs: 1000 / world.fps });
-  const changed = () => sender.changed();
-  const controls = new Controls(view, hands, changed);
-  const pad = document.getElementById("pad");
-  playing = [sender, controls, new TouchPad(pad, hands, changed, world.degrees_per_count)];
-  if (matchMedia("(pointer: fine)").matches) controls.lockPointer();
+  element("hint").hidden = !hasCamera(world);
+  const elements = { view: element("view"), pad: element("pad") };
+  return new Playing(elements, hands, world, { send, say: (hint) => notice.pass(hint) });
 }
 
-function loseControl() {
-  playing?.forEach((part) => part.close());
-  playing = null;
-}
-
-function sendAction() {
+function send() {
+  hands.catchUp(player.stats.heardSeq); // where an earlier page could not say how far it came
   const action = hands.take(performance.timeOrigin + performance.now());
   if (player.send(encodeAction(action))) player.stats.actionSent(action.seq, performance.now());
 }
 
-function onStream(stream) {
-  view.srcObject = stream;
-  const shown = (_, metadata) => {
-    if (view.srcObject !== stream) return;
-    player.frameShown(metadata);
-    view.requestVideoFrameCallback(shown);
-  };
-  view.requestVideoFrameCallback(shown);
-}
-
 function act(id) {
-  if (id === "resume") player.resume();
+  if (id === "retry" || id === "resume") player.retry();
   if (id === "again") begin();
+  if (id === "tap") picture.play();
   if (id === "leave") leave();
 }
 
 function leave() {
   player.leave();
-  play.focus();
+  element("play").focus();
 }
 
 /** The world begins anew where this dream began; the session stays. */
@@ -176,44 +145,49 @@ function reset() {
   if (player.reset()) notice.pass("Going back to where this dream began.");
 }
 
-function onReset() {
-  notice.pass("Back where this dream began.");
-}
-
-function onTrouble(reason) {
-  notice.pass(reason);
-}
-
 function listen() {
-  starts.addEventListener("change", showKeys);
-  document.getElementById("choice").addEventListener("submit", (event) => {
+  element("choice").addEventListener("submit", (event) => {
     event.preventDefault();
     begin();
   });
-  document.getElementById("leave").addEventListener("click", leave);
-  document.getElementById("reset").addEventListener("click", reset);
-  document.getElementById("figures").addEventListener("click", () => hud.toggle());
-  document.getElementById("whole").addEventListener("click", toggleFullscreen);
-  document.getElementById("tools").addEventListener("click", (event) => {
+  element("go-on").addEventListener("click", goOn);
+  element("leave").addEventListener("click", leave);
+  element("reset").addEventListener("click", reset);
+  element("figures").addEventListener("click", () => hud.toggle());
+  element("whole").addEventListener("click", toggleFullscreen);
+  element("tools").addEventListener("click", (event) => {
     if (event.detail > 0) document.activeElement.blur(); // by mouse: Space is for the world again
   });
-  document.addEventListener("keydown", (event) => {
-    if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.code === "KeyR") reset();
-    if (event.code !== "F3") return;
-    event.preventDefault(); // the browser's own search
-    hud.toggle();
+  document.addEventListener("keydown", onKeyDown);
+  window.addEventListener("pagehide", rest);
+  window.addEventListener("pageshow", ({ persisted }) => persisted && player.wake());
+  document.addEventListener("visibilitychange", onVisibility);
+  document.addEventListener("pointerlockchange", () => {
+    document.body.classList.toggle("locked", document.pointerLockElement === element("view"));
   });
-  window.addEventListener("pagehide", () => player.leave({ keepalive: true }));
-  let hiddenTimer = null;
-  document.addEventListener("visibilitychange", () => {
-    clearTimeout(hiddenTimer);
-    const rest = () => player.pause("This page was out of sight for a while.");
-    if (document.hidden) hiddenTimer = setTimeout(rest, HIDDEN_PAUSE_MS);
-  });
-  document.addEventListener("pointerlockchange", () =>
-    document.body.classList.toggle("locked", document.pointerLockElement === view),
-  );
+}
+
+/** The page's own keys, while a world is played that does not use them itself. */
+function onKeyDown(event) {
+  if (player.state.name !== "live" || event.repeat) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (keysOf(world).some(({ code }) => code === event.code)) return;
+  if (event.code === "KeyR") reset();
+  if (event.code !== "F3") return;
+  event.preventDefault(); // the browser's own search
+  hud.toggle();
+}
+
+function rest() {
+  if (player.session && kept.read()?.session.id === player.session.id) keep(player.session);
+  player.rest();
+}
+
+function onVisibility() {
+  clearTimeout(hiddenTimer);
+  player.setVisible(!document.hidden);
+  const pause = () => player.pause("This page was out of sight for a while.");
+  if (document.hidden) hiddenTimer = setTimeout(pause, HIDDEN_PAUSE_MS);
 }
 
 function toggleFullscreen() {

@@ -1,11 +1,14 @@
-// One WebRTC connection to the edge: an offer by HTTP (WHEP), video in, three data channels.
+// One WebRTC connection to the server: an offer by HTTP (WHEP), video in, three data channels.
 // Knows neither sessions nor screens; when it is lost it says so once and is never used again.
 
 import { ActionPath } from "./action_path.js";
 import { call, Problem } from "./api.js";
+import { explainNoPicture, videoCounts } from "./diagnosis.js";
+import { Trickle } from "./trickle.js";
 
 const CONNECT_MS = 10_000;
 const GATHER_MS = 1000;
+const COUNT_MS = 500;
 const BEAT_MS = 1000;
 const SILENCE_MS = 6000;
 const NO_RETRANSMITS = { ordered: false, maxRetransmits: 0 };
@@ -13,45 +16,58 @@ const NO_RETRANSMITS = { ordered: false, maxRetransmits: 0 };
 export class Peer {
   #on;
   #connection;
+  #trickle;
+  #gathersFirst;
   #actions;
   #control;
   #location = null;
   #token = null;
   #timers = [];
+  #wasConnected = false;
   #isClosed = false;
 
   /**
    * @param {{stream: (s: MediaStream) => void, note: (n: object) => void,
    *   control: (m: object) => void, lost: (reason: string) => void}} on
+   * @param {{iceServers: RTCIceServer[], gathersFirst: boolean}} options `gathersFirst`: the offer
+   *   waits a moment for candidates, because trickling them has failed
    */
-  constructor(on, iceServers) {
+  constructor(on, { iceServers, gathersFirst }) {
     this.#on = on;
+    this.#gathersFirst = gathersFirst;
     this.#connection = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     this.#connection.onconnectionstatechange = () => this.#onConnectionState();
+    this.#trickle = new Trickle(this.#connection);
     this.#receiveVideo();
     this.#openChannels();
   }
 
-  /** Offers and takes the answer; throws a Problem when the edge refuses or does not answer. */
+  /** Offers and takes the answer; throws a Problem when the server refuses or does not answer. */
   async open({ whepUrl, actionsUrl, token }) {
     this.#token = token;
     this.#timers.push(setTimeout(() => this.#checkConnected(), CONNECT_MS));
     await this.#connection.setLocalDescription();
-    // With no server to learn addresses from, ours are local names that mean nothing to the edge:
-    // it answers where our checks come from, so the offer need not wait for them.
-    if (this.#connection.getConfiguration().iceServers.length > 0) await this.#gathered();
-    const response = await call(whepUrl, {
-      method: "POST",
-      headers: { "Content-Type": "application/sdp" },
-      body: this.#connection.localDescription.sdp,
-      token,
-    });
+    if (this.#gathersFirst) await this.#gathered();
+    const { sdp } = this.#connection.localDescription;
+    this.#trickle.offerLeft();
+    const headers = { "Content-Type": "application/sdp" };
+    const response = await call(whepUrl, { method: "POST", headers, body: sdp, token });
     const answer = await response.text();
     const location = response.headers.get("Location");
     if (location) this.#location = new URL(location, whepUrl).href;
     if (this.#isClosed) return this.#hangUp();
+    if (this.#location) this.#trickle.begin(this.#location);
     await this.#connection.setRemoteDescription({ type: "answer", sdp: answer });
     this.#actions.transportIsUp(actionsUrl, token);
+  }
+
+  get isConnected() {
+    return this.#connection.connectionState === "connected";
+  }
+
+  /** True when candidates were found that the server did not take. */
+  get hasTrickleFailed() {
+    return this.#trickle.hasFailed;
   }
 
   /** Sends one action now, or drops it; true when it left. */
@@ -71,11 +87,24 @@ export class Peer {
     return this.#connection.getStats();
   }
 
-  /** Closes for good and tells the edge. Safe to call twice. */
+  /** Why no picture comes, in words; null when frames are being decoded. Looks for half a second. */
+  async explain() {
+    const before = videoCounts((await this.statistics()).values());
+    await new Promise((resolve) => setTimeout(resolve, COUNT_MS));
+    const after = videoCounts((await this.statistics()).values());
+    const [receiver] = this.#connection.getReceivers();
+    return explainNoPicture(
+      { ice: this.#connection.iceConnectionState, dtls: receiver?.transport?.state ?? "new" },
+      { packets: after.packets - before.packets, frames: after.frames - before.frames },
+    );
+  }
+
+  /** Closes for good and tells the server. Safe to call twice. */
   close() {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#timers.forEach(clearTimeout); // ids of intervals too: they share one pool
+    this.#trickle.close();
     this.#actions.close();
     this.#connection.close();
     this.#hangUp();
@@ -96,7 +125,7 @@ export class Peer {
     notes.onmessage = ({ data }) => this.#on.note(JSON.parse(data));
     this.#control = this.#connection.createDataChannel("control");
     this.#control.onopen = () => this.#beat();
-    this.#control.onclose = () => this.#lose("The connection was closed.");
+    this.#control.onclose = () => this.#lose("The server closed the connection.");
   }
 
   /** A heartbeat each second both ways; six seconds of silence mean that nobody is there. */
@@ -108,7 +137,9 @@ export class Peer {
       if (message.type !== "heartbeat") this.#on.control(message);
     };
     const beat = () => {
-      if (performance.now() - heardAt > SILENCE_MS) return this.#lose("The line went silent.");
+      if (performance.now() - heardAt > SILENCE_MS) {
+        return this.#lose("The server has not been heard for 6 s.");
+      }
       this.say({ type: "heartbeat" });
     };
     beat();
@@ -127,11 +158,19 @@ export class Peer {
   }
 
   #onConnectionState() {
-    if (this.#connection.connectionState === "failed") this.#lose("The connection failed.");
+    if (this.isConnected) this.#wasConnected = true;
+    if (this.#connection.connectionState !== "failed") return;
+    if (this.#wasConnected) this.#lose("The connection to the server was lost.");
+    else this.#loseExplained();
   }
 
   #checkConnected() {
-    if (this.#connection.connectionState !== "connected") this.#lose("No way to the edge was found.");
+    if (!this.isConnected) this.#loseExplained();
+  }
+
+  async #loseExplained() {
+    const reason = await this.explain();
+    if (!this.isConnected) this.#lose(reason ?? "The connection failed.");
   }
 
   #lose(reason) {
@@ -140,7 +179,7 @@ export class Peer {
     this.#on.lost(reason);
   }
 
-  /** Frees the seat at once; without it the edge notices by the missing heartbeat. */
+  /** Frees the seat at once; without it the server notices by the missing heartbeat. */
   #hangUp() {
     if (!this.#location) return;
     const gone = { method: "DELETE", token: this.#token, keepalive: true };

@@ -3,20 +3,24 @@
 
 /**
  * idle          the title screen
- * connecting    {step: "session" | "starting" | "picture" | "moving"}
+ * connecting    {step: "session" | "starting" | "picture" | "moving", trouble?: why it takes long}
  * waiting       {place: 0 = next, etaS: seconds or null}
  * live
  * paused        {reason}: the world is kept as a snapshot
- * reconnecting  {attempt, inMs, reason}: the same world, a new connection
- * ended         {reason, retryAfterS: seconds or null}
+ * reconnecting  {attempt, atMs, reason}: the same world, a new connection at that time
+ * refused       {reason, untilMs: a time or null}: no session was to be had
+ * ended         {reason}
+ *
+ * Times are of performance.now().
  */
 const NEXT = {
   idle: ["connecting"],
-  connecting: ["connecting", "waiting", "live", "paused", "reconnecting", "ended", "idle"],
+  connecting: "connecting waiting live paused reconnecting refused ended idle".split(" "),
   waiting: ["waiting", "connecting", "live", "paused", "reconnecting", "ended", "idle"],
   live: ["connecting", "waiting", "paused", "reconnecting", "ended", "idle"],
   paused: ["connecting", "ended", "idle"],
   reconnecting: ["reconnecting", "connecting", "waiting", "live", "paused", "ended", "idle"],
+  refused: ["connecting", "idle"],
   ended: ["connecting", "idle"],
 };
 
@@ -32,7 +36,7 @@ export function next(from, to) {
 
 /** True while a session is being played or prepared. */
 export function isOpen(state) {
-  return !["idle", "ended"].includes(state.name);
+  return !["idle", "refused", "ended"].includes(state.name);
 }
 
 /**
@@ -51,9 +55,29 @@ export function stateForStatus({ status, position, eta_s: etaS, reason }) {
     case "paused":
       return { name: "paused", reason: reason ?? "" };
     case "ended":
-      return { name: "ended", reason: reason ?? "", retryAfterS: null };
+      return { name: "ended", reason: reason ?? "" };
     default:
       throw new Error(`unknown session status ${JSON.stringify(status)}`);
+  }
+}
+
+/**
+ * The state that a session's status leads to; null where it changes nothing.
+ * @param {object} state the state now
+ * @param {boolean} isMoving the world is between two machines: the line is not its player's business
+ */
+export function afterStatus(status, { name, step }, isMoving) {
+  const to = stateForStatus(status);
+  switch (to.name) {
+    case "paused": // our offer wakes a paused world, so until it is awake `paused` is old news
+      return name === "live" ? to : null;
+    case "waiting":
+      return name === "paused" || (isMoving && to.place === 0) ? null : to;
+    case "connecting":
+      if (isMoving || ["live", "reconnecting", "paused"].includes(name)) return null;
+      return to.step === step ? null : to; // with what is known of its trouble
+    default:
+      return to;
   }
 }
 

@@ -2,6 +2,7 @@
 // Pure arithmetic on what it is told; all times are milliseconds of performance.now().
 
 const FPS_WINDOW_MS = 2000;
+const NOTE_MS = 1000; // notes come with every frame
 const MAX_UNANSWERED = 512;
 const MAX_UNMATCHED = 64;
 const STAGES = ["queue", "denoise", "decode", "encode", "hop"];
@@ -18,6 +19,8 @@ export class PlayStats {
   #speculative = new Recent(256);
   #showings = new Recent(128); // {atMs, count}
   #timings = new Recent(32); // {queue, denoise, decode, encode, hop, hold}
+  #noteAtMs = -Infinity; // when the last note came
+  #heard = { seq: 0, atMs: null }; // the newest action that a frame has seen, and since when
   #presented = null; // the browser's own count of frames; null: not heard on this connection
 
   actionSent(seq, atMs) {
@@ -26,7 +29,10 @@ export class PlayStats {
   }
 
   /** One message of the channel `notes`; it may come before its frame or after it. */
-  noteArrived(note) {
+  noteArrived(note, nowMs) {
+    this.#noteAtMs = nowMs;
+    const isNew = note.action_seq !== this.#heard.seq || this.#heard.atMs === null;
+    if (isNew) this.#heard = { seq: note.action_seq, atMs: nowMs };
     this.level = note.level;
     this.#speculative.push(note.speculative ? 1 : 0);
     const shown = take(this.#shown, note.rtp_timestamp);
@@ -50,6 +56,7 @@ export class PlayStats {
   /** Whether the browser counts on from here is its affair; actions on the old way are lost. */
   connectionBegan() {
     this.#presented = null;
+    this.#heard = { ...this.#heard, atMs: null };
     this.#unanswered = [];
     this.#notes.clear();
     this.#shown.clear();
@@ -64,6 +71,21 @@ export class PlayStats {
   stalledMs(nowMs) {
     const newest = this.#showings.values.at(-1);
     return newest ? nowMs - newest.atMs : null;
+  }
+
+  /** The newest action that a frame has seen; 0 before the first. */
+  get heardSeq() {
+    return this.#heard.seq;
+  }
+
+  /** Whether the world is drawn now, whatever becomes of its picture. */
+  isDrawn(nowMs) {
+    return nowMs - this.#noteAtMs < NOTE_MS;
+  }
+
+  /** For how long frames have come that saw no newer action; 0 while nothing is known. */
+  unheardMs(nowMs) {
+    return this.isDrawn(nowMs) ? nowMs - (this.#heard.atMs ?? nowMs) : 0;
   }
 
   /** {p50, p95} in ms from an action leaving the page to the frame that saw it being shown. */

@@ -1,54 +1,34 @@
 // A touch pad on phones: the left side is a stick, the right side looks around, one button acts.
 // Moves the same hands as the keyboard does; knows nothing of it.
 
+import { hasCamera, padButtonsOf, thumbButtonOf } from "./keys.js";
+import { DIRECTIONS, stickDirections } from "./pads.js";
+
 const REACH_PX = 44; // how far the stick's knob goes
 const DEAD_ZONE_PX = 12;
 const HALF_TURN_DEG = 180; // a drag over the whole width of the screen
-const ACT = ["act", "attack"]; // the first of them that the world has
-
-/** The walking buttons for a stick at (dx, dy) px from its middle; eight directions. Pure. */
-export function stickButtons(dx, dy) {
-  if (Math.hypot(dx, dy) < DEAD_ZONE_PX) return [];
-  const eighth = Math.round(Math.atan2(dy, dx) / (Math.PI / 4));
-  const buttons = [];
-  if (eighth <= -1 && eighth >= -3) buttons.push("forward");
-  if (eighth >= 1 && eighth <= 3) buttons.push("back");
-  if (Math.abs(eighth) <= 1) buttons.push("right");
-  if (Math.abs(eighth) >= 3) buttons.push("left");
-  return buttons;
-}
 
 export class TouchPad {
   #pad;
   #hands;
   #changed;
-  #countsPerPx;
+  #pads; // as a gamepad's: direction -> button of the world
   #listening = new AbortController();
 
   /**
    * @param {HTMLElement} pad holds `.stick`, `.turn` and `.act`
    * @param {import("./hands.js").Hands} hands
    * @param {() => void} changed called after every change of the hands
-   * @param {number} degreesPerCount of the world
+   * @param {object} world its listing
    */
-  constructor(pad, hands, changed, degreesPerCount) {
+  constructor(pad, hands, changed, world) {
     this.#pad = pad;
     this.#hands = hands;
     this.#changed = changed;
-    this.#countsPerPx = HALF_TURN_DEG / window.innerWidth / degreesPerCount;
+    this.#pads = padButtonsOf(world);
     this.#drag(".stick", (dx, dy) => this.#walk(dx, dy), () => this.#walk(0, 0));
-    const last = { dx: 0, dy: 0 };
-    this.#drag(
-      ".turn",
-      (dx, dy) => {
-        hands.look((dx - last.dx) * this.#countsPerPx, (dy - last.dy) * this.#countsPerPx);
-        Object.assign(last, { dx, dy });
-        changed();
-      },
-      () => Object.assign(last, { dx: 0, dy: 0 }),
-    );
-    const act = ACT.find((button) => hands.has(button));
-    this.#drag(".act", () => this.#hold(act, true), () => this.#hold(act, false));
+    this.#followTurns(world);
+    this.#followAct(world);
   }
 
   close() {
@@ -57,17 +37,38 @@ export class TouchPad {
   }
 
   #walk(dx, dy) {
-    const wanted = stickButtons(dx, dy);
-    for (const button of ["forward", "back", "left", "right"]) {
-      this.#hold(button, wanted.includes(button));
+    const wanted = stickDirections(dx, dy, DEAD_ZONE_PX);
+    for (const direction of DIRECTIONS) {
+      this.#hold(`touch ${direction}`, this.#pads.get(direction), wanted.includes(direction));
     }
     const shorten = Math.min(1, REACH_PX / (Math.hypot(dx, dy) || 1));
     const knob = this.#pad.querySelector(".knob");
     knob.style.transform = `translate(${dx * shorten}px, ${dy * shorten}px)`;
   }
 
-  #hold(button, isHeld) {
-    const source = `touch ${button}`;
+  #followTurns(world) {
+    const area = this.#pad.querySelector(".turn");
+    area.hidden = !hasCamera(world);
+    const countsPerPx = HALF_TURN_DEG / window.innerWidth / world.degrees_per_count;
+    const last = { dx: 0, dy: 0 };
+    const turn = (dx, dy) => {
+      this.#hands.look((dx - last.dx) * countsPerPx, (dy - last.dy) * countsPerPx);
+      Object.assign(last, { dx, dy });
+      this.#changed();
+    };
+    this.#drag(".turn", turn, () => Object.assign(last, { dx: 0, dy: 0 }));
+  }
+
+  #followAct(world) {
+    const control = thumbButtonOf(world);
+    const area = this.#pad.querySelector(".act");
+    area.hidden = !control;
+    area.textContent = control?.label.split(",")[0] ?? "";
+    const hold = (isHeld) => this.#hold("touch act", control?.button, isHeld);
+    this.#drag(".act", () => hold(true), () => hold(false));
+  }
+
+  #hold(source, button, isHeld) {
     const isChanged = isHeld ? this.#hands.press(source, button) : this.#hands.release(source);
     if (isChanged) this.#changed();
   }
