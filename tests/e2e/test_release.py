@@ -101,6 +101,7 @@ def playing(browser: Browser, house: House) -> Iterator[tuple[Page, list[str]]]:
     page.click("#play")
     until_state(page, "live", timeout_s=PATIENCE_S)
     yield page, offers
+    page.evaluate("document.getElementById('leave').click()")
     context.close()
 
 
