@@ -78,6 +78,7 @@ HOMES: dict[str, set[str]] = {
     "OpenSSL": {"services.ingest.webrtc.rtc_hooks"},
     "av": {
         "services.generation.video.encoder",
+        "services.generation.video.moving_picture",
         "services.ingest.webrtc.track",
         "loadtest",
         "training.data",

@@ -71,8 +71,9 @@ class SessionDesk:
         self._worlds = WorldCatalog(redis)
 
     async def worlds(self) -> list[WorldOffer]:
-        """Each world once, in its current version."""
-        return (await self._worlds.menu()).for_newcomer(draw=STEADY)
+        """Each world once, in its current version; the default world is the first."""
+        offers = (await self._worlds.menu()).for_newcomer(draw=STEADY)
+        return sorted(offers, key=lambda offer: offer.name != self._settings.default_world)
 
     async def open(self, wish: Wish, caller: Caller) -> SessionRecord:
         """A new session in the line. `caller`: whom the limits count."""

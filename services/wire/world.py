@@ -19,7 +19,9 @@ class WorldStart:
 class WorldOffer:
     """A version of a world that replicas serve now. `buttons`: bit i of an action's `held` is
     `buttons[i]`. `degrees_per_count`: how far one mouse count turns. `version` is what its makers
-    call it; `digest` names its exact content."""
+    call it; `digest` names its exact content. `title`: what players call the world, `preview` a
+    few moving pictures of it as a data URL (WebP); either is empty where a replica of an older
+    service serves it."""
 
     name: str
     version: str
@@ -30,6 +32,8 @@ class WorldOffer:
     degrees_per_count: float
     starts: tuple[WorldStart, ...]
     digest: str = ""
+    title: str = ""
+    preview: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

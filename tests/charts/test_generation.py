@@ -139,7 +139,10 @@ def test_ray_itself_reads_the_serve_config() -> None:
         ServeDeploySchema.model_validate(config)
 
 
-TWO = [{"folder": "/app/model/worlds/freedoom", "replicas": 2}, {"folder": "/data/isle_2"}]
+TWO: list[dict[str, Any]] = [
+    {"folder": "/app/model/worlds/freedoom", "replicas": 2},
+    {"folder": "/data/isle_2"},
+]
 
 
 def test_each_world_has_engines_of_its_own_in_one_ray_service() -> None:

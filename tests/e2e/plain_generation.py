@@ -1,4 +1,5 @@
-"""`python -m tests.e2e.plain_generation`: a replica and its dispatcher in one process, without Ray.
+"""`python -m tests.e2e.plain_generation`: the replicas of each world and their dispatcher in one
+process, without Ray.
 
 The engine, the frames and the line are the real ones. For tests that need several replicas: a Ray
 for each is more than a small machine starts in time.
@@ -21,16 +22,20 @@ async def serve() -> None:
     settings = read_settings(GenerationSettings, PREFIX, os.environ)
     setup_logging("generation")
     setup_metrics("generation")
-    group = f"plain{settings.ops_port}-"
-    [folder] = find_worlds(settings.worlds)
-    replica, health = await start_replica(settings, folder, group)
+    folders = {
+        f"plain{settings.ops_port}.{i}-": f for i, f in enumerate(find_worlds(settings.worlds))
+    }
+    started = {group: await start_replica(settings, f, group) for group, f in folders.items()}
     redis = connect(settings.redis_url)
-    dispatcher = Dispatcher(redis, {group: replica.run_session})
+    dispatcher = Dispatcher(
+        redis, {group: replica.run_session for group, (replica, _) in started.items()}
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, dispatcher.stop)
     await dispatcher.run()
-    await replica.stop()
-    await health.stop()
+    for replica, health in started.values():
+        await replica.stop()
+        await health.stop()
     await redis.aclose()
 
 

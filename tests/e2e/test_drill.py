@@ -39,7 +39,7 @@ FEW_CONNECTIONS = {
 
 def test_a_short_attack_arrives_and_ends_nobodys_session(tmp_path: Path) -> None:
     make_world("consistency").save(tmp_path / "world", card="tiny")
-    options = replace(ANY_PORTS, world=tmp_path / "world")
+    options = replace(ANY_PORTS, worlds=(tmp_path / "world",))
     env = PLAN.environment | FEW_CONNECTIONS
     with running_stack(env, options, {"generation": PLAIN}) as stack:
         findings = asyncio.run(hostile.run(stack.page_url, PLAN))

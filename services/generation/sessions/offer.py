@@ -3,15 +3,17 @@
 from base64 import b64encode
 
 from model.tokenizer.vae import uint8_from_pixels
-from model.world import Start, World
+from model.world import Start, World, WorldSpec
 from services.generation.video.encoder import encode_jpeg
+from services.generation.video.moving_picture import encode_webp
 from services.wire.world import WorldOffer, WorldStart
 
 THUMBNAIL_WIDTH_PX = 256
+MAX_PREVIEW = 32  # frames: about 60 KB
 
 
 def make_offer(world: World) -> WorldOffer:
-    """The world with a picture of the last frame of each start."""
+    """The world with a picture of the last frame of each start, and the liveliest start moving."""
     spec = world.spec
     return WorldOffer(
         name=spec.name,
@@ -26,11 +28,38 @@ def make_offer(world: World) -> WorldOffer:
             for index, start in enumerate(world.starts)
         ),
         digest=world.digest,
+        title=world.spec.title,
+        preview=_preview(world),
     )
 
 
 def _thumbnail(world: World, start: Start) -> str:
     pixels_BHWC = uint8_from_pixels(world.tokenizer.decode(start.latents_FChw[-1:]))
-    height = round(THUMBNAIL_WIDTH_PX * world.spec.height / world.spec.width / 2) * 2
-    jpeg = encode_jpeg(pixels_BHWC[0].numpy(), width=THUMBNAIL_WIDTH_PX, height=height)
+    jpeg = encode_jpeg(
+        pixels_BHWC[0].numpy(), width=THUMBNAIL_WIDTH_PX, height=_thumbnail_height(world.spec)
+    )
     return "data:image/jpeg;base64," + b64encode(jpeg).decode()
+
+
+def _preview(world: World) -> str:
+    """The clip of real frames that changes most from frame to frame, as the world decodes it."""
+    clip = max(world.starts, key=_liveliness)
+    pixels_FHWC = uint8_from_pixels(world.tokenizer.decode(clip.latents_FChw[-MAX_PREVIEW:]))
+    webp = encode_webp(
+        pixels_FHWC.numpy(),
+        width=THUMBNAIL_WIDTH_PX,
+        height=_thumbnail_height(world.spec),
+        fps=world.spec.fps,
+    )
+    return "data:image/webp;base64," + b64encode(webp).decode()
+
+
+def _liveliness(start: Start) -> float:
+    if len(start.latents_FChw) < 2:
+        return 0.0
+    return float(start.latents_FChw.diff(dim=0).abs().mean())
+
+
+def _thumbnail_height(spec: WorldSpec) -> int:
+    """Even, as codecs with halved chroma want it."""
+    return round(THUMBNAIL_WIDTH_PX * spec.height / spec.width / 2) * 2

@@ -1,13 +1,15 @@
-// The title screen's choice of a world and of the place where it begins. Owns the chosen pair.
+// The title screen's choice of a world, where there are several, and of the place where it begins.
+// Owns the chosen pair.
 
 export class StartPicker {
   world = null; // the chosen world's offer
   start = 0; // the chosen start's index
   #root;
   #backdrop;
+  #worlds = [];
 
   /**
-   * @param {HTMLElement} root holds the cards
+   * @param {HTMLElement} root holds the starts' cards; fires "change" when another is chosen
    * @param {HTMLImageElement} backdrop shows the chosen start's picture
    */
   constructor(root, backdrop) {
@@ -17,25 +19,46 @@ export class StartPicker {
 
   /** Shows the worlds on offer; `wanted`: {world, start} from the address, either may be null. */
   show(worlds, wanted) {
-    this.world = worlds.find(({ name }) => name === wanted.world) ?? worlds[0];
-    const isThere = this.world.starts.some(({ index }) => index === wanted.start);
-    this.start = isThere ? wanted.start : this.world.starts[0].index;
-    this.#root.replaceChildren(
-      ...worlds.flatMap((world) => world.starts.map((start) => this.#card(world, start, worlds))),
-    );
-    this.#choose(this.world, this.start);
+    this.#worlds = worlds;
+    const world = worlds.find(({ name }) => name === wanted.world) ?? worlds[0];
+    const isThere = world.starts.some(({ index }) => index === wanted.start);
+    this.#showStarts(world, isThere ? wanted.start : world.starts[0].index);
+    document.getElementById("worlds")?.closest("fieldset").remove();
+    if (worlds.length > 1) this.#root.closest("fieldset").before(this.#worldPicker());
   }
 
-  #card(world, { index, name, image }, worlds) {
-    const radio = element("input", { type: "radio", name: "start", className: "unseen" });
-    radio.checked = world === this.world && index === this.start;
-    radio.addEventListener("change", () => this.#choose(world, index));
-    const picture = element("img", { src: image, alt: "", draggable: false });
-    const title = titleOf(name, index);
-    const caption = worlds.length > 1 ? `${world.name}: ${title}` : title;
-    const card = element("label", { className: "card" });
-    card.append(radio, picture, element("span", { textContent: caption }));
-    return card;
+  #worldPicker() {
+    const cards = element("div", { id: "worlds" });
+    cards.append(...this.#worlds.map((world) => this.#worldCard(world)));
+    const picker = element("fieldset", { className: "picker" });
+    picker.append(element("legend", { textContent: "Which world?" }), cards);
+    return picker;
+  }
+
+  /** A still picture of the world, or a moving one for who does not mind. */
+  #worldCard(world) {
+    const picture = element("picture", {});
+    if (world.preview) {
+      const media = "(prefers-reduced-motion: no-preference)";
+      picture.append(element("source", { srcset: world.preview, media, type: "image/webp" }));
+    }
+    picture.append(element("img", { src: world.starts[0].image, alt: "", draggable: false }));
+    const choose = () => {
+      this.#showStarts(world, world.starts[0].index);
+      this.#root.dispatchEvent(new Event("change"));
+    };
+    return card("world", world === this.world, choose, picture, nameOf(world));
+  }
+
+  #showStarts(world, start) {
+    this.#choose(world, start);
+    this.#root.replaceChildren(
+      ...world.starts.map(({ index, name, image }) => {
+        const picture = element("img", { src: image, alt: "", draggable: false });
+        const choose = () => this.#choose(world, index);
+        return card("start", index === start, choose, picture, titleOf(name, index));
+      }),
+    );
   }
 
   #choose(world, start) {
@@ -45,10 +68,24 @@ export class StartPicker {
   }
 }
 
+/** What a player reads under a world. */
+export function nameOf({ name, title }) {
+  return title || name;
+}
+
 /** What a player reads under a start. `view-01` and the like are numbers that training gave; a name
  * is a name. */
 export function titleOf(name, index) {
   return /^view-\d+$/.test(name) ? `Start ${index + 1}` : name;
+}
+
+function card(group, isChosen, choose, picture, caption) {
+  const radio = element("input", { type: "radio", name: group, className: "unseen" });
+  radio.checked = isChosen;
+  radio.addEventListener("change", choose);
+  const label = element("label", { className: "card" });
+  label.append(radio, picture, element("span", { textContent: caption, title: caption }));
+  return label;
 }
 
 function element(tag, properties) {

@@ -4,6 +4,7 @@ import asyncio
 import io
 from base64 import b64decode
 from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,20 @@ def test_the_offer_shows_every_start() -> None:
         with av.open(io.BytesIO(b64decode(content)), "r", format="jpeg_pipe") as pictures:
             [picture] = pictures.decode(video=0)
         assert (picture.width, picture.height) == (256, 256)
+
+
+def test_the_offer_moves_as_the_liveliest_start_does() -> None:
+    world = make_world("consistency")
+    still = replace(
+        world.starts[1], latents_FChw=world.starts[1].latents_FChw[:1].repeat(9, 1, 1, 1)
+    )
+    offer = make_offer(replace(world, starts=(still, world.starts[1])))
+    assert offer.title == world.spec.title
+    kind, _, content = offer.preview.partition(",")
+    assert kind == "data:image/webp;base64"
+    moving = b64decode(content)
+    assert moving[:4] == b"RIFF" and moving[8:12] == b"WEBP" and b"ANIM" in moving[:64]
+    assert moving.count(b"ANMF") == len(world.starts[1].latents_FChw) == 7
 
 
 def test_warming_up_meets_every_shape_and_leaves_nothing() -> None:
