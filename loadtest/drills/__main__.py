@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         "once from another address, players play on. Starts the local stack with the limits of "
         "production and writes a report.",
         epilog="Exit code 0: nobody was harmed. 1: a session ended, a frame rate fell by more than "
-        "10 %, or a process grew by more than 20 MB. 2: bad arguments. 3: no stack, or too little "
+        "10 %, or a process grew by more than 32 MB. 2: bad arguments. 3: no stack, or too little "
         "of the attack arrived. 130: stopped.",
     )
     found.add_argument(

@@ -34,6 +34,7 @@ from loadtest.drills.throttle import Throttle
 from loadtest.rtc_hooks import gather_from, gather_loopback_only
 
 OWN = "own sessions"
+FAILED = "the attacker's own errors"
 LIVE_TIMEOUT_S = 60.0
 ACT_EVERY_S = 0.1
 GRACE_S = 5.0
@@ -86,6 +87,9 @@ async def playing(door: Door) -> AsyncIterator[Neighbour]:
 
 async def attack(order: Order, door: Door, neighbour: Neighbour) -> dict[str, Any]:
     """Everything at once; the tally, and what it cost."""
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: door.tally.add(FAILED, repr(context.get("exception"))[:200])
+    )
     in_line = [made for _ in range(NUM_IN_LINE) if (made := await door.create(OWN)) is not None]
     if len(in_line) < NUM_IN_LINE:
         raise CannotAttack(f"no sessions in line: {dict(door.tally.counts[OWN])}")
@@ -103,7 +107,7 @@ async def attack(order: Order, door: Door, neighbour: Neighbour) -> dict[str, An
         task.cancel()
     for outcome in await asyncio.gather(*running, return_exceptions=True):
         if isinstance(outcome, Exception):
-            door.tally.add("errors of the attacker's own", repr(outcome)[:200])
+            door.tally.add(FAILED, repr(outcome)[:200])
     seconds = time.monotonic() - began
     return {
         "seconds": seconds,

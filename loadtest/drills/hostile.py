@@ -11,11 +11,18 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from loadtest.drills.counters import fetch_counters, grown
-from loadtest.drills.house import House, NoHouseError, find_house, processor_seconds
+from loadtest.drills.house import (
+    House,
+    NoHouseError,
+    Process,
+    busy_seconds,
+    find_house,
+    processor_seconds,
+)
 from loadtest.drills.plan import Order, Plan
 from loadtest.drills.players import Crowd, phase_pace, playing
 from loadtest.drills.report import PHASES, AttackFigures, Findings, Phase, PlayerFigures
@@ -35,6 +42,10 @@ class Attacker:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+
+    @property
+    def process(self) -> Process:
+        return Process(pid=self._process.pid, name="attacker", command="")
 
     def say(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -81,18 +92,19 @@ async def run(page_url: str, plan: Plan, root_pid: int | None = None) -> Finding
     NoHouseError or RefusedError when there is nothing to attack."""
     house = find_house(root_pid or os.getpid())
     async with playing(page_url, plan) as crowd, neighbour(page_url) as attacker:
+        timed = replace(house, processes=(*house.processes, attacker.process))
         await crowd.until_playing()
         await asyncio.sleep(SETTLE_S)
-        phases = [await _phase(PHASES[0], plan, house)]
+        phases = [await _phase(PHASES[0], plan, timed)]
         watch = MemoryWatch(house)
         await watch.sample()
         watching = asyncio.create_task(watch.run())
         counted_before = await fetch_counters(house.ops_urls)
         attacker.say(_order(page_url, plan, crowd))
-        phases.append(await _phase(PHASES[1], plan, house))
+        phases.append(await _phase(PHASES[1], plan, timed))
         said = await attacker.hear(GRACE_S)
         counted = grown(counted_before, await fetch_counters(house.ops_urls))
-        phases.append(await _phase(PHASES[2], plan, house))
+        phases.append(await _phase(PHASES[2], plan, timed))
         watching.cancel()
         await watch.sample()
         return Findings(
@@ -112,14 +124,16 @@ async def run(page_url: str, plan: Plan, root_pid: int | None = None) -> Finding
 
 async def _phase(name: str, plan: Plan, house: House) -> Phase:
     print(f"{name}: {plan.seconds:g} s", flush=True)
-    began, used_before = time.monotonic(), _used(house)
+    began, used_before, busy_before = time.monotonic(), _used(house), busy_seconds()
     await asyncio.sleep(plan.seconds)
-    ended, used = time.monotonic(), _used(house)
+    ended, used, busy = time.monotonic(), _used(house), busy_seconds()
     cpu = {
         process: (seconds - used_before.get(process, 0.0)) / (ended - began)
         for process, seconds in used.items()
     }
-    return Phase(name=name, began=began, ended=ended, cpu=cpu, load=os.getloadavg()[0])
+    others = max(0.0, (busy - busy_before) / (ended - began) - sum(cpu.values()))
+    load = os.getloadavg()[0]
+    return Phase(name=name, began=began, ended=ended, cpu=cpu, others=others, load=load)
 
 
 def _used(house: House) -> dict[str, float]:

@@ -83,6 +83,14 @@ def processor_seconds(processes: Iterable[Process]) -> dict[str, float]:
     return found
 
 
+def busy_seconds() -> float:
+    """Processor time that this whole machine has used so far, on all cores."""
+    user, nice, system, _idle, _waiting, *interrupts = map(
+        int, (PROC / "stat").read_text().splitlines()[0].split()[1:8]
+    )
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
 def redis_figures(socket_path: str) -> dict[str, int]:
     """Used bytes and number of keys. Raises OSError when Redis does not answer."""
     memory = _ask_redis(socket_path, b"INFO memory")

@@ -45,12 +45,14 @@ class MemoryFigures:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
     """`began`, `ended`: seconds of `time.monotonic`. `cpu`: by process, the processor time that it
-    took in seconds per second. `load`: the machine's load average at the end."""
+    took in seconds per second. `others`: the same of everything that is not the drill's. `load`:
+    the machine's load average at the end."""
 
     name: str
     began: float
     ended: float
     cpu: dict[str, float]
+    others: float
     load: float
 
 

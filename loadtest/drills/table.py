@@ -4,6 +4,7 @@ from loadtest.drills.report import PHASES, Report
 from loadtest.drills.verdict import arrivals
 
 MB = 1 << 20
+MUCH_CPU = 0.2  # cores
 
 
 def table(report: Report) -> str:
@@ -19,6 +20,7 @@ def table(report: Report) -> str:
         _rows(("attack", "what became of it"), _tally_rows(report)),
         f"attacker: {findings.attack.cpu_share:.2f} of a core for {findings.attack.seconds:.0f} s;"
         f" load average {', '.join(f'{phase.load:.1f}' for phase in findings.phases)}",
+        *_busy_lines(report),
         *_verdict_lines(report),
     ]  # fmt: skip
     return "\n\n".join(parts)
@@ -68,6 +70,13 @@ def _verdict_lines(report: Report) -> list[str]:
     if report.harm:
         return ["Harm was done:", *report.harm]
     return ["Nobody was harmed."]
+
+
+def _busy_lines(report: Report) -> list[str]:
+    others = max(phase.others for phase in report.findings.phases)
+    if others < MUCH_CPU:
+        return []
+    return [f"Other programs took up to {others:.1f} cores: frame rates are about those, too."]
 
 
 def _rows(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -24,6 +24,7 @@ from services.ingest.webrtc.answer import finish_answer
 from services.ingest.webrtc.channels import Channels, frame_note
 from services.ingest.webrtc.hop_clock import HopClock
 from services.ingest.webrtc.offer import MAX_CANDIDATES, Offer, bad
+from services.ingest.webrtc.places import full
 from services.ingest.webrtc.share import ProcessorShare
 from services.ingest.webrtc.track import FrameTrack
 from services.wire.codec import VideoCodec
@@ -102,7 +103,8 @@ class Peer:
         return self._connected_s is None and not self.is_connected
 
     async def answer(self) -> str:
-        """The SDP answer. Raises Problem 400 when the offer cannot be answered."""
+        """The SDP answer. Raises Problem: 400 when the offer cannot be answered, 503 when somebody
+        got this peer's place meanwhile."""
         if self.offer.has_audio:
             self._connection.addTransceiver("audio", direction="inactive")
         try:
@@ -112,6 +114,8 @@ class Peer:
             rtc_hooks.guard_connection(self._connection, self._abuse, self._share)
             await self._connection.setLocalDescription()
         except Exception as error:  # whatever aiortc trips over, the offer is at fault
+            if self._connection.connectionState == "closed":
+                raise full() from error
             log.info("offer refused", extra={"reason": repr(error)})
             raise bad("This offer cannot be answered.") from error
         return finish_answer(self._connection.localDescription.sdp, self.offer)

@@ -62,7 +62,14 @@ def findings(
     attacked: AttackFigures | None = None,
 ) -> Findings:
     phases = tuple(
-        Phase(name=name, began=60.0 * n, ended=60.0 * (n + 1), cpu={"ingest": 0.3}, load=2.0)
+        Phase(
+            name=name,
+            began=60.0 * n,
+            ended=60.0 * (n + 1),
+            cpu={"ingest": 0.3},
+            others=0.1,
+            load=2.0,
+        )
         for n, name in enumerate(PHASES)
     )
     return Findings(

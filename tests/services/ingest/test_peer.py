@@ -159,6 +159,17 @@ async def test_an_offer_that_aiortc_chokes_on_is_the_offers_fault() -> None:
         await peer.close()
 
 
+async def test_a_peer_that_lost_its_place_before_its_answer_is_told_to_try_again() -> None:
+    """Its offer was good: 400 would say that it need not come back."""
+    async with browser(plays=False) as one:
+        peer = await offered(one, Clock())
+        await peer.close()
+        with pytest.raises(Problem) as refused:
+            await peer.answer()
+        assert (refused.value.status, refused.value.kind) == (503, "edge-full")
+        assert refused.value.retry_after_s > 0
+
+
 async def test_packets_that_the_line_lost_are_sent_again() -> None:
     clock = Clock()
     async with browser() as one, connected(one, clock) as peer:
