@@ -9,9 +9,21 @@ MAX_BUTTONS = 16  # bits of the wire's `held`
 TURN_LEFT, TURN_RIGHT = "turn_left", "turn_right"
 OPPOSITES = (
     ("forward", "back"), ("left", "right"), ("sprint", "sneak"), ("attack", "use"),
-    ("jump", "sneak"),
+    ("jump", "sneak"), ("up", "down"),
 )  # fmt: skip
 HOTBAR = tuple(f"hotbar.{slot}" for slot in range(1, 10))  # one hand holds one thing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """What a page offers for a button. `code`: the key's place on a keyboard, as browsers name it
+    (`KeyboardEvent.code`); `pad`: the button of a gamepad in the standard mapping, None for none.
+    One button may have several keys; keys of one `label` are shown together."""
+
+    button: str
+    label: str
+    code: str
+    pad: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +38,21 @@ class ActionSpace:
     0.4 degrees a frame around none, 2.5 at the fastest. Positive yaw turns right, positive pitch
     looks down. What is nearest is told in degrees, or with a `mu` on the
     mu-law scale that the bins were made by.
+
+    A world without yaw bins has no camera: its vector holds buttons only. With `one_at_a_time` at
+    most one of them counts, because the game takes one in a step: of those that went down since the
+    last frame, else of those that are held, the last in `buttons`. `keys` say how a page lets
+    people press the buttons; none: the page knows this world's names by itself.
     """
 
     buttons: tuple[str, ...]
-    degrees_per_count: float
-    key_turn_deg: float  # per frame, while a turn button is held
-    yaw_bins_deg: tuple[float, ...]
+    degrees_per_count: float = 0.0
+    key_turn_deg: float = 0.0  # per frame, while a turn button is held
+    yaw_bins_deg: tuple[float, ...] = ()  # none: a world without a camera
     pitch_bins_deg: tuple[float, ...] = ()  # none: a world without pitch
     mu: float = 0.0
+    one_at_a_time: bool = False
+    keys: tuple[Key, ...] = ()
 
     def __post_init__(self) -> None:
         for axis, bins in self.camera.items():
@@ -41,6 +60,8 @@ class ActionSpace:
                 raise ValueError(f"{axis} bins must ascend and contain 0, got {bins}")
         if len(set(self.buttons)) != len(self.buttons) or len(self.buttons) > MAX_BUTTONS:
             raise ValueError(f"at most {MAX_BUTTONS} different buttons, got {self.buttons}")
+        if odd := [key.button for key in self.keys if key.button not in self.buttons]:
+            raise ValueError(f"keys for {odd}, which are no buttons of this world")
 
     @property
     def model_buttons(self) -> tuple[str, ...]:
@@ -49,9 +70,10 @@ class ActionSpace:
 
     @property
     def camera(self) -> dict[str, tuple[float, ...]]:
-        """The bins of the vector's last entries: pitch where the world has one, then yaw."""
+        """The bins of the vector's last entries, where the world has them: pitch, then yaw."""
         pitch = {"pitch": self.pitch_bins_deg} if self.pitch_bins_deg else {}
-        return pitch | {"yaw": self.yaw_bins_deg}
+        yaw = {"yaw": self.yaw_bins_deg} if self.yaw_bins_deg else {}
+        return pitch | yaw
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -68,7 +90,8 @@ class ActionSpace:
         A button counts when it is held or went down since the last frame. `dx` and `dy` are in
         mouse counts, positive to the right and down; `dy` is ignored by worlds without pitch.
         """
-        down = {name for bit, name in enumerate(self.buttons) if (held | pressed) >> bit & 1}
+        bits = pressed if self.one_at_a_time and self._names(pressed) else held | pressed
+        down = self._names(bits)
         turn = (TURN_RIGHT in down) - (TURN_LEFT in down)
         yaw_deg = dx * self.degrees_per_count + turn * self.key_turn_deg
         return self.vector_of(down, yaw_deg, dy * self.degrees_per_count)
@@ -79,6 +102,8 @@ class ActionSpace:
         """The same from button names and degrees: what the recorder knows. Buttons that contradict
         each other cancel; of several hotbar slots the lowest counts."""
         kept = _without_contradictions(set(down))
+        if self.one_at_a_time:
+            kept = set([name for name in self.buttons if name in kept][-1:])
         degrees = {"pitch": pitch_deg, "yaw": yaw_deg}
         angles = (
             self._nearest(bins, degrees[axis]) / bins[-1] for axis, bins in self.camera.items()
@@ -86,8 +111,13 @@ class ActionSpace:
         return (*(float(name in kept) for name in self.model_buttons), *angles)
 
     def quantise_yaw(self, yaw_deg: float) -> float:
-        """The bin centre nearest to `yaw_deg`, in degrees per frame."""
+        """The bin centre nearest to `yaw_deg`, in degrees per frame; 0 without a camera."""
+        if not self.yaw_bins_deg:
+            return 0.0
         return self._nearest(self.yaw_bins_deg, yaw_deg)
+
+    def _names(self, bits: int) -> set[str]:
+        return {name for bit, name in enumerate(self.buttons) if bits >> bit & 1}
 
     def _nearest(self, bins: tuple[float, ...], degrees: float) -> float:
         def scale(degrees: float) -> float:

@@ -28,7 +28,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from model.action_space import ActionSpace
+from model.action_space import ActionSpace, Key
 from model.disk import sync
 from model.nfd.transformer import NFDConfig, NFDTransformer
 from model.place.config import PlaceConfig
@@ -367,6 +367,8 @@ def _from_json(kind: type[T], values: Any) -> T:
             value = _from_json(nested[name], value)
         elif name == "times":
             value = {int(steps): tuple(times) for steps, times in value.items()}
+        elif name == "keys":
+            value = tuple(_from_json(Key, key) for key in value)
         elif isinstance(value, list):
             value = tuple(value)
         converted[name] = value

@@ -86,6 +86,7 @@ HOMES: dict[str, set[str]] = {
     "torch": {"model", "training"},
     "jwt": {"services.tokens"},
     "vizdoom": {"training.data"},
+    "crafter": {"training.data.games.island"},
     "cv2": {"training.data"},
     "opentelemetry": {"services.telemetry"},
     "prometheus_client": {"services.http_server.ops"},

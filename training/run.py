@@ -19,6 +19,10 @@ class Run:
         return self.recordings / "train"
 
     @property
+    def tokenizer_recordings(self) -> Path:
+        return self.folder / "tokenizer_recordings"
+
+    @property
     def validation_recordings(self) -> Path:
         return self.recordings / "validation"
 

@@ -48,6 +48,12 @@ def record(recipe: Recipe, run: Run, *, processes: int) -> None:
             takes=plan.train_takes, seed=plan.train_seed, processes=processes,
             then=recipe.second_recorder,
         )  # fmt: skip
+        if recipe.tokenizer_recorder is not None:
+            record_all(
+                recipe.tokenizer_recorder, run.tokenizer_recordings,
+                num_frames=plan.tokenizer_frames, takes=1, seed=plan.train_seed,
+                processes=processes,
+            )  # fmt: skip
     for reason, count in manifest(recipe, run).skipped.items():
         print(f"skipped {count} recordings: {reason}")
 

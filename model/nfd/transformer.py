@@ -31,9 +31,10 @@ MIN_GEMM_ROWS = 4
 class NFDConfig:
     """`window` counts the frames a frame may attend to, itself included. With
     `concat_previous`, the previous frame (as noisy as the context holds it) is also part of a
-    frame's input channels: small models learn motion much faster so. With a `place`, a frame is
-    told where the player is besides the action, and what the place's map says of it is part of the
-    frame's input channels, too."""
+    frame's input channels: small models learn motion much faster so. With `see_neighbours` each
+    cell gets the 3 x 3 cells around it of that frame: where motion is a shift by a token, the first
+    layer can then make it by itself. With a `place`, a frame is told where the player is besides
+    the action, and what the place's map says of it is part of the frame's input channels, too."""
 
     latent_channels: int
     grid_height: int
@@ -45,7 +46,18 @@ class NFDConfig:
     window: int
     mlp_ratio: int = 4
     concat_previous: bool = False
+    see_neighbours: bool = False
     place: PlaceConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.see_neighbours and not self.concat_previous:
+            raise ValueError("see_neighbours widens concat_previous, which is off")
+
+    @property
+    def in_channels(self) -> int:
+        """Of a cell: its own, and those of the frame before."""
+        previous = (9 if self.see_neighbours else 1) if self.concat_previous else 0
+        return self.latent_channels * (1 + previous)
 
     @property
     def told_size(self) -> int:
@@ -82,8 +94,7 @@ class NFDTransformer(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        in_channels = config.latent_channels * (2 if config.concat_previous else 1)
-        self.embed = nn.Linear(in_channels, width)
+        self.embed = nn.Linear(config.in_channels, width)
         self.position_PD = nn.Parameter(torch.randn(config.tokens_per_frame, width) * 0.02)
         self.rope = RotaryEmbedding(config.head_size, config.grid_height, config.grid_width)
         self.conditioning = Conditioning(width, config.action_size)
@@ -171,6 +182,8 @@ class NFDTransformer(nn.Module):
     def _embed(self, x_BFChw: Tensor, previous_BChw: Tensor) -> Tensor:
         if self.config.concat_previous:
             shifted = torch.cat((previous_BChw[:, None], x_BFChw[:, :-1]), dim=1)
+            if self.config.see_neighbours:
+                shifted = _with_neighbours(shifted)
             x_BFChw = torch.cat((x_BFChw, shifted), dim=2)
         tokens_BFPC = x_BFChw.flatten(3).transpose(2, 3)
         embedded: Tensor = self.embed(tokens_BFPC) + self.position_PD
@@ -180,3 +193,10 @@ class NFDTransformer(nn.Module):
         batch, num_frames, _, channels = tokens_BFPC.shape
         cell = (channels, self.config.grid_height, self.config.grid_width)
         return tokens_BFPC.transpose(2, 3).reshape(batch, num_frames, *cell)
+
+
+def _with_neighbours(frames_BFChw: Tensor) -> Tensor:
+    """Nine channels of each: the 3 x 3 cells around every cell, zeros outside the frame."""
+    around = nnf.unfold(frames_BFChw.flatten(0, 1), kernel_size=3, padding=1)
+    batch, num_frames, _, *cells = frames_BFChw.shape
+    return around.view(batch, num_frames, -1, *cells)

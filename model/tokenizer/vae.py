@@ -15,13 +15,16 @@ INITIAL_LOG_VAR = -4.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VAEConfig:
     """`patch` pixels are folded into channels first (cheap on a CPU), then every further entry
-    of the widths halves the grid. Spatial compression is `patch * 2 ** (len(widths) - 1)`."""
+    of the widths halves the grid. Spatial compression is `patch * 2 ** (len(widths) - 1)`.
+    `kernel` is the side of the convolutions; with 1, one width and no blocks every cell is coded by
+    itself, as befits a world of tiles."""
 
     latent_channels: int
     patch: int
     encoder_widths: tuple[int, ...]
     decoder_widths: tuple[int, ...]  # given from the pixels inwards, like the encoder's
     num_blocks: int
+    kernel: int = 3
 
     @property
     def compression(self) -> int:
@@ -29,14 +32,14 @@ class VAEConfig:
 
 
 class ResBlock(nn.Module):
-    """Two 3x3 convolutions around a skip. GroupNorm, so that frames never see each other."""
+    """Two convolutions around a skip. GroupNorm, so that frames never see each other."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, kernel: int = 3) -> None:
         super().__init__()
         self.norm1 = nn.GroupNorm(min(8, width // 4), width)
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv1 = nn.Conv2d(width, width, kernel, padding=kernel // 2)
         self.norm2 = nn.GroupNorm(min(8, width // 4), width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, kernel, padding=kernel // 2)
         nn.init.zeros_(self.conv2.weight)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -107,25 +110,29 @@ def conv_encoder(config: VAEConfig, out_channels: int) -> nn.Sequential:
     widths = config.encoder_widths
     layers: list[nn.Module] = [
         nn.PixelUnshuffle(config.patch),
-        nn.Conv2d(3 * config.patch**2, widths[0], 3, padding=1),
+        _conv(config, 3 * config.patch**2, widths[0]),
     ]
     for level, width in enumerate(widths):
         if level > 0:
             layers.append(nn.Conv2d(widths[level - 1], width, 3, stride=2, padding=1))
-        layers += [ResBlock(width) for _ in range(config.num_blocks)]
-    layers += [nn.SiLU(), nn.Conv2d(widths[-1], out_channels, 3, padding=1)]
+        layers += [ResBlock(width, config.kernel) for _ in range(config.num_blocks)]
+    layers += [nn.SiLU(), _conv(config, widths[-1], out_channels)]
     return nn.Sequential(*layers)
 
 
 def conv_decoder(config: VAEConfig) -> nn.Sequential:
     """Raw latents (B, latent_channels, h, w) to pixels (B, 3, H, W)."""
     widths = tuple(reversed(config.decoder_widths))
-    layers: list[nn.Module] = [nn.Conv2d(config.latent_channels, widths[0], 3, padding=1)]
+    layers: list[nn.Module] = [_conv(config, config.latent_channels, widths[0])]
     for level, width in enumerate(widths):
         if level > 0:
             layers += [nn.Conv2d(widths[level - 1], 4 * width, 1), nn.PixelShuffle(2)]
-        layers += [ResBlock(width) for _ in range(config.num_blocks)]
-    layers += [nn.SiLU(), nn.Conv2d(widths[-1], 3 * config.patch**2, 3, padding=1)]
+        layers += [ResBlock(width, config.kernel) for _ in range(config.num_blocks)]
+    layers += [nn.SiLU(), _conv(config, widths[-1], 3 * config.patch**2)]
     if config.patch > 1:
         layers.append(nn.PixelShuffle(config.patch))
     return nn.Sequential(*layers)
+
+
+def _conv(config: VAEConfig, in_channels: int, out_channels: int) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, out_channels, config.kernel, padding=config.kernel // 2)

@@ -16,12 +16,24 @@ class WorldStart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorldKey:
+    """How a page lets people press a button: `code` is the key's place on a keyboard (as in
+    `KeyboardEvent.code`), `pad` the button of a gamepad in the standard mapping, null for none."""
+
+    button: str
+    label: str
+    code: str
+    pad: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorldOffer:
     """A version of a world that replicas serve now. `buttons`: bit i of an action's `held` is
-    `buttons[i]`. `degrees_per_count`: how far one mouse count turns. `version` is what its makers
-    call it; `digest` names its exact content. `title`: what players call the world, `preview` a
-    few moving pictures of it as a data URL (WebP); either is empty where a replica of an older
-    service serves it."""
+    `buttons[i]`. `degrees_per_count`: how far one mouse count turns, 0 in a world without a camera.
+    `version` is what its makers call it; `digest` names its exact content. `keys`: the world's own
+    controls; none: the page knows its buttons by name. `title`: what players call the world,
+    `preview` a few moving pictures of it as a data URL (WebP); either is empty where a replica of
+    an older service serves it."""
 
     name: str
     version: str
@@ -34,6 +46,7 @@ class WorldOffer:
     digest: str = ""
     title: str = ""
     preview: str = ""
+    keys: tuple[WorldKey, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -45,4 +58,7 @@ class WorldOffer:
             case {"buttons": list(buttons), "starts": list(starts)}:
                 content["buttons"] = tuple(map(str, buttons))
                 content["starts"] = tuple(from_fields(WorldStart, start) for start in starts)
+        match content:
+            case {"keys": list(keys)}:  # a replica of an earlier version says none
+                content["keys"] = tuple(from_fields(WorldKey, key) for key in keys)
         return from_fields(cls, content)

@@ -21,9 +21,13 @@ BreakingPasses = Callable[[WorldEngine], AbstractContextManager[None]]
 WINDOW = 5  # small, so that rings wrap early
 
 
-def make_world(kind: str, *, concat_previous: bool = True, seed: int = 0) -> World:
+def make_world(
+    kind: str, *, concat_previous: bool = True, see_neighbours: bool = False, seed: int = 0
+) -> World:
     preset = presets.debug()
-    nfd = replace(preset.nfd, window=WINDOW, concat_previous=concat_previous)
+    nfd = replace(
+        preset.nfd, window=WINDOW, concat_previous=concat_previous, see_neighbours=see_neighbours
+    )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         transformer, tokenizer = NFDTransformer(nfd), VAE(preset.vae)
@@ -86,10 +90,11 @@ def world() -> World:
 
 @pytest.fixture(scope="session", params=["consistency", "euler", "without_previous"])
 def any_world(request: pytest.FixtureRequest) -> World:
-    """Each sampler, and a network that does not see the previous frame in its input."""
+    """Each sampler, and networks that see in their input the previous frame, the neighbours of each
+    of its cells as well, or nothing of it."""
     if request.param == "without_previous":
         return make_world("consistency", concat_previous=False)
-    return make_world(request.param)
+    return make_world(request.param, see_neighbours=request.param == "euler")
 
 
 @pytest.fixture(scope="session")

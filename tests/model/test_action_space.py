@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from model.action_space import ActionSpace, mu_law_bins
+from model.action_space import ActionSpace, Key, mu_law_bins
 from model.world import World
 
 SHIPPED = Path(__file__).parents[2] / "model" / "worlds" / "freedoom"
@@ -28,6 +28,8 @@ MANY = ActionSpace(
     yaw_bins_deg=mu_law_bins(90.0, 21, 11.0),
     mu=11.0,
 )
+
+TILES = ActionSpace(buttons=("left", "right", "up", "do"), one_at_a_time=True)
 
 
 def held(*names: str) -> int:
@@ -119,3 +121,26 @@ def test_bins_without_zero_are_refused() -> None:
 def test_more_buttons_than_an_action_carries_are_refused() -> None:
     with pytest.raises(ValueError, match="at most 16"):
         replace(SPACE, buttons=tuple(f"button-{i}" for i in range(17)))
+
+
+def test_a_world_without_a_camera_has_buttons_only() -> None:
+    assert TILES.entries == TILES.buttons
+    assert TILES.camera == {} and TILES.quantise_yaw(12.0) == 0.0
+    assert TILES.vector(0b0001, 0, dx=300, dy=-40) == (1.0, 0.0, 0.0, 0.0)
+
+
+@given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF))
+def test_where_one_thing_is_done_at_a_time_one_button_counts(down: int, pressed: int) -> None:
+    assert sum(TILES.vector(down, pressed, 0)) <= 1
+
+
+def test_what_was_pressed_last_goes_before_what_is_held() -> None:
+    assert TILES.vector(0b1000, 0b0100, 0) == (0.0, 0.0, 1.0, 0.0)
+    assert TILES.vector(0b1100, 0, 0) == (0.0, 0.0, 0.0, 1.0)
+    assert TILES.vector(0b0011, 0, 0) == (0.0, 0.0, 0.0, 0.0)  # left and right cancel
+    assert TILES.vector(0b0001, 1 << 9, 0) == (1.0, 0.0, 0.0, 0.0)  # no button of this world
+
+
+def test_keys_are_of_buttons_that_there_are() -> None:
+    with pytest.raises(ValueError, match="jump"):
+        replace(TILES, keys=(Key(button="jump", label="jump", code="Space"),))

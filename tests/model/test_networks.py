@@ -1,6 +1,7 @@
 """What the networks promise by themselves, before any cache or engine."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -146,3 +147,29 @@ def test_a_frame_is_modulated_alike_however_many_share_the_pass(
         for number in (1, 2, 3):
             few = transformer.modulate(t[:1, :number], t[:1, :number], actions[:1, :number])
             assert torch.equal(few, together[:, :1, :number])
+
+
+def test_with_a_kernel_of_one_a_tile_is_coded_by_itself() -> None:
+    torch.manual_seed(0)
+    vae = VAE(presets.island().vae).eval()
+    pixels = torch.rand(1, 3, 32, 48)
+    other = pixels.clone()
+    other[..., :16, 16:32] = 0.0
+    latents, others = vae.encode(pixels), vae.encode(other)
+    changed = (latents != others).any(dim=1)[0]
+    assert changed.tolist() == [[False, True, False], [False, False, False]]
+    drawn = (vae.decode(latents) != vae.decode(others)).any(dim=1)[0]
+    assert drawn[:16, 16:32].any() and not drawn[16:].any() and not drawn[:, :16].any()
+
+
+def test_a_cell_may_see_the_neighbours_it_had_in_the_frame_before() -> None:
+    config = replace(CONFIG, grid_height=3, grid_width=4, see_neighbours=True)
+    torch.manual_seed(0)
+    embed = NFDTransformer(config)._embed
+    x, before = torch.randn(1, 1, 8, 3, 4), torch.randn(1, 8, 3, 4)
+    other = before.clone()
+    other[..., 0, 1] += 1.0
+    differs = (embed(x, before) != embed(x, other)).any(dim=-1).view(3, 4)
+    assert differs.tolist() == [[True] * 3 + [False]] * 2 + [[False] * 4]
+    with pytest.raises(ValueError, match="concat_previous"):
+        replace(config, concat_previous=False)

@@ -12,7 +12,7 @@ from services.wire.action import ACTION_BYTES, Action, ActionMerger
 from services.wire.codec import VideoCodec
 from services.wire.frame import EncodedFrame, Hello, Kind
 from services.wire.session import NEXT_STATUSES, SessionStatus
-from services.wire.world import WorldOffer, WorldStart
+from services.wire.world import WorldKey, WorldOffer, WorldStart
 
 u8, u16, u32 = (st.integers(0, 2**bits - 1) for bits in (8, 16, 32))
 i32 = st.integers(-(2**31), 2**31 - 1)
@@ -63,6 +63,9 @@ offers = st.builds(
     buttons=st.lists(st.text(), max_size=16).map(tuple),
     degrees_per_count=f64,
     starts=st.lists(st.builds(WorldStart, index=u8, name=st.text(), image=st.text())).map(tuple),
+    keys=st.lists(
+        st.builds(WorldKey, button=st.text(), label=st.text(), code=st.text(), pad=st.none() | u8)
+    ).map(tuple),
 )
 
 

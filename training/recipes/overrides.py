@@ -12,6 +12,7 @@ R = TypeVar("R")
 RECIPES = {
     "debug": "The toy world: the whole chain in a few minutes on a CPU.",
     "freedoom": "A room of Freedoom: hours on a CPU, the world that is shipped.",
+    "island": "A tile world of our own pictures: hours on a CPU, shipped beside it.",
     "minecraft": "Minecraft, from recordings in VPT's form: the paper's 310M, days on a GPU.",
     "minecraft_small": "The same recordings at a quarter of the size: hours on a CPU.",
 }

@@ -33,6 +33,7 @@ class RecordRecipe:
     validation_takes: int = 1
     validation_seed: int = 5_000
     held_out_seed: int = 10_000
+    tokenizer_frames: int = 0
     reader_frames: int = 12_500
     reader_takes: int = 5
     reader_seed: int = 30_000
@@ -138,7 +139,8 @@ class StudentRecipe:
 class Recipe:
     """One world, from recorder to release; `recorder` may be a folder of what others have recorded,
     which there is no game to ask about. `second_recorder` films half of what is learned from: the
-    same place, played in another way. `teacher_sampler` serves the teacher's weights,
+    same place, played in another way. `tokenizer_recorder` films what only the tokenizer learns
+    from, beside the play. `teacher_sampler` serves the teacher's weights,
     `student_sampler` the student's; `num_starts` opening clips; `extent` is how much its card
     measures, and `oracle` reads frames where the world's rules can. `num_threads`:
     for networks so small that threads wait for each other more than they work."""
@@ -163,3 +165,4 @@ class Recipe:
     oracle: Oracle | None = None
     num_threads: int | None = None
     second_recorder: Recorder | None = None
+    tokenizer_recorder: Recorder | None = None

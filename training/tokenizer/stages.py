@@ -33,7 +33,7 @@ _BATCH = 64
 def train_tokenizer(recipe: Recipe, run: Run, budget: Budget) -> None:
     vae, trainer = _tokenizer_trainer(recipe, run)
     settings = recipe.tokenizer
-    films = _films(run.train_recordings)
+    films = _lessons(recipe, run)
     frames = FrameSource(films, settings.batch_size, pick_device())
     loss = picture_loss(run, settings.picture)
     trainer.train(Reconstruction(vae, frames, loss, kl=settings.kl), budget)
@@ -44,7 +44,7 @@ def train_decoder(recipe: Recipe, run: Run, budget: Budget) -> None:
     first_stage = encoding_tokenizer(recipe, run)
     players, trainer = _decoder_trainer(recipe, run, first_stage)
     settings = recipe.decoder
-    films = _films(run.train_recordings)
+    films = _lessons(recipe, run)
     frames = FrameSource(films, settings.batch_size, pick_device())
     loss = picture_loss(run, settings.picture, settings.lpips)
     objective = Redecoding(players, frames, loss, adversarial=settings.adversarial)
@@ -136,6 +136,14 @@ def _with_light_decoder(first_stage: VAE) -> VAE:
 def _have_equal_encoders(one: VAE, other: VAE) -> bool:
     theirs = other.encoder.state_dict()
     return all(torch.equal(value, theirs[key]) for key, value in one.encoder.state_dict().items())
+
+
+def _lessons(recipe: Recipe, run: Run) -> list[Film]:
+    """Play, and what the recipe films for the tokenizer alone."""
+    films = _films(run.train_recordings)
+    if recipe.tokenizer_recorder is not None:
+        films += _films(run.tokenizer_recordings)
+    return films
 
 
 def _films(folder: Path) -> list[Film]:

@@ -6,7 +6,7 @@ from model.tokenizer.vae import uint8_from_pixels
 from model.world import Start, World, WorldSpec
 from services.generation.video.encoder import encode_jpeg
 from services.generation.video.moving_picture import encode_webp
-from services.wire.world import WorldOffer, WorldStart
+from services.wire.world import WorldKey, WorldOffer, WorldStart
 
 THUMBNAIL_WIDTH_PX = 256
 MAX_PREVIEW = 32  # frames: about 60 KB
@@ -30,6 +30,10 @@ def make_offer(world: World) -> WorldOffer:
         digest=world.digest,
         title=world.spec.title,
         preview=_preview(world),
+        keys=tuple(
+            WorldKey(button=key.button, label=key.label, code=key.code, pad=key.pad)
+            for key in spec.action_space.keys
+        ),
     )
 
 
