@@ -40,7 +40,7 @@ check: $(STAMP) ## format, lint and types
 bench: $(STAMP) ## time the engine on this machine, into build/bench.json
 	@$(BIN)/python -m model.bench
 
-eval: $(STAMP) ## measure the shipped world, into build/eval.json; ARGS=--quick for a rough answer
+eval: $(STAMP) ## measure the shipped worlds, into build/eval.json; ARGS=--quick for a rough answer
 	@$(BIN)/python -m training evaluate $(ARGS)
 
 loadtest: $(STAMP) ## USERS=4 SECONDS=30: headless players, into build/loadtest/

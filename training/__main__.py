@@ -7,7 +7,7 @@
     python -m training freedoom --stage teacher --minutes 9 --keep-going
     python -m training freedoom --stage student --minutes 9
     python -m training freedoom --stage release
-    python -m training evaluate                       the shipped world's card -> build/eval.json
+    python -m training evaluate                       the shipped worlds' cards -> build/eval.json
     python -m training decoders RUN ...               what tokenizers make of the same pictures
     python -m training stock FOLDER                   what a folder of VPT recordings holds
     python -m training film                           its moving picture -> play.webp beside it
@@ -109,10 +109,14 @@ def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Names
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    recipe = recipe_named(arguments.recipe)
-    if arguments.recordings:
-        recipe = with_recordings(recipe, arguments.recordings)
-    evaluation.run_command(recipe, arguments)
+    def recipe_of(world: str) -> Recipe:
+        known = world if world in RECIPES else "freedoom"
+        recipe = recipe_named(arguments.recipe or known)
+        if arguments.recordings:
+            return with_recordings(recipe, arguments.recordings)
+        return recipe
+
+    evaluation.run_command(arguments, recipe_of)
 
 
 def _film(arguments: argparse.Namespace) -> None:
@@ -161,7 +165,7 @@ def _add_training(train: argparse.ArgumentParser, name: str) -> None:
 
 def _add_evaluation(measure: argparse.ArgumentParser) -> None:
     measure.set_defaults(command=_evaluate)
-    measure.add_argument("--recipe", choices=RECIPES, default="freedoom")
+    measure.add_argument("--recipe", choices=RECIPES, help="else the one of the world's name")
     measure.add_argument("--recordings", type=Path, help="folder in VPT's form, if it needs one")
     evaluation.add_arguments(measure)
 

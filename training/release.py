@@ -1,7 +1,6 @@
 """From a run folder to a published world: weights, opening clips, card, pictures."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +15,10 @@ from training.data.pictures import write_png
 from training.data.recording import Recording, load_recordings
 from training.evaluate.dreams.dream import start_clip
 from training.evaluate.dreams.teacher import keep_teacher
-from training.evaluate.evaluation import evaluate
-from training.evaluate.material import gather, probes
+from training.evaluate.material import probes
+from training.evaluate.measured import measure
 from training.evaluate.measures.picture import gradient
 from training.evaluate.passages import choose_passages
-from training.evaluate.report.card import to_json
-from training.evaluate.report.page import to_markdown
 from training.recipes.recipe import Recipe
 from training.registry.provenance import provenance
 from training.run import Run
@@ -60,17 +57,16 @@ def release(recipe: Recipe, run: Run, folder: Path, weights: str) -> World:
     world = build_world(recipe, run, weights)
     teacher = build_world(recipe, run, "teacher") if weights == "student" else None
     spec = world.spec
-    material = gather(recipe, run, recipe.extent)
-    measured = evaluate(world, material, num_steps=spec.sampler.default_steps, teacher=teacher)
-    text = to_markdown(measured.card, title=spec.title, licence=spec.licence)
+    num_steps = spec.sampler.default_steps
+    measured = measure(world, recipe, run, recipe.extent, num_steps=num_steps, teacher=teacher)
+    text = measured.page(title=spec.title, licence=spec.licence)
     with world.saving(folder, card=text) as bundle:
         if teacher is not None:
             keep_teacher(bundle.folder, teacher.transformer, student=bundle.digest)
         write_png(bundle.folder / "contact_sheet.png", measured.contact_sheet)
         if measured.steering is not None:
             write_png(bundle.folder / "steering.png", measured.steering)
-        card = replace(measured.card, world_digest=bundle.digest)
-        (bundle.folder / "card.json").write_text(to_json(card))
+        (bundle.folder / "card.json").write_text(measured.figures(bundle.digest))
     return World.load(folder)
 
 

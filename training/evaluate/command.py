@@ -1,10 +1,16 @@
-"""`python -m training evaluate`: measures a published world → build/eval.json, its pictures beside
-it, and the card on the screen."""
+"""`python -m training evaluate`: measures the shipped worlds, or a given one → build/eval.json,
+with their pictures beside it, and the cards on the screen.
+
+`worlds` of the JSON holds the figures of each by name. Those of the first world stand beside it,
+too, where they were before there were several.
+"""
 
 import argparse
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from model.arguments import at_least_one
 from model.int8.serving import CpuPrecision, in_precision
@@ -12,25 +18,25 @@ from model.world import World, WorldSpec
 from training.data.pictures import write_png
 from training.evaluate.dreams.dream import remembering
 from training.evaluate.dreams.teacher import teacher_of
-from training.evaluate.evaluation import evaluate
-from training.evaluate.extent import QUICK
+from training.evaluate.extent import QUICK, QUICK_TILES
 from training.evaluate.given.fvd import I3DFeatures
 from training.evaluate.given.lpips import LPIPS
-from training.evaluate.material import GivenNetworks, gather
-from training.evaluate.report.card import to_json
-from training.evaluate.report.page import to_markdown
+from training.evaluate.material import GivenNetworks
+from training.evaluate.measured import measure
 from training.loop.trainer import TrainingError
 from training.recipes.recipe import Recipe
 from training.registry.registry import Registry, RegistryError
 from training.run import Run
 
 SHIPPED_WORLD = Path("model/worlds/freedoom")
+SHIPPED_WORLDS = (SHIPPED_WORLD, Path("model/worlds/island"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--world", type=Path, default=SHIPPED_WORLD)
+    parser.add_argument("--world", type=Path, help="a bundle, else every shipped one")
     parser.add_argument("--run", type=Path, default=Path("build/runs/evaluate"),
-                        help="where held-out play and the action reader are kept")  # fmt: skip
+                        help="where held-out play and the action reader are kept, "
+                        "by the name of the world")  # fmt: skip
     parser.add_argument(
         "--steps", type=at_least_one, help="denoise steps, else the world's default"
     )
@@ -52,21 +58,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("build/eval.json"))
 
 
-def run_command(recipe: Recipe, arguments: argparse.Namespace) -> None:
-    """Raises TrainingError or OSError when what was given cannot be used, before it measures."""
+def run_command(arguments: argparse.Namespace, recipe_of: Callable[[str], Recipe]) -> None:
+    """`recipe_of` a world's name films what it is measured on. Raises TrainingError or OSError when
+    what was given cannot be used, before it measures."""
+    folders = [arguments.world] if arguments.world else [f for f in SHIPPED_WORLDS if f.exists()]
+    tasks = [_task(folder, arguments, recipe_of) for folder in folders]
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    measured: dict[str, Any] = {}
+    for task in tasks:
+        measured[task.world.spec.name] = _measure(task, arguments)
+        first = next(iter(measured.values()))
+        arguments.out.write_text(json.dumps(first | {"worlds": measured}, indent=1) + "\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    world: World
+    teacher: World | None
+    recipe: Recipe
+    num_steps: int
+    given: GivenNetworks
+
+
+def _task(folder: Path, arguments: argparse.Namespace, recipe_of: Callable[[str], Recipe]) -> _Task:
     try:
         given = GivenNetworks(
             lpips=LPIPS.load(*arguments.lpips) if arguments.lpips else None,
             fvd_features=I3DFeatures(arguments.fvd) if arguments.fvd else None,
         )
-        published = World.load(arguments.world)
+        published = World.load(folder)
         world = in_precision(published, arguments.precision)
         if arguments.memory:
             world = remembering(world, arguments.memory)
         if arguments.teacher:
             teacher: World | None = World.load(arguments.teacher)
         else:
-            teacher = teacher_of(published, arguments.world)
+            teacher = teacher_of(published, folder)
         if arguments.registry and arguments.memory:
             raise ValueError(
                 "what a world is with less memory is not kept as the version's figures"
@@ -75,25 +102,36 @@ def run_command(recipe: Recipe, arguments: argparse.Namespace) -> None:
             Registry(arguments.registry).version(world.spec.name, world.digest)
     except (ValueError, RegistryError) as error:
         raise TrainingError(str(error)) from error
+    recipe = recipe_of(world.spec.name)
     num_steps = arguments.steps or world.spec.sampler.default_steps
     _check(world.spec, recipe, num_steps)
     if teacher is not None:
         _check(teacher.spec, recipe, teacher.spec.sampler.default_steps)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    extent = QUICK if arguments.quick else recipe.extent
-    material = gather(recipe, Run(arguments.run), extent, given)
-    measured = evaluate(world, material, num_steps=num_steps, teacher=teacher)
-    figures, title = to_json(measured.card), world.spec.title
+    return _Task(world=world, teacher=teacher, recipe=recipe, num_steps=num_steps, given=given)
+
+
+def _measure(task: _Task, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The figures; pictures are written, the card is printed."""
+    spec, recipe = task.world.spec, task.recipe
+    quick = QUICK_TILES if recipe.is_tiled else QUICK
+    measured = measure(
+        task.world, recipe, Run(arguments.run / spec.name),
+        quick if arguments.quick else recipe.extent,
+        num_steps=task.num_steps, teacher=task.teacher, given=task.given,
+    )  # fmt: skip
+    figures: dict[str, Any] = json.loads(measured.figures())
+    title = spec.title
     if arguments.memory:
-        figures = json.dumps(json.loads(figures) | {"memory": arguments.memory}, indent=1) + "\n"
+        figures["memory"] = arguments.memory
         title += f", {arguments.memory} frames of context"
-    arguments.out.write_text(figures)
     if arguments.registry:
-        Registry(arguments.registry).keep_figures(world.spec.name, json.loads(figures))
-    write_png(arguments.out.with_suffix(".contact_sheet.png"), measured.contact_sheet)
+        Registry(arguments.registry).keep_figures(spec.name, figures)
+    beside = arguments.out.with_suffix("")
+    write_png(Path(f"{beside}.{spec.name}.contact_sheet.png"), measured.contact_sheet)
     if measured.steering is not None:
-        write_png(arguments.out.with_suffix(".steering.png"), measured.steering)
-    print(to_markdown(measured.card, title=title, licence=world.spec.licence))
+        write_png(Path(f"{beside}.{spec.name}.steering.png"), measured.steering)
+    print(measured.page(title=title, licence=spec.licence))
+    return figures
 
 
 def _check(spec: WorldSpec, recipe: Recipe, num_steps: int) -> None:

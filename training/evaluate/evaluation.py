@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,16 @@ from training.evaluate.measures.horizon import LongDream, measure_horizon
 from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film
 from training.evaluate.measures.steering import measure_steering
 from training.evaluate.passages import Passage
-from training.evaluate.report.card import MEAN_FRAME, REAL, TOKENIZER, Card, Speed, steps_name
+from training.evaluate.report.card import (
+    MEAN_FRAME,
+    REAL,
+    TOKENIZER,
+    Card,
+    Speed,
+    steps_name,
+    to_json,
+)
+from training.evaluate.report.page import to_markdown
 from training.evaluate.yardstick import Yardstick
 
 _COLOUR_FRAME = 4  # late enough to be dreamt, early enough that things are where they really are
@@ -39,6 +48,13 @@ class Evaluation:
     card: Card
     contact_sheet: Pixels
     steering: Pixels | None
+
+    def figures(self, digest: str | None = None) -> str:
+        """As JSON, of a world that is stored under `digest` where that is given."""
+        return to_json(replace(self.card, world_digest=digest or self.card.world_digest))
+
+    def page(self, *, title: str, licence: str) -> str:
+        return to_markdown(self.card, title=title, licence=licence)
 
 
 def evaluate(

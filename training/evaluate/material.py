@@ -85,8 +85,8 @@ def gather(
 
 
 def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
-    """None where there is no game to ask what it would have shown."""
-    if isinstance(recipe.recorder, VptFolder):
+    """None where there is no game to ask what it would have shown, or none are wanted."""
+    if isinstance(recipe.recorder, VptFolder) or not count:
         return []
     return record_probes(
         recipe.recorder, run.probes, count=count, key_turn_deg=recipe.action_space.key_turn_deg,

@@ -11,6 +11,7 @@ from model.world import SamplerSpec
 from training.data.games.island.mixed import MixedTiles
 from training.data.games.island.recorder import IslandRecorder
 from training.data.games.island.rules import BUTTONS
+from training.evaluate.extent import TILES
 from training.objectives.history import HistorySettings
 from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (
@@ -99,4 +100,6 @@ def island() -> Recipe:
             context_t=_CONTEXT_T,
         ),
         num_starts=10,
+        extent=TILES,
+        is_tiled=True,
     )  # fmt: skip

@@ -140,10 +140,11 @@ class Recipe:
     """One world, from recorder to release; `recorder` may be a folder of what others have recorded,
     which there is no game to ask about. `second_recorder` films half of what is learned from: the
     same place, played in another way. `tokenizer_recorder` films what only the tokenizer learns
-    from, beside the play. `teacher_sampler` serves the teacher's weights,
-    `student_sampler` the student's; `num_starts` opening clips; `extent` is how much its card
-    measures, and `oracle` reads frames where the world's rules can. `num_threads`:
-    for networks so small that threads wait for each other more than they work."""
+    from, beside the play. `is_tiled`: its pictures are the island's tiles, which an oracle reads.
+    `teacher_sampler` serves the teacher's weights, `student_sampler` the student's; `num_starts`
+    opening clips; `extent` is how much its card measures, and `oracle` reads frames where the
+    world's rules can. `num_threads`: for networks so small that threads wait for each other more
+    than they work."""
 
     name: str
     title: str
@@ -164,5 +165,6 @@ class Recipe:
     extent: Extent = WHOLE
     oracle: Oracle | None = None
     num_threads: int | None = None
+    is_tiled: bool = False
     second_recorder: Recorder | None = None
     tokenizer_recorder: Recorder | None = None

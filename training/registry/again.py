@@ -6,9 +6,7 @@ from pathlib import Path
 
 from model.world import World, WorldError
 from training.evaluate.beside import differing_yardsticks
-from training.evaluate.evaluation import evaluate
-from training.evaluate.material import gather
-from training.evaluate.report.card import to_json
+from training.evaluate.measured import measure
 from training.recipes.recipe import Recipe
 from training.registry.publish import CARD
 from training.registry.registry import Registry, RegistryError
@@ -34,9 +32,8 @@ def measure_current(registry: Registry, recipe: Recipe, run: Run, bundle: Path) 
         print(f"the current release is not measured again: {reason}")
         return
     print(f"--- the current release {current[:12]}, measured as this version was", flush=True)
-    material = gather(recipe, run, recipe.extent)
-    measured = evaluate(world, material, num_steps=card["num_steps"])
-    registry.keep_figures(recipe.name, json.loads(to_json(measured.card)))
+    measured = measure(world, recipe, run, recipe.extent, num_steps=card["num_steps"])
+    registry.keep_figures(recipe.name, json.loads(measured.figures()))
 
 
 def _why_not(world: World, recipe: Recipe, num_steps: int) -> str:

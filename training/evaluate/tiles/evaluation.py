@@ -1,0 +1,198 @@
+"""Measures a world of tiles: dreams through the serving engine after held-out play, read by the
+oracle; and draws its contact sheet."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.world import World
+from training.data.games.island.oracle import Oracle, Readings
+from training.data.pictures import Pixels, grid
+from training.data.recording import Recording
+from training.evaluate.dreams.dream import Wish, dream, reconstruct
+from training.evaluate.extent import Extent
+from training.evaluate.measures.fidelity import FRAMES, measure_tokenizer
+from training.evaluate.measures.picture import gradient, psnr_db
+from training.evaluate.passages import Passage, choose_passages
+from training.evaluate.report.card import Speed
+from training.evaluate.tiles.card import OracleFigures, TileCard, to_json, to_markdown
+from training.evaluate.tiles.measures import closed_loop, kept_tiles, obeyed, share
+from training.evaluate.tiles.moments import LOOP_FRAMES, Moments
+
+NUM_FRAMES = 16
+_TOKENIZER_FRAMES = 160
+_TRIES, _LOOPS = 10, 20
+_VALID_AT = (16, 64, 300, 1000)
+_VALID_FRAMES = 10  # up to each of those, over which cells are counted
+_SHEET_FRAMES = (1, 2, 4, 8, 12, 16)
+_SHEET_PASSAGES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileEvaluation:
+    """What `Evaluation` is for other worlds; `steering`, a picture of theirs, is never there."""
+
+    card: TileCard
+    contact_sheet: Pixels
+    steering: Pixels | None = None
+
+    def figures(self, digest: str | None = None) -> str:
+        """As JSON, of a world that is stored under `digest` where that is given."""
+        return to_json(replace(self.card, world_digest=digest or self.card.world_digest))
+
+    def page(self, *, title: str, licence: str) -> str:
+        return to_markdown(self.card, title=title, licence=licence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Dreamer:
+    """Dreams of one world in so many denoise steps, as frames and as what the oracle reads."""
+
+    world: World
+    num_steps: int
+    oracle: Oracle
+
+    def films(self, wishes: Sequence[Wish], title: str) -> list[NDArray[np.uint8]]:
+        dreams = dream(self.world, wishes, num_steps=self.num_steps, title=title)
+        return [dreamt.frames for dreamt in dreams]
+
+    def readings(self, wishes: Sequence[Wish], title: str) -> list[Readings]:
+        return [self.oracle.read(film) for film in self.films(wishes, title)]
+
+
+def evaluate_tiles(
+    world: World, held_out: Sequence[Recording], extent: Extent, *, num_steps: int
+) -> TileEvaluation:
+    """Raises TooLittlePlay or ValueError where held-out play has not what is asked for."""
+    window, space = world.spec.nfd.window, world.spec.action_space
+    dreamer = _Dreamer(world=world, num_steps=num_steps, oracle=Oracle())
+    passages = choose_passages(
+        held_out, count=extent.num_passages, context_frames=window, num_frames=NUM_FRAMES
+    )
+    films = dreamer.films([_wish(passage) for passage in passages], "passages")
+    moments = Moments(films=held_out, oracle=dreamer.oracle, space=space, context=window)
+    loops, loop_closure = _loops(dreamer, moments, 4 if extent.is_quick else _LOOPS)
+    stride = max(1, sum(map(len, (film.frames for film in held_out))) // _TOKENIZER_FRAMES)
+    frames = np.concatenate([film.frames[::stride] for film in held_out])
+    tokenizer = measure_tokenizer(frames, reconstruct(world.tokenizer, frames))
+    real = [passage.following.frames for passage in passages]
+    card = TileCard(
+        world=world.spec.name,
+        world_version=world.spec.version,
+        world_digest=world.digest,
+        sampler=world.spec.sampler.kind,
+        num_steps=num_steps,
+        precision=world.precision,
+        is_quick=extent.is_quick,
+        num_passages=len(passages),
+        num_loops=loops,
+        loop_frames=LOOP_FRAMES,
+        tokenizer_psnr=tokenizer.psnr_db.value,
+        tokenizer_gradient=tokenizer.gradient_ratio,
+        psnr={n: _psnr([film[n - 1] for film in films], real, n) for n in FRAMES},
+        psnr_copy_last={
+            n: _psnr([passage.context.frames[-1] for passage in passages], real, n) for n in FRAMES
+        },
+        gradient={n: _gradient(films, n) / _gradient(real, n) for n in FRAMES},
+        oracle=_oracle_figures(dreamer, moments, passages, films, held_out, extent),
+        loop_closure=loop_closure,
+        speed=tuple(
+            _speed(world, passages[0], steps) for steps in sorted(world.spec.sampler.times)
+        ),
+        load_1m=round(os.getloadavg()[0], 1),
+        training=world.spec.training,
+    )
+    return TileEvaluation(card=card, contact_sheet=_contact_sheet(real, films))
+
+
+def _oracle_figures(
+    dreamer: _Dreamer,
+    moments: Moments,
+    passages: Sequence[Passage],
+    films: Sequence[NDArray[np.uint8]],
+    held_out: Sequence[Recording],
+    extent: Extent,
+) -> OracleFigures:
+    read = dreamer.oracle.read
+    triples = [
+        (read(passage.context.frames[-1:]), read(passage.following.frames), read(film))
+        for passage, film in zip(passages, films, strict=True)
+    ]
+    moved = [passage.following.poses[:, :2] - passage.context.poses[-1, :2] for passage in passages]
+    asked = [passage.following.actions.max(axis=1) > 0 for passage in passages]
+
+    def kept(frame: int) -> float:
+        pairs = zip(triples, moved, strict=True)
+        return share([kept_tiles(*triple, by[frame - 1], frame - 1) for triple, by in pairs])
+
+    last = NUM_FRAMES - 1
+    gathered, tries = _gathered(dreamer, moments, 4 if extent.is_quick else _TRIES)
+    return OracleFigures(
+        kept_1=kept(1),
+        kept_16=kept(NUM_FRAMES),
+        counts_16=float(np.mean([(r.counts_NI == d.counts_NI)[last] for _, r, d in triples])),
+        facing_16=float(np.mean([r.player_N[last] == d.player_N[last] for _, r, d in triples])),
+        obeyed=share([obeyed(*triple, keys) for triple, keys in zip(triples, asked, strict=True)]),
+        gathered=gathered,
+        tries=tries,
+        valid=_valid(dreamer, held_out, extent),
+    )
+
+
+def _gathered(dreamer: _Dreamer, moments: Moments, tries: int) -> tuple[int, int]:
+    """How often holding `do` before a tree makes the number of wood grow, of so many tries."""
+    wishes = moments.gathering(tries)
+    before = [dreamer.oracle.read(wish.context.frames[-1:]).count("wood")[0] for wish in wishes]
+    after = [seen.count("wood")[-1] for seen in dreamer.readings(wishes, "gathering")]
+    return sum(int(now > then) for now, then in zip(after, before, strict=True)), tries
+
+
+def _loops(dreamer: _Dreamer, moments: Moments, count: int) -> tuple[int, float]:
+    wishes = moments.loops(count)
+    before = [dreamer.oracle.read(wish.context.frames[-1:]) for wish in wishes]
+    ends = dreamer.readings(wishes, "loops")
+    return count, float(np.mean([closed_loop(*pair) for pair in zip(before, ends, strict=True)]))
+
+
+def _valid(dreamer: _Dreamer, held_out: Sequence[Recording], extent: Extent) -> dict[int, float]:
+    """By frame, the share of cells that show a tile in the frames up to it."""
+    length, count = extent.long_dreams[0]
+    window = dreamer.world.spec.nfd.window
+    passages = choose_passages(held_out, count=count, context_frames=window, num_frames=length)
+    films = dreamer.readings([_wish(passage) for passage in passages], f"long, {length} frames")
+    return {
+        frame: float(np.mean([f.valid_NRC[frame - _VALID_FRAMES : frame].mean() for f in films]))
+        for frame in _VALID_AT
+        if frame <= length
+    }
+
+
+def _wish(passage: Passage) -> Wish:
+    return Wish(context=passage.context, actions_TA=passage.following.actions)
+
+
+def _psnr(pictures: Sequence[Pixels], real: Sequence[NDArray[np.uint8]], frame: int) -> float:
+    pairs = zip(pictures, real, strict=True)
+    return float(np.mean([psnr_db(picture, film[frame - 1]) for picture, film in pairs]))
+
+
+def _gradient(films: Sequence[NDArray[np.uint8]], frame: int) -> float:
+    return gradient(np.stack([film[frame - 1] for film in films]))
+
+
+def _speed(world: World, passage: Passage, num_steps: int) -> Speed:
+    wish = Wish(context=passage.context, actions_TA=passage.following.actions)
+    seconds = dream(world, [wish], num_steps=num_steps, title=f"speed, {num_steps}")[0].frame_s
+    return Speed(num_steps=num_steps, frame_ms=float(np.median(seconds[2:]) * 1e3))
+
+
+def _contact_sheet(
+    real: Sequence[NDArray[np.uint8]], dreamt: Sequence[NDArray[np.uint8]]
+) -> Pixels:
+    rows = []
+    for truth, ours in list(zip(real, dreamt, strict=True))[:_SHEET_PASSAGES]:
+        rows += [[film[n - 1] for n in _SHEET_FRAMES] for film in (truth, ours)]
+    return grid(rows, ["real", "dreamt"] * (len(rows) // 2))
