@@ -280,10 +280,8 @@ def build_app(house: House) -> FastAPI:
 
     @app.patch("/whep/{session_id}/peer", status_code=204)
     async def trickle(session_id: str, request: Request) -> Response:
-        if not house.takes_patches:
-            return Response("Method Not Allowed", 405)
         house.guests[session_id].fragments.append((await request.body()).decode())
-        return Response(status_code=204)
+        return Response(status_code=204 if house.takes_patches else 405)
 
     @app.delete("/whep/{session_id}/peer", status_code=204)
     async def hang_up(session_id: str) -> None:
