@@ -11,8 +11,9 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
-import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,11 +21,15 @@ from services.environment import SettingsError, read_settings
 from services.generation.checks import CannotStart, check_surroundings
 from services.generation.sessions.drain import drain
 from services.generation.settings import PREFIX, GenerationSettings
+from services.generation.sweeper import Sweeper
 from services.generation.worlds_served import find_worlds, ops_ports
 from services.socket_folder import NoShortFolder, make_socket_folder
 from services.telemetry import setup_logging
 
 APP_NAME = "nextframe"
+EXIT_RAY_LOST = 3
+GCS_PERIOD_S = 1.0
+MAX_GCS_MISSES = 3  # in a row
 OBJECT_STORE_BYTES = 300 * 10**6  # nothing of ours goes through it
 
 # Read when Ray is imported.
@@ -65,13 +70,15 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _local_ray(settings: GenerationSettings) -> Iterator[None]:
-    """A Ray in a folder of its own. What it starts dies with this process, whatever happens."""
+    """A Ray in a folder of its own. What it starts ends with this process, within seconds and
+    whatever happens."""
     # Without a token Ray writes one into the user's home, for good.
     own = RAY_ENVIRONMENT | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
     os.environ.update(own | os.environ)  # an operator's own values win
     import ray  # seconds: what is wrong around us is said before
 
     folder = make_socket_folder(RAY_SOCKET_BYTES)
+    sweeper = Sweeper(folder)
     try:
         _start_ray(settings, folder)
         _listen_to_signals()  # Ray has set its own
@@ -80,6 +87,7 @@ def _local_ray(settings: GenerationSettings) -> Iterator[None]:
         _ignore_signals()
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+        sweeper.close()
 
 
 def _start_ray(settings: GenerationSettings, folder: Path) -> None:
@@ -100,7 +108,7 @@ def _start_ray(settings: GenerationSettings, folder: Path) -> None:
 
 
 def _serve(settings: GenerationSettings) -> None:
-    """Until a signal comes."""
+    """Until a signal comes, or Ray is lost."""
     from ray import serve
     from ray.serve.config import ProxyLocation
 
@@ -110,13 +118,40 @@ def _serve(settings: GenerationSettings) -> None:
     try:
         serve.run(app({}), name=APP_NAME, route_prefix=None)
         log.info("generation is up", extra={"ops_ports": ops_ports(settings)})
-        threading.Event().wait()
+        _watch_ray()
+        log.error("ray is lost: its GCS does not answer")
+        _leave_ray(settings)
     except RuntimeError as error:
         raise CannotStart(f"a replica does not start: {error}") from error
     finally:
         _ignore_signals()
         drain(settings, settings.drain_s)
         serve.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _watch_ray() -> None:
+    """Until Ray's GCS is gone. Ray itself ends this process after a minute then, without a word to
+    the replicas."""
+    import ray
+
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    num_missed = 0
+    while num_missed < MAX_GCS_MISSES:
+        time.sleep(GCS_PERIOD_S)
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=GCS_PERIOD_S).close()
+            num_missed = 0
+        except OSError:
+            num_missed += 1
+
+
+def _leave_ray(settings: GenerationSettings) -> None:
+    """The sessions save themselves and go back to the line. Ray's own shutdown would wait for the
+    GCS; the sweeper ends what is left."""
+    _ignore_signals()
+    drain(settings, settings.drain_s)
+    logging.shutdown()
+    os._exit(EXIT_RAY_LOST)
 
 
 def _listen_to_signals() -> None:

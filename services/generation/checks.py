@@ -4,6 +4,7 @@ is hard to read there. Imports neither Ray nor torch, so that it speaks soon."""
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from services.environment import SettingsError
 from services.generation.settings import PREFIX, GenerationSettings
 from services.generation.worlds_served import find_worlds, ops_ports
 from services.http_server.listener import listen
+
+PORT_PATIENCE_S = 4.0
 
 
 class CannotStart(Exception):
@@ -33,10 +36,16 @@ def check_surroundings(settings: GenerationSettings) -> None:
 
 
 def _check_port(host: str, port: int) -> None:
-    try:
-        listen(host, port, f"{PREFIX}OPS_PORT").close()
-    except SettingsError as error:
-        raise CannotStart(str(error)) from error
+    """Waits PORT_PATIENCE_S for what a killed service has left to end."""
+    deadline = time.monotonic() + PORT_PATIENCE_S
+    while True:
+        try:
+            listen(host, port, f"{PREFIX}OPS_PORT").close()
+            return
+        except SettingsError as error:
+            if time.monotonic() >= deadline:
+                raise CannotStart(str(error)) from error
+        time.sleep(0.1)
 
 
 async def _redis_fault(url: str) -> RedisFault | None:

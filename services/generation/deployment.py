@@ -5,6 +5,7 @@ actions never pass through Ray. Import path: `services.generation.deployment:app
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -20,12 +21,15 @@ from services.backplane.connection import connect
 from services.environment import read_settings
 from services.generation.sessions import dispatcher
 from services.generation.settings import PREFIX, GenerationSettings
+from services.generation.termination import TerminationWatch
 from services.generation.worlds_served import find_worlds
 from services.telemetry import setup_logging, setup_metrics
 
 if TYPE_CHECKING:  # torch must not be imported before its threads are set
     from services.generation.sessions.replica import Replica
     from services.http_server.server import OpsServer
+
+log = logging.getLogger(__name__)
 
 GENERATOR = "Generator"
 HEALTH_PERIOD_S = 1.0
@@ -38,6 +42,8 @@ class Generator:
 
     async def __init__(self, folder: str, group: str) -> None:  # type: ignore[misc]  # awaited
         self._parts: tuple[Replica, OpsServer] | None = None  # Serve ends what failed to start
+        self._watch: TerminationWatch | None = None
+        self._draining: asyncio.Task[bool] | None = None
         settings = read_settings(GenerationSettings, PREFIX, os.environ)
         # torch reads these when it is first imported, just below. Ray sets one thread. Threads that
         # spin while they wait for each other cost seconds a frame where a browser shares the cores.
@@ -48,6 +54,7 @@ class Generator:
         setup_logging("generation")
         setup_metrics("generation")
         self._parts = await start_replica(settings, Path(folder), group)
+        self._watch = TerminationWatch(self._terminate)
 
     async def run_session(self, session_id: str) -> None:
         assert self._parts is not None
@@ -57,7 +64,16 @@ class Generator:
         assert self._parts is not None
         await self._parts[0].check()
 
+    def _terminate(self) -> None:
+        """Ray takes no new call from here on, and ends the process with the last running one."""
+        assert self._parts is not None
+        if self._draining is None:
+            log.info("terminated")
+            self._draining = asyncio.get_running_loop().create_task(self._parts[0].drain())
+
     async def __del__(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
         for part in self._parts or ():
             await part.stop()
 

@@ -62,7 +62,7 @@ class Renderer:
         self._proof: asyncio.Future[None] | None = None
         self._mailbox: Mailbox[DreamtFrame] = Mailbox()
         self._server = FrameServer()
-        self._encode_loop = EncodeLoop(self._mailbox, video, self._publish)
+        self._encode_loop = EncodeLoop(self._mailbox, video, self._publish, self._encoder_failed)
         sampler = spec.sampler
         self._rungs = make_rungs(
             sampler.times,
@@ -162,6 +162,9 @@ class Renderer:
 
     def _publish(self, session_id: str, frame: EncodedFrame) -> None:
         self._tell(self._server.publish, session_id, frame)
+
+    def _encoder_failed(self, session_id: str, error: Exception) -> None:
+        self._tell(self._on_failure, session_id, error)
 
     def _end_proof(self, error: Exception | None) -> None:
         if self._proof is None or self._proof.done():

@@ -95,10 +95,10 @@ class LiveSession:
             self._reset_s, self._wants_reset = now, True
             self._asked.set()
 
-    def fail(self, error: Exception, parting: Parting = FAILED) -> None:
+    def fail(self, error: Exception) -> None:
         """No frame comes any more. A world that broke goes on from its snapshot, once."""
         if not isinstance(error, BrokenFrameError):
-            self.leave(parting)
+            self.leave(FAILED)
         elif time.monotonic() - self._mended_s < MEND_GAP_S:
             self.leave(BROKEN)
         else:

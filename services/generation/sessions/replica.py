@@ -18,9 +18,10 @@ from services.backplane.sessions import SessionStore
 from services.generation.frames.ports import Engine
 from services.generation.renderer import Renderer
 from services.generation.sessions.live_session import Host, LiveSession
-from services.generation.sessions.parting import MOVING
+from services.generation.sessions.parting import MOVING, NO_PICTURE
 from services.generation.sessions.standing import Standing
 from services.generation.settings import GenerationSettings
+from services.generation.video.encode_loop import EncodingError
 from services.generation.video.encoder import VideoFormat, find_codec
 from services.generation.video.level import choose_upscale
 from services.repeated_log import RepeatedLog
@@ -176,8 +177,13 @@ class Replica:
         await self._redis.aclose()
 
     def _session_failed(self, session_id: str, error: Exception) -> None:
+        session = self._sessions.get(session_id)
+        if isinstance(error, EncodingError):  # no frame of the engine's would prove the encoder
+            if session is not None:
+                session.leave(NO_PICTURE)
+            return
         self._note_failure(error)
-        if session := self._sessions.get(session_id):
+        if session is not None:
             session.fail(error)
 
     def _engine_faulted(self, error: Exception) -> None:

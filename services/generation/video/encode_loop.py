@@ -14,6 +14,7 @@ from services.generation.video.demand import Demand
 from services.generation.video.encoder import VideoEncoder, VideoFormat
 from services.generation.video.mailbox import Mailbox
 from services.generation.video.rate import RateRung, rung_bit_rates
+from services.repeated_log import RepeatedLog
 from services.telemetry import meter
 from services.wire.frame import EncodedFrame
 
@@ -25,10 +26,19 @@ STAGE = meter.create_histogram(
         0.001, 0.002, 0.004, 0.008, 0.016, 0.024, 0.032, 0.048, 0.064, 0.1, 0.25, 1.0,
     ],
 )  # fmt: skip
+FAILURES = meter.create_counter(
+    "nextframe_encode_failures", description="pictures that could not be encoded, by codec"
+)
 MIN_KEYFRAME_GAP_S = 0.3  # however often links ask
+MAX_FAILURES = 3  # of one encoder, in a row
 _RATE_MEMORY_S = 1.0
 
 log = logging.getLogger(__name__)
+repeated = RepeatedLog(log)
+
+
+class EncodingError(RuntimeError):
+    """No encoder makes a stream of this session's pictures."""
 
 
 @dataclass(slots=True)
@@ -39,23 +49,31 @@ class _Picture:
     demand: Demand
     rate: RateRung
     encoder: VideoEncoder | None = None
+    num_failures: int = 0  # in a row
+    needs_software: bool = False  # the device's encoder has failed
+    is_given_up: bool = False
     key_at_s: float = 0.0
     sent_bps: float = 0.0
     sent_at_s: float = field(default_factory=time.monotonic)
 
 
 class EncodeLoop:
-    """Runs until its mailbox is closed. `open` and `close` may be called from any thread."""
+    """Runs until its mailbox is closed. `open` and `close` may be called from any thread.
+
+    An encoder that fails MAX_FAILURES times in a row gives way to one in software; when that fails,
+    too, or there is none, `on_failure(session_id, error)` is called once, in the loop's thread."""
 
     def __init__(
         self,
         inbox: Mailbox[DreamtFrame],
         video: VideoFormat,
         publish: Callable[[str, EncodedFrame], None],
+        on_failure: Callable[[str, Exception], None],
     ) -> None:
         self._inbox = inbox
         self._video = video
         self._publish = publish
+        self._on_failure = on_failure
         self._pictures: dict[str, _Picture] = {}
 
     def open(self, session_id: str, *, epoch: int, demand: Demand) -> None:
@@ -69,20 +87,40 @@ class EncodeLoop:
         while (taken := self._inbox.take()) is not None:
             session_id, dreamt = taken
             picture = self._pictures.get(session_id)
-            if picture is None or picture.demand.num_links == 0:
+            if picture is None or picture.demand.num_links == 0 or picture.is_given_up:
                 continue
             try:
                 encoded = self._encode(picture, dreamt)
-            except Exception:  # one session's picture must not stop everybody's
-                log.exception("encoding failed", extra={"session_id": session_id})
-                picture.encoder = None
+            except Exception as error:  # one session's picture must not stop everybody's
+                self._note_failure(session_id, picture, error)
             else:
+                picture.num_failures = 0
                 self._publish(session_id, encoded)
+
+    def _note_failure(self, session_id: str, picture: _Picture, error: Exception) -> None:
+        video = self._format(picture)
+        FAILURES.add(1, {"codec": video.codec})
+        cause = f"{video.codec}: {error!r:.200}"
+        repeated.warning("encoding failed", cause=cause, with_traceback=True)
+        picture.encoder = None
+        picture.num_failures += 1
+        if picture.num_failures < MAX_FAILURES:
+            return
+        picture.num_failures = 0
+        if video != video.in_software:
+            picture.needs_software = True
+            return
+        picture.is_given_up = True
+        self._on_failure(session_id, EncodingError(f"no encoder works: {cause}"))
+
+    def _format(self, picture: _Picture) -> VideoFormat:
+        video = self._video.with_codec(picture.demand.codec)
+        return video.in_software if picture.needs_software else video
 
     def _encode(self, picture: _Picture, dreamt: DreamtFrame) -> EncodedFrame:
         started = time.monotonic()
         self._follow_rate(picture, started)
-        video = self._video.with_codec(picture.demand.codec)
+        video = self._format(picture)
         if picture.encoder is None or picture.encoder.video != video:
             picture.encoder = VideoEncoder(video, picture.rate.bit_rate)
         force_key = (

@@ -46,6 +46,11 @@ class VideoFormat:
         """The same pictures in VP8, or in H.264 by the encoder that this format names."""
         return replace(self, codec=_VP8) if kind is VideoCodec.VP8 else self
 
+    @property
+    def in_software(self) -> "VideoFormat":
+        """The same stream by an encoder that needs no device, if it has one."""
+        return replace(self, codec=_CODECS["x264"]) if self.kind is VideoCodec.H264 else self
+
 
 class VideoEncoder:
     """One stream of `video` at one bit rate, for one thread. Raises FFmpegError when the codec does

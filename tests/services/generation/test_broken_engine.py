@@ -247,6 +247,24 @@ async def test_a_damaged_snapshot_is_refused_with_the_true_reason(
     assert replica.refusal == ""
 
 
+async def test_a_picture_that_cannot_be_encoded_ends_the_session_openly(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica = await stage.replica()
+    await stage.queue("s1")
+    _, edge = await stage.play(replica, "s1")
+
+    def fail(picture: object, dreamt: object) -> None:
+        raise RuntimeError("the device is lost")
+
+    monkeypatch.setattr(replica._renderer._encode_loop, "_encode", fail)
+    await stage.calls[0]
+    record = await record_of(stage, "s1")
+    assert record.status is SessionStatus.ENDED and "could not be encoded" in record.reason
+    assert (await edge.receive_state())["reason"] == record.reason
+    assert await has_snapshot(stage, "s1") and replica.refusal == ""
+
+
 async def test_resets_are_limited_at_the_replica(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,21 +1,27 @@
 """The encoder and its loop: decoded again by FFmpeg's own decoder, as a browser would."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import ClassVar
 
 import av
 import numpy as np
 import pytest
 import torch
+from av.error import FFmpegError
 
-from model.engine.picture import Pixels, Still
+from model.engine.picture import Picture, Pixels, Still
 from model.engine.types import Frame
 from model.fast.pictures.colour import yuv420
 from services.generation.frames.ports import DreamtFrame
+from services.generation.video import encode_loop, encoder
 from services.generation.video.demand import Demand
-from services.generation.video.encode_loop import EncodeLoop
+from services.generation.video.encode_loop import EncodeLoop, EncodingError
 from services.generation.video.encoder import VideoEncoder, VideoFormat, encode_jpeg, find_codec
 from services.generation.video.mailbox import Mailbox
+from services.repeated_log import RepeatedLog
 from services.wire.frame import EncodedFrame
 
 VIDEO = VideoFormat(codec="libx264", width=512, height=320, fps=17.5)
@@ -129,11 +135,12 @@ def test_colours_of_another_size_are_left_for_pixels() -> None:
 class Studio:
     """A running encode loop; `published` are its frames."""
 
-    def __init__(self) -> None:
+    def __init__(self, video: VideoFormat = VIDEO) -> None:
         self.mailbox: Mailbox[DreamtFrame] = Mailbox()
         self.published: list[tuple[str, EncodedFrame]] = []
         self._arrived = threading.Condition()
-        self.loop = EncodeLoop(self.mailbox, VIDEO, self._publish)
+        self.failures: list[tuple[str, Exception]] = []
+        self.loop = EncodeLoop(self.mailbox, video, self._publish, self._fail)
         self._thread = threading.Thread(target=self.loop.run)
         self._thread.start()
 
@@ -165,10 +172,22 @@ class Studio:
         self.dream(session_id, frame_idx)
         return self.wait(expected)[-1][1]
 
+    def dream_on(self, session_id: str, until: Callable[[], bool]) -> int:
+        """Dreams a frame after the other; how many until that is so."""
+        for number in range(1, 60):
+            self.dream(session_id, number)
+            time.sleep(0.02)
+            if until():
+                return number
+        raise AssertionError("it is never so")
+
     def stop(self) -> None:
         self.mailbox.close()
         self._thread.join(5)
         assert not self._thread.is_alive()
+
+    def _fail(self, session_id: str, error: Exception) -> None:
+        self.failures.append((session_id, error))
 
     def _publish(self, session_id: str, frame: EncodedFrame) -> None:
         with self._arrived:
@@ -240,3 +259,73 @@ def test_a_picture_that_cannot_be_encoded_stops_nobody(studio: Studio) -> None:
     studio.dream("bad", 1, np.zeros((0, 0, 3), np.uint8))
     studio.dream_and_wait("good", 1)
     assert studio.dream_and_wait("bad", 2).is_key
+
+
+class BreakingEncoder(VideoEncoder):
+    """Encoders of the codecs in `broken` are made, and then make nothing."""
+
+    broken: ClassVar[set[str]] = set()
+    tries: ClassVar[list[str]] = []
+
+    def encode_picture(self, picture: Picture, *, force_key: bool = False) -> tuple[bytes, bool]:
+        self.tries.append(self.video.codec)
+        if self.video.codec in self.broken:
+            raise FFmpegError(1, "the device is lost")
+        return super().encode_picture(picture, force_key=force_key)
+
+
+@pytest.fixture
+def breaking(monkeypatch: pytest.MonkeyPatch) -> type[BreakingEncoder]:
+    monkeypatch.setattr(encode_loop, "VideoEncoder", BreakingEncoder)
+    monkeypatch.setattr(BreakingEncoder, "tries", [])
+    return BreakingEncoder
+
+
+def test_an_encoder_that_fails_three_times_gives_way_to_one_in_software(
+    breaking: type[BreakingEncoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cases/security.md M7: a session was live without a picture, with 30 tracebacks a second."""
+    hardware = replace(VIDEO, codec="mpeg4")  # stands for NVENC, which no machine of the tests has
+    monkeypatch.setattr(breaking, "broken", {"mpeg4"})
+    options = encoder._options
+    monkeypatch.setattr(
+        encoder, "_options", lambda codec, rate: {} if codec == "mpeg4" else options(codec, rate)
+    )
+    studio = Studio(hardware)
+    studio.watch("a")
+    studio.dream_on("a", lambda: bool(studio.published))
+    studio.stop()
+    assert breaking.tries[:4] == ["mpeg4"] * 3 + ["libx264"] and not studio.failures
+    assert studio.published[0][1].is_key
+
+
+def test_when_software_fails_too_the_session_fails_openly_and_once(
+    breaking: type[BreakingEncoder],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    studio: Studio,
+) -> None:
+    monkeypatch.setattr(encode_loop, "repeated", RepeatedLog(encode_loop.log))
+    monkeypatch.setattr(breaking, "broken", {"libx264"})
+    studio.watch("a")
+    studio.dream_on("a", lambda: bool(studio.failures))
+    for number in range(100, 110):
+        studio.dream("a", number)
+        time.sleep(0.01)
+    [(session_id, error)] = studio.failures
+    assert session_id == "a" and isinstance(error, EncodingError) and "device is lost" in str(error)
+    assert len(breaking.tries) == 3 and studio.published == []
+    assert [record.message for record in caplog.records].count("encoding failed") == 1
+
+
+def test_a_failure_now_and_then_changes_nothing(
+    breaking: type[BreakingEncoder], monkeypatch: pytest.MonkeyPatch, studio: Studio
+) -> None:
+    studio.watch("a")
+    for round_ in range(4):
+        monkeypatch.setattr(breaking, "broken", {"libx264"})
+        num_tries = len(breaking.tries)
+        studio.dream_on("a", lambda before=num_tries: len(breaking.tries) >= before + 1)  # type: ignore[misc]
+        monkeypatch.setattr(breaking, "broken", set())
+        studio.dream_and_wait("a", 1000 + round_)
+    assert studio.failures == []

@@ -2,12 +2,13 @@
 
 import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from services.environment import SettingsError, read_settings
-from services.generation import world_check
+from services.generation import checks, world_check
 from services.generation.checks import CannotStart, check_surroundings
 from services.generation.settings import PREFIX, GenerationSettings
 from services.generation.video import level
@@ -67,11 +68,23 @@ def test_a_picture_above_the_level_that_browsers_decode_is_refused(
         world_check.main()
 
 
-def test_an_occupied_port_is_said_by_number(redis_url: str, world: Path) -> None:
+def test_an_occupied_port_is_said_by_number(
+    redis_url: str, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "PORT_PATIENCE_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(CannotStart, match=f"_OPS_PORT: port {port} on .* is in use"):
             check_surroundings(settings(redis_url, world, port=port))
+
+
+def test_a_port_that_a_killed_service_is_about_to_leave_is_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        leaving = threading.Timer(0.5, taken.close)
+        leaving.start()
+        checks._check_port("127.0.0.1", port)
+        leaving.join()
 
 
 def test_no_redis_is_said(world: Path, tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""Ends what a generation service started, when the service itself was killed and cannot.
+
+A small process beside the service, in a session of its own. It looks at the service's descendants
+now and then, because those of a dead process are nobody's; when its standard input ends without a
+farewell, the service is dead. Linux only.
+"""
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+LOOK_S = 1.0
+GRACE_S = 2.0  # from SIGTERM to SIGKILL: for replicas to save what they hold
+POLL_S = 0.05
+_FAREWELL = b"farewell"
+
+Process = tuple[int, int]  # pid, and when it started: a pid alone may come to mean another process
+
+
+class Sweeper:
+    """Runs from construction to `close`. `folder` goes with the processes that it must end."""
+
+    def __init__(self, folder: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(os.getpid()), str(folder)],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # what ends the service must not end it
+        )
+
+    def close(self) -> None:
+        """The service has ended everything by itself."""
+        with suppress(BrokenPipeError):  # somebody ended it before
+            self._process.communicate(_FAREWELL)
+
+
+def main(service: int, folder: Path) -> None:
+    """Until the service says farewell or is gone."""
+    seen: set[Process] = set()
+    while True:
+        seen = running(seen) | descendants({service, *(pid for pid, _ in seen)}) - {own()}
+        if select.select([sys.stdin], [], [], LOOK_S)[0]:
+            break
+    if sys.stdin.buffer.read() != _FAREWELL:
+        sweep(running(seen) | descendants(pid for pid, _ in seen))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(processes: set[Process]) -> None:
+    """They are asked to end, get GRACE_S, and are ended; with what they start meanwhile."""
+    deadline = time.monotonic() + GRACE_S
+    _send(processes, signal.SIGTERM)
+    while processes and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+        processes = running(processes) | descendants(pid for pid, _ in processes)
+    _send(processes, signal.SIGKILL)
+
+
+def running(processes: Iterable[Process]) -> set[Process]:
+    """Those of them that still run; a zombie runs no more."""
+    return {process for process in processes if _read(process[0])[1:] == process[1:]}
+
+
+def descendants(of: Iterable[int]) -> set[Process]:
+    """All processes that these started, and what those started in turn."""
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    children: dict[int, set[Process]] = {}
+    for pid in pids:
+        parent, *start = _read(pid)
+        if start:
+            children.setdefault(parent, set()).add((pid, start[0]))
+    found: set[Process] = set()
+    waiting = list(of)
+    while waiting:
+        new = children.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += [pid for pid, _ in new]
+    return found
+
+
+def own() -> Process:
+    return os.getpid(), _read(os.getpid())[1]
+
+
+def _read(pid: int) -> tuple[int, ...]:
+    """(parent, start in clock ticks since boot); (0,) for one that is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return (0,)
+    return (0,) if fields[0] == "Z" else (int(fields[1]), int(fields[19]))
+
+
+def _send(processes: Iterable[Process], kind: signal.Signals) -> None:
+    for pid, _ in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, kind)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))
