@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +40,7 @@ class Service:
     port: int
     redis_url: str
     log: Path
+    temp: Path
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text; 0 while nobody listens."""
@@ -118,17 +121,28 @@ def service(
 ) -> Iterator[Service]:
     with Redis.from_url(private_redis.url) as redis:
         redis.flushall()  # other tests' sessions carry the same names
-    log = tmp_path_factory.mktemp("generation") / "log"
+    with serving(private_redis.url, world, tmp_path_factory.mktemp("generation")) as service:
+        yield service
+
+
+@contextmanager
+def serving(redis_url: str, world: Path, folder: Path) -> Iterator[Service]:
+    """A service with its log in `folder`, and its temporary files where they stay short."""
+    log = folder / "log"
     port = free_port()
-    with log.open("wb") as output:
+    with tempfile.TemporaryDirectory(prefix="t") as temp, log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "services.generation"],
-            env=environment(private_redis.url, world, port),
+            env=environment(redis_url, world, port) | {"TMPDIR": temp},
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
-    service = Service(process, port, private_redis.url, log)
+        yield from _until_ended(Service(process, port, redis_url, log, Path(temp)))
+
+
+def _until_ended(service: Service) -> Iterator[Service]:
+    process = service.process
     try:
         service.wait_until_ready()
         yield service
@@ -191,6 +205,30 @@ async def test_a_session_survives_the_kill_of_its_replica(service: Service) -> N
 
 
 @pytest.mark.asyncio
+async def test_a_replica_that_is_terminated_moves_its_session(service: Service) -> None:
+    """cases/drills.md B2: it stood there for 60 s, taking nobody and offering slots."""
+    async with connect(service.redis_url) as redis:
+        store = SessionStore(redis)
+        await create(store, "s5")
+        first = await goes_live(store, "s5", epoch=1)
+        edge = await Edge.of(first)
+        last = await edge.receive_frame()
+        [replica] = [p for p, c in descendants(service.process.pid).items() if ":Generator" in c]
+        os.kill(replica, signal.SIGTERM)
+        terminated_s = time.monotonic()
+        assert (await edge.receive_state())["state"] == "moving"
+        await edge.close()
+        second = await goes_live(store, "s5", epoch=2)
+        print(f"live again after {time.monotonic() - terminated_s:.1f} s")
+        assert second.replica_id != first.replica_id
+        edge = await Edge.of(second)
+        assert (await edge.receive_frame()).frame_idx > last.frame_idx
+        await edge.close()
+        await store.end("s5", "enough")
+        service.wait_until_ready()
+
+
+@pytest.mark.asyncio
 async def test_sessions_do_not_need_the_dispatcher_once_they_are_live(service: Service) -> None:
     async with connect(service.redis_url) as redis:
         store = SessionStore(redis)
@@ -248,3 +286,57 @@ def test_a_signal_ends_it_and_all_it_started(service: Service) -> None:
     while left := {pid: c for pid, c in started.items() if c and _command(pid) == c}:
         assert time.monotonic() < ends_s, left
         time.sleep(0.05)
+
+
+def all_gone(service: Service, started: dict[int, str], *, within_s: float) -> None:
+    ends_s = time.monotonic() + within_s
+    while left := {pid: c for pid, c in started.items() if c and _command(pid) == c}:
+        assert time.monotonic() < ends_s, left
+        time.sleep(0.05)
+    while left_behind := list(service.temp.glob("nf-*")):
+        assert time.monotonic() < ends_s, left_behind
+        time.sleep(0.05)
+
+
+def test_a_killed_service_leaves_nothing(
+    private_redis: PrivateRedis, world: Path, tmp_path: Path
+) -> None:
+    """cases/drills.md B6: the port was taken, agents lived on for a minute, and the folder."""
+    with serving(private_redis.url, world, tmp_path) as service:
+        service.wait_until_ready()
+        started = descendants(service.process.pid)
+        assert any("raylet" in command for command in started.values())
+        service.process.kill()
+        service.process.wait()
+        killed_s = time.monotonic()
+        all_gone(service, started, within_s=6)
+        print(f"nothing is left after {time.monotonic() - killed_s:.1f} s")
+        socket.create_server(("127.0.0.1", service.port)).close()
+
+
+@pytest.mark.asyncio
+async def test_without_rays_gcs_it_drains_and_ends(
+    private_redis: PrivateRedis, world: Path, tmp_path: Path
+) -> None:
+    """cases/drills.md B6: it went on for 60 s and ended without a drain."""
+    with serving(private_redis.url, world, tmp_path) as service:
+        service.wait_until_ready()
+        async with connect(service.redis_url) as redis:
+            store = SessionStore(redis)
+            await create(store, "s6")
+            edge = await Edge.of(await goes_live(store, "s6", epoch=1))
+            await edge.receive_frame()
+            started = descendants(service.process.pid)
+            service.kill("gcs_server")
+            killed_s = time.monotonic()
+            while service.process.poll() is None:
+                assert time.monotonic() < killed_s + 25, service.log.read_text()
+                await asyncio.sleep(0.05)
+            print(f"ended after {time.monotonic() - killed_s:.1f} s")
+            assert service.process.returncode != 0
+            record = await store.get("s6")
+            assert record is not None and record.status is SessionStatus.QUEUED
+            assert await store.load_snapshot("s6") is not None
+            await edge.close()
+            await store.end("s6", "enough")
+            all_gone(service, started, within_s=8)
