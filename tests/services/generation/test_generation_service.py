@@ -326,6 +326,8 @@ async def test_without_rays_gcs_it_drains_and_ends(
             await create(store, "s6")
             edge = await Edge.of(await goes_live(store, "s6", epoch=1))
             await edge.receive_frame()
+            while "generation is up" not in service.log.read_text():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
             started = descendants(service.process.pid)
             service.kill("gcs_server")
             killed_s = time.monotonic()
