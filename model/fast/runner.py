@@ -117,7 +117,7 @@ class FastRunner(NFDRunner):
         denoise_s = self._now_s() - started_s
         return PassResult(
             pictures=pictures,
-            are_finite=finite_B.tolist(),
+            are_finite=self._read(finite_B),
             denoise_s=denoise_s,
             decode_s=self._beside.decode_s if plan.finished else 0.0,
         )

@@ -146,7 +146,7 @@ class NFDRunner:
             finite_B = self._store(plan, rows_D, x_DChw)
         return PassResult(
             pictures=stills(pixels_BHWC.cpu().numpy()),
-            are_finite=finite_B.tolist(),
+            are_finite=self._read(finite_B),
             denoise_s=denoised_s - started_s,
             decode_s=decoded_s - denoised_s,
         )
@@ -247,6 +247,11 @@ class NFDRunner:
             for row in finished
         ]
         self._frames.write([row.placement.slot for row in finished], pages, rows)
+
+    def _read(self, finite_B: Tensor) -> Sequence[bool]:
+        """For the host, which has waited for the pass by now: for its pictures, or its end."""
+        flags: list[bool] = finite_B.tolist()
+        return flags
 
     def _now_s(self) -> float:
         if self._device.type == "cuda":

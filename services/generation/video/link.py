@@ -61,8 +61,8 @@ class Link:
             while self._waiting:
                 self._write(self._waiting.popleft())
                 await self._drain()
-                if self._needs_key:  # frames were dropped meanwhile
-                    self._ask_keyframe()
+            if self._needs_key:  # frames were dropped meanwhile, or before the first was sent
+                self._ask_keyframe()
 
     def _write(self, message: bytes) -> None:
         self._num_written += len(message)

@@ -1,5 +1,6 @@
 """All of a pass lies on the device, not only what is captured, and the host waits for nothing but
-pictures. The device is `meta`: its tensors do not mix with the host's and have no values."""
+pictures and whether they are finite. The device is `meta`: its tensors do not mix with the host's
+and have no values."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -23,10 +24,11 @@ Decode = Callable[..., Tensor]
 
 @pytest.fixture(autouse=True)
 def on_a_device_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures are what the host waits for: it gets black ones. And autocast knows no such
-    device."""
+    """Pictures are what the host waits for: it gets black, finite ones. And autocast
+    knows no such device."""
     for kind in (NFDRunner, FastRunner):
         monkeypatch.setattr(kind, "_decode", black_pictures_of(kind._decode))
+        monkeypatch.setattr(kind, "_read", flags_of)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
 
 
@@ -37,6 +39,11 @@ def black_pictures_of(decode: Decode) -> Decode:
         return torch.zeros(decoded.shape, dtype=torch.uint8)
 
     return black
+
+
+def flags_of(runner: NFDRunner, finite_B: Tensor) -> list[bool]:
+    assert finite_B.device.type == "meta" or len(finite_B) == 0
+    return [True] * len(finite_B)
 
 
 @pytest.mark.parametrize("paths", [None, FastPaths()], ids=["plain", "fast"])

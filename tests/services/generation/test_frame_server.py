@@ -108,6 +108,21 @@ async def test_a_newcomer_gets_frames_from_the_next_keyframe_on(house: House) ->
 
 
 @pytest.mark.asyncio
+async def test_frames_that_come_at_once_on_a_busy_loop_leave_no_link_without_a_keyframe(
+    house: House,
+) -> None:
+    """The third drops those before it, and the link has sent nothing yet: seconds of nothing."""
+    edge = await house.linked()
+    await asyncio.sleep(0.05)  # it waits for the first frame
+    house.demand.keyframe_made()
+    for idx in range(1, 5):
+        house.server.publish("a", make_frame(idx, is_key=idx == 1))
+    await until(lambda: house.demand.wants_keyframe)
+    house.server.publish("a", make_frame(5, is_key=True))
+    assert (await edge.receive_frame()).frame_idx == 5
+
+
+@pytest.mark.asyncio
 async def test_every_edge_of_a_session_gets_the_same_frame(house: House) -> None:
     edges = [await house.linked(), await house.linked()]
     house.server.publish("a", make_frame(1, is_key=True))

@@ -365,8 +365,9 @@ async def test_a_fork_begins_where_the_kept_world_was(stage: Stage) -> None:
     assert (await edge.receive_frame()).frame_idx > 500
 
 
-async def reset_at(edge: Edge, frame_idx: int) -> EncodedFrame:
-    """A frame from soon after a reset that is asked for at this frame."""
+async def reset_at(stage: Stage, edge: Edge, frame_idx: int) -> EncodedFrame:
+    """A frame from soon after a reset that the player asks for at this frame."""
+    await stage.store.mark_seen("s1", is_connected=True)
     while (await edge.receive_frame()).frame_idx < frame_idx:
         pass
     edge.send(Kind.RESET)
@@ -380,7 +381,7 @@ async def test_a_reset_begins_the_world_anew_under_the_same_lease(stage: Stage) 
     replica = await stage.replica()
     await stage.queue("s1", start=0, seed=9)
     record, edge = await stage.play(replica, "s1")
-    frame = await reset_at(edge, 80)
+    frame = await reset_at(stage, edge, 80)
     assert frame.frame_idx < 80 and frame.epoch == record.epoch
     await stage.becomes("s1", SessionStatus.LIVE)
 
@@ -390,7 +391,7 @@ async def test_a_reset_fork_begins_anew_where_it_was_forked(stage: Stage) -> Non
     await stage.keep("kept", frame_idx=500)
     await stage.queue("s1", snapshot_of="kept")
     _, edge = await stage.play(replica, "s1")
-    assert 500 < (await reset_at(edge, 580)).frame_idx < 580
+    assert 500 < (await reset_at(stage, edge, 580)).frame_idx < 580
 
 
 async def test_a_snapshot_is_saved_while_it_plays(stage: Stage) -> None:
