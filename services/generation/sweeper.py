@@ -56,13 +56,14 @@ def main(service: int, folder: Path) -> None:
 
 
 def sweep(processes: set[Process]) -> None:
-    """They are asked to end, get GRACE_S, and are ended; with what they start meanwhile."""
-    deadline = time.monotonic() + GRACE_S
-    _send(processes, signal.SIGTERM)
-    while processes and time.monotonic() < deadline:
-        time.sleep(POLL_S)
-        processes = running(processes) | descendants(pid for pid, _ in processes)
-    _send(processes, signal.SIGKILL)
+    """They are asked to end, get GRACE_S, and are ended; with what they start meanwhile. Returns
+    when none runs, or GRACE_S after the last word."""
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + GRACE_S
+        _send(processes, kind)
+        while processes and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+            processes = running(processes) | descendants(pid for pid, _ in processes)
 
 
 def running(processes: Iterable[Process]) -> set[Process]:
