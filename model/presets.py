@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 
 from model.nfd.transformer import NFDConfig
+from model.place.config import PlaceConfig
+from model.place.state import STATE_SIZE
 from model.tokenizer.vae import VAEConfig
 
 
@@ -83,6 +85,21 @@ def island() -> Preset:
     return Preset(width=144, height=112, vae=vae, nfd=nfd)
 
 
+def freedoom_hall() -> Preset:
+    """The same, with a map of a place of 1,024 x 1,024 map units around (0, 256)."""
+    base = freedoom()
+    channels = 32
+    place = PlaceConfig(
+        state_size=STATE_SIZE, middle_x=0.0, middle_y=256.0, reach=700.0, farthest=1600.0,
+        width=192, num_layers=4, num_heads=4, fine=192,
+    )  # fmt: skip
+    return replace(
+        base,
+        vae=replace(base.vae, latent_channels=channels),
+        nfd=replace(base.nfd, latent_channels=channels, place=place),
+    )
+
+
 def _minecraft(width: int, num_layers: int, num_heads: int) -> Preset:
     """384x224, 24x14 = 336 tokens, 32 frames: the paper's setting. The widths are the best fit to
     the published parameter counts; the latent channels are the usual 16 (neither is published).
@@ -120,5 +137,5 @@ def nfd_774m() -> Preset:
     return _minecraft(width=1536, num_layers=18, num_heads=24)
 
 
-_ALL = (debug, freedoom, island, minecraft_small, nfd_130m, nfd_310m, nfd_774m)
+_ALL = (debug, freedoom, freedoom_hall, island, minecraft_small, nfd_130m, nfd_310m, nfd_774m)
 PRESETS = {preset.__name__: preset for preset in _ALL}

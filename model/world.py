@@ -160,7 +160,7 @@ class World:
             tensors["state"] = self.state_model.tensors()
         hashes = {"card.md": _write(folder / "card.md", card.encode())}
         for stem, state in tensors.items():
-            hashes |= _write_shards(folder, stem, state, dtype)
+            hashes |= _write_shards(folder, stem, self._stored(stem, state, dtype))
         manifest = {
             "format_version": FORMAT_VERSION,
             "spec": _to_json(self.spec),
@@ -169,6 +169,22 @@ class World:
         }
         _write(folder / "world.json", json.dumps(manifest, indent=1).encode())
         return hashes
+
+    def _stored(
+        self, stem: str, state: Mapping[str, Tensor], dtype: torch.dtype
+    ) -> dict[str, Tensor]:
+        """As `dtype`, but for walls and states: half precision is half of a map unit there."""
+        is_placed = self.state_model is not None
+        return {
+            key: value.detach()
+            .cpu()
+            .to(
+                torch.float32
+                if stem == "state" or (is_placed and stem == "starts" and key.endswith("actions"))
+                else dtype
+            )
+            for key, value in state.items()
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,15 +307,13 @@ def _to_json(spec: WorldSpec) -> dict[str, Any]:
     return values
 
 
-def _write_shards(
-    folder: Path, stem: str, state: Mapping[str, Tensor], dtype: torch.dtype
-) -> dict[str, str]:
+def _write_shards(folder: Path, stem: str, state: Mapping[str, Tensor]) -> dict[str, str]:
     """Writes `stem.safetensors`, or numbered shards with an index as Hugging Face lays them out.
     Returns file name → sha256."""
     shards: list[dict[str, Tensor]] = [{}]
     size = 0
     for key, value in state.items():
-        stored = value.detach().cpu().to(dtype).contiguous()
+        stored = value.contiguous()
         if size and size + stored.nbytes > SHARD_BYTES - 2**16:
             shards.append({})
             size = 0

@@ -4,6 +4,7 @@
     python -m training freedoom --stage record        film play in ViZDoom
     python -m training freedoom --stage tokenizer --minutes 9 --keep-going
     python -m training freedoom --stage decoder --minutes 9     if it pays: sharper, same latents
+    python -m training freedoom_hall --stage map --minutes 9    where the world has a place
     python -m training freedoom --stage teacher --minutes 9 --keep-going
     python -m training freedoom --stage student --minutes 9
     python -m training freedoom --stage release
@@ -42,6 +43,7 @@ from training.job import UNUSABLE
 from training.job_state import STAGES as JOB_STAGES
 from training.loop.device import limit_threads
 from training.loop.trainer import Budget
+from training.place.stages import train_map
 from training.recipes.named import recipe_named
 from training.recipes.overrides import (
     OF_THE_RECIPE,
@@ -82,6 +84,8 @@ def _train(arguments: argparse.Namespace) -> None:
         _train_stage(recipe, run, arguments.stage, arguments)
         return
     for stage in STAGES:
+        if stage == "map" and recipe.map is None:
+            continue
         if not stages.has_ended(run, stage):
             _train_stage(recipe, run, stage, arguments)
 
@@ -97,6 +101,7 @@ def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Names
         train, minutes = {
             "tokenizer": (train_tokenizer, recipe.tokenizer.minutes),
             "decoder": (train_decoder, recipe.decoder.minutes),
+            "map": (train_map, recipe.map.minutes if recipe.map else 0.0),
             "teacher": (teacher_training(arguments.workers), recipe.teacher.minutes),
             "student": (stages.train_student, recipe.student.minutes),
         }[stage]

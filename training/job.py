@@ -22,6 +22,7 @@ from training.distributed.teacher import teacher_training
 from training.job_state import LOG, ORDER, STAGES, JobOrder, Progress
 from training.loop.device import limit_threads
 from training.loop.trainer import Budget, TrainingError
+from training.place.stages import train_map
 from training.recipes.named import recipe_named
 from training.recipes.overrides import apply_overrides
 from training.recipes.recipe import Recipe
@@ -80,6 +81,7 @@ class Job:
             minutes={
                 "tokenizer": self._recipe.tokenizer.minutes,
                 "decoder": self._recipe.decoder.minutes,
+                **({"map": self._recipe.map.minutes} if self._recipe.map else {}),
                 "teacher": self._recipe.teacher.minutes,
                 "student": self._recipe.student.minutes,
             },
@@ -110,6 +112,7 @@ class Job:
         train: dict[str, Train] = {
             "tokenizer": train_tokenizer,
             "decoder": train_decoder,
+            "map": train_map,
             "teacher": teacher_training(int(self._order.overrides.get("workers", 1))),
             "student": stages.train_student,
         }
@@ -117,6 +120,8 @@ class Job:
             stages.record(self._recipe, self._run, processes=os.cpu_count() or 1)
         elif stage == "release":
             release.release(self._recipe, self._run, self._world, "student")
+        elif stage == "map" and self._recipe.map is None:
+            return
         elif not stages.has_ended(self._run, stage):  # an attempt may end it and say so no more
             train[stage](self._recipe, self._run, self._budget(stage))
 

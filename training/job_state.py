@@ -12,7 +12,7 @@ from typing import Any
 from training.data.whole import reading, replacing
 
 ORDER, PROGRESS, LOG = "job.json", "progress.json", "log.txt"
-STAGES = ("record", "tokenizer", "decoder", "teacher", "student", "release", "publish")
+STAGES = ("record", "tokenizer", "decoder", "map", "teacher", "student", "release", "publish")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,18 +36,21 @@ def build_world(recipe: Recipe, run: Run, weights: str) -> World:
     transformer: NFDTransformer = trained(recipe, run)
     for module in (tokenizer, transformer):
         _round_to_half(module.cpu())
+    state_model = recipe.state_model() if recipe.state_model is not None else None
     spec = WorldSpec(
         name=recipe.name, version=recipe.version, title=recipe.title, width=recipe.preset.width,
         height=recipe.preset.height, fps=recipe.fps, action_space=recipe.action_space,
         vae=tokenizer.config, nfd=recipe.preset.nfd, sampler=sampler, licence=recipe.licence,
         training=provenance(recipe, run, weights),
+        state=state_model.spec if state_model is not None else None,
     )  # fmt: skip
     starts = tuple(
-        start_clip(tokenizer, opening, name=f"view-{i + 1:02d}")
+        start_clip(tokenizer, opening, name=f"view-{i + 1:02d}", state_model=state_model)
         for i, opening in enumerate(_openings(recipe, run))
     )
     return World(
-        spec=spec, tokenizer=tokenizer, transformer=transformer, starts=starts, digest=""
+        spec=spec, tokenizer=tokenizer, transformer=transformer, starts=starts, digest="",
+        state_model=state_model,
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from training.loop.thrift import checkpoint_blocks, compile_blocks
 from training.loop.trainer import Budget, Objective, Trainer
 from training.objectives.flow_matching import FlowMatching
 from training.objectives.history import History
+from training.place.stages import trained_map
 from training.recipes.numbers import numbers_of
 from training.recipes.recipe import Recipe
 from training.run import Run
@@ -105,7 +106,10 @@ def train_teacher(recipe: Recipe, run: Run, budget: Budget, workers: Workers | N
 def teacher_objective(recipe: Recipe, run: Run, transformer: NFDTransformer) -> Objective:
     settings = recipe.teacher
     history = History(transformer, settings.mixture, settings.history, recipe.teacher_sampler)
-    clips = clip_source(recipe, run, settings.batch_size, "train", num_lead=history.num_lead)
+    clips = clip_source(
+        recipe, run, settings.batch_size, "train", num_lead=history.num_lead,
+        num_frames=settings.clip_frames,
+    )  # fmt: skip
     return FlowMatching(
         transformer, clips, settings.mixture, history, untold_share=settings.untold_share
     )
@@ -154,6 +158,9 @@ def _teacher_trainer(
 ) -> tuple[NFDTransformer, Trainer]:
     torch.manual_seed(0)
     transformer = NFDTransformer(recipe.preset.nfd).to(pick_device())
+    if recipe.preset.nfd.place is not None:
+        transformer.place.load_state_dict(trained_map(recipe, run).state_dict())
+        transformer.place.requires_grad_(False)
     settings = recipe.teacher
     optimizers = nfd_optimizers(
         transformer, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr
@@ -167,6 +174,8 @@ def _teacher_trainer(
 def _student_trainer(recipe: Recipe, run: Run, teacher: NFDTransformer) -> tuple[Student, Trainer]:
     settings = recipe.student
     network = copy.deepcopy(teacher).train().requires_grad_(True)
+    if network.config.place is not None:
+        network.place.requires_grad_(False)
     student = Student(network, settings.own_play).to(pick_device())
     optimizers = student_optimizers(
         student, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr,
@@ -190,14 +199,22 @@ def _validation(recipe: Recipe, run: Run, trainer: Trainer) -> Objective | None:
 
 
 def clip_source(
-    recipe: Recipe, run: Run, batch_size: int, split: Split, *, num_lead: int = 0
+    recipe: Recipe,
+    run: Run,
+    batch_size: int,
+    split: Split,
+    *,
+    num_lead: int = 0,
+    num_frames: int | None = None,
 ) -> ClipSource:
-    """Clips of latents, a window long and `num_lead` frames before it. Latents are made once per
-    tokenizer and recording."""
+    """Clips of latents, a window or `num_frames` long and `num_lead` frames before it. Latents are
+    made once per tokenizer and recording."""
     cache = LatentCache(run.latents, encoding_tokenizer(recipe, run))
     films = cache.films(source(recipe, run), list(manifest(recipe, run).of(split)))
-    num_frames = num_lead + recipe.preset.nfd.window
-    return ClipSource(films, num_frames, batch_size, pick_device())
+    nfd = recipe.preset.nfd
+    num_frames = num_lead + (num_frames or nfd.window)
+    state_size = nfd.place.state_size if nfd.place else 0
+    return ClipSource(films, num_frames, batch_size, pick_device(), state_size=state_size)
 
 
 def has_ended(run: Run, stage: str) -> bool:

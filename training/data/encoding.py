@@ -81,6 +81,7 @@ def encode(tokenizer: VAE | FSQ, recording: Recording) -> LatentFilm:
         latents_NChw=torch.cat(latents),
         actions_NA=torch.from_numpy(recording.actions),
         cuts_N=torch.from_numpy(recording.cuts),
+        poses_N3=torch.from_numpy(recording.poses),
     )
 
 

@@ -1,7 +1,7 @@
 """Recordings as latents, and clips drawn from them. Knows no noise and no loss.
 
-Shape letters: N frames of one recording, B clips, F frames of a clip, A action size,
-C h w latent channels, rows, columns.
+Shape letters: N frames of one recording, B clips, F frames of a clip, A numbers told (the action,
+and in a world with a place the state behind it), C h w latent channels, rows, columns.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as nnf
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -20,14 +21,18 @@ from training.data.whole import reading, replacing
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatentFilm:
     """One recording in normalised latents, with the action that led to each frame. `cuts_N` is
-    True where a frame does not follow from the one before."""
+    True where a frame does not follow from the one before. `poses_N3`: x, y and heading, None in
+    what was encoded before they were kept."""
 
     latents_NChw: Tensor  # float16
     actions_NA: Tensor
     cuts_N: Tensor
+    poses_N3: Tensor | None = None
 
     def save(self, path: Path) -> None:
         tensors = {"latents": self.latents_NChw, "actions": self.actions_NA, "cuts": self.cuts_N}
+        if self.poses_N3 is not None:
+            tensors["poses"] = self.poses_N3
         with replacing(path) as building:
             save_file(tensors, building)
 
@@ -41,7 +46,18 @@ class LatentFilm:
                 latents_NChw=tensors["latents"],
                 actions_NA=tensors["actions"],
                 cuts_N=tensors["cuts"],
+                poses_N3=tensors.get("poses"),
             )
+
+    def told(self, state_size: int) -> Tensor:
+        """(N, A): the actions, then as much of a state as a recording knows: where the player is
+        and looks, and zeros. Raises ValueError for a film without poses."""
+        if not state_size:
+            return self.actions_NA
+        if self.poses_N3 is None:
+            raise ValueError("these latents hold no poses; remove them, and all is encoded anew")
+        unknown = (0, state_size - self.poses_N3.shape[1])
+        return torch.cat((self.actions_NA, nnf.pad(self.poses_N3.float(), unknown)), dim=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +73,18 @@ class ClipSource:
     drawn depends on the generator alone, so any step can be drawn again without those before it."""
 
     def __init__(
-        self, films: Sequence[LatentFilm], num_frames: int, batch_size: int, device: torch.device
+        self,
+        films: Sequence[LatentFilm],
+        num_frames: int,
+        batch_size: int,
+        device: torch.device,
+        *,
+        state_size: int = 0,
     ) -> None:
-        """Raises TooLittlePlay."""
+        """`state_size`: numbers of a state that frames are told. Raises TooLittlePlay; ValueError
+        for films without poses where there are any."""
         self._films = films
+        self._told = [film.told(state_size) for film in films]
         self._starts = [clip_starts(film.cuts_N.numpy(), num_frames) for film in films]
         self._firsts = np.cumsum([0] + [len(starts) for starts in self._starts])
         if not len(self):
@@ -87,4 +111,4 @@ class ClipSource:
         i = int(np.searchsorted(self._firsts, index, side="right")) - 1
         first = int(self._starts[i][index - self._firsts[i]])
         frames = slice(first, first + self._num_frames)
-        return self._films[i].latents_NChw[frames], self._films[i].actions_NA[frames]
+        return self._films[i].latents_NChw[frames], self._told[i][frames]

@@ -77,7 +77,7 @@ class Adversary:
         seen = self._look(_show(fake, made_BFChw, noise, t_BF), t_BF, fake.actions_BFA)
         with unmoved(self._critic):
             fooling = fooling_loss(self._critic(seen)[moves_BF])
-        other_actions = torch.where(moves_BF[..., None], actions.roll(1, dims=0), actions)
+        other_actions = torch.where(moves_BF[..., None], self._of_others(actions), actions)
         is_wrong_BF = moves_BF & (other_actions != actions).any(dim=-1)
         fakes = (
             self._critic([hidden.detach() for hidden in seen])[moves_BF],
@@ -87,6 +87,11 @@ class Adversary:
         critic = critic_loss(true, torch.cat(fakes))
         game = self._settings.strength * fooling + critic
         return {"game": game, "fooling": fooling, "critic": critic}
+
+    def _of_others(self, told_BFA: Tensor) -> Tensor:
+        """Another clip's actions; where the player is stays as it is."""
+        size = self._teacher.config.action_size
+        return torch.cat((told_BFA[..., :size].roll(1, dims=0), told_BFA[..., size:]), dim=-1)
 
     def _draw_times(self, clips: NoisyClips, generator: torch.Generator) -> Tensor:
         shape, device = clips.t_BF.shape, clips.t_BF.device

@@ -36,7 +36,8 @@ def distillation(
     if settings.adversarial:
         strength = AdversarySettings(strength=settings.adversarial)
         adversary = Adversary(student.critic, teacher, strength)
-    return Distillation(method, clips, settings.mixture, adversary, own_play)
+    jumping = student.transformer if settings.judge_jumps else None
+    return Distillation(method, clips, settings.mixture, adversary, own_play, jumping)
 
 
 def own_play(

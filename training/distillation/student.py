@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from model.nfd.transformer import NFDTransformer
+from model.nfd.transformer import PURE_NOISE_T, NFDTransformer
 from model.sampling.trigflow import estimate_clean
 from training.data.latents import ClipSource
 from training.distillation.adversary import Adversary, CriticHeads
@@ -18,6 +18,7 @@ from training.distillation.clips import NoisyClips
 from training.distillation.own_play import NO_PLAY, Dreams, OwnPlay, OwnPlaySettings
 from training.loop.trainer import Losses
 from training.objectives.noise import NoiseMixture
+from training.objectives.prediction import predict
 
 
 class AdaptiveWeight(nn.Module):
@@ -80,19 +81,33 @@ class Distillation:
         mixture: NoiseMixture,
         adversary: Adversary | None = None,
         own_play: OwnPlay | None = None,
+        jumping: NFDTransformer | None = None,
     ) -> None:
+        """In every other step the adversary sees what `jumping`, the student where it is given,
+        makes of pure noise in one call, as when it is served (SANA-Sprint, arXiv 2503.09641)."""
         self._method = method
         self._source = source
         self._mixture = mixture
         self._adversary = adversary
         self._own_play = own_play
+        self._jumping = jumping
 
     def __call__(self, generator: torch.Generator, step: int) -> Losses:
         outcome = self._method(NoisyClips.draw(self._source, self._mixture, generator), step)
         losses, clips = outcome.losses, outcome.clips
         if self._adversary is not None:
-            losses |= self._adversary(clips, clips, outcome.estimate(), generator)
+            made = outcome.estimate()
+            if self._jumping is not None and step % 2:
+                made = _jump(self._jumping, clips)
+            losses |= self._adversary(clips, clips, made, generator)
         if self._own_play is not None:
             losses |= self._own_play(clips, generator)
         games = [losses[name] for name in ("game", "play_game") if name in losses]
         return losses | {"loss": sum(games, start=losses["loss"])}
+
+
+def _jump(student: NFDTransformer, clips: NoisyClips) -> Tensor:
+    """Clean frames (B, F, C, h, w): those that move, each in one call from pure noise."""
+    far = clips.at(torch.full_like(clips.t_BF, PURE_NOISE_T))
+    direction = predict(student, far.noisy_BFChw, far.t_BF, far.actions_BFA)
+    return estimate_clean(far.noisy_BFChw, direction, far.t_BF)

@@ -55,7 +55,8 @@ class FlowMatching:
         noisy = diffuse(shown.latents_BFChw, noise, t_BF)
         actions = shown.actions_BFA
         if self._untold_share:
-            actions = sometimes_untold(actions, self._untold_share, generator)
+            size = self._transformer.config.action_size
+            actions = sometimes_untold(actions, size, self._untold_share, generator)
         with autocast(clean.device):
             direction = predict(self._transformer, noisy, t_BF, actions, shown.hidden_BF)
         target = direction_target(clean, noise, t_BF)

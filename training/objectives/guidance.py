@@ -14,10 +14,19 @@ from training.objectives.prediction import predict
 UNTOLD = -1.0  # in every entry: no hands make such an action, whose buttons are 0 or 1
 
 
-def sometimes_untold(actions_BFA: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """The actions, of which those of a `share` of the clips are not told."""
-    drawn_B = torch.rand(len(actions_BFA), generator=generator, device=actions_BFA.device)
-    return actions_BFA.masked_fill((drawn_B < share)[:, None, None], UNTOLD)
+def untold(told_BFA: Tensor, action_size: int) -> Tensor:
+    """The same without its actions; the state behind them stays."""
+    hidden = told_BFA.clone()
+    hidden[..., :action_size] = UNTOLD
+    return hidden
+
+
+def sometimes_untold(
+    told_BFA: Tensor, action_size: int, share: float, generator: torch.Generator
+) -> Tensor:
+    """What is told, in a `share` of the clips without the actions."""
+    drawn_B = torch.rand(len(told_BFA), generator=generator, device=told_BFA.device)
+    return torch.where((drawn_B < share)[:, None, None], untold(told_BFA, action_size), told_BFA)
 
 
 def guided(
@@ -28,5 +37,6 @@ def guided(
         told = predict(teacher, noisy_BFChw, t_BF, actions_BFA).float()
         if strength == 1.0:
             return told
-        untold = predict(teacher, noisy_BFChw, t_BF, torch.full_like(actions_BFA, UNTOLD)).float()
-    return torch.lerp(untold, told, strength)
+        hidden = untold(actions_BFA, teacher.config.action_size)
+        freely = predict(teacher, noisy_BFChw, t_BF, hidden).float()
+    return torch.lerp(freely, told, strength)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.nfd.transformer import NFDTransformer
+from model.nfd.transformer import PURE_NOISE_T, NFDTransformer
 from model.sampling.trigflow import diffuse, estimate_clean
 from model.world import SamplerSpec
 from training.data.latents import Clips
@@ -25,7 +25,9 @@ class HistorySettings:
     """Ways against drift, each off at 0. Of the frames drawn as context
 
     - `chain_share` are shown as the network's guesses of them, made in one call (chain-forward
-      training: Epona, arXiv 2506.24113);
+      training: Epona, arXiv 2506.24113), from noise as the mixture draws it or, with
+      `chain_from_noise`, from pure noise as there: of the others half begin so near the truth that
+      they are the truth;
     - `dropout` are hidden from the frames after them (context drop-out: MCVD, arXiv 2205.09853).
 
     `rollout_share` of the clips show all of them as the network drew them by itself, with
@@ -35,6 +37,7 @@ class HistorySettings:
     """
 
     chain_share: float = 0.0
+    chain_from_noise: bool = False
     dropout: float = 0.0
     rollout_share: float = 0.0
     rollout_frames: int = 4
@@ -121,6 +124,8 @@ class History:
     ) -> Tensor:
         """Every frame as one call of the network sees it, from a noise of its own."""
         t_BF = self._mixture.draw((clean_BFChw.shape[0], clean_BFChw.shape[1]), generator)
+        if self._settings.chain_from_noise:
+            t_BF = torch.full_like(t_BF, PURE_NOISE_T)
         noise = torch.randn(clean_BFChw.shape, generator=generator, device=clean_BFChw.device)
         noisy = diffuse(clean_BFChw, noise, t_BF)
         with autocast(clean_BFChw.device):

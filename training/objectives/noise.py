@@ -13,13 +13,16 @@ from torch import Tensor
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseMixture:
     """In flow time s in [0, 1]. A share of frames is nearly clean, as context is when a world is
-    played; the others are anything, often pure noise, where every played frame begins."""
+    played; the others are anything, often pure noise, where every played frame begins. A
+    `served_share` of the clips are as when a world is played: all context up to some frame, and
+    from there on none. Drawn frame by frame, few noisy ones have a whole window of context."""
 
     context_share: float = 0.5
     context_max: float = 0.2
     pure_share: float = 0.25  # of the frames that are not context
     logit_mean: float = 0.3
     logit_std: float = 1.2
+    served_share: float = 0.0  # of the clips
 
     @property
     def context_max_t(self) -> float:
@@ -45,5 +48,14 @@ class NoiseMixture:
         noisy = torch.where(uniform() < self.pure_share, torch.ones_like(noisy), noisy)
         context = uniform() * self.context_max
         is_context_BF = uniform() < self.context_share
+        if self.served_share:
+            is_context_BF = self._as_served(is_context_BF, generator)
         s = torch.where(is_context_BF, context, noisy)
         return torch.atan2(s, 1.0 - s).clamp(max=math.pi / 2), is_context_BF
+
+    def _as_served(self, is_context_BF: Tensor, generator: torch.Generator) -> Tensor:
+        batch, num_frames = is_context_BF.shape
+        draws_B2 = torch.rand((batch, 2), generator=generator, device=generator.device)
+        turns_B = 1 + (draws_B2[:, 1] * (num_frames - 1)).long()
+        before_BF = torch.arange(num_frames, device=generator.device) < turns_B[:, None]
+        return torch.where(draws_B2[:, :1] < self.served_share, before_BF, is_context_BF)

@@ -13,6 +13,7 @@ RECIPES = {
     "debug": "The toy world: the whole chain in a few minutes on a CPU.",
     "freedoom": "A room of Freedoom: hours on a CPU, the world that is shipped.",
     "island": "A tile world of our own pictures: hours on a CPU, shipped beside it.",
+    "freedoom_hall": "Two rooms of Freedoom, 1,024 units wide, with a map of the place: hours.",
     "minecraft": "Minecraft, from recordings in VPT's form: the paper's 310M, days on a GPU.",
     "minecraft_small": "The same recordings at a quarter of the size: hours on a CPU.",
 }
@@ -62,6 +63,10 @@ OF_THE_RECIPE: dict[str, Bound] = {
     "decoder.picture.gradient": _WEIGHT,
     "decoder.picture.square": _WEIGHT,
     "decoder.picture.perceptual": _WEIGHT,
+    "map.minutes": _MINUTES,
+    "map.batch_size": _BATCH,
+    "map.muon_lr": _RATE,
+    "map.adamw_lr": _RATE,
     "teacher.minutes": _MINUTES,
     "teacher.batch_size": _BATCH,
     "teacher.muon_lr": _RATE,

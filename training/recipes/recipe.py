@@ -1,10 +1,12 @@
 """What a training run is made of. Recipes are plain Python values; stages read them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from model.action_space import ActionSpace
+from model.place.state import StateModel
 from model.presets import Preset
 from model.world import SamplerSpec
 from training.data.filming import Recorder
@@ -77,11 +79,22 @@ class DecoderRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MapRecipe:
+    """The map of a place: trained on single frames before the teacher, and frozen from then on."""
+
+    batch_size: int
+    muon_lr: float
+    adamw_lr: float
+    ema_decay: float
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NFDRecipe:
-    """The teacher. Clips are as long as the model's window. `history`: what they show as context
-    instead of the truth; `untold_share` of them do not show their actions, which the student's
-    guidance needs. A step is the mean over `micro_batches` batches. `checkpointing` saves
-    memory for a third more work; `compiled` needs a GPU."""
+    """The teacher. Clips are as long as the model's window, or `clip_frames`. `history`: what they
+    show as context instead of the truth; `untold_share` of them do not show their actions, which
+    the student's guidance needs. A step is the mean over `micro_batches` batches. `checkpointing`
+    saves memory for a third more work; `compiled` needs a GPU."""
 
     batch_size: int
     muon_lr: float
@@ -91,6 +104,7 @@ class NFDRecipe:
     mixture: NoiseMixture
     history: HistorySettings = TRUTH
     untold_share: float = 0.0
+    clip_frames: int | None = None
     micro_batches: int = 1
     checkpointing: bool = False
     compiled: bool = False
@@ -116,8 +130,9 @@ class StudentRecipe:
     full size over `warmup_steps`. `guidance` is how far the teacher is led away from what it would
     draw without knowing the action; 1 leaves it alone. `adversarial` weighs what the critic says;
     0 leaves it out. The critic takes wrong actions from the other clips of a batch: there should
-    be two at least. `own_play`: what another critic says of its own long play. `micro_batches` and
-    `checkpointing` are as for the teacher."""
+    be two at least. `own_play`: what another critic says of its own long play. With
+    `judge_jumps` half of what the first one sees is made of pure noise in one call.
+    `micro_batches` and `checkpointing` are as for the teacher."""
 
     batch_size: int
     muon_lr: float
@@ -130,6 +145,7 @@ class StudentRecipe:
     guidance: float = 1.0
     adversarial: float = 0.0
     own_play: OwnPlaySettings = NO_PLAY
+    judge_jumps: bool = False
     critic_lr: float = 1e-3
     micro_batches: int = 1
     checkpointing: bool = False
@@ -144,7 +160,8 @@ class Recipe:
     `teacher_sampler` serves the teacher's weights, `student_sampler` the student's; `num_starts`
     opening clips; `extent` is how much its card measures, and `oracle` reads frames where the
     world's rules can. `num_threads`: for networks so small that threads wait for each other more
-    than they work."""
+    than they work. `map` and `state_model` (how a player's state is carried on): for a preset with
+    a place."""
 
     name: str
     title: str
@@ -168,3 +185,5 @@ class Recipe:
     is_tiled: bool = False
     second_recorder: Recorder | None = None
     tokenizer_recorder: Recorder | None = None
+    map: MapRecipe | None = None
+    state_model: Callable[[], StateModel] | None = None

@@ -34,8 +34,8 @@ def provenance(recipe: Recipe, run: Run, weights: str) -> dict[str, Any]:
     }
     calls = {}
     for stage, part in {
-        "tokenizer": "tokenizer", recipe.decoder.stage: "decoder", "teacher": "teacher",
-        "student": "student",
+        "tokenizer": "tokenizer", recipe.decoder.stage: "decoder", "map": "map",
+        "teacher": "teacher", "student": "student",
     }.items():  # fmt: skip
         if run.is_trained(stage):
             state = read_state(run.state(stage))

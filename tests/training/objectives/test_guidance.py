@@ -12,10 +12,17 @@ from training.objectives.prediction import predict
 
 def test_whole_clips_are_untold_and_the_others_are_as_they_were() -> None:
     actions = torch.rand(2000, CONFIG.window, CONFIG.action_size)
-    shown = sometimes_untold(actions, 0.1, torch.Generator().manual_seed(0))
+    shown = sometimes_untold(actions, CONFIG.action_size, 0.1, torch.Generator().manual_seed(0))
     is_untold_B = (shown == UNTOLD).all(dim=(1, 2))
     assert is_untold_B.float().mean().item() == pytest.approx(0.1, abs=0.03)
     assert torch.equal(shown[~is_untold_B], actions[~is_untold_B])
+
+
+def test_an_untold_clip_still_says_where_the_player_is() -> None:
+    told = torch.rand(3, CONFIG.window, CONFIG.action_size + 5)
+    shown = sometimes_untold(told, CONFIG.action_size, 1.0, torch.Generator().manual_seed(0))
+    assert (shown[..., : CONFIG.action_size] == UNTOLD).all()
+    assert torch.equal(shown[..., CONFIG.action_size :], told[..., CONFIG.action_size :])
 
 
 def test_guidance_goes_on_past_the_teacher_in_a_straight_line() -> None:

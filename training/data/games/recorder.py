@@ -16,9 +16,11 @@ import vizdoom as vzd
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
-from training.data.games.doom_map import DoomMap
+from model.place.state import Motion, StateModel
+from model.place.walls import Walls
+from training.data.games.doom_map import PLAYER_RADIUS, DoomMap
 from training.data.games.errands import Errands
-from training.data.games.floor_of import floor_of
+from training.data.games.floor_of import floor_of, walls_near
 from training.data.games.players import STEADY, Habits, Hands, ScriptedPlayer, Sight
 from training.data.recording import Recording
 
@@ -34,6 +36,8 @@ _POSE = (
     vzd.GameVariable.POSITION_Y,
     vzd.GameVariable.ANGLE,
 )
+_AHEAD = {"forward": 25 / 32, "back": -25 / 32}  # 25 and 24 are a walking player's speeds
+_ASIDE = {"left": -24 / 32, "right": 24 / 32}
 _TICS_PER_FRAME = 2  # the game runs at 35 tics a second, so 17.5 frames
 _RAISE_WEAPON_FRAMES = 20  # after a start the pistol comes up from below
 _REST_TICS = 40  # after which nothing moves any more
@@ -69,6 +73,30 @@ class DoomRecorder:
         if self.doors is None:
             return None
         return DoomMap.read(self.wad_path, self.map_name).made_still(self.doors)
+
+    def state_model(self) -> StateModel:
+        """How a player's state is carried on, in a map that is made still."""
+        still = self.still_map()
+        assert still is not None, "only a still map has a state model"
+        floor = floor_of(still)
+        walls = Walls(walls_near(still, floor), PLAYER_RADIUS)
+        return StateModel(motion=self._motion(), floor=floor, walls=walls)
+
+    def _motion(self) -> Motion:
+        """Of a player who walks: https://doomwiki.org/wiki/Player."""
+        buttons = self.action_space.model_buttons
+        return Motion(
+            tics=_TICS_PER_FRAME,
+            forward=tuple(_AHEAD.get(button, 0.0) for button in buttons),
+            aside=tuple(_ASIDE.get(button, 0.0) for button in buttons),
+            friction=0xE800 / 0x10000,
+            rest=1 / 16,
+            air_share=1 / 256,
+            gravity=1.0,
+            radius=PLAYER_RADIUS,
+            yaw_deg=self.action_space.yaw_bins_deg[-1],
+            turn_grain_deg=360 / 0x10000,
+        )
 
     def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
         still = self.still_map()

@@ -14,10 +14,12 @@ from tqdm import tqdm
 
 from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector, Frame
+from model.place.state import StateModel
 from model.tokenizer.protocol import Tokenizer
 from model.tokenizer.vae import pixels_from_uint8, uint8_from_pixels
 from model.world import Start, World
 from training.data.recording import Recording
+from training.place.states import states_of
 
 _SESSIONS = 4
 _BATCH = 32
@@ -85,12 +87,17 @@ def remembering(world: World, num_frames: int) -> World:
     return replace(world, spec=replace(world.spec, nfd=replace(nfd, window=num_frames + 1)))
 
 
-def start_clip(tokenizer: Tokenizer, film: Recording, *, name: str) -> Start:
-    """Real play as an opening clip."""
+def start_clip(
+    tokenizer: Tokenizer, film: Recording, *, name: str, state_model: StateModel | None = None
+) -> Start:
+    """Real play as an opening clip, told with the player's states where the world has a place."""
+    told = np.array(film.actions, np.float32)
+    if state_model is not None:
+        told = np.concatenate((told, states_of(film, state_model)), axis=1)
     return Start(
         name=name,
         latents_FChw=encode_frames(tokenizer, film.frames),
-        actions_FA=torch.from_numpy(np.array(film.actions, np.float32)),
+        actions_FA=torch.from_numpy(told),
     )
 
 
@@ -119,7 +126,8 @@ def _dream_together(
 ) -> list[Dream]:
     """In one engine, step by step."""
     starts = tuple(
-        start_clip(world.tokenizer, wish.context, name=f"wish-{i}") for i, wish in enumerate(wishes)
+        start_clip(world.tokenizer, wish.context, name=f"wish-{i}", state_model=world.state_model)
+        for i, wish in enumerate(wishes)
     )
     engine = WorldEngine(
         replace(world, starts=starts), max_sessions=len(wishes), max_joint=num_joint
