@@ -12,6 +12,7 @@ from training.data.games.probes import Probe, frames_of, plans
 from training.data.pictures import Pixels, grid
 from training.evaluate.dreams.contenders import contenders, dream_jointly, speculation
 from training.evaluate.dreams.dream import Wish, dream, reconstruct
+from training.evaluate.dreams.place import measure_place
 from training.evaluate.material import Material
 from training.evaluate.measures.colour import measure_colour
 from training.evaluate.measures.fidelity import measure_dream, measure_tokenizer
@@ -99,6 +100,13 @@ def evaluate(
         speed=tuple(
             _speed(world, passages[0], steps) for steps in sorted(world.spec.sampler.times)
         ),
+        place=measure_place(
+            world,
+            (passages, *sorted(material.long_passages, key=_length)),
+            [probe.context for probe in material.probes],
+            material.films,
+            num_steps=num_steps,
+        ),
         load_1m=round(os.getloadavg()[0], 1),
         training=world.spec.training,
     )
@@ -151,6 +159,10 @@ def _speed(world: World, passage: Passage, num_steps: int) -> Speed:
     title = f"speed, {steps_name(num_steps)}"
     seconds = dream(world, [wish], num_steps=num_steps, title=title)[0].frame_s
     return Speed(num_steps=num_steps, frame_ms=float(np.median(seconds[2:]) * 1e3))
+
+
+def _length(passages: Sequence[Passage]) -> int:
+    return len(passages[0].following.frames)
 
 
 def _from_last(passages: Sequence[Passage], films: Sequence[Film]) -> list[Film]:

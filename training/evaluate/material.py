@@ -44,7 +44,7 @@ class GivenNetworks:
 class Material:
     """`held_out` says in words what that play is to what was learned from. `frames` are spread over
     all of it; `long_passages` has one group per length. `reader_alone` is how well the action
-    reader reads real play that it was not taught."""
+    reader reads real play that it was not taught. `films`: all of that play."""
 
     extent: Extent
     held_out: str
@@ -54,6 +54,7 @@ class Material:
     frames: NDArray[np.uint8]
     judges: Judges
     reader_alone: Mapping[str, EventScore]
+    films: Sequence[Recording] = ()
 
 
 def gather(
@@ -81,6 +82,7 @@ def gather(
         frames=spread([recording.frames for recording in held_out], _TOKENIZER_FRAMES),
         judges=_judges(recipe, reader, reading, given or GivenNetworks()),
         reader_alone=_alone(recipe.action_space, unseen, reading),
+        films=held_out,
     )  # fmt: skip
 
 

@@ -12,12 +12,12 @@ _LOST_UNITS = 1.0  # further off than this, the player did something else than t
 
 def states_of(film: Recording, model: StateModel) -> NDArray[np.float32]:
     """(N, S): positions and headings as recorded; velocity and height as the model carries them
-    from frame to frame, at rest after each cut."""
+    from frame to frame, at rest in the first frame and after each cut."""
     states = np.empty((len(film.poses), STATE_SIZE), np.float32)
     state: State = ()
     for frame, (pose, action) in enumerate(zip(film.poses, film.actions, strict=True)):
         x, y, heading = (float(value) for value in pose)
-        if film.cuts[frame]:
+        if frame == 0 or film.cuts[frame]:
             state = model.at(x, y, heading)
         else:
             state = _corrected(model, state, model.advance(state, action.tolist()), x, y, heading)

@@ -26,7 +26,7 @@ def freedoom_hall() -> Recipe:
     recorder = DoomRecorder(
         wad="freedoom1", map_name="e1m7", x=(-560, 560), y=(-320, 800), width=_PRESET.width,
         height=_PRESET.height, gamma=0.7, action_space=room.action_space, habits=BOUND,
-        doors=(_DOOR,), scatter_frames=700,
+        doors=(_DOOR,),
     )  # fmt: skip
     return replace(
         room,

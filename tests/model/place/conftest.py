@@ -55,6 +55,10 @@ def state_model() -> StateModel:
 
 @pytest.fixture(scope="session")
 def place_world(world: World, state_model: StateModel) -> World:
+    return make_place_world(world, state_model)
+
+
+def make_place_world(world: World, state_model: StateModel) -> World:
     nfd = replace(world.spec.nfd, place=PLACE)
     with torch.random.fork_rng():
         torch.manual_seed(0)

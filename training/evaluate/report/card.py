@@ -23,6 +23,7 @@ from training.evaluate.confidence import Estimate
 from training.evaluate.measures.colour import Colour
 from training.evaluate.measures.fidelity import DreamFidelity, TokenizerFidelity
 from training.evaluate.measures.horizon import HorizonPoint
+from training.evaluate.measures.place import PlaceFigures
 from training.evaluate.measures.scores import Scores
 from training.evaluate.measures.steering import Steering
 from training.evaluate.reader.following import EventScore
@@ -90,6 +91,7 @@ class Card:
     steering: Steering | None  # None: no game answered what a held key does
     steering_control: Steering | None
     speed: tuple[Speed, ...]
+    place: PlaceFigures | None  # None: a world without a place
     load_1m: float  # what else was running while the speed was taken
     training: Mapping[str, Any]
 

@@ -12,6 +12,7 @@ from training.evaluate.report.tables import (
     fidelity,
     held_keys,
     horizon,
+    place,
 )
 
 _NOT_GIVEN = """LPIPS and FVD were not measured: their weights are not ours to ship. Give them to
@@ -70,7 +71,7 @@ frames that followed the same hands; "±" is over dreams.
 
 {horizon(card)}
 
-## Speed
+{place(card)}## Speed
 
 Per frame in the engine, one session on one CPU thread, decode included: {speeds} denoise steps.
 Load of the machine meanwhile: {card.load_1m} on {os.cpu_count()} cores.

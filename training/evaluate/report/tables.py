@@ -114,5 +114,33 @@ def horizon(card: Card) -> str:
     return table(header, rows)
 
 
+def place(card: Card) -> str:
+    """A section of its own; nothing for a world without a place."""
+    if card.place is None:
+        return ""
+    rows = tuple(
+        (str(point.frame), str(point.num_dreams), f"{point.psnr_db_own:.1f}",
+         f"{point.psnr_db_true:.1f}", f"{point.gradient_own:.2f}", f"{point.gradient_true:.2f}",
+         f"{point.lost_units[0]:.1f}, {point.lost_units[1]:.1f}")
+        for point in card.place.points
+    )  # fmt: skip
+    header = ("frame", "dreams", "PSNR by the own state, dB", "by the true state",
+              "gradient against the tokenizer", "by the true state",
+              "units lost: median, 90th percentile")  # fmt: skip
+    loops = card.place.loop_closure
+    turned = (
+        ""
+        if loops is None
+        else (
+            f"\n\nTurned round once (360 degrees), the last picture is nearer to the first than "
+            f"32 other views of the place in {loops:.0%} of {card.place.num_loops} starts."
+        )
+    )
+    return (
+        "## Place\n\nState and map are this project's own, not the paper's; they were learned from "
+        f"the recorder's poses and its map's walls.\n\n{table(header, rows)}{turned}\n\n"
+    )
+
+
 def _by_frame(values: Mapping[int, float], style: str) -> list[str]:
     return [format(values[n], style) for n in FRAMES]

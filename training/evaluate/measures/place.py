@@ -1,0 +1,99 @@
+"""Does a place stay: dreams by their own states and by true ones, against the real frames, and
+whether one who turns round comes back to where they began. Knows no engine.
+
+Frames are (H, W, 3) uint8.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.recording import Recording
+from training.evaluate.measures.picture import Pixels, gradient, psnr_db
+from training.evaluate.measures.scores import Film
+
+NEAR_DEG, NEAR_UNITS = 20.0, 48.0
+_SAME_DEG, _SAME_UNITS = 4.0, 8.0  # no other view: less than this and it is the same one
+_VIEWS = 16  # near ones, and as many from anywhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacePoint:
+    """At one frame of dreams: means over `num_dreams`. `own` is by the world's own state, `true` by
+    the recorded one; PSNR against the real frames, gradient against those through the tokenizer;
+    `lost_units` how far the own state is from the recorded one (median, 90th percentile)."""
+
+    frame: int
+    num_dreams: int
+    psnr_db_own: float
+    psnr_db_true: float
+    gradient_own: float
+    gradient_true: float
+    lost_units: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceFigures:
+    """`loop_closure`: the share of `num_loops` whole turns after which the picture was nearer to
+    the first than each of the other views of the place; None where none was made."""
+
+    points: tuple[PlacePoint, ...]
+    loop_closure: float | None
+    num_loops: int
+
+
+def measure_point(
+    frame: int,
+    *,
+    real: Sequence[Film],
+    rebuilt: Sequence[Film],
+    own: Sequence[Film],
+    true: Sequence[Film],
+    lost: Sequence[float],
+) -> PlacePoint:
+    """Of films (T, H, W, 3) that reach that frame, the first being 1. `lost`: in map units."""
+    at = [np.stack([film[frame - 1] for film in films]) for films in (real, rebuilt, own, true)]
+    truth, most, ours, told = at
+    return PlacePoint(
+        frame=frame,
+        num_dreams=len(truth),
+        psnr_db_own=_mean_psnr(ours, truth),
+        psnr_db_true=_mean_psnr(told, truth),
+        gradient_own=gradient(ours) / gradient(most),
+        gradient_true=gradient(told) / gradient(most),
+        lost_units=(float(np.median(lost)), float(np.quantile(lost, 0.9))),
+    )
+
+
+def other_views(
+    films: Sequence[Recording], pose: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Real pictures (N, H, W, 3) of the place from elsewhere: up to 16 from near that pose (within
+    20 degrees and 48 units) and 16 from anywhere."""
+    poses = np.concatenate([film.poses for film in films])
+    turned = np.abs((poses[:, 2] - pose[2] + 180.0) % 360.0 - 180.0)
+    away = np.hypot(*(poses[:, :2] - pose[:2]).T)
+    other = (turned > _SAME_DEG) | (away > _SAME_UNITS)
+    near = other & (turned < NEAR_DEG) & (away < NEAR_UNITS)
+    chosen = [
+        rng.choice(found, min(_VIEWS, len(found)), replace=False)
+        for found in (np.flatnonzero(near), np.flatnonzero(other & ~near))
+    ]
+    firsts = np.cumsum([0] + [len(film.poses) for film in films])
+    return np.stack([_picture(films, firsts, number) for number in np.concatenate(chosen)])
+
+
+def is_back(first: Pixels, last: Pixels, others: NDArray[np.uint8]) -> bool:
+    """The last picture is nearer to the first than each of the others is."""
+    return all(psnr_db(last, first) > psnr_db(last, other) for other in others)
+
+
+def _mean_psnr(ours: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+    return float(np.mean([psnr_db(one, other) for one, other in zip(ours, truth, strict=True)]))
+
+
+def _picture(films: Sequence[Recording], firsts: NDArray[np.int64], number: int) -> Pixels:
+    film = int(np.searchsorted(firsts, number, side="right")) - 1
+    return np.asarray(films[film].frames[number - firsts[film]])
