@@ -32,6 +32,20 @@ class Floor:
         """Cells whose middle can be stood on."""
         return np.asarray(self.room_HW >= 0)
 
+    @property
+    def plan_HW(self) -> NDArray[np.uint8]:
+        """A picture of the floor, north up: 255 where one can stand, else 0."""
+        return np.ascontiguousarray(self.free_HW[::-1].astype(np.uint8) * 255)
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """Outer edges of the plan in map units: west, south, east, north."""
+        height, width = self.room_HW.shape
+        spec = self.spec
+        return (
+            spec.west, spec.south, spec.west + width * spec.cell, spec.south + height * spec.cell
+        )  # fmt: skip
+
     def middles(self, least_room: float = 0.0) -> NDArray[np.float64]:
         """x, y of the middles of cells with so much room (N, 2), row by row."""
         rows, columns = np.nonzero(self.room_HW >= least_room)

@@ -75,6 +75,16 @@ def test_one_falls_off_an_edge_and_keeps_the_speed_meanwhile(state_model: StateM
     assert resting[3:5] == (0.0, 0.0) and resting[6] == 0.0
 
 
+def test_the_plan_has_the_north_above(state_model: StateModel) -> None:
+    floor = state_model.floor
+    west, south, east, north = floor.extent
+    assert (west, south, east, north) == (-128.0, -128.0, 128.0, 128.0)
+    height, width = floor.plan_HW.shape
+    for x, y in ((-90.0, 90.0), (0.0, 0.0), (90.0, -60.0), (-120.0, 0.0)):
+        row, column = int((north - y) / (north - south) * height), int((x - west) / 4)
+        assert (floor.plan_HW[row, column] == 255) == floor.is_free(x, y)
+
+
 def test_a_state_is_what_float32_holds(state_model: StateModel) -> None:
     state = play(state_model, state_model.at(-80.0, 80.0, 33.0), (1, 0, 0, 1, 0, 0.4), 50)
     assert rounded(torch.tensor(state).tolist()) == state
