@@ -79,7 +79,7 @@ def test_the_plan_has_the_north_above(state_model: StateModel) -> None:
     floor = state_model.floor
     west, south, east, north = floor.extent
     assert (west, south, east, north) == (-128.0, -128.0, 128.0, 128.0)
-    height, width = floor.plan_HW.shape
+    height = len(floor.plan_HW)
     for x, y in ((-90.0, 90.0), (0.0, 0.0), (90.0, -60.0), (-120.0, 0.0)):
         row, column = int((north - y) / (north - south) * height), int((x - west) / 4)
         assert (floor.plan_HW[row, column] == 255) == floor.is_free(x, y)
