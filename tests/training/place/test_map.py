@@ -43,7 +43,7 @@ def test_a_map_learns_what_is_seen_from_where() -> None:
     fit, generator = PlaceFit(place, [film()], 64), torch.Generator().manual_seed(1)
     first = fit(generator, 0)["loss"].item()
     for step in range(120):
-        fit(generator, step)["loss"].backward()
+        torch.autograd.backward(fit(generator, step)["loss"])
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
@@ -86,7 +86,7 @@ def test_clips_are_told_where_the_player_is_and_the_frozen_map_stays() -> None:
     assert not moved & {id(parameter) for parameter in transformer.place.parameters()}
     torch.nn.init.normal_(transformer.head.weight)
     loss = FlowMatching(transformer, source, NoiseMixture(), untold_share=0.5)
-    loss(torch.Generator().manual_seed(0), 0)["loss"].backward()
+    torch.autograd.backward(loss(torch.Generator().manual_seed(0), 0)["loss"])
     assert transformer.seen.weight.grad is not None and transformer.seen.weight.grad.any()
     assert all(parameter.grad is None for parameter in transformer.place.parameters())
 

@@ -19,7 +19,7 @@ def test_served_clips_are_context_up_to_a_frame_and_noisy_from_there() -> None:
     assert (is_context_BF.int().diff(dim=1) <= 0).all()  # never context again
     assert is_context_BF[:, 0].all() and not is_context_BF[:, -1].any()
     assert (t_BF[is_context_BF] <= mixture.context_max_t).all()
-    assert len(is_context_BF.sum(dim=1).unique()) == 7  # every length of a past
+    assert len(set(is_context_BF.sum(dim=1).tolist())) == 7  # every length of a past
 
 
 def test_without_a_share_nothing_is_drawn_otherwise() -> None:
