@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 MAX_BUTTONS = 16  # bits of the wire's `held`
+PRESSED = "pressed"  # the entry of a vector that tells a press from a button that is held
 TURN_LEFT, TURN_RIGHT = "turn_left", "turn_right"
 OPPOSITES = (
     ("forward", "back"), ("left", "right"), ("sprint", "sneak"), ("attack", "use"),
@@ -41,7 +42,9 @@ class ActionSpace:
 
     A world without yaw bins has no camera: its vector holds buttons only. With `one_at_a_time` at
     most one of them counts, because the game takes one in a step: of those that went down since the
-    last frame, else of those that are held, the last in `buttons`. `keys` say how a page lets
+    last frame, else of those that are held, the last in `buttons`. With `tells_presses` the entry
+    `pressed` says that it went down since the last frame, for games that answer a press at once and
+    a held button in their own time. `keys` say how a page lets
     people press the buttons; none: the page knows this world's names by itself.
     """
 
@@ -52,6 +55,7 @@ class ActionSpace:
     pitch_bins_deg: tuple[float, ...] = ()  # none: a world without pitch
     mu: float = 0.0
     one_at_a_time: bool = False
+    tells_presses: bool = False
     keys: tuple[Key, ...] = ()
 
     def __post_init__(self) -> None:
@@ -78,7 +82,7 @@ class ActionSpace:
     @property
     def entries(self) -> tuple[str, ...]:
         """What each entry of the vector is."""
-        return (*self.model_buttons, *self.camera)
+        return (*self.model_buttons, *([PRESSED] if self.tells_presses else []), *self.camera)
 
     @property
     def size(self) -> int:
@@ -94,10 +98,17 @@ class ActionSpace:
         down = self._names(bits)
         turn = (TURN_RIGHT in down) - (TURN_LEFT in down)
         yaw_deg = dx * self.degrees_per_count + turn * self.key_turn_deg
-        return self.vector_of(down, yaw_deg, dy * self.degrees_per_count)
+        return self.vector_of(
+            down, yaw_deg, dy * self.degrees_per_count, is_pressed=bool(self._names(pressed))
+        )
 
     def vector_of(
-        self, down: Collection[str], yaw_deg: float, pitch_deg: float = 0.0
+        self,
+        down: Collection[str],
+        yaw_deg: float,
+        pitch_deg: float = 0.0,
+        *,
+        is_pressed: bool = False,
     ) -> tuple[float, ...]:
         """The same from button names and degrees: what the recorder knows. Buttons that contradict
         each other cancel; of several hotbar slots the lowest counts."""
@@ -108,7 +119,9 @@ class ActionSpace:
         angles = (
             self._nearest(bins, degrees[axis]) / bins[-1] for axis, bins in self.camera.items()
         )
-        return (*(float(name in kept) for name in self.model_buttons), *angles)
+        buttons = tuple(float(name in kept) for name in self.model_buttons)
+        press = (float(is_pressed and bool(kept)),) if self.tells_presses else ()
+        return (*buttons, *press, *angles)
 
     def quantise_yaw(self, yaw_deg: float) -> float:
         """The bin centre nearest to `yaw_deg`, in degrees per frame; 0 without a camera."""

@@ -77,7 +77,7 @@ def island() -> Preset:
         width=192,
         num_layers=4,
         num_heads=4,
-        action_size=16,
+        action_size=17,
         window=12,
         concat_previous=True,
         see_neighbours=True,

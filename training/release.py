@@ -24,6 +24,7 @@ from training.registry.provenance import provenance
 from training.run import Run
 from training.tokenizer.stages import trained_tokenizer
 
+_OPENINGS_LOOKED_AT = 6  # for each start
 _VIEW_TURN = 1.5  # how far apart two opposite views count, in units of 100 map units
 
 
@@ -74,15 +75,18 @@ def release(recipe: Recipe, run: Run, folder: Path, weights: str) -> World:
 
 
 def _openings(recipe: Recipe, run: Run) -> list[Recording]:
-    """Held-out play, from where the world may be entered."""
+    """Held-out play, from where the world may be entered: where the game cannot be probed, views
+    with much to see in them."""
     found = probes(recipe, run, recipe.record.probes)
     if found:
         return [probe.context for probe in choose_starts(found, recipe.num_starts)]
     passages = choose_passages(
-        load_recordings(run.held_out_recordings), count=recipe.num_starts,
+        load_recordings(run.held_out_recordings), count=_OPENINGS_LOOKED_AT * recipe.num_starts,
         context_frames=recipe.preset.nfd.window, num_frames=1,
     )  # fmt: skip
-    return [passage.context for passage in passages]
+    contexts = [passage.context for passage in passages]
+    groups = [contexts[i :: recipe.num_starts] for i in range(recipe.num_starts)]
+    return [max(group, key=lambda film: gradient(film.frames[-1])) for group in groups]
 
 
 def choose_starts(candidates: Sequence[Probe], count: int) -> list[Probe]:

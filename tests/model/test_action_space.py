@@ -144,3 +144,12 @@ def test_what_was_pressed_last_goes_before_what_is_held() -> None:
 def test_keys_are_of_buttons_that_there_are() -> None:
     with pytest.raises(ValueError, match="jump"):
         replace(TILES, keys=(Key(button="jump", label="jump", code="Space"),))
+
+
+def test_a_press_is_told_from_a_held_button_where_the_game_needs_it() -> None:
+    space = replace(TILES, tells_presses=True)
+    assert space.entries == (*TILES.buttons, "pressed")
+    assert space.vector(0b0100, 0b0100, 0) == (0.0, 0.0, 1.0, 0.0, 1.0)
+    assert space.vector(0b0100, 0, 0) == (0.0, 0.0, 1.0, 0.0, 0.0)
+    assert space.vector(0, 1 << 9, 0) == (0.0,) * 5
+    assert space.vector(0b0011, 0b0011, 0) == (0.0,) * 5  # left and right cancel

@@ -22,7 +22,7 @@ QUICK = Extent(
     num_passages=8, num_probes=4, long_dreams=((64, 4),), reader_steps=900, is_quick=True
 )  # fmt: skip
 TOY = Extent(num_passages=12, num_probes=8, long_dreams=((300, 2), (64, 4)), reader_steps=200)
-TILES = Extent(num_passages=40, num_probes=0, long_dreams=((1000, 2),), reader_steps=0)
+TILES = Extent(num_passages=24, num_probes=0, long_dreams=((1000, 2),), reader_steps=0)
 QUICK_TILES = Extent(
     num_passages=10, num_probes=0, long_dreams=((64, 2),), reader_steps=0, is_quick=True
 )  # fmt: skip

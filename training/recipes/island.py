@@ -45,13 +45,14 @@ _KEYS = (  # button, label, places on the keyboard, button of a gamepad
 _ACTION_SPACE = ActionSpace(
     buttons=BUTTONS,
     one_at_a_time=True,
+    tells_presses=True,
     keys=tuple(
         Key(button=button, label=label, code=code, pad=pad)
         for button, label, codes, pad in _KEYS
         for code in codes
     ),
 )
-_CONTEXT_T = trig_time(0.05)
+_CONTEXT_T = trig_time(0.1)
 _PICTURE = PictureWeights(gradient=1.5, square=12.0)
 
 
@@ -74,7 +75,7 @@ def island() -> Recipe:
             batch_size=8, lr=1.5e-3, ema_decay=0.98, minutes=12.0, picture=_PICTURE, kl=1e-4,
         ),
         decoder=DecoderRecipe(
-            batch_size=8, lr=8e-4, ema_decay=0.998, minutes=4.0, picture=_PICTURE
+            batch_size=8, lr=8e-4, ema_decay=0.98, minutes=4.0, picture=_PICTURE
         ),
         teacher=NFDRecipe(
             batch_size=8, muon_lr=5e-3, adamw_lr=3e-3, ema_decay=0.995, minutes=60.0,

@@ -14,7 +14,7 @@ from training.data.pictures import Pixels, captioned
 _UPSCALE = 2
 _SEED = 7
 _ARROWS = {"turn_left": "<", "turn_right": ">", "act": "fire"}
-_KEYS = {"forward": "W", "back": "S", "left": "A", "right": "D"} | _ARROWS
+_KEYS = {"forward": "W", "back": "S", "left": "A", "right": "D", "up": "W", "down": "S"} | _ARROWS
 
 Hands = Sequence[tuple[int, tuple[str, ...]]]  # (frames, buttons held)
 
@@ -24,14 +24,21 @@ PLAYERS: tuple[Hands, ...] = (
     ((20, ("turn_right",)), (20, ("forward",)), (12, ("act",)), (20, ("turn_left",)), (6, ())),
     ((20, ("forward",)), (20, ("turn_right", "forward")), (18, ("back",)), (20, ("left",))),
 )
+# The same in a world of tiles.
+TILE_PLAYERS: tuple[Hands, ...] = (
+    ((6, ()), (16, ("right",)), (8, ("do",)), (16, ("down",)), (8, ("do",)), (24, ("left",))),
+    ((10, ("do",)), (20, ("up",)), (12, ("right",)), (10, ("do",)), (26, ("down",))),
+    ((18, ("left",)), (6, ("place_stone",)), (20, ("down",)), (8, ("do",)), (26, ("right",))),
+)
 
 
 def film(world: World, *, num_frames: int = 78) -> list[Pixels]:
     """Frames (H, W, 3) of all players side by side, at the world's rate."""
-    engine = WorldEngine(world, max_sessions=len(PLAYERS))
-    scripts = {str(i): _held(hands, num_frames) for i, hands in enumerate(PLAYERS)}
+    players = PLAYERS if world.spec.action_space.camera else TILE_PLAYERS
+    engine = WorldEngine(world, max_sessions=len(players))
+    scripts = {str(i): _held(hands, num_frames) for i, hands in enumerate(players)}
     for i, session_id in enumerate(scripts):
-        start = i * len(world.starts) // len(PLAYERS)
+        start = i * len(world.starts) // len(players)
         engine.open(session_id, start=start, seed=_SEED)
     return [_together(world, engine, scripts, index) for index in range(num_frames)]
 
@@ -47,7 +54,7 @@ def _together(
     }
     actions = {session_id: space.vector(mask, 0, 0) for session_id, mask in bits.items()}
     frames = {frame.session_id: frame.pixels for frame in engine.step(actions)}
-    captions = {i: "  ".join(_KEYS[name] for name in names) for i, names in held.items()}
+    captions = {i: "  ".join(_KEYS.get(name, name) for name in names) for i, names in held.items()}
     shown = [captioned(frames[i], captions[i], times=_UPSCALE) for i in scripts]
     return np.concatenate(shown, axis=1)
 

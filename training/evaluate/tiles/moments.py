@@ -20,7 +20,7 @@ GATHER_FRAMES = 16
 LOOP_STEPS = 2  # tiles out and as many back
 _HELD = (LOOP_STEPS - 1) * STEP_FRAMES + 1  # frames of a key for so many steps
 LOOP_FRAMES = 2 * _HELD
-_STRIDE = 5  # frames between moments that are looked at
+_STRIDE = 15  # frames between moments that are looked at
 _MOST_WOOD = 8  # a hand holds 9
 _BACK = {"left": "right", "right": "left", "up": "down", "down": "up"}
 _FLOORS = [GROUNDS.index(name) for name in WALKABLE]
@@ -77,7 +77,12 @@ class Moments:
         return None
 
     def _held(self, button: str, num_frames: int) -> NDArray[np.float32]:
-        return np.tile(np.array(self.space.vector_of({button}, 0.0), np.float32), (num_frames, 1))
+        """Pressed in the first frame, held in the others."""
+        vectors = [
+            self.space.vector_of({button}, 0.0, is_pressed=frame == 0)
+            for frame in range(num_frames)
+        ]
+        return np.array(vectors, np.float32)
 
 
 def _is_free(seen: Readings, row: int, column: int) -> bool:

@@ -16,7 +16,7 @@ from training.data.recording import Recording
 from training.evaluate.tiles.measures import closed_loop, kept_tiles, obeyed, scrolls, share
 from training.evaluate.tiles.moments import GATHER_FRAMES, LOOP_FRAMES, Moments
 
-SPACE = ActionSpace(buttons=BUTTONS, one_at_a_time=True)
+SPACE = ActionSpace(buttons=BUTTONS, one_at_a_time=True, tells_presses=True)
 CONTEXT, NUM_FRAMES = 12, 16
 
 
@@ -101,7 +101,7 @@ def facing(material: str) -> Recording:
     frame: NDArray[np.uint8] = render(look(island, 0), draw())
     return Recording(
         frames=np.repeat(frame[None], CONTEXT + 1, axis=0),
-        actions=np.zeros((CONTEXT + 1, len(BUTTONS)), np.float32),
+        actions=np.zeros((CONTEXT + 1, SPACE.size), np.float32),
         poses=np.zeros((CONTEXT + 1, 3), np.float32),
         cuts=np.arange(CONTEXT + 1) == 0,
     )
@@ -117,4 +117,5 @@ def test_moments_are_found_by_what_is_seen(oracle: Oracle) -> None:
         moments("grass").gathering(1)
     loop = moments("tree").loops(1)[0].actions_TA
     assert len(loop) == LOOP_FRAMES <= 12
-    assert np.array_equal(np.unique(loop.sum(axis=0)), [0.0, LOOP_FRAMES / 2])
+    assert np.array_equal(np.unique(loop[:, :-1].sum(axis=0)), [0.0, LOOP_FRAMES / 2])
+    assert np.flatnonzero(loop[:, -1]).tolist() == [0, LOOP_FRAMES // 2]

@@ -40,12 +40,16 @@ class Clock:
     since: int = 0
     _last: str | None = None
 
+    def is_press(self, button: str | None) -> bool:
+        """Whether `button` goes down in the frame that comes."""
+        return button is not None and button != self._last
+
     def ticks(self, button: str | None) -> bool:
         """Whether the frame that `button` leads to is a step."""
         self.since += 1
-        is_fresh = button is not None and button != self._last
+        is_press = self.is_press(button)
         self._last = button
-        if is_fresh or self.since >= STEP_FRAMES:
+        if is_press or self.since >= STEP_FRAMES:
             self.since = 0
             return True
         return False
@@ -96,7 +100,9 @@ class _Take:
             if i + 1 == total:
                 break
             button = settler.act() if i + 1 < num_frames else _button(then[i + 1 - num_frames])
-            actions[i + 1] = self._space.vector_of({button} if button else set(), 0.0)
+            actions[i + 1] = self._space.vector_of(
+                {button} if button else set(), 0.0, is_pressed=self._clock.is_press(button)
+            )
             self._advance(button)
         return Recording(frames=frames, actions=actions, poses=poses, cuts=cuts)
 

@@ -15,7 +15,9 @@ from training.data.games.island.view import HEIGHT, MIDDLE, WIDTH, Glance, look,
 from training.data.games.players import Hands
 from training.data.recording import Recording
 
-RECORDER = IslandRecorder(action_space=ActionSpace(buttons=BUTTONS, one_at_a_time=True))
+RECORDER = IslandRecorder(
+    action_space=ActionSpace(buttons=BUTTONS, one_at_a_time=True, tells_presses=True)
+)
 NUM_FRAMES = 300
 
 
@@ -54,7 +56,10 @@ def test_a_film_with_another_end_begins_alike(film: Recording) -> None:
 def test_a_film_has_no_cut_and_one_button_a_frame(film: Recording) -> None:
     assert film.frames.shape == (NUM_FRAMES, HEIGHT, WIDTH, 3)
     assert film.cuts.tolist() == [True] + [False] * (NUM_FRAMES - 1)
-    assert film.actions.sum(axis=1).max() == 1.0
+    assert film.actions[:, : len(BUTTONS)].sum(axis=1).max() == 1.0
+    down, pressed = film.actions[:, : len(BUTTONS)], film.actions[:, -1]
+    is_new = (down[1:] != down[:-1]).any(axis=1) & down[1:].any(axis=1)
+    assert np.array_equal(pressed[1:] > 0, is_new)
     assert np.ptp(film.poses[:, :2], axis=0).max() >= 3, "the settler walks about"
 
 
