@@ -35,6 +35,13 @@ def parser() -> argparse.ArgumentParser:
         "--seconds", type=float, default=60, help=f"of each phase, 1 to {MAX_SECONDS:.0f}"
     )
     found.add_argument("--players", type=int, default=3, help="honest players, 1 to 8")
+    found.add_argument(
+        "--attacker-nice",
+        type=int,
+        default=0,
+        help="let the attacker's process stand back for the others, 0 to 19: its processor time "
+        "would be another machine's",
+    )
     found.add_argument("--out", type=Path, default=Path("build/drill.json"), help="the report")
     return found
 
@@ -67,7 +74,7 @@ def main(command_line: Sequence[str] | None = None) -> int:
     arguments = parser()
     args = arguments.parse_args(command_line)
     try:
-        plan = Plan(seconds=args.seconds, players=args.players)
+        plan = Plan(seconds=args.seconds, players=args.players, attacker_nice=args.attacker_nice)
     except ValueError as error:
         arguments.error(str(error))
     try:

@@ -1,7 +1,7 @@
 """`python -m loadtest.drills.attacker`: the hostile client, in a process of its own.
 
 It plays honestly at first, as a neighbour of the players; what it costs then is part of the minute
-before. One line of JSON comes in to begin with, {"page_url": ...}, and one goes out when it plays;
+before. One line of JSON comes in to begin with, {"page_url", "nice"}, one goes out when it plays;
 an order comes in when it is to attack, and its tally goes out at the end. It leaves without a word.
 Knows the public API only.
 """
@@ -138,8 +138,9 @@ def _attacks(
 async def main() -> None:
     gather_loopback_only()
     gather_from(ATTACKER_ADDRESS)
-    page_url = str((await _hear())["page_url"])
-    door = Door(page_url=page_url, tally=Tally())
+    beginning = await _hear()
+    os.nice(int(beginning["nice"]))
+    door = Door(page_url=str(beginning["page_url"]), tally=Tally())
     try:
         await door.open()
         async with playing(door) as neighbour:

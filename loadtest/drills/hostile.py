@@ -67,7 +67,7 @@ class Attacker:
 
 
 @asynccontextmanager
-async def neighbour(page_url: str) -> AsyncIterator[Attacker]:
+async def neighbour(page_url: str, plan: Plan) -> AsyncIterator[Attacker]:
     """The attacker's process, playing honestly. It ends with the context."""
     process = await asyncio.create_subprocess_exec(
         *ATTACKER,
@@ -78,7 +78,7 @@ async def neighbour(page_url: str) -> AsyncIterator[Attacker]:
     )
     attacker = Attacker(process)
     try:
-        attacker.say({"page_url": page_url})
+        attacker.say({"page_url": page_url, "nice": plan.attacker_nice})
         await attacker.hear(START_TIMEOUT_S)
         yield attacker
     finally:
@@ -91,7 +91,7 @@ async def run(page_url: str, plan: Plan, root_pid: int | None = None) -> Finding
     """Attack the stack behind `page_url`, which this process or `root_pid` started. Raises
     NoHouseError or RefusedError when there is nothing to attack."""
     house = find_house(root_pid or os.getpid())
-    async with playing(page_url, plan) as crowd, neighbour(page_url) as attacker:
+    async with playing(page_url, plan) as crowd, neighbour(page_url, plan) as attacker:
         timed = replace(house, processes=(*house.processes, attacker.process))
         await crowd.until_playing()
         await asyncio.sleep(SETTLE_S)

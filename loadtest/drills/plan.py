@@ -42,10 +42,13 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`seconds`: of each of the three phases. The attacker's session needs a slot besides."""
+    """`seconds`: of each of the three phases. The attacker's session needs a slot besides.
+    `attacker_nice`: how far the attacker's process stands back for the others (nice(1)); what it
+    computes would be another machine's, where services and players share this one's cores."""
 
     seconds: float = 60.0
     players: int = 3
+    attacker_nice: int = 0
     rates: Rates = Rates()
 
     def __post_init__(self) -> None:
@@ -53,6 +56,8 @@ class Plan:
             raise ValueError(f"seconds must be 1 to {MAX_SECONDS:.0f}, got {self.seconds:g}")
         if not 1 <= self.players <= 8:
             raise ValueError(f"players must be 1 to 8, got {self.players}")
+        if not 0 <= self.attacker_nice <= 19:
+            raise ValueError(f"attacker-nice must be 0 to 19, got {self.attacker_nice}")
 
     @property
     def environment(self) -> dict[str, str]:

@@ -34,7 +34,7 @@ def _player_rows(report: Report) -> list[tuple[str, ...]]:
                 f"{phase.fps:.2f}, {phase.late_share:.1%}, {phase.longest_gap_ms:.0f}"
                 for phase in player.phases
             ),
-            "; ".join(player.errors) or "played on",
+            "; ".join(player.errors) or "not ended",
         )
         for player in report.findings.players
     ]
