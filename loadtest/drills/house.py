@@ -7,7 +7,7 @@ import re
 import socket
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -16,6 +16,7 @@ SERVICE = re.compile(r"services\.(session|ingest|generation|play)\b|(plain_gener
 SERVER = re.compile(r"(?:valkey|redis)-server")
 MODULE = re.compile(r"\0-m\0([\w.]+)")
 OPS_VARIABLE = "NEXTFRAME_{}_OPS_PORT"
+REDIS_VARIABLE = "NEXTFRAME_REDIS_URL"
 WITH_OPS = ("session", "ingest")  # those that strangers reach
 REDIS_TIMEOUT_S = 5.0
 
@@ -43,17 +44,24 @@ class House:
 
 
 def find_house(root_pid: int) -> House:
-    """Of the stack that `root_pid` or a child of it started. Raises NoHouseError."""
+    """Of the stack that `root_pid` or a child of it started. Of several Redis servers below, the
+    house's is the one that its session service uses. Raises NoHouseError."""
     children = _children()
     below = [pid for pid in _descendants(root_pid, children) if _is_service(_command(pid))]
     pids = sorted({pid for top in below for pid in (top, *_descendants(top, children))})
-    processes = _named(pids)
-    by_name = {process.name: process for process in processes}
+    found = [Process(pid=pid, name=_name(_command(pid)), command=_command(pid)) for pid in pids]
+    by_name = {process.name: process for process in found if process.command}
     if missing := {REDIS, *WITH_OPS} - set(by_name):
         raise NoHouseError(f"not running: {', '.join(sorted(missing))}")
-    ops = {name: f"http://127.0.0.1:{_ops_port(by_name[name])}" for name in WITH_OPS}
+    redis_socket = _variable(by_name["session"], REDIS_VARIABLE).removeprefix("unix://")
+    ours = [p for p in found if p.command and (p.name != REDIS or redis_socket in p.command)]
     return House(
-        processes=processes, ops_urls=ops, redis_socket=_redis_socket(by_name[REDIS].command)
+        processes=_numbered(ours),
+        ops_urls={
+            name: f"http://127.0.0.1:{_variable(by_name[name], OPS_VARIABLE.format(name.upper()))}"
+            for name in WITH_OPS
+        },
+        redis_socket=redis_socket,
     )
 
 
@@ -144,17 +152,14 @@ def _is_service(command: str) -> bool:
     return bool(SERVICE.search(command) or SERVER.search(command))
 
 
-def _named(pids: Iterable[int]) -> tuple[Process, ...]:
+def _numbered(processes: Iterable[Process]) -> tuple[Process, ...]:
+    """Each with a name of its own."""
     seen: Counter[str] = Counter()
     found = []
-    for pid in pids:
-        command = _command(pid)
-        if not command:
-            continue
-        name = _name(command)
-        seen[name] += 1
-        suffix = f" {seen[name]}" if seen[name] > 1 else ""
-        found.append(Process(pid=pid, name=name + suffix, command=command))
+    for process in processes:
+        seen[process.name] += 1
+        suffix = f" {seen[process.name]}" if seen[process.name] > 1 else ""
+        found.append(replace(process, name=process.name + suffix))
     return tuple(found)
 
 
@@ -170,19 +175,10 @@ def _name(command: str) -> str:
     return Path(script or first).name
 
 
-def _ops_port(process: Process) -> int:
+def _variable(process: Process, name: str) -> str:
+    """Of the environment that it was started with."""
     environment = (PROC / str(process.pid) / "environ").read_text()
-    name = OPS_VARIABLE.format(process.name.upper())
-    found = re.search(rf"(?:^|\0){name}=(\d+)", environment)
+    found = re.search(rf"(?:^|\0){name}=([^\0]*)", environment)
     if found is None:
         raise NoHouseError(f"{process.name} runs without {name}")
-    return int(found[1])
-
-
-def _redis_socket(command: str) -> str:
-    """From its arguments, or from the title that the server gives itself."""
-    if found := re.search(r"--unixsocket\0([^\0]+)", command):
-        return found[1]
-    if found := re.search(r"unixsocket:([^\s\0]+)", command):
-        return found[1]
-    raise NoHouseError("Redis has no socket here")
+    return found[1]

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ from loadtest.drills.house import (
     resident_bytes,
 )
 from services.play.private_redis import PrivateRedis
+
+ROOT_FOLDER = Path(__file__).parents[3]
 
 # Stands for a service: its command has the service's name, and it starts a child.
 CHILD = "import time; held = bytearray(30 << 20); print('up', flush=True); time.sleep(60)"
@@ -33,33 +37,53 @@ finally:
 """
 
 
-@pytest.fixture
-def services() -> Iterator[None]:
-    running = []
-    for name in ("session", "ingest"):
-        command = [sys.executable, "-c", SERVICE, "-m", f"services.{name}"]
-        env = {**os.environ, f"NEXTFRAME_{name.upper()}_OPS_PORT": f"800{len(name)}"}
-        one = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert one.stdout is not None
-        one.stdout.readline()
-        running.append(one)
+# One process that starts a house: its Redis, and a session and an ingest service.
+ROOT = f"""
+import os, subprocess, sys
+from pathlib import Path
+from services.play.private_redis import PrivateRedis
+redis = PrivateRedis(Path(sys.argv[1]))
+running = []
+for name, port in (("session", "8007"), ("ingest", "8006")):
+    own = {{f"NEXTFRAME_{{name.upper()}}_OPS_PORT": port, "NEXTFRAME_REDIS_URL": redis.url}}
+    command = [sys.executable, "-c", {SERVICE!r}, "-m", f"services.{{name}}"]
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    running.append(subprocess.Popen(command, env=os.environ | own, **pipes))
+for one in running:
+    one.stdout.readline()
+print("up", flush=True)
+sys.stdin.read()
+for one in running:
+    one.communicate()
+redis.close()
+"""
+
+
+@contextmanager
+def root(code: str, *arguments: str) -> Iterator[int]:
+    """The pid of a process of its own that runs `code` until the end of its input."""
+    one = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT_FOLDER)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert one.stdout is not None
+    assert one.stdout.readline() == b"up\n"
     try:
-        yield
+        yield one.pid
     finally:
-        for one in running:
-            one.communicate()
+        one.communicate()
 
 
-@pytest.mark.usefixtures("services")
-def test_a_house_is_everything_that_the_services_started(tmp_path: Path) -> None:
-    redis = PrivateRedis(tmp_path)
-    try:
-        house = find_house(os.getpid())
+def test_a_house_is_everything_that_the_services_started() -> None:
+    with tempfile.TemporaryDirectory(prefix="nf-") as folder, root(ROOT, folder) as pid:
+        house = find_house(pid)
         assert house.ops_urls == {
             "session": "http://127.0.0.1:8007",
             "ingest": "http://127.0.0.1:8006",
         }
-        assert house.redis_socket == redis.url.removeprefix("unix://")
+        assert house.redis_socket == f"{folder}/redis.sock"
         names = {process.name for process in house.processes}
         assert names >= {"session", "ingest", "redis"}
         assert len(house.processes) >= 5  # with the two children
@@ -69,13 +93,26 @@ def test_a_house_is_everything_that_the_services_started(tmp_path: Path) -> None
         assert processor_seconds(house.processes)["session"] >= 0
         figures = redis_figures(house.redis_socket)
         assert figures["keys"] == 0 and figures["used_bytes"] > 100_000
-    finally:
-        redis.close()
+
+
+def test_anothers_redis_below_the_same_process_is_not_the_houses() -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="nf-") as other,
+        tempfile.TemporaryDirectory(prefix="nf-") as folder,
+        closing(PrivateRedis(Path(other))),
+        root(ROOT, folder),
+    ):
+        house = find_house(os.getpid())
+        assert house.redis_socket == f"{folder}/redis.sock"
+        assert sum(process.name.startswith("redis") for process in house.processes) == 1
 
 
 def test_without_services_there_is_no_house() -> None:
-    with pytest.raises(NoHouseError, match="not running: ingest, redis, session"):
-        find_house(os.getpid())
+    with (
+        root("import sys; print('up', flush=True); sys.stdin.read()") as pid,
+        pytest.raises(NoHouseError, match="not running: ingest, redis, session"),
+    ):
+        find_house(pid)
 
 
 def test_a_process_that_ended_has_no_size() -> None:
