@@ -11,27 +11,30 @@ from model.world import World
 from tests.model.conftest import make_world
 from training import release as releasing
 from training.evaluate.dreams.teacher import teacher_of
-from training.evaluate.evaluation import Evaluation
 from training.recipes.debug import debug
 from training.run import Run
 
 
 @dataclass(frozen=True)
-class Card:
-    world_digest: str = ""
+class Measured:
+    """What measuring a world comes to."""
+
+    contact_sheet: Any
+    steering: Any = None
+
+    def page(self, *, title: str, licence: str) -> str:
+        return "a card"
+
+    def figures(self, digest: str | None = None) -> str:
+        return digest or ""
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a student of the tiny world is released; nothing is trained or measured."""
-    card: Any = Card()
-    sheet = np.zeros((8, 8, 3), np.uint8)
-    measured = Evaluation(card=card, contact_sheet=sheet, steering=None)
+    measured = Measured(np.zeros((8, 8, 3), np.uint8))
     monkeypatch.setattr(releasing, "build_world", lambda *_: make_world("consistency"))
-    monkeypatch.setattr(releasing, "gather", lambda *_: None)
-    monkeypatch.setattr(releasing, "evaluate", lambda *_, **__: measured)
-    monkeypatch.setattr(releasing, "to_markdown", lambda *_, **__: "a card")
-    monkeypatch.setattr(releasing, "to_json", lambda card: card.world_digest)
+    monkeypatch.setattr(releasing, "measure", lambda *_, **__: measured)
     return tmp_path / "world"
 
 
@@ -55,7 +58,7 @@ def test_a_disk_that_fills_up_at_the_last_file_leaves_the_release_before(
     def is_full(card: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(releasing, "to_json", is_full)
+    monkeypatch.setattr(Measured, "figures", is_full)
     with pytest.raises(OSError, match="No space left"):
         release(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -98,8 +98,12 @@ def check_overrides(
 
 
 def apply_overrides(recipe: R, overrides: Mapping[str, int | float]) -> R:
-    """The recipe with these values in their places; those of the run are not the recipe's."""
+    """The recipe with these values in their places; those of the run are not the recipe's. Raises
+    ValueError for a stage that the recipe does not have."""
     for name in OF_THE_RECIPE.keys() & overrides.keys():
+        stage = name.partition(".")[0]
+        if getattr(recipe, stage) is None:
+            raise ValueError(f"{name} cannot be set: this recipe has no {stage} stage")
         recipe = _with(recipe, name.split("."), overrides[name])
     return recipe
 

@@ -58,13 +58,12 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     recipe = replace(debug(), name="tiny", action_space=spec.action_space, preset=sizes)
     office = Office(registry, released, bundle, recipe)
 
-    def evaluate(world: Any, material: Any, *, num_steps: int) -> Any:
+    def measure(world: Any, *_: Any, num_steps: int) -> Any:
         office.measured.append(num_steps)
-        return SimpleNamespace(card=NEW | {"psnr_16": 14.0, "world_digest": world.digest})
+        card = NEW | {"psnr_16": 14.0, "world_digest": world.digest}
+        return SimpleNamespace(figures=lambda: json.dumps(card))
 
-    monkeypatch.setattr(again, "gather", lambda *anything: None)
-    monkeypatch.setattr(again, "evaluate", evaluate)
-    monkeypatch.setattr(again, "to_json", json.dumps)
+    monkeypatch.setattr(again, "measure", measure)
     return office
 
 
