@@ -55,7 +55,7 @@ def test_a_disk_that_fills_up_at_the_last_file_leaves_the_release_before(
     release(folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    def is_full(card: object) -> str:
+    def is_full(*_: object) -> str:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Measured, "figures", is_full)
