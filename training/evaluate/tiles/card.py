@@ -106,8 +106,8 @@ def to_markdown(card: TileCard, *, title: str, licence: str) -> str:
     )
     return f"""# {title}
 
-{licence}. Version {card.world_version}, `{card.world_digest[:12]}`. Sampler {card.sampler},
-{card.num_steps} steps, {card.precision}. All figures are of dreams through the serving engine
+{licence}. Version {card.world_version}. Sampler {card.sampler}, {card.num_steps} steps,
+{card.precision}. All figures are of dreams through the serving engine
 after held-out play ({card.num_passages} passages, {card.num_loops} loops), read by an oracle: the
 nearest tile of the tile set in every cell. The rules are Crafter's, the pictures our own; nothing
 of this is the paper's.
