@@ -27,7 +27,7 @@ RATES = Rates(
     connections_per_s=60,
     head_bytes=1 << 20,
     heads_per_s=1,
-    actions_per_s=400,
+    actions_per_s=1000,  # half by each way: above what one player may send
     offers_per_s=6,
     creations_per_s=10,
 )
