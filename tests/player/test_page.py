@@ -83,6 +83,7 @@ def test_the_title_waits_until_a_world_is_awake(page: Page, house: House) -> Non
 
 def test_the_title_names_the_keys_that_the_world_knows(page: Page, house: House) -> None:
     named = page.locator(".keys dd:visible")
+    until(page, "!document.getElementById('play').disabled")
     page_keys = ["look around", "free the mouse", "begin anew", "figures"]
     assert named.all_text_contents() == ["walk", "turn", "act", *page_keys]
     house.world["buttons"] = ("forward", "back", "jump", "attack")

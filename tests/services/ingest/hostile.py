@@ -1,4 +1,4 @@
-"""A peer that keeps to no rule, in a thread of its own, and a clock for the loop it attacks."""
+"""A peer that keeps to no rule, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from struct import pack
 from typing import Any, TypeVar
 
@@ -127,33 +126,6 @@ class _Raw(Chunk):
 def chunk(kind: int, body: bytes) -> bytes:
     """One SCTP chunk of any kind, padded."""
     return pack("!BBH", kind, 0, 4 + len(body)) + body + bytes(-len(body) % 4)
-
-
-class LoopClock:
-    """The longest stretch of processor time that the loop's thread spent between two iterations
-    of its event loop."""
-
-    def __init__(self) -> None:
-        self.longest_s = 0.0
-        self._last_s = 0.0
-        self._is_running = False
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        self._is_running = True
-        self._last_s = time.thread_time()
-        self._tick()
-        try:
-            yield
-        finally:
-            self._is_running = False
-
-    def _tick(self) -> None:
-        now_s = time.thread_time()
-        self.longest_s = max(self.longest_s, now_s - self._last_s)
-        self._last_s = now_s
-        if self._is_running:
-            asyncio.get_running_loop().call_soon(self._tick)
 
 
 @contextlib.asynccontextmanager
