@@ -2,6 +2,7 @@
 what the run folder holds, ends within its budget, and leaves its state there."""
 
 import copy
+from dataclasses import replace
 
 import torch
 
@@ -9,7 +10,7 @@ from model.nfd.transformer import NFDTransformer
 from training.data.encoding import LatentCache
 from training.data.filming import record_all
 from training.data.inventory.manifest import Manifest, take_stock
-from training.data.latents import ClipSource
+from training.data.latents import ClipSource, PressFocus
 from training.data.recording import TooLittlePlay
 from training.data.source import FilmFolder, RecordingSource, Split
 from training.data.vpt.films import keep_films
@@ -23,11 +24,12 @@ from training.loop.optimizers import nfd_optimizers, student_optimizers
 from training.loop.state import read_state
 from training.loop.thrift import checkpoint_blocks, compile_blocks
 from training.loop.trainer import Budget, Objective, Trainer
+from training.objectives.as_served import AsServed
 from training.objectives.flow_matching import FlowMatching
 from training.objectives.history import History
 from training.place.stages import trained_map
 from training.recipes.numbers import numbers_of
-from training.recipes.recipe import Recipe
+from training.recipes.recipe import AsServedRecipe, Recipe
 from training.run import Run
 from training.tokenizer.stages import encoding_tokenizer
 
@@ -105,6 +107,8 @@ def train_teacher(recipe: Recipe, run: Run, budget: Budget, workers: Workers | N
 
 def teacher_objective(recipe: Recipe, run: Run, transformer: NFDTransformer) -> Objective:
     settings = recipe.teacher
+    if settings.as_served is not None:
+        return _as_served(recipe, run, transformer, settings.as_served)
     history = History(transformer, settings.mixture, settings.history, recipe.teacher_sampler)
     clips = clip_source(
         recipe, run, settings.batch_size, "train", num_lead=history.num_lead,
@@ -112,6 +116,27 @@ def teacher_objective(recipe: Recipe, run: Run, transformer: NFDTransformer) -> 
     )  # fmt: skip
     return FlowMatching(
         transformer, clips, settings.mixture, history, untold_share=settings.untold_share
+    )
+
+
+def _as_served(
+    recipe: Recipe,
+    run: Run,
+    transformer: NFDTransformer,
+    settings: AsServedRecipe,
+    split: Split = "train",
+) -> AsServed:
+    teacher, space = recipe.teacher, recipe.action_space
+    focus = PressFocus(
+        share=settings.press_share, first_frame=settings.num_past,
+        num_buttons=len(space.model_buttons), tells_presses=space.tells_presses,
+    )  # fmt: skip
+    clips = clip_source(
+        recipe, run, teacher.batch_size, split, num_frames=teacher.clip_frames,
+        focus=focus if settings.press_share else None,
+    )  # fmt: skip
+    return AsServed(
+        transformer, clips, teacher.mixture, settings, space, untold_share=teacher.untold_share
     )
 
 
@@ -194,6 +219,9 @@ def _validation(recipe: Recipe, run: Run, trainer: Trainer) -> Objective | None:
         return None
     averaged = trainer.averaged
     assert isinstance(averaged, NFDTransformer)
+    if recipe.teacher.as_served is not None:
+        true_past = replace(recipe.teacher.as_served, own_every=0, press_share=0.0)
+        return _as_served(recipe, run, averaged, true_past, "validation")
     clips = clip_source(recipe, run, recipe.teacher.batch_size, "validation")
     return FlowMatching(averaged, clips, recipe.teacher.mixture)
 
@@ -206,6 +234,7 @@ def clip_source(
     *,
     num_lead: int = 0,
     num_frames: int | None = None,
+    focus: PressFocus | None = None,
 ) -> ClipSource:
     """Clips of latents, a window or `num_frames` long and `num_lead` frames before it. Latents are
     made once per tokenizer and recording."""
@@ -214,7 +243,9 @@ def clip_source(
     nfd = recipe.preset.nfd
     num_frames = num_lead + (num_frames or nfd.window)
     state_size = nfd.place.state_size if nfd.place else 0
-    return ClipSource(films, num_frames, batch_size, pick_device(), state_size=state_size)
+    return ClipSource(
+        films, num_frames, batch_size, pick_device(), state_size=state_size, focus=focus
+    )
 
 
 def has_ended(run: Run, stage: str) -> bool:

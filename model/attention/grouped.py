@@ -28,7 +28,7 @@ class GroupedAttention:
     is autocast's while autocast is on."""
 
     def __init__(self, num_frames: int, tokens_per_frame: int, window: int, like: Tensor) -> None:
-        self._dtype = _product_dtype(like)
+        self._dtype = product_dtype(like)
         seen_SS = block_causal_mask(num_frames, tokens_per_frame, window, like.device)
         bias_SS = torch.zeros(seen_SS.shape, dtype=self._dtype, device=like.device)
         bias_SS.masked_fill_(~seen_SS, -torch.inf)
@@ -52,6 +52,7 @@ class GroupedAttention:
         return torch.cat(mixed, dim=1).view(q_BNSK.shape)
 
 
-def _product_dtype(like: Tensor) -> torch.dtype:
+def product_dtype(like: Tensor) -> torch.dtype:
+    """Autocast's type while autocast is on, else that of `like`."""
     kind = like.device.type
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else like.dtype

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as nnf
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from training.data.presses import clips_with_presses, presses
 from training.data.recording import TooLittlePlay, clip_starts
 from training.data.whole import reading, replacing
 
@@ -68,9 +70,21 @@ class Clips:
     actions_BFA: Tensor
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PressFocus:
+    """A `share` of the clips hold a press of a button in their frames from `first_frame` on, each
+    button equally often. `num_buttons`, `tells_presses`: how actions tell presses."""
+
+    share: float
+    first_frame: int
+    num_buttons: int
+    tells_presses: bool
+
+
 class ClipSource:
-    """Draws clips that hold no cut, uniformly over all films, onto the device that trains. What is
-    drawn depends on the generator alone, so any step can be drawn again without those before it."""
+    """Draws clips that hold no cut, uniformly over all films, onto the device that trains, with a
+    `focus` more often where buttons are pressed. What is drawn depends on the generator alone, so
+    any step can be drawn again without those before it."""
 
     def __init__(
         self,
@@ -80,6 +94,7 @@ class ClipSource:
         device: torch.device,
         *,
         state_size: int = 0,
+        focus: PressFocus | None = None,
     ) -> None:
         """`state_size`: numbers of a state that frames are told. Raises TooLittlePlay; ValueError
         for films without poses where there are any."""
@@ -92,20 +107,41 @@ class ClipSource:
         self._num_frames = num_frames
         self._batch_size = batch_size
         self._device = device
+        self._focus = focus
+        self._by_button = [] if focus is None else self._clips_by_button(focus)
 
     def __len__(self) -> int:
         """How many different clips there are."""
         return int(self._firsts[-1])
 
     def draw(self, generator: torch.Generator) -> Clips:
-        picked = torch.randint(
-            len(self), (self._batch_size,), generator=generator, device=generator.device
-        )
-        clips = [self._clip(i) for i in picked.tolist()]
+        clips = [self._clip(i) for i in self._pick(generator)]
         latents, actions = (
             torch.stack(tensors).to(self._device) for tensors in zip(*clips, strict=True)
         )
         return Clips(latents_BFChw=latents.float(), actions_BFA=actions)
+
+    def _pick(self, generator: torch.Generator) -> list[int]:
+        """Numbers of a batch's clips."""
+        device, size = generator.device, (self._batch_size,)
+        picked: list[int] = torch.randint(
+            len(self), size, generator=generator, device=device
+        ).tolist()
+        if self._focus is None or not self._by_button:
+            return picked
+        draws_B3 = torch.rand((*size, 3), generator=generator, device=device).tolist()
+        for i, (chosen, button, clip) in enumerate(draws_B3):
+            if chosen < self._focus.share:
+                clips = self._by_button[int(button * len(self._by_button))]
+                picked[i] = int(clips[int(clip * len(clips))])
+        return picked
+
+    def _clips_by_button(self, focus: PressFocus) -> list[NDArray[np.int64]]:
+        pressed = [
+            presses(film.actions_NA, focus.num_buttons, tells_presses=focus.tells_presses).numpy()
+            for film in self._films
+        ]
+        return clips_with_presses(pressed, self._starts, self._num_frames, focus.first_frame)
 
     def _clip(self, index: int) -> tuple[Tensor, Tensor]:
         i = int(np.searchsorted(self._firsts, index, side="right")) - 1

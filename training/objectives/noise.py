@@ -38,20 +38,25 @@ class NoiseMixture:
     ) -> tuple[Tensor, Tensor]:
         """Times (B, F), and whether each was drawn as context. The others may be nearly clean,
         too: a path has an end."""
-        device = generator.device
-
-        def uniform() -> Tensor:
-            return torch.rand(shape, generator=generator, device=device)
-
-        normal = torch.randn(shape, generator=generator, device=device)
-        noisy = torch.sigmoid(self.logit_mean + self.logit_std * normal)
-        noisy = torch.where(uniform() < self.pure_share, torch.ones_like(noisy), noisy)
-        context = uniform() * self.context_max
-        is_context_BF = uniform() < self.context_share
+        noisy_BF = self.draw_noisy(shape, generator)
+        context_BF = self.draw_context(shape, generator)
+        drawn_BF = torch.rand(shape, generator=generator, device=generator.device)
+        is_context_BF = drawn_BF < self.context_share
         if self.served_share:
             is_context_BF = self._as_served(is_context_BF, generator)
-        s = torch.where(is_context_BF, context, noisy)
-        return torch.atan2(s, 1.0 - s).clamp(max=math.pi / 2), is_context_BF
+        return torch.where(is_context_BF, context_BF, noisy_BF), is_context_BF
+
+    def draw_noisy(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        """Times (B, F) of frames that are not context."""
+        normal = torch.randn(shape, generator=generator, device=generator.device)
+        s = torch.sigmoid(self.logit_mean + self.logit_std * normal)
+        is_pure = torch.rand(shape, generator=generator, device=generator.device) < self.pure_share
+        return _trig_times(torch.where(is_pure, torch.ones_like(s), s))
+
+    def draw_context(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        """Times (B, F) of context frames."""
+        drawn = torch.rand(shape, generator=generator, device=generator.device)
+        return _trig_times(drawn * self.context_max)
 
     def _as_served(self, is_context_BF: Tensor, generator: torch.Generator) -> Tensor:
         batch, num_frames = is_context_BF.shape
@@ -59,3 +64,7 @@ class NoiseMixture:
         turns_B = 1 + (draws_B2[:, 1] * (num_frames - 1)).long()
         before_BF = torch.arange(num_frames, device=generator.device) < turns_B[:, None]
         return torch.where(draws_B2[:, :1] < self.served_share, before_BF, is_context_BF)
+
+
+def _trig_times(s: Tensor) -> Tensor:
+    return torch.atan2(s, 1.0 - s).clamp(max=math.pi / 2)

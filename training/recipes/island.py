@@ -12,9 +12,9 @@ from training.data.games.island.mixed import MixedTiles
 from training.data.games.island.recorder import IslandRecorder
 from training.data.games.island.rules import BUTTONS
 from training.evaluate.extent import TILES
-from training.objectives.history import HistorySettings
 from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (
+    AsServedRecipe,
     DecoderRecipe,
     NFDRecipe,
     Recipe,
@@ -78,9 +78,9 @@ def island() -> Recipe:
             batch_size=8, lr=8e-4, ema_decay=0.98, minutes=4.0, picture=_PICTURE
         ),
         teacher=NFDRecipe(
-            batch_size=8, muon_lr=5e-3, adamw_lr=3e-3, ema_decay=0.995, minutes=60.0,
-            mixture=NoiseMixture(), untold_share=0.1,
-            history=HistorySettings(chain_share=0.5),
+            batch_size=4, muon_lr=5e-3, adamw_lr=3e-3, ema_decay=0.98, minutes=60.0,
+            mixture=NoiseMixture(context_max=0.25, pure_share=0.5), untold_share=0.1,
+            clip_frames=16, as_served=AsServedRecipe(press_share=0.65, press_weight=4.0),
         ),
         student=StudentRecipe(
             batch_size=4, muon_lr=1e-4, adamw_lr=1e-4, ema_decay=0.995, minutes=20.0,

@@ -90,9 +90,25 @@ class MapRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AsServedRecipe:
+    """Trains frames as they are served: each from noise, after a clean past (skip-causal mask:
+    ACDiT, arXiv 2412.07720). The first `num_past` frames of a clip are only past. In one of
+    `own_every` steps (0: in none) `own_share` of the other past frames are the network's own, drawn
+    from pure noise in one call (Epona, arXiv 2506.24113). `press_share` of the clips hold the press
+    of a button; a frame whose action presses a button weighs `press_weight`."""
+
+    num_past: int = 4
+    own_every: int = 3
+    own_share: float = 0.5
+    press_share: float = 0.0
+    press_weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NFDRecipe:
-    """The teacher. Clips are as long as the model's window, or `clip_frames`. `history`: what they
-    show as context instead of the truth; `untold_share` of them do not show their actions, which
+    """The teacher. Clips are as long as the model's window, or `clip_frames`. `as_served`: frames
+    are trained after a clean past, and `history` has no part in it. Else `history`: what clips
+    show as context instead of the truth. `untold_share` of them do not show their actions, which
     the student's guidance needs. A step is the mean over `micro_batches` batches. `checkpointing`
     saves memory for a third more work; `compiled` needs a GPU."""
 
@@ -103,6 +119,7 @@ class NFDRecipe:
     minutes: float
     mixture: NoiseMixture
     history: HistorySettings = TRUTH
+    as_served: AsServedRecipe | None = None
     untold_share: float = 0.0
     clip_frames: int | None = None
     micro_batches: int = 1

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from training.ablations.arguments import add_contest_arguments
-from training.ablations.drift.contest import Row, contest
+from training.ablations.drift.contest import WAYS, Row, contest
 from training.evaluate.measures.horizon import HorizonPoint
 from training.evaluate.measures.steering import Steering
 from training.evaluate.report.markdown import lines
@@ -21,10 +21,15 @@ _TITLES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run_command)
     add_contest_arguments(parser)
+    parser.add_argument(
+        "--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY",
+        help=f"rows to train, quoted; all of: {', '.join(WAYS)}",
+    )  # fmt: skip
 
 
 def run_command(arguments: argparse.Namespace) -> None:
-    rows = contest(recipe_named(arguments.recipe), Run(arguments.run), arguments.seconds)
+    ways = {name: WAYS[name] for name in arguments.ways}
+    rows = contest(recipe_named(arguments.recipe), Run(arguments.run), arguments.seconds, ways)
     for line in markdown(rows):
         print(line, flush=True)
     print("\nAfter @: gradient kept, motion, Fréchet distance (own), of the frames up to that one.")

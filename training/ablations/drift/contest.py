@@ -15,20 +15,49 @@ from training.evaluate.material import Material, gather
 from training.evaluate.report.card import Card
 from training.loop.trainer import Budget
 from training.objectives.history import TRUTH, HistorySettings
-from training.recipes.recipe import Recipe
+from training.recipes.recipe import AsServedRecipe, Recipe
 from training.release import build_world
 from training.run import Run
 
 BEFORE = "before"
-WAYS: Mapping[str, HistorySettings] = {
-    "true history": TRUTH,
-    "context drop-out": HistorySettings(dropout=0.2),
-    "own guesses": HistorySettings(chain_share=0.5),
-    "own play, 4 frames": HistorySettings(rollout_share=0.25, rollout_frames=4),
-    "own play, 16 frames": HistorySettings(rollout_share=0.25, rollout_frames=16),
-}
 _LONG = ((300, 8),)  # frames, dreams
 _EMA_DECAY = 0.98  # the average must not still be where it began when so short a training ends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """What one row changes of the recipe's teacher, beside the same noise and the true past."""
+
+    history: HistorySettings = TRUTH
+    as_served: AsServedRecipe | None = None
+    served_share: float = 0.0
+
+    def applied_to(self, recipe: Recipe) -> Recipe:
+        teacher = recipe.teacher
+        mixture = replace(teacher.mixture, served_share=self.served_share)
+        changed = replace(
+            teacher,
+            history=self.history,
+            as_served=self.as_served,
+            mixture=mixture,
+            ema_decay=_EMA_DECAY,
+        )
+        return replace(recipe, teacher=changed)
+
+
+WAYS: Mapping[str, Way] = {
+    "true history": Way(),
+    "clean pasts in half of the clips": Way(served_share=0.5),
+    "context drop-out": Way(history=HistorySettings(dropout=0.2)),
+    "own guesses": Way(history=HistorySettings(chain_share=0.5)),
+    "own guesses from pure noise": Way(
+        history=HistorySettings(chain_share=0.5, chain_from_noise=True)
+    ),
+    "own play, 4 frames": Way(history=HistorySettings(rollout_share=0.25, rollout_frames=4)),
+    "own play, 16 frames": Way(history=HistorySettings(rollout_share=0.25, rollout_frames=16)),
+    "as served, true past": Way(as_served=AsServedRecipe(own_every=0)),
+    "as served": Way(as_served=AsServedRecipe()),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +69,17 @@ class Row:
     card: Card
 
 
-def contest(recipe: Recipe, run: Run, seconds: float) -> Iterator[Row]:
-    """`seconds` of training for each way, by what its steps cost. One that has ended its training
-    is only measured again."""
+def contest(
+    recipe: Recipe, run: Run, seconds: float, ways: Mapping[str, Way] = WAYS
+) -> Iterator[Row]:
+    """`seconds` of training for each of `ways`, by what its steps cost. One that has ended its
+    training is only measured again."""
     run.require("teacher")
     extent = replace(recipe.extent, long_dreams=_LONG)
     material = gather(recipe, run, extent)
     yield Row(name=BEFORE, trained=0, card=_measure(recipe, run, material))
     begun_at, _ = stages.spent_on(run, "teacher")
-    recipes = {name: _with_history(recipe, settings) for name, settings in WAYS.items()}
+    recipes = {name: way.applied_to(recipe) for name, way in ways.items()}
     for (name, way), cost_s in zip(recipes.items(), _costs_s(recipes, run), strict=True):
         other = fork(run, name)
         if stages.spent_on(other, "teacher")[0] == begun_at or not stages.has_ended(
@@ -72,11 +103,6 @@ def fork(run: Run, name: str) -> Run:
         else:
             target.symlink_to(entry.resolve())
     return other
-
-
-def _with_history(recipe: Recipe, settings: HistorySettings) -> Recipe:
-    teacher = replace(recipe.teacher, history=settings, ema_decay=_EMA_DECAY)
-    return replace(recipe, teacher=teacher)
 
 
 def _costs_s(recipes: Mapping[str, Recipe], run: Run) -> list[float]:
