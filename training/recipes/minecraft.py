@@ -29,6 +29,9 @@ from training.tokenizer.losses.picture_loss import PictureWeights
 RECORDINGS = Path("build/vpt")  # unless the command says where they are
 _CONTEXT_T = trig_time(0.05)
 _HOURS = 60.0
+LOGIT_NORMAL = NoiseMixture(  # every frame by itself, and nothing beside it: the paper's
+    context_share=0.0, pure_share=0.0, logit_mean=0.0, logit_std=1.0
+)
 
 # Menus and rests cut recordings into pieces: few hold together for a thousand frames.
 EXTENT = Extent(num_passages=20, num_probes=0, long_dreams=((300, 4), (64, 4)), reader_steps=3_000)
@@ -58,7 +61,7 @@ def minecraft() -> Recipe:
         ),
         teacher=NFDRecipe(
             batch_size=8, micro_batches=8, muon_lr=1e-3, adamw_lr=4e-5, ema_decay=0.9999,
-            minutes=14 * 24 * _HOURS, mixture=NoiseMixture(logit_mean=0.0, logit_std=1.0),
+            minutes=14 * 24 * _HOURS, mixture=LOGIT_NORMAL,
             checkpointing=True, compiled=True,
         ),
         student=StudentRecipe(

@@ -142,3 +142,14 @@ def test_the_network_takes_the_actions_and_the_pictures_of_the_recordings(recipe
     assert recipe.action_space == recorder.action_space
     assert preset.nfd.action_size == recipe.action_space.size
     assert (recorder.width, recorder.height) == (preset.width, preset.height)
+
+
+def test_the_teachers_noise_is_the_papers() -> None:
+    """Every frame by itself, logit-normal, with no share that is context or pure noise: a third of
+    a standard normal lies below -0.43, a third above 0.43."""
+    t_BF = minecraft().teacher.mixture.draw((2_000, 8), torch.Generator().manual_seed(0))
+    s_BF = t_BF.sin() / (t_BF.sin() + t_BF.cos())
+    thirds = torch.tensor([-0.4307, 0.4307]).sigmoid()
+    found = [(s_BF < edge).float().mean().item() for edge in thirds]
+    assert found == pytest.approx([1 / 3, 2 / 3], abs=0.02)
+    assert (t_BF > 1.57).sum() == 0
