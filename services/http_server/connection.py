@@ -8,6 +8,7 @@ connection has a deadline, and h11 gets small pieces with other work of the even
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -20,11 +21,14 @@ from services.http_server.connection_table import ConnectionTable
 from services.http_server.intake import HeadTooLarge, Intake
 from services.http_server.limits import ConnectionLimits, Phase
 from services.http_server.transport import GentleClose, IntakeFlow
+from services.http_server.turns import Turns
 from services.telemetry import meter, problem
 
-# Errors of the application only: what strangers send is counted, not logged.
-_log = logging.getLogger("uvicorn.error.connection")
-_log.setLevel(logging.ERROR)
+# For uvicorn: errors of the application only. What strangers send is counted, not logged.
+ERRORS_ONLY = logging.getLogger(f"{__name__}.errors")
+ERRORS_ONLY.setLevel(logging.ERROR)
+
+REQUEST_S = 0.001  # what a request is charged with besides its parsing
 
 CONNECTIONS_ENDED = meter.create_counter(
     "nextframe_http_connections_ended",
@@ -44,12 +48,17 @@ class BoundedState(ServerState):
             max_per_address=limits.max_per_address,
             proxies=proxies,
         )
+        self.turns = Turns()
 
 
 class UpgradedConnection(asyncio.Protocol):
-    """Mixed into a WebSocket protocol, so that the table of connections learns of its end."""
+    """Mixed into a WebSocket protocol, so that the table of connections learns of its end.
+    `payer`: whose share of the event loop it has. `on_closing`: to be called when it waits for
+    nothing but the client's goodbye."""
 
+    payer = ""
     on_lost: Callable[[], None] | None = None
+    on_closing: Callable[[], None] | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -69,9 +78,11 @@ class BoundedConnection(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         assert isinstance(server_state, BoundedState)
-        self.logger = _log
+        self.logger = ERRORS_ONLY
         self._limits = server_state.limits
         self._table = server_state.table
+        self._turns = server_state.turns
+        self._payer = ""
         self.conn = h11.Connection(h11.SERVER, self._limits.max_head_bytes)
         self._intake = Intake(self.conn, self._limits)
         self._num_discarded = 0
@@ -85,7 +96,9 @@ class BoundedConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.flow = IntakeFlow(transport, self._feed_soon)
-        if self._table.admit(self, self.client[0] if self.client else ""):
+        host = self.client[0] if self.client else ""
+        self._payer = self._table.payer(host)
+        if self._table.admit(self, host):
             self._enter(Phase.SILENT)
         else:
             self._end("refused")
@@ -99,8 +112,19 @@ class BoundedConnection(H11Protocol):
             self._intake.add(data)
             if self._intake.is_overfull:
                 self._end(Phase.HEAD.value)
-            elif not self._will_feed:
-                self._feed()
+            else:
+                self.transport.pause_reading()
+                self._feed_soon()
+
+    def pause_writing(self) -> None:
+        """The client does not read its response: it may be dropped."""
+        super().pause_writing()
+        self._table.set_waiting(self)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._phase is not None and self._phase[0] is Phase.ANSWER:
+            self._table.set_busy(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
@@ -125,7 +149,11 @@ class BoundedConnection(H11Protocol):
         super().handle_websocket_upgrade(event)
         upgraded = self.transport.get_protocol()
         assert isinstance(upgraded, UpgradedConnection)
+        upgraded.payer = self._payer
         upgraded.on_lost = self._forget
+        upgraded.on_closing = partial(self._table.set_waiting, self)
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     # What the table and a request's cycle call
 
@@ -154,7 +182,7 @@ class BoundedConnection(H11Protocol):
     def _feed_soon(self) -> None:
         if not self._will_feed:
             self._will_feed = True
-            self.loop.call_soon(self._feed)
+            self._turns.ask(self._payer, self._feed)
 
     def _feed(self) -> None:
         """One piece; the next one comes on a later turn of the event loop."""
@@ -167,7 +195,6 @@ class BoundedConnection(H11Protocol):
         if self.flow.read_paused:
             return
         if self._intake:
-            self.transport.pause_reading()
             self._feed_soon()
         else:
             self.transport.resume_reading()
@@ -185,6 +212,7 @@ class BoundedConnection(H11Protocol):
         """A request's cycle that was just made shall close gently."""
         if self.cycle is not None and self.cycle.transport is self.transport:
             self.cycle.transport = GentleClose(self)  # type: ignore[assignment]
+            self._turns.charge(self._payer, REQUEST_S)
 
     @property
     def _is_done(self) -> bool:
@@ -211,7 +239,7 @@ class BoundedConnection(H11Protocol):
         if self._phase == (phase, self.cycle):
             return
         self._phase = (phase, self.cycle)
-        if phase is Phase.ANSWER:
+        if phase is Phase.ANSWER and not self.flow.write_paused:
             self._table.set_busy(self)
         else:
             self._table.set_waiting(self)

@@ -49,6 +49,10 @@ class ConnectionTable:
         self._waiting[connection] = None
         return True
 
+    def payer(self, host: str) -> str:
+        """Who pays for what its connections cost: its address; "" for a proxy, who is many."""
+        return "" if self._is_proxy(host) else caller_of(host).address
+
     def remove(self, connection: Connection) -> None:
         """Again is harmless."""
         group = self._groups.pop(connection, None)

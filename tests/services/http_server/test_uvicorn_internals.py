@@ -23,6 +23,7 @@ def test_the_connection_parses_only_what_is_received_and_only_in_handle_events()
 def test_the_methods_that_the_adapter_replaces_or_extends_are_there() -> None:
     wanted = {"connection_made", "connection_lost", "data_received", "on_response_complete"}
     wanted |= {"send_400_response", "handle_websocket_upgrade", "handle_events"}
+    wanted |= {"pause_writing", "resume_writing"}
     assert wanted <= set(vars(h11_impl.H11Protocol))
     assert {"pause_reading", "resume_reading"} <= set(vars(FlowControl))
     assert "connection_lost" in vars(WebSocketsSansIOProtocol)
@@ -55,3 +56,12 @@ def test_h11_says_what_it_holds_and_where_it_is() -> None:
     assert conn.trailing_data == (b"GET / HT", False)
     assert conn.their_state is h11.IDLE and conn.our_state is h11.IDLE
     assert conn.send(h11.Response(status_code=408, headers=[("content-length", "0")]))
+
+
+def test_a_web_socket_reads_and_closes_as_the_adapter_expects() -> None:
+    source = inspect.getsource(WebSocketsSansIOProtocol)
+    received = inspect.getsource(WebSocketsSansIOProtocol.receive)
+    assert "if self.read_paused and self.queue.empty():" in received
+    assert "self.read_paused = True\n            self.transport.pause_reading()" in source
+    assert "self.close_sent = True" in inspect.getsource(WebSocketsSansIOProtocol.send)
+    assert "self.handshake_initiated = True" in source and "self.logger." in source
