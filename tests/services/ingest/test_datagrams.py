@@ -210,6 +210,24 @@ async def test_checks_are_answered_at_a_bounded_rate_and_learn_so_many_addresses
 
 
 @pytest.mark.asyncio
+async def test_checks_of_strangers_do_not_use_up_what_a_hidden_peer_needs() -> None:
+    """A browser that hides its addresses is learned from its own check, whoever else checks."""
+    connection, protocol = await guarded()
+    connection.remote_username, connection.remote_password = "peer", "p" * 22
+    connecting = asyncio.create_task(connection.connect())
+    await asyncio.sleep(0)
+    body = check(connection, connection.local_password)
+    foreign = body.replace(f"{connection.local_username}:".encode(), b"????:")
+    for port in range(6000, 6500):
+        for datagram in (foreign, b"\x00\x01" + bytes(30), b"\x01\x01" + bytes(30), b"\x00"):
+            protocol.datagram_received(datagram, ("127.0.0.2", port))
+    protocol.datagram_received(body, ("127.0.0.1", 5000))
+    assert [one.port for one in connection._remote_candidates] == [5000]
+    connecting.cancel()
+    await connection.close()
+
+
+@pytest.mark.asyncio
 async def test_no_check_of_a_stranger_breaks_the_socket() -> None:
     connection, protocol = await guarded()
     port = connection.local_candidates[0].port

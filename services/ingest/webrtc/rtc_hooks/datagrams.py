@@ -25,6 +25,7 @@ MAX_WAITING_BYTES = 1 << 18
 MAX_HANDSHAKE_BYTES = 1 << 16  # of one connection in all; a browser sends 2 to 4 KB
 
 _STUN = range(4)  # first bytes, RFC 7983
+_STUN_HEAD_BYTES = 20
 _DTLS = range(20, 64)
 _RTP = range(128, 192)
 _RTCP_TYPES = range(192, 209)  # second byte, as aiortc tells them from RTP
@@ -67,11 +68,22 @@ class GuardedProtocol(StunProtocol):
         is_known = self._is_known(addr)
         if data[0] not in _STUN:
             return "" if is_known else "stranger"
+        if not self._concerns_us(data):
+            return "checks"  # or strangers would use up what lets a peer be learned
         checks = self._checks if is_known else self._strangers_checks
         is_full = len(self.receiver._remote_candidates) >= MAX_REMOTE_CANDIDATES
         if not checks.take(time.monotonic()) or (is_full and not is_known):
             return "checks"
         return ""
+
+    def _concerns_us(self, message: bytes) -> bool:
+        """Whether a STUN message names our username fragment, which only the peer was told, or
+        answers a request of ours."""
+        if len(message) < _STUN_HEAD_BYTES:
+            return False
+        if message[0] & 1 or message[1] & 0x10:  # no request: RFC 8489, section 5
+            return message[8:_STUN_HEAD_BYTES] in self.transactions
+        return f"{self.receiver.local_username}:".encode() in message
 
     def _is_known(self, addr: tuple[str, int]) -> bool:
         nominated = self.receiver._nominated.values()
