@@ -1,0 +1,124 @@
+"""The decisions of the frame loop and of its quality controller, held to a recorded trace.
+
+The recorded values come from the code of commit 803cd4a, before the quality controller was rebuilt:
+the same observations must lead to the same decisions. A change that is meant to decide otherwise
+records new values and says so in its commit message.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from services.generation.frames.ladder import Ladder
+from services.generation.frames.workload import Workload
+from services.wire.action import Action
+from tests.services.generation.house import SHARED, Machine
+from tests.services.generation.loop_kit import PERIOD_S, LoopBench, rungs_of
+
+
+def digest(lines: Iterator[str]) -> str:
+    """First 16 hex digits of the SHA-256 of all lines."""
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def decisions(seed: int) -> Iterator[str]:
+    """What the controller answers to 6,000 rounds of random passes and frames."""
+    random = Random(seed)
+    rungs = rungs_of()
+    ladder, workload = Ladder(rungs), Workload()
+    now, num_sessions, load = 0.0, 3, 0.5
+    for number in range(6_000):
+        if number % 150 == 0:
+            load = random.choice((0.1, 0.4, 0.6, 0.8, 0.9, 0.97, 1.1, 1.4, 2.0, 4.0))
+        if number % 400 == 0:
+            num_sessions = random.randrange(1, 7)
+            workload.restart(now)
+        if number == 3_500:
+            ladder.reset()
+        period_s = 1 / ladder.rung.fps
+        pass_s = load * PERIOD_S / 2 * random.lognormvariate(0.0, 0.15)
+        for _ in range(2):
+            workload.note_pass(pass_s, is_due=True, hasty_share=random.choice((0.0, 0.0, 0.5, 1.0)))
+        if random.random() < 0.3:
+            workload.note_pass(pass_s, is_due=False)
+        now += max(2 * pass_s, period_s)
+        is_late = workload.frame_s(2) > period_s
+        for _ in range(num_sessions):
+            workload.note_frame(is_pressed=is_late)
+        ended = workload.take_round(num_sessions, now, share_used=random.random())
+        assert ended is not None
+        has_changed = ladder.observe(ended.cost_s, ended.passed_s, is_pressed=ended.is_pressed)
+        yield (
+            f"{workload.fits(pass_s)} {workload.fits(1.5 * pass_s)} {workload.frame_s(3):.9f} "
+            f"{has_changed} {rungs.index(ladder.rung)} {ladder.refuses_newcomers}"
+        )
+
+
+def random_play(speculation: str, seed: int) -> LoopBench:
+    """Up to 5 players come, act and leave by chance, on a machine whose load changes every
+    2 seconds."""
+    random = Random(seed)
+    machine = Machine(SHARED, 0.5)
+    bench = LoopBench(machine.cost_of, speculation=speculation)
+    bench.open("p0")
+    held = x_total = 0
+    for second in range(40):
+        if second % 2 == 0:
+            machine.load = random.choice((0.3, 0.6, 0.8, 0.9, 0.95, 1.05, 1.3, 2.0))
+        if random.random() < 0.4 and len(bench.engine.sessions) < 5:
+            bench.open(f"p{second + 1}")
+        if random.random() < 0.15 and len(bench.engine.sessions) > 1:
+            bench.loop.close(random.choice([*bench.engine.sessions]))
+            bench.run_commands()
+        for step in range(20):
+            held = random.choice((1, 2, 5)) if random.random() < 0.1 else held
+            for session_id in [*bench.engine.sessions]:
+                x_total += random.choice((0, 0, 0, 4))
+                action = Action(
+                    held=held,
+                    pressed=64 if random.random() < 0.03 else 0,
+                    x_total=x_total,
+                    seq=20 * second + step + 1,
+                )
+                bench.act(session_id, action, age_s=0.01 * random.random())
+            bench.play(0.05)
+    return bench
+
+
+def shown_frames(bench: LoopBench) -> Iterator[str]:
+    at = {session_id: iter(times) for session_id, times in bench.told.shown_at.items()}
+    for dreamt in bench.told.frames:
+        frame = dreamt.frame
+        yield (
+            f"{frame.session_id} {frame.frame_idx} {dreamt.action_seq} {dreamt.queue_s:.6f} "
+            f"{frame.num_steps} {dreamt.level} {dreamt.fps:.3f} {frame.is_speculative} "
+            f"{frame.is_joint} {next(at[frame.session_id]):.6f}"
+        )
+
+
+@pytest.mark.parametrize(("seed", "recorded"), [(1, "62eb028d47afafcf"), (2, "9b828bf6054fa65e")])
+def test_the_same_observations_lead_to_the_same_decisions(seed: int, recorded: str) -> None:
+    assert digest(decisions(seed)) == recorded
+
+
+@pytest.mark.parametrize(
+    ("speculation", "recorded"),
+    [
+        ("off", (3312, 351, 446, "3cf22e04f4a19ef9")),
+        ("exact", (3313, 325, 357, "68845005900c1789")),
+        ("joint", (3307, 391, 461, "60b816ee73749a4e")),
+    ],
+)
+def test_the_same_play_leads_to_the_same_frames(
+    speculation: str, recorded: tuple[int, int, int, str]
+) -> None:
+    """(frames, late frames, shortened frames, digest of all frames)."""
+    bench = random_play(speculation, seed=5)
+    assert (
+        len(bench.told.frames),
+        bench.num_late,
+        bench.engine.num_hastened,
+        digest(shown_frames(bench)),
+    ) == recorded
