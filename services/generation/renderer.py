@@ -14,9 +14,9 @@ from model.arithmetic.costs import pass_cost
 from model.nfd.transformer import NFDConfig
 from model.world import WorldSpec
 from services.generation.frames.frame_loop import FrameLoop
-from services.generation.frames.ladder import Ladder
 from services.generation.frames.ports import Actions, DrawingError, DreamtFrame, Engine
-from services.generation.frames.rungs import ShortMemory, make_rungs
+from services.generation.frames.quality_controller import QualityController
+from services.generation.frames.quality_levels import ShortContext, make_levels
 from services.generation.frames.warmup import warm_up
 from services.generation.video.demand import Demand
 from services.generation.video.encode_loop import EncodeLoop
@@ -32,7 +32,7 @@ PROOF_ID = "proof"  # no session's id
 SHORT_WINDOW = 8  # frames; a world that never sees more has none to spare
 
 FAULTS = meter.create_counter(
-    "nextframe_engine_faults", description="turns of the frame loop that failed for no one session"
+    "nextframe_engine_faults", description="steps of the frame loop that failed for no single session"
 )
 
 log = logging.getLogger(__name__)
@@ -64,15 +64,15 @@ class Renderer:
         self._server = FrameServer()
         self._encode_loop = EncodeLoop(self._mailbox, video, self._publish, self._encoder_failed)
         sampler = spec.sampler
-        self._rungs = make_rungs(
+        self._levels = make_levels(
             sampler.times,
             sampler.default_steps,
             spec.fps,
-            short=short_memory(spec.nfd, engine.num_newest) if engine.has_short_memory else None,
+            short=short_context(spec.nfd, engine.num_newest) if engine.has_short_memory else None,
             speculation=speculation,
         )
-        ladder = Ladder(self._rungs)
-        self.frame_loop = FrameLoop(engine, spec.action_space, actions, ladder, self)
+        quality = QualityController(self._levels)
+        self.frame_loop = FrameLoop(engine, spec.action_space, actions, quality, self)
         self._threads = [
             Thread(target=self._run, args=(loop.run,), name=name, daemon=True)
             for name, loop in (("frame-loop", self.frame_loop), ("encode-loop", self._encode_loop))
@@ -84,7 +84,7 @@ class Renderer:
             thread.start()
         still = self._spec.action_space.vector(0, 0, 0)
         warm = self.frame_loop.call(
-            lambda engine: warm_up(engine, slots=slots, rungs=self._rungs, still=still)
+            lambda engine: warm_up(engine, slots=slots, levels=self._levels, still=still)
         )
         await asyncio.wrap_future(warm)
         return await self._server.start(host, port)
@@ -190,11 +190,12 @@ class Renderer:
             self._event_loop.call_soon_threadsafe(what, *args)
 
 
-def short_memory(nfd: NFDConfig, num_newest: int) -> ShortMemory | None:
-    """A third of what is seen otherwise, its cost by arithmetic."""
+def short_context(nfd: NFDConfig, num_newest: int) -> ShortContext | None:
+    """A third of the context, with the cost by arithmetic. `num_newest`: context frames that the
+    engine keeps. None: the context is too short to give any up."""
     window = num_newest + 1  # the frame itself included
     if window <= SHORT_WINDOW:
         return None
     seen = window // 3
     short, whole = (pass_cost(nfd, num_frames).flop for num_frames in (seen, window))
-    return ShortMemory(num_frames=seen - 1, row_cost=short / whole)
+    return ShortContext(num_frames=seen - 1, row_cost=short / whole)

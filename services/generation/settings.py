@@ -6,7 +6,7 @@ from pathlib import Path
 
 from services.backplane.settings import RedisSettings
 from services.environment import setting
-from services.generation.frames.rungs import SPECULATIONS
+from services.generation.frames.quality_levels import SPECULATIONS
 
 PREFIX = "NEXTFRAME_GENERATION_"
 FAST_PATHS = {"flash", "graphs", "fused", "compiled", "beside"}

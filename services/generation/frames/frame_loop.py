@@ -1,7 +1,8 @@
 """The frame loop: the one thread that owns the engine.
 
-Turns follow each other; between two of them happens what others ask for, through futures. Knows
-no asyncio, no network, no codec; what the turns make leaves through `LoopEvents`.
+The loop runs steps of the frame scheduler. Between two steps the loop runs commands of other
+threads, whose results are futures. Frames leave through `LoopEvents`. Knows no asyncio, no network,
+no codec.
 """
 
 import logging
@@ -13,62 +14,63 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 from model.action_space import ActionSpace
-from services.generation.frames.ladder import Ladder
+from services.generation.frames.frame_scheduler import FrameScheduler
 from services.generation.frames.ports import Actions, Engine, LoopEvents
-from services.generation.frames.turns import Newcomer, Turns
+from services.generation.frames.quality_controller import QualityController
+from services.generation.frames.session_table import Prefill
 
 if TYPE_CHECKING:  # the loop's own tests run without torch
     from model.snapshot import WorldSnapshot
 
 T = TypeVar("T")
 
-FAULT_PAUSE_S = 0.1  # a fault that comes back with every turn must not take the processor
+FAULT_PAUSE_S = 0.1  # a fault in every step must not take the processor
 
 log = logging.getLogger(__name__)
 
 
 class FrameLoop:
-    """Gives every open session its frames until `stop`. What returns a future may be called from
-    any thread and happens between two passes."""
+    """Gives every open session its frames until `stop`. Methods that return a future may be called
+    from any thread; the loop's thread runs them between two passes."""
 
     def __init__(
         self,
         engine: Engine,
         space: ActionSpace,
         actions: Actions,
-        ladder: Ladder,
+        quality: QualityController,
         events: LoopEvents,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._engine = engine
-        self._ladder = ladder
+        self._quality = quality
         self._events = events
-        self._turns = Turns(engine, space, actions, ladder, events, clock)
+        self._scheduler = FrameScheduler(engine, space, actions, quality, events, clock)
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._is_stopping = False
         self._has_ended = False
-        self._is_faulty = False  # the last turn was
+        self._is_faulty = False  # the last step raised
         self._busy_since_s: float | None = None
 
     @property
-    def refuses_newcomers(self) -> bool:
-        """Everything has given way, and it is still too much. Any thread may ask."""
-        return self._turns.is_played and self._ladder.refuses_newcomers
+    def refuses_sessions(self) -> bool:
+        """The lowest quality level is overloaded. May be read from any thread."""
+        return bool(self._scheduler.sessions.playing) and self._quality.refuses_sessions
 
     @property
     def has_ended(self) -> bool:
-        """No frame comes any more. Any thread may ask."""
+        """No more frames are made. May be read from any thread."""
         return self._has_ended
 
     @property
     def busy_s(self) -> float:
-        """For how long the pass or the command of this moment has lasted. Any thread may ask."""
+        """Seconds that the current pass or command has lasted. May be read from any thread."""
         since_s = self._busy_since_s
         return 0.0 if since_s is None else time.monotonic() - since_s
 
     def open(self, session_id: str, *, start: int, seed: int) -> Future[None]:
-        """Done when the session's first frame may come. Fails with DrawingError when the engine
-        cannot encode its opening frames, with what `Engine.admit` raises when it is refused."""
+        """Done when the session plays. Fails with DrawingError when the engine cannot encode the
+        opening frames, and with the error of `Engine.admit` when the session is refused."""
 
         def admit() -> int:
             self._engine.admit(session_id, start=start, seed=seed)
@@ -77,7 +79,7 @@ class FrameLoop:
         return self._submit_opening(session_id, admit)
 
     def restore(self, session_id: str, snapshot: "WorldSnapshot") -> Future[None]:
-        """As `open`."""
+        """As `open`, from a snapshot."""
 
         def admit() -> int:
             self._engine.admit_snapshot(session_id, snapshot)
@@ -86,19 +88,19 @@ class FrameLoop:
         return self._submit_opening(session_id, admit)
 
     def snapshot(self, session_id: str) -> "Future[WorldSnapshot]":
-        """Fails with KeyError when the session is closed."""
+        """Fails with KeyError when the session does not play."""
         return self._submit(lambda: self._snapshot(session_id))
 
     def freeze(self, session_id: str) -> "Future[WorldSnapshot]":
-        """A snapshot and the end in one: no frame comes after it. Fails as `snapshot`."""
+        """Snapshots and closes the session with no frame in between. Fails as `snapshot`."""
         return self._submit(lambda: self._freeze(session_id))
 
     def close(self, session_id: str) -> Future[None]:
-        """Closing what is closed already is fine."""
-        return self._submit(lambda: self._turns.close(session_id))
+        """An unknown session is ignored."""
+        return self._submit(lambda: self._scheduler.sessions.close(session_id))
 
     def call(self, act: Callable[[Engine], T]) -> Future[T]:
-        """`act` with the engine, in the thread that owns it, between two passes."""
+        """Calls `act` with the engine in the loop's thread, between two passes."""
         return self._submit(lambda: act(self._engine))
 
     def stop(self) -> Future[None]:
@@ -113,22 +115,22 @@ class FrameLoop:
             self._refuse_commands()
 
     def run_once(self) -> None:
-        """What was asked for, then a turn. What is thrown here belongs to no session: none ends
-        for it."""
+        """Runs the waiting commands, then a step. An error here belongs to no session: every
+        session goes on."""
         try:
-            self.run_commands(FAULT_PAUSE_S if self._is_faulty else self._turns.rest_s())
+            self.run_commands(FAULT_PAUSE_S if self._is_faulty else self._scheduler.rest_s())
             if not self._is_stopping:
-                self._turns.turn()
+                self._scheduler.step()
             self._is_faulty = False
         except Exception as error:
             if not self._is_faulty:
-                log.exception("a turn of the frame loop failed")
+                log.exception("a step of the frame loop failed")
             self._is_faulty = True
             self._events.faulted(error)
 
     def run_commands(self, rest_s: float | None) -> None:
-        """What was asked for meanwhile. Waits for it at most `rest_s`, for ever when that is
-        None."""
+        """Runs all waiting commands. Waits for the first one up to `rest_s` seconds; None: without
+        limit."""
         self._busy_since_s = None
         try:
             command = self._commands.get(timeout=rest_s)
@@ -140,12 +142,12 @@ class FrameLoop:
             self._busy_since_s = time.monotonic()
 
     def _snapshot(self, session_id: str) -> "WorldSnapshot":
-        last_seq = self._turns.shown_seq(session_id)
+        last_seq = self._scheduler.sessions.playing[session_id].shown_seq
         return self._engine.snapshot(session_id, last_action_seq=last_seq)
 
     def _freeze(self, session_id: str) -> "WorldSnapshot":
         snapshot = self._snapshot(session_id)
-        self._turns.close(session_id)
+        self._scheduler.sessions.close(session_id)
         return snapshot
 
     def _stop(self) -> None:
@@ -157,14 +159,14 @@ class FrameLoop:
             self._refuse_commands()
 
     def _refuse_commands(self) -> None:
-        """Whoever waits for the loop hears that it is gone. Any thread may call it."""
+        """Fails the futures of all waiting commands. Any thread may call this method."""
         self._busy_since_s = None
         with suppress(Empty):
             while True:
                 self._commands.get_nowait()()
 
     def _begins(self, future: Future[T]) -> bool:
-        """False: nobody waits for the command any more, or nothing can be done for it."""
+        """False: the future was cancelled, or the loop has ended."""
         if not future.set_running_or_notify_cancel():
             return False
         if self._has_ended:
@@ -187,7 +189,7 @@ class FrameLoop:
         return future
 
     def _submit_opening(self, session_id: str, admit: Callable[[], int]) -> Future[None]:
-        """`admit` returns the newest action that the session's world has seen."""
+        """`admit` returns the newest action in the context of the session."""
         future: Future[None] = Future()
 
         def opened(error: Exception | None) -> None:
@@ -204,7 +206,8 @@ class FrameLoop:
             except Exception as error:
                 future.set_exception(error)
             else:
-                self._turns.expect(session_id, Newcomer(opened=opened, last_seq=last_seq))
+                prefill = Prefill(opened=opened, last_seq=last_seq)
+                self._scheduler.expect(session_id, prefill)
 
         self._put(command)
         return future

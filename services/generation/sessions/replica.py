@@ -126,7 +126,7 @@ class Replica:
     def num_free(self) -> int:
         """How many sessions it would take; none while those here get less than they should, and
         while it has to prove itself."""
-        if self.refusal or self._renderer.frame_loop.refuses_newcomers:
+        if self.refusal or self._renderer.frame_loop.refuses_sessions:
             return 0
         return self._settings.slots - len(self._sessions)
 

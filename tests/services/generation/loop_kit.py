@@ -7,10 +7,10 @@ from model import presets
 from model.engine.types import PassPlan
 from services.backplane.action_reader import ReadAction
 from services.generation.frames.frame_loop import FrameLoop
-from services.generation.frames.ladder import Ladder
 from services.generation.frames.ports import DreamtFrame
-from services.generation.frames.rungs import Rung, make_rungs
-from services.generation.renderer import short_memory
+from services.generation.frames.quality_controller import QualityController
+from services.generation.frames.quality_levels import QualityLevel, make_levels
+from services.generation.renderer import short_context
 from services.wire.action import Action
 from tests.fakes import FakeClock, FakeEngine, make_spec
 
@@ -18,10 +18,10 @@ SPEC = replace(make_spec(), nfd=presets.freedoom().nfd)  # it remembers long eno
 PERIOD_S = 1 / SPEC.fps
 
 
-def rungs_of(speculation: str = "exact") -> tuple[Rung, ...]:
+def levels_of(speculation: str = "exact") -> tuple[QualityLevel, ...]:
     """As a renderer makes them."""
-    sampler, short = SPEC.sampler, short_memory(SPEC.nfd, SPEC.nfd.window - 1)
-    return make_rungs(
+    sampler, short = SPEC.sampler, short_context(SPEC.nfd, SPEC.nfd.window - 1)
+    return make_levels(
         sampler.times, sampler.default_steps, SPEC.fps, short=short, speculation=speculation
     )
 
@@ -80,12 +80,13 @@ class LoopBench:
         self.inbox = Inbox()
         self.told = Recorder()
         self.told.now = self.clock
-        self.ladder = Ladder(rungs_of(speculation))
+        self.quality = QualityController(levels_of(speculation))
         self.loop = FrameLoop(
-            self.engine, SPEC.action_space, self.inbox, self.ladder, self.told, self.clock
+            self.engine, SPEC.action_space, self.inbox, self.quality, self.told, self.clock
         )
         self.num_late = 0  # frames that were not there when the next was due
-        self._turns = self.loop._turns
+        self.scheduler = self.loop._scheduler
+        self.sessions = self.scheduler.sessions
 
     def open(self, *session_ids: str) -> None:
         """Open, and their first frames are due."""
@@ -108,12 +109,12 @@ class LoopBench:
 
     def turn(self) -> None:
         """Rests as long as the loop would, then turns."""
-        self.clock.advance(self._turns.rest_s() or 0.0)
+        self.clock.advance(self.scheduler.rest_s() or 0.0)
         num_before = len(self.told.frames)
-        self._turns.turn()
+        self.scheduler.step()
         for dreamt in self.told.frames[num_before:]:
-            played = self._turns._played[dreamt.frame.session_id]
-            self.num_late += self.clock.now > played.pacer.due_s
+            session = self.sessions.playing[dreamt.frame.session_id]
+            self.num_late += self.clock.now > session.pacer.due_s
 
     def frames(self, count: int) -> None:
         """Turns until everybody who plays has had so many frames more."""

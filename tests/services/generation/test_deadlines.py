@@ -3,15 +3,14 @@
 import pytest
 
 from model.engine.types import PassPlan
-from services.generation.frames.ladder import Ladder
-from tests.services.generation.house import (
+from tests.services.generation.load_simulator import (
     BUSY,
     CALM,
     EVEN,
+    LEVELS,
     NUM_PLAYERS,
-    RUNGS,
     SHARED,
-    House,
+    LoadSimulator,
     Measured,
 )
 from tests.services.generation.loop_kit import PERIOD_S, SPEC
@@ -21,42 +20,40 @@ measured_machines = pytest.mark.parametrize("measured", [CALM, BUSY], ids=["calm
 
 @pytest.mark.parametrize(("load", "level"), [(0.9, 0), (0.96, 1)])
 def test_on_a_machine_without_ups_and_downs_no_frame_is_late(load: float, level: int) -> None:
-    house = House(load, EVEN)
-    assert house.live(30) < 0.001
-    assert house.ladder.rung.level == level
+    simulator = LoadSimulator(load, EVEN)
+    assert simulator.live(30) < 0.001
+    assert simulator.quality.level.number == level
 
 
 @measured_machines
 def test_at_90_percent_load_hardly_a_frame_is_late(measured: Measured) -> None:
-    house = House(0.9, measured)
-    assert house.live(60) < 0.01
-    assert house.ladder.rung.level == 0
+    simulator = LoadSimulator(0.9, measured)
+    assert simulator.live(60) < 0.01
+    assert simulator.quality.level.number == 0
 
 
 @measured_machines
 def test_haste_is_for_who_would_be_late_and_no_habit(measured: Measured) -> None:
-    house = House(0.8, measured)
-    house.live(10)
-    assert house.hastened < 0.02
-    house.machine.load = 1.6  # for three frames
-    house.live(3 * PERIOD_S)
-    house.machine.load = 0.8
-    house.live(2)
-    assert house.live(10) == 0.0
-    assert house.hastened < 0.02
-    assert house.ladder.rung.level == 0
+    simulator = LoadSimulator(0.8, measured)
+    simulator.live(10)
+    assert simulator.hastened < 0.02
+    simulator.machine.load = 1.6  # for three frames
+    simulator.live(3 * PERIOD_S)
+    simulator.machine.load = 0.8
+    simulator.live(2)
+    assert simulator.live(10) == 0.0
+    assert simulator.hastened < 0.02
+    assert simulator.quality.level.number == 0
 
 
 def test_at_full_load_drafts_that_are_allowed_change_nothing() -> None:
     """As many frames, as late, as with speculation off."""
     outcomes = []
     for speculation in ("exact", "off"):
-        house = House(0.95, BUSY)
-        if speculation == "off":
-            house.ladder = house.loop._turns._ladder = Ladder(RUNGS[1:])
-        house.live(5)
-        num_before = len(house.told.frames)
-        outcomes.append((house.live(60), len(house.told.frames) - num_before))
+        simulator = LoadSimulator(0.95, BUSY, speculation=speculation)
+        simulator.live(5)
+        num_before = len(simulator.told.frames)
+        outcomes.append((simulator.live(60), len(simulator.told.frames) - num_before))
     (late, num_frames), (plain_late, num_plain) = outcomes
     assert abs(late - plain_late) < 0.002
     assert abs(num_frames - num_plain) <= 2 * NUM_PLAYERS
@@ -69,101 +66,101 @@ def test_at_full_load_drafts_that_are_allowed_change_nothing() -> None:
 def test_haste_keeps_frames_in_time_that_would_inevitably_be_late(
     measured: Measured, load: float
 ) -> None:
-    house = House(load, measured)
-    assert house.live(60) < 0.1 * measured.inevitable(load)
-    assert house.ladder.rung.level <= 1
+    simulator = LoadSimulator(load, measured)
+    assert simulator.live(60) < 0.1 * measured.inevitable(load)
+    assert simulator.quality.level.number <= 1
 
 
 @measured_machines
 @pytest.mark.parametrize("load", [0.6, 0.8, 0.95, 1.05, 1.2, 1.35, 1.7, 2.2])
-def test_whatever_the_load_frames_are_in_time_once_the_ladder_has_settled(
+def test_whatever_the_load_frames_are_in_time_once_the_level_has_settled(
     measured: Measured, load: float
 ) -> None:
-    house = House(0.5, measured)
-    house.machine.load = load
-    house.live(5)
-    assert house.live(60) < 0.025
-    house.rungs.clear()
-    house.live(60)
-    assert house.rungs == []
+    simulator = LoadSimulator(0.5, measured)
+    simulator.machine.load = load
+    simulator.live(5)
+    assert simulator.live(60) < 0.025
+    simulator.changes.clear()
+    simulator.live(60)
+    assert simulator.changes == []
 
 
 @measured_machines
-def test_at_150_percent_the_ladder_settles_within_two_seconds(measured: Measured) -> None:
-    house = House(0.5, measured)
-    house.live(5)
-    assert house.ladder.rung == RUNGS[0]
-    house.machine.load = 1.5
-    began = house.clock.now
-    house.live(60)
-    assert all(at - began < 2.0 for at, _ in house.rungs)
-    numbers = [number for _, number in house.rungs]
+def test_at_150_percent_the_level_settles_within_two_seconds(measured: Measured) -> None:
+    simulator = LoadSimulator(0.5, measured)
+    simulator.live(5)
+    assert simulator.quality.level == LEVELS[0]
+    simulator.machine.load = 1.5
+    began = simulator.clock.now
+    simulator.live(60)
+    assert all(at - began < 2.0 for at, _ in simulator.changes)
+    numbers = [number for _, number in simulator.changes]
     assert numbers == sorted(numbers)
-    assert house.live(30) < 0.01
+    assert simulator.live(30) < 0.01
 
 
 @measured_machines
 def test_back_at_50_percent_everything_is_back_within_five_seconds(measured: Measured) -> None:
-    house = House(1.5, measured)
-    house.live(20)
-    assert house.ladder.rung.level > 0
-    house.machine.load = 0.5
-    house.live(5)
-    assert house.ladder.rung == RUNGS[0]
+    simulator = LoadSimulator(1.5, measured)
+    simulator.live(20)
+    assert simulator.quality.level.number > 0
+    simulator.machine.load = 0.5
+    simulator.live(5)
+    assert simulator.quality.level == LEVELS[0]
 
 
 def test_the_memory_is_what_frames_give_up_first_and_get_back() -> None:
     """Full quality takes a little too long, and a third of the memory is soon all that is seen;
     where that costs no less, denoise steps go, too."""
-    house = House(load=1.05)
-    house.live(10)
-    assert 1 <= house.ladder.rung.level <= 2
+    simulator = LoadSimulator(load=1.05)
+    simulator.live(10)
+    assert 1 <= simulator.quality.level.number <= 2
     seen: set[tuple[int, int]] = set()  # pages that a frame saw, and that were kept for it
 
     def note(plan: PassPlan) -> float:
         seen.update((sum(map(len, p.seen)), p.num_pages) for p in plan.placements)
-        return house.machine.cost_of(plan)
+        return simulator.machine.cost_of(plan)
 
-    house.cost_of = note
-    house.live(2)
+    simulator.cost_of = note
+    simulator.live(2)
     whole = SPEC.nfd.window
     assert seen == {(whole // 3, whole)}
-    house.machine.load = 0.5
-    house.live(5)
+    simulator.machine.load = 0.5
+    simulator.live(5)
     seen.clear()
-    house.live(2)
+    simulator.live(2)
     assert seen == {(whole, whole)}
 
 
 def test_under_full_load_nothing_is_drafted() -> None:
-    house = House(load=0.95)
-    house.live(10)
-    assert not house.ladder.rung.speculates
+    simulator = LoadSimulator(load=0.95)
+    simulator.live(10)
+    assert not simulator.quality.level.drafts
     plans: list[PassPlan] = []
 
     def note(plan: PassPlan) -> float:
         plans.append(plan)
-        return house.machine.cost_of(plan)
+        return simulator.machine.cost_of(plan)
 
-    house.cost_of = note
-    house.live(10)
+    simulator.cost_of = note
+    simulator.live(10)
     assert plans
     assert not any(row.is_draft for plan in plans for row in plan.drawn)
 
 
 def test_drafts_alone_are_no_overload() -> None:
     """They take what time is left, and no more."""
-    house = House(load=0.6)
-    house.live(30)
-    assert house.rungs == []
-    assert any(dreamt.frame.is_speculative for dreamt in house.told.frames[-50:])
+    simulator = LoadSimulator(load=0.6)
+    simulator.live(30)
+    assert simulator.changes == []
+    assert any(dreamt.frame.is_speculative for dreamt in simulator.told.frames[-50:])
 
 
 @pytest.mark.parametrize("load", [0.5, 1.5, 3.0])
 def test_everybody_gets_the_same_rate(load: float) -> None:
-    house = House(load)
-    house.live(5)
-    before = {s: len(times) for s, times in house.told.shown_at.items()}
-    house.live(20)
-    counts = [len(times) - before[s] for s, times in house.told.shown_at.items()]
+    simulator = LoadSimulator(load)
+    simulator.live(5)
+    before = {s: len(times) for s, times in simulator.told.shown_at.items()}
+    simulator.live(20)
+    counts = [len(times) - before[s] for s, times in simulator.told.shown_at.items()]
     assert max(counts) - min(counts) <= 0.03 * max(counts) + 1

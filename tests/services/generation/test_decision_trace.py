@@ -6,16 +6,16 @@ records new values and says so in its commit message.
 """
 
 import hashlib
+import math
 from collections.abc import Iterator
 from random import Random
 
 import pytest
 
-from services.generation.frames.ladder import Ladder
-from services.generation.frames.workload import Workload
+from services.generation.frames.quality_controller import FrameTiming, Outlook, QualityController
 from services.wire.action import Action
-from tests.services.generation.house import SHARED, Machine
-from tests.services.generation.loop_kit import PERIOD_S, LoopBench, rungs_of
+from tests.services.generation.load_simulator import SHARED, Machine
+from tests.services.generation.loop_kit import PERIOD_S, LoopBench, levels_of
 
 
 def digest(lines: Iterator[str]) -> str:
@@ -24,35 +24,38 @@ def digest(lines: Iterator[str]) -> str:
 
 
 def decisions(seed: int) -> Iterator[str]:
-    """What the controller answers to 6,000 rounds of random passes and frames."""
+    """What the controller answers to 6,000 samples of random passes and frames."""
     random = Random(seed)
-    rungs = rungs_of()
-    ladder, workload = Ladder(rungs), Workload()
+    levels = levels_of()
+    quality = QualityController(levels)
     now, num_sessions, load = 0.0, 3, 0.5
     for number in range(6_000):
         if number % 150 == 0:
             load = random.choice((0.1, 0.4, 0.6, 0.8, 0.9, 0.97, 1.1, 1.4, 2.0, 4.0))
         if number % 400 == 0:
             num_sessions = random.randrange(1, 7)
-            workload.restart(now)
+            quality.note_sessions_changed(now)
         if number == 3_500:
-            ladder.reset()
-        period_s = 1 / ladder.rung.fps
+            quality.reset()
+        period_s = 1 / quality.level.fps
         pass_s = load * PERIOD_S / 2 * random.lognormvariate(0.0, 0.15)
         for _ in range(2):
-            workload.note_pass(pass_s, is_due=True, hasty_share=random.choice((0.0, 0.0, 0.5, 1.0)))
+            shortened_share = random.choice((0.0, 0.0, 0.5, 1.0))
+            quality.observe_pass(pass_s, is_requested=True, shortened_share=shortened_share)
         if random.random() < 0.3:
-            workload.note_pass(pass_s, is_due=False)
+            quality.observe_pass(pass_s, is_requested=False, shortened_share=0.0)
         now += max(2 * pass_s, period_s)
-        is_late = workload.frame_s(2) > period_s
+        timing = FrameTiming(deadline_s=period_s, shown_s=math.inf, period_s=period_s)
+        is_late = quality.outlook(timing, num_passes=2, now=0.0) is Outlook.LATE
         for _ in range(num_sessions):
-            workload.note_frame(is_pressed=is_late)
-        ended = workload.take_round(num_sessions, now, share_used=random.random())
-        assert ended is not None
-        has_changed = ladder.observe(ended.cost_s, ended.passed_s, is_pressed=ended.is_pressed)
+            quality.observe_frame(is_late=is_late)
+        sample = quality.take_sample(num_sessions, now, share_used=random.random())
+        assert sample is not None
+        has_changed = quality.decide(sample) is not None
         yield (
-            f"{workload.fits(pass_s)} {workload.fits(1.5 * pass_s)} {workload.frame_s(3):.9f} "
-            f"{has_changed} {rungs.index(ladder.rung)} {ladder.refuses_newcomers}"
+            f"{quality.pass_fits(pass_s)} {quality.pass_fits(1.5 * pass_s)} "
+            f"{quality._load.frame_s(3):.9f} {has_changed} {levels.index(quality.level)} "
+            f"{quality.refuses_sessions}"
         )
 
 

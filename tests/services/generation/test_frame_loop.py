@@ -10,9 +10,9 @@ import pytest
 from model.engine.types import PassPlan
 from services.generation.frames import frame_loop
 from services.generation.frames.frame_loop import FrameLoop
-from services.generation.frames.ladder import Ladder
 from services.generation.frames.ports import BrokenFrameError, DrawingError, DreamtFrame
-from services.generation.frames.rungs import make_rungs
+from services.generation.frames.quality_controller import QualityController
+from services.generation.frames.quality_levels import make_levels
 from services.wire.action import Action
 from tests.fakes import FakeEngine
 from tests.services.generation.loop_kit import PERIOD_S, SPEC, Inbox, LoopBench, Recorder
@@ -172,7 +172,7 @@ def test_an_opening_that_leaves_room_is_no_reason_to_serve_others_less() -> None
     bench.play(1)
     bench.engine.opening = tuple(range(23))
     bench.open("b")
-    assert bench.ladder.rung.speculates
+    assert bench.quality.level.drafts
 
 
 def test_resets_do_not_stop_the_account_of_the_load() -> None:
@@ -185,7 +185,7 @@ def test_resets_do_not_stop_the_account_of_the_load() -> None:
     while bench.clock.now < ends:
         bench.loop.close("a")
         bench.open("a")
-    assert bench.ladder.rung.level > 0
+    assert bench.quality.level.number > 0
 
 
 def test_resets_do_not_bring_a_lone_player_back_to_full_quality() -> None:
@@ -193,11 +193,11 @@ def test_resets_do_not_bring_a_lone_player_back_to_full_quality() -> None:
     bench.open("a")
     bench.cost_of = lambda _: 0.05
     bench.play(5)
-    level = bench.ladder.rung.level
+    level = bench.quality.level.number
     assert level > 0
     bench.loop.close("a")
     bench.open("a")
-    assert bench.ladder.rung.level == level
+    assert bench.quality.level.number == level
 
 
 def test_after_a_while_without_players_the_next_has_full_quality() -> None:
@@ -205,14 +205,14 @@ def test_after_a_while_without_players_the_next_has_full_quality() -> None:
     bench.open("a")
     bench.cost_of = lambda _: 0.2
     bench.play(8)
-    assert bench.loop.refuses_newcomers
+    assert bench.loop.refuses_sessions
     bench.loop.close("a")
     bench.run_commands()
-    assert not bench.loop.refuses_newcomers
+    assert not bench.loop.refuses_sessions
     bench.clock.advance(5.0)
     bench.cost_of = lambda _: 0.01
     bench.open("a")
-    assert bench.ladder.rung.level == 0
+    assert bench.quality.level.number == 0
 
 
 @pytest.mark.parametrize("pass_s", [0.05, 0.13, 0.3])
@@ -302,9 +302,9 @@ def test_an_engine_that_cannot_even_close_leaves_the_others(
     ("owner", "name"),
     [
         ("inbox", "read"),
-        ("ladder", "observe"),
-        ("_turns", "_seat_newcomers"),
-        ("_turns", "_until_due_s"),
+        ("quality", "decide"),
+        ("sessions", "start_playing"),
+        ("sessions", "wait_s"),
     ],
 )
 def test_a_fault_of_nobody_ends_no_session(
@@ -334,7 +334,7 @@ def test_a_fault_that_stays_does_not_take_the_processor(monkeypatch: pytest.Monk
     def throw() -> Any:
         raise OSError("thrown")
 
-    monkeypatch.setattr(bench._turns, "turn", throw)
+    monkeypatch.setattr(bench.scheduler, "step", throw)
     bench.loop.close("nobody")  # so that the first turn does not wait for ever
     thread = threading.Thread(target=bench.loop.run)
     thread.start()
@@ -354,7 +354,7 @@ def test_who_waits_for_a_loop_that_has_ended_hears_so(monkeypatch: pytest.Monkey
     def end() -> Any:
         raise SystemExit
 
-    monkeypatch.setattr(bench._turns, "turn", end)
+    monkeypatch.setattr(bench.scheduler, "step", end)
     bench.loop.call(lambda _: None)
     with pytest.raises(SystemExit):
         bench.loop.run()
@@ -437,7 +437,7 @@ def test_a_frame_that_would_be_late_sees_less_from_there_on() -> None:
     whole, short = SPEC.nfd.window, SPEC.nfd.window // 3
     assert pages == [whole, short, whole, whole]
     assert bench.engine.num_hastened == 1
-    assert bench.ladder.rung.level == 0
+    assert bench.quality.level.number == 0
 
 
 def test_after_a_frame_that_was_ready_on_the_tick_another_makes_haste() -> None:
@@ -466,7 +466,7 @@ def test_after_a_frame_that_was_ready_on_the_tick_another_makes_haste() -> None:
     assert pages == 2 * [SPEC.nfd.window // 3]
     assert bench.engine.num_hastened == num_before + 1
     bench.play(2.0)
-    assert bench.ladder.rung.speculates
+    assert bench.quality.level.drafts
 
 
 def test_overload_lowers_the_steps_for_all_and_says_so() -> None:
@@ -491,10 +491,10 @@ def test_frames_come_at_the_rate_of_the_world() -> None:
                 enough.set()
 
     told = Counting()
-    rungs = make_rungs((1,), 1, 100.0)
+    quality = QualityController(make_levels((1,), 1, 100.0))
     begun: list[float] = []
     engine = FakeEngine(SPEC, lambda _: begun.append(perf_counter()))
-    loop = FrameLoop(engine, SPEC.action_space, Inbox(), Ladder(rungs), told)
+    loop = FrameLoop(engine, SPEC.action_space, Inbox(), quality, told)
     thread = threading.Thread(target=loop.run)
     thread.start()
     try:

@@ -179,11 +179,11 @@ async def test_a_full_replica_takes_no_more(stage: Stage) -> None:
     assert await stage.store.position("s2") == 0
 
 
-async def test_a_replica_at_the_end_of_its_ladder_takes_no_more(
+async def test_a_replica_below_its_lowest_level_takes_no_more(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replica = await stage.replica(slots=2)
-    monkeypatch.setattr(FrameLoop, "refuses_newcomers", True)
+    monkeypatch.setattr(FrameLoop, "refuses_sessions", True)
     await stage.queue("s1")
     await replica.run_session("s1")
     assert await stage.store.position("s1") == 0

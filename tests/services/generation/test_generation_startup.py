@@ -21,7 +21,7 @@ from model.fast import probes
 from model.fast.paths import FastPaths
 from services.backplane.sessions import SessionStore
 from services.generation import startup
-from services.generation.frames.rungs import ShortMemory, make_rungs
+from services.generation.frames.quality_levels import ShortContext, make_levels
 from services.generation.frames.warmup import warm_up
 from services.generation.health import create_app
 from services.generation.sessions.offer import make_offer
@@ -34,8 +34,8 @@ from tests.fakes import FakeEngine, make_spec
 from tests.model.conftest import make_world
 from tests.services.generation.generation_kit import Edge, eventually
 
-SHORT = ShortMemory(num_frames=7, row_cost=0.7)
-RUNGS = make_rungs((1, 2), default_steps=2, fps=17.5, short=SHORT)
+SHORT = ShortContext(num_frames=7, row_cost=0.7)
+LEVELS = make_levels((1, 2), default_steps=2, fps=17.5, short=SHORT)
 
 
 def test_the_offer_shows_every_start() -> None:
@@ -67,7 +67,7 @@ def test_the_offer_moves_as_the_liveliest_start_does() -> None:
 
 def test_warming_up_meets_every_shape_and_leaves_nothing() -> None:
     engine = FakeEngine(make_spec())
-    warm_up(engine, slots=3, rungs=RUNGS, still=(0.0,))
+    warm_up(engine, slots=3, levels=LEVELS, still=(0.0,))
     assert engine.ways == [(2, None), (2, 7), (1, 7)] * 3
     assert [len(engine.actions[f"warm-up-{slot}"]) for slot in range(3)] == [9, 6, 3]
     assert engine.sessions == {}
@@ -77,7 +77,7 @@ def test_a_warm_up_that_fails_leaves_nothing_either() -> None:
     engine = FakeEngine(make_spec())
     engine.failing = {"warm-up-1"}
     with pytest.raises(RuntimeError):
-        warm_up(engine, slots=3, rungs=RUNGS, still=(0.0,))
+        warm_up(engine, slots=3, levels=LEVELS, still=(0.0,))
     assert engine.sessions == {}
 
 

@@ -3,7 +3,9 @@
 import pytest
 
 from services.environment import SettingsError, read_settings
-from services.generation.frames.rungs import make_rungs
+from services.generation.frames.quality_controller import Outlook
+from services.generation.frames.quality_levels import make_levels
+from services.generation.frames.session_state import FrameState
 from services.generation.settings import PREFIX, GenerationSettings
 from services.wire.action import Action
 from tests.services.generation.loop_kit import SPEC, LoopBench
@@ -40,21 +42,30 @@ def test_a_changed_key_is_never_answered_by_a_joint_frame() -> None:
     assert bench.engine.speculation.joint.discarded > 0
 
 
-def test_a_gap_that_shows_is_no_reason_to_give_up_what_is_drawn_along() -> None:
-    """To be late is; then the action that went along may be guessed anew."""
-    played = play_holding("joint")._turns._played["a"]
-    played.waits_for = None
-    now = played.pacer.due_s
-    begun = played.begin(now)
-    played.expect(begun.deadline_s - 0.001)
-    assert played.needs_haste
-    played.note_going_on()
-    assert not played.needs_haste
-    played.expect(begun.deadline_s + 0.001)
-    assert played.needs_haste
-    played.note_haste()
-    assert not played.needs_haste
-    assert played.next_guess() == begun.vector
+def test_a_visible_gap_is_no_reason_to_discard_a_joint_draft() -> None:
+    """A deadline is; the discarded action may then be drafted again."""
+    session = play_holding("joint").sessions.playing["a"]
+    if session.is_waiting:
+        session.show(session.pacer.due_s)
+    requested = session.request(session.pacer.due_s)
+    states = [session.frame_state]
+    assert session.should_shorten(Outlook.UNEVEN)
+    session.note_joint_draft()
+    assert not session.should_shorten(Outlook.UNEVEN)
+    assert session.should_shorten(Outlook.LATE)
+    session.note_shortened()
+    states.append(session.frame_state)
+    assert not session.should_shorten(Outlook.LATE)
+    session.show(requested.deadline_s)
+    states.append(session.frame_state)
+    assert session.next_draft_action() == requested.vector
+    states.append(session.frame_state)
+    assert states == [
+        FrameState.IN_FLIGHT,
+        FrameState.SHORTENED,
+        FrameState.IDLE,
+        FrameState.DRAFTED,
+    ]
 
 
 @pytest.mark.parametrize("speculation", ["off", "exact"])
@@ -69,15 +80,15 @@ def test_without_speculation_nothing_is_drafted() -> None:
     bench.open("a")
     bench.play(1.0)
     assert not any(dreamt.frame.is_speculative for dreamt in bench.told.frames)
-    assert bench.ladder.rung.level == 0
+    assert bench.quality.level.number == 0
 
 
-def test_only_the_first_rung_draws_jointly() -> None:
+def test_only_the_first_level_drafts_jointly() -> None:
     """Under load it is the first to go, with all drafts."""
     for speculation, drafting in (("off", 0), ("exact", 0), ("joint", 1)):
-        rungs = make_rungs((1, 2), 2, SPEC.fps, speculation=speculation)
-        assert sum(rung.draws_jointly for rung in rungs) == drafting
-        assert [rung.speculates for rung in rungs[1:]] == [False] * (len(rungs) - 1)
+        levels = make_levels((1, 2), 2, SPEC.fps, speculation=speculation)
+        assert sum(level.drafts_jointly for level in levels) == drafting
+        assert not any(level.drafts for level in levels[1:])
 
 
 def test_an_unknown_kind_is_refused_by_name() -> None:

@@ -221,7 +221,7 @@ async def test_the_end_of_the_frame_loop_is_known_at_once(
     def end() -> None:
         raise SystemExit
 
-    monkeypatch.setattr(replica._renderer.frame_loop._turns, "turn", end)
+    monkeypatch.setattr(replica._renderer.frame_loop._scheduler, "step", end)
     replica._renderer.frame_loop.close("nobody")
     await until(lambda: replica.num_free == 0)
     assert "thread has ended" in replica.refusal and await replica.why_not_ready()

@@ -1,11 +1,11 @@
-"""A house of players on one engine, by a fake clock and what passes cost on a real machine.
+"""Load simulator: players on one engine, with a fake clock and the measured costs of passes.
 
 Measured, by `python -m model.bench costs` (the files say when, where and how): what a pass of the
 shipped world costs by its rows and pictures, and how that varied from pass to pass: in a calm
 moment of a machine, in a busy one, and as it came, for 1,000 passes of one that others used too.
 Scaled, so that a machine is as slow as somebody wants it: proportions, ups and downs stay.
 
-    python -m tests.services.generation.house     # late frames by load → Markdown
+    python -m tests.services.generation.load_simulator     # late frames by load → Markdown
 """
 
 import json
@@ -18,9 +18,9 @@ from statistics import fmean
 from model.bench.pass_costs import PassCosts, num_pages_seen
 from model.engine.types import PassPlan
 from services.wire.action import Action
-from tests.services.generation.loop_kit import PERIOD_S, SPEC, LoopBench, rungs_of
+from tests.services.generation.loop_kit import PERIOD_S, SPEC, LoopBench, levels_of
 
-RUNGS = rungs_of()
+LEVELS = levels_of()
 NUM_PLAYERS = 6
 
 
@@ -87,13 +87,15 @@ class Machine:
         return next(self._jitter) * seconds * self.load * PERIOD_S / self._measured.round_s
 
 
-class House(LoopBench):
+class LoadSimulator(LoopBench):
     """Players who came one after the other and change what they hold now and then."""
 
-    def __init__(self, load: float, measured: Measured = CALM) -> None:
+    def __init__(
+        self, load: float, measured: Measured = CALM, *, speculation: str = "exact"
+    ) -> None:
         self.machine = Machine(measured, load)
-        super().__init__(self.machine.cost_of)
-        self.rungs: list[tuple[float, int]] = []  # when the rung changed, and to which
+        super().__init__(self.machine.cost_of, speculation=speculation)
+        self.changes: list[tuple[float, int]] = []  # (time, index of the new level)
         self.machine.load = 0.1
         for number in range(NUM_PLAYERS):
             self.open(f"p{number}")
@@ -111,10 +113,10 @@ class House(LoopBench):
             self._seq += 1
             player = f"p{self._seq % NUM_PLAYERS}"
             self.act(player, Action(held=self._seq // 40 % 2, seq=self._seq))
-            before = self.ladder.rung
+            before = self.quality.level
             self.turn()
-            if self.ladder.rung is not before:
-                self.rungs.append((self.clock.now, RUNGS.index(self.ladder.rung)))
+            if self.quality.level is not before:
+                self.changes.append((self.clock.now, LEVELS.index(self.quality.level)))
         num_frames = len(self.told.frames) - num_shown
         self.hastened = (self.engine.num_hastened - num_hastened) / num_frames
         return (self.num_late - num_late) / num_frames
@@ -122,12 +124,12 @@ class House(LoopBench):
     def take_load(self, load: float) -> float:
         """From now on; returns when that is."""
         self.machine.load = load
-        self.rungs.clear()
+        self.changes.clear()
         return self.clock.now
 
     def moved(self, began: float) -> float:
-        """Seconds from then to the last change of the rung; 0 when there was none."""
-        return self.rungs[-1][0] - began if self.rungs else 0.0
+        """Seconds from `began` to the last change of level; 0 without a change."""
+        return self.changes[-1][0] - began if self.changes else 0.0
 
 
 LOADS = (0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.7, 2.0, 2.5)
@@ -135,23 +137,27 @@ SETTLING_S = 2.0
 
 
 def table() -> Iterator[str]:
-    """Lines of Markdown: a house goes from 50 % of its machine's time to that load, lives with it
-    for a minute and goes back. Late frames are counted once it has had time to settle."""
+    """Lines of Markdown: the load goes from 50 % of the machine's time to the load of the line, for
+    a minute, and back. Late frames are counted after SETTLING_S."""
     yield "| load | machine | late | inevitable | hastened | level | settled after | back after |"
     yield "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
     for load in LOADS:
         for name, measured in (("calm", CALM), ("busy", BUSY), ("shared", SHARED)):
-            house = House(0.5, measured)
-            house.live(5)
-            began = house.take_load(load)
-            house.live(SETTLING_S)
-            late, level, settled_s = house.live(60), house.ladder.rung.level, house.moved(began)
-            hastened = house.hastened
-            began = house.take_load(0.5)
-            house.live(10)
+            simulator = LoadSimulator(0.5, measured)
+            simulator.live(5)
+            began = simulator.take_load(load)
+            simulator.live(SETTLING_S)
+            late, level, settled_s = (
+                simulator.live(60),
+                simulator.quality.level.number,
+                simulator.moved(began),
+            )
+            hastened = simulator.hastened
+            began = simulator.take_load(0.5)
+            simulator.live(10)
             yield (
                 f"| {load:.0%} | {name} | {late:.1%} | {measured.inevitable(load):.1%} "
-                f"| {hastened:.0%} | {level} | {settled_s:.1f} s | {house.moved(began):.1f} s |"
+                f"| {hastened:.0%} | {level} | {settled_s:.1f} s | {simulator.moved(began):.1f} s |"
             )
 
 

@@ -1,0 +1,131 @@
+"""The sessions of one engine, from prefill to their end. Knows no pass and no frame."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+from model.action_space import ActionSpace
+from services.generation.frames.ports import DrawingError, Engine, LoopEvents
+from services.generation.frames.quality_controller import QualityController
+from services.generation.frames.session_state import SessionState
+
+AWAY_S = 3.0  # without any session: the next session starts at full quality
+
+Opened = Callable[[Exception | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefill:
+    """A session whose opening frames are being encoded. `opened` is called once, with None when
+    the session plays, otherwise with the error. `last_seq`: newest action in the opening frames."""
+
+    opened: Opened
+    last_seq: int
+
+
+class SessionTable:
+    """Owns the sessions that play and the sessions in prefill. An error of one session closes that
+    session only."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        space: ActionSpace,
+        quality: QualityController,
+        events: LoopEvents,
+        clock: Callable[[], float],
+    ) -> None:
+        self._engine = engine
+        self._space = space
+        self._quality = quality
+        self._events = events
+        self._clock = clock
+        self.playing: dict[str, SessionState] = {}
+        self.in_prefill: dict[str, Prefill] = {}
+        self._emptied_s = -math.inf  # when the last session left
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until the next frame is to be requested; infinite while nobody plays."""
+        return min((s.pacer.wait_s(now) for s in self.playing.values()), default=math.inf)
+
+    def expect(self, session_id: str, prefill: Prefill) -> None:
+        """The engine has admitted the session."""
+        self.in_prefill[session_id] = prefill
+
+    def start_playing(self, now: float) -> None:
+        """Starts the sessions whose prefill has ended."""
+        ended = [s for s in self.in_prefill if not self._engine.is_opening(s)]
+        for session_id in ended:
+            prefill = self.in_prefill.pop(session_id)
+            if not self.playing and now - self._emptied_s > AWAY_S:
+                self._quality.reset()
+            # On the tick of the other sessions: frames with one deadline share their passes.
+            first_tick_s = min((s.pacer.due_s for s in self.playing.values()), default=now)
+            self.playing[session_id] = SessionState(
+                self._space,
+                now=first_tick_s,
+                fps=self._quality.level.fps,
+                last_seq=prefill.last_seq,
+            )
+            self._quality.note_sessions_changed(now)
+            prefill.opened(None)
+
+    def close(self, session_id: str) -> None:
+        """An unknown session is ignored. A session in prefill gets RuntimeError."""
+        prefill = self.in_prefill.pop(session_id, None)
+        if prefill is None and self.playing.pop(session_id, None) is None:
+            return
+        self._engine.close(session_id)
+        if prefill is not None:
+            prefill.opened(RuntimeError(f"session {session_id!r} was closed while it opened"))
+        self._note_left()
+
+    def fail(self, session_id: str, error: Exception) -> None:
+        """Closes the session. `LoopEvents.failed` gets the error, or, of a session in prefill,
+        whoever opened the session."""
+        prefill = self.in_prefill.pop(session_id, None)
+        self.playing.pop(session_id, None)
+        try:
+            self._engine.close(session_id)
+        except Exception as fault:
+            self._events.faulted(fault)
+        self._note_left()
+        if prefill is None:
+            self._events.failed(session_id, error)
+        else:
+            failure = DrawingError(f"its opening frames cannot be encoded: {error}")
+            failure.__cause__ = error
+            prefill.opened(failure)
+
+    def isolate(self, session_id: str) -> "_Isolation":
+        """A context whose exceptions fail the session and go no further."""
+        return _Isolation(self, session_id)
+
+    def _note_left(self) -> None:
+        self._emptied_s = self._clock()
+        self._quality.note_sessions_changed(self._emptied_s)
+
+
+class _Isolation:
+    """A class and not a generator: entered for every session in every pass."""
+
+    __slots__ = ("_session_id", "_table")
+
+    def __init__(self, table: SessionTable, session_id: str) -> None:
+        self._table = table
+        self._session_id = session_id
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._table.fail(self._session_id, error)
+        return True
