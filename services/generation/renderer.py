@@ -32,7 +32,8 @@ PROOF_ID = "proof"  # no session's id
 SHORT_WINDOW = 8  # frames; a world that never sees more has none to spare
 
 FAULTS = meter.create_counter(
-    "nextframe_engine_faults", description="steps of the frame loop that failed for no single session"
+    "nextframe_engine_faults",
+    description="steps of the frame loop that failed for no single session",
 )
 
 log = logging.getLogger(__name__)

@@ -174,7 +174,7 @@ class FrameScheduler:
             if session is None:
                 continue  # the session has just left
             try:
-                session.hands.add(action.message, now, age_s=action.age_s)
+                session.actions.add(action.message, now, age_s=action.age_s)
             except Exception:  # any bad message: the input stays as before
                 BAD_ACTIONS.add(1)
 

@@ -58,7 +58,7 @@ class Engine(Protocol):
 
 
 class Actions(Protocol):
-    """Everything that hands did since the last call. Never waits."""
+    """All actions since the last call. Never waits."""
 
     def read(self) -> list[ReadAction]: ...
 

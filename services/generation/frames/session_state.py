@@ -9,8 +9,8 @@ from enum import Enum, auto
 
 from model.action_space import ActionSpace
 from model.engine.types import ActionVector
+from services.generation.frames.action_buffer import ActionBuffer
 from services.generation.frames.forecast import MAX_GUESSES, Forecast
-from services.generation.frames.hands import Hands
 from services.generation.frames.pacer import Pacer
 from services.generation.frames.quality_controller import FrameTiming, Outlook
 from services.wire.action import FrameAction
@@ -46,7 +46,7 @@ class SessionState:
 
     def __init__(self, space: ActionSpace, *, now: float, fps: float, last_seq: int) -> None:
         self._space = space
-        self.hands = Hands(now, last_seq)
+        self.actions = ActionBuffer(now, last_seq)
         self.pacer = Pacer(fps, now)
         self.forecast = Forecast()
         self.frame_state = FrameState.IDLE
@@ -89,7 +89,7 @@ class SessionState:
     def next_draft_action(self) -> ActionVector | None:
         """Another likely action of the next frame, to be drafted; None when the rest is too
         unlikely. Buttons that have changed come first, unless the mouse is moving."""
-        action = self.hands.peek()
+        action = self.actions.peek()
         has_changed = action.held != self._held or action.pressed != 0
         is_known = has_changed and action.dx == action.dy == 0
         known = (self._vector(action),) if is_known else ()
@@ -104,8 +104,8 @@ class SessionState:
         """Takes the actions since the last frame for the next one."""
         self._draft_actions = []
         self.pacer.tick(now)
-        queue_s = self.hands.queue_s(now)
-        action = self.hands.take(now)
+        queue_s = self.actions.queue_s(now)
+        action = self.actions.take(now)
         self._held = action.held
         vector = self._vector(action)
         self.forecast.observe(vector, self._space.vector(action.held, 0, 0))

@@ -394,7 +394,7 @@ def test_who_holds_a_key_is_shown_at_once() -> None:
 
 
 def test_a_key_that_changed_early_enough_is_answered_on_the_tick() -> None:
-    """What the hands did since the last frame is drafted, too."""
+    """Actions since the last frame are drafted, too."""
     bench = LoopBench(cost_of=lambda _: 0.006)
     bench.open("a")
     bench.act("a", Action(held=1, seq=1))

@@ -1,10 +1,10 @@
-"""Pacer, mailbox, bit rates, hands: the small deciding parts of a replica, without I/O."""
+"""Pacer, mailbox, bit rates, action buffer: the small deciding parts of a replica, without I/O."""
 
 import threading
 
 import pytest
 
-from services.generation.frames.hands import SILENCE_S, Hands
+from services.generation.frames.action_buffer import SILENCE_S, ActionBuffer
 from services.generation.frames.pacer import Pacer
 from services.generation.video.demand import Demand
 from services.generation.video.mailbox import Mailbox
@@ -112,37 +112,37 @@ class TestRateRung:
 
 class TestHands:
     def test_nothing_new_is_the_same_buttons_and_no_motion(self) -> None:
-        hands = Hands(0.0)
-        hands.add(Action(held=1, x_total=5, seq=1).to_bytes(), 0.0)
-        hands.add(Action(held=1, x_total=9, seq=2).to_bytes(), 0.0)
-        first, second = hands.take(0.05), hands.take(0.1)
+        buffer = ActionBuffer(0.0)
+        buffer.add(Action(held=1, x_total=5, seq=1).to_bytes(), 0.0)
+        buffer.add(Action(held=1, x_total=9, seq=2).to_bytes(), 0.0)
+        first, second = buffer.take(0.05), buffer.take(0.1)
         assert (first.held, first.dx, first.seq) == (1, 4, 2)
         assert (second.held, second.dx, second.seq) == (1, 0, 2)
 
     def test_silent_hands_let_go(self) -> None:
-        hands = Hands(0.0)
-        hands.add(Action(held=1, seq=1).to_bytes(), 0.0)
-        assert hands.take(SILENCE_S).held == 1
-        assert hands.take(SILENCE_S + 0.1).held == 0
+        buffer = ActionBuffer(0.0)
+        buffer.add(Action(held=1, seq=1).to_bytes(), 0.0)
+        assert buffer.take(SILENCE_S).held == 1
+        assert buffer.take(SILENCE_S + 0.1).held == 0
 
     def test_a_reloaded_page_counts_from_one_and_is_heard_again(self) -> None:
-        hands = Hands(0.0, last_seq=900)
+        buffer = ActionBuffer(0.0, last_seq=900)
         for seq in range(1, 6):
-            hands.add(Action(held=4, x_total=1000, seq=seq).to_bytes(), seq / 17.5)
-        merged = hands.take(0.3)
+            buffer.add(Action(held=4, x_total=1000, seq=seq).to_bytes(), seq / 17.5)
+        merged = buffer.take(0.3)
         assert (merged.held, merged.seq, merged.dx) == (4, 5, 0)
 
     def test_actions_read_twice_are_no_reloaded_page(self) -> None:
         """After an outage Redis may show its whole stream again, in one read."""
-        hands = Hands(0.0, last_seq=50)
+        buffer = ActionBuffer(0.0, last_seq=50)
         for seq in range(1, 51):
-            hands.add(Action(held=1, seq=seq).to_bytes(), 1.0)
-        assert hands.take(1.0) == hands.take(1.0)
-        assert hands.last_seq == 50
+            buffer.add(Action(held=1, seq=seq).to_bytes(), 1.0)
+        assert buffer.take(1.0) == buffer.take(1.0)
+        assert buffer.last_seq == 50
 
     def test_what_is_no_action_is_refused(self) -> None:
         with pytest.raises(ValueError, match="28 bytes"):
-            Hands(0.0).add(b"garbage", 0.0)
+            ActionBuffer(0.0).add(b"garbage", 0.0)
 
 
 class TestDemand:

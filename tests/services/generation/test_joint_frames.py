@@ -28,7 +28,7 @@ def test_one_joint_frame_buys_the_time_to_draft_all_after_it_exactly() -> None:
     assert not any(dreamt.frame.is_speculative for dreamt in exact.told.of("a"))
     newest = [dreamt.frame for dreamt in joint.told.of("a")[-12:]]
     assert all(frame.is_speculative and not frame.is_joint for frame in newest)
-    assert joint.engine.speculation.joint.accepted == 2  # for still hands, and for the key
+    assert joint.engine.speculation.joint.accepted == 2  # without input, and for the key
     assert joint.num_late == 0
 
 
