@@ -17,7 +17,7 @@ from model.fast.probes import find_paths
 from model.int8.serving import in_precision, why_not_int8
 from model.world import Precision, World
 from services.environment import SettingsError
-from services.generation.frames.forecast import MAX_GUESSES
+from services.generation.frames.action_predictor import MAX_DRAFT_ACTIONS
 from services.generation.health import create_app
 from services.generation.sessions.offer import make_offer
 from services.generation.sessions.replica import Replica
@@ -44,7 +44,7 @@ async def start_replica(
         served,
         max_sessions=settings.slots,
         device=settings.device,
-        max_drafts=MAX_GUESSES,
+        max_drafts=MAX_DRAFT_ACTIONS,
         max_joint=max_joint,
         policy=_policy(settings, most=world.spec.nfd.window - 1 - max_joint),
         paths=_paths(settings),

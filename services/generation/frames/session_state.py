@@ -10,7 +10,7 @@ from enum import Enum, auto
 from model.action_space import ActionSpace
 from model.engine.types import ActionVector
 from services.generation.frames.action_buffer import ActionBuffer
-from services.generation.frames.forecast import MAX_GUESSES, Forecast
+from services.generation.frames.action_predictor import MAX_DRAFT_ACTIONS, ActionPredictor
 from services.generation.frames.pacer import Pacer
 from services.generation.frames.quality_controller import FrameTiming, Outlook
 from services.wire.action import FrameAction
@@ -48,7 +48,7 @@ class SessionState:
         self._space = space
         self.actions = ActionBuffer(now, last_seq)
         self.pacer = Pacer(fps, now)
-        self.forecast = Forecast()
+        self.predictor = ActionPredictor()
         self.frame_state = FrameState.IDLE
         self.requested: RequestedFrame | None = None  # while IN_FLIGHT or SHORTENED
         self.is_expected_late = False  # the outlook of the newest requested frame was LATE
@@ -69,12 +69,13 @@ class SessionState:
     @property
     def may_draft(self) -> bool:
         """No frame is requested, and one more draft of the next frame is allowed."""
-        return self.requested is None and len(self._draft_actions) < MAX_GUESSES
+        return self.requested is None and len(self._draft_actions) < MAX_DRAFT_ACTIONS
 
     @property
     def may_draft_jointly(self) -> bool:
         """The requested action is the likeliest for the frame after it, too."""
-        return self.requested is not None and self.forecast.guesses[:1] == (self.requested.vector,)
+        likeliest = self.predictor.draft_actions[:1]
+        return self.requested is not None and likeliest == (self.requested.vector,)
 
     @property
     def timing(self) -> FrameTiming:
@@ -93,7 +94,7 @@ class SessionState:
         has_changed = action.held != self._held or action.pressed != 0
         is_known = has_changed and action.dx == action.dy == 0
         known = (self._vector(action),) if is_known else ()
-        for vector in known + self.forecast.guesses:
+        for vector in known + self.predictor.draft_actions:
             if vector not in self._draft_actions:
                 self._draft_actions.append(vector)
                 self.frame_state = FrameState.DRAFTED
@@ -108,7 +109,7 @@ class SessionState:
         action = self.actions.take(now)
         self._held = action.held
         vector = self._vector(action)
-        self.forecast.observe(vector, self._space.vector(action.held, 0, 0))
+        self.predictor.observe(vector, self._space.vector(action.held, 0, 0))
         self.is_expected_late = False
         self.frame_state = FrameState.IN_FLIGHT
         self.requested = RequestedFrame(
