@@ -1,4 +1,4 @@
-"""Keeps one session's lease, from the acquiring to the parting: while its world opens, too."""
+"""Renews one session's lease from its start to its end, while the world opens, too."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from contextlib import suppress
 from services.backplane.connection import BackplaneError
 from services.backplane.sessions import SessionStore
 from services.generation.sessions.absence import Absence
-from services.generation.sessions.parting import ABSENT, MOVING, Parting
+from services.generation.sessions.exit_reason import ABSENT, MOVING, ExitReason
 from services.repeated_log import RepeatedLog
 from services.wire.session import RECORD_GONE, Lease, SessionStatus
 
@@ -20,9 +20,9 @@ repeated = RepeatedLog(log)
 
 
 class LeaseKeeper:
-    """Owns the task that renews. `leave(parting)` is called when the session is to leave the
-    replica: its lease is another's or its player is gone. While Redis is away nobody is: nobody
-    else can take the session then either."""
+    """Owns the task that renews. `leave(exit_reason)` is called when the session must leave the
+    replica: another replica has the lease, or the player is gone. While Redis is away the session
+    stays, because no other replica can take the lease either."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class LeaseKeeper:
         session_id: str,
         lease: Lease,
         absence: Absence,
-        leave: Callable[[Parting], None],
+        leave: Callable[[ExitReason], None],
     ) -> None:
         self._store = store
         self._id = session_id
@@ -41,16 +41,16 @@ class LeaseKeeper:
         self._task = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """By a flag: redis-py may swallow a cancellation."""
+        """Ends the task by a flag, because redis-py may swallow a cancellation."""
         self._is_over.set()
         await self._task
 
-    async def lost(self) -> Parting:
-        """Why the lease is gone, in the words of who took it."""
+    async def lost(self) -> ExitReason:
+        """Why the lease is gone, from the record of the session."""
         record = await self._store.get(self._id)
         if record is None or record.status is SessionStatus.ENDED:
             reason = record.reason if record else RECORD_GONE
-            return Parting(status=SessionStatus.ENDED, reason=reason)
+            return ExitReason(status=SessionStatus.ENDED, reason=reason)
         return MOVING
 
     async def _keep(self) -> None:
@@ -63,7 +63,7 @@ class LeaseKeeper:
                 await self._renew()
             except BackplaneError as error:
                 repeated.warning("no renewal", cause=str(error), session_id=self._id)
-            except Exception:  # nobody would notice that the lease is not renewed any more
+            except Exception:  # any error: a lease that is no longer renewed must not go unnoticed
                 log.exception("no renewal", extra={"session_id": self._id})
                 self._leave(MOVING)
                 return

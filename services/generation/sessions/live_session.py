@@ -20,15 +20,15 @@ from services.backplane.sessions import Loss, SessionStore
 from services.generation.frames.ports import BrokenFrameError, DrawingError
 from services.generation.renderer import Renderer
 from services.generation.sessions.absence import Absence
-from services.generation.sessions.lease_keeper import LeaseKeeper
-from services.generation.sessions.parting import (
+from services.generation.sessions.exit_reason import (
     BROKEN,
     CANNOT_START,
     DAMAGED,
     FAILED,
     WORLD_CHANGED,
-    Parting,
+    ExitReason,
 )
+from services.generation.sessions.lease_keeper import LeaseKeeper
 from services.generation.sessions.saving import Saving
 from services.repeated_log import RepeatedLog
 from services.telemetry import meter
@@ -39,7 +39,7 @@ OPEN_S = 30.0  # an opening never takes this long
 RESET_GAP_S = 2.0  # each reset is an opening, which others' frames pay for
 MEND_GAP_S = 60.0  # a world that breaks again sooner is broken for good
 
-PARTINGS = meter.create_counter("nextframe_session_partings", description="sessions that left")
+EXITS = meter.create_counter("nextframe_session_partings", description="sessions that left")
 RESETS = meter.create_counter("nextframe_session_resets", description="resets, by outcome")
 MENDED = meter.create_counter(
     "nextframe_mended_sessions", description="worlds set back to their snapshot, as they broke"
@@ -76,13 +76,13 @@ class LiveSession:
         self._host = host
         self._asked = asyncio.Event()
         self._leaves = asyncio.Event()
-        self._parting: Parting | None = None
+        self._exit_reason: ExitReason | None = None
         self._wants_reset = self._wants_mending = False
         self._reset_s = self._mended_s = -math.inf
 
-    def leave(self, parting: Parting) -> None:
-        """The first parting holds."""
-        self._parting = self._parting or parting
+    def leave(self, exit_reason: ExitReason) -> None:
+        """The first exit_reason holds."""
+        self._exit_reason = self._exit_reason or exit_reason
         self._leaves.set()
         self._asked.set()
 
@@ -131,59 +131,59 @@ class LiveSession:
             self._id, epoch=lease.epoch, link_key=lease.link_key, on_reset=self.reset
         )
         try:
-            parting = await self._begin(lease, keeper) or await self._play(saving)
+            exit_reason = await self._begin(lease, keeper) or await self._play(saving)
             await keeper.stop()
-            await self._part(parting, lease, keeper, saving)
+            await self._exit(exit_reason, lease, keeper, saving)
         finally:
             await keeper.stop()
             host.renderer.frame_loop.close(self._id)
             host.renderer.hide(self._id)
 
-    async def _begin(self, lease: Lease, keeper: LeaseKeeper) -> Parting | None:
+    async def _begin(self, lease: Lease, keeper: LeaseKeeper) -> ExitReason | None:
         """Opens with its own world if it has lived before, and goes live."""
-        if parting := await self._open(await self._newest()):
-            return parting
+        if exit_reason := await self._open(await self._newest()):
+            return exit_reason
         if not await self._host.store.set_status(self._id, SessionStatus.LIVE, lease):
             return await keeper.lost()
         log.info("live", extra={"session_id": self._id, "epoch": lease.epoch})
         return None
 
-    async def _play(self, saving: Saving) -> Parting:
+    async def _play(self, saving: Saving) -> ExitReason:
         """Once a second, or when asked for something: the snapshot. While Redis is away the
         frames go on."""
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), SAVE_S)
             self._asked.clear()
-            if self._parting is not None:
-                return self._parting
+            if self._exit_reason is not None:
+                return self._exit_reason
             try:
-                if parting := await self._do_what_is_wanted():
-                    return parting
+                if exit_reason := await self._do_what_is_wanted():
+                    return exit_reason
                 await saving.save(self._host.renderer.frame_loop.snapshot(self._id))
             except BackplaneError as error:
                 repeated.warning("not saved", cause=str(error), session_id=self._id)
             except NotFiniteError as error:
                 self.fail(BrokenFrameError(str(error)))
 
-    async def _do_what_is_wanted(self) -> Parting | None:
+    async def _do_what_is_wanted(self) -> ExitReason | None:
         if self._wants_mending:
             return await self._mend()
         if self._wants_reset:
             return await self._begin_anew()
         return None
 
-    async def _begin_anew(self) -> Parting | None:
+    async def _begin_anew(self) -> ExitReason | None:
         """The world as the session began, under the same lease."""
         origin = await self._origin()
         self._wants_reset = False
-        if parting := await self._reopen(origin):
-            return parting
+        if exit_reason := await self._reopen(origin):
+            return exit_reason
         self._host.renderer.tell(self._id, {"state": "reset"})
         log.info("reset", extra={"session_id": self._id})
         return None
 
-    async def _mend(self) -> Parting | None:
+    async def _mend(self) -> ExitReason | None:
         """The world as it was when it was last saved, under the same lease."""
         newest = await self._newest()
         self._wants_mending, self._mended_s = False, time.monotonic()
@@ -200,12 +200,12 @@ class LiveSession:
         forked_from = self._record.snapshot_of
         return await self._host.store.load_snapshot(forked_from) if forked_from else None
 
-    async def _reopen(self, blob: bytes | None) -> Parting | None:
+    async def _reopen(self, blob: bytes | None) -> ExitReason | None:
         await asyncio.wrap_future(self._host.renderer.frame_loop.close(self._id))
         return await self._open(blob)
 
-    async def _open(self, blob: bytes | None) -> Parting | None:
-        """Opens the session in the engine; a parting when it cannot be or is to leave."""
+    async def _open(self, blob: bytes | None) -> ExitReason | None:
+        """Opens the session in the engine; a exit_reason when it cannot be or is to leave."""
         try:
             await self._until_open(blob)
         except ValueError as error:
@@ -215,7 +215,7 @@ class LiveSession:
             log.error("not opened", extra={"session_id": self._id, "error": repr(error)})
             self._host.note_failure(error)
             return FAILED
-        return self._parting
+        return self._exit_reason
 
     async def _until_open(self, blob: bytes | None) -> None:
         """Returns before it is open when it is to leave. Raises DrawingError after OPEN_S."""
@@ -239,38 +239,40 @@ class LiveSession:
             opening.cancel()
             leaving.cancel()
 
-    async def _part(
-        self, parting: Parting, lease: Lease, keeper: LeaseKeeper, saving: Saving
+    async def _exit(
+        self, exit_reason: ExitReason, lease: Lease, keeper: LeaseKeeper, saving: Saving
     ) -> None:
         """What the store refuses has been done by somebody else."""
         store, renderer = self._host.store, self._host.renderer
-        if parting.saves:
+        if exit_reason.saves:
             with suppress(NotFiniteError):  # the snapshot before this one stands
                 await saving.save(renderer.frame_loop.freeze(self._id))
         await asyncio.wrap_future(renderer.frame_loop.close(self._id))
-        if parting.status is SessionStatus.QUEUED:
-            loss = await self._loss() if parting.is_failure else None
-            if not await store.requeue(self._id, lease, reason=parting.reason, loss=loss):
-                parting = await keeper.lost()
+        if exit_reason.status is SessionStatus.QUEUED:
+            loss = await self._loss() if exit_reason.is_failure else None
+            if not await store.requeue(self._id, lease, reason=exit_reason.reason, loss=loss):
+                exit_reason = await keeper.lost()
         else:
             await store.set_status(
                 self._id,
-                parting.status,
+                exit_reason.status,
                 lease,
-                reason=parting.reason,
-                keeps_snapshot=parting.keeps_snapshot,
+                reason=exit_reason.reason,
+                keeps_snapshot=exit_reason.keeps_snapshot,
             )
-        renderer.tell(self._id, {"state": parting.word, "reason": parting.reason})
-        PARTINGS.add(1, {"to": parting.status.value})
-        await self._host.figures.add(self._host.world_digest, {parting.figure: 1})
-        log.info("left", extra={"session_id": self._id, "epoch": lease.epoch, "to": parting.word})
+        renderer.tell(self._id, {"state": exit_reason.word, "reason": exit_reason.reason})
+        EXITS.add(1, {"to": exit_reason.status.value})
+        await self._host.figures.add(self._host.world_digest, {exit_reason.figure: 1})
+        log.info(
+            "left", extra={"session_id": self._id, "epoch": lease.epoch, "to": exit_reason.word}
+        )
 
     async def _loss(self) -> Loss:
         has_other = await self._host.registry.has_other(self._host.replica_id, self._record.world)
         return Loss.ONE_OF_MANY if has_other else Loss.ONLY
 
 
-def _refusal(error: ValueError) -> Parting:
+def _refusal(error: ValueError) -> ExitReason:
     if isinstance(error, DamagedSnapshotError):
         return DAMAGED
     return WORLD_CHANGED if isinstance(error, SnapshotError) else CANNOT_START

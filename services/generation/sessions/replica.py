@@ -17,8 +17,8 @@ from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
 from services.generation.frames.ports import Engine
 from services.generation.renderer import Renderer
+from services.generation.sessions.exit_reason import MOVING, NO_PICTURE
 from services.generation.sessions.live_session import Host, LiveSession
-from services.generation.sessions.parting import MOVING, NO_PICTURE
 from services.generation.sessions.standing import Standing
 from services.generation.settings import GenerationSettings
 from services.generation.video.encode_loop import EncodingError

@@ -19,7 +19,7 @@ from services.backplane.sessions import LEASE_MS, SessionStore
 from services.generation.sessions import lease_keeper, live_session, standing
 from services.generation.sessions import replica as replica_module
 from services.generation.sessions.dispatcher import Dispatcher
-from services.generation.sessions.parting import MOVING
+from services.generation.sessions.exit_reason import MOVING
 from services.wire.frame import Kind
 from services.wire.session import SessionRecord, SessionStatus
 from tests.fakes import FakeEngine
