@@ -21,7 +21,7 @@ from services.backplane.sessions import PRESENT_MS, Loss, SessionStore
 from services.generation.sessions.lane import Lane
 from services.generation.sessions.lease_watch import LeaseWatch
 from services.generation.sessions.patience import Patience
-from services.generation.sessions.served import Served
+from services.generation.sessions.version_routing import VersionRouting
 from services.repeated_log import RepeatedLog
 from services.wire.session import SessionRecord, SessionStatus
 
@@ -74,7 +74,7 @@ class Dispatcher:
             lanes = [lane for lane in lanes if lane.num_free > 0]
             if not lanes:
                 return
-            able = [lane for lane in lanes if lane.served.has_world(session.world)]
+            able = [lane for lane in lanes if lane.routing.has_world(session.world)]
             with contextlib.suppress(RecordError):  # logged; who stands behind it must not wait
                 await self._serve(session.session_id, able)
 
@@ -83,8 +83,8 @@ class Dispatcher:
         record = await self._store.get(session_id) if able else None
         if record is None or not self._may_start(record):
             return
-        chosen = next((lane for lane in able if lane.served.has_version_of(record)), None)
-        if chosen is None and await self._is_left_over(record, able[0].served):
+        chosen = next((lane for lane in able if lane.routing.has_version_of(record)), None)
+        if chosen is None and await self._is_left_over(record, able[0].routing):
             chosen = able[0]
         if chosen is not None:
             chosen.num_free -= 1
@@ -112,9 +112,9 @@ class Dispatcher:
             Lane.of(group, serving, num_calls=len(calls)) for group, calls in self._calls.items()
         ]
 
-    async def _is_left_over(self, record: SessionRecord, served: Served) -> bool:
+    async def _is_left_over(self, record: SessionRecord, routing: VersionRouting) -> bool:
         """Whether its version is no longer anybody's."""
-        return served.is_gone(record, await self._releases.get(record.world))
+        return routing.is_gone(record, await self._releases.get(record.world))
 
     def _may_start(self, record: SessionRecord) -> bool:
         call_id = (record.session_id, record.epoch + 1)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.backplane.replicas import ReplicaInfo
-from services.generation.sessions.served import Served
+from services.generation.sessions.version_routing import VersionRouting
 
 
 @dataclass(slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class Lane:
 
     group: str
     num_free: int
-    served: Served
+    routing: VersionRouting
 
     @classmethod
     def of(cls, group: str, serving: Iterable[ReplicaInfo], *, num_calls: int) -> "Lane":
@@ -27,5 +27,5 @@ class Lane:
         return cls(
             group=group,
             num_free=sum(replica.slots for replica in ours) - num_used,
-            served=Served.by(ours, serving),
+            routing=VersionRouting.by(ours, serving),
         )

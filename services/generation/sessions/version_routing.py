@@ -1,5 +1,5 @@
-"""Which replicas may play which session: a session stays with the version of its world that it
-began with. Rules without I/O."""
+"""Which replicas may play which session: a session stays with the world version of its first frame.
+Rules without I/O."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,30 +12,34 @@ Version = tuple[str, str]  # world, digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """What replicas play: those of one lane, and all there are."""
+class VersionRouting:
+    """World versions by the replicas that play them. `ours`: replicas of one lane. `anywhere`: all
+    replicas."""
 
     ours: frozenset[Version]
     anywhere: frozenset[Version]
 
     @classmethod
-    def by(cls, ours: Iterable[ReplicaInfo], anywhere: Iterable[ReplicaInfo]) -> "Served":
+    def by(cls, ours: Iterable[ReplicaInfo], anywhere: Iterable[ReplicaInfo]) -> "VersionRouting":
         return cls(
             ours=frozenset((r.world, r.world_digest) for r in ours),
             anywhere=frozenset((r.world, r.world_digest) for r in anywhere),
         )
 
     def has_version_of(self, record: SessionRecord) -> bool:
-        """Its own version, or any of its world while it has none yet."""
+        """The lane plays the session's version, or, for a session without a version yet, any
+        version of the world."""
         if not record.world_digest:
             return self.has_world(record.world)
         return (record.world, record.world_digest) in self.ours
 
     def has_world(self, name: str) -> bool:
+        """The lane plays a version of the world."""
         return any(world == name for world, _ in self.ours)
 
     def is_gone(self, record: SessionRecord, release: Release | None) -> bool:
-        """Whether nobody plays its version and nobody means to: any replica of its world may have
-        it then, opens it if it has not begun, and otherwise tells its player."""
+        """No replica plays the session's version, and no release asks for the version. Any replica
+        of the world may then take the session: a new session starts, a played one is refused with
+        a message to the player."""
         is_wanted = release is not None and record.world_digest in release.digests
         return not is_wanted and (record.world, record.world_digest) not in self.anywhere
