@@ -19,8 +19,8 @@ from model.world import Precision, World
 from services.environment import SettingsError
 from services.generation.frames.action_predictor import MAX_DRAFT_ACTIONS
 from services.generation.health import create_app
-from services.generation.sessions.offer import make_offer
 from services.generation.sessions.replica import Replica
+from services.generation.sessions.world_listing import make_listing
 from services.generation.settings import PREFIX, GenerationSettings
 from services.generation.worlds_served import ops_ports
 from services.http_server.listener import listen
@@ -49,7 +49,7 @@ async def start_replica(
         policy=_policy(settings, most=world.spec.nfd.window - 1 - max_joint),
         paths=_paths(settings),
     )
-    replica = Replica(settings, world.spec, engine, make_offer(world), group)
+    replica = Replica(settings, world.spec, engine, make_listing(world), group)
     listener = _listen_to_operators(settings)
     # The answer to a drain comes when the sessions have left.
     limits = replace(OPS_LIMITS, answer_s=OPS_LIMITS.answer_s + settings.drain_s)

@@ -30,7 +30,7 @@ from services.wire.world import WorldOffer
 
 HEARTBEAT_S = 1.0
 PROOF_LOOK_S = 0.25  # between two looks whether the engine has to prove itself
-BEATS_PER_OFFER = 8  # an offer lives longer than that
+BEATS_PER_LISTING = 8  # a listing lives longer than that
 
 SESSIONS = meter.create_gauge("nextframe_sessions", description="sessions on this replica")
 SLOTS = meter.create_gauge("nextframe_slots", description="sessions this replica can hold")
@@ -48,13 +48,13 @@ class Replica:
         settings: GenerationSettings,
         spec: WorldSpec,
         engine: Engine,
-        offer: WorldOffer,
+        listing: WorldOffer,
         group: str = "",
     ) -> None:
         self.replica_id = group + uuid4().hex
         self._settings = settings
         self._spec = spec
-        self._offer = offer
+        self._listing = listing
         self._redis = connect(settings.redis)
         self._probe = Probe(self._redis)
         self._store = SessionStore(self._redis)
@@ -88,7 +88,7 @@ class Replica:
         self._host = Host(
             replica_id=self.replica_id,
             frame_address=f"{settings.frame_advertise or settings.frame_host}:{port}",
-            world_digest=self._offer.digest,
+            world_digest=self._listing.digest,
             store=self._store,
             registry=self._registry,
             figures=VersionFigures(self._redis),
@@ -97,7 +97,7 @@ class Replica:
             absent_s=settings.absent_s,
         )
         SLOTS.set(settings.slots, {"world": self._spec.name})
-        await self._beat(with_offer=True)
+        await self._beat(with_listing=True)
         self._heartbeats = asyncio.create_task(self._keep_beating())
         self._proving = asyncio.create_task(self._keep_proving())
         log.info("replica ready", extra={"replica_id": self.replica_id, "frames_at": port})
@@ -229,12 +229,12 @@ class Replica:
             self._changed.clear()
             beat += 1
             try:
-                await self._beat(with_offer=beat % BEATS_PER_OFFER == 0)
+                await self._beat(with_listing=beat % BEATS_PER_LISTING == 0)
             except BackplaneError as error:
                 repeated.warning("no heartbeat", cause=str(error))
                 await asyncio.sleep(HEARTBEAT_S)
 
-    async def _beat(self, *, with_offer: bool) -> None:
+    async def _beat(self, *, with_listing: bool) -> None:
         SESSIONS.set(len(self._sessions), {"world": self._spec.name})
         await self._registry.heartbeat(
             self.replica_id,
@@ -242,11 +242,11 @@ class Replica:
             used=len(self._sessions),
             world=self._spec.name,
             draining=self._is_draining,
-            world_digest=self._offer.digest,
+            world_digest=self._listing.digest,
             refusal=self.refusal,
         )
-        if with_offer:
-            await self._registry.publish_world(self._offer)
+        if with_listing:
+            await self._registry.publish_world(self._listing)
 
 
 def _video_format(settings: GenerationSettings, spec: WorldSpec) -> VideoFormat:

@@ -24,8 +24,8 @@ from services.generation import startup
 from services.generation.frames.quality_levels import ShortContext, make_levels
 from services.generation.frames.warmup import warm_up
 from services.generation.health import create_app
-from services.generation.sessions.offer import make_offer
 from services.generation.sessions.replica import Replica
+from services.generation.sessions.world_listing import make_listing
 from services.generation.settings import GenerationSettings
 from services.generation.startup import start_replica
 from services.http_server.server import OpsServer
@@ -40,10 +40,14 @@ LEVELS = make_levels((1, 2), default_steps=2, fps=17.5, short=SHORT)
 
 def test_the_offer_shows_every_start() -> None:
     world = make_world("consistency")
-    offer = make_offer(world)
-    assert (offer.name, offer.fps, offer.buttons) == ("tiny", 17.5, world.spec.action_space.buttons)
-    assert [start.index for start in offer.starts] == [0, 1]
-    for start in offer.starts:
+    listing = make_listing(world)
+    assert (listing.name, listing.fps, listing.buttons) == (
+        "tiny",
+        17.5,
+        world.spec.action_space.buttons,
+    )
+    assert [start.index for start in listing.starts] == [0, 1]
+    for start in listing.starts:
         kind, _, content = start.image.partition(",")
         assert kind == "data:image/jpeg;base64"
         with av.open(io.BytesIO(b64decode(content)), "r", format="jpeg_pipe") as pictures:
@@ -56,9 +60,9 @@ def test_the_offer_moves_as_the_liveliest_start_does() -> None:
     still = replace(
         world.starts[1], latents_FChw=world.starts[1].latents_FChw[:1].repeat(9, 1, 1, 1)
     )
-    offer = make_offer(replace(world, starts=(still, world.starts[1])))
-    assert offer.title == world.spec.title
-    kind, _, content = offer.preview.partition(",")
+    listing = make_listing(replace(world, starts=(still, world.starts[1])))
+    assert listing.title == world.spec.title
+    kind, _, content = listing.preview.partition(",")
     assert kind == "data:image/webp;base64"
     moving = b64decode(content)
     assert moving[:4] == b"RIFF" and moving[8:12] == b"WEBP" and b"ANIM" in moving[:64]

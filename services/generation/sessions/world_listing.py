@@ -1,4 +1,4 @@
-"""What the replica's world looks like from outside: the offer that the start picker shows."""
+"""The listing of a replica's world: name, starts and pictures for the start picker."""
 
 from base64 import b64encode
 
@@ -12,8 +12,9 @@ THUMBNAIL_WIDTH_PX = 256
 MAX_PREVIEW = 32  # frames: about 60 KB
 
 
-def make_offer(world: World) -> WorldOffer:
-    """The world with a picture of the last frame of each start, and the liveliest start moving."""
+def make_listing(world: World) -> WorldOffer:
+    """With a thumbnail of the last frame of each start, and a moving preview of the liveliest
+    start."""
     spec = world.spec
     return WorldOffer(
         name=spec.name,
@@ -46,7 +47,7 @@ def _thumbnail(world: World, start: Start) -> str:
 
 
 def _preview(world: World) -> str:
-    """The clip of real frames that changes most from frame to frame, as the world decodes it."""
+    """The opening clip that changes most from frame to frame, as decoded by the world."""
     clip = max(world.starts, key=_liveliness)
     pixels_FHWC = uint8_from_pixels(world.tokenizer.decode(clip.latents_FChw[-MAX_PREVIEW:]))
     webp = encode_webp(
@@ -65,5 +66,5 @@ def _liveliness(start: Start) -> float:
 
 
 def _thumbnail_height(spec: WorldSpec) -> int:
-    """Even, as codecs with halved chroma want it."""
+    """Even, as codecs with halved chroma require."""
     return round(THUMBNAIL_WIDTH_PX * spec.height / spec.width / 2) * 2
