@@ -18,9 +18,9 @@ from services.generation.frames.ports import Actions, DrawingError, DreamtFrame,
 from services.generation.frames.quality_controller import QualityController
 from services.generation.frames.quality_levels import ShortContext, make_levels
 from services.generation.frames.warmup import warm_up
-from services.generation.video.demand import Demand
 from services.generation.video.encode_loop import EncodeLoop
 from services.generation.video.encoder import VideoFormat
+from services.generation.video.encoder_requests import EncoderRequests
 from services.generation.video.frame_server import FrameServer
 from services.generation.video.mailbox import Mailbox
 from services.telemetry import meter
@@ -102,10 +102,10 @@ class Renderer:
         self, session_id: str, *, epoch: int, link_key: str, on_reset: Callable[[], None]
     ) -> None:
         """Lets edges that show `link_key` watch the session, and ask for its reset."""
-        demand = Demand()
-        self._encode_loop.open(session_id, epoch=epoch, demand=demand)
+        requests = EncoderRequests()
+        self._encode_loop.open(session_id, epoch=epoch, requests=requests)
         self._server.open(
-            session_id, epoch=epoch, link_key=link_key, demand=demand, on_reset=on_reset
+            session_id, epoch=epoch, link_key=link_key, requests=requests, on_reset=on_reset
         )
 
     def hide(self, session_id: str) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.generation.frames.ports import DreamtFrame
-from services.generation.video.demand import Demand
 from services.generation.video.encoder import VideoEncoder, VideoFormat
+from services.generation.video.encoder_requests import EncoderRequests
 from services.generation.video.mailbox import Mailbox
 from services.generation.video.rate import RateRung, rung_bit_rates
 from services.repeated_log import RepeatedLog
@@ -46,7 +46,7 @@ class _Picture:
     """What the loop holds of one session. Touched by its thread only."""
 
     epoch: int
-    demand: Demand
+    requests: EncoderRequests
     rate: RateRung
     encoder: VideoEncoder | None = None
     num_failures: int = 0  # in a row
@@ -76,9 +76,9 @@ class EncodeLoop:
         self._on_failure = on_failure
         self._pictures: dict[str, _Picture] = {}
 
-    def open(self, session_id: str, *, epoch: int, demand: Demand) -> None:
+    def open(self, session_id: str, *, epoch: int, requests: EncoderRequests) -> None:
         rates = rung_bit_rates(self._video.width, self._video.height, self._video.fps)
-        self._pictures[session_id] = _Picture(epoch, demand, RateRung(rates))
+        self._pictures[session_id] = _Picture(epoch, requests, RateRung(rates))
 
     def close(self, session_id: str) -> None:
         self._pictures.pop(session_id, None)
@@ -87,7 +87,7 @@ class EncodeLoop:
         while (taken := self._inbox.take()) is not None:
             session_id, dreamt = taken
             picture = self._pictures.get(session_id)
-            if picture is None or picture.demand.num_links == 0 or picture.is_given_up:
+            if picture is None or picture.requests.num_links == 0 or picture.is_given_up:
                 continue
             try:
                 encoded = self._encode(picture, dreamt)
@@ -114,7 +114,7 @@ class EncodeLoop:
         self._on_failure(session_id, EncodingError(f"no encoder works: {cause}"))
 
     def _format(self, picture: _Picture) -> VideoFormat:
-        video = self._video.with_codec(picture.demand.codec)
+        video = self._video.with_codec(picture.requests.codec)
         return video.in_software if picture.needs_software else video
 
     def _encode(self, picture: _Picture, dreamt: DreamtFrame) -> EncodedFrame:
@@ -124,11 +124,11 @@ class EncodeLoop:
         if picture.encoder is None or picture.encoder.video != video:
             picture.encoder = VideoEncoder(video, picture.rate.bit_rate)
         force_key = (
-            picture.demand.wants_keyframe and started - picture.key_at_s >= MIN_KEYFRAME_GAP_S
+            picture.requests.wants_keyframe and started - picture.key_at_s >= MIN_KEYFRAME_GAP_S
         )
         payload, is_key = picture.encoder.encode_picture(dreamt.frame.picture, force_key=force_key)
         if is_key:
-            picture.demand.keyframe_made()
+            picture.requests.note_keyframe()
             picture.key_at_s = started
         _count_sent(picture, 8 * len(payload), started)
         encode_s = time.monotonic() - started
@@ -159,7 +159,7 @@ class EncodeLoop:
         )
 
     def _follow_rate(self, picture: _Picture, now: float) -> None:
-        receivable_bps = picture.demand.take_bit_rate()
+        receivable_bps = picture.requests.take_bit_rate()
         if receivable_bps is None or picture.encoder is None:
             return
         if picture.rate.report(receivable_bps, picture.sent_bps, now):

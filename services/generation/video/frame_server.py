@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.generation.video.demand import Demand
+from services.generation.video.encoder_requests import EncoderRequests
 from services.generation.video.link import Link
 from services.repeated_log import RepeatedLog
 from services.telemetry import meter
@@ -51,7 +51,7 @@ class _Outlet:
 
     epoch: int
     link_key: str
-    demand: Demand
+    requests: EncoderRequests
     on_reset: Callable[[], None]
     links: set[Link] = field(default_factory=set)
 
@@ -83,12 +83,12 @@ class FrameServer:
         *,
         epoch: int,
         link_key: str,
-        demand: Demand,
+        requests: EncoderRequests,
         on_reset: Callable[[], None],
     ) -> None:
         """`on_reset`: the player wants the world as the session began."""
         self._outlets[session_id] = _Outlet(
-            epoch=epoch, link_key=link_key, demand=demand, on_reset=on_reset
+            epoch=epoch, link_key=link_key, requests=requests, on_reset=on_reset
         )
 
     def close(self, session_id: str) -> None:
@@ -121,7 +121,7 @@ class FrameServer:
         self._connections.add(task)
         try:
             outlet, codec = await self._welcome(reader)
-            outlet.demand.codec = codec
+            outlet.requests.codec = codec
             await self._serve_link(reader, writer, outlet)
         except Refused as refusal:
             LINKS_REFUSED.add(1)
@@ -160,10 +160,10 @@ class FrameServer:
     async def _serve_link(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, outlet: _Outlet
     ) -> None:
-        link = Link(writer, ask_keyframe=outlet.demand.ask_keyframe)
+        link = Link(writer, request_keyframe=outlet.requests.request_keyframe)
         outlet.links.add(link)
-        outlet.demand.num_links = len(outlet.links)
-        outlet.demand.ask_keyframe()
+        outlet.requests.num_links = len(outlet.links)
+        outlet.requests.request_keyframe()
         tasks = [
             asyncio.ensure_future(work)
             for work in (link.send(), _listen(reader, outlet), link.ended.wait())
@@ -174,7 +174,7 @@ class FrameServer:
                 task.result()
         finally:
             outlet.links.discard(link)
-            outlet.demand.num_links = len(outlet.links)
+            outlet.requests.num_links = len(outlet.links)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -185,11 +185,11 @@ async def _listen(reader: asyncio.StreamReader, outlet: _Outlet) -> None:
     while True:
         kind, body = await _receive(reader)
         if kind is Kind.KEYFRAME:
-            outlet.demand.ask_keyframe()
+            outlet.requests.request_keyframe()
         elif kind is Kind.RESET:
             outlet.on_reset()
         elif kind is Kind.BITRATE and len(body) == 4:
-            outlet.demand.report_bit_rate(struct.unpack("<I", body)[0])
+            outlet.requests.report_bit_rate(struct.unpack("<I", body)[0])
         else:
             raise ValueError(f"{kind.name} with {len(body)} bytes is not for a replica")
 

@@ -14,12 +14,14 @@ _SEND_BUFFER_BYTES = 64 * 1024  # the kernel must not hide a queue from us
 
 class Link:
     """Owns the way out to one edge. A frame that cannot leave at once is dropped with everything
-    behind it, up to the next keyframe: never a growing delay. `ask_keyframe` is called when the
+    behind it, up to the next keyframe: never a growing delay. `request_keyframe` is called when the
     link can take one again, so a link that takes nothing costs the others nothing."""
 
-    def __init__(self, writer: asyncio.StreamWriter, *, ask_keyframe: Callable[[], None]) -> None:
+    def __init__(
+        self, writer: asyncio.StreamWriter, *, request_keyframe: Callable[[], None]
+    ) -> None:
         self._writer = writer
-        self._ask_keyframe = ask_keyframe
+        self._request_keyframe = request_keyframe
         self._num_written = 0  # bytes, also those that wait in the transport
         self._waiting: deque[bytes] = deque()
         self._wakeup = asyncio.Event()
@@ -62,7 +64,7 @@ class Link:
                 self._write(self._waiting.popleft())
                 await self._drain()
             if self._needs_key:  # frames were dropped meanwhile, or before the first was sent
-                self._ask_keyframe()
+                self._request_keyframe()
 
     def _write(self, message: bytes) -> None:
         self._num_written += len(message)

@@ -17,9 +17,9 @@ from model.engine.types import Frame
 from model.fast.pictures.colour import yuv420
 from services.generation.frames.ports import DreamtFrame
 from services.generation.video import encode_loop, encoder
-from services.generation.video.demand import Demand
 from services.generation.video.encode_loop import EncodeLoop, EncodingError
 from services.generation.video.encoder import VideoEncoder, VideoFormat, encode_jpeg, find_codec
+from services.generation.video.encoder_requests import EncoderRequests
 from services.generation.video.mailbox import Mailbox
 from services.repeated_log import RepeatedLog
 from services.wire.frame import EncodedFrame
@@ -144,11 +144,11 @@ class Studio:
         self._thread = threading.Thread(target=self.loop.run)
         self._thread.start()
 
-    def watch(self, session_id: str, *, epoch: int = 1, num_links: int = 1) -> Demand:
-        demand = Demand()
-        demand.num_links = num_links
-        self.loop.open(session_id, epoch=epoch, demand=demand)
-        return demand
+    def watch(self, session_id: str, *, epoch: int = 1, num_links: int = 1) -> EncoderRequests:
+        requests = EncoderRequests()
+        requests.num_links = num_links
+        self.loop.open(session_id, epoch=epoch, requests=requests)
+        return requests
 
     def dream(self, session_id: str, frame_idx: int, pixels: Pixels | None = None) -> None:
         frame = Frame(
@@ -224,27 +224,27 @@ def test_nothing_is_encoded_that_nobody_watches(studio: Studio) -> None:
 
 def test_a_keyframe_comes_when_asked_for(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.generation.video.encode_loop.MIN_KEYFRAME_GAP_S", 0.0)
-    demand = studio.watch("a")
+    requests = studio.watch("a")
     studio.dream_and_wait("a", 1)
-    demand.ask_keyframe()
+    requests.request_keyframe()
     assert [studio.dream_and_wait("a", idx).is_key for idx in (2, 3)] == [True, False]
 
 
 def test_a_storm_of_requests_is_one_keyframe(studio: Studio) -> None:
-    demand = studio.watch("a")
+    requests = studio.watch("a")
     assert studio.dream_and_wait("a", 1).is_key
-    demand.ask_keyframe()
+    requests.request_keyframe()
     keys = [studio.dream_and_wait("a", idx).is_key for idx in range(2, 5)]
     assert not any(keys)  # all within the gap after the first keyframe; the request stands
-    assert demand.wants_keyframe
+    assert requests.wants_keyframe
 
 
 def test_low_reports_make_a_smaller_stream_that_begins_with_a_keyframe(studio: Studio) -> None:
-    demand = studio.watch("a")
+    requests = studio.watch("a")
     noise = np.random.default_rng(0).integers(0, 256, (12, 80, 128, 3), dtype=np.uint8)
     for idx, pixels in enumerate(noise):
         if idx in (8, 9):
-            demand.report_bit_rate(1_000)
+            requests.report_bit_rate(1_000)
         studio.dream("a", idx, pixels)
         studio.wait(idx + 1)
     keys = [frame.frame_idx for _, frame in studio.published if frame.is_key]

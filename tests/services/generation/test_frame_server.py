@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from services.generation.video import frame_server, link
-from services.generation.video.demand import Demand
+from services.generation.video.encoder_requests import EncoderRequests
 from services.generation.video.frame_server import FrameServer
 from services.wire.codec import VideoCodec
 from services.wire.frame import EncodedFrame, Hello, Kind, pack
@@ -49,7 +49,7 @@ class House:
 
     server: FrameServer
     port: int
-    demand: Demand
+    requests: EncoderRequests
     resets: list[str]
     edges: list[Edge] = field(default_factory=list)
 
@@ -73,9 +73,9 @@ class House:
 
     async def linked(self) -> Edge:
         """A link that the server knows of."""
-        before = self.demand.num_links
+        before = self.requests.num_links
         edge = await self.link()
-        await until(lambda: self.demand.num_links == before + 1)
+        await until(lambda: self.requests.num_links == before + 1)
         return edge
 
 
@@ -83,9 +83,9 @@ class House:
 async def open_house() -> AsyncIterator[House]:
     server = FrameServer()
     port = await server.start("127.0.0.1", 0)
-    demand, resets = Demand(), list[str]()
-    server.open("a", epoch=1, link_key=KEY, demand=demand, on_reset=lambda: resets.append("a"))
-    house = House(server, port, demand, resets)
+    requests, resets = EncoderRequests(), list[str]()
+    server.open("a", epoch=1, link_key=KEY, requests=requests, on_reset=lambda: resets.append("a"))
+    house = House(server, port, requests, resets)
     yield house
     await server.stop()
     for edge in house.edges:
@@ -101,7 +101,7 @@ async def house() -> AsyncIterator[House]:
 @pytest.mark.asyncio
 async def test_a_newcomer_gets_frames_from_the_next_keyframe_on(house: House) -> None:
     edge = await house.linked()
-    assert house.demand.wants_keyframe
+    assert house.requests.wants_keyframe
     for idx, is_key in ((1, False), (2, True), (3, False)):
         house.server.publish("a", make_frame(idx, is_key=is_key))
     assert [(await edge.receive_frame()).frame_idx for _ in range(2)] == [2, 3]
@@ -114,10 +114,10 @@ async def test_frames_that_come_at_once_on_a_busy_loop_leave_no_link_without_a_k
     """The third drops those before it, and the link has sent nothing yet: seconds of nothing."""
     edge = await house.linked()
     await asyncio.sleep(0.05)  # it waits for the first frame
-    house.demand.keyframe_made()
+    house.requests.note_keyframe()
     for idx in range(1, 5):
         house.server.publish("a", make_frame(idx, is_key=idx == 1))
-    await until(lambda: house.demand.wants_keyframe)
+    await until(lambda: house.requests.wants_keyframe)
     house.server.publish("a", make_frame(5, is_key=True))
     assert (await edge.receive_frame()).frame_idx == 5
 
@@ -137,7 +137,7 @@ async def test_every_edge_of_a_session_gets_the_same_frame(house: House) -> None
 async def test_a_wrong_hello_gets_nothing(house: House, wrong: dict[str, Any]) -> None:
     edge = await house.link(**wrong)
     assert await edge.is_closed()
-    assert house.demand.num_links == 0
+    assert house.requests.num_links == 0
 
 
 @pytest.mark.asyncio
@@ -172,17 +172,17 @@ async def test_who_says_nothing_is_hung_up_on(
 @pytest.mark.asyncio
 async def test_edges_ask_for_keyframes_and_report_bit_rates(house: House) -> None:
     edge = await house.linked()
-    house.demand.keyframe_made()
+    house.requests.note_keyframe()
     edge.send(Kind.KEYFRAME)
     edge.send(Kind.BITRATE, struct.pack("<I", 640_000))
     reports: list[int] = []
 
     def has_reported() -> bool:
-        reports.extend(filter(None, [house.demand.take_bit_rate()]))
+        reports.extend(filter(None, [house.requests.take_bit_rate()]))
         return reports == [640_000]
 
     await until(has_reported)
-    assert house.demand.wants_keyframe
+    assert house.requests.wants_keyframe
 
 
 @pytest.mark.asyncio
@@ -206,15 +206,15 @@ async def test_a_slow_edge_loses_frames_and_holds_up_nobody(house: House) -> Non
     fast, slow = await house.linked(), await house.linked()
     slow.writer.transport.pause_reading()  # type: ignore[attr-defined]
     house.server.publish("a", make_frame(0, is_key=True))
-    house.demand.keyframe_made()
+    house.requests.note_keyframe()
     assert (await fast.receive_frame()).frame_idx == 0
     for idx in range(1, 80):  # the slow one's buffers fill up; the fast one drinks along
         house.server.publish("a", make_frame(idx, size=100_000))
         assert (await fast.receive_frame()).frame_idx == idx
-    house.demand.keyframe_made()  # one that was asked for while its buffers filled up
+    house.requests.note_keyframe()  # one that was asked for while its buffers filled up
     slow.writer.transport.resume_reading()  # type: ignore[attr-defined]
     seen = [await slow.receive_frame()]
-    await until(lambda: house.demand.wants_keyframe)
+    await until(lambda: house.requests.wants_keyframe)
     house.server.publish("a", make_frame(81))
     house.server.publish("a", make_frame(82, is_key=True))
     while not (seen[-1].is_key and seen[-1].frame_idx > 0):
@@ -233,15 +233,15 @@ async def test_a_link_that_takes_nothing_is_closed_and_costs_no_keyframes(
     reads, stopped = await house.linked(), await house.linked()
     stopped.writer.transport.pause_reading()  # type: ignore[attr-defined]
     house.server.publish("a", make_frame(0, is_key=True))
-    house.demand.keyframe_made()
+    house.requests.note_keyframe()
     num_keyframes = idx = 0
     began = time.monotonic()
-    while house.demand.num_links == 2:
+    while house.requests.num_links == 2:
         assert (await reads.receive_frame()).frame_idx == idx
         idx += 1
-        is_asked = house.demand.wants_keyframe
+        is_asked = house.requests.wants_keyframe
         num_keyframes += is_asked
-        house.demand.keyframe_made()
+        house.requests.note_keyframe()
         house.server.publish("a", make_frame(idx, is_key=is_asked, size=100_000))
         await asyncio.sleep(0.01)
     assert time.monotonic() - began < 4  # and not by TCP_USER_TIMEOUT, after 5 s
@@ -262,7 +262,7 @@ async def test_a_link_that_takes_little_is_kept(
         reader.resume_reading()  # type: ignore[attr-defined]
         await edge.reader.readexactly(60_000)
         reader.pause_reading()  # type: ignore[attr-defined]
-    assert house.demand.num_links == 1
+    assert house.requests.num_links == 1
 
 
 @pytest.mark.asyncio
@@ -296,14 +296,14 @@ async def test_the_last_words_arrive_before_the_end(house: House) -> None:
     assert kind is Kind.STATE
     assert json.loads(body) == {"state": "paused", "reason": "so"}
     assert await edge.is_closed()
-    await until(lambda: house.demand.num_links == 0)
+    await until(lambda: house.requests.num_links == 0)
 
 
 @pytest.mark.asyncio
 async def test_an_edge_that_leaves_is_forgotten(house: House) -> None:
     edge = await house.linked()
     edge.writer.close()
-    await until(lambda: house.demand.num_links == 0)
+    await until(lambda: house.requests.num_links == 0)
 
 
 @pytest.mark.asyncio
@@ -314,27 +314,27 @@ async def test_links_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) 
     assert await (await house.link()).is_closed()
     monkeypatch.setattr(frame_server, "MAX_LINKS", 2)
     assert await (await house.knock()).is_closed()
-    assert house.demand.num_links == 2
+    assert house.requests.num_links == 2
 
 
 @pytest.mark.asyncio
 async def test_the_newest_hello_names_the_codec() -> None:
     async with open_house() as house:
         await house.link(codec=VideoCodec.VP8)
-        await until(lambda: house.demand.num_links == 1)
-        assert house.demand.codec.value == "vp8"
+        await until(lambda: house.requests.num_links == 1)
+        assert house.requests.codec.value == "vp8"
         await house.linked()
-        assert house.demand.codec.value == "h264"
+        assert house.requests.codec.value == "h264"
 
 
 @pytest.mark.asyncio
 async def test_an_edge_that_names_no_codec_gets_h264_and_an_unknown_one_is_refused() -> None:
     async with open_house() as house:
         known = {"session_id": "a", "epoch": 1, "link_key": KEY}
-        house.demand.codec = VideoCodec.VP8
+        house.requests.codec = VideoCodec.VP8
         (await house.knock()).send(Kind.HELLO, json.dumps(known).encode())
-        await until(lambda: house.demand.num_links == 1)
-        assert house.demand.codec is VideoCodec.H264
+        await until(lambda: house.requests.num_links == 1)
+        assert house.requests.codec is VideoCodec.H264
         refused = await house.knock()
         refused.send(Kind.HELLO, json.dumps(known | {"codec": "av1"}).encode())
         assert await refused.reader.read() == b""

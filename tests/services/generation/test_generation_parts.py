@@ -6,7 +6,7 @@ import pytest
 
 from services.generation.frames.action_buffer import SILENCE_S, ActionBuffer
 from services.generation.frames.pacer import Pacer
-from services.generation.video.demand import Demand
+from services.generation.video.encoder_requests import EncoderRequests
 from services.generation.video.mailbox import Mailbox
 from services.generation.video.rate import RateRung, rung_bit_rates
 from services.wire.action import Action
@@ -147,14 +147,14 @@ class TestHands:
 
 class TestDemand:
     def test_a_request_stands_until_a_keyframe_was_made(self) -> None:
-        demand = Demand()
-        demand.ask_keyframe()
-        assert demand.wants_keyframe
-        demand.keyframe_made()
-        assert not demand.wants_keyframe
+        requests = EncoderRequests()
+        requests.request_keyframe()
+        assert requests.wants_keyframe
+        requests.note_keyframe()
+        assert not requests.wants_keyframe
 
     def test_a_bit_rate_is_taken_once(self) -> None:
-        demand = Demand()
-        demand.report_bit_rate(1)
-        demand.report_bit_rate(2)
-        assert (demand.take_bit_rate(), demand.take_bit_rate()) == (2, None)
+        requests = EncoderRequests()
+        requests.report_bit_rate(1)
+        requests.report_bit_rate(2)
+        assert (requests.take_bit_rate(), requests.take_bit_rate()) == (2, None)

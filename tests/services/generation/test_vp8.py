@@ -47,15 +47,15 @@ def test_the_bit_rate_is_kept() -> None:
 
 
 def test_a_player_with_another_browser_restarts_the_encoder(studio: Studio) -> None:
-    demand = studio.watch("a")
+    requests = studio.watch("a")
     assert studio.dream_and_wait("a", 1).codec is VideoCodec.H264
-    demand.codec = VideoCodec.VP8
+    requests.codec = VideoCodec.VP8
     frames = [studio.dream_and_wait("a", idx) for idx in (2, 3)]
     assert [(frame.codec, frame.is_key) for frame in frames] == [
         (VideoCodec.VP8, True),
         (VideoCodec.VP8, False),
     ]
     assert len(decode([frame.payload for frame in frames])) == 2
-    demand.codec = VideoCodec.H264
+    requests.codec = VideoCodec.H264
     last = studio.dream_and_wait("a", 4)
     assert last.is_key and last.payload.startswith(b"\0\0\0\1")

@@ -1,11 +1,12 @@
-"""What the links of one session ask of its encoder. The seam between two threads."""
+"""Requests of one session's links to its encoder: keyframes, bit rate, codec. Shared by two
+threads."""
 
 from services.wire.codec import VideoCodec
 
 
-class Demand:
+class EncoderRequests:
     """Written by the event loop, read by the encode loop. No lock: every field is written whole,
-    and a request that arrives while one is being taken is answered by the same keyframe."""
+    and one keyframe answers all requests that arrive before the keyframe is made."""
 
     def __init__(self) -> None:
         self.num_links = 0
@@ -13,20 +14,21 @@ class Demand:
         self._wants_keyframe = False
         self._receivable_bps: int | None = None
 
-    def ask_keyframe(self) -> None:
+    def request_keyframe(self) -> None:
         self._wants_keyframe = True
 
     def report_bit_rate(self, receivable_bps: int) -> None:
+        """What the player can receive, in bits per second."""
         self._receivable_bps = receivable_bps
 
     @property
     def wants_keyframe(self) -> bool:
         return self._wants_keyframe
 
-    def keyframe_made(self) -> None:
+    def note_keyframe(self) -> None:
         self._wants_keyframe = False
 
     def take_bit_rate(self) -> int | None:
-        """The newest report since the last call, in bits per second."""
+        """The newest report since the last call, in bits per second; None without a report."""
         receivable_bps, self._receivable_bps = self._receivable_bps, None
         return receivable_bps
