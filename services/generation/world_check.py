@@ -8,7 +8,7 @@ import sys
 from model.int8.serving import why_not_int8
 from model.world import World, WorldError
 from services.generation.settings import PREFIX
-from services.generation.video.level import choose_upscale
+from services.generation.video.h264_level import choose_upscale
 
 
 def main() -> None:

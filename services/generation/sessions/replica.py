@@ -23,7 +23,7 @@ from services.generation.sessions.standing import Standing
 from services.generation.settings import GenerationSettings
 from services.generation.video.encode_loop import EncodingError
 from services.generation.video.encoder import VideoFormat, find_codec
-from services.generation.video.level import choose_upscale
+from services.generation.video.h264_level import choose_upscale
 from services.repeated_log import RepeatedLog
 from services.telemetry import meter
 from services.wire.world import WorldOffer

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.generation.frames.ports import DreamtFrame
+from services.generation.video.bitrate import BitRateSelector, choose_bit_rates
 from services.generation.video.encoder import VideoEncoder, VideoFormat
 from services.generation.video.encoder_requests import EncoderRequests
 from services.generation.video.mailbox import Mailbox
-from services.generation.video.rate import RateRung, rung_bit_rates
 from services.repeated_log import RepeatedLog
 from services.telemetry import meter
 from services.wire.frame import EncodedFrame
@@ -31,7 +31,7 @@ FAILURES = meter.create_counter(
 )
 MIN_KEYFRAME_GAP_S = 0.3  # however often links ask
 MAX_FAILURES = 3  # of one encoder, in a row
-_RATE_MEMORY_S = 1.0
+_SENT_WINDOW_S = 1.0
 
 log = logging.getLogger(__name__)
 repeated = RepeatedLog(log)
@@ -47,7 +47,7 @@ class _Picture:
 
     epoch: int
     requests: EncoderRequests
-    rate: RateRung
+    rate: BitRateSelector
     encoder: VideoEncoder | None = None
     num_failures: int = 0  # in a row
     needs_software: bool = False  # the device's encoder has failed
@@ -77,8 +77,8 @@ class EncodeLoop:
         self._pictures: dict[str, _Picture] = {}
 
     def open(self, session_id: str, *, epoch: int, requests: EncoderRequests) -> None:
-        rates = rung_bit_rates(self._video.width, self._video.height, self._video.fps)
-        self._pictures[session_id] = _Picture(epoch, requests, RateRung(rates))
+        rates = choose_bit_rates(self._video.width, self._video.height, self._video.fps)
+        self._pictures[session_id] = _Picture(epoch, requests, BitRateSelector(rates))
 
     def close(self, session_id: str) -> None:
         self._pictures.pop(session_id, None)
@@ -169,6 +169,6 @@ class EncodeLoop:
 def _count_sent(picture: _Picture, bits: int, now: float) -> None:
     """Keeps the bit rate of about the last second."""
     gap_s = max(now - picture.sent_at_s, 1e-3)
-    share = min(1.0, gap_s / _RATE_MEMORY_S)
+    share = min(1.0, gap_s / _SENT_WINDOW_S)
     picture.sent_bps += share * (bits / gap_s - picture.sent_bps)
     picture.sent_at_s = now

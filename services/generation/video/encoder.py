@@ -18,7 +18,7 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from model.engine.picture import Picture, Pixels
-from services.generation.video.level import LEVEL
+from services.generation.video.h264_level import LEVEL
 from services.wire.codec import VideoCodec
 
 KEYFRAME_EVERY_S = 8.0

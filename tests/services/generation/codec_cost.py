@@ -9,8 +9,8 @@ from statistics import median
 import numpy as np
 
 from model.engine.picture import Pixels
+from services.generation.video.bitrate import START_INDEX, choose_bit_rates
 from services.generation.video.encoder import VideoEncoder, VideoFormat
-from services.generation.video.rate import START_RUNG, rung_bit_rates
 from services.wire.codec import VideoCodec
 
 VIDEO = VideoFormat(codec="libx264", width=512, height=320, fps=17.5)
@@ -31,7 +31,9 @@ def main() -> None:
 
 
 def _encode_ms(video: VideoFormat, film: list[Pixels]) -> float:
-    encoder = VideoEncoder(video, rung_bit_rates(video.width, video.height, video.fps)[START_RUNG])
+    encoder = VideoEncoder(
+        video, choose_bit_rates(video.width, video.height, video.fps)[START_INDEX]
+    )
     started_s = time.thread_time()
     for pixels in film:
         encoder.encode(pixels)

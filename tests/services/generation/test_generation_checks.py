@@ -11,7 +11,7 @@ from services.environment import SettingsError, read_settings
 from services.generation import checks, world_check
 from services.generation.checks import CannotStart, check_surroundings
 from services.generation.settings import PREFIX, GenerationSettings
-from services.generation.video import level
+from services.generation.video import h264_level
 from tests.model.conftest import make_world
 
 pytestmark = pytest.mark.redis
@@ -62,7 +62,7 @@ def test_a_processor_without_int8_is_told_what_to_set(
 def test_a_picture_above_the_level_that_browsers_decode_is_refused(
     redis_url: str, world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(level, "_MAX_FRAME_MACROBLOCKS", 12)
+    monkeypatch.setattr(h264_level, "_MAX_FRAME_MACROBLOCKS", 12)
     monkeypatch.setattr(sys, "argv", ["world_check", "fp32", "8", str(world)])
     with pytest.raises(SystemExit, match=r"_UPSCALE=8 .* set at most"):
         world_check.main()

@@ -6,9 +6,9 @@ import pytest
 
 from services.generation.frames.action_buffer import SILENCE_S, ActionBuffer
 from services.generation.frames.pacer import Pacer
+from services.generation.video.bitrate import BitRateSelector, choose_bit_rates
 from services.generation.video.encoder_requests import EncoderRequests
 from services.generation.video.mailbox import Mailbox
-from services.generation.video.rate import RateRung, rung_bit_rates
 from services.wire.action import Action
 
 
@@ -66,17 +66,17 @@ class TestMailbox:
         assert taken == [None]
 
 
-class TestRateRung:
-    RATES = rung_bit_rates(512, 320, 17.5)
+class TestBitRateSelector:
+    RATES = choose_bit_rates(512, 320, 17.5)
 
     def test_rates_suit_the_picture(self) -> None:
         assert pytest.approx((344_000, 1_003_000, 2_007_000), rel=0.01) == self.RATES
 
     def test_starts_in_the_middle(self) -> None:
-        assert RateRung(self.RATES).bit_rate == self.RATES[1]
+        assert BitRateSelector(self.RATES).bit_rate == self.RATES[1]
 
     def test_falls_after_two_low_reports_not_after_one(self) -> None:
-        rate = RateRung(self.RATES)
+        rate = BitRateSelector(self.RATES)
         assert not rate.report(400_000, sent_bps=1_000_000, now=0)
         assert not rate.report(2_000_000, sent_bps=1_000_000, now=1)
         assert not rate.report(400_000, sent_bps=1_000_000, now=2)
@@ -84,24 +84,24 @@ class TestRateRung:
         assert rate.bit_rate == self.RATES[0]
 
     def test_a_quiet_picture_is_no_bad_line(self) -> None:
-        rate = RateRung(self.RATES)
+        rate = BitRateSelector(self.RATES)
         assert not any(rate.report(90_000, sent_bps=60_000, now=now) for now in range(60))
 
     def test_climbs_after_seconds_of_room(self) -> None:
-        rate = RateRung(self.RATES)
+        rate = BitRateSelector(self.RATES)
         moved_at = [now for now in range(20) if rate.report(1_400_000, 1_000_000, now)]
         assert moved_at == [8]
         assert rate.bit_rate == self.RATES[2]
 
     def test_after_a_fall_the_next_climb_waits_twice_as_long(self) -> None:
-        rate = RateRung(self.RATES)
+        rate = BitRateSelector(self.RATES)
         rate.report(400_000, 1_000_000, 0)
         rate.report(400_000, 1_000_000, 0)
         moved_at = [now for now in range(20) if rate.report(500_000, 340_000, now)]
         assert moved_at == [16]
 
-    def test_never_leaves_its_rungs(self) -> None:
-        rate = RateRung(self.RATES)
+    def test_never_leaves_its_bit_rates(self) -> None:
+        rate = BitRateSelector(self.RATES)
         for now in range(60):
             rate.report(1, 1_000_000, now)
         assert rate.bit_rate == self.RATES[0]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.generation.video.level import MAX_BIT_RATE, choose_upscale, fits_level
-from services.generation.video.rate import rung_bit_rates
+from services.generation.video.bitrate import choose_bit_rates
+from services.generation.video.h264_level import MAX_BIT_RATE, choose_upscale, fits_level
 
 
 @pytest.mark.parametrize(
@@ -37,5 +37,5 @@ def test_a_setting_above_the_level_is_refused_with_what_would_do() -> None:
 
 
 def test_no_bit_rate_is_above_the_level() -> None:
-    assert max(rung_bit_rates(1280, 720, 30.0)) == MAX_BIT_RATE
-    assert rung_bit_rates(512, 320, 17.5) == (344_064, 1_003_520, 2_007_040)
+    assert max(choose_bit_rates(1280, 720, 30.0)) == MAX_BIT_RATE
+    assert choose_bit_rates(512, 320, 17.5) == (344_064, 1_003_520, 2_007_040)
