@@ -14,7 +14,7 @@ from model.arithmetic.costs import pass_cost
 from model.nfd.transformer import NFDConfig
 from model.world import WorldSpec
 from services.generation.frames.frame_loop import FrameLoop
-from services.generation.frames.ports import Actions, DrawingError, DreamtFrame, Engine
+from services.generation.frames.ports import Actions, DrawingError, Engine, GeneratedFrame
 from services.generation.frames.quality_controller import QualityController
 from services.generation.frames.quality_levels import ShortContext, make_levels
 from services.generation.frames.warmup import warm_up
@@ -61,7 +61,7 @@ class Renderer:
         self._event_loop = asyncio.get_running_loop()
         self._is_stopping = False
         self._proof: asyncio.Future[None] | None = None
-        self._mailbox: Mailbox[DreamtFrame] = Mailbox()
+        self._mailbox: Mailbox[GeneratedFrame] = Mailbox()
         self._server = FrameServer()
         self._encode_loop = EncodeLoop(self._mailbox, video, self._publish, self._encoder_failed)
         sampler = spec.sampler
@@ -140,7 +140,7 @@ class Renderer:
             self._proof = None
             self.frame_loop.close(PROOF_ID)
 
-    def dreamt(self, frame: DreamtFrame) -> None:
+    def generated(self, frame: GeneratedFrame) -> None:
         if frame.frame.session_id == PROOF_ID:
             self._tell(self._end_proof, None)
         else:

@@ -1,7 +1,7 @@
 """The way of a finished frame out of the engine: checked, counted, handed to `LoopEvents`."""
 
 from model.engine.types import Frame
-from services.generation.frames.ports import BrokenFrameError, DreamtFrame, LoopEvents
+from services.generation.frames.ports import BrokenFrameError, GeneratedFrame, LoopEvents
 from services.generation.frames.quality_controller import QualityController
 from services.generation.frames.session_table import SessionTable
 from services.telemetry import meter
@@ -36,8 +36,8 @@ class FrameOutput:
     def _show(self, frame: Frame, now: float) -> None:
         session, level = self._sessions.playing[frame.session_id], self._quality.level
         shown = session.show(now)
-        self._events.dreamt(
-            DreamtFrame(
+        self._events.generated(
+            GeneratedFrame(
                 frame=frame,
                 action_seq=shown.action_seq,
                 queue_s=shown.queue_s,

@@ -64,7 +64,7 @@ class Actions(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DreamtFrame:
+class GeneratedFrame:
     """A frame with the circumstances it was made in. `action_seq`: the newest action it has seen,
     which waited `queue_s` for its step. `level` and `fps`: how everybody on the replica was served
     then."""
@@ -87,7 +87,7 @@ class BrokenFrameError(DrawingError):
 class LoopEvents(Protocol):
     """What the loop tells, in its own thread: return soon."""
 
-    def dreamt(self, frame: DreamtFrame) -> None: ...
+    def generated(self, frame: GeneratedFrame) -> None: ...
     def failed(self, session_id: str, error: Exception) -> None:
         """No frame can be made for this session. The loop has closed it; the others go on."""
 

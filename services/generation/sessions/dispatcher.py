@@ -28,7 +28,7 @@ from services.wire.session import SessionRecord, SessionStatus
 LOOK_S = 0.15  # at the line
 WATCH_S = 0.5  # over the leases
 TAKE_S = 5.0  # until a replica that was called must have the lease
-LOST = "The machine that dreamt your world is gone; it is picked up elsewhere."
+LOST = "The machine that generated your world is gone; it is picked up elsewhere."
 
 RunSession = Callable[[str], Awaitable[None]]  # one session, to its end on that replica
 

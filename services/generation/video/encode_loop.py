@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.generation.frames.ports import DreamtFrame
+from services.generation.frames.ports import GeneratedFrame
 from services.generation.video.bitrate import BitRateSelector, choose_bit_rates
 from services.generation.video.encoder import VideoEncoder, VideoFormat
 from services.generation.video.encoder_requests import EncoderRequests
@@ -65,7 +65,7 @@ class EncodeLoop:
 
     def __init__(
         self,
-        inbox: Mailbox[DreamtFrame],
+        inbox: Mailbox[GeneratedFrame],
         video: VideoFormat,
         publish: Callable[[str, EncodedFrame], None],
         on_failure: Callable[[str, Exception], None],
@@ -85,12 +85,12 @@ class EncodeLoop:
 
     def run(self) -> None:
         while (taken := self._inbox.take()) is not None:
-            session_id, dreamt = taken
+            session_id, generated = taken
             picture = self._pictures.get(session_id)
             if picture is None or picture.requests.num_links == 0 or picture.is_given_up:
                 continue
             try:
-                encoded = self._encode(picture, dreamt)
+                encoded = self._encode(picture, generated)
             except Exception as error:  # one session's picture must not stop everybody's
                 self._note_failure(session_id, picture, error)
             else:
@@ -117,7 +117,7 @@ class EncodeLoop:
         video = self._video.with_codec(picture.requests.codec)
         return video.in_software if picture.needs_software else video
 
-    def _encode(self, picture: _Picture, dreamt: DreamtFrame) -> EncodedFrame:
+    def _encode(self, picture: _Picture, generated: GeneratedFrame) -> EncodedFrame:
         started = time.monotonic()
         self._follow_rate(picture, started)
         video = self._format(picture)
@@ -126,15 +126,17 @@ class EncodeLoop:
         force_key = (
             picture.requests.wants_keyframe and started - picture.key_at_s >= MIN_KEYFRAME_GAP_S
         )
-        payload, is_key = picture.encoder.encode_picture(dreamt.frame.picture, force_key=force_key)
+        payload, is_key = picture.encoder.encode_picture(
+            generated.frame.picture, force_key=force_key
+        )
         if is_key:
             picture.requests.note_keyframe()
             picture.key_at_s = started
         _count_sent(picture, 8 * len(payload), started)
         encode_s = time.monotonic() - started
-        frame = dreamt.frame
+        frame = generated.frame
         for stage, seconds in (
-            ("queue", dreamt.queue_s),
+            ("queue", generated.queue_s),
             ("denoise", frame.denoise_s),
             ("decode", frame.decode_s),
             ("encode", encode_s),
@@ -143,16 +145,16 @@ class EncodeLoop:
         return EncodedFrame(
             epoch=picture.epoch,
             frame_idx=frame.frame_idx,
-            action_seq=dreamt.action_seq,
+            action_seq=generated.action_seq,
             is_key=is_key,
             is_speculative=frame.is_speculative,
             steps=frame.num_steps,
-            level=dreamt.level,
-            queue_ms=1000 * dreamt.queue_s,
+            level=generated.level,
+            queue_ms=1000 * generated.queue_s,
             denoise_ms=1000 * frame.denoise_s,
             decode_ms=1000 * frame.decode_s,
             encode_ms=1000 * encode_s,
-            fps=dreamt.fps,
+            fps=generated.fps,
             sent_at_ms=1000 * time.time(),
             payload=payload,
             codec=picture.encoder.video.kind,

@@ -7,7 +7,7 @@ from model import presets
 from model.engine.types import PassPlan
 from services.backplane.action_reader import ReadAction
 from services.generation.frames.frame_loop import FrameLoop
-from services.generation.frames.ports import DreamtFrame
+from services.generation.frames.ports import GeneratedFrame
 from services.generation.frames.quality_controller import QualityController
 from services.generation.frames.quality_levels import QualityLevel, make_levels
 from services.generation.renderer import short_context
@@ -30,14 +30,14 @@ class Recorder:
     """What the loop told."""
 
     def __init__(self) -> None:
-        self.frames: list[DreamtFrame] = []
+        self.frames: list[GeneratedFrame] = []
         self.failures: list[tuple[str, Exception]] = []
         self.faults: list[Exception] = []
         self.levels: list[int] = []
         self.now: Callable[[], float] = lambda: 0.0
         self.shown_at: dict[str, list[float]] = {}
 
-    def dreamt(self, frame: DreamtFrame) -> None:
+    def generated(self, frame: GeneratedFrame) -> None:
         self.frames.append(frame)
         self.shown_at.setdefault(frame.frame.session_id, []).append(self.now())
 
@@ -50,8 +50,8 @@ class Recorder:
     def level_changed(self, level: int) -> None:
         self.levels.append(level)
 
-    def of(self, session_id: str) -> list[DreamtFrame]:
-        return [dreamt for dreamt in self.frames if dreamt.frame.session_id == session_id]
+    def of(self, session_id: str) -> list[GeneratedFrame]:
+        return [generated for generated in self.frames if generated.frame.session_id == session_id]
 
 
 class Inbox:
@@ -112,8 +112,8 @@ class LoopBench:
         self.clock.advance(self.scheduler.rest_s() or 0.0)
         num_before = len(self.told.frames)
         self.scheduler.step()
-        for dreamt in self.told.frames[num_before:]:
-            session = self.sessions.playing[dreamt.frame.session_id]
+        for generated in self.told.frames[num_before:]:
+            session = self.sessions.playing[generated.frame.session_id]
             self.num_late += self.clock.now > session.pacer.due_s
 
     def frames(self, count: int) -> None:

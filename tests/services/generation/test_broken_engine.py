@@ -254,7 +254,7 @@ async def test_a_picture_that_cannot_be_encoded_ends_the_session_openly(
     await stage.queue("s1")
     _, edge = await stage.play(replica, "s1")
 
-    def fail(picture: object, dreamt: object) -> None:
+    def fail(picture: object, generated: object) -> None:
         raise RuntimeError("the device is lost")
 
     monkeypatch.setattr(replica._renderer._encode_loop, "_encode", fail)

@@ -153,7 +153,7 @@ def test_drafts_alone_are_no_overload() -> None:
     simulator = LoadSimulator(load=0.6)
     simulator.live(30)
     assert simulator.changes == []
-    assert any(dreamt.frame.is_speculative for dreamt in simulator.told.frames[-50:])
+    assert any(generated.frame.is_speculative for generated in simulator.told.frames[-50:])
 
 
 @pytest.mark.parametrize("load", [0.5, 1.5, 3.0])

@@ -92,11 +92,11 @@ def random_play(speculation: str, seed: int) -> LoopBench:
 
 def shown_frames(bench: LoopBench) -> Iterator[str]:
     at = {session_id: iter(times) for session_id, times in bench.told.shown_at.items()}
-    for dreamt in bench.told.frames:
-        frame = dreamt.frame
+    for generated in bench.told.frames:
+        frame = generated.frame
         yield (
-            f"{frame.session_id} {frame.frame_idx} {dreamt.action_seq} {dreamt.queue_s:.6f} "
-            f"{frame.num_steps} {dreamt.level} {dreamt.fps:.3f} {frame.is_speculative} "
+            f"{frame.session_id} {frame.frame_idx} {generated.action_seq} {generated.queue_s:.6f} "
+            f"{frame.num_steps} {generated.level} {generated.fps:.3f} {frame.is_speculative} "
             f"{frame.is_joint} {next(at[frame.session_id]):.6f}"
         )
 

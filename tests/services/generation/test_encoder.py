@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from model.engine.picture import Picture, Pixels, Still
 from model.engine.types import Frame
 from model.fast.pictures.colour import yuv420
-from services.generation.frames.ports import DreamtFrame
+from services.generation.frames.ports import GeneratedFrame
 from services.generation.video import encode_loop, encoder
 from services.generation.video.encode_loop import EncodeLoop, EncodingError
 from services.generation.video.encoder import VideoEncoder, VideoFormat, encode_jpeg, find_codec
@@ -136,7 +136,7 @@ class Studio:
     """A running encode loop; `published` are its frames."""
 
     def __init__(self, video: VideoFormat = VIDEO) -> None:
-        self.mailbox: Mailbox[DreamtFrame] = Mailbox()
+        self.mailbox: Mailbox[GeneratedFrame] = Mailbox()
         self.published: list[tuple[str, EncodedFrame]] = []
         self._arrived = threading.Condition()
         self.failures: list[tuple[str, Exception]] = []
@@ -159,8 +159,8 @@ class Studio:
             denoise_s=0.02,
             decode_s=0.004,
         )
-        dreamt = DreamtFrame(frame=frame, action_seq=9, queue_s=0.011, level=1, fps=17.5)
-        self.mailbox.put(session_id, dreamt)
+        generated = GeneratedFrame(frame=frame, action_seq=9, queue_s=0.011, level=1, fps=17.5)
+        self.mailbox.put(session_id, generated)
 
     def wait(self, count: int) -> list[tuple[str, EncodedFrame]]:
         with self._arrived:

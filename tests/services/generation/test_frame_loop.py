@@ -10,7 +10,7 @@ import pytest
 from model.engine.types import PassPlan
 from services.generation.frames import frame_loop
 from services.generation.frames.frame_loop import FrameLoop
-from services.generation.frames.ports import BrokenFrameError, DrawingError, DreamtFrame
+from services.generation.frames.ports import BrokenFrameError, DrawingError, GeneratedFrame
 from services.generation.frames.quality_controller import QualityController
 from services.generation.frames.quality_levels import make_levels
 from services.wire.action import Action
@@ -280,7 +280,7 @@ def test_what_is_thrown_where_frames_go_ends_the_one_session(
 ) -> None:
     bench = LoopBench()
     bench.open("a", "b")
-    monkeypatch.setattr(bench.told, "dreamt", raise_for_a(bench.told.dreamt))
+    monkeypatch.setattr(bench.told, "generated", raise_for_a(bench.told.generated))
     bench.frames(10)
     assert [session_id for session_id, _ in bench.told.failures] == ["a"]
     assert len(bench.told.of("b")) >= 10
@@ -371,7 +371,7 @@ def test_a_frame_that_is_not_finite_is_not_shown(monkeypatch: pytest.MonkeyPatch
     bench.engine.not_finite = {"a"}
     bench.frames(3)
     assert [(s, type(e)) for s, e in bench.told.failures] == [("a", BrokenFrameError)]
-    assert all(dreamt.frame.is_finite for dreamt in bench.told.frames)
+    assert all(generated.frame.is_finite for generated in bench.told.frames)
     assert list(bench.engine.sessions) == ["b"]
 
 
@@ -383,7 +383,7 @@ def test_who_holds_a_key_is_shown_at_once() -> None:
     bench.act("a", Action(held=1, seq=1))
     bench.play(1.0)
     newest = bench.told.of("a")[-8:]
-    assert all(dreamt.frame.is_speculative for dreamt in newest)
+    assert all(generated.frame.is_speculative for generated in newest)
     bench.turn()
     bench.act("a", Action(held=2, seq=2))
     bench.frames(1)
@@ -485,8 +485,8 @@ def test_frames_come_at_the_rate_of_the_world() -> None:
     enough = threading.Event()
 
     class Counting(Recorder):
-        def dreamt(self, frame: DreamtFrame) -> None:
-            super().dreamt(frame)
+        def generated(self, frame: GeneratedFrame) -> None:
+            super().generated(frame)
             if len(self.frames) == 20:
                 enough.set()
 
