@@ -112,9 +112,9 @@ class Renderer:
         self._encode_loop.close(session_id)
         self._server.close(session_id)
 
-    def tell(self, session_id: str, state: dict[str, Any]) -> None:
+    def send_state(self, session_id: str, state: dict[str, Any]) -> None:
         """A STATE message to every edge of the session."""
-        self._server.tell(session_id, state)
+        self._server.send_state(session_id, state)
 
     @property
     def fault(self) -> str:
@@ -142,30 +142,30 @@ class Renderer:
 
     def generated(self, frame: GeneratedFrame) -> None:
         if frame.frame.session_id == PROOF_ID:
-            self._tell(self._end_proof, None)
+            self._call_soon(self._end_proof, None)
         else:
             self._mailbox.put(frame.frame.session_id, frame)
 
     def failed(self, session_id: str, error: Exception) -> None:
         if session_id == PROOF_ID:
-            self._tell(self._end_proof, error)
+            self._call_soon(self._end_proof, error)
             return
         log.error("session failed", extra={"session_id": session_id, "error": repr(error)})
-        self._tell(self._on_failure, session_id, error)
+        self._call_soon(self._on_failure, session_id, error)
 
     def faulted(self, error: Exception) -> None:
         FAULTS.add(1)
-        self._tell(self._on_fault, error)
+        self._call_soon(self._on_fault, error)
 
     def level_changed(self, level: int) -> None:
         state = {"state": "level", "level": level}
-        self._tell(self._server.tell_all, state)
+        self._call_soon(self._server.send_state_to_all, state)
 
     def _publish(self, session_id: str, frame: EncodedFrame) -> None:
-        self._tell(self._server.publish, session_id, frame)
+        self._call_soon(self._server.publish, session_id, frame)
 
     def _encoder_failed(self, session_id: str, error: Exception) -> None:
-        self._tell(self._on_failure, session_id, error)
+        self._call_soon(self._on_failure, session_id, error)
 
     def _end_proof(self, error: Exception | None) -> None:
         if self._proof is None or self._proof.done():
@@ -183,9 +183,9 @@ class Renderer:
             log.exception("a rendering thread has ended")
         finally:
             if not self._is_stopping:
-                self._tell(self._on_fault, RuntimeError("a rendering thread has ended"))
+                self._call_soon(self._on_fault, RuntimeError("a rendering thread has ended"))
 
-    def _tell(self, what: Callable[..., None], *args: Any) -> None:
+    def _call_soon(self, what: Callable[..., None], *args: Any) -> None:
         """From any thread, on the event loop; nobody is told once that is closed."""
         with suppress(RuntimeError):
             self._event_loop.call_soon_threadsafe(what, *args)

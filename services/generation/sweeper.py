@@ -19,7 +19,7 @@ from pathlib import Path
 LOOK_S = 1.0
 GRACE_S = 2.0  # from SIGTERM to SIGKILL: for replicas to save what they hold
 POLL_S = 0.05
-_FAREWELL = b"farewell"
+_CLOSE = b"close"
 
 Process = tuple[int, int]  # pid, and when it started: a pid alone may come to mean another process
 
@@ -40,7 +40,7 @@ class Sweeper:
     def close(self) -> None:
         """The service has ended everything by itself."""
         with suppress(BrokenPipeError):  # somebody ended it before
-            self._process.communicate(_FAREWELL)
+            self._process.communicate(_CLOSE)
 
 
 def main(service: int, folder: Path) -> None:
@@ -50,7 +50,7 @@ def main(service: int, folder: Path) -> None:
         seen = running(seen) | descendants({service, *(pid for pid, _ in seen)}) - {own()}
         if select.select([sys.stdin], [], [], LOOK_S)[0]:
             break
-    if sys.stdin.buffer.read() != _FAREWELL:
+    if sys.stdin.buffer.read() != _CLOSE:
         sweep(running(seen) | descendants(pid for pid, _ in seen))
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -23,7 +23,7 @@ class TerminationWatch:
         self._read_fd, self._write_fd = os.pipe()
         os.set_blocking(self._read_fd, False)
         os.set_blocking(self._write_fd, False)
-        self._loop.add_reader(self._read_fd, self._hear)
+        self._loop.add_reader(self._read_fd, self._receive)
         faulthandler.register(signal.SIGTERM, file=self._write_fd, all_threads=False, chain=True)
 
     def close(self) -> None:
@@ -32,6 +32,6 @@ class TerminationWatch:
         os.close(self._read_fd)
         os.close(self._write_fd)
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         os.read(self._read_fd, 65536)
         self._on_term()

@@ -179,7 +179,7 @@ class LiveSession:
         self._wants_reset = False
         if exit_reason := await self._reopen(origin):
             return exit_reason
-        self._host.renderer.tell(self._id, {"state": "reset"})
+        self._host.renderer.send_state(self._id, {"state": "reset"})
         log.info("reset", extra={"session_id": self._id})
         return None
 
@@ -260,7 +260,7 @@ class LiveSession:
                 reason=exit_reason.reason,
                 keeps_snapshot=exit_reason.keeps_snapshot,
             )
-        renderer.tell(self._id, {"state": exit_reason.word, "reason": exit_reason.reason})
+        renderer.send_state(self._id, {"state": exit_reason.word, "reason": exit_reason.reason})
         EXITS.add(1, {"to": exit_reason.status.value})
         await self._host.figures.add(self._host.world_digest, {exit_reason.figure: 1})
         log.info(

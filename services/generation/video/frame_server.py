@@ -103,17 +103,17 @@ class FrameServer:
             return  # of a session that has just left
         message = pack(Kind.FRAME, frame.to_body())
         for link in outlet.links:
-            if not link.offer(message, is_key=frame.is_key):
+            if not link.enqueue(message, is_key=frame.is_key):
                 FRAMES_DROPPED.add(1)
 
-    def tell(self, session_id: str, state: dict[str, Any]) -> None:
+    def send_state(self, session_id: str, state: dict[str, Any]) -> None:
         outlet = self._outlets.get(session_id)
         for link in outlet.links if outlet else ():
-            link.tell(pack_json(Kind.STATE, state))
+            link.send_first(pack_json(Kind.STATE, state))
 
-    def tell_all(self, state: dict[str, Any]) -> None:
+    def send_state_to_all(self, state: dict[str, Any]) -> None:
         for session_id in self._outlets:
-            self.tell(session_id, state)
+            self.send_state(session_id, state)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

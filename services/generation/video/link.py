@@ -32,7 +32,7 @@ class Link:
         notice_dead_peer(connection)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
 
-    def offer(self, message: bytes, *, is_key: bool) -> bool:
+    def enqueue(self, message: bytes, *, is_key: bool) -> bool:
         """False: the frame was dropped because the link is slow; a keyframe will be asked for."""
         if self._needs_key and not is_key:
             return True  # as it waits for a keyframe
@@ -46,7 +46,7 @@ class Link:
         self._wakeup.set()
         return True
 
-    def tell(self, message: bytes) -> None:
+    def send_first(self, message: bytes) -> None:
         """Sends a small message ahead of the waiting frames; never dropped."""
         self._write(message)
 

@@ -106,7 +106,7 @@ class LoadSimulator(LoopBench):
 
     def live(self, seconds: float) -> float:
         """Share of frames that were due and not there in time."""
-        num_shown, num_late = len(self.told.frames), self.num_late
+        num_shown, num_late = len(self.events.frames), self.num_late
         num_hastened = self.engine.num_hastened
         ends = self.clock.now + seconds
         while self.clock.now < ends:
@@ -117,7 +117,7 @@ class LoadSimulator(LoopBench):
             self.turn()
             if self.quality.level is not before:
                 self.changes.append((self.clock.now, LEVELS.index(self.quality.level)))
-        num_frames = len(self.told.frames) - num_shown
+        num_frames = len(self.events.frames) - num_shown
         self.hastened = (self.engine.num_hastened - num_hastened) / num_frames
         return (self.num_late - num_late) / num_frames
 

@@ -26,8 +26,8 @@ def levels_of(speculation: str = "exact") -> tuple[QualityLevel, ...]:
     )
 
 
-class Recorder:
-    """What the loop told."""
+class RecordedEvents:
+    """Keeps the events of a frame loop."""
 
     def __init__(self) -> None:
         self.frames: list[GeneratedFrame] = []
@@ -78,11 +78,11 @@ class LoopBench:
         self.cost_of = cost_of
         self.engine = FakeEngine(SPEC, lambda plan: self.clock.advance(self.cost_of(plan)))
         self.inbox = Inbox()
-        self.told = Recorder()
-        self.told.now = self.clock
+        self.events = RecordedEvents()
+        self.events.now = self.clock
         self.quality = QualityController(levels_of(speculation))
         self.loop = FrameLoop(
-            self.engine, SPEC.action_space, self.inbox, self.quality, self.told, self.clock
+            self.engine, SPEC.action_space, self.inbox, self.quality, self.events, self.clock
         )
         self.num_late = 0  # frames that were not there when the next was due
         self.scheduler = self.loop._scheduler
@@ -110,17 +110,17 @@ class LoopBench:
     def turn(self) -> None:
         """Rests as long as the loop would, then turns."""
         self.clock.advance(self.scheduler.rest_s() or 0.0)
-        num_before = len(self.told.frames)
+        num_before = len(self.events.frames)
         self.scheduler.step()
-        for generated in self.told.frames[num_before:]:
+        for generated in self.events.frames[num_before:]:
             session = self.sessions.playing[generated.frame.session_id]
             self.num_late += self.clock.now > session.pacer.due_s
 
     def frames(self, count: int) -> None:
         """Turns until everybody who plays has had so many frames more."""
-        wanted = {s: len(self.told.of(s)) + count for s in self.engine.sessions}
+        wanted = {s: len(self.events.of(s)) + count for s in self.engine.sessions}
         while any(
-            len(self.told.of(s)) < number
+            len(self.events.of(s)) < number
             for s, number in wanted.items()
             if s in self.engine.sessions
         ):

@@ -52,8 +52,8 @@ def test_at_full_load_drafts_that_are_allowed_change_nothing() -> None:
     for speculation in ("exact", "off"):
         simulator = LoadSimulator(0.95, BUSY, speculation=speculation)
         simulator.live(5)
-        num_before = len(simulator.told.frames)
-        outcomes.append((simulator.live(60), len(simulator.told.frames) - num_before))
+        num_before = len(simulator.events.frames)
+        outcomes.append((simulator.live(60), len(simulator.events.frames) - num_before))
     (late, num_frames), (plain_late, num_plain) = outcomes
     assert abs(late - plain_late) < 0.002
     assert abs(num_frames - num_plain) <= 2 * NUM_PLAYERS
@@ -153,14 +153,14 @@ def test_drafts_alone_are_no_overload() -> None:
     simulator = LoadSimulator(load=0.6)
     simulator.live(30)
     assert simulator.changes == []
-    assert any(generated.frame.is_speculative for generated in simulator.told.frames[-50:])
+    assert any(generated.frame.is_speculative for generated in simulator.events.frames[-50:])
 
 
 @pytest.mark.parametrize("load", [0.5, 1.5, 3.0])
 def test_everybody_gets_the_same_rate(load: float) -> None:
     simulator = LoadSimulator(load)
     simulator.live(5)
-    before = {s: len(times) for s, times in simulator.told.shown_at.items()}
+    before = {s: len(times) for s, times in simulator.events.shown_at.items()}
     simulator.live(20)
-    counts = [len(times) - before[s] for s, times in simulator.told.shown_at.items()]
+    counts = [len(times) - before[s] for s, times in simulator.events.shown_at.items()]
     assert max(counts) - min(counts) <= 0.03 * max(counts) + 1

@@ -91,8 +91,8 @@ def random_play(speculation: str, seed: int) -> LoopBench:
 
 
 def shown_frames(bench: LoopBench) -> Iterator[str]:
-    at = {session_id: iter(times) for session_id, times in bench.told.shown_at.items()}
-    for generated in bench.told.frames:
+    at = {session_id: iter(times) for session_id, times in bench.events.shown_at.items()}
+    for generated in bench.events.frames:
         frame = generated.frame
         yield (
             f"{frame.session_id} {frame.frame_idx} {generated.action_seq} {generated.queue_s:.6f} "
@@ -120,7 +120,7 @@ def test_the_same_play_leads_to_the_same_frames(
     """(frames, late frames, shortened frames, digest of all frames)."""
     bench = random_play(speculation, seed=5)
     assert (
-        len(bench.told.frames),
+        len(bench.events.frames),
         bench.num_late,
         bench.engine.num_hastened,
         digest(shown_frames(bench)),

@@ -15,7 +15,7 @@ from services.generation.frames.quality_controller import QualityController
 from services.generation.frames.quality_levels import make_levels
 from services.wire.action import Action
 from tests.fakes import FakeEngine
-from tests.services.generation.loop_kit import PERIOD_S, SPEC, Inbox, LoopBench, Recorder
+from tests.services.generation.loop_kit import PERIOD_S, SPEC, Inbox, LoopBench, RecordedEvents
 
 STILL = SPEC.action_space.vector(0, 0, 0)
 FORWARD = SPEC.action_space.vector(1, 0, 0)
@@ -27,8 +27,8 @@ def test_everybody_gets_the_next_frame_of_their_own() -> None:
     bench.frames(2)
     bench.open("b")
     bench.frames(1)
-    assert [d.frame.frame_idx for d in bench.told.of("a")] == [1, 2, 3]
-    assert [d.frame.frame_idx for d in bench.told.of("b")] == [1]
+    assert [d.frame.frame_idx for d in bench.events.of("a")] == [1, 2, 3]
+    assert [d.frame.frame_idx for d in bench.events.of("b")] == [1]
 
 
 def test_an_action_is_seen_by_the_next_frame_and_named_by_it() -> None:
@@ -40,7 +40,7 @@ def test_an_action_is_seen_by_the_next_frame_and_named_by_it() -> None:
     bench.frames(2)
     tapped = SPEC.action_space.vector(0, 64, 0)
     assert bench.engine.actions["a"] == [FORWARD, tapped, STILL]
-    assert [d.action_seq for d in bench.told.of("a")] == [1, 2, 2]
+    assert [d.action_seq for d in bench.events.of("a")] == [1, 2, 2]
 
 
 def test_a_frame_tells_how_long_its_newest_action_has_waited() -> None:
@@ -49,7 +49,7 @@ def test_a_frame_tells_how_long_its_newest_action_has_waited() -> None:
     bench.act("a", Action(held=1, seq=1), age_s=0.05)
     bench.act("a", Action(held=1, seq=2), age_s=0.02)
     bench.frames(2)
-    assert [d.queue_s for d in bench.told.of("a")] == [pytest.approx(0.02), 0.0]
+    assert [d.queue_s for d in bench.events.of("a")] == [pytest.approx(0.02), 0.0]
 
 
 def test_sessions_keep_their_own_pace_and_share_passes() -> None:
@@ -59,9 +59,9 @@ def test_sessions_keep_their_own_pace_and_share_passes() -> None:
     bench.play(0.02)
     bench.open("b")
     bench.play(1.0)
-    rate = len(bench.told.of("b")) / len(bench.told.of("a"))
+    rate = len(bench.events.of("b")) / len(bench.events.of("a"))
     assert rate == pytest.approx(1.0, abs=0.1)
-    assert len(bench.told.of("a")) == pytest.approx(SPEC.fps, abs=2)
+    assert len(bench.events.of("a")) == pytest.approx(SPEC.fps, abs=2)
 
 
 def test_a_newcomer_makes_nobody_late() -> None:
@@ -85,9 +85,9 @@ def test_a_late_frame_is_not_made_up_for() -> None:
     bench.cost_of = lambda _: 0.3  # two passes: ten periods
     bench.frames(1)
     bench.cost_of = lambda _: 0.01
-    shown = len(bench.told.frames)
+    shown = len(bench.events.frames)
     bench.play(10 * PERIOD_S)
-    assert len(bench.told.frames) - shown <= 12
+    assert len(bench.events.frames) - shown <= 12
 
 
 def test_garbage_and_strangers_actions_change_nothing() -> None:
@@ -115,7 +115,7 @@ def test_a_snapshot_names_the_newest_action_and_restoring_goes_on_from_it() -> N
     bench.run_commands()
     bench.act("a", Action(held=1, seq=41))  # seen before the snapshot
     bench.frames(1)
-    assert bench.told.of("a")[-1].frame.frame_idx == 4
+    assert bench.events.of("a")[-1].frame.frame_idx == 4
     assert bench.engine.actions["a"][-1] == STILL
 
 
@@ -124,8 +124,10 @@ def test_a_failing_session_leaves_alone() -> None:
     bench.open("a", "b")
     bench.engine.failing = {"a"}
     bench.frames(2)
-    assert [(session_id, type(e)) for session_id, e in bench.told.failures] == [("a", RuntimeError)]
-    assert [d.frame.frame_idx for d in bench.told.of("b")] == [1, 2]
+    assert [(session_id, type(e)) for session_id, e in bench.events.failures] == [
+        ("a", RuntimeError)
+    ]
+    assert [d.frame.frame_idx for d in bench.events.of("b")] == [1, 2]
     assert list(bench.engine.sessions) == ["b"]
 
 
@@ -143,7 +145,7 @@ def test_what_cannot_be_done_fails_for_who_asked(command: Callable[[FrameLoop], 
     bench.run_commands()
     assert isinstance(asked.exception(0), (ValueError, KeyError))  # type: ignore[attr-defined]
     bench.frames(1)
-    assert len(bench.told.of("b")) == 1
+    assert len(bench.events.of("b")) == 1
 
 
 def test_closing_twice_is_fine_and_frees_the_engine() -> None:
@@ -241,9 +243,9 @@ def test_an_opening_that_fails_is_told_to_who_asked() -> None:
     bench.run_commands()
     bench.play(0.2)
     assert isinstance(opened.exception(0), DrawingError)
-    assert bench.told.failures == []
+    assert bench.events.failures == []
     assert list(bench.engine.sessions) == ["b"]
-    assert len(bench.told.of("b")) > 2
+    assert len(bench.events.of("b")) > 2
 
 
 def raise_for_a(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -270,9 +272,9 @@ def test_what_the_engine_throws_ends_the_one_session(
         for session_id in ("a", "b"):
             bench.act(session_id, Action(held=1, seq=seq))
         bench.play(PERIOD_S)
-    assert [session_id for session_id, _ in bench.told.failures] == ["a"]
-    assert list(bench.engine.sessions) == ["b"] and len(bench.told.of("b")) > 20
-    assert bench.told.faults == []
+    assert [session_id for session_id, _ in bench.events.failures] == ["a"]
+    assert list(bench.engine.sessions) == ["b"] and len(bench.events.of("b")) > 20
+    assert bench.events.faults == []
 
 
 def test_what_is_thrown_where_frames_go_ends_the_one_session(
@@ -280,10 +282,10 @@ def test_what_is_thrown_where_frames_go_ends_the_one_session(
 ) -> None:
     bench = LoopBench()
     bench.open("a", "b")
-    monkeypatch.setattr(bench.told, "generated", raise_for_a(bench.told.generated))
+    monkeypatch.setattr(bench.events, "generated", raise_for_a(bench.events.generated))
     bench.frames(10)
-    assert [session_id for session_id, _ in bench.told.failures] == ["a"]
-    assert len(bench.told.of("b")) >= 10
+    assert [session_id for session_id, _ in bench.events.failures] == ["a"]
+    assert len(bench.events.of("b")) >= 10
 
 
 def test_an_engine_that_cannot_even_close_leaves_the_others(
@@ -294,8 +296,8 @@ def test_an_engine_that_cannot_even_close_leaves_the_others(
     monkeypatch.setattr(bench.engine, "close", raise_for_a(bench.engine.close))
     bench.engine.failing = {"a"}
     bench.play(0.3)
-    assert [session_id for session_id, _ in bench.told.failures] == ["a"]
-    assert len(bench.told.faults) == 1 and len(bench.told.of("b")) > 2
+    assert [session_id for session_id, _ in bench.events.failures] == ["a"]
+    assert len(bench.events.faults) == 1 and len(bench.events.of("b")) > 2
 
 
 @pytest.mark.parametrize(
@@ -322,10 +324,10 @@ def test_a_fault_of_nobody_ends_no_session(
         for _ in range(20):
             bench.clock.advance(PERIOD_S / 4)
             bench.loop.run_once()
-    assert bench.told.faults and bench.told.failures == []
-    num_shown = len(bench.told.of("a"))
+    assert bench.events.faults and bench.events.failures == []
+    num_shown = len(bench.events.of("a"))
     bench.play(1)
-    assert len(bench.told.of("a")) > num_shown + 10
+    assert len(bench.events.of("a")) > num_shown + 10
 
 
 def test_a_fault_that_stays_does_not_take_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,7 +343,7 @@ def test_a_fault_that_stays_does_not_take_the_processor(monkeypatch: pytest.Monk
     began, used = perf_counter(), process_time()
     while perf_counter() - began < 0.5:
         sleep(0.1)
-    assert 2 <= len(bench.told.faults) <= 8 and process_time() - used < 0.3
+    assert 2 <= len(bench.events.faults) <= 8 and process_time() - used < 0.3
     bench.loop.stop()
     thread.join(5)
     assert not thread.is_alive()
@@ -370,8 +372,8 @@ def test_a_frame_that_is_not_finite_is_not_shown(monkeypatch: pytest.MonkeyPatch
     bench.frames(3)
     bench.engine.not_finite = {"a"}
     bench.frames(3)
-    assert [(s, type(e)) for s, e in bench.told.failures] == [("a", BrokenFrameError)]
-    assert all(generated.frame.is_finite for generated in bench.told.frames)
+    assert [(s, type(e)) for s, e in bench.events.failures] == [("a", BrokenFrameError)]
+    assert all(generated.frame.is_finite for generated in bench.events.frames)
     assert list(bench.engine.sessions) == ["b"]
 
 
@@ -382,12 +384,12 @@ def test_who_holds_a_key_is_shown_at_once() -> None:
     bench.open("a")
     bench.act("a", Action(held=1, seq=1))
     bench.play(1.0)
-    newest = bench.told.of("a")[-8:]
+    newest = bench.events.of("a")[-8:]
     assert all(generated.frame.is_speculative for generated in newest)
     bench.turn()
     bench.act("a", Action(held=2, seq=2))
     bench.frames(1)
-    changed = bench.told.of("a")[-1]
+    changed = bench.events.of("a")[-1]
     assert changed.action_seq == 2
     assert not changed.frame.is_speculative
     assert bench.engine.actions["a"][-1] == SPEC.action_space.vector(2, 0, 0)
@@ -402,7 +404,7 @@ def test_a_key_that_changed_early_enough_is_answered_on_the_tick() -> None:
     bench.frames(1)
     bench.act("a", Action(held=2, seq=2))  # just after a frame was shown
     bench.frames(1)
-    changed = bench.told.of("a")[-1]
+    changed = bench.events.of("a")[-1]
     assert changed.action_seq == 2
     assert changed.frame.is_speculative
     assert bench.engine.actions["a"][-1] == SPEC.action_space.vector(2, 0, 0)
@@ -415,7 +417,7 @@ def test_a_tap_is_drafted_as_the_frame_will_see_it() -> None:
     bench.frames(1)
     bench.act("a", Action(pressed=64, seq=1))
     bench.frames(2)
-    tapped, after = bench.told.of("a")[-2:]
+    tapped, after = bench.events.of("a")[-2:]
     assert tapped.frame.is_speculative
     assert after.frame.is_speculative
     assert bench.engine.actions["a"][-2:] == [SPEC.action_space.vector(0, 64, 0), STILL]
@@ -448,9 +450,9 @@ def test_after_a_frame_that_was_ready_on_the_tick_another_makes_haste() -> None:
     bench.play(1.0)
     bench.frames(1)
     for _ in range(5):
-        if not bench.told.frames[-1].frame.is_speculative:
+        if not bench.events.frames[-1].frame.is_speculative:
             bench.frames(1)
-    assert bench.told.frames[-1].frame.is_speculative
+    assert bench.events.frames[-1].frame.is_speculative
     pages: list[int] = []
 
     def note(plan: PassPlan) -> float:
@@ -462,7 +464,7 @@ def test_after_a_frame_that_was_ready_on_the_tick_another_makes_haste() -> None:
     bench.clock.advance(PERIOD_S)  # too busy to draft
     bench.act("a", Action(held=2, seq=2))
     bench.frames(1)
-    assert not bench.told.of("a")[-1].frame.is_speculative
+    assert not bench.events.of("a")[-1].frame.is_speculative
     assert pages == 2 * [SPEC.nfd.window // 3]
     assert bench.engine.num_hastened == num_before + 1
     bench.play(2.0)
@@ -473,28 +475,28 @@ def test_overload_lowers_the_steps_for_all_and_says_so() -> None:
     bench = LoopBench(cost_of=lambda _: 0.05)
     bench.open("a", "b")
     bench.play(5)
-    assert bench.told.levels
-    assert bench.told.frames[0].frame.num_steps == 2
-    last = bench.told.frames[-1]
+    assert bench.events.levels
+    assert bench.events.frames[0].frame.num_steps == 2
+    last = bench.events.frames[-1]
     assert last.frame.num_steps == 1
-    assert last.level == bench.told.levels[-1]
+    assert last.level == bench.events.levels[-1]
 
 
 def test_frames_come_at_the_rate_of_the_world() -> None:
     """In real time, on a thread of its own."""
     enough = threading.Event()
 
-    class Counting(Recorder):
+    class Counting(RecordedEvents):
         def generated(self, frame: GeneratedFrame) -> None:
             super().generated(frame)
             if len(self.frames) == 20:
                 enough.set()
 
-    told = Counting()
+    events = Counting()
     quality = QualityController(make_levels((1,), 1, 100.0))
     begun: list[float] = []
     engine = FakeEngine(SPEC, lambda _: begun.append(perf_counter()))
-    loop = FrameLoop(engine, SPEC.action_space, Inbox(), quality, told)
+    loop = FrameLoop(engine, SPEC.action_space, Inbox(), quality, events)
     thread = threading.Thread(target=loop.run)
     thread.start()
     try:

@@ -290,7 +290,7 @@ async def test_frames_of_an_older_lease_go_nowhere(house: House) -> None:
 @pytest.mark.asyncio
 async def test_the_last_words_arrive_before_the_end(house: House) -> None:
     edge = await house.linked()
-    house.server.tell("a", {"state": "paused", "reason": "so"})
+    house.server.send_state("a", {"state": "paused", "reason": "so"})
     house.server.close("a")
     kind, body = await edge.receive()
     assert kind is Kind.STATE

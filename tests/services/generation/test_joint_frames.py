@@ -25,8 +25,8 @@ def play_holding(speculation: str) -> LoopBench:
 def test_one_joint_frame_buys_the_time_to_draft_all_after_it_exactly() -> None:
     """Without it every frame of this machine is begun when it is due, and none is ever ahead."""
     exact, joint = play_holding("exact"), play_holding("joint")
-    assert not any(generated.frame.is_speculative for generated in exact.told.of("a"))
-    newest = [generated.frame for generated in joint.told.of("a")[-12:]]
+    assert not any(generated.frame.is_speculative for generated in exact.events.of("a"))
+    newest = [generated.frame for generated in joint.events.of("a")[-12:]]
     assert all(frame.is_speculative and not frame.is_joint for frame in newest)
     assert joint.engine.speculation.joint.accepted == 2  # without input, and for the key
     assert joint.num_late == 0
@@ -37,7 +37,7 @@ def test_a_changed_key_is_never_answered_by_a_joint_frame() -> None:
     for seq in range(2, 12):
         bench.act("a", Action(held=1 + seq % 3, seq=seq))
         bench.frames(1)
-        newest = bench.told.of("a")[-1]
+        newest = bench.events.of("a")[-1]
         assert newest.action_seq < seq or not newest.frame.is_joint
     assert bench.engine.speculation.joint.discarded > 0
 
@@ -71,7 +71,7 @@ def test_a_visible_gap_is_no_reason_to_discard_a_joint_draft() -> None:
 @pytest.mark.parametrize("speculation", ["off", "exact"])
 def test_nobody_gets_them_unasked(speculation: str) -> None:
     bench = play_holding(speculation)
-    assert not any(generated.frame.is_joint for generated in bench.told.frames)
+    assert not any(generated.frame.is_joint for generated in bench.events.frames)
     assert bench.engine.speculation.joint.drafted == 0
 
 
@@ -79,7 +79,7 @@ def test_without_speculation_nothing_is_drafted() -> None:
     bench = LoopBench(cost_of=lambda _: 0.001, speculation="off")
     bench.open("a")
     bench.play(1.0)
-    assert not any(generated.frame.is_speculative for generated in bench.told.frames)
+    assert not any(generated.frame.is_speculative for generated in bench.events.frames)
     assert bench.quality.level.number == 0
 
 

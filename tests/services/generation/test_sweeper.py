@@ -1,4 +1,4 @@
-"""What a killed service leaves: nothing. And a signal that is heard beside its handler."""
+"""What a killed service leaves: nothing. And a signal that is received beside its handler."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ for kind in ("SIG_DFL", "SIG_IGN"):  # one ends when it is asked; both have a ch
     subprocess.Popen([sys.executable, "-c", spawn, nap.format(kind)], start_new_session=True)
 time.sleep(2.5)
 print("up", flush=True)
-if sys.argv[2] == "farewell":
+if sys.argv[2] == "close":
     sweeper.close()
     sys.exit()
 time.sleep(300)
@@ -60,7 +60,7 @@ def test_nothing_outlives_a_killed_service(folder: Path) -> None:
 
 
 def test_a_farewell_leaves_everything_as_it_is(folder: Path) -> None:
-    with start(folder, ends="farewell") as process:
+    with start(folder, ends="close") as process:
         started = sweeper.descendants([process.pid])
         assert process.wait(5) == 0
     time.sleep(0.5)
@@ -75,16 +75,16 @@ TERMINATED = """
 import asyncio, os, signal, threading, time
 from services.generation.termination import TerminationWatch
 
-heard = []
+received = []
 
 async def actor():
-    watch = TerminationWatch(lambda: heard.append("watch"))
+    watch = TerminationWatch(lambda: received.append("watch"))
     ready.set()
     await asyncio.sleep(1.0)
     watch.close()
 
 ready = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: heard.append("handler"))
+signal.signal(signal.SIGTERM, lambda *_: received.append("handler"))
 thread = threading.Thread(target=lambda: asyncio.run(actor()))
 thread.start()
 ready.wait()
@@ -93,7 +93,7 @@ for _ in range(2):
     time.sleep(0.3)
 thread.join()
 os.kill(os.getpid(), signal.SIGTERM)
-print(*heard)
+print(*received)
 """
 
 
