@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-LOOK_S = 1.0
+SCAN_S = 1.0
 GRACE_S = 2.0  # from SIGTERM to SIGKILL: for replicas to save what they hold
 POLL_S = 0.05
 _CLOSE = b"close"
@@ -48,7 +48,7 @@ def main(service: int, folder: Path) -> None:
     seen: set[Process] = set()
     while True:
         seen = running(seen) | descendants({service, *(pid for pid, _ in seen)}) - {own()}
-        if select.select([sys.stdin], [], [], LOOK_S)[0]:
+        if select.select([sys.stdin], [], [], SCAN_S)[0]:
             break
     if sys.stdin.buffer.read() != _CLOSE:
         sweep(running(seen) | descendants(pid for pid, _ in seen))

@@ -25,7 +25,7 @@ from services.generation.sessions.version_routing import VersionRouting
 from services.repeated_log import RepeatedLog
 from services.wire.session import SessionRecord, SessionStatus
 
-LOOK_S = 0.15  # at the line
+POLL_S = 0.15  # of the queue
 WATCH_S = 0.5  # over the leases
 TAKE_S = 5.0  # until a replica that was called must have the lease
 LOST = "The machine that generated your world is gone; it is picked up elsewhere."
@@ -54,7 +54,7 @@ class Dispatcher:
     async def run(self) -> None:
         """Until `stop`. Redis may go and come."""
         await asyncio.gather(
-            self._repeat(self.serve_line, LOOK_S), self._repeat(self.recover_lost, WATCH_S)
+            self._repeat(self.serve_queue, POLL_S), self._repeat(self.recover_lost, WATCH_S)
         )
 
     def stop(self) -> None:
@@ -64,12 +64,12 @@ class Dispatcher:
             for call in calls.values():
                 call.cancel()
 
-    async def serve_line(self) -> None:
+    async def serve_queue(self) -> None:
         """Sends the first in line of each world who are there to whatever is free of it."""
         waiting = await self._store.queued(within_ms=PRESENT_MS)
         if not waiting:
             return
-        lanes = await self._look_at_replicas()
+        lanes = await self._poll_replicas()
         for session in waiting:
             lanes = [lane for lane in lanes if lane.num_free > 0]
             if not lanes:
@@ -106,7 +106,7 @@ class Dispatcher:
             ):
                 await self._note_lost(session_id)
 
-    async def _look_at_replicas(self) -> list[Lane]:
+    async def _poll_replicas(self) -> list[Lane]:
         serving = [replica for replica in await self._registry.all() if not replica.draining]
         return [
             Lane.of(group, serving, num_calls=len(calls)) for group, calls in self._calls.items()
@@ -178,18 +178,18 @@ class Dispatcher:
             log.info("back in line", extra={"session_id": session_id, "epoch": record.epoch})
             await self._figures.add(record.world_digest, {"lost": 1})
 
-    async def _repeat(self, look: Callable[[], Awaitable[None]], pause_s: float) -> None:
+    async def _repeat(self, poll: Callable[[], Awaitable[None]], pause_s: float) -> None:
         is_away = False
         while not self._stopping.is_set():
             try:
-                await look()
+                await poll()
                 is_away = False
             except BackplaneError as error:
                 if not is_away:
                     log.warning("redis is away", extra={"error": str(error)})
                 is_away = True
             except Exception as error:  # the line must be served whatever is in Redis
-                repeated.warning("look failed", cause=repr(error), with_traceback=True)
+                repeated.warning("poll failed", cause=repr(error), with_traceback=True)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._stopping.wait()

@@ -29,7 +29,7 @@ from services.telemetry import meter
 from services.wire.world import WorldOffer
 
 HEARTBEAT_S = 1.0
-PROOF_LOOK_S = 0.25  # between two looks whether the engine has to prove itself
+PROOF_POLL_S = 0.25  # between two looks whether the engine has to prove itself
 BEATS_PER_LISTING = 8  # a listing lives longer than that
 
 SESSIONS = meter.create_gauge("nextframe_sessions", description="sessions on this replica")
@@ -201,7 +201,7 @@ class Replica:
                 self._proof = asyncio.create_task(self._prove())
                 await asyncio.wait({self._proof})
                 self._changed.set()
-            await asyncio.sleep(PROOF_LOOK_S)
+            await asyncio.sleep(PROOF_POLL_S)
 
     async def _prove(self) -> None:
         try:

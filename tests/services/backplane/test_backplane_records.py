@@ -101,7 +101,7 @@ async def test_a_broken_session_holds_up_neither_the_line_nor_the_dispatcher(
     await ReplicaRegistry(redis).heartbeat("r", slots=1, used=0, world="w", draining=False)
     called: asyncio.Queue[str] = asyncio.Queue()
     dispatcher = Dispatcher(redis, {"": called.put})
-    await dispatcher.serve_line()
+    await dispatcher.serve_queue()
     assert await asyncio.wait_for(called.get(), 5) == "whole"
     assert called.empty()
     assert await redis.exists(keys.session("broken"))  # another version may read it

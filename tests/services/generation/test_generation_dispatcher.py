@@ -85,7 +85,7 @@ class Office:
         """Who was sent to a replica by one look at the line."""
         before = len(self.replicas.called)
         waiting = set(await self.store.waiting())
-        await self.dispatcher.serve_line()
+        await self.dispatcher.serve_queue()
         for _ in range(3):  # until the calls have reached the replicas
             await asyncio.sleep(0)
         called = self.replicas.called[before:]
@@ -207,7 +207,7 @@ async def test_who_waits_for_a_full_world_costs_no_read_of_its_record(
         return await get(store, session_id)
 
     monkeypatch.setattr(SessionStore, "get", count)
-    await office.dispatcher.serve_line()
+    await office.dispatcher.serve_queue()
     assert read == []
 
 
@@ -266,7 +266,7 @@ async def test_a_session_that_comes_back_is_not_sent_again_at_once(office: Offic
     dispatcher = office.make(fail)
     ends = asyncio.get_running_loop().time() + 2.5
     while asyncio.get_running_loop().time() < ends:
-        await dispatcher.serve_line()
+        await dispatcher.serve_queue()
         await asyncio.sleep(0.01)
     gaps = [after - before for before, after in pairwise(called_at)]
     assert 2 <= len(gaps) <= 3
@@ -299,7 +299,7 @@ async def test_a_call_that_nobody_answers_is_tried_again(
     dispatcher = office.make(hang_once)
 
     async def is_played() -> bool:
-        await dispatcher.serve_line()
+        await dispatcher.serve_queue()
         record = await office.store.get("a")
         return record is not None and record.status is SessionStatus.STARTING
 

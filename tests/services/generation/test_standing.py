@@ -95,7 +95,7 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     monkeypatch.setattr(lease_keeper, "RENEW_S", 0.05)
     monkeypatch.setattr(live_session, "SAVE_S", 0.05)
-    monkeypatch.setattr(replica_module, "PROOF_LOOK_S", 0.01)
+    monkeypatch.setattr(replica_module, "PROOF_POLL_S", 0.01)
     monkeypatch.setattr(standing, "FIRST_PAUSE_S", 0.1)
     stage = Stage(redis_url, redis, SessionStore(redis))
     yield stage
