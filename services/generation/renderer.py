@@ -1,6 +1,6 @@
-"""From actions to encoded frames: the frame loop, the encode loop and the frame server, wired.
+"""From actions to encoded frames: frame loop, encode loop and frame server, wired together.
 
-Knows neither leases nor Redis: which sessions are open it is told.
+Knows neither leases nor Redis: callers open and close sessions.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ from services.generation.video.mailbox import Mailbox
 from services.telemetry import meter
 from services.wire.frame import EncodedFrame
 
-STUCK_S = 15.0  # a pass never takes this long
-PROOF_S = 60.0  # nor does an opening and a frame beside whoever plays
-PROOF_ID = "proof"  # no session's id
-SHORT_WINDOW = 8  # frames; a world that never sees more has none to spare
+STUCK_S = 15.0  # a healthy pass is shorter
+PROOF_S = 60.0  # a healthy prefill and one frame are shorter, beside sessions that play
+PROOF_ID = "proof"  # never the id of a player's session
+SHORT_WINDOW = 8  # frames; a shorter window has no context to give up
 
 FAULTS = meter.create_counter(
     "nextframe_engine_faults",
@@ -40,9 +40,9 @@ log = logging.getLogger(__name__)
 
 
 class Renderer:
-    """Owns the two threads and what goes between them; made and used on one event loop.
-    `on_failure(session_id, error)` is called there for a session whose frames have stopped for
-    good, `on_fault(error)` for what is no session's own, and when a thread has ended."""
+    """Owns the two threads and the mailbox between the threads; made and used on one event loop.
+    Callbacks run on the event loop: `on_failure(session_id, error)` for a session whose frames have
+    stopped for good, `on_fault(error)` for an error of no single session or the end of a thread."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Renderer:
         ]
 
     async def start(self, host: str, port: int, *, slots: int) -> int:
-        """Returns the port that edges connect to, once the engine is warm."""
+        """Warms the engine up. Returns the port that ingest connects to."""
         for thread in self._threads:
             thread.start()
         still = self._spec.action_space.vector(0, 0, 0)
@@ -101,7 +101,8 @@ class Renderer:
     def show(
         self, session_id: str, *, epoch: int, link_key: str, on_reset: Callable[[], None]
     ) -> None:
-        """Lets edges that show `link_key` watch the session, and ask for its reset."""
+        """Opens the session to links that show `link_key`. `on_reset` is called when a link asks
+        for a reset."""
         requests = EncoderRequests()
         self._encode_loop.open(session_id, epoch=epoch, requests=requests)
         self._server.open(
@@ -113,12 +114,12 @@ class Renderer:
         self._server.close(session_id)
 
     def send_state(self, session_id: str, state: dict[str, Any]) -> None:
-        """A STATE message to every edge of the session."""
+        """Sends a STATE message to every link of the session."""
         self._server.send_state(session_id, state)
 
     @property
     def fault(self) -> str:
-        """Why no frames can be made any more, whatever is tried; empty: they can."""
+        """Why no frame can be made until the process restarts; empty while frames can be made."""
         if not all(thread.is_alive() for thread in self._threads):
             return "a rendering thread has ended"
         if (busy_s := self.frame_loop.busy_s) > STUCK_S:
@@ -126,9 +127,9 @@ class Renderer:
         return ""
 
     async def prove(self) -> None:
-        """Draws a frame of a session of nobody's, the way that everybody's are drawn: opening
-        frames, passes, a finite picture. Raises DrawingError when that fails or takes longer than
-        PROOF_S, what `Engine.admit` raises when there is no slot for it."""
+        """Generates a frame of a session without a player, in the way of all sessions: prefill,
+        passes, finite latents. Raises DrawingError on failure or after PROOF_S, and the error of
+        `Engine.admit` when no slot is free."""
         self._proof = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(PROOF_S):
@@ -176,17 +177,18 @@ class Renderer:
             self._proof.set_exception(error)
 
     def _run(self, run: Callable[[], None]) -> None:
-        """A thread of ours; its end is told at once."""
+        """The body of both threads. An unexpected end calls `on_fault` at once."""
         try:
             run()
-        except BaseException:  # nobody is above us who could do more about it
+        except BaseException:  # the top of the thread: logged, and reported below
             log.exception("a rendering thread has ended")
         finally:
             if not self._is_stopping:
                 self._call_soon(self._on_fault, RuntimeError("a rendering thread has ended"))
 
     def _call_soon(self, what: Callable[..., None], *args: Any) -> None:
-        """From any thread, on the event loop; nobody is told once that is closed."""
+        """Calls `what` on the event loop, from any thread; does nothing after the event loop
+        closed."""
         with suppress(RuntimeError):
             self._event_loop.call_soon_threadsafe(what, *args)
 

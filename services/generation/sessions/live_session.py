@@ -1,5 +1,5 @@
-"""One session on this replica, from its lease to its end. Coroutines only: frames are made
-elsewhere, and the truth about the session is in Redis."""
+"""One session on one replica, from lease to exit. Coroutines only: the frame loop makes the frames,
+and Redis holds the truth about the session."""
 
 import asyncio
 import logging
@@ -35,14 +35,14 @@ from services.telemetry import meter
 from services.wire.session import Lease, SessionRecord, SessionStatus
 
 SAVE_S = 1.0
-OPEN_S = 30.0  # an opening never takes this long
-RESET_GAP_S = 2.0  # each reset is an opening, which others' frames pay for
+OPEN_S = 30.0  # a healthy prefill is shorter
+RESET_GAP_S = 2.0  # a reset is a prefill, which takes time from the frames of other sessions
 MEND_GAP_S = 60.0  # a world that breaks again sooner is broken for good
 
 EXITS = meter.create_counter("nextframe_session_partings", description="sessions that left")
 RESETS = meter.create_counter("nextframe_session_resets", description="resets, by outcome")
 MENDED = meter.create_counter(
-    "nextframe_mended_sessions", description="worlds set back to their snapshot, as they broke"
+    "nextframe_mended_sessions", description="broken worlds set back to their last snapshot"
 )
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,8 @@ repeated = RepeatedLog(log)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What the sessions of a replica share. `absent_s`: without a sign of the player they pause.
-    `note_failure`: hears what the engine could not do for a session that opens."""
+    """What the sessions of a replica share. `absent_s`: seconds without a sign of the player after
+    which a session pauses. `note_failure`: called with the error of a failed opening."""
 
     replica_id: str
     frame_address: str
@@ -66,48 +66,49 @@ class Host:
 
 
 class LiveSession:
-    """One lease's session. `run` returns when the session has left the replica, for whatever
-    reason; `leave` asks it to, `reset` asks for the world as the session began, `fail` says that
-    the frame loop has closed it."""
+    """A session under one lease. `run` returns when the session has left the replica. `leave`,
+    `reset` and `fail` only set a request, which `run` carries out."""
 
     def __init__(self, record: SessionRecord, host: Host) -> None:
         self._record = record
         self._id = record.session_id
         self._host = host
-        self._asked = asyncio.Event()
+        self._requested = asyncio.Event()
         self._leaves = asyncio.Event()
         self._exit_reason: ExitReason | None = None
         self._wants_reset = self._wants_mending = False
         self._reset_s = self._mended_s = -math.inf
 
     def leave(self, exit_reason: ExitReason) -> None:
-        """The first exit_reason holds."""
+        """Requests the exit. The first reason holds."""
         self._exit_reason = self._exit_reason or exit_reason
         self._leaves.set()
-        self._asked.set()
+        self._requested.set()
 
     def reset(self) -> None:
-        """Refused within RESET_GAP_S of the last one."""
+        """Requests the world of the session's start. Refused within RESET_GAP_S of the last
+        reset."""
         now = time.monotonic()
         is_too_soon = now - self._reset_s < RESET_GAP_S
         RESETS.add(1, {"outcome": "refused" if is_too_soon else "done"})
         if not is_too_soon:
             self._reset_s, self._wants_reset = now, True
-            self._asked.set()
+            self._requested.set()
 
     def fail(self, error: Exception) -> None:
-        """No frame comes any more. A world that broke goes on from its snapshot, once."""
+        """The frame loop has closed the session. A broken world goes on from the last snapshot, at
+        most once in MEND_GAP_S; any other failure makes the session leave."""
         if not isinstance(error, BrokenFrameError):
             self.leave(FAILED)
         elif time.monotonic() - self._mended_s < MEND_GAP_S:
             self.leave(BROKEN)
         else:
             self._wants_mending = True
-            self._asked.set()
+            self._requested.set()
 
     async def run(self) -> None:
-        """Raises BackplaneError when Redis is away at the start or the end; the lease runs out
-        by itself then."""
+        """Raises BackplaneError when Redis is away at the start or the end; the lease then
+        expires."""
         host = self._host
         lease = await host.store.acquire(
             self._id,
@@ -140,7 +141,7 @@ class LiveSession:
             host.renderer.hide(self._id)
 
     async def _begin(self, lease: Lease, keeper: LeaseKeeper) -> ExitReason | None:
-        """Opens with its own world if it has lived before, and goes live."""
+        """Opens the session from the newest snapshot, or from a start, and sets the status LIVE."""
         if exit_reason := await self._open(await self._newest()):
             return exit_reason
         if not await self._host.store.set_status(self._id, SessionStatus.LIVE, lease):
@@ -149,16 +150,16 @@ class LiveSession:
         return None
 
     async def _play(self, saving: Saving) -> ExitReason:
-        """Once a second, or when asked for something: the snapshot. While Redis is away the
-        frames go on."""
+        """Saves a snapshot every SAVE_S and carries out requests. While Redis is away frames go
+        on."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), SAVE_S)
-            self._asked.clear()
+                await asyncio.wait_for(self._requested.wait(), SAVE_S)
+            self._requested.clear()
             if self._exit_reason is not None:
                 return self._exit_reason
             try:
-                if exit_reason := await self._do_what_is_wanted():
+                if exit_reason := await self._carry_out_requests():
                     return exit_reason
                 await saving.save(self._host.renderer.frame_loop.snapshot(self._id))
             except BackplaneError as error:
@@ -166,15 +167,15 @@ class LiveSession:
             except NotFiniteError as error:
                 self.fail(BrokenFrameError(str(error)))
 
-    async def _do_what_is_wanted(self) -> ExitReason | None:
+    async def _carry_out_requests(self) -> ExitReason | None:
         if self._wants_mending:
             return await self._mend()
         if self._wants_reset:
-            return await self._begin_anew()
+            return await self._start_over()
         return None
 
-    async def _begin_anew(self) -> ExitReason | None:
-        """The world as the session began, under the same lease."""
+    async def _start_over(self) -> ExitReason | None:
+        """Resets the world to the start of the session, under the same lease."""
         origin = await self._origin()
         self._wants_reset = False
         if exit_reason := await self._reopen(origin):
@@ -184,7 +185,7 @@ class LiveSession:
         return None
 
     async def _mend(self) -> ExitReason | None:
-        """The world as it was when it was last saved, under the same lease."""
+        """Sets the world back to the last snapshot, under the same lease."""
         newest = await self._newest()
         self._wants_mending, self._mended_s = False, time.monotonic()
         MENDED.add(1)
@@ -192,11 +193,12 @@ class LiveSession:
         return await self._reopen(newest)
 
     async def _newest(self) -> bytes | None:
-        """Its own world, or the one that it was forked from; None: it begins at a start."""
+        """The session's snapshot, or the snapshot that the session was forked from; None: a
+        start."""
         return await self._host.store.load_snapshot(self._id) or await self._origin()
 
     async def _origin(self) -> bytes | None:
-        """The world that the session was forked from; None: it began at one of the starts."""
+        """The snapshot that the session was forked from; None: the session began at a start."""
         forked_from = self._record.snapshot_of
         return await self._host.store.load_snapshot(forked_from) if forked_from else None
 
@@ -205,20 +207,21 @@ class LiveSession:
         return await self._open(blob)
 
     async def _open(self, blob: bytes | None) -> ExitReason | None:
-        """Opens the session in the engine; a exit_reason when it cannot be or is to leave."""
+        """Opens the session in the engine. Returns the reason to leave, None when the session
+        plays."""
         try:
             await self._until_open(blob)
         except ValueError as error:
             log.warning("refused", extra={"session_id": self._id, "reason": str(error)})
             return _refusal(error)
-        except Exception as error:  # the engine's failure, whatever it is
+        except Exception as error:  # any error of the engine
             log.error("not opened", extra={"session_id": self._id, "error": repr(error)})
             self._host.note_failure(error)
             return FAILED
         return self._exit_reason
 
     async def _until_open(self, blob: bytes | None) -> None:
-        """Returns before it is open when it is to leave. Raises DrawingError after OPEN_S."""
+        """Returns when the session plays, or must leave. Raises DrawingError after OPEN_S."""
         frame_loop = self._host.renderer.frame_loop
         opened: Future[None]
         if blob is None:
@@ -234,7 +237,7 @@ class LiveSession:
             if opening.done():
                 await opening
             elif not leaving.done():
-                raise DrawingError(f"its opening took longer than {OPEN_S:.0f} s")
+                raise DrawingError(f"the prefill took longer than {OPEN_S:.0f} s")
         finally:
             opening.cancel()
             leaving.cancel()
@@ -242,10 +245,11 @@ class LiveSession:
     async def _exit(
         self, exit_reason: ExitReason, lease: Lease, keeper: LeaseKeeper, saving: Saving
     ) -> None:
-        """What the store refuses has been done by somebody else."""
+        """Saves, closes and writes the new status. A refused write means that another replica or
+        service has changed the record."""
         store, renderer = self._host.store, self._host.renderer
         if exit_reason.saves:
-            with suppress(NotFiniteError):  # the snapshot before this one stands
+            with suppress(NotFiniteError):  # the previous snapshot stands
                 await saving.save(renderer.frame_loop.freeze(self._id))
         await asyncio.wrap_future(renderer.frame_loop.close(self._id))
         if exit_reason.status is SessionStatus.QUEUED:

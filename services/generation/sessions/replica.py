@@ -29,8 +29,8 @@ from services.telemetry import meter
 from services.wire.world import WorldOffer
 
 HEARTBEAT_S = 1.0
-PROOF_POLL_S = 0.25  # between two looks whether the engine has to prove itself
-BEATS_PER_LISTING = 8  # a listing lives longer than that
+PROOF_POLL_S = 0.25  # between two checks whether a proof is due
+BEATS_PER_LISTING = 8  # a listing in Redis lives for more beats
 
 SESSIONS = meter.create_gauge("nextframe_sessions", description="sessions on this replica")
 SLOTS = meter.create_gauge("nextframe_slots", description="sessions this replica can hold")
@@ -40,8 +40,8 @@ repeated = RepeatedLog(log)
 
 
 class Replica:
-    """Owns the sessions here. Made, started, used and stopped on one event loop. `group`: what
-    the dispatcher calls its own replicas; the first part of `replica_id`."""
+    """Owns the sessions of one engine. Made, started, used and stopped on one event loop. `group`:
+    the dispatcher's name for the replicas of one deployment; the first part of `replica_id`."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Replica:
         self._is_stopping = False
 
     async def start(self) -> None:
-        """Returns when the engine is warm and the replica is in the registry."""
+        """Returns when the engine is warm and the registry lists the replica."""
         settings = self._settings
         port = await self._renderer.start(
             settings.frame_host, settings.frame_port, slots=settings.slots
@@ -103,14 +103,17 @@ class Replica:
         log.info("replica ready", extra={"replica_id": self.replica_id, "frames_at": port})
 
     async def run_session(self, session_id: str) -> None:
-        """Plays the session until it leaves. Returns at once when it cannot be had here."""
+        """Plays the session until the session leaves. Returns at once when the replica cannot take
+        the session."""
         assert self._host is not None
         if session_id in self._sessions or self.num_free == 0:
             return
         record = await self._store.get(session_id)
         if record is None or record.world != self._spec.name:
             return
-        if session_id in self._sessions or self.num_free == 0:  # others have come meanwhile
+        if (
+            session_id in self._sessions or self.num_free == 0
+        ):  # other sessions may have come meanwhile
             return
         session = LiveSession(record, self._host)
         self._sessions[session_id] = session
@@ -124,15 +127,16 @@ class Replica:
 
     @property
     def num_free(self) -> int:
-        """How many sessions it would take; none while those here get less than they should, and
-        while it has to prove itself."""
+        """Number of sessions that the replica would take; 0 under overload and while a proof is
+        outstanding."""
         if self.refusal or self._renderer.frame_loop.refuses_sessions:
             return 0
         return self._settings.slots - len(self._sessions)
 
     @property
     def refusal(self) -> str:
-        """Why it takes nobody however many slots are free, for operators; empty: it does."""
+        """Why the replica takes no session in spite of free slots, for operators; empty if it
+        does."""
         if self._host is None:
             return "starting"
         if self._is_draining:
@@ -140,20 +144,20 @@ class Replica:
         return self._renderer.fault or self._standing.reason
 
     async def why_not_ready(self) -> str:
-        """Why it could take no session now, however many slots are free; empty: it could."""
+        """Why no session could be taken now in spite of free slots; empty if one could."""
         return self.refusal or await self._probe.why_not_ready()
 
     async def check(self) -> None:
-        """Raises RuntimeError when only a new process can help. One whose proofs fail while the
-        sessions here get their frames is left to them."""
+        """Raises RuntimeError when only a new process can help. A replica with failed proofs goes
+        on while its sessions get frames."""
         if fault := self._renderer.fault:
             raise RuntimeError(fault)
         if self._standing.is_hopeless and not self._sessions:
             raise RuntimeError(self._standing.reason)
 
     async def drain(self) -> bool:
-        """Takes no more sessions; those here save themselves and go back to the line. False when
-        they did not within the time allowed."""
+        """Takes no more sessions; all sessions are saved and go back to the queue. False when some
+        sessions were left after `drain_s`."""
         self._is_draining = True
         self._changed.set()
         for session in self._sessions.values():
@@ -178,7 +182,7 @@ class Replica:
 
     def _session_failed(self, session_id: str, error: Exception) -> None:
         session = self._sessions.get(session_id)
-        if isinstance(error, EncodingError):  # no frame of the engine's would prove the encoder
+        if isinstance(error, EncodingError):  # a proof tries the engine, not the encoder
             if session is not None:
                 session.leave(NO_PICTURE)
             return
@@ -194,7 +198,7 @@ class Replica:
         self._changed.set()
 
     async def _keep_proving(self) -> None:
-        """Ended by a flag, as heartbeats are."""
+        """Ended by a flag, like the heartbeats."""
         while not self._is_stopping:
             has_room = len(self._sessions) < self._settings.slots
             if has_room and self._standing.needs_proof(is_idle=not self._sessions):
@@ -213,14 +217,14 @@ class Replica:
             self._standing.note_proof()
 
     async def _end_proof(self) -> None:
-        """A newcomer may need the slot that the proof has."""
+        """Frees the slot of a running proof for a new session."""
         if self._proof is not None and not self._proof.done():
             self._proof.cancel()
             await asyncio.wait({self._proof})
 
     async def _keep_beating(self) -> None:
-        """Once a second, and at once when a session came or went. Ended by a flag: redis-py may
-        swallow a cancellation."""
+        """Beats every HEARTBEAT_S, and at once when a session came or went. Ended by a flag,
+        because redis-py may swallow a cancellation."""
         beat = 0
         while not self._is_stopping:
             with contextlib.suppress(TimeoutError):
