@@ -78,7 +78,7 @@ HOMES: dict[str, set[str]] = {
     "OpenSSL": {"services.ingest.webrtc.rtc_hooks"},
     "av": {
         "services.generation.video.encoder",
-        "services.generation.video.moving_picture",
+        "services.generation.video.animated_webp",
         "services.ingest.webrtc.track",
         "loadtest",
         "training.data",

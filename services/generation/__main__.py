@@ -1,7 +1,7 @@
-"""`python -m services.generation`: a Ray of its own on this machine, and the app in it.
+"""`python -m services.generation`: a local Ray, and the app in Ray Serve.
 
-Under KubeRay there is a Ray already and this file is not used. Ends with everything it started on
-SIGTERM or SIGINT, after the sessions have been saved and put back in line.
+Not used under KubeRay, where Ray runs already. SIGTERM or SIGINT saves the sessions, puts them back
+in the queue and ends all started processes.
 """
 
 import contextlib
@@ -30,16 +30,16 @@ APP_NAME = "nextframe"
 EXIT_RAY_LOST = 3
 GCS_PERIOD_S = 1.0
 MAX_GCS_MISSES = 3  # in a row
-OBJECT_STORE_BYTES = 300 * 10**6  # nothing of ours goes through it
+OBJECT_STORE_BYTES = 300 * 10**6  # Nextframe stores no objects in Ray
 
 # Read when Ray is imported.
 RAY_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_worker_niceness": "0",  # 15 by default: the last to run, and it has frames to deliver
+    "RAY_worker_niceness": "0",  # 15 by default: replicas would run after all other processes
     "RAY_raylet_start_wait_time_s": "120",  # 30 by default, too short for a busy small machine
 }
 
-# Of the longest socket's path below the folder that Ray is given.
+# Length of the longest socket path below Ray's folder.
 RAY_SOCKET_BYTES = len("/session_2026-11-30_23-59-59_123456_4194304/sockets/plasma_store.1")
 DRAIN_TOKEN = f"{PREFIX}DRAIN_TOKEN"
 
@@ -47,11 +47,11 @@ log = logging.getLogger(__name__)
 
 
 class Stopped(BaseException):
-    """A signal came. Not an Exception: nothing that Ray does with errors may swallow it."""
+    """A signal came. Not an Exception, which Ray's error handling might swallow."""
 
 
 def main() -> int:
-    # The replica is another process, with this environment: both must know one drain token.
+    # The replica is another process with the same environment: both need the same drain token.
     os.environ[DRAIN_TOKEN] = os.environ.get(DRAIN_TOKEN) or secrets.token_urlsafe(32)
     try:
         settings = read_settings(GenerationSettings, PREFIX, os.environ)
@@ -60,7 +60,7 @@ def main() -> int:
         check_surroundings(settings)
         with _local_ray(settings):
             _serve(settings)
-    except (Stopped, SystemExit):  # the latter is what Ray makes of a signal while it starts
+    except (Stopped, SystemExit):  # SystemExit: Ray's answer to a signal during its start
         log.info("stopped")
     except (SettingsError, CannotStart, NoShortFolder) as error:
         print(f"generation: {error}", file=sys.stderr)
@@ -70,18 +70,18 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _local_ray(settings: GenerationSettings) -> Iterator[None]:
-    """A Ray in a folder of its own. What it starts ends with this process, within seconds and
-    whatever happens."""
-    # Without a token Ray writes one into the user's home, for good.
+    """Ray in a folder of its own. All processes of Ray end within seconds after the service, in any
+    case."""
+    # Without a token Ray writes a token into the user's home and leaves the file.
     own = RAY_ENVIRONMENT | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
     os.environ.update(own | os.environ)  # an operator's own values win
-    import ray  # seconds: what is wrong around us is said before
+    import ray  # takes seconds: the checks run before
 
     folder = make_socket_folder(RAY_SOCKET_BYTES)
     sweeper = Sweeper(folder)
     try:
         _start_ray(settings, folder)
-        _listen_to_signals()  # Ray has set its own
+        _listen_to_signals()  # Ray has installed its own handlers
         yield
     finally:
         _ignore_signals()
@@ -108,7 +108,7 @@ def _start_ray(settings: GenerationSettings, folder: Path) -> None:
 
 
 def _serve(settings: GenerationSettings) -> None:
-    """Until a signal comes, or Ray is lost."""
+    """Runs until a signal comes or Ray is lost."""
     from ray import serve
     from ray.serve.config import ProxyLocation
 
@@ -130,8 +130,8 @@ def _serve(settings: GenerationSettings) -> None:
 
 
 def _watch_ray() -> None:
-    """Until Ray's GCS is gone. Ray itself ends this process after a minute then, without a word to
-    the replicas."""
+    """Returns when Ray's GCS is gone. Ray itself would end the process a minute later, without
+    notice to the replicas."""
     import ray
 
     host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
@@ -146,8 +146,8 @@ def _watch_ray() -> None:
 
 
 def _leave_ray(settings: GenerationSettings) -> None:
-    """The sessions save themselves and go back to the line. Ray's own shutdown would wait for the
-    GCS; the sweeper ends what is left."""
+    """Saves the sessions and puts them back in the queue. Ray's own shutdown would wait for the
+    GCS; the sweeper ends the remaining processes."""
     _ignore_signals()
     drain(settings, settings.drain_s)
     logging.shutdown()

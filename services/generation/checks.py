@@ -1,5 +1,5 @@
-"""What must be right before a replica starts; otherwise it fails inside Ray, again and again, and
-is hard to read there. Imports neither Ray nor torch, so that it speaks soon."""
+"""Checks before a replica starts: an error inside Ray would repeat and be hard to read. Imports
+neither Ray nor torch, hence an error appears soon."""
 
 import asyncio
 import subprocess
@@ -19,7 +19,7 @@ PORT_PATIENCE_S = 4.0
 
 
 class CannotStart(Exception):
-    """The message says what to change."""
+    """The message names the setting to change."""
 
 
 def check_surroundings(settings: GenerationSettings) -> None:
@@ -36,7 +36,7 @@ def check_surroundings(settings: GenerationSettings) -> None:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Waits PORT_PATIENCE_S for what a killed service has left to end."""
+    """Waits up to PORT_PATIENCE_S for the processes of a killed service to end."""
     deadline = time.monotonic() + PORT_PATIENCE_S
     while True:
         try:

@@ -1,7 +1,7 @@
-"""Ray Serve around the replica and the dispatcher. One live session is one long-running request.
+"""Ray Serve around the replica and the dispatcher. A live session is a long-running request.
 
-Slots, back-pressure, health checks, restarts and autoscaling then mean sessions. Frames and
-actions never pass through Ray. Import path: `services.generation.deployment:app`.
+Slots, back-pressure, health checks, restarts and autoscaling of Ray Serve then count sessions.
+Frames and actions never pass through Ray. Import path: `services.generation.deployment:app`.
 """
 
 import asyncio
@@ -33,20 +33,22 @@ log = logging.getLogger(__name__)
 
 GENERATOR = "Generator"
 HEALTH_PERIOD_S = 1.0
-HEALTH_TIMEOUT_S = 20.0  # longer than the replica's own patience with its frame loop
+HEALTH_TIMEOUT_S = 20.0  # longer than the renderer's STUCK_S
 STOP_MARGIN_S = 10.0
 
 
 class Generator:
-    """One engine on one device, with one world."""
+    """The actor of a replica: one engine, one device, one world."""
 
     async def __init__(self, folder: str, group: str) -> None:  # type: ignore[misc]  # awaited
-        self._parts: tuple[Replica, OpsServer] | None = None  # Serve ends what failed to start
+        self._parts: tuple[Replica, OpsServer] | None = (
+            None  # Serve also deletes an actor that failed to start
+        )
         self._watch: TerminationWatch | None = None
         self._draining: asyncio.Task[bool] | None = None
         settings = read_settings(GenerationSettings, PREFIX, os.environ)
-        # torch reads these when it is first imported, just below. Ray sets one thread. Threads that
-        # spin while they wait for each other cost seconds a frame where a browser shares the cores.
+        # torch reads both at its first import, just below. Ray sets one thread. Threads that spin
+        # while waiting cost seconds a frame where a browser shares the cores.
         os.environ["OMP_NUM_THREADS"] = str(settings.num_threads)
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from services.generation.startup import start_replica
@@ -65,7 +67,7 @@ class Generator:
         await self._parts[0].check()
 
     def _terminate(self) -> None:
-        """Ray takes no new call from here on, and ends the process with the last running one."""
+        """Ray takes no new call from here on, and ends the process after the last running call."""
         assert self._parts is not None
         if self._draining is None:
             log.info("terminated")
@@ -79,10 +81,10 @@ class Generator:
 
 
 class Dispatcher:
-    """The one that reads the waiting line."""
+    """The actor of the dispatcher."""
 
     def __init__(self, generators: dict[str, DeploymentHandle[Any]]) -> None:
-        """`generators`: what reaches the replicas of one world, by their group."""
+        """`generators`: group -> handle of the deployment of one world."""
         settings = read_settings(GenerationSettings, PREFIX, os.environ)
         setup_logging("dispatcher")
         self._redis = connect(settings.redis)
@@ -105,12 +107,12 @@ async def _run_session(generator: DeploymentHandle[Any], session_id: str) -> Non
 
 
 def app(args: dict[str, str]) -> Application:
-    """What Serve builds from the import path: a deployment of replicas for each world, and one
-    dispatcher. The settings are the head's here; replica and dispatcher read their own environment
-    again."""
+    """The application that Serve builds from the import path: a deployment of replicas for each
+    world, and a dispatcher. Reads the environment of the Ray head; replica and dispatcher read
+    their own environment again."""
     settings = read_settings(GenerationSettings, PREFIX, os.environ)
     worlds = find_worlds(settings.worlds)
-    # Several clusters may share one Redis: each dispatcher counts the slots of its own replicas.
+    # Several clusters may share a Redis: each dispatcher counts the slots of its own replicas.
     cluster = uuid4().hex[:8]
     generators = {
         group: _generator(name, settings).bind(str(folder), group)
@@ -128,7 +130,7 @@ def app(args: dict[str, str]) -> Application:
 
 
 def _named(worlds: Sequence[Path]) -> dict[str, Path]:
-    """Each deployment's name, which charts/nextframe makes in the same way, and its world."""
+    """Deployment name -> world folder. charts/nextframe makes the same names."""
     if len(worlds) == 1:
         return {GENERATOR: worlds[0]}
     return {f"{GENERATOR}-{world.name}": world for world in worlds}

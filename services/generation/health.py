@@ -12,8 +12,8 @@ from services.telemetry import Problem
 
 
 def create_app(replica: Replica, drain_token: str) -> FastAPI:
-    """/healthz, /readyz, /metrics; POST /drain for a process on the same machine that shows
-    `drain_token`. Nobody may drain by HTTP while the token is empty."""
+    """/healthz, /readyz, /metrics; POST /drain for a process on the same machine with
+    `drain_token`. POST /drain is disabled while the token is empty."""
     app = create_ops_app(replica.why_not_ready)
 
     @app.post("/drain")

@@ -1,4 +1,4 @@
-"""What an operator may set about a replica: NEXTFRAME_GENERATION_<FIELD>, read once at start."""
+"""Settings of a generation service: NEXTFRAME_GENERATION_<FIELD>, read once at start."""
 
 import os
 from dataclasses import dataclass
@@ -17,28 +17,30 @@ SHIPPED_WORLDS = Path(__file__).parents[2] / "model" / "worlds"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationSettings(RedisSettings):
-    """`worlds`: folders, with commas between; a folder of several worlds stands for all of them.
-    Each world has a replica of its own. `slots`: sessions that play at once on one replica.
+    """`worlds`: folders, separated by commas; a folder of world folders stands for all of them.
+    Each world has a replica of its own. `slots`: sessions that play at once on a replica.
 
-    `threads`: CPU threads of the model, 0 for all cores. `num_cpus`, `num_gpus`: what Ray reserves
-    for a replica. `ops_host`, `ops_port`: probes, metrics and the drain; a second world's replica
-    on one machine takes the next port. `drain_token`: who may drain the replica by HTTP; nobody
-    while it is empty. `frame_host`, `frame_port`: where edges fetch frames, 0 for a free port;
-    `frame_advertise` is the host that edges use, if it is another one. `upscale`: the picture is
-    encoded this many times larger, because the codecs' halved chroma would smear a small frame; 0
-    is what fits H.264 level 3.1, at most 4. `absent_s`: without a sign of the player the world
-    pauses. `drain_s`: how long stopping may take while sessions save themselves. `speculation`:
-    frames drawn before their action is known, in spare time. `exact` changes no frame; `joint` also
-    draws two at a time while a key is held, and those are not quite the frames they would be.
-    `precision`: numbers that frames are computed with. `int8` is for CPUs that have AVX-512 VNNI,
-    `bf16` for GPUs: quicker, and not quite the frames of `fp32`; `auto` takes what the device has.
-    `fast_paths`: `off`, `auto`, or some of FAST_PATHS with commas between: quicker forms in which a
-    GPU draws, up to rounding, the same frames, each if it works there. No GPU has run them yet, so
-    they are off. `context`: newest frames that a frame sees, 0 for as many as the world was trained
-    with; `sinks`: frames of a session's beginning that it sees besides, for as long as the session
-    lives. Both together are at most what the world was trained with. `compile_cache`: a folder
-    where compiled code outlives the replica, none if empty.
-    """
+    `threads`: CPU threads of the model, 0 for all cores. `num_cpus`, `num_gpus`: reserved by Ray
+    for a replica. `ops_host`, `ops_port`: probes, metrics and the drain; the replica of a second
+    world on the same machine takes the next port. `drain_token`: secret for draining by HTTP, which
+    is disabled while the token is empty. `frame_host`, `frame_port`: where ingest fetches frames, 0
+    for a free port. `frame_advertise`: the host for ingest, if different from `frame_host`.
+    `encoder`: auto, x264 or nvenc. `upscale`: factor between the size of a world's frames and of
+    the encoded frames, because the halved chroma of the codecs smears small frames; 0 is the
+    largest factor within H.264 level 3.1, at most 4. `absent_s`: seconds without a sign of the
+    player until the session pauses. `drain_s`: seconds for saving all sessions while stopping.
+
+    `speculation`: frames computed in spare time before their action is known. `exact` changes no
+    frame. `joint` also denoises two frames at once while a key is held; a jointly denoised frame
+    differs a little from the frame denoised alone. `precision`: number format of the engine. `int8`
+    needs a CPU with AVX-512 VNNI, `bf16` a GPU; both are faster than `fp32` with slightly different
+    frames; `auto` is the fastest precision of the device. `fast_paths`: `off`, `auto`, or some of
+    FAST_PATHS, separated by commas: faster kernels for a GPU with the same frames up to rounding,
+    each used only if a probe passes. Off by default, because no GPU has run the fast paths yet.
+    `context`: newest frames that a frame sees, 0 for as many as in training. `sinks`: frames of a
+    session's beginning that stay visible for the life of the session. `context` and `sinks`
+    together are at most the context in training. `compile_cache`: a folder where compiled code
+    outlives the replica, none if empty."""
 
     worlds: tuple[Path, ...] = setting((SHIPPED_WORLDS,), env="NEXTFRAME_GENERATION_WORLD")
     device: str = setting("cpu")
@@ -88,7 +90,7 @@ class GenerationSettings(RedisSettings):
 
     @property
     def wanted_paths(self) -> tuple[str, ...]:
-        """Names of fast paths, where some were chosen or all are."""
+        """Names of the chosen fast paths."""
         if self.fast_paths == "off":
             return ()
         return tuple(FAST_PATHS) if self.fast_paths == "auto" else tuple(self.fast_paths.split(","))

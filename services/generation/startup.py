@@ -1,4 +1,4 @@
-"""From settings to a running replica: the world, the engine, and what stands around them."""
+"""From settings to a running replica: world, engine, and the port for operators."""
 
 import contextlib
 import logging
@@ -32,9 +32,9 @@ log = logging.getLogger(__name__)
 async def start_replica(
     settings: GenerationSettings, folder: Path, group: str
 ) -> tuple[Replica, OpsServer]:
-    """A replica of the world in `folder`. Raises WorldError for a missing or damaged world,
-    ValueError for a precision that this processor has not and for more context than the world was
-    trained with, SettingsError where no port for operators is free, OSError for a taken frame port,
+    """A replica of the world in `folder`, warm and registered. Raises WorldError for a missing or
+    damaged world, ValueError for a precision that the processor lacks and for more context than in
+    training, SettingsError without a free port for operators, OSError for a taken frame port,
     RuntimeError when no encoder works, BackplaneError when Redis is away."""
     started = time.monotonic()
     world = World.load(folder)
@@ -51,7 +51,7 @@ async def start_replica(
     )
     replica = Replica(settings, world.spec, engine, make_listing(world), group)
     listener = _listen_to_operators(settings)
-    # The answer to a drain comes when the sessions have left.
+    # POST /drain answers when the sessions have left.
     limits = replace(OPS_LIMITS, answer_s=OPS_LIMITS.answer_s + settings.drain_s)
     ops = OpsServer(create_app(replica, settings.drain_token), limits)
     ops.start(listener)
@@ -69,7 +69,7 @@ async def start_replica(
 
 
 def _listen_to_operators(settings: GenerationSettings) -> socket.socket:
-    """On the first port that no other world's replica on this machine has."""
+    """Listens on the first port that no replica of another world on the machine has."""
     *others, last = ops_ports(settings)
     for port in others:
         with contextlib.suppress(SettingsError):
@@ -95,7 +95,7 @@ def _precision(settings: GenerationSettings) -> Precision:
 
 
 def _policy(settings: GenerationSettings, *, most: int) -> ContextPolicy:
-    """`most`: frames of context that the world was trained with."""
+    """`most`: context frames in training."""
     if not settings.sinks:
         return SlidingWindow(settings.context or most)
     newest = settings.context or most - settings.sinks
@@ -103,7 +103,7 @@ def _policy(settings: GenerationSettings, *, most: int) -> ContextPolicy:
 
 
 def _paths(settings: GenerationSettings) -> FastPaths | None:
-    """None: the plain ones."""
+    """None: the plain paths."""
     wanted = settings.wanted_paths
     if not wanted or not settings.is_on_gpu:
         return None

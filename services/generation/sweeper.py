@@ -1,8 +1,8 @@
-"""Ends what a generation service started, when the service itself was killed and cannot.
+"""Ends the processes of a generation service that was killed and could not end them.
 
-A small process beside the service, in a session of its own. It looks at the service's descendants
-now and then, because those of a dead process are nobody's; when its standard input ends without a
-farewell, the service is dead. Linux only.
+A small process beside the service, in a session of its own. The sweeper scans the service's
+descendants every SCAN_S, because the kernel forgets the parent of a dead process' children. When
+the standard input ends without the close message, the service is dead. Linux only.
 """
 
 import os
@@ -17,15 +17,15 @@ from contextlib import suppress
 from pathlib import Path
 
 SCAN_S = 1.0
-GRACE_S = 2.0  # from SIGTERM to SIGKILL: for replicas to save what they hold
+GRACE_S = 2.0  # from SIGTERM to SIGKILL: replicas save their sessions
 POLL_S = 0.05
 _CLOSE = b"close"
 
-Process = tuple[int, int]  # pid, and when it started: a pid alone may come to mean another process
+Process = tuple[int, int]  # (pid, start time): the kernel reuses pids
 
 
 class Sweeper:
-    """Runs from construction to `close`. `folder` goes with the processes that it must end."""
+    """Runs from construction to `close`. `folder`: removed with the processes of a dead service."""
 
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
@@ -34,17 +34,17 @@ class Sweeper:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # what ends the service must not end it
+            start_new_session=True,  # a signal to the service's group must not reach the sweeper
         )
 
     def close(self) -> None:
-        """The service has ended everything by itself."""
-        with suppress(BrokenPipeError):  # somebody ended it before
+        """The service has ended all processes: the sweeper ends, too."""
+        with suppress(BrokenPipeError):  # the sweeper has ended before
             self._process.communicate(_CLOSE)
 
 
 def main(service: int, folder: Path) -> None:
-    """Until the service says farewell or is gone."""
+    """Runs until the service sends the close message or is gone."""
     seen: set[Process] = set()
     while True:
         seen = running(seen) | descendants({service, *(pid for pid, _ in seen)}) - {own()}
@@ -56,8 +56,8 @@ def main(service: int, folder: Path) -> None:
 
 
 def sweep(processes: set[Process]) -> None:
-    """They are asked to end, get GRACE_S, and are ended; with what they start meanwhile. Returns
-    when none runs, or GRACE_S after the last word."""
+    """SIGTERM to all, then, after GRACE_S, SIGKILL; to processes started meanwhile, too. Returns
+    when no process runs, or GRACE_S after SIGKILL."""
     for kind in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + GRACE_S
         _send(processes, kind)
@@ -67,12 +67,12 @@ def sweep(processes: set[Process]) -> None:
 
 
 def running(processes: Iterable[Process]) -> set[Process]:
-    """Those of them that still run; a zombie runs no more."""
+    """The processes that still run; a zombie does not run."""
     return {process for process in processes if _read(process[0])[1:] == process[1:]}
 
 
 def descendants(of: Iterable[int]) -> set[Process]:
-    """All processes that these started, and what those started in turn."""
+    """All children of the processes in `of`, and their children in turn."""
     pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     children: dict[int, set[Process]] = {}
     for pid in pids:
@@ -93,7 +93,7 @@ def own() -> Process:
 
 
 def _read(pid: int) -> tuple[int, ...]:
-    """(parent, start in clock ticks since boot); (0,) for one that is gone or a zombie."""
+    """(parent, start in clock ticks since boot); (0,) for a missing process or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,5 +1,6 @@
-"""SIGTERM to a process that others own: Ray's handler lets a running call finish and takes no new
-one, but tells nobody. Here the replica hears of the signal, too, and can say so."""
+"""SIGTERM in a process of Ray: a callback beside Ray's own handler.
+
+Ray's handler finishes the running calls, takes no new call, and notifies no actor."""
 
 import asyncio
 import faulthandler
@@ -9,12 +10,12 @@ from collections.abc import Callable
 
 
 class TerminationWatch:
-    """Calls `on_term` on the running event loop when SIGTERM comes, until `close`. The handler that
-    is there keeps its place and is called as before.
+    """Calls `on_term` on the running event loop when SIGTERM comes, until `close`. The installed
+    handler stays and is called as before.
 
-    Python installs handlers in the main thread only, and Ray runs actors in others. The handler of
-    faulthandler is C, may be installed from any thread and calls the one before it; what it writes
-    is a traceback, of which the first byte is enough.
+    Python installs handlers in the main thread only, and Ray runs actors in other threads.
+    faulthandler is written in C, can be installed from any thread and calls the previous handler.
+    faulthandler writes a traceback to a pipe; the first byte is the notification.
     """
 
     def __init__(self, on_term: Callable[[], None]) -> None:

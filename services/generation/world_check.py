@@ -1,7 +1,7 @@
-"""`python -m services.generation.world_check PRECISION UPSCALE FOLDER...`: can worlds be served so?
+"""`python -m services.generation.world_check PRECISION UPSCALE FOLDER...`: can the worlds be
+served?
 
-A process of its own, so that whoever asks need not hold torch and a world in memory afterwards.
-"""
+A process of its own: the caller does not keep torch and a world in memory."""
 
 import sys
 

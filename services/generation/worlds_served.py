@@ -1,6 +1,6 @@
-"""Which worlds a service of replicas serves, and the ports where operators find its replicas.
+"""The worlds that a generation service serves, and the ports of the replicas for operators.
 
-Reads no world: neither torch nor Ray is imported, so that whoever starts replicas may ask, too.
+Reads no world and imports neither torch nor Ray: the service process needs the answers, too.
 """
 
 from collections import Counter
@@ -13,9 +13,9 @@ MANIFEST = "world.json"
 
 
 def find_worlds(named: Iterable[Path]) -> tuple[Path, ...]:
-    """The folders of worlds, in the order that they are named. A folder that holds no world but
-    folders of worlds stands for all of these, by name. Raises ValueError when two worlds' folders
-    have one name: a deployment is called by its world's folder."""
+    """The folders of worlds, in the order of `named`. A folder of world folders stands for all of
+    them, sorted by name. Raises ValueError when two world folders have the same name: the folder
+    name becomes the name of a deployment."""
     found = tuple(dict.fromkeys(world for folder in named for world in _worlds_of(folder)))
     name, times = Counter(world.name for world in found).most_common(1)[0]
     if times > 1:
@@ -24,15 +24,15 @@ def find_worlds(named: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def _worlds_of(folder: Path) -> list[Path]:
-    """`folder` itself where it holds no world at all: whoever loads it says what is missing."""
+    """`folder` itself when the folder holds no world: loading the folder raises the error."""
     if (folder / MANIFEST).is_file():
         return [folder]
     return sorted(manifest.parent for manifest in folder.glob(f"*/{MANIFEST}")) or [folder]
 
 
 def ops_ports(settings: GenerationSettings) -> tuple[int, ...]:
-    """One port for each world on one machine: `ops_port` and those above it. A replica takes the
-    first that is free, so that one in a pod of its own has `ops_port`. 0 is any free port."""
+    """A port for each world on a machine: `ops_port` and the ports above. A replica takes the first
+    free port; a replica alone in a pod gets `ops_port`. 0: any free port."""
     if settings.ops_port == 0:
         return (0,)
     num_worlds = len(find_worlds(settings.worlds))

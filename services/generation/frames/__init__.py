@@ -1,1 +1,1 @@
-"""Making frames: the one thread that owns the engine, and what it decides by."""
+"""Frames: the thread of the engine, its scheduler and its quality controller."""

@@ -1,1 +1,1 @@
-"""Who is played here: the line, the lease, the place of each session."""
+"""Sessions of a replica: dispatcher, leases, snapshots, exits."""

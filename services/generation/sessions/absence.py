@@ -1,21 +1,21 @@
-"""Whether a session's player is gone, or never came to its turn. Rules without I/O.
+"""Whether the player of a session has gone, or has never connected. Rules without I/O.
 
-The record is read once a second (RENEW_S), so a slot is free up to two readings after these times.
+The record is read once a second (RENEW_S): a slot is free up to two readings after the times below.
 """
 
 from services.wire.session import SessionRecord
 
-ARRIVE_S = 3.0  # without a look or an offer, while no connection stands yet: free within 5 s
-CONNECT_S = 12.0  # with looks and offers, but no connection
-LEFT_S = 8.0  # since the player was heard last, once the seat was given back: free within 10 s
-MAX_STEP_S = 2.0  # time between two readings of the record counts up to here
+ARRIVE_S = 3.0  # without a poll or an SDP offer before the first connection: free within 5 s
+CONNECT_S = 12.0  # with polls and SDP offers, but no connection
+LEFT_S = 8.0  # since the player's last message, once the player has left: free within 10 s
+MAX_STEP_S = 2.0  # longer times between two readings of the record count as this
 
 
 class Absence:
-    """Owns how long the player has given no sign, by this process' clock.
+    """Owns the seconds without a sign of the player, by the clock of the replica.
 
-    Times in the record are only compared with each other: Redis' wall clock may jump, and while
-    Redis is away nobody can record a sign of the player.
+    Times in the record are only compared with each other: the wall clock of Redis may jump, and an
+    outage of Redis hides all signs of the player.
     """
 
     def __init__(self, *, absent_s: float) -> None:
@@ -28,10 +28,12 @@ class Absence:
         self._left_s = 0.0
 
     def observe(self, record: SessionRecord, now: float) -> bool:
-        """True when the player is gone: had a connection and gave no sign over it for `absent_s`,
-        or gave its seat back and was not heard for LEFT_S; or never had one, and gave no sign for
-        ARRIVE_S, or none that counts for CONNECT_S. `now`: seconds of a monotonic clock at which
-        the record was read."""
+        """True when the player is gone.
+
+        With a connection: no sign for `absent_s`, or released the player lock and silent for
+        LEFT_S. Without any connection yet: no sign for ARRIVE_S, or no connection for CONNECT_S.
+        `now`: seconds of a monotonic clock when the record was read.
+        """
         step_s = 0.0 if self._read_s is None else min(now - self._read_s, MAX_STEP_S)
         self._read_s = now
         sign_ms = record.connected_at_ms or record.seen_at_ms

@@ -1,8 +1,8 @@
-"""The dispatcher: brings the waiting line to free slots, and lost sessions back to the line.
+"""The dispatcher: sends queued sessions to free slots, and puts lost sessions back in the queue.
 
-Plain asyncio over Redis. A `RunSession` is how a replica is reached; that it is a Ray Serve call
-nobody here knows. The truth is in Redis, so a second dispatcher or a restarted one starts nothing
-twice: a replica must still acquire the lease.
+Plain asyncio over Redis. A `RunSession` reaches a replica; the dispatcher does not know about Ray
+Serve. Redis holds the truth: a second or restarted dispatcher starts nothing twice, because a
+replica must still acquire the lease.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ from services.repeated_log import RepeatedLog
 from services.wire.session import SessionRecord, SessionStatus
 
 POLL_S = 0.15  # of the queue
-WATCH_S = 0.5  # over the leases
-TAKE_S = 5.0  # until a replica that was called must have the lease
+WATCH_S = 0.5  # between two polls of the leases
+TAKE_S = 5.0  # from the call until the replica must have the lease
 LOST = "The machine that generated your world is gone; it is picked up elsewhere."
 
 RunSession = Callable[[str], Awaitable[None]]  # one session, to its end on that replica
@@ -37,8 +37,8 @@ repeated = RepeatedLog(log)
 
 
 class Dispatcher:
-    """Owns one outstanding call per session it has sent to a replica. `lanes`: how the replicas of
-    one deployment are reached, by the first part of their ids."""
+    """Owns one outstanding call for each session sent to a replica. `lanes`: the call that reaches
+    the replicas of one deployment, by the first part of the replica ids."""
 
     def __init__(self, redis: Client, lanes: Mapping[str, RunSession]) -> None:
         self._store = SessionStore(redis)
@@ -52,20 +52,21 @@ class Dispatcher:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Until `stop`. Redis may go and come."""
+        """Runs until `stop`, also across outages of Redis."""
         await asyncio.gather(
             self._repeat(self.serve_queue, POLL_S), self._repeat(self.recover_lost, WATCH_S)
         )
 
     def stop(self) -> None:
-        """Ends `run`. The sessions go on without their calls."""
+        """Ends `run` and the calls. The sessions go on."""
         self._stopping.set()
         for calls in self._calls.values():
             for call in calls.values():
                 call.cancel()
 
     async def serve_queue(self) -> None:
-        """Sends the first in line of each world who are there to whatever is free of it."""
+        """Sends the first queued sessions of each world, with their players present, to free slots
+        of the world."""
         waiting = await self._store.queued(within_ms=PRESENT_MS)
         if not waiting:
             return
@@ -75,11 +76,13 @@ class Dispatcher:
             if not lanes:
                 return
             able = [lane for lane in lanes if lane.routing.has_world(session.world)]
-            with contextlib.suppress(RecordError):  # logged; who stands behind it must not wait
+            with contextlib.suppress(
+                RecordError
+            ):  # logged; later sessions must not wait for a broken record
                 await self._serve(session.session_id, able)
 
     async def _serve(self, session_id: str, able: Sequence[Lane]) -> None:
-        """To one of those that play its world."""
+        """Sends the session to one of the lanes in `able`, which play the world of the session."""
         record = await self._store.get(session_id) if able else None
         if record is None or not self._may_start(record):
             return
@@ -91,7 +94,7 @@ class Dispatcher:
             self._start(record, chosen.group)
 
     async def recover_lost(self) -> None:
-        """Puts sessions whose owner stopped renewing back in line."""
+        """Puts sessions back in the queue after their replica stopped renewing the lease."""
         try:
             leases = await self._store.leases()
         except BackplaneError:
@@ -113,7 +116,7 @@ class Dispatcher:
         ]
 
     async def _is_left_over(self, record: SessionRecord, routing: VersionRouting) -> bool:
-        """Whether its version is no longer anybody's."""
+        """Whether no replica and no release has the version of the session."""
         return routing.is_gone(record, await self._releases.get(record.world))
 
     def _may_start(self, record: SessionRecord) -> bool:
@@ -129,18 +132,19 @@ class Dispatcher:
         call.add_done_callback(lambda _: self._calls[group].pop(call_id, None))
 
     async def _call(self, run_session: RunSession, session_id: str, epoch: int) -> None:
-        """One session on one replica, to its end. `epoch`: the lease the replica will get."""
+        """Runs one session on one replica to its end. `epoch`: of the lease that the replica
+        gets."""
         try:
             await self._until_played(run_session, session_id, epoch)
-        except Exception as error:  # whatever Ray calls it, the replica does not play it any more
+        except Exception as error:  # any error of Ray: the replica no longer plays the session
             log.warning("replica lost", extra={"session_id": session_id, "error": repr(error)})
             await self._requeue(session_id, epoch)
-        # Whether it was refused, failed or moved: if it waits again, not at once and not for ever.
+        # Refused, failed or moved: a session that queues again pauses first.
         self._patience.note_return(session_id, time.monotonic())
 
     async def _until_played(self, run_session: RunSession, session_id: str, epoch: int) -> None:
-        """Raises what the replica raises, and TimeoutError when none has taken the session within
-        TAKE_S: a replica that is being ended answers no call."""
+        """Raises the error of the replica, and TimeoutError when no replica has taken the session
+        within TAKE_S: a replica that is shutting down answers no call."""
         call = asyncio.ensure_future(run_session(session_id))
         try:
             await asyncio.wait({call}, timeout=TAKE_S)
@@ -153,12 +157,12 @@ class Dispatcher:
     async def _is_taken(self, session_id: str, epoch: int) -> bool:
         try:
             record = await self._store.get(session_id)
-        except BackplaneError:  # nobody can say
+        except BackplaneError:  # unknown: assume taken, the lease watch finds out
             return True
         return record is None or record.epoch >= epoch
 
     async def _requeue(self, session_id: str, epoch: int) -> None:
-        """Refused when somebody else owns it, or nobody ever did."""
+        """Does nothing when another replica owns the session, or no replica ever did."""
         try:
             record = await self._store.get(session_id)
             if record is None or record.epoch != epoch:
@@ -166,7 +170,7 @@ class Dispatcher:
             loss = await self._loss(record)
             if await self._store.requeue_lost(session_id, epoch=epoch, reason=LOST, loss=loss):
                 await self._note_lost(session_id)
-        except BackplaneError as error:  # its lease will not be renewed, which is found
+        except BackplaneError as error:  # the lease expires, and recover_lost finds the session
             log.warning("not back in line", extra={"session_id": session_id, "error": str(error)})
 
     async def _loss(self, record: SessionRecord) -> Loss:
@@ -188,7 +192,7 @@ class Dispatcher:
                 if not is_away:
                     log.warning("redis is away", extra={"error": str(error)})
                 is_away = True
-            except Exception as error:  # the line must be served whatever is in Redis
+            except Exception as error:  # any error: the queue must be served whatever Redis holds
                 repeated.warning("poll failed", cause=repr(error), with_traceback=True)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):

@@ -1,7 +1,7 @@
-"""`python -m services.generation.sessions.drain` empties the replicas here: a preStop hook.
+"""`python -m services.generation.sessions.drain` empties the replicas of one machine: a preStop
+hook.
 
-Returns when their sessions are back in line, each with a fresh snapshot.
-"""
+Returns when all sessions are back in the queue, each with a fresh snapshot."""
 
 import os
 import sys
@@ -17,17 +17,17 @@ EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}
 
 
 def drain(settings: GenerationSettings, timeout_s: float) -> bool:
-    """True when each replica on this machine answered that it is empty, and there is one. False:
-    one was not empty in time, or knows another drain token."""
+    """True when at least one replica listens on the machine and every replica has answered "empty".
+    False when a replica was not empty after `timeout_s`, or has another drain token."""
     ports = ops_ports(settings)
     with ThreadPoolExecutor(len(ports)) as threads:
         answers = [*threads.map(lambda port: _drain(settings, port, timeout_s), ports)]
-    there = [is_empty for is_empty in answers if is_empty is not None]
-    return bool(there) and all(there)
+    answered = [is_empty for is_empty in answers if is_empty is not None]
+    return bool(answered) and all(answered)
 
 
 def _drain(settings: GenerationSettings, port: int, timeout_s: float) -> bool | None:
-    """None: no replica listens there, which in a pod of one replica is so for a second world."""
+    """None: no replica listens on the port, as in a pod with fewer replicas than worlds."""
     host = EVERY_ADDRESS.get(settings.ops_host, settings.ops_host)
     request = urllib.request.Request(
         f"http://{host}:{port}/drain",

@@ -1,5 +1,5 @@
-"""The replicas of one deployment, as one look at the registry found them. One lane plays one world:
-a lane without a free slot holds up nobody who waits for another one."""
+"""The replicas of one deployment, from one poll of the registry. A lane plays a single world: a
+full lane delays no session of another world."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from services.generation.sessions.version_routing import VersionRouting
 
 @dataclass(slots=True, kw_only=True)
 class Lane:
-    """`group`: the first part of its replicas' ids. `num_free`: sessions that may still be sent."""
+    """`group`: the first part of the replica ids. `num_free`: sessions that may still be sent.
+    `routing`: the world versions of the lane."""
 
     group: str
     num_free: int
@@ -18,11 +19,11 @@ class Lane:
 
     @classmethod
     def of(cls, group: str, serving: Iterable[ReplicaInfo], *, num_calls: int) -> "Lane":
-        """`serving`: every replica that does not drain. `num_calls`: sessions sent here that have
-        not come back."""
+        """`serving`: all replicas except draining replicas. `num_calls`: sessions sent to the lane
+        and not returned."""
         serving = list(serving)
         ours = [replica for replica in serving if replica.replica_id.startswith(group)]
-        # Heartbeats are a second old and calls are not; a restarted dispatcher has only those.
+        # Heartbeats are up to a second old, calls are exact; a restarted dispatcher has no calls.
         num_used = max(sum(replica.used for replica in ours), num_calls)
         return cls(
             group=group,

@@ -1,21 +1,21 @@
-"""Which leases are not renewed any more. Rules without I/O.
+"""Which leases are no longer renewed. Rules without I/O.
 
-Judged by consecutive polls and not by a clock: time without an answer from Redis says nothing about
-the owners, and Redis' wall clock may jump.
+Leases are judged by consecutive polls and not by a clock: an outage of Redis says nothing about the
+replicas, and the wall clock of Redis may jump.
 """
 
 from collections.abc import Mapping
 
 
 class LeaseWatch:
-    """Owns what the last poll saw: of each lease its end, and over how many polls it stayed."""
+    """Owns the end of each lease, and the number of polls without a new end."""
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[int, int]] = {}
 
     def observe(self, leases: Mapping[str, int], *, patience: int) -> dict[str, int]:
-        """`leases`: end of each in ms, by session id, as one poll found them. Returns those that
-        stayed the same over the last `patience` polls and more."""
+        """`leases`: session id -> end of the lease in ms, from one poll. Returns the leases with
+        the same end in the last `patience` polls or more."""
         self._seen = {
             session_id: (until_ms, self._num_polls_same(session_id, until_ms))
             for session_id, until_ms in leases.items()
@@ -25,7 +25,7 @@ class LeaseWatch:
         }
 
     def forget(self) -> None:
-        """A poll got no answer: every owner gets its whole patience again."""
+        """A poll got no answer: counting starts again for every lease."""
         self._seen = {}
 
     def _num_polls_same(self, session_id: str, until_ms: int) -> int:

@@ -1,10 +1,12 @@
-"""How long a session that came back to the line waits until it is sent to a replica again, so that
-it is not bounced without a pause. Rules without I/O."""
+"""The pause of a returned session before the next replica gets the session. Rules without I/O.
+
+Without pauses the dispatcher would send a failing session around without end.
+"""
 
 from dataclasses import dataclass
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.3, 15.0
-SETTLED_S = 60.0  # so long after coming back it counts as the first time again
+SETTLED_S = 60.0  # a return later than this after the last return counts as the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,17 +16,19 @@ class _Pause:
 
 
 class Patience:
-    """Owns the pauses of one dispatcher's sessions. A dispatcher that restarts knows of none."""
+    """Owns the pauses of one dispatcher's sessions. A restarted dispatcher begins without
+    pauses."""
 
     def __init__(self) -> None:
         self._pauses: dict[str, _Pause] = {}
 
     def is_due(self, session_id: str, now: float) -> bool:
+        """The pause of the session is over. `now`: seconds of a monotonic clock."""
         pause = self._pauses.get(session_id)
         return pause is None or now - pause.began_s >= pause.length_s
 
     def note_return(self, session_id: str, now: float) -> None:
-        """It waits in line again: twice as long as the last time, if that was lately."""
+        """The session is queued again: the pause doubles with each return within SETTLED_S."""
         self._pauses = {
             s: pause for s, pause in self._pauses.items() if now - pause.began_s < SETTLED_S
         }

@@ -1,4 +1,4 @@
-"""Takes one session's snapshots to Redis, and counts what was played between them."""
+"""Saves one session's snapshots in Redis, and counts the frames between two snapshots."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ SNAPSHOT_TIME = meter.create_histogram(
 
 
 class Saving:
-    """Owns what was last counted of one session under one lease."""
+    """Owns the counts of one session under one lease."""
 
     def __init__(
         self,
@@ -35,23 +35,23 @@ class Saving:
         self._id = session_id
         self._lease = lease
         self._world_digest = world_digest
-        self._counted: tuple[float, int] | None = None  # the last time, and the frame then
+        self._counted: tuple[float, int] | None = None  # (time, frame index) of the last count
 
     async def save(self, taken: Future[WorldSnapshot]) -> None:
-        """Raises NotFiniteError for a world that no longer consists of numbers: the snapshot
-        before it stands."""
+        """Raises NotFiniteError for latents with NaN or infinity; the previous snapshot then
+        stands."""
         started = time.monotonic()
         try:
             snapshot = await asyncio.wrap_future(taken)
         except KeyError:
-            return  # it failed just now: the snapshot before this one stands
+            return  # the session has just failed: the previous snapshot stands
         blob = await asyncio.to_thread(snapshot.to_bytes)
         await self._store.save_snapshot(self._id, self._lease, blob)
         SNAPSHOT_TIME.record(time.monotonic() - started)
         await self._count_frames(snapshot.frame_idx)
 
     async def _count_frames(self, frame_idx: int) -> None:
-        """What was played since the last time."""
+        """Adds the frames and the time since the last count to the figures of the version."""
         now = time.monotonic()
         if self._counted is None:
             counts = {"sessions": int(self._lease.epoch == 1)}

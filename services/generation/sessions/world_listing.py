@@ -4,8 +4,8 @@ from base64 import b64encode
 
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import Start, World, WorldSpec
+from services.generation.video.animated_webp import encode_webp
 from services.generation.video.encoder import encode_jpeg
-from services.generation.video.moving_picture import encode_webp
 from services.wire.world import WorldKey, WorldOffer, WorldStart
 
 THUMBNAIL_WIDTH_PX = 256

@@ -1,1 +1,1 @@
-"""From pictures to the edge: one slot per session, an encoder each, plain TCP."""
+"""Video: generated frames to encoded frames on TCP links to ingest."""

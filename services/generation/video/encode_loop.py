@@ -1,7 +1,7 @@
 """The encode loop: the one thread that owns the encoders.
 
-Takes each session's newest frame, encodes it once for all its links, and nothing for a session
-that nobody watches. Knows no sockets: what it makes goes to `publish`.
+Takes the newest frame of each session and encodes the frame once for all links; a session without
+links is skipped. Knows no sockets: encoded frames go to `publish`.
 """
 
 import logging
@@ -27,9 +27,9 @@ STAGE = meter.create_histogram(
     ],
 )  # fmt: skip
 FAILURES = meter.create_counter(
-    "nextframe_encode_failures", description="pictures that could not be encoded, by codec"
+    "nextframe_encode_failures", description="frames that could not be encoded, by codec"
 )
-MIN_KEYFRAME_GAP_S = 0.3  # however often links ask
+MIN_KEYFRAME_GAP_S = 0.3  # at any rate of requests
 MAX_FAILURES = 3  # of one encoder, in a row
 _SENT_WINDOW_S = 1.0
 
@@ -38,12 +38,12 @@ repeated = RepeatedLog(log)
 
 
 class EncodingError(RuntimeError):
-    """No encoder makes a stream of this session's pictures."""
+    """No encoder can encode the frames of a session."""
 
 
 @dataclass(slots=True)
-class _Picture:
-    """What the loop holds of one session. Touched by its thread only."""
+class _Stream:
+    """The encoder of one session. Used by the encode loop's thread only."""
 
     epoch: int
     requests: EncoderRequests
@@ -60,8 +60,9 @@ class _Picture:
 class EncodeLoop:
     """Runs until its mailbox is closed. `open` and `close` may be called from any thread.
 
-    An encoder that fails MAX_FAILURES times in a row gives way to one in software; when that fails,
-    too, or there is none, `on_failure(session_id, error)` is called once, in the loop's thread."""
+    After MAX_FAILURES failures in a row an encoder is replaced by a software encoder. When the
+    software encoder fails, too, `on_failure(session_id, error)` is called once, in the loop's
+    thread."""
 
     def __init__(
         self,
@@ -74,65 +75,65 @@ class EncodeLoop:
         self._video = video
         self._publish = publish
         self._on_failure = on_failure
-        self._pictures: dict[str, _Picture] = {}
+        self._streams: dict[str, _Stream] = {}
 
     def open(self, session_id: str, *, epoch: int, requests: EncoderRequests) -> None:
         rates = choose_bit_rates(self._video.width, self._video.height, self._video.fps)
-        self._pictures[session_id] = _Picture(epoch, requests, BitRateSelector(rates))
+        self._streams[session_id] = _Stream(epoch, requests, BitRateSelector(rates))
 
     def close(self, session_id: str) -> None:
-        self._pictures.pop(session_id, None)
+        self._streams.pop(session_id, None)
 
     def run(self) -> None:
         while (taken := self._inbox.take()) is not None:
             session_id, generated = taken
-            picture = self._pictures.get(session_id)
-            if picture is None or picture.requests.num_links == 0 or picture.is_given_up:
+            stream = self._streams.get(session_id)
+            if stream is None or stream.requests.num_links == 0 or stream.is_given_up:
                 continue
             try:
-                encoded = self._encode(picture, generated)
-            except Exception as error:  # one session's picture must not stop everybody's
-                self._note_failure(session_id, picture, error)
+                encoded = self._encode(stream, generated)
+            except Exception as error:  # an error of one session must not stop the others
+                self._note_failure(session_id, stream, error)
             else:
-                picture.num_failures = 0
+                stream.num_failures = 0
                 self._publish(session_id, encoded)
 
-    def _note_failure(self, session_id: str, picture: _Picture, error: Exception) -> None:
-        video = self._format(picture)
+    def _note_failure(self, session_id: str, stream: _Stream, error: Exception) -> None:
+        video = self._format(stream)
         FAILURES.add(1, {"codec": video.codec})
         cause = f"{video.codec}: {error!r:.200}"
         repeated.warning("encoding failed", cause=cause, with_traceback=True)
-        picture.encoder = None
-        picture.num_failures += 1
-        if picture.num_failures < MAX_FAILURES:
+        stream.encoder = None
+        stream.num_failures += 1
+        if stream.num_failures < MAX_FAILURES:
             return
-        picture.num_failures = 0
+        stream.num_failures = 0
         if video != video.in_software:
-            picture.needs_software = True
+            stream.needs_software = True
             return
-        picture.is_given_up = True
+        stream.is_given_up = True
         self._on_failure(session_id, EncodingError(f"no encoder works: {cause}"))
 
-    def _format(self, picture: _Picture) -> VideoFormat:
-        video = self._video.with_codec(picture.requests.codec)
-        return video.in_software if picture.needs_software else video
+    def _format(self, stream: _Stream) -> VideoFormat:
+        video = self._video.with_codec(stream.requests.codec)
+        return video.in_software if stream.needs_software else video
 
-    def _encode(self, picture: _Picture, generated: GeneratedFrame) -> EncodedFrame:
+    def _encode(self, stream: _Stream, generated: GeneratedFrame) -> EncodedFrame:
         started = time.monotonic()
-        self._follow_rate(picture, started)
-        video = self._format(picture)
-        if picture.encoder is None or picture.encoder.video != video:
-            picture.encoder = VideoEncoder(video, picture.rate.bit_rate)
+        self._follow_rate(stream, started)
+        video = self._format(stream)
+        if stream.encoder is None or stream.encoder.video != video:
+            stream.encoder = VideoEncoder(video, stream.rate.bit_rate)
         force_key = (
-            picture.requests.wants_keyframe and started - picture.key_at_s >= MIN_KEYFRAME_GAP_S
+            stream.requests.wants_keyframe and started - stream.key_at_s >= MIN_KEYFRAME_GAP_S
         )
-        payload, is_key = picture.encoder.encode_picture(
+        payload, is_key = stream.encoder.encode_picture(
             generated.frame.picture, force_key=force_key
         )
         if is_key:
-            picture.requests.note_keyframe()
-            picture.key_at_s = started
-        _count_sent(picture, 8 * len(payload), started)
+            stream.requests.note_keyframe()
+            stream.key_at_s = started
+        _count_sent(stream, 8 * len(payload), started)
         encode_s = time.monotonic() - started
         frame = generated.frame
         for stage, seconds in (
@@ -143,7 +144,7 @@ class EncodeLoop:
         ):
             STAGE.record(seconds, {"stage": stage})
         return EncodedFrame(
-            epoch=picture.epoch,
+            epoch=stream.epoch,
             frame_idx=frame.frame_idx,
             action_seq=generated.action_seq,
             is_key=is_key,
@@ -157,20 +158,20 @@ class EncodeLoop:
             fps=generated.fps,
             sent_at_ms=1000 * time.time(),
             payload=payload,
-            codec=picture.encoder.video.kind,
+            codec=stream.encoder.video.kind,
         )
 
-    def _follow_rate(self, picture: _Picture, now: float) -> None:
-        receivable_bps = picture.requests.take_bit_rate()
-        if receivable_bps is None or picture.encoder is None:
+    def _follow_rate(self, stream: _Stream, now: float) -> None:
+        receivable_bps = stream.requests.take_bit_rate()
+        if receivable_bps is None or stream.encoder is None:
             return
-        if picture.rate.report(receivable_bps, picture.sent_bps, now):
-            picture.encoder = None
+        if stream.rate.report(receivable_bps, stream.sent_bps, now):
+            stream.encoder = None
 
 
-def _count_sent(picture: _Picture, bits: int, now: float) -> None:
-    """Keeps the bit rate of about the last second."""
-    gap_s = max(now - picture.sent_at_s, 1e-3)
+def _count_sent(stream: _Stream, bits: int, now: float) -> None:
+    """Updates the smoothed sent bit rate, over about the last second."""
+    gap_s = max(now - stream.sent_at_s, 1e-3)
     share = min(1.0, gap_s / _SENT_WINDOW_S)
-    picture.sent_bps += share * (bits / gap_s - picture.sent_bps)
-    picture.sent_at_s = now
+    stream.sent_bps += share * (bits / gap_s - stream.sent_bps)
+    stream.sent_at_s = now

@@ -1,9 +1,9 @@
 """Pixels to H.264, or to VP8 for a browser without H.264. Knows no session and no network.
 
-H.264: constrained baseline without B-frames: what WebRTC peers must support, one picture in, one
-access unit out. Annex B, with the parameter sets in front of every IDR, so that anybody may join at
-a keyframe. VP8: one picture in, one frame out, by libvpx's realtime settings.
-Pictures: uint8 arrays (H, W, 3), RGB.
+H.264: constrained baseline (RFC 7742 requires WebRTC peers to support the profile) without
+B-frames: one frame in, one access unit out. Annex B, with the parameter sets before every IDR:
+decoding can begin at any keyframe. VP8: one frame in, one frame out, with libvpx's realtime
+settings. Pixels: uint8 arrays (H, W, 3), RGB.
 """
 
 import logging
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFormat:
-    """What comes out: FFmpeg's name of the encoder, size in pixels, the world's own frame rate."""
+    """`codec`: FFmpeg's name of the encoder. `width`, `height`: in pixels. `fps`: of the world."""
 
     codec: str
     width: int
@@ -43,18 +43,18 @@ class VideoFormat:
         return VideoCodec.VP8 if self.codec == _VP8 else VideoCodec.H264
 
     def with_codec(self, kind: VideoCodec) -> "VideoFormat":
-        """The same pictures in VP8, or in H.264 by the encoder that this format names."""
+        """The same frames in VP8, or in H.264 by the encoder in `codec`."""
         return replace(self, codec=_VP8) if kind is VideoCodec.VP8 else self
 
     @property
     def in_software(self) -> "VideoFormat":
-        """The same stream by an encoder that needs no device, if it has one."""
+        """The same stream by a software encoder; the format itself if there is no other encoder."""
         return replace(self, codec=_CODECS["x264"]) if self.kind is VideoCodec.H264 else self
 
 
 class VideoEncoder:
-    """One stream of `video` at one bit rate, for one thread. Raises FFmpegError when the codec does
-    not work here."""
+    """One stream of `video` at one bit rate (bits per second), for one thread. Raises FFmpegError
+    when the codec does not work on the machine."""
 
     def __init__(self, video: VideoFormat, bit_rate: int) -> None:
         self.video = video
@@ -87,7 +87,8 @@ class VideoEncoder:
         return self._encode(frame, force_key)
 
     def encode_picture(self, picture: Picture, *, force_key: bool = False) -> tuple[bytes, bool]:
-        """The same, with the colours that the device made if they have the format's size."""
+        """As `encode`, from the YUV planes of the device if their size is the size of the
+        format."""
         yuv = picture.yuv420()
         if yuv is None or yuv.shape != (self.video.height * 3 // 2, self.video.width):
             return self.encode(picture.rgb(), force_key=force_key)
@@ -102,9 +103,9 @@ class VideoEncoder:
 
 
 def find_codec(wanted: str) -> str:
-    """FFmpeg's name of the encoder to use, proven by encoding one picture with it: a CUDA device
-    says nothing about NVENC (A100, H100 and H200 have none). `wanted`: auto, x264 or nvenc.
-    Raises RuntimeError when it does not work here."""
+    """FFmpeg's name of the H.264 encoder to use, proven by encoding a frame: not every CUDA device
+    has NVENC (A100, H100 and H200 have none). `wanted`: auto, x264 or nvenc. Raises RuntimeError
+    when no wanted encoder works."""
     names = [_CODECS[wanted]] if wanted != "auto" else ["h264_nvenc", "libx264"]
     for name in names:
         try:
@@ -118,7 +119,7 @@ def find_codec(wanted: str) -> str:
 
 
 def encode_jpeg(pixels: Pixels, *, width: int, height: int) -> bytes:
-    """One picture for a page."""
+    """A JPEG of `width` x `height` pixels for a page."""
     context = av.CodecContext.create("mjpeg", "w")
     assert isinstance(context, av.VideoCodecContext)
     context.width, context.height, context.pix_fmt = width, height, "yuvj420p"

@@ -1,7 +1,8 @@
-"""Encoded frames out to the edges, over TCP (`services.wire.frame`).
+"""Sends encoded frames to ingest over TCP (`services.wire.frame`).
 
-An edge says HELLO with a session's link key, then only asks for keyframes or a reset and reports
-what the player can receive. Knows no engine and no codec; lives on one event loop.
+Ingest opens a link with HELLO and the session's link key, then sends only requests for keyframes or
+a reset and reports of the receivable bit rate. Knows no engine and no codec; lives on one event
+loop.
 """
 
 import asyncio
@@ -30,24 +31,28 @@ from services.wire.frame import (
 
 MAX_LINKS = 256
 MAX_LINKS_PER_SESSION = 8
-MAX_UPSTREAM_BYTES = 512  # a hello is the longest thing an edge says
+MAX_UPSTREAM_BYTES = 512  # HELLO is the longest message from ingest
 HELLO_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 1.0
 
-LINKS_REFUSED = meter.create_counter("nextframe_links_refused", description="bad hellos")
-FRAMES_DROPPED = meter.create_counter("nextframe_link_frames_dropped", description="slow edges")
+LINKS_REFUSED = meter.create_counter(
+    "nextframe_links_refused", description="links closed for a wrong HELLO"
+)
+FRAMES_DROPPED = meter.create_counter(
+    "nextframe_link_frames_dropped", description="frames dropped on slow links"
+)
 
 log = logging.getLogger(__name__)
 repeated = RepeatedLog(log)
 
 
-class Refused(Exception):
-    """This connection gets nothing."""
+class LinkRefused(Exception):
+    """HELLO is missing or wrong, or there are too many links: the connection is closed."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Outlet:
-    """One session's way out."""
+    """The links of one session."""
 
     epoch: int
     link_key: str
@@ -65,7 +70,7 @@ class FrameServer:
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """The port it listens on. Raises OSError when it is taken."""
+        """Returns the port in use. Raises OSError when the port is taken."""
         self._server = await asyncio.start_server(self._serve, host, port, limit=1024)
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
@@ -86,13 +91,13 @@ class FrameServer:
         requests: EncoderRequests,
         on_reset: Callable[[], None],
     ) -> None:
-        """`on_reset`: the player wants the world as the session began."""
+        """`on_reset`: called when the player requests a reset."""
         self._outlets[session_id] = _Outlet(
             epoch=epoch, link_key=link_key, requests=requests, on_reset=on_reset
         )
 
     def close(self, session_id: str) -> None:
-        """Ends the session's links, after what they were told."""
+        """Ends the session's links, after the messages sent before."""
         outlet = self._outlets.pop(session_id, None)
         for link in outlet.links if outlet else ():
             link.end()
@@ -100,7 +105,7 @@ class FrameServer:
     def publish(self, session_id: str, frame: EncodedFrame) -> None:
         outlet = self._outlets.get(session_id)
         if outlet is None or outlet.epoch != frame.epoch:
-            return  # of a session that has just left
+            return  # the session has just left
         message = pack(Kind.FRAME, frame.to_body())
         for link in outlet.links:
             if not link.enqueue(message, is_key=frame.is_key):
@@ -123,38 +128,38 @@ class FrameServer:
             outlet, codec = await self._welcome(reader)
             outlet.requests.codec = codec
             await self._serve_link(reader, writer, outlet)
-        except Refused as refusal:
+        except LinkRefused as refusal:
             LINKS_REFUSED.add(1)
             repeated.warning("link refused", cause=str(refusal))
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             log.info("link lost", extra={"reason": repr(error)})
         except asyncio.CancelledError:
-            pass  # by `stop`; asyncio's server would log the cancellation as an error
+            pass  # from `stop`; the server of asyncio would log the cancellation as an error
         finally:
             self._connections.discard(task)
             await _close(writer)
 
     async def _welcome(self, reader: asyncio.StreamReader) -> tuple[_Outlet, VideoCodec]:
-        """The session that this edge may have, and the codec that it needs. Every edge reads the
-        codec from the session's record, so the newest hello is right."""
+        """The session of a new link, and the codec of the player. Ingest reads the codec from the
+        session record, hence the newest HELLO is right."""
         if len(self._connections) > MAX_LINKS:
-            raise Refused("too many links")
+            raise LinkRefused("too many links")
         try:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 kind, body = await _receive(reader)
             if kind is not Kind.HELLO:
-                raise Refused("no hello")
+                raise LinkRefused("no hello")
             hello = Hello.from_body(body)
         except (ValueError, EOFError, TimeoutError) as error:
-            raise Refused("no hello") from error
+            raise LinkRefused("no hello") from error
         outlet = self._outlets.get(hello.session_id)
         given, wanted = hello.link_key.encode(), outlet.link_key.encode() if outlet else b"none"
         if not hmac.compare_digest(given, wanted) or outlet is None:
-            raise Refused("wrong session or key")
+            raise LinkRefused("wrong session or key")
         if hello.epoch != outlet.epoch:
-            raise Refused("stale epoch")
+            raise LinkRefused("stale epoch")
         if len(outlet.links) >= MAX_LINKS_PER_SESSION:
-            raise Refused("too many links to one session")
+            raise LinkRefused("too many links to one session")
         return outlet, hello.codec
 
     async def _serve_link(
@@ -181,7 +186,7 @@ class FrameServer:
 
 
 async def _listen(reader: asyncio.StreamReader, outlet: _Outlet) -> None:
-    """What an edge says after its hello. Raises ValueError when it is none of that."""
+    """Handles the messages after HELLO. Raises ValueError for any other message."""
     while True:
         kind, body = await _receive(reader)
         if kind is Kind.KEYFRAME:
@@ -195,7 +200,7 @@ async def _listen(reader: asyncio.StreamReader, outlet: _Outlet) -> None:
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
-    """Flushes what is buffered, but waits for no edge that does not read."""
+    """Flushes the buffer, at most CLOSE_TIMEOUT_S for a peer that does not read."""
     writer.close()
     with contextlib.suppress(OSError):
         try:
@@ -208,5 +213,5 @@ async def _close(writer: asyncio.StreamWriter) -> None:
 async def _receive(reader: asyncio.StreamReader) -> tuple[Kind, bytes]:
     kind, num_bytes = read_prefix(await reader.readexactly(PREFIX_BYTES))
     if num_bytes > MAX_UPSTREAM_BYTES:
-        raise ValueError(f"{num_bytes} bytes from an edge; {MAX_UPSTREAM_BYTES} allowed")
+        raise ValueError(f"{num_bytes} bytes from ingest; {MAX_UPSTREAM_BYTES} allowed")
     return kind, await reader.readexactly(num_bytes)

@@ -1,6 +1,6 @@
 """H.264 level 3.1 (ITU-T H.264 table A-1): what browsers offer to decode and SDP answers promise.
 
-Pure arithmetic. A picture above the level shows black in Safari, so a larger one is refused.
+Pure arithmetic. Safari shows black for a stream above the level, hence larger frames are refused.
 """
 
 LEVEL = "3.1"
@@ -12,7 +12,7 @@ MAX_UPSCALE = 4
 
 
 def fits_level(width: int, height: int, fps: float) -> bool:
-    """Whether pictures of `width` x `height` pixels at `fps` stay within the level."""
+    """Whether frames of `width` x `height` pixels at `fps` stay within the level."""
     columns, rows = -(-width // 16), -(-height // 16)
     return (
         max(columns, rows) <= _MAX_SIDE_MACROBLOCKS
@@ -22,8 +22,9 @@ def fits_level(width: int, height: int, fps: float) -> bool:
 
 
 def choose_upscale(wanted: int, width: int, height: int, fps: float) -> int:
-    """How many times larger a world's picture is encoded. `wanted` 0: as much as fits the level, at
-    most MAX_UPSCALE. Raises ValueError, worded for an operator, when the picture does not fit."""
+    """The factor between the size of a world's frames and of the encoded frames. `wanted` 0: the
+    largest factor within the level, at most MAX_UPSCALE. Raises ValueError, worded for an operator,
+    when the frames do not fit the level."""
     fitting = [n for n in range(1, 9) if fits_level(n * width, n * height, fps)]
     if not fitting:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""One edge's connection, seen from the replica. Knows bytes, not sessions."""
+"""One link to ingest, on the replica's side. Knows bytes, not sessions."""
 
 import asyncio
 import socket
@@ -7,22 +7,22 @@ from collections.abc import Callable
 
 from services.wire.link_socket import notice_dead_peer
 
-MAX_WAITING = 2  # frames; more would only be older when they arrive
-STALL_S = 2.0  # a link that takes no byte for so long is closed
-_SEND_BUFFER_BYTES = 64 * 1024  # the kernel must not hide a queue from us
+MAX_WAITING = 2  # frames; a longer queue would only delay frames
+STALL_S = 2.0  # a link that takes no byte for longer is closed
+_SEND_BUFFER_BYTES = 64 * 1024  # a larger buffer would be a queue hidden in the kernel
 
 
 class Link:
-    """Owns the way out to one edge. A frame that cannot leave at once is dropped with everything
-    behind it, up to the next keyframe: never a growing delay. `request_keyframe` is called when the
-    link can take one again, so a link that takes nothing costs the others nothing."""
+    """Owns the frames on the way to one peer. When the queue is full all frames up to the next
+    keyframe are dropped, hence the delay cannot grow. `request_keyframe` is called as soon as the
+    link is writable again, and not while the link is blocked."""
 
     def __init__(
         self, writer: asyncio.StreamWriter, *, request_keyframe: Callable[[], None]
     ) -> None:
         self._writer = writer
         self._request_keyframe = request_keyframe
-        self._num_written = 0  # bytes, also those that wait in the transport
+        self._num_written = 0  # bytes, with the bytes that wait in the transport
         self._waiting: deque[bytes] = deque()
         self._wakeup = asyncio.Event()
         self._needs_key = True
@@ -33,9 +33,9 @@ class Link:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
 
     def enqueue(self, message: bytes, *, is_key: bool) -> bool:
-        """False: the frame was dropped because the link is slow; a keyframe will be asked for."""
+        """False: the frame was dropped on a slow link; a keyframe will be requested."""
         if self._needs_key and not is_key:
-            return True  # as it waits for a keyframe
+            return True  # the link waits for a keyframe: not counted as dropped
         if len(self._waiting) >= MAX_WAITING:
             self._waiting.clear()
             self._needs_key = not is_key
@@ -51,19 +51,19 @@ class Link:
         self._write(message)
 
     def end(self) -> None:
-        """The edge is told nothing more; `ended` wakes who owns the connection."""
+        """Nothing more is sent; `ended` wakes the task of the connection."""
         self.ended.set()
 
     async def send(self) -> None:
-        """Sends what is offered, for ever. Raises ConnectionError when the edge is gone, and
-        TimeoutError when it took nothing for STALL_S."""
+        """Sends enqueued frames, without end. Raises ConnectionError when the peer is gone, and
+        TimeoutError when the peer took no byte for STALL_S."""
         while True:
             await self._wakeup.wait()
             self._wakeup.clear()
             while self._waiting:
                 self._write(self._waiting.popleft())
                 await self._drain()
-            if self._needs_key:  # frames were dropped meanwhile, or before the first was sent
+            if self._needs_key:  # frames were dropped, or none was sent yet
                 self._request_keyframe()
 
     def _write(self, message: bytes) -> None:
@@ -71,7 +71,7 @@ class Link:
         self._writer.write(message)
 
     async def _drain(self) -> None:
-        """Until the kernel has everything. A slow link may take its time, a dead one may not."""
+        """Waits until the kernel has all bytes. A slow link may be slow; a dead link times out."""
         num_taken = -1
         while (now_taken := self._num_written - self._num_unsent) > num_taken:
             num_taken = now_taken

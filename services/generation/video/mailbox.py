@@ -1,7 +1,7 @@
-"""Between the frame loop and the encoder: one slot per session, never a queue.
+"""Between the frame loop and the encode loop: one slot per session, never a queue.
 
-A consumer slower than its producer turns a queue into ever-growing delay; here it turns into
-frames that are never encoded. Knows nothing of what it carries.
+With a slow consumer a queue means growing delay; a slot means skipped frames. Does not know the
+type of the items.
 """
 
 from threading import Condition
@@ -11,8 +11,8 @@ Item = TypeVar("Item")
 
 
 class Mailbox(Generic[Item]):
-    """Holds each session's newest item until it is taken. Sessions take turns: a session that is
-    overwritten keeps its place. Any thread may put, one thread takes."""
+    """Holds the newest item of each session. Sessions are taken in order of their first waiting
+    item; a new item keeps the place of the old item. Any thread may put, one thread takes."""
 
     def __init__(self) -> None:
         self._slots: dict[str, Item] = {}
@@ -20,7 +20,7 @@ class Mailbox(Generic[Item]):
         self._is_closed = False
 
     def put(self, session_id: str, item: Item) -> bool:
-        """True if an older item was waiting and is now lost."""
+        """True if the item replaced a waiting item."""
         with self._changed:
             replaced = session_id in self._slots
             self._slots[session_id] = item
