@@ -12,6 +12,7 @@ from training.data.games.probes import Probe, frames_of, plans
 from training.data.pictures import Pixels, grid
 from training.evaluate.dreams.contenders import contenders, dream_jointly, speculation
 from training.evaluate.dreams.dream import Wish, dream, reconstruct
+from training.evaluate.dreams.one_frame_prompt import measure_one_frame_prompt
 from training.evaluate.dreams.place import measure_place
 from training.evaluate.material import Material
 from training.evaluate.measures.colour import measure_colour
@@ -86,6 +87,7 @@ def evaluate(
             _from_last(passages, films[TOKENIZER]),
             films[MEAN_FRAME][0][0],
         ),
+        one_frame_prompt=measure_one_frame_prompt(world, passages, num_steps),
         dream_colour=measure_colour(_at(real, _COLOUR_FRAME), _at(ours, _COLOUR_FRAME)),
         contenders={name: comparison.score(made) for name, made in films.items()},
         reader_alone=material.reader_alone,

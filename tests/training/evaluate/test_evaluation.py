@@ -12,9 +12,11 @@ import pytest
 
 from model.world import World
 from training.evaluate.dreams.dream import Wish, dream
+from training.evaluate.dreams.one_frame_prompt import measure_one_frame_prompt
 from training.evaluate.evaluation import evaluate
 from training.evaluate.material import Material
 from training.evaluate.measures.horizon import LongDream, measure_horizon
+from training.evaluate.passages import Passage
 from training.evaluate.report.card import EXACT_DRAFTS, REAL, TEACHER, Card, to_json
 from training.evaluate.report.page import to_markdown
 from training.evaluate.yardstick import Yardstick
@@ -125,6 +127,20 @@ def test_the_page_shows_every_contender_and_every_horizon(card: Card) -> None:
     assert all(f"\n| {point.frame} | {point.num_dreams} | " in page for point in card.horizon)
     assert "LPIPS and FVD were not measured" in page
     assert "nan" not in page.replace("± nan", "")
+
+
+def test_the_papers_protocol_sees_one_real_frame_and_counts_fifteen(
+    world: World, material: Material, card: Card
+) -> None:
+    def first_context_replaced(passage: Passage) -> Passage:
+        context = passage.context
+        frames = np.concatenate((255 - context.frames[:-1], context.frames[-1:]))
+        return replace(passage, context=replace(context, frames=frames))
+
+    passages = [first_context_replaced(passage) for passage in material.passages]
+    found = measure_one_frame_prompt(world, passages, num_steps=2)
+    assert found == card.one_frame_prompt
+    assert f"all 15) PSNR is\n{found:.1f} dB" in to_markdown(card, title="Toy", licence="none")
 
 
 def test_a_dream_is_the_same_alone_and_among_others(world: World, material: Material) -> None:

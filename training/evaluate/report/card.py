@@ -81,6 +81,7 @@ class Card:
     num_passages: int
     tokenizer: TokenizerFidelity
     dream: DreamFidelity
+    one_frame_prompt: Estimate  # mean PSNR in dB of 15 frames after one real one: the paper's
     dream_colour: Colour
     contenders: Mapping[str, Scores]
     reader_alone: Mapping[str, EventScore]
