@@ -36,12 +36,12 @@ from training.ablations.distillation import command as distillations
 from training.ablations.drift import command as drift
 from training.data.inventory import stock
 from training.data.pictures import write_webp
+from training.device import limit_threads
 from training.distributed.teacher import teacher_training
 from training.evaluate import command as evaluation
 from training.evaluate.dreams.film import film
 from training.job import UNUSABLE
 from training.job_state import STAGES as JOB_STAGES
-from training.loop.device import limit_threads
 from training.loop.trainer import Budget
 from training.place.stages import train_map
 from training.recipes.named import recipe_named

@@ -18,9 +18,9 @@ from model.world import WorldError
 from training import release, stages
 from training.data.recording import TooLittlePlay
 from training.data.source import DamagedRecording
+from training.device import limit_threads
 from training.distributed.teacher import teacher_training
 from training.job_state import LOG, ORDER, STAGES, JobOrder, Progress
-from training.loop.device import limit_threads
 from training.loop.trainer import Budget, TrainingError
 from training.place.stages import train_map
 from training.recipes.named import recipe_named

@@ -15,18 +15,19 @@ from training.data.recording import TooLittlePlay
 from training.data.source import FilmFolder, RecordingSource, Split
 from training.data.vpt.films import keep_films
 from training.data.vpt.folder import VptFolder
+from training.device import pick_device
 from training.distillation.objective import distillation, own_play
 from training.distillation.own_play import OwnPlay
 from training.distillation.student import Student
-from training.distributed.workers import Workers
-from training.loop.device import pick_device
 from training.loop.optimizers import nfd_optimizers, student_optimizers
 from training.loop.state import read_state
 from training.loop.thrift import checkpoint_blocks, compile_blocks
-from training.loop.trainer import Budget, Objective, Trainer
+from training.loop.trainer import Budget, Trainer
+from training.loop.workers import Workers
 from training.objectives.as_served import AsServed
 from training.objectives.flow_matching import FlowMatching
 from training.objectives.history import History
+from training.objectives.objective import Objective
 from training.place.stages import trained_map
 from training.recipes.numbers import numbers_of
 from training.recipes.recipe import AsServedRecipe, Recipe

@@ -17,4 +17,4 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _fp32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.loop.device.multiplies_bf16", lambda: False)
+    monkeypatch.setattr("training.device.multiplies_bf16", lambda: False)

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from training.data.whole import reading, replacing
-from training.loop.device import pick_device
-from training.loop.trainer import Budget, Objective, Trainer
+from training.device import pick_device
+from training.loop.trainer import Budget, Trainer
+from training.objectives.objective import Objective
 
 PROBE_STEPS = 6
 _ROUNDS = 7

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from model.nfd.transformer import NFDConfig, NFDTransformer
 from model.sampling.trigflow import diffuse
+from training.device import autocast
 from training.distillation.clips import NoisyClips
-from training.loop.device import autocast
-from training.loop.trainer import Losses
 from training.objectives.hinge import critic_loss, fooling_loss, unmoved
+from training.objectives.objective import Losses
 from training.objectives.prediction import predict
 
 _MOST_HEADS = 4

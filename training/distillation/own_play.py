@@ -20,7 +20,7 @@ from model.sampling.trigflow import estimate_clean
 from training.data.latents import Clips, ClipSource
 from training.distillation.adversary import Adversary
 from training.distillation.clips import NoisyClips, glances
-from training.loop.learner import Losses
+from training.objectives.objective import Losses
 from training.objectives.prediction import predict
 from training.objectives.rollout import Rollout
 

@@ -16,8 +16,8 @@ from training.data.latents import ClipSource
 from training.distillation.adversary import Adversary, CriticHeads
 from training.distillation.clips import NoisyClips
 from training.distillation.own_play import NO_PLAY, Dreams, OwnPlay, OwnPlaySettings
-from training.loop.trainer import Losses
 from training.objectives.noise import NoiseMixture
+from training.objectives.objective import Losses
 from training.objectives.prediction import predict
 
 

@@ -10,8 +10,8 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
 from training import stages
-from training.distributed.sharded import ShardedWorkers
-from training.loop.device import pick_device
+from training.device import pick_device
+from training.loop.sharded import ShardedWorkers
 from training.loop.trainer import Budget, TrainingError
 from training.recipes.recipe import Recipe
 from training.run import Run

@@ -5,21 +5,19 @@ The randomness of a step is a function of (seed, step, micro-batch) alone, so a 
 again, by this process or by another, without those before it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
-from training.distributed.workers import Workers
 from training.loop.average import MovingAverage
+from training.loop.workers import Workers
+from training.objectives.objective import Losses, Objective
 
 VALIDATION_BATCHES = 4
-
-Losses = dict[str, Tensor]  # "loss" is minimised, the others are only logged
-Objective = Callable[[torch.Generator, int], Losses]  # (randomness, step)
 
 
 class NotANumber(ArithmeticError):

@@ -20,12 +20,11 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from training.data.whole import replacing
-from training.distributed.workers import Alone, Workers
 from training.loop.curve import LossCurve
-from training.loop.learner import Learner, Losses, NotANumber, Objective
+from training.loop.learner import Learner, NotANumber
 from training.loop.state import read_state
-
-__all__ = ["Budget", "Call", "Losses", "Objective", "Trainer", "TrainingError"]
+from training.loop.workers import Alone, Workers
+from training.objectives.objective import Objective
 
 SAVE_EVERY_S = 120.0
 LOG_EVERY = 20

@@ -15,11 +15,11 @@ from model.nfd.transformer import PURE_NOISE_T, NFDTransformer, Previous
 from model.sampling.trigflow import diffuse, estimate_clean
 from training.data.latents import ClipSource
 from training.data.presses import presses
-from training.loop.device import autocast
-from training.loop.trainer import Losses
+from training.device import autocast
 from training.objectives.flow_matching import PURE_FROM_T, direction_target
 from training.objectives.guidance import sometimes_untold
 from training.objectives.noise import NoiseMixture
+from training.objectives.objective import Losses
 from training.recipes.recipe import AsServedRecipe
 
 

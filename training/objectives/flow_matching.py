@@ -10,11 +10,11 @@ from torch import Tensor
 from model.nfd.transformer import NFDTransformer
 from model.sampling.trigflow import diffuse
 from training.data.latents import ClipSource
-from training.loop.device import autocast
-from training.loop.trainer import Losses
+from training.device import autocast
 from training.objectives.guidance import sometimes_untold
 from training.objectives.history import History
 from training.objectives.noise import NoiseMixture
+from training.objectives.objective import Losses
 from training.objectives.prediction import predict
 
 PURE_FROM_T = 1.57

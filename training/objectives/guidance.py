@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from model.nfd.transformer import NFDTransformer
-from training.loop.device import autocast
+from training.device import autocast
 from training.objectives.prediction import predict
 
 UNTOLD = -1.0  # in every entry: no hands make such an action, whose buttons are 0 or 1

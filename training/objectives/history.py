@@ -14,7 +14,7 @@ from model.nfd.transformer import PURE_NOISE_T, NFDTransformer
 from model.sampling.trigflow import diffuse, estimate_clean
 from model.world import SamplerSpec
 from training.data.latents import Clips
-from training.loop.device import autocast
+from training.device import autocast
 from training.objectives.noise import NoiseMixture
 from training.objectives.prediction import predict
 from training.objectives.rollout import Rollout

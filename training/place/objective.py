@@ -10,8 +10,8 @@ from torch import Tensor
 
 from model.place.map import PlaceMap
 from training.data.latents import LatentFilm
-from training.loop.device import autocast
-from training.loop.trainer import Losses
+from training.device import autocast
+from training.objectives.objective import Losses
 
 
 class PlaceFit:

@@ -7,7 +7,7 @@ from training.data.encoding import LatentCache
 from training.data.inventory.manifest import take_stock
 from training.data.latents import LatentFilm
 from training.data.source import FilmFolder, Split
-from training.loop.device import pick_device
+from training.device import pick_device
 from training.loop.optimizers import map_optimizers
 from training.loop.trainer import Budget, Trainer, TrainingError
 from training.place.objective import PlaceFit

@@ -5,8 +5,8 @@ asked of it.
 import torch
 
 from model.tokenizer.fsq import FSQ, codebook_use
-from training.loop.device import autocast_convolutions
-from training.loop.trainer import Losses
+from training.device import autocast_convolutions
+from training.objectives.objective import Losses
 from training.tokenizer.frames import FrameSource
 from training.tokenizer.losses.picture_loss import PictureLoss
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from model.tokenizer.vae import VAE
-from training.loop.device import autocast_convolutions
-from training.loop.trainer import Losses
+from training.device import autocast_convolutions
+from training.objectives.objective import Losses
 from training.tokenizer.frames import FrameSource
 from training.tokenizer.losses.critic import Adversary, PatchCritic, last_kernel
 from training.tokenizer.losses.picture_loss import PictureLoss

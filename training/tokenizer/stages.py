@@ -10,8 +10,8 @@ from model.presets import light_decoder
 from model.tokenizer.vae import VAE, pixels_from_uint8
 from training.data.encoding import LatentCache
 from training.data.recording import load_recordings
+from training.device import pick_device
 from training.evaluate.given.lpips import LPIPS
-from training.loop.device import pick_device
 from training.loop.optimizers import critic_optimizers, vae_optimizers
 from training.loop.trainer import Budget, Trainer, TrainingError
 from training.recipes.numbers import numbers_of

@@ -20,9 +20,9 @@ from training.distillation.continuous import ContinuousConsistency, ContinuousSe
 from training.distillation.discrete import DiscreteConsistency, DiscreteSettings, pseudo_huber
 from training.distillation.student import Distillation, Method, Student
 from training.loop.optimizers import nfd_optimizers
-from training.loop.trainer import Objective
 from training.objectives.flow_matching import FlowMatching
 from training.objectives.noise import NoiseMixture
+from training.objectives.objective import Objective
 from training.objectives.prediction import predict
 
 MIXTURE = NoiseMixture(pure_share=0.0)

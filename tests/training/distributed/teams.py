@@ -11,11 +11,12 @@ from torch import Tensor
 
 from model import presets
 from model.nfd.transformer import NFDTransformer
-from training.distributed.sharded import ShardedWorkers
-from training.distributed.workers import Alone, Workers
 from training.loop.optimizers import nfd_optimizers
-from training.loop.trainer import Budget, Losses, Trainer
+from training.loop.sharded import ShardedWorkers
+from training.loop.trainer import Budget, Trainer
+from training.loop.workers import Alone, Workers
 from training.objectives.flow_matching import direction_target
+from training.objectives.objective import Losses
 from training.objectives.prediction import predict
 
 CONFIG = presets.debug().nfd

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tests.training.distributed import teams
-from training.distributed.workers import Alone
 from training.loop.trainer import Trainer
+from training.loop.workers import Alone
 
 
 def _start(folder: Path, rank: int) -> BaseProcess:

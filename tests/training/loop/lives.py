@@ -15,10 +15,11 @@ from torch import nn
 
 from tests.training import tiny
 from training.loop.optimizers import nfd_optimizers
-from training.loop.trainer import Budget, Losses, Objective, Trainer, TrainingError
+from training.loop.trainer import Budget, Trainer, TrainingError
 from training.objectives.flow_matching import FlowMatching
 from training.objectives.history import History, HistorySettings
 from training.objectives.noise import NoiseMixture
+from training.objectives.objective import Losses, Objective
 
 WIDTH = 64
 

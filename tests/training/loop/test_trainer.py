@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from training.loop.curve import read_curve
-from training.loop.trainer import Budget, Losses, Objective, Trainer, TrainingError
+from training.loop.trainer import Budget, Trainer, TrainingError
+from training.objectives.objective import Losses, Objective
 from training.run import Run
 from training.stages import has_ended
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from model.nfd.transformer import NFDTransformer
 from tests.training.tiny import CONFIG
 from training.data.latents import ClipSource, LatentFilm
-from training.loop.device import autocast, autocast_convolutions
+from training.device import autocast, autocast_convolutions
 from training.objectives.flow_matching import FlowMatching
 from training.objectives.history import History, HistorySettings
 from training.objectives.noise import NoiseMixture
@@ -43,7 +43,7 @@ def test_bf16_changes_loss_and_gradient_by_rounding_only(
     history: HistorySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exact_loss, exact = loss_and_gradient(history)
-    monkeypatch.setattr("training.loop.device.multiplies_bf16", lambda: True)
+    monkeypatch.setattr("training.device.multiplies_bf16", lambda: True)
     loss, gradient = loss_and_gradient(history)
     assert loss != exact_loss, "bf16 was not used"
     assert loss == pytest.approx(exact_loss, rel=0.02)
@@ -55,7 +55,7 @@ def test_bf16_changes_loss_and_gradient_by_rounding_only(
 def test_a_cpu_takes_bf16_for_transformers_where_it_has_units_and_never_for_convolutions(
     has_units: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.loop.device.multiplies_bf16", lambda: has_units)
+    monkeypatch.setattr("training.device.multiplies_bf16", lambda: has_units)
     with autocast(CPU):
         assert torch.is_autocast_enabled("cpu") is has_units
     with autocast_convolutions(CPU):

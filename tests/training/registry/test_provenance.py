@@ -10,7 +10,8 @@ from torch import nn
 
 from model.world import World
 from tests.model.conftest import make_world
-from training.loop.trainer import Budget, Losses, Trainer
+from training.loop.trainer import Budget, Trainer
+from training.objectives.objective import Losses
 from training.recipes.debug import debug
 from training.recipes.freedoom import freedoom
 from training.recipes.numbers import numbers_of

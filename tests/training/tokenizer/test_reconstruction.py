@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from model.tokenizer.vae import VAE, VAEConfig, pixels_from_uint8
-from training.loop.trainer import Losses, Objective
+from training.objectives.objective import Losses, Objective
 from training.tokenizer.frames import Film, FrameSource, spread
 from training.tokenizer.losses.colours import RareColours
 from training.tokenizer.losses.picture_loss import PictureLoss, PictureWeights

@@ -22,7 +22,7 @@ from training.ablations.autoregression.next_token import NextToken
 from training.ablations.equal_compute import Learner, train_alike
 from training.data.latents import ClipSource
 from training.data.recording import load_recordings
-from training.loop.device import pick_device
+from training.device import pick_device
 from training.loop.optimizers import nfd_optimizers, vae_optimizers
 from training.loop.trainer import Trainer
 from training.objectives.flow_matching import FlowMatching

@@ -14,8 +14,8 @@ from model.ar.transformer import ARTransformer
 from model.ar.vocabulary import ActionVocabulary
 from model.tokenizer.fsq import FSQ
 from training.data.latents import ClipSource
-from training.loop.device import autocast
-from training.loop.trainer import Losses
+from training.device import autocast
+from training.objectives.objective import Losses
 
 
 class NextToken:

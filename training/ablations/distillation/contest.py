@@ -16,6 +16,7 @@ from model.world import World
 from training import stages
 from training.ablations.equal_compute import costs_s
 from training.data.latents import ClipSource
+from training.device import pick_device
 from training.distillation.objective import distillation
 from training.distillation.student import Student
 from training.evaluate.confidence import Estimate
@@ -23,9 +24,9 @@ from training.evaluate.dreams.dream import Wish, dream
 from training.evaluate.material import gather
 from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film, Scores
 from training.evaluate.passages import Passage
-from training.loop.device import pick_device
 from training.loop.optimizers import student_optimizers
-from training.loop.trainer import Budget, Objective, Trainer
+from training.loop.trainer import Budget, Trainer
+from training.objectives.objective import Objective
 from training.recipes.recipe import Recipe
 from training.release import build_world
 from training.run import Run

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
-from training.loop.trainer import Losses
 from training.objectives.hinge import critic_loss, fooling_loss, unmoved
+from training.objectives.objective import Losses
 
 _WIDTHS = (32, 64, 128)
 _LEAD_STEPS = 200  # the critic learns so long before anybody listens to it

@@ -18,7 +18,8 @@ from torch.optim import AdamW, Optimizer
 
 from model.tokenizer.vae import pixels_from_uint8
 from training.data.recording import Recording
-from training.loop.trainer import Budget, Losses, Trainer
+from training.loop.trainer import Budget, Trainer
+from training.objectives.objective import Losses
 
 _WIDTHS = (32, 64, 96)
 _BATCH = 16

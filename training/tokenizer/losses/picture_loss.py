@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
-from training.loop.trainer import Losses
+from training.objectives.objective import Losses
 from training.tokenizer.losses.colours import RareColours
 
 Looks = Callable[[Tensor, Tensor], Tensor]  # how different two batches of pictures look

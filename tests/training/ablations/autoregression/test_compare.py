@@ -20,7 +20,8 @@ from training.ablations.equal_compute import PROBE_STEPS, Learner, train_alike
 from training.data.games.toy import ToyRecorder
 from training.evaluate.dreams.dream import Wish
 from training.evaluate.extent import Extent
-from training.loop.trainer import Losses, Trainer
+from training.loop.trainer import Trainer
+from training.objectives.objective import Losses
 from training.recipes.recipe import Recipe
 from training.run import Run
 
