@@ -18,12 +18,6 @@ class Preset:
     nfd: NFDConfig
 
 
-def light_decoder(vae: VAEConfig) -> VAEConfig:
-    """The same latents, drawn with two thirds of the channels: less than half of the arithmetic."""
-    widths = tuple(max(16, round(width / 24) * 16) for width in vae.decoder_widths)
-    return replace(vae, decoder_widths=widths)
-
-
 def debug() -> Preset:
     """The toy world: 32x32 frames, seconds on a CPU."""
     vae = VAEConfig(

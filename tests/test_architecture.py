@@ -70,7 +70,7 @@ HOMES: dict[str, set[str]] = {
         "services.generation.deployment",
         "services.generation.__main__",
         "services.training.launchers.ray_job",
-        "training.distributed.ray_train",
+        "training.pipeline.stages.ray_teacher",
     },
     "kubernetes": {"services.training.launchers"},
     "aiortc": {"services.ingest", "loadtest"},
@@ -105,7 +105,7 @@ PROBED = {"flash_attn", "triton"}
 EXTRA: dict[str, str] = {
     "model": "model",
     "training": "training",
-    "training.distributed.ray_train": "cluster",
+    "training.pipeline.stages.ray_teacher": "cluster",
     "loadtest": "loadtest",
     "services": "service",
     "services.http_server.web_socket": "edge",
@@ -119,6 +119,28 @@ EXTRA: dict[str, str] = {
 # Deciding is plain Python: these import no torch.
 WITHOUT_TENSORS = {"model.context", "model.engine.scheduling", "model.engine.types"}
 WITHOUT_TENSORS |= {"model.cache.page_pool", "model.cache.page_table", "model.cache.places"}
+
+# Training, the lowest layer first. A module imports its own unit and units of lower layers, but no
+# other unit of the same layer.
+TRAINING_LAYERS: tuple[set[str], ...] = (
+    {"training.data", "training.device", "training.run"},
+    {"training.recipes", "training.registry", "training.job_state"},
+    {"training.objectives", "training.evaluate"},
+    {"training.tokenizer", "training.distillation"},
+    {"training.loop"},
+    {"training.pipeline"},
+    {"training.ablations", "training.job"},
+    {"training.commands"},
+    {"training.__main__"},
+)
+
+# What recipes are made of: values. These modules import no implementation of training.
+SETTINGS = ("training.recipes.recipe", "training.recipes.settings")
+SETTINGS_MAY_IMPORT = {
+    "training.data.games.frame_oracle",
+    "training.data.recorder",
+    "training.data.source",
+}
 
 NETWORK_AND_ASYNC = {"asyncio", "http", "multiprocessing", "selectors", "socket", "ssl", "urllib"}
 PICKLES = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
@@ -162,6 +184,20 @@ def breaches_of_direction(module: str, tree: ast.AST) -> list[str]:
         for name in imports(tree)
         if name.split(".")[0] in OURS and not any(is_within(name, a) for a in allowed)
     ]
+
+
+def breaches_of_training_layers(module: str, tree: ast.AST) -> list[str]:
+    levels = {unit: level for level, units in enumerate(TRAINING_LAYERS) for unit in units}
+    own = longest_prefix(module, levels)
+    if own is None:
+        return [f"{module} is in no layer"] if module != "training" else []
+    found = []
+    for name in imports(tree):
+        if is_within(name, "training"):
+            unit = longest_prefix(name, levels)
+            if unit != own and (unit is None or levels[unit] >= levels[own]):
+                found.append(f"{module} imports {name}")
+    return found
 
 
 def breaches_of_homes(module: str, tree: ast.AST) -> list[str]:
@@ -221,6 +257,20 @@ def test_imports_go_one_way() -> None:
     assert of_all(breaches_of_direction) == []
 
 
+def test_training_is_in_layers() -> None:
+    assert of_all(breaches_of_training_layers, within="training") == []
+
+
+@pytest.mark.parametrize("package", SETTINGS)
+def test_settings_of_recipes_import_no_implementation(package: str) -> None:
+    def breaches(module: str, tree: ast.AST) -> list[str]:
+        allowed = {*SETTINGS_MAY_IMPORT, *SETTINGS, "model"}
+        ours = [name for name in imports(tree) if name.split(".")[0] in OURS]
+        return [f"{module} imports {n}" for n in ours if not any(is_within(n, a) for a in allowed)]
+
+    assert of_all(breaches, within=package) == []
+
+
 def test_every_library_has_one_home() -> None:
     assert of_all(breaches_of_homes) == []
 
@@ -259,6 +309,12 @@ def test_the_rules_catch_a_breach() -> None:
     across = ast.parse("from services.session.settings import SessionSettings")
     assert breaches_of_direction("services.ingest.http.app", across)
     assert breaches_of_direction("model.engine.engine", ast.parse("import training.loop.trainer"))
+    assert breaches_of_training_layers(
+        "training.objectives.hinge", ast.parse("from training.loop.trainer import Trainer")
+    )
+    assert breaches_of_training_layers(
+        "training.tokenizer.frames", ast.parse("import training.distillation.clips")
+    )
     assert breaches_of_homes("services.session.app", ast.parse("import redis.asyncio"))
     assert breaches_of_extras("services.ingest.http.app", ast.parse("import torch"))
 

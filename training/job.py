@@ -1,8 +1,9 @@
-"""`python -m training.job FOLDER ATTEMPT`: one submitted run, from whatever its folder holds to a
+"""`python -m training.job FOLDER ATTEMPT`: one submitted run, from the state of its folder to a
 published world.
 
-It can be killed at any moment and started again: finished stages are not repeated, the one that
-was cut goes on from its last saved state. Knows nothing of who started it and on which machine.
+The process can be killed at any moment and started again: finished stages are not repeated, and the
+stage that was cut goes on from its last saved state. Knows neither who started the process nor on
+which machine.
 """
 
 import argparse
@@ -10,40 +11,13 @@ import fcntl
 import os
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 from model.arguments import at_least_one
-from model.world import WorldError
-from training import release, stages
-from training.data.recording import TooLittlePlay
-from training.data.source import DamagedRecording
-from training.device import limit_threads
-from training.distributed.teacher import teacher_training
-from training.job_state import LOG, ORDER, STAGES, JobOrder, Progress
-from training.loop.trainer import Budget, TrainingError
-from training.place.stages import train_map
-from training.recipes.named import recipe_named
-from training.recipes.overrides import apply_overrides
-from training.recipes.recipe import Recipe
-from training.recipes.recordings import with_recordings
-from training.registry.again import measure_current
-from training.registry.lineage import lineage_of
-from training.registry.publish import AlreadyPublished, publish
-from training.registry.registry import Registry, RegistryError
-from training.registry.version import WorldVersion
-from training.run import Run
-from training.tokenizer.stages import train_decoder, train_tokenizer
-
-# What was given cannot be used: the message alone says what to do. Anything else is a fault of
-# ours, and leaves its traceback.
-UNUSABLE = (
-    TrainingError, RegistryError, WorldError, TooLittlePlay, DamagedRecording, OSError,
-)  # fmt: skip
+from training.job_state import LOG, ORDER
+from training.pipeline.job import UNUSABLE, Job
 
 LOCK = "lock"
-
-Train = Callable[[Recipe, Run, Budget], None]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -66,90 +40,6 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-class Job:
-    """One attempt at a run; owns its progress.json."""
-
-    def __init__(self, folder: Path, attempt: int) -> None:
-        self._folder = folder
-        self._order = order = JobOrder.read(folder)
-        self._recipe = _recipe_of(order)
-        limit_threads(self._recipe.num_threads)
-        self._run = Run(folder)
-        before = Progress.read(folder)
-        self._progress = Progress(
-            attempt=attempt,
-            minutes={
-                "tokenizer": self._recipe.tokenizer.minutes,
-                "decoder": self._recipe.decoder.minutes,
-                **({"map": self._recipe.map.minutes} if self._recipe.map else {}),
-                "teacher": self._recipe.teacher.minutes,
-                "student": self._recipe.student.minutes,
-            },
-            max_steps=int(order.overrides["steps"]) if "steps" in order.overrides else None,
-            done=before.done if before else (),
-        )
-        self._progress.write(folder)
-
-    def run(self) -> None:
-        for stage in STAGES:
-            if stage in self._progress.done:
-                continue
-            print(f"--- {stage}, attempt {self._progress.attempt}", flush=True)
-            if stage == "publish":
-                self._progress = self._progress.published(self._publish().digest)
-            else:
-                self._run_stage(stage)
-                self._progress = self._progress.finished(stage)
-            self._progress.write(self._folder)
-
-    def fail(self, reason: str) -> int:
-        """The exit status."""
-        print(f"failed: {reason}", flush=True)
-        self._progress.failed(reason).write(self._folder)
-        return 1
-
-    def _run_stage(self, stage: str) -> None:
-        train: dict[str, Train] = {
-            "tokenizer": train_tokenizer,
-            "decoder": train_decoder,
-            "map": train_map,
-            "teacher": teacher_training(int(self._order.overrides.get("workers", 1))),
-            "student": stages.train_student,
-        }
-        if stage == "record":
-            stages.record(self._recipe, self._run, processes=os.cpu_count() or 1)
-        elif stage == "release":
-            release.release(self._recipe, self._run, self._world, "student")
-        elif stage == "map" and self._recipe.map is None:
-            return
-        elif not stages.has_ended(self._run, stage):  # an attempt may end it and say so no more
-            train[stage](self._recipe, self._run, self._budget(stage))
-
-    def _budget(self, stage: str) -> Budget:
-        """The whole: the trainer counts what a killed attempt has spent of it."""
-        minutes, max_steps = self._progress.minutes[stage], self._progress.max_steps
-        return Budget(seconds=60.0 * minutes, steps=max_steps)
-
-    def _publish(self) -> WorldVersion:
-        measure_current(Registry(Path(self._order.registry)), self._recipe, self._run, self._world)
-        data = stages.manifest(self._recipe, self._run).digest("train")
-        try:
-            return publish(
-                Registry(Path(self._order.registry)),
-                self._world,
-                lineage=lineage_of(
-                    self._run, self._world, data=data, recordings=self._order.recordings
-                ),
-                run_id=self._order.run_id,
-            )
-        except AlreadyPublished as there:  # by an attempt that was killed just after
-            return there.version
-
-    @property
-    def _world(self) -> Path:
-        return self._folder / "world"
-
-
 def _arguments(argv: list[str] | None) -> tuple[Path, int]:
     parser = argparse.ArgumentParser(
         prog="python -m training.job",
@@ -161,13 +51,6 @@ def _arguments(argv: list[str] | None) -> tuple[Path, int]:
     if not (given.folder / ORDER).is_file():
         parser.error(f"{given.folder} holds no {ORDER}")
     return given.folder, given.attempt
-
-
-def _recipe_of(order: JobOrder) -> Recipe:
-    recipe = apply_overrides(recipe_named(order.recipe), order.overrides)
-    if order.recordings_folder:
-        return with_recordings(recipe, Path(order.recordings_folder))
-    return recipe
 
 
 def _log_into(path: Path) -> None:

@@ -1,25 +1,12 @@
 """Many films at once: several processes, the same films for the same seed however many."""
 
 import multiprocessing
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Protocol
 
 from tqdm import tqdm
 
-from training.data.games.players import Hands
-from training.data.recording import Recording
-
-
-class Recorder(Protocol):
-    """A game that can be filmed. Must be picklable: films are made in other processes."""
-
-    def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
-        """`num_frames` frames of scripted play, then one frame for each of `then`: the same film
-        with another end shows what the real game answers to a key. Only `seed` decides. The first
-        frame has no action before it (all zeros)."""
-        ...
+from training.data.recorder import Recorder
 
 
 def record_all(

@@ -3,7 +3,7 @@ downstream sees this one protocol. Knows no tokenizer and no training."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from training.data.recording import Recording
 
@@ -15,6 +15,7 @@ class DamagedRecording(ValueError):
     """The recording is not usable; the message says how, in words that can be counted."""
 
 
+@runtime_checkable
 class RecordingSource(Protocol):
     """Recordings by name. A recording belongs to one split whole, never frame by frame."""
 

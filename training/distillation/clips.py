@@ -10,7 +10,8 @@ from torch import Tensor
 
 from model.sampling.trigflow import diffuse
 from training.data.latents import ClipSource
-from training.objectives.noise import NoiseMixture
+from training.objectives.noise import FrameTimes
+from training.recipes.settings.noise import NoiseMixture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,9 @@ class NoisyClips:
     ) -> "NoisyClips":
         clips = source.draw(generator)
         clean = clips.latents_BFChw
-        t_BF, is_context_BF = mixture.draw_roles((clean.shape[0], clean.shape[1]), generator)
+        t_BF, is_context_BF = FrameTimes(mixture).draw_roles(
+            (clean.shape[0], clean.shape[1]), generator
+        )
         return cls(
             clean_BFChw=clean,
             noise_BFChw=torch.randn(clean.shape, generator=generator, device=clean.device),

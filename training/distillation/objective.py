@@ -6,10 +6,11 @@ from training.data.latents import ClipSource
 from training.distillation.adversary import Adversary, AdversarySettings
 from training.distillation.continuous import ContinuousConsistency, ContinuousSettings
 from training.distillation.discrete import DiscreteConsistency, DiscreteSettings
-from training.distillation.own_play import OwnPlay, OwnPlaySettings
+from training.distillation.own_play import OwnPlay
 from training.distillation.student import Distillation, Method, Student
 from training.objectives.rollout import Rollout
 from training.recipes.recipe import StudentRecipe
+from training.recipes.settings.own_play import OwnPlaySettings
 
 
 def distillation(

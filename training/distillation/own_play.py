@@ -10,7 +10,7 @@ Shape letters: N dreams kept, B clips, W frames of a window, T frames of a dream
 C h w latent channels, rows, columns.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -23,28 +23,7 @@ from training.distillation.clips import NoisyClips, glances
 from training.objectives.objective import Losses
 from training.objectives.prediction import predict
 from training.objectives.rollout import Rollout
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnPlaySettings:
-    """`strength` weighs the student's side of the game; 0 leaves it out. So many `dreams` are kept
-    and go on by `stride` frames whenever they are looked at; each begins in true play and ends
-    after a number of frames drawn from 1 to `depth`. The critic sees `glance` frames at a time."""
-
-    strength: float = 0.0
-    dreams: int = 12
-    depth: int = 320
-    stride: int = 6
-    glance: int = 4
-    num_steps: int = 2
-
-    @property
-    def num_frames(self) -> int:
-        """The most frames that a dream goes on for."""
-        return self.depth + self.stride
-
-
-NO_PLAY = OwnPlaySettings()
+from training.recipes.settings.own_play import OwnPlaySettings
 
 
 class Dreams(nn.Module):

@@ -15,10 +15,11 @@ from model.sampling.trigflow import estimate_clean
 from training.data.latents import ClipSource
 from training.distillation.adversary import Adversary, CriticHeads
 from training.distillation.clips import NoisyClips
-from training.distillation.own_play import NO_PLAY, Dreams, OwnPlay, OwnPlaySettings
-from training.objectives.noise import NoiseMixture
+from training.distillation.own_play import Dreams, OwnPlay
 from training.objectives.objective import Losses
 from training.objectives.prediction import predict
+from training.recipes.settings.noise import NoiseMixture
+from training.recipes.settings.own_play import NO_PLAY, OwnPlaySettings
 
 
 class AdaptiveWeight(nn.Module):

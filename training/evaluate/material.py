@@ -9,14 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
-from training import stages
-from training.data.filming import record_all
-from training.data.games.probes import Probe, record_probes
+from training.data.games.probes import Probe
 from training.data.recording import Recording, load_recordings
-from training.data.vpt.films import keep_films
-from training.data.vpt.folder import VptFolder
+from training.data.source import RecordingSource
 from training.evaluate.asked import choose_asked
-from training.evaluate.extent import Extent
+from training.evaluate.held_out import probes, reader_recordings, record_held_out
 from training.evaluate.measures.scores import FilmFeatures, Judges, PictureDistance
 from training.evaluate.passages import Passage, choose_passages
 from training.evaluate.reader.fitting import Lessons, fitted_reader
@@ -24,6 +21,7 @@ from training.evaluate.reader.following import EventScore, measure_following
 from training.evaluate.reader.network import AFTER, BEFORE, ActionReader
 from training.evaluate.reader.reading import Actions, Reading, read
 from training.recipes.recipe import Recipe
+from training.recipes.settings.extent import Extent
 from training.run import Run
 
 _TOKENIZER_FRAMES = 160
@@ -61,14 +59,15 @@ def gather(
     recipe: Recipe, run: Run, extent: Extent, given: GivenNetworks | None = None
 ) -> Material:
     """Records what is not there yet, and teaches the reader."""
-    stages.record_held_out(recipe, run, processes=_PROCESSES)
+    record_held_out(recipe, run, processes=_PROCESSES)
     held_out = load_recordings(run.held_out_recordings)
     window = recipe.preset.nfd.window
     reader, unseen = taught_reader(recipe, run, extent)
     reading = read(reader, unseen.frames)
+    is_given = isinstance(recipe.recorder, RecordingSource)
     return Material(
         extent=extent,
-        held_out=_HELD_OUT_PLAYERS if isinstance(recipe.recorder, VptFolder) else _HELD_OUT_PLAY,
+        held_out=_HELD_OUT_PLAYERS if is_given else _HELD_OUT_PLAY,
         probes=probes(recipe, run, min(extent.num_probes, recipe.record.probes)),
         passages=choose_asked(
             held_out, recipe.action_space, count=extent.num_passages, context_frames=window
@@ -83,17 +82,6 @@ def gather(
         judges=_judges(recipe, reader, reading, given or GivenNetworks()),
         reader_alone=_alone(recipe.action_space, unseen, reading),
         films=held_out,
-    )  # fmt: skip
-
-
-def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
-    """None where there is no game to ask what it would have shown, or none are wanted."""
-    if isinstance(recipe.recorder, VptFolder) or not count:
-        return []
-    return record_probes(
-        recipe.recorder, run.probes, count=count, key_turn_deg=recipe.action_space.key_turn_deg,
-        context_frames=recipe.preset.nfd.window, least_walk=recipe.record.least_walk,
-        seed=recipe.record.probe_seed, processes=_PROCESSES,
     )  # fmt: skip
 
 
@@ -117,23 +105,10 @@ def _alone(space: ActionSpace, unseen: Recording, reading: Reading) -> Mapping[s
 
 def taught_reader(recipe: Recipe, run: Run, extent: Extent) -> tuple[ActionReader, Recording]:
     """A reader that has seen all of its recordings but the last, and that one."""
-    *lessons, unseen = _reader_recordings(recipe, run)
+    *lessons, unseen = reader_recordings(recipe, run)
     lessons_plan = Lessons(steps=extent.reader_steps)
     reader = fitted_reader(recipe.action_space, lessons, run.folder / "reader", lessons_plan)
     return reader, unseen
-
-
-def _reader_recordings(recipe: Recipe, run: Run) -> list[Recording]:
-    """Of play that the world has not learned from and is not measured on; at least two."""
-    folder, plan = run.folder / "reader" / "recordings", recipe.record
-    if isinstance(recipe.recorder, VptFolder):
-        keep_films(recipe.recorder, "validation", folder, num_frames=plan.reader_frames, at_least=2)
-    else:
-        record_all(
-            recipe.recorder, folder, num_frames=plan.reader_frames, takes=plan.reader_takes,
-            seed=plan.reader_seed, processes=_PROCESSES,
-        )  # fmt: skip
-    return load_recordings(folder)
 
 
 def spread(films: Sequence[NDArray[np.uint8]], count: int) -> NDArray[np.uint8]:

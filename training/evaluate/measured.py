@@ -1,13 +1,13 @@
 """How a world is measured: one of tiles by its oracle, any other by networks and probes."""
 
 from model.world import World
-from training import stages
 from training.data.recording import load_recordings
 from training.evaluate.evaluation import Evaluation, evaluate
-from training.evaluate.extent import Extent
+from training.evaluate.held_out import record_held_out
 from training.evaluate.material import GivenNetworks, gather
 from training.evaluate.tiles.evaluation import TileEvaluation, evaluate_tiles
 from training.recipes.recipe import Recipe
+from training.recipes.settings.extent import Extent
 from training.run import Run
 
 
@@ -26,6 +26,6 @@ def measure(
     if not recipe.is_tiled:
         material = gather(recipe, run, extent, given)
         return evaluate(world, material, num_steps=num_steps, teacher=teacher)
-    stages.record_held_out(recipe, run, processes=1)
+    record_held_out(recipe, run, processes=1)
     held_out = load_recordings(run.held_out_recordings)
     return evaluate_tiles(world, held_out, extent, num_steps=num_steps)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from model.world import Precision
-from training.evaluate.extent import Extent
 from training.evaluate.material import Material
+from training.recipes.settings.extent import Extent
 
 _LENGTH = 16  # characters of a digest: to tell apart, not to protect
 

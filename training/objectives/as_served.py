@@ -18,9 +18,10 @@ from training.data.presses import presses
 from training.device import autocast
 from training.objectives.flow_matching import PURE_FROM_T, direction_target
 from training.objectives.guidance import sometimes_untold
-from training.objectives.noise import NoiseMixture
+from training.objectives.noise import FrameTimes
 from training.objectives.objective import Losses
 from training.recipes.recipe import AsServedRecipe
+from training.recipes.settings.noise import NoiseMixture
 
 
 class AsServed:
@@ -40,7 +41,7 @@ class AsServed:
         """`mixture`: the noise of drawn frames, and the most noise that a past frame holds."""
         self._transformer = transformer
         self._clips = clips
-        self._mixture = mixture
+        self._times = FrameTimes(mixture)
         self._settings = settings
         self._action_space = action_space
         self._untold_share = untold_share
@@ -56,8 +57,8 @@ class AsServed:
         shown_BFChw = clips.latents_BFChw
         if settings.own_every and step % settings.own_every == 1 % settings.own_every:
             shown_BFChw = self._with_own(shown_BFChw, told_BFA, generator)
-        past = ServedPast(self._transformer, shown_BFChw, told_BFA, self._mixture, generator)
-        t_BD = self._mixture.draw_noisy((len(truth_BDChw), truth_BDChw.shape[1]), generator)
+        past = ServedPast(self._transformer, shown_BFChw, told_BFA, self._times, generator)
+        t_BD = self._times.draw_noisy((len(truth_BDChw), truth_BDChw.shape[1]), generator)
         noise_BDChw = _noise_like(truth_BDChw, generator)
         direction_BDChw = past.directions(diffuse(truth_BDChw, noise_BDChw, t_BD), t_BD)
         target_BDChw = direction_target(truth_BDChw, noise_BDChw, t_BD)
@@ -73,7 +74,7 @@ class AsServed:
         self, clean_BFChw: Tensor, told_BFA: Tensor, generator: torch.Generator
     ) -> Tensor:
         """The clips, with a share of the drawn frames as the network draws them in one call."""
-        past = ServedPast(self._transformer, clean_BFChw, told_BFA, self._mixture, generator)
+        past = ServedPast(self._transformer, clean_BFChw, told_BFA, self._times, generator)
         truth_BDChw = clean_BFChw[:, self._settings.num_past :]
         noise_BDChw = _noise_like(truth_BDChw, generator)
         t_BD = torch.full(truth_BDChw.shape[:2], PURE_NOISE_T, device=truth_BDChw.device)
@@ -98,13 +99,13 @@ class ServedPast:
         transformer: NFDTransformer,
         clean_BFChw: Tensor,
         told_BFA: Tensor,
-        mixture: NoiseMixture,
+        times: FrameTimes,
         generator: torch.Generator,
     ) -> None:
         self._transformer = transformer
         self._told_BFA = told_BFA
         batch, num_frames = clean_BFChw.shape[:2]
-        self._t_BF = mixture.draw_context((batch, num_frames), generator)
+        self._t_BF = times.draw_context((batch, num_frames), generator)
         self._x_BFChw = diffuse(clean_BFChw, _noise_like(clean_BFChw, generator), self._t_BF)
         config = transformer.config
         positions = torch.arange(num_frames, device=clean_BFChw.device)[None]

@@ -13,9 +13,10 @@ from training.data.latents import ClipSource
 from training.device import autocast
 from training.objectives.guidance import sometimes_untold
 from training.objectives.history import History
-from training.objectives.noise import NoiseMixture
+from training.objectives.noise import FrameTimes
 from training.objectives.objective import Losses
 from training.objectives.prediction import predict
+from training.recipes.settings.noise import NoiseMixture
 
 PURE_FROM_T = 1.57
 
@@ -41,14 +42,14 @@ class FlowMatching:
         truth is shown. `untold_share` of them are shown without their actions."""
         self._transformer = transformer
         self._clips = clips
-        self._mixture = mixture
+        self._times = FrameTimes(mixture)
         self._history = history or History(transformer, mixture)
         self._untold_share = untold_share
 
     def __call__(self, generator: torch.Generator, step: int) -> Losses:
         clips = self._clips.draw(generator)
         batch, num_frames = clips.latents_BFChw.shape[:2]
-        t_BF = self._mixture.draw((batch, num_frames - self._history.num_lead), generator)
+        t_BF = self._times.draw((batch, num_frames - self._history.num_lead), generator)
         shown = self._history.show(clips, t_BF, generator)
         clean = shown.truth_BFChw
         noise = torch.randn(clean.shape, generator=generator, device=clean.device)

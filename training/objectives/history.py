@@ -15,41 +15,11 @@ from model.sampling.trigflow import diffuse, estimate_clean
 from model.world import SamplerSpec
 from training.data.latents import Clips
 from training.device import autocast
-from training.objectives.noise import NoiseMixture
+from training.objectives.noise import FrameTimes
 from training.objectives.prediction import predict
 from training.objectives.rollout import Rollout
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistorySettings:
-    """Ways against drift, each off at 0. Of the frames drawn as context
-
-    - `chain_share` are shown as the network's guesses of them, made in one call (chain-forward
-      training: Epona, arXiv 2506.24113), from noise as the mixture draws it or, with
-      `chain_from_noise`, from pure noise as there: of the others half begin so near the truth that
-      they are the truth;
-    - `dropout` are hidden from the frames after them (context drop-out: MCVD, arXiv 2205.09853).
-
-    `rollout_share` of the clips show all of them as the network drew them by itself, with
-    `rollout_steps` denoise steps, the last of `rollout_frames` frames after real play (training on
-    its own windows: Self-Forcing++, arXiv 2510.02283, whose judge is a teacher; ours is what the
-    game showed to the same hands).
-    """
-
-    chain_share: float = 0.0
-    chain_from_noise: bool = False
-    dropout: float = 0.0
-    rollout_share: float = 0.0
-    rollout_frames: int = 4
-    rollout_steps: int = 2
-
-    @property
-    def num_lead(self) -> int:
-        """Frames before a clip that are drawn with it, so that a rollout has where to begin."""
-        return self.rollout_frames - 1 if self.rollout_share else 0
-
-
-TRUTH = HistorySettings()
+from training.recipes.settings.history import TRUTH, HistorySettings
+from training.recipes.settings.noise import NoiseMixture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +52,7 @@ class History:
         """`sampler` is how the network plays where it must play by itself."""
         self._transformer = transformer
         self._mixture = mixture
+        self._times = FrameTimes(mixture)
         self._settings = settings
         self._rollout = None
         if settings.rollout_share:
@@ -123,7 +94,7 @@ class History:
         self, clean_BFChw: Tensor, actions_BFA: Tensor, generator: torch.Generator
     ) -> Tensor:
         """Every frame as one call of the network sees it, from a noise of its own."""
-        t_BF = self._mixture.draw((clean_BFChw.shape[0], clean_BFChw.shape[1]), generator)
+        t_BF = self._times.draw((clean_BFChw.shape[0], clean_BFChw.shape[1]), generator)
         if self._settings.chain_from_noise:
             t_BF = torch.full_like(t_BF, PURE_NOISE_T)
         noise = torch.randn(clean_BFChw.shape, generator=generator, device=clean_BFChw.device)

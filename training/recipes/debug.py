@@ -5,10 +5,8 @@ from dataclasses import replace
 from model.presets import debug as preset
 from model.sampling.schedule import trig_time, uniform_times
 from model.world import SamplerSpec
+from training.data.games.frame_oracle import Oracle
 from training.data.games.toy import ACTION_SPACE, SLACK, ToyRecorder, show
-from training.evaluate.extent import TOY
-from training.evaluate.measures.oracle import Oracle
-from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (
     DecoderRecipe,
     NFDRecipe,
@@ -17,7 +15,9 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
-from training.tokenizer.losses.picture_loss import PictureWeights
+from training.recipes.settings.extent import TOY
+from training.recipes.settings.noise import NoiseMixture
+from training.recipes.settings.picture import PictureWeights
 
 # Half of a toy frame is one moving background; what matters are a few cells and a small square.
 _PICTURE = PictureWeights(gradient=0.2, texture=0.1, square=8.0)

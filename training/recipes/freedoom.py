@@ -13,9 +13,6 @@ from model.sampling.schedule import trig_time, uniform_times
 from model.world import SamplerSpec
 from training.data.games.players import LIVELY
 from training.data.games.recorder import DoomRecorder
-from training.distillation.own_play import OwnPlaySettings
-from training.objectives.history import HistorySettings
-from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (
     DecoderRecipe,
     NFDRecipe,
@@ -24,7 +21,10 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
-from training.tokenizer.losses.picture_loss import PictureWeights
+from training.recipes.settings.history import HistorySettings
+from training.recipes.settings.noise import NoiseMixture
+from training.recipes.settings.own_play import OwnPlaySettings
+from training.recipes.settings.picture import PictureWeights
 
 _PRESET = presets.freedoom()
 _ACTION_SPACE = ActionSpace(

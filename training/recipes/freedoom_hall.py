@@ -10,11 +10,11 @@ from dataclasses import replace
 from model import presets
 from training.data.games.players import BOUND
 from training.data.games.recorder import DoomRecorder
-from training.objectives.history import HistorySettings
-from training.objectives.noise import NoiseMixture
 from training.recipes.freedoom import freedoom
 from training.recipes.recipe import MapRecipe, Recipe
-from training.tokenizer.losses.picture_loss import PictureWeights
+from training.recipes.settings.history import HistorySettings
+from training.recipes.settings.noise import NoiseMixture
+from training.recipes.settings.picture import PictureWeights
 
 _DOOR = 4  # the sector between the control room and the hall
 _PRESET = presets.freedoom_hall()

@@ -11,8 +11,6 @@ from model.world import SamplerSpec
 from training.data.games.island.mixed import MixedTiles
 from training.data.games.island.recorder import IslandRecorder
 from training.data.games.island.rules import BUTTONS
-from training.evaluate.extent import TILES
-from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (
     AsServedRecipe,
     DecoderRecipe,
@@ -22,7 +20,9 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
-from training.tokenizer.losses.picture_loss import PictureWeights
+from training.recipes.settings.extent import TILES
+from training.recipes.settings.noise import NoiseMixture
+from training.recipes.settings.picture import PictureWeights
 
 _KEYS = (  # button, label, places on the keyboard, button of a gamepad
     ("left", "walk", ("ArrowLeft", "KeyA"), 14),

@@ -14,8 +14,6 @@ from model.world import SamplerSpec
 from training.data.vpt.actions import ACTION_SPACE
 from training.data.vpt.folder import VptFolder
 from training.data.vpt.lines import FPS
-from training.evaluate.extent import Extent
-from training.objectives.noise import NoiseMixture
 from training.recipes.recipe import (
     DecoderRecipe,
     NFDRecipe,
@@ -24,7 +22,9 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
-from training.tokenizer.losses.picture_loss import PictureWeights
+from training.recipes.settings.extent import Extent
+from training.recipes.settings.noise import NoiseMixture
+from training.recipes.settings.picture import PictureWeights
 
 RECORDINGS = Path("build/vpt")  # unless the command says where they are
 _CONTEXT_T = trig_time(0.05)

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from model import presets
 from training.data.vpt.folder import VptFolder
-from training.objectives.noise import NoiseMixture
 from training.recipes.freedoom import freedoom
 from training.recipes.minecraft import RECORDINGS, minecraft
 from training.recipes.recipe import Recipe, RecordRecipe
+from training.recipes.settings.noise import NoiseMixture
 
 
 def minecraft_small() -> Recipe:

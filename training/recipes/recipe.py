@@ -9,14 +9,14 @@ from model.action_space import ActionSpace
 from model.place.state import StateModel
 from model.presets import Preset
 from model.world import SamplerSpec
-from training.data.filming import Recorder
-from training.data.vpt.folder import VptFolder
-from training.distillation.own_play import NO_PLAY, OwnPlaySettings
-from training.evaluate.extent import WHOLE, Extent
-from training.evaluate.measures.oracle import Oracle
-from training.objectives.history import TRUTH, HistorySettings
-from training.objectives.noise import NoiseMixture
-from training.tokenizer.losses.picture_loss import PictureWeights
+from training.data.games.frame_oracle import Oracle
+from training.data.recorder import Recorder
+from training.data.source import RecordingSource
+from training.recipes.settings.extent import WHOLE, Extent
+from training.recipes.settings.history import TRUTH, HistorySettings
+from training.recipes.settings.noise import NoiseMixture
+from training.recipes.settings.own_play import NO_PLAY, OwnPlaySettings
+from training.recipes.settings.picture import PictureWeights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class DecoderRecipe:
     """The tokenizer's second stage: the decoder goes on behind the finished encoder. `adversarial`
     is how hard a critic may pull, against the picture loss; 0 is none. `lpips` names the weights
     of the perceptual term (AlexNet's and LPIPS's own); without them the run's own eye looks.
-    `is_light` trains and serves a smaller decoder, from nothing and beside the other."""
+    """
 
     batch_size: int
     lr: float
@@ -71,11 +71,6 @@ class DecoderRecipe:
     adversarial: float = 0.0
     critic_lr: float = 4e-4
     lpips: tuple[Path, Path] | None = None
-    is_light: bool = False
-
-    @property
-    def stage(self) -> str:
-        return "light_decoder" if self.is_light else "decoder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +182,7 @@ class Recipe:
     fps: float
     preset: Preset
     action_space: ActionSpace
-    recorder: Recorder | VptFolder
+    recorder: Recorder | RecordingSource
     record: RecordRecipe
     tokenizer: TokenizerRecipe
     decoder: DecoderRecipe

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from training.data.filming import record_all
-from training.data.games.players import Hands
 from training.data.games.toy import ToyRecorder
 from training.data.latents import ClipSource, LatentFilm
+from training.data.recorder import Hands
 from training.data.recording import Recording, clip_starts, load_recordings
 
 

@@ -15,7 +15,7 @@ from training.distillation.adversary import (
 )
 from training.distillation.clips import NoisyClips
 from training.objectives.hinge import critic_loss, fooling_loss
-from training.objectives.noise import NoiseMixture
+from training.recipes.settings.noise import NoiseMixture
 
 MIXTURE = NoiseMixture(pure_share=0.0)
 

@@ -13,7 +13,7 @@ from training.distillation.clips import NoisyClips
 from training.distillation.continuous import ContinuousConsistency, ContinuousSettings
 from training.distillation.student import Distillation, Outcome, Student
 from training.objectives.flow_matching import direction_target
-from training.objectives.noise import NoiseMixture
+from training.recipes.settings.noise import NoiseMixture
 
 WARMUP = 8
 FLOOR = 0.1

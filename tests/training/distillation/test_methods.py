@@ -21,9 +21,9 @@ from training.distillation.discrete import DiscreteConsistency, DiscreteSettings
 from training.distillation.student import Distillation, Method, Student
 from training.loop.optimizers import nfd_optimizers
 from training.objectives.flow_matching import FlowMatching
-from training.objectives.noise import NoiseMixture
 from training.objectives.objective import Objective
 from training.objectives.prediction import predict
+from training.recipes.settings.noise import NoiseMixture
 
 MIXTURE = NoiseMixture(pure_share=0.0)
 Make = Callable[[Student, NFDTransformer], Method]

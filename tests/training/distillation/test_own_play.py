@@ -7,10 +7,11 @@ from tests.training.tiny import CONFIG, SAMPLER, clips, transformer
 from training.data.latents import ClipSource
 from training.distillation.clips import NoisyClips, glances
 from training.distillation.objective import own_play
-from training.distillation.own_play import OwnPlay, OwnPlaySettings
+from training.distillation.own_play import OwnPlay
 from training.distillation.student import Student
-from training.objectives.noise import NoiseMixture
 from training.objectives.rollout import Rollout
+from training.recipes.settings.noise import NoiseMixture
+from training.recipes.settings.own_play import OwnPlaySettings
 
 SETTINGS = OwnPlaySettings(strength=0.5, dreams=3, depth=9, stride=2, glance=2)
 FILMS = clips(batch_size=3, num_frames=96, num_lead=SETTINGS.num_frames)

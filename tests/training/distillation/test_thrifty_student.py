@@ -21,8 +21,8 @@ from training.distillation.objective import distillation
 from training.distillation.student import Student
 from training.loop.optimizers import student_optimizers
 from training.loop.thrift import checkpoint_blocks
-from training.objectives.noise import NoiseMixture
 from training.recipes.minecraft import minecraft
+from training.recipes.settings.noise import NoiseMixture
 
 
 def test_two_passes_over_checkpointed_blocks_give_what_one_gives() -> None:

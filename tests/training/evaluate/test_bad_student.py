@@ -12,16 +12,16 @@ import torch
 
 from model.world import World
 from tests.training.evaluate.conftest import film_ahead, tiny_recipe
-from training import stages
 from training.data.games.toy import ToyRecorder
 from training.evaluate.evaluation import evaluate
 from training.evaluate.judge import verdict
 from training.evaluate.material import gather
 from training.evaluate.report.card import to_json
 from training.loop.trainer import Budget
-from training.release import build_world
+from training.pipeline.release import build_world
+from training.pipeline.stages.teacher import train_teacher
+from training.pipeline.stages.tokenizer import train_tokenizer
 from training.run import Run
-from training.tokenizer.stages import train_tokenizer
 
 
 @pytest.mark.slow
@@ -31,7 +31,7 @@ def test_a_student_with_noised_weights_is_refused_against_its_original(tmp_path:
     film_ahead(recipe, run)
     ToyRecorder().record(num_frames=1_500, seed=0).save(run.train_recordings / "00000")
     train_tokenizer(recipe, run, Budget(steps=400))
-    stages.train_teacher(recipe, run, Budget(steps=350))
+    train_teacher(recipe, run, Budget(steps=350))
     good = build_world(recipe, run, "teacher")
 
     material = gather(recipe, run, recipe.extent)

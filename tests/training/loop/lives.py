@@ -17,9 +17,10 @@ from tests.training import tiny
 from training.loop.optimizers import nfd_optimizers
 from training.loop.trainer import Budget, Trainer, TrainingError
 from training.objectives.flow_matching import FlowMatching
-from training.objectives.history import History, HistorySettings
-from training.objectives.noise import NoiseMixture
+from training.objectives.history import History
 from training.objectives.objective import Losses, Objective
+from training.recipes.settings.history import HistorySettings
+from training.recipes.settings.noise import NoiseMixture
 
 WIDTH = 64
 

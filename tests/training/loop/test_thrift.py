@@ -18,8 +18,8 @@ from training.loop.optimizers import nfd_optimizers
 from training.loop.thrift import checkpoint_blocks, compile_blocks
 from training.loop.trainer import Budget, Trainer
 from training.objectives.flow_matching import FlowMatching
-from training.objectives.noise import NoiseMixture
 from training.objectives.prediction import predict
+from training.recipes.settings.noise import NoiseMixture
 
 
 def _gradients(transformer: NFDTransformer) -> list[Tensor]:

@@ -10,8 +10,8 @@ from torch import nn
 from training.loop.curve import read_curve
 from training.loop.trainer import Budget, Trainer, TrainingError
 from training.objectives.objective import Losses, Objective
+from training.pipeline.run_state import has_ended
 from training.run import Run
-from training.stages import has_ended
 
 
 def _trainer(

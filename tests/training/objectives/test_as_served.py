@@ -11,9 +11,9 @@ from tests.training.tiny import CONFIG, clips, transformer
 from training.data.latents import ClipSource, LatentFilm, PressFocus
 from training.loop.optimizers import nfd_optimizers
 from training.objectives.as_served import AsServed, ServedPast
-from training.objectives.noise import NoiseMixture
 from training.objectives.prediction import predict
 from training.recipes.recipe import AsServedRecipe
+from training.recipes.settings.noise import NoiseMixture
 
 SPACE = ActionSpace(buttons=("go", "do"), keys=(Key(button="go", label="go", code="KeyW", pad=0),))
 MIXTURE = NoiseMixture(context_max=0.0)  # of the past: then a context holds the clean frames

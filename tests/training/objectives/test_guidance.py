@@ -6,8 +6,8 @@ import torch
 from tests.training.tiny import CONFIG, clips, transformer
 from training.objectives.flow_matching import FlowMatching
 from training.objectives.guidance import UNTOLD, guided, sometimes_untold
-from training.objectives.noise import NoiseMixture
 from training.objectives.prediction import predict
+from training.recipes.settings.noise import NoiseMixture
 
 
 def test_whole_clips_are_untold_and_the_others_are_as_they_were() -> None:

@@ -6,9 +6,10 @@ import torch
 from tests.training.tiny import CONFIG, SAMPLER, clips, transformer
 from training.data.latents import Clips
 from training.objectives.flow_matching import FlowMatching
-from training.objectives.history import TRUTH, History, HistorySettings, Shown
-from training.objectives.noise import NoiseMixture
+from training.objectives.history import History, Shown
 from training.objectives.rollout import Rollout
+from training.recipes.settings.history import TRUTH, HistorySettings
+from training.recipes.settings.noise import NoiseMixture
 
 MIXTURE = NoiseMixture()
 CHAIN = HistorySettings(chain_share=0.5)

@@ -12,8 +12,10 @@ from tests.training.tiny import CONFIG, SAMPLER
 from training.data.latents import ClipSource, LatentFilm
 from training.loop.optimizers import nfd_optimizers
 from training.objectives.flow_matching import FlowMatching, direction_target
-from training.objectives.history import TRUTH, History, HistorySettings
-from training.objectives.noise import NoiseMixture
+from training.objectives.history import History
+from training.objectives.noise import FrameTimes
+from training.recipes.settings.history import TRUTH, HistorySettings
+from training.recipes.settings.noise import NoiseMixture
 
 
 def test_a_perfect_direction_gives_the_clean_frame_back_at_every_noise_level() -> None:
@@ -27,7 +29,7 @@ def test_a_perfect_direction_gives_the_clean_frame_back_at_every_noise_level() -
 
 def test_noise_levels_are_drawn_for_each_frame_by_itself() -> None:
     mixture = NoiseMixture(context_share=0.6, pure_share=0.2)
-    t_BF = mixture.draw((4000, 4), torch.Generator().manual_seed(0))
+    t_BF = FrameTimes(mixture).draw((4000, 4), torch.Generator().manual_seed(0))
     assert t_BF.min() >= 0 and t_BF.max() <= math.pi / 2
     is_context = t_BF <= mixture.context_max_t
     # Levels above the context's share of s come from the other part only.

@@ -9,8 +9,9 @@ from tests.training.tiny import CONFIG
 from training.data.latents import ClipSource, LatentFilm
 from training.device import autocast, autocast_convolutions
 from training.objectives.flow_matching import FlowMatching
-from training.objectives.history import History, HistorySettings
-from training.objectives.noise import NoiseMixture
+from training.objectives.history import History
+from training.recipes.settings.history import HistorySettings
+from training.recipes.settings.noise import NoiseMixture
 
 CPU = torch.device("cpu")
 

@@ -13,23 +13,27 @@ from model.engine.engine import WorldEngine
 from model.sampling.schedule import uniform_times
 from model.world import World
 from tests.training.data.vpt.form import Said, said
-from training import stages
 from training.__main__ import main
 from training.data.source import SPLITS, Split
 from training.data.vpt.folder import VptFolder
 from training.data.vpt.video import write_video
 from training.evaluate.dreams.teacher import teacher_of
-from training.evaluate.extent import Extent
 from training.loop.trainer import Budget
+from training.objectives.noise import FrameTimes
+from training.pipeline.release import release
+from training.pipeline.stages.decoder import train_decoder
+from training.pipeline.stages.recordings import record
+from training.pipeline.stages.student import train_student
+from training.pipeline.stages.teacher import train_teacher
+from training.pipeline.stages.tokenizer import train_tokenizer
 from training.recipes.minecraft import minecraft
 from training.recipes.minecraft_small import minecraft_small
 from training.recipes.named import recipe_named
 from training.recipes.overrides import NEED_RECORDINGS, RECIPES
 from training.recipes.recipe import Recipe
-from training.release import release
+from training.recipes.settings.extent import Extent
+from training.recipes.settings.picture import PictureWeights
 from training.run import Run
-from training.tokenizer.losses.picture_loss import PictureWeights
-from training.tokenizer.stages import train_decoder, train_tokenizer
 
 FEW = Budget(steps=2)
 NUM_FRAMES = 40  # of a recording: the window and what follows it once
@@ -87,8 +91,8 @@ def test_given_recordings_become_a_world_that_looks_up_and_down(tmp_path: Path) 
     assert isinstance(recipe.recorder, VptFolder)
     _fill(recipe.recorder, [*SPLITS, "validation"])
     torch.set_num_threads(1)
-    stages.record(recipe, run, processes=1)
-    for train in (train_tokenizer, train_decoder, stages.train_teacher, stages.train_student):
+    record(recipe, run, processes=1)
+    for train in (train_tokenizer, train_decoder, train_teacher, train_student):
         train(recipe, run, FEW)
     release(recipe, run, tmp_path / "world", "student")
 
@@ -147,7 +151,9 @@ def test_the_network_takes_the_actions_and_the_pictures_of_the_recordings(recipe
 def test_the_teachers_noise_is_the_papers() -> None:
     """Every frame by itself, logit-normal, with no share that is context or pure noise: a third of
     a standard normal lies below -0.43, a third above 0.43."""
-    t_BF = minecraft().teacher.mixture.draw((2_000, 8), torch.Generator().manual_seed(0))
+    t_BF = FrameTimes(minecraft().teacher.mixture).draw(
+        (2_000, 8), torch.Generator().manual_seed(0)
+    )
     s_BF = t_BF.sin() / (t_BF.sin() + t_BF.cos())
     thirds = torch.tensor([-0.4307, 0.4307]).sigmoid()
     found = [(s_BF < edge).float().mean().item() for edge in thirds]

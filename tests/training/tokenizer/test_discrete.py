@@ -6,10 +6,11 @@ import torch
 from model.tokenizer.fsq import FSQ, FSQConfig, codebook_use
 from model.tokenizer.vae import VAEConfig
 from training.loop.optimizers import vae_optimizers
+from training.recipes.settings.picture import PictureWeights
 from training.tokenizer.discrete import DiscreteReconstruction
 from training.tokenizer.frames import FrameSource
 from training.tokenizer.losses.colours import RareColours
-from training.tokenizer.losses.picture_loss import PictureLoss, PictureWeights
+from training.tokenizer.losses.picture_loss import PictureLoss
 
 
 def test_pictures_come_back_through_many_different_codes() -> None:

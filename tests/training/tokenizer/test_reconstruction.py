@@ -10,9 +10,10 @@ from torch import nn
 
 from model.tokenizer.vae import VAE, VAEConfig, pixels_from_uint8
 from training.objectives.objective import Losses, Objective
+from training.recipes.settings.picture import PictureWeights
 from training.tokenizer.frames import Film, FrameSource, spread
 from training.tokenizer.losses.colours import RareColours
-from training.tokenizer.losses.picture_loss import PictureLoss, PictureWeights
+from training.tokenizer.losses.picture_loss import PictureLoss
 from training.tokenizer.reconstruction import Reconstruction, Redecoding, SecondStage
 
 CONFIG = VAEConfig(

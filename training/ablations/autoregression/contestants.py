@@ -16,7 +16,6 @@ from model.ar.world import ARWorld
 from model.nfd.transformer import NFDTransformer
 from model.tokenizer.fsq import FSQ
 from model.tokenizer.vae import VAE
-from training import stages
 from training.ablations.autoregression.material import coded_films, folder_of
 from training.ablations.autoregression.next_token import NextToken
 from training.ablations.equal_compute import Learner, train_alike
@@ -26,11 +25,12 @@ from training.device import pick_device
 from training.loop.optimizers import nfd_optimizers, vae_optimizers
 from training.loop.trainer import Trainer
 from training.objectives.flow_matching import FlowMatching
+from training.pipeline.stages.clips import clip_source
+from training.pipeline.stages.tokenizer import encoding_tokenizer, picture_loss
 from training.recipes.recipe import Recipe
 from training.run import Run
 from training.tokenizer.discrete import DiscreteReconstruction
 from training.tokenizer.frames import FrameSource
-from training.tokenizer.stages import encoding_tokenizer, picture_loss
 
 _EMA_DECAY = 0.99  # the average must not still be where it began when so short a training ends
 
@@ -92,7 +92,7 @@ def _inherit(fsq: FSQ, vae: VAE) -> None:
 def _nfd(recipe: Recipe, run: Run) -> Learner:
     torch.manual_seed(0)
     transformer = NFDTransformer(recipe.preset.nfd).to(pick_device())
-    clips = stages.clip_source(recipe, run, recipe.teacher.batch_size, "train")
+    clips = clip_source(recipe, run, recipe.teacher.batch_size, "train")
     return Learner(
         trainer=_trainer(recipe, run, "nfd", transformer),
         objective=FlowMatching(transformer, clips, recipe.teacher.mixture),

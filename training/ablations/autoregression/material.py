@@ -10,9 +10,9 @@ from pathlib import Path
 from model.ar.decoding.order import DecodeOrder, blocks, diagonal, raster
 from model.nfd.transformer import NFDConfig
 from model.tokenizer.fsq import FSQ
-from training import stages
 from training.data.encoding import encode, encoder_hash
 from training.data.latents import LatentFilm
+from training.pipeline.stages.recordings import manifest, source
 from training.recipes.named import recipe_named
 from training.recipes.recipe import Recipe
 from training.run import Run
@@ -51,11 +51,11 @@ def folder_of(run: Run) -> Path:
 def coded_films(recipe: Recipe, run: Run, fsq: FSQ) -> list[LatentFilm]:
     """All training films on the grid of codes, made once per FSQ."""
     folder = folder_of(run) / "codes" / encoder_hash(fsq)[:16]
-    source = stages.source(recipe, run)
+    recordings = source(recipe, run)
     films = []
-    for entry in stages.manifest(recipe, run).of("train"):
+    for entry in manifest(recipe, run).of("train"):
         path = folder / f"{entry.digest}.safetensors"
         if not path.exists():
-            encode(fsq, source.open(entry.name)).save(path)
+            encode(fsq, recordings.open(entry.name)).save(path)
         films.append(LatentFilm.load(path))
     return films

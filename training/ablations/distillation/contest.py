@@ -13,7 +13,6 @@ import torch
 
 from model.nfd.transformer import NFDTransformer
 from model.world import World
-from training import stages
 from training.ablations.equal_compute import costs_s
 from training.data.latents import ClipSource
 from training.device import pick_device
@@ -27,8 +26,10 @@ from training.evaluate.passages import Passage
 from training.loop.optimizers import student_optimizers
 from training.loop.trainer import Budget, Trainer
 from training.objectives.objective import Objective
+from training.pipeline.release import build_world
+from training.pipeline.stages.clips import clip_source
+from training.pipeline.stages.teacher import trained_teacher
 from training.recipes.recipe import Recipe
-from training.release import build_world
 from training.run import Run
 
 TEACHER = "teacher"
@@ -92,8 +93,8 @@ def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
 
 def _students(recipe: Recipe, run: Run, seconds: float) -> dict[str, tuple[NFDTransformer, int]]:
     """Every contestant's averaged network, and the steps it has taken."""
-    teacher = stages.trained_teacher(recipe, run)
-    clips = stages.clip_source(recipe, run, recipe.student.batch_size, "train")
+    teacher = trained_teacher(recipe, run)
+    clips = clip_source(recipe, run, recipe.student.batch_size, "train")
     names = (PLAIN, SCM, SCM_ADVERSARIAL)
     players = {name: _player(name, recipe, teacher, clips) for name in names}
     seconds_a_step = costs_s([objective for _, objective in players.values()])

@@ -8,15 +8,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from model.world import World
-from training import stages
 from training.ablations.equal_compute import costs_s
 from training.evaluate.evaluation import evaluate
 from training.evaluate.material import Material, gather
 from training.evaluate.report.card import Card
 from training.loop.trainer import Budget
-from training.objectives.history import TRUTH, HistorySettings
+from training.pipeline.release import build_world
+from training.pipeline.run_state import has_ended, spent_on
+from training.pipeline.stages.teacher import teacher_objective, train_teacher, trained_teacher
 from training.recipes.recipe import AsServedRecipe, Recipe
-from training.release import build_world
+from training.recipes.settings.history import TRUTH, HistorySettings
 from training.run import Run
 
 BEFORE = "before"
@@ -78,15 +79,13 @@ def contest(
     extent = replace(recipe.extent, long_dreams=_LONG)
     material = gather(recipe, run, extent)
     yield Row(name=BEFORE, trained=0, card=_measure(recipe, run, material))
-    begun_at, _ = stages.spent_on(run, "teacher")
+    begun_at, _ = spent_on(run, "teacher")
     recipes = {name: way.applied_to(recipe) for name, way in ways.items()}
     for (name, way), cost_s in zip(recipes.items(), _costs_s(recipes, run), strict=True):
         other = fork(run, name)
-        if stages.spent_on(other, "teacher")[0] == begun_at or not stages.has_ended(
-            other, "teacher"
-        ):
-            stages.train_teacher(way, other, Budget(steps=max(1, round(seconds / cost_s))))
-        trained = stages.spent_on(other, "teacher")[0] - begun_at
+        if spent_on(other, "teacher")[0] == begun_at or not has_ended(other, "teacher"):
+            train_teacher(way, other, Budget(steps=max(1, round(seconds / cost_s))))
+        trained = spent_on(other, "teacher")[0] - begun_at
         yield Row(name=name, trained=trained, card=_measure(way, other, material))
 
 
@@ -108,8 +107,8 @@ def fork(run: Run, name: str) -> Run:
 def _costs_s(recipes: Mapping[str, Recipe], run: Run) -> list[float]:
     objectives = []
     for recipe in recipes.values():
-        teacher = copy.deepcopy(stages.trained_teacher(recipe, run)).train().requires_grad_(True)
-        objectives.append(stages.teacher_objective(recipe, run, teacher))
+        teacher = copy.deepcopy(trained_teacher(recipe, run)).train().requires_grad_(True)
+        objectives.append(teacher_objective(recipe, run, teacher))
     return costs_s(objectives)
 
 

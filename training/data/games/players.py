@@ -11,17 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.recorder import Hands
+
 _STUCK_UNITS = 1.5  # less motion than this in a frame, with a walking key down, is a wall
 _STUCK_FRAMES = 3
 _OPPOSITE = {"forward": "back", "back": "forward", "left": "right", "right": "left"}
-
-
-@dataclass(frozen=True, slots=True)
-class Hands:
-    """Buttons held for one frame, and the turn in degrees (positive to the right)."""
-
-    down: frozenset[str] = frozenset()
-    yaw_deg: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from training.data.filming import Recorder
-from training.data.games.players import Hands
+from training.data.recorder import Hands, Recorder
 from training.data.recording import Recording, load_recordings
 
 PROBE_FRAMES = 18  # one second

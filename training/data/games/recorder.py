@@ -21,7 +21,8 @@ from model.place.walls import Walls
 from training.data.games.doom_map import PLAYER_RADIUS, DoomMap
 from training.data.games.errands import Errands
 from training.data.games.floor_of import floor_of, walls_near
-from training.data.games.players import STEADY, Habits, Hands, ScriptedPlayer, Sight
+from training.data.games.players import STEADY, Habits, ScriptedPlayer, Sight
+from training.data.recorder import Hands
 from training.data.recording import Recording
 
 _KEYS = {

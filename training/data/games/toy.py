@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
-from training.data.games.players import Hands, ScriptedPlayer, Sight
+from training.data.games.players import ScriptedPlayer, Sight
+from training.data.recorder import Hands
 from training.data.recording import Recording
 
 SIZE = 32

@@ -19,7 +19,7 @@ from model.tokenizer.protocol import Tokenizer
 from model.tokenizer.vae import pixels_from_uint8, uint8_from_pixels
 from model.world import Start, World
 from training.data.recording import Recording
-from training.place.states import states_of
+from training.data.states import states_of
 
 _SESSIONS = 4
 _BATCH = 32

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from model.world import World
 from training.data.recording import Recording
+from training.data.states import states_of
 from training.evaluate.dreams.dream import Wish, dream, reconstruct
+from training.evaluate.dreams.recorded_states import following
 from training.evaluate.measures.place import (
     PlaceFigures,
     PlacePoint,
@@ -16,8 +18,6 @@ from training.evaluate.measures.place import (
     other_views,
 )
 from training.evaluate.passages import Passage
-from training.place.followed import following
-from training.place.states import states_of
 
 FRAMES = (16, 300)
 _SEED = 0

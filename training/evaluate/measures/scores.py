@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
+from training.data.games.frame_oracle import Oracle
 from training.evaluate.confidence import Estimate, estimate, mean_estimate
 from training.evaluate.measures.frechet import frechet, frechet_of_starts
-from training.evaluate.measures.oracle import Oracle, read_rightly
+from training.evaluate.measures.oracle import read_rightly
 from training.evaluate.measures.picture import gradient, psnr_db, ssim
 from training.evaluate.passages import Passage
 from training.evaluate.reader.following import Following, measure_following, shuffled

@@ -13,7 +13,6 @@ from training.data.games.island.oracle import Oracle, Readings
 from training.data.pictures import Pixels, grid
 from training.data.recording import Recording
 from training.evaluate.dreams.dream import Wish, dream, reconstruct
-from training.evaluate.extent import Extent
 from training.evaluate.measures.fidelity import FRAMES, measure_tokenizer
 from training.evaluate.measures.picture import gradient, psnr_db
 from training.evaluate.passages import Passage, choose_passages
@@ -21,6 +20,7 @@ from training.evaluate.report.card import Speed
 from training.evaluate.tiles.card import OracleFigures, TileCard, to_json, to_markdown
 from training.evaluate.tiles.measures import closed_loop, kept_tiles, obeyed, share
 from training.evaluate.tiles.moments import LOOP_FRAMES, Moments
+from training.recipes.settings.extent import Extent
 
 NUM_FRAMES = 16
 _TOKENIZER_FRAMES = 160

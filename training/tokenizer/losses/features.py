@@ -8,22 +8,18 @@ Shape letters: B frames, A action size, C H W feature channels, rows, columns.
 
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
 
 from model.tokenizer.vae import pixels_from_uint8
 from training.data.recording import Recording
-from training.loop.trainer import Budget, Trainer
 from training.objectives.objective import Losses
 
 _WIDTHS = (32, 64, 96)
 _BATCH = 16
-_STEPS = 600
 
 
 class Eye(nn.Module):
@@ -85,19 +81,6 @@ class ReadActions:
         )
         truth = torch.from_numpy(actions_BA).to(device)
         return {"loss": (self._reader(before, after) - truth).square().mean()}
-
-
-def trained_eye(folder: Path, films: Sequence[Recording], device: torch.device) -> Eye:
-    """Taught on the first call, found in `folder` afterwards."""
-    torch.manual_seed(0)
-    reader = InverseDynamics(films[0].actions.shape[1]).to(device)
-    optimizers: list[Optimizer] = [AdamW(reader.parameters(), lr=2e-3, weight_decay=0.01)]
-    trainer = Trainer(folder, "eye", reader, optimizers, ema_decay=0.99)
-    if trainer.step < _STEPS:
-        trainer.train(ReadActions(reader, films), Budget(steps=_STEPS - trainer.step))
-    averaged = trainer.averaged
-    assert isinstance(averaged, InverseDynamics)
-    return averaged.eye
 
 
 class EyeDistance:

@@ -4,31 +4,16 @@ Shape letters: B frames, H W pixels.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
 from training.objectives.objective import Losses
+from training.recipes.settings.picture import PictureWeights
 from training.tokenizer.losses.colours import RareColours
 
 Looks = Callable[[Tensor, Tensor], Tensor]  # how different two batches of pictures look
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureWeights:
-    """L1 alone keeps colours and blurs; the others pay for edges (`gradient`) and for as much
-    texture as there was even where its phase is lost (`texture`). `rare_colours` is the share of
-    the L1 that counts colours instead of pixels; `square` weighs the squared error, which small
-    things that are missing altogether dominate; `perceptual` how different it looks to a network.
-    """
-
-    gradient: float = 2.0
-    texture: float = 1.0
-    rare_colours: float = 0.0
-    square: float = 0.0
-    perceptual: float = 0.0
 
 
 class PictureLoss:

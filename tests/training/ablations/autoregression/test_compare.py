@@ -13,16 +13,17 @@ from model.ar.decoding.order import blocks, raster
 from model.ar.matched import matched_world, num_parameters
 from model.nfd.transformer import NFDTransformer
 from training.__main__ import main
-from training.ablations.autoregression import command, measure
+from training.ablations.autoregression import measure
 from training.ablations.autoregression.dreams import dream_codes
 from training.ablations.autoregression.material import contest_recipe, decode_orders
 from training.ablations.equal_compute import PROBE_STEPS, Learner, train_alike
+from training.commands import compare
 from training.data.games.toy import ToyRecorder
 from training.evaluate.dreams.dream import Wish
-from training.evaluate.extent import Extent
 from training.loop.trainer import Trainer
 from training.objectives.objective import Losses
 from training.recipes.recipe import Recipe
+from training.recipes.settings.extent import Extent
 from training.run import Run
 
 
@@ -148,7 +149,7 @@ def test_one_command_ends_with_one_table_and_the_next_only_measures(
 ) -> None:
     recipe = _tiny(contest_recipe("debug"))
     _film_ahead(recipe, Run(tmp_path))
-    monkeypatch.setattr(command, "contest_recipe", lambda name: recipe)
+    monkeypatch.setattr(compare, "contest_recipe", lambda name: recipe)
     monkeypatch.setattr(measure, "SPEED_ROUNDS", 1)
     out = tmp_path / "compare.json"
     arguments = ["compare", "--minutes", "0.005", "--tokenizer-minutes", "0.005"]

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from training import stages
 from training.ablations.drift import contest
 from training.loop.trainer import Budget
+from training.pipeline.run_state import spent_on
 from training.recipes.debug import debug
 from training.recipes.recipe import Recipe
 from training.run import Run
@@ -33,10 +33,10 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
 
     def train_teacher(recipe: Recipe, run: Run, budget: Budget) -> None:
         recipes.append(recipe)
-        step, seconds = stages.spent_on(run, "teacher")
+        step, seconds = spent_on(run, "teacher")
         torch.save({"step": step + (budget.steps or 0), "seconds": seconds}, run.state("teacher"))
 
-    monkeypatch.setattr(stages, "train_teacher", train_teacher)
+    monkeypatch.setattr(contest, "train_teacher", train_teacher)
     monkeypatch.setattr(contest, "gather", lambda *anything: None)
     monkeypatch.setattr(contest, "_measure", lambda *anything: None)
     monkeypatch.setattr(contest, "_costs_s", lambda recipes, run: [1.0, 1.25, 2.0, 4.0])
@@ -51,7 +51,7 @@ def test_a_dearer_way_takes_fewer_steps(run: Run, trained: list[Recipe]) -> None
     ]  # fmt: skip
     changed = [(recipe.teacher.history, recipe.teacher.as_served) for recipe in trained]
     assert changed == [(way.history, way.as_served) for way in WAYS.values()]
-    assert stages.spent_on(run, "teacher")[0] == BEGUN_AT
+    assert spent_on(run, "teacher")[0] == BEGUN_AT
 
 
 def test_what_was_trained_is_only_measured_again(run: Run, trained: list[Recipe]) -> None:
@@ -66,4 +66,4 @@ def test_a_fork_shares_everything_but_the_teacher(run: Run) -> None:
     other = contest.fork(run, "own play")
     assert other.latents.resolve() == run.latents.resolve()
     assert not other.state("teacher").is_symlink()
-    assert stages.spent_on(other, "teacher") == stages.spent_on(run, "teacher")
+    assert spent_on(other, "teacher") == spent_on(run, "teacher")

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from training.data.games.players import LIVELY, STEADY, Habits, Hands, ScriptedPlayer, Sight
+from training.data.games.players import LIVELY, STEADY, Habits, ScriptedPlayer, Sight
 from training.data.games.toy import ACTION_SPACE
 from training.data.inventory.behaviour import Shares, measure
+from training.data.recorder import Hands
 
 _SPACE = replace(
     ACTION_SPACE, key_turn_deg=6.0,

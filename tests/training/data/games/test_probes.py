@@ -15,7 +15,7 @@ from training.data.games.probes import (
 )
 from training.data.games.toy import HEADINGS, ToyRecorder, read
 from training.data.recording import Recording
-from training.release import choose_starts
+from training.pipeline.release import choose_starts
 
 
 def test_every_answer_begins_at_the_same_frame_and_holds_its_key() -> None:

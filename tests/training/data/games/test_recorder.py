@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from training.data.games.players import Hands
 from training.data.games.probes import plans
 from training.data.games.recorder import DoomRecorder
+from training.data.recorder import Hands
 from training.recipes.freedoom import freedoom
 
 RECIPE = freedoom()

@@ -12,7 +12,7 @@ from training.data.games.errands import Errands
 from training.data.games.floor_of import floor_of
 from training.data.games.recorder import DoomRecorder
 from training.data.recording import Recording
-from training.place.states import states_of
+from training.data.states import states_of
 from training.recipes.freedoom_hall import freedoom_hall
 
 

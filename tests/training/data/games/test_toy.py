@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.data.games.players import Hands
+from training.data.games.frame_oracle import Oracle
 from training.data.games.toy import (
     ACTION_SPACE,
     HEADINGS,
@@ -18,7 +18,7 @@ from training.data.games.toy import (
     render,
     show,
 )
-from training.evaluate.measures.oracle import Oracle
+from training.data.recorder import Hands
 
 
 def test_the_oracle_reads_pose_action_and_lamp_of_every_frame() -> None:

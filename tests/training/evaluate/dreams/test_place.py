@@ -9,13 +9,13 @@ from model.world import World
 from tests.model.conftest import make_world
 from tests.model.place.conftest import make_place_world, make_state_model
 from training.data.recording import Recording
+from training.data.states import states_of
 from training.evaluate.dreams import place
 from training.evaluate.dreams.dream import Wish, dream
 from training.evaluate.dreams.place import measure_place
+from training.evaluate.dreams.recorded_states import following
 from training.evaluate.measures.place import is_back, other_views
 from training.evaluate.passages import Passage, passage_at
-from training.place.followed import following
-from training.place.states import states_of
 
 FORWARD = (1.0, 0.0, 0.0, 0.0, 0.0, 0.2)
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.evaluate.measures.oracle import Oracle, Shown, read_rightly
+from training.data.games.frame_oracle import Oracle, Shown
+from training.evaluate.measures.oracle import read_rightly
 
 
 def _film(*values: int) -> NDArray[np.uint8]:

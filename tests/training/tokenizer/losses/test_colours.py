@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from model.tokenizer.vae import pixels_from_uint8
+from training.recipes.settings.picture import PictureWeights
 from training.tokenizer.frames import Film
 from training.tokenizer.losses.colours import RareColours, chroma
-from training.tokenizer.losses.picture_loss import PictureLoss, PictureWeights
+from training.tokenizer.losses.picture_loss import PictureLoss
 
 GREY, BROWN, GREEN = (90, 90, 90), (110, 80, 60), (20, 240, 30)
 

@@ -8,14 +8,9 @@ import torch
 import torch.nn.functional as nnf
 
 from training.data.recording import Recording
+from training.pipeline.stages.perceptual import trained_eye
 from training.tokenizer.frames import spread
-from training.tokenizer.losses.features import (
-    Eye,
-    EyeDistance,
-    InverseDynamics,
-    ReadActions,
-    trained_eye,
-)
+from training.tokenizer.losses.features import Eye, EyeDistance, InverseDynamics, ReadActions
 
 
 def _film(num_frames: int = 200) -> Recording:
@@ -67,7 +62,7 @@ def test_more_blur_looks_more_different_and_the_same_looks_the_same() -> None:
 
 
 def test_an_eye_is_taught_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.tokenizer.losses.features._STEPS", 2)
+    monkeypatch.setattr("training.pipeline.stages.perceptual._STEPS", 2)
     films = [_film(40)]
     first, again = (trained_eye(tmp_path, films, torch.device("cpu")) for _ in range(2))
     pixels = torch.from_numpy(spread([films[0].frames], 2)).permute(0, 3, 1, 2) / 255

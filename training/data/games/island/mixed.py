@@ -8,7 +8,7 @@ import numpy as np
 
 from training.data.games.island.tiles import FIGURES, GROUNDS, ITEMS, LIGHTS, draw, occurs
 from training.data.games.island.view import COLUMNS, HEIGHT, MAP_ROWS, WIDTH, Glance, render
-from training.data.games.players import Hands
+from training.data.recorder import Hands
 from training.data.recording import Recording
 
 

@@ -14,7 +14,7 @@ from training.data.games.island.rules import BUTTONS, DAY_STEPS, MATERIALS, WALK
 from training.data.games.island.settler import Settler
 from training.data.games.island.tiles import ITEMS, draw
 from training.data.games.island.view import HEIGHT, WIDTH, look, render
-from training.data.games.players import Hands
+from training.data.recorder import Hands
 from training.data.recording import Recording
 
 STEP_FRAMES = 3

@@ -12,7 +12,7 @@ from training.data.games.island.recorder import STEP_FRAMES, Clock, IslandRecord
 from training.data.games.island.rules import BUTTONS, MATERIALS, NEEDS, WALKABLE, Island
 from training.data.games.island.tiles import FIGURES, GROUNDS, draw
 from training.data.games.island.view import HEIGHT, MIDDLE, WIDTH, Glance, look, render
-from training.data.games.players import Hands
+from training.data.recorder import Hands
 from training.data.recording import Recording
 
 RECORDER = IslandRecorder(

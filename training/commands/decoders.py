@@ -1,0 +1,126 @@
+"""`python -m training decoders RUN ...`: what the tokenizers of several runs make of the same
+held-out play, in a table. Shape letters: S passages.
+
+The Fréchet distance is taken in evaluation's action reader, which no tokenizer was trained to
+please; it is neither FID nor FVD.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.arguments import at_least_one
+from training.commands.contest_arguments import FILMING_BY_THEMSELVES
+from training.data.recording import load_recordings
+from training.evaluate.confidence import Estimate, estimate, mean_estimate
+from training.evaluate.dreams.dream import reconstruct
+from training.evaluate.material import taught_reader
+from training.evaluate.measures.frechet import frechet_of_starts
+from training.evaluate.measures.picture import gradient, psnr_db, ssim
+from training.evaluate.passages import Passage, choose_passages
+from training.evaluate.reader.network import AFTER, BEFORE, ActionReader
+from training.evaluate.reader.reading import read
+from training.evaluate.report.markdown import lines
+from training.pipeline.stages.decoder import trained_tokenizer
+from training.recipes.named import recipe_named
+from training.recipes.recipe import Recipe
+from training.run import Run
+
+_PASSAGE_FRAMES = 16
+Film = NDArray[np.uint8]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=run_command)
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of runs with a tokenizer")
+    parser.add_argument("--recipe", choices=FILMING_BY_THEMSELVES, default="freedoom")
+    parser.add_argument("--judge", type=Path, default=Path("build/runs/evaluate"),
+                        help="where the action reader is kept")  # fmt: skip
+    parser.add_argument("--passages", type=at_least_one, default=40)
+
+
+def run_command(arguments: argparse.Namespace) -> None:
+    recipe = recipe_named(arguments.recipe)
+    passages = choose_passages(
+        load_recordings(Run(arguments.runs[0]).held_out_recordings), count=arguments.passages,
+        context_frames=BEFORE, num_frames=_PASSAGE_FRAMES + AFTER,
+    )  # fmt: skip
+    reader, _ = taught_reader(recipe, Run(arguments.judge), recipe.extent)
+    titles = ("run", "PSNR, dB", "over the first", "SSIM", "gradient", "Fréchet (own)")
+    for line in lines(titles, _rows(recipe, arguments.runs, reader, passages)):
+        print(line, flush=True)
+    print(
+        f"\n± is half of the 95 % interval over {len(passages)} passages; over the first run, that"
+    )
+    print("of differences, passage by passage.")
+
+
+def _rows(
+    recipe: Recipe, folders: Sequence[Path], reader: ActionReader, passages: Sequence[Passage]
+) -> Iterator[tuple[str, ...]]:
+    """As they are measured."""
+    found: list[Rebuilt] = []
+    for folder in folders:
+        tokenizer = trained_tokenizer(recipe, Run(folder)).cpu()
+        rebuilt = [reconstruct(tokenizer, passage.following.frames) for passage in passages]
+        found.append(measure(reader, passages, rebuilt))
+        yield _cells(folder, found[-1], found[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """`psnr_S` is the mean of each passage, in dB; `gradient` is the share of the real one."""
+
+    psnr_S: NDArray[np.float64]
+    ssim: Estimate
+    gradient: Estimate
+    frechet_own: Estimate
+
+
+def measure(reader: ActionReader, passages: Sequence[Passage], rebuilt: Sequence[Film]) -> Rebuilt:
+    """`rebuilt[i]` is what became of the frames that follow in passage i."""
+    real = [passage.following.frames for passage in passages]
+    gradients_2S = np.array([[gradient(film) for film in side] for side in (rebuilt, real)])
+
+    def share(starts: NDArray[np.int64]) -> float:
+        ours, truth = gradients_2S[:, starts].mean(axis=1)
+        return float(ours / truth)
+
+    ours_SMD, real_SMD = (
+        [
+            read(reader, passage.led_by_context(film)).features_MD
+            for passage, film in zip(passages, side, strict=True)
+        ]
+        for side in (rebuilt, real)
+    )
+    return Rebuilt(
+        psnr_S=_of_films(psnr_db, rebuilt, real),
+        ssim=mean_estimate(_of_films(ssim, rebuilt, real)),
+        gradient=estimate(share, len(passages)),
+        frechet_own=frechet_of_starts(ours_SMD, real_SMD),
+    )
+
+
+def _of_films(
+    figure: Callable[[Film, Film], float], rebuilt: Sequence[Film], real: Sequence[Film]
+) -> NDArray[np.float64]:
+    """(S,) the mean over the pictures of each film."""
+    return np.array(
+        [
+            np.mean([figure(*pair) for pair in zip(ours, truth, strict=True)])
+            for ours, truth in zip(rebuilt, real, strict=True)
+        ]
+    )
+
+
+def _cells(folder: Path, rebuilt: Rebuilt, first: Rebuilt) -> tuple[str, ...]:
+    gain = mean_estimate(rebuilt.psnr_S - first.psnr_S)
+    return (
+        folder.name, f"{mean_estimate(rebuilt.psnr_S):.2f}",
+        f"{gain:.3f}" if rebuilt is not first else "",
+        f"{rebuilt.ssim:.3f}", f"{rebuilt.gradient:.3f}", f"{rebuilt.frechet_own:.2f}",
+    )  # fmt: skip

@@ -1,0 +1,35 @@
+"""A state model that knows what is to come: a dream by true states, to be laid beside one by its
+own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from model.place.state import State, StateModel
+from model.world import World
+from training.data.recording import Recording
+from training.data.states import states_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Followed(StateModel):
+    """Carries a state that was recorded on to the one that was recorded after it."""
+
+    after: Mapping[State, State]
+
+    def advance(self, state: State, action: Sequence[float]) -> State:
+        following = self.after.get(state)
+        return StateModel.advance(self, state, action) if following is None else following
+
+
+def following(world: World, films: Sequence[Recording]) -> World:
+    """The world, whose sessions are told where the player of these films truly was. Each is to
+    begin in one of the films' own states, as `states_of` has them."""
+    model = world.state_model
+    assert model is not None, "a world without a place has no states"
+    after: dict[State, State] = {}
+    for film in films:
+        states = [tuple(state) for state in states_of(film, model).tolist()]
+        after |= pairwise(states)
+    followed = Followed(motion=model.motion, floor=model.floor, walls=model.walls, after=after)
+    return replace(world, state_model=followed)

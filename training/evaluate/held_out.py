@@ -1,0 +1,51 @@
+"""Play that a world does not learn from: what evaluation measures on. Made from seeds, the same on
+every machine, and stored in the run folder."""
+
+import os
+
+from training.data.filming import record_all
+from training.data.games.probes import Probe, record_probes
+from training.data.recording import Recording, load_recordings
+from training.data.source import RecordingSource
+from training.data.vpt.films import keep_films
+from training.recipes.recipe import Recipe
+from training.run import Run
+
+_PROCESSES = os.cpu_count() or 1
+
+
+def record_held_out(recipe: Recipe, run: Run, *, processes: int) -> None:
+    plan = recipe.record
+    if isinstance(recipe.recorder, RecordingSource):
+        keep_films(
+            recipe.recorder, "held_out", run.held_out_recordings, num_frames=plan.held_out_frames
+        )
+        return
+    record_all(
+        recipe.recorder, run.held_out_recordings, num_frames=plan.held_out_frames,
+        takes=plan.held_out_takes, seed=plan.held_out_seed, processes=processes,
+    )  # fmt: skip
+
+
+def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
+    """None where there is no game to ask what it would have shown, or none are wanted."""
+    if isinstance(recipe.recorder, RecordingSource) or not count:
+        return []
+    return record_probes(
+        recipe.recorder, run.probes, count=count, key_turn_deg=recipe.action_space.key_turn_deg,
+        context_frames=recipe.preset.nfd.window, least_walk=recipe.record.least_walk,
+        seed=recipe.record.probe_seed, processes=_PROCESSES,
+    )  # fmt: skip
+
+
+def reader_recordings(recipe: Recipe, run: Run) -> list[Recording]:
+    """Of play that the world has not learned from and is not measured on; at least two."""
+    folder, plan = run.folder / "reader" / "recordings", recipe.record
+    if isinstance(recipe.recorder, RecordingSource):
+        keep_films(recipe.recorder, "validation", folder, num_frames=plan.reader_frames, at_least=2)
+    else:
+        record_all(
+            recipe.recorder, folder, num_frames=plan.reader_frames, takes=plan.reader_takes,
+            seed=plan.reader_seed, processes=_PROCESSES,
+        )  # fmt: skip
+    return load_recordings(folder)

@@ -1,0 +1,39 @@
+"""The latents of a run's recordings, and clips of them to train on."""
+
+from training.data.encoding import LatentCache
+from training.data.latents import ClipSource, PressFocus
+from training.data.source import Split
+from training.device import pick_device
+from training.pipeline.stages.recordings import manifest, source
+from training.pipeline.stages.tokenizer import encoding_tokenizer
+from training.recipes.recipe import Recipe
+from training.run import Run
+
+
+def encode(recipe: Recipe, run: Run) -> None:
+    """Latents of all that the teacher learns from and is checked on, where they are missing."""
+    cache = LatentCache(run.latents, encoding_tokenizer(recipe, run))
+    stock = manifest(recipe, run)
+    cache.films(source(recipe, run), [*stock.of("train"), *stock.of("validation")])
+
+
+def clip_source(
+    recipe: Recipe,
+    run: Run,
+    batch_size: int,
+    split: Split,
+    *,
+    num_lead: int = 0,
+    num_frames: int | None = None,
+    focus: PressFocus | None = None,
+) -> ClipSource:
+    """Clips of latents, a window or `num_frames` long and `num_lead` frames before it. Latents are
+    made once per tokenizer and recording."""
+    cache = LatentCache(run.latents, encoding_tokenizer(recipe, run))
+    films = cache.films(source(recipe, run), list(manifest(recipe, run).of(split)))
+    nfd = recipe.preset.nfd
+    num_frames = num_lead + (num_frames or nfd.window)
+    state_size = nfd.place.state_size if nfd.place else 0
+    return ClipSource(
+        films, num_frames, batch_size, pick_device(), state_size=state_size, focus=focus
+    )

@@ -1,0 +1,61 @@
+"""The record stage: the recordings that a world learns from, and their manifest."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from training.data.filming import record_all
+from training.data.inventory.manifest import Manifest, take_stock
+from training.data.source import FilmFolder, RecordingSource
+from training.data.vpt.films import keep_films
+from training.data.vpt.folder import VptFolder
+from training.evaluate.held_out import record_held_out
+from training.loop.trainer import TrainingError
+from training.recipes.recipe import Recipe
+from training.run import Run
+
+
+def record(recipe: Recipe, run: Run, *, processes: int) -> None:
+    plan = recipe.record
+    record_held_out(recipe, run, processes=processes)
+    if isinstance(recipe.recorder, RecordingSource):
+        keep_films(
+            recipe.recorder, "train", run.train_recordings, num_frames=plan.train_frames
+        )  # fmt: skip
+    else:
+        record_all(
+            recipe.recorder, run.validation_recordings, num_frames=plan.validation_frames,
+            takes=plan.validation_takes, seed=plan.validation_seed, processes=processes,
+        )  # fmt: skip
+        record_all(
+            recipe.recorder, run.train_recordings, num_frames=plan.train_frames,
+            takes=plan.train_takes, seed=plan.train_seed, processes=processes,
+            then=recipe.second_recorder,
+        )  # fmt: skip
+        if recipe.tokenizer_recorder is not None:
+            record_all(
+                recipe.tokenizer_recorder, run.tokenizer_recordings,
+                num_frames=plan.tokenizer_frames, takes=1, seed=plan.train_seed,
+                processes=processes,
+            )  # fmt: skip
+    for reason, count in manifest(recipe, run).skipped.items():
+        print(f"skipped {count} recordings: {reason}")
+
+
+def source(recipe: Recipe, run: Run) -> RecordingSource:
+    """What the world learns from: given recordings where they lie, our own films in the run."""
+    if isinstance(recipe.recorder, RecordingSource):
+        return recipe.recorder
+    return FilmFolder(run.recordings, recipe.action_space.entries)
+
+
+def manifest(recipe: Recipe, run: Run) -> Manifest:
+    """Of the recordings there are now."""
+    return take_stock(source(recipe, run), run.manifest)
+
+
+def with_recordings(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe with the recordings of `folder` in VPT's form. Raises TrainingError for a recipe
+    that records its own play."""
+    if not isinstance(recipe.recorder, VptFolder):
+        raise TrainingError(f"the {recipe.name} recipe films by itself; name no recordings")
+    return replace(recipe, recorder=replace(recipe.recorder, folder=folder))

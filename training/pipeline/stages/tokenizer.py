@@ -1,0 +1,123 @@
+"""The tokenizer's first stage: encoder and decoder together. The encoder makes all latents of a
+run; the second stage (`decoder.py`) changes no latent.
+"""
+
+from pathlib import Path
+
+import torch
+
+from model.tokenizer.vae import VAE, pixels_from_uint8
+from training.data.encoding import LatentCache
+from training.data.recording import load_recordings
+from training.device import pick_device
+from training.evaluate.given.lpips import LPIPS
+from training.loop.optimizers import vae_optimizers
+from training.loop.trainer import Budget, Trainer, TrainingError
+from training.pipeline.stages.perceptual import trained_eye
+from training.recipes.numbers import numbers_of
+from training.recipes.recipe import Recipe
+from training.recipes.settings.picture import PictureWeights
+from training.run import Run
+from training.tokenizer.frames import Film, FrameSource, spread
+from training.tokenizer.losses.colours import RareColours
+from training.tokenizer.losses.features import EyeDistance
+from training.tokenizer.losses.picture_loss import Looks, PictureLoss
+from training.tokenizer.reconstruction import Reconstruction
+
+_STATISTICS_FRAMES = 4096
+_COLOUR_FRAMES = 2048
+_BATCH = 64
+
+
+def train_tokenizer(recipe: Recipe, run: Run, budget: Budget) -> None:
+    vae, trainer = _tokenizer_trainer(recipe, run)
+    settings = recipe.tokenizer
+    frames = FrameSource(training_films(recipe, run), settings.batch_size, pick_device())
+    loss = picture_loss(run, settings.picture)
+    trainer.train(Reconstruction(vae, frames, loss, kl=settings.kl), budget)
+
+
+def encoding_tokenizer(recipe: Recipe, run: Run) -> VAE:
+    """The averaged first stage with the latent statistics of the training frames: the tokenizer
+    that encodes every latent of the run."""
+    vae = first_stage(recipe, run)
+    _measure_latents(vae, run)
+    return vae
+
+
+def first_stage(recipe: Recipe, run: Run) -> VAE:
+    """The averaged first stage, without latent statistics. Raises FileNotFoundError before the
+    stage has saved a state."""
+    run.require("tokenizer")
+    vae = _tokenizer_trainer(recipe, run)[1].averaged
+    assert isinstance(vae, VAE)
+    return vae.eval().requires_grad_(False)
+
+
+def picture_loss(
+    run: Run, weights: PictureWeights, lpips: tuple[Path, Path] | None = None
+) -> PictureLoss:
+    """The loss for the colours of the run's films. Its perceptual term is LPIPS where `lpips` names
+    the weights, else the run's own feature network. Raises TrainingError for files that do not hold
+    LPIPS weights."""
+    colours = RareColours.of(spread(films_in(run.train_recordings), _COLOUR_FRAMES))
+    return PictureLoss(weights, colours, _looks(run, weights, lpips))
+
+
+def training_films(recipe: Recipe, run: Run) -> list[Film]:
+    """The play of the train split, and the recordings of `tokenizer_recorder` where the recipe has
+    one."""
+    films = films_in(run.train_recordings)
+    if recipe.tokenizer_recorder is not None:
+        films += films_in(run.tokenizer_recordings)
+    return films
+
+
+def films_in(folder: Path) -> list[Film]:
+    return [recording.frames for recording in load_recordings(folder)]
+
+
+def _tokenizer_trainer(recipe: Recipe, run: Run) -> tuple[VAE, Trainer]:
+    torch.manual_seed(0)
+    vae = VAE(recipe.preset.vae).to(pick_device())
+    vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizers = vae_optimizers(vae, lr=recipe.tokenizer.lr)
+    return vae, Trainer(
+        run.folder,
+        "tokenizer",
+        vae,
+        optimizers,
+        ema_decay=recipe.tokenizer.ema_decay,
+        settings=numbers_of(recipe.tokenizer),
+    )
+
+
+def _looks(run: Run, weights: PictureWeights, lpips: tuple[Path, Path] | None) -> Looks | None:
+    if not weights.perceptual:
+        return None
+    if lpips is not None:
+        try:
+            return LPIPS.load(*lpips).to(pick_device()).distance
+        except ValueError as error:
+            raise TrainingError(str(error)) from error
+    films = load_recordings(run.train_recordings)
+    return EyeDistance(trained_eye(run.folder, films, pick_device()))
+
+
+@torch.no_grad()
+def _measure_latents(vae: VAE, run: Run) -> None:
+    """Sets the mean and the standard deviation per channel by which `encode` normalises latents.
+    Measures once per tokenizer and reads the stored values afterwards."""
+    cache = LatentCache(run.latents, vae)
+    if cache.restore_statistics():
+        return
+    picked = spread(films_in(run.train_recordings), _STATISTICS_FRAMES)
+    device = next(vae.parameters()).device
+    means = [
+        vae.posterior(pixels_from_uint8(torch.from_numpy(picked[i : i + _BATCH]).to(device)))[0]
+        for i in range(0, len(picked), _BATCH)
+    ]
+    latents = torch.cat(means)
+    vae.latent_mean.copy_(latents.mean(dim=(0, 2, 3)))
+    vae.latent_std.copy_(latents.std(dim=(0, 2, 3)))
+    cache.keep_statistics()
