@@ -49,8 +49,3 @@ def _step_of(line: bytes) -> int | None:
     except (ValueError, KeyError, TypeError):
         return None
     return step if line.endswith(b"\n") and isinstance(step, int) else None
-
-
-def read_curve(path: Path) -> list[dict[str, float]]:
-    """The rows of a curve that nobody is writing."""
-    return [json.loads(line) for line in path.read_text().splitlines()]

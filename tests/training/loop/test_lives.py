@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tests.training.loop import lives
-from training.loop.curve import read_curve
+from tests.training.loop.curves import read_curve
 from training.loop.trainer import Budget
 
 KILLS = 10

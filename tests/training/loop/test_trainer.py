@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.loop.curve import read_curve
+from tests.training.loop.curves import read_curve
 from training.loop.trainer import Budget, Trainer, TrainingError
 from training.objectives.objective import Losses, Objective
 from training.pipeline.run_state import has_ended

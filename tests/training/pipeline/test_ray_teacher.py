@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from training.loop.curve import read_curve
+from tests.training.loop.curves import read_curve
 from training.loop.trainer import Budget
 from training.pipeline.run_state import has_ended
+from training.pipeline.stages.recordings import record
 from training.pipeline.stages.teacher import train_teacher
 from training.pipeline.stages.tokenizer import train_tokenizer
 from training.recipes.debug import debug
@@ -20,10 +21,10 @@ from training.run import Run
 
 def _make_films(run: Run) -> None:
     recipe = debug()
-    record = replace(
+    plan = replace(
         recipe.record, train_frames=200, train_takes=1, held_out_frames=20, validation_frames=40
     )
-    record(replace(recipe, record=record), run, processes=1)
+    record(replace(recipe, record=plan), run, processes=1)
 
 
 @pytest.mark.e2e
