@@ -54,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {
         "training.data.inventory.stock",
         "training.evaluate.judge",
-        "training.data.whole",
+        "training.data.atomic_io",
         "training.job_state",
         "training.recipes.overrides",
         "training.registry.registry",

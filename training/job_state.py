@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from training.data.whole import reading, replacing
+from training.data.atomic_io import reading, replacing
 
 ORDER, PROGRESS, LOG = "job.json", "progress.json", "log.txt"
 STAGES = ("record", "tokenizer", "decoder", "map", "teacher", "student", "release", "publish")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.data.whole import reading, replacing
+from training.data.atomic_io import reading, replacing
 from training.device import pick_device
 from training.loop.trainer import Budget, Trainer
 from training.objectives.objective import Objective

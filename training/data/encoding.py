@@ -16,11 +16,11 @@ from tqdm import tqdm
 
 from model.tokenizer.fsq import FSQ
 from model.tokenizer.vae import VAE, pixels_from_uint8
+from training.data.atomic_io import reading, replacing
 from training.data.inventory.manifest import Entry
 from training.data.latents import LatentFilm
 from training.data.recording import Recording
 from training.data.source import RecordingSource
-from training.data.whole import reading, replacing
 
 _ENCODE_BATCH = 64
 _STATISTICS = "statistics.safetensors"

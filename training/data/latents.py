@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from training.data.atomic_io import reading, replacing
 from training.data.presses import clips_with_presses, presses
 from training.data.recording import TooLittlePlay, clip_starts
-from training.data.whole import reading, replacing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.whole import reading
+from training.data.atomic_io import reading
 
 _ARRAYS = ("frames", "actions", "poses", "cuts")
 

@@ -6,7 +6,7 @@ from zipfile import is_zipfile
 
 import torch
 
-from training.data.whole import DamagedFile
+from training.data.atomic_io import DamagedFile
 
 
 def read_state(path: Path, device: torch.device | None = None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from torch import nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from training.data.whole import replacing
+from training.data.atomic_io import replacing
 from training.loop.curve import LossCurve
 from training.loop.learner import Learner, NotANumber
 from training.loop.state import read_state

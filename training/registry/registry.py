@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from training.data.whole import replacing
+from training.data.atomic_io import replacing
 from training.registry.version import WorldVersion
 
 INDEX, RELEASE = "version.json", "release.json"

@@ -18,7 +18,7 @@ from services.training.recordings.shelf import Shelf
 from services.training.runs.record import NEXT_STATES, RunRecord, RunState
 from services.training.runs.store import RunStore
 from services.training.runs.views import last_lines
-from training.data.whole import DamagedFile
+from training.data.atomic_io import DamagedFile
 from training.job_state import LOG, Progress
 from training.recipes.overrides import RECIPES, check_overrides
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from services.training.runs.record import RunRecord, RunState
-from training.data.whole import DamagedFile
+from training.data.atomic_io import DamagedFile
 from training.job_state import STAGES, Progress
 
 MAX_CURVE_BYTES = 4 * 2**20

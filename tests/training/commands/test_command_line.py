@@ -10,11 +10,11 @@ import torch
 
 from training.__main__ import main, make_parser
 from training.commands import train as train_command
+from training.data.atomic_io import DamagedFile
 from training.data.inventory.manifest import read_manifest
 from training.data.inventory.stock import stock_at
 from training.data.latents import ClipSource, LatentFilm
 from training.data.recording import TooLittlePlay, load_recordings
-from training.data.whole import DamagedFile
 from training.job_state import STAGES
 from training.loop.trainer import Budget
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from training.data.atomic_io import reading, replacing
 from training.data.inventory.behaviour import Shares, mean, measure
 from training.data.source import DamagedRecording, RecordingSource, Split
-from training.data.whole import reading, replacing
 
 _SAVE_EVERY = 20  # recordings read: some minutes of work
 SCHEMA, VERSION = "nextframe.recordings", 1

@@ -9,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from model.arguments import at_least_one
+from training.data.atomic_io import DamagedFile
 from training.data.inventory.manifest import Manifest, read_manifest, take_stock
 from training.data.source import SPLITS, Split
 from training.data.vpt.folder import VptFolder
 from training.data.vpt.lines import FPS
-from training.data.whole import DamagedFile
 
 _SHOWN_SHARES = 8
 

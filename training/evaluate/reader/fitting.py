@@ -19,8 +19,8 @@ from torch import Tensor
 from tqdm import trange
 
 from model.action_space import ActionSpace
+from training.data.atomic_io import reading, replacing
 from training.data.recording import Recording, clip_starts
-from training.data.whole import reading, replacing
 from training.evaluate.reader.network import BEFORE, CLIP_FRAMES, ActionReader, ReaderShape
 from training.evaluate.reader.reading import Actions
 

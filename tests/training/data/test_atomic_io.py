@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from training.data.whole import DamagedFile, reading, replacing
+from training.data.atomic_io import DamagedFile, reading, replacing
 
 
 def test_a_block_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
