@@ -9,7 +9,7 @@ from training.data.source import DamagedRecording
 from training.device import limit_threads
 from training.job_state import STAGES, JobOrder, Progress
 from training.loop.trainer import Budget, TrainingError
-from training.pipeline.again import measure_current
+from training.pipeline.re_evaluate import measure_current
 from training.pipeline.release import release
 from training.pipeline.run_state import has_ended
 from training.pipeline.stages.by_name import stage_minutes, training_stages

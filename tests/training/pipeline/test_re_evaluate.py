@@ -10,8 +10,8 @@ import pytest
 
 from tests.model.conftest import make_world
 from training.evaluate.beside import differing_yardsticks
-from training.pipeline import again
-from training.pipeline.again import measure_current
+from training.pipeline import re_evaluate
+from training.pipeline.re_evaluate import measure_current
 from training.recipes.debug import debug
 from training.recipes.recipe import Recipe
 from training.registry.publish import publish
@@ -63,7 +63,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
         card = NEW | {"psnr_16": 14.0, "world_digest": world.digest}
         return SimpleNamespace(figures=lambda: json.dumps(card))
 
-    monkeypatch.setattr(again, "measure", measure)
+    monkeypatch.setattr(re_evaluate, "measure", measure)
     return office
 
 

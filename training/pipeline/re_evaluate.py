@@ -1,5 +1,6 @@
-"""What players have, measured again as a new version was: the judge compares figures by one
-yardstick only, and a run that ends has both worlds at hand. Judges nobody."""
+"""Measures the current release again by the evaluation protocol of a new version. The release gate
+compares figures of equal protocols only, and a finished run has both worlds at hand.
+"""
 
 import json
 from pathlib import Path
@@ -14,8 +15,9 @@ from training.run import Run
 
 
 def measure_current(registry: Registry, recipe: Recipe, run: Run, bundle: Path) -> None:
-    """Measures the current release by the yardstick of the world in `bundle`, which `run` made,
-    where nobody has. What cannot be measured is said in the log; the judge refuses to compare."""
+    """Measures the current release by the protocol of the world in `bundle`, the product of `run`,
+    unless the registry holds such figures. A release that cannot be measured is logged; the release
+    gate then refuses the comparison."""
     current = registry.released(recipe.name)
     if not current:
         return
