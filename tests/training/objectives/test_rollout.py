@@ -10,7 +10,7 @@ from torch import Tensor
 from model.nfd.transformer import NFDTransformer
 from model.sampling.trigflow import diffuse, rotate
 from tests.training.tiny import SAMPLER, clips, transformer
-from training.loop.thrift import compile_blocks
+from training.loop.activation_checkpointing import compile_blocks
 from training.objectives.prediction import predict
 from training.objectives.rollout import Rollout
 

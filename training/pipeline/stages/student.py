@@ -8,8 +8,8 @@ from training.device import pick_device
 from training.distillation.objective import distillation, own_play
 from training.distillation.own_play import OwnPlay
 from training.distillation.student import Student
+from training.loop.activation_checkpointing import checkpoint_blocks
 from training.loop.optimizers import student_optimizers
-from training.loop.thrift import checkpoint_blocks
 from training.loop.trainer import Budget, Trainer
 from training.pipeline.stages.clips import clip_source
 from training.pipeline.stages.teacher import trained_teacher

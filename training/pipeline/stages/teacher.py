@@ -5,8 +5,8 @@ import torch
 from model.nfd.transformer import NFDTransformer
 from training.data.latents import PressFocus
 from training.device import pick_device
+from training.loop.activation_checkpointing import checkpoint_blocks, compile_blocks
 from training.loop.optimizers import nfd_optimizers
-from training.loop.thrift import checkpoint_blocks, compile_blocks
 from training.loop.trainer import Budget, Trainer
 from training.loop.workers import Workers
 from training.objectives.as_served import AsServed

@@ -19,8 +19,8 @@ from training.distillation.clips import NoisyClips
 from training.distillation.continuous import direction_and_jvp, direction_and_jvp_apart
 from training.distillation.objective import distillation
 from training.distillation.student import Student
+from training.loop.activation_checkpointing import checkpoint_blocks
 from training.loop.optimizers import student_optimizers
-from training.loop.thrift import checkpoint_blocks
 from training.recipes.minecraft import minecraft
 from training.recipes.settings.noise import NoiseMixture
 

@@ -1,4 +1,5 @@
-"""What makes a large teacher fit and go faster without changing what it computes."""
+"""Activation checkpointing and compilation of transformer blocks: less memory or less time, the
+same result."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,13 +14,14 @@ Backend = str | Callable[..., Any]  # of torch.compile
 
 
 def checkpoint_blocks(transformer: NFDTransformer) -> None:
-    """A block keeps only its inputs; the backward pass computes the rest of it again. In place,
-    and only of this very object: copies and saved states know nothing of it."""
+    """A block stores only its inputs; the backward pass recomputes the activations (arXiv
+    1604.06174). Changes this object in place; copies and saved states stay plain."""
     for block in transformer.blocks:
         block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
 def compile_blocks(transformer: NFDTransformer, backend: Backend = "inductor") -> None:
-    """One compiled block serves all layers and steps. In place, before they are checkpointed."""
+    """One compiled block serves all layers and steps. Changes the object in place; call before
+    `checkpoint_blocks`."""
     for block in transformer.blocks:
         block.forward = torch.compile(block.forward, backend=backend)

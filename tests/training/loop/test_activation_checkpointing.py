@@ -14,8 +14,8 @@ from model import presets
 from model.nfd.transformer import NFDTransformer
 from tests.training import tiny
 from training.data.latents import ClipSource, LatentFilm
+from training.loop.activation_checkpointing import checkpoint_blocks, compile_blocks
 from training.loop.optimizers import nfd_optimizers
-from training.loop.thrift import checkpoint_blocks, compile_blocks
 from training.loop.trainer import Budget, Trainer
 from training.objectives.flow_matching import FlowMatching
 from training.objectives.prediction import predict
