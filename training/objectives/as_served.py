@@ -17,7 +17,7 @@ from training.data.latents import ClipSource
 from training.data.presses import presses
 from training.device import autocast
 from training.objectives.flow_matching import PURE_FROM_T, direction_target
-from training.objectives.guidance import sometimes_untold
+from training.objectives.guidance import drop_actions
 from training.objectives.noise import FrameTimes
 from training.objectives.objective import Losses
 from training.recipes.recipe import AsServedRecipe
@@ -36,7 +36,7 @@ class AsServed:
         settings: AsServedRecipe,
         action_space: ActionSpace,
         *,
-        untold_share: float = 0.0,
+        action_dropout: float = 0.0,
     ) -> None:
         """`mixture`: the noise of drawn frames, and the most noise that a past frame holds."""
         self._transformer = transformer
@@ -44,15 +44,15 @@ class AsServed:
         self._times = FrameTimes(mixture)
         self._settings = settings
         self._action_space = action_space
-        self._untold_share = untold_share
+        self._action_dropout = action_dropout
 
     def __call__(self, generator: torch.Generator, step: int) -> Losses:
         settings = self._settings
         clips = self._clips.draw(generator)
         truth_BDChw = clips.latents_BFChw[:, settings.num_past :]
         assert truth_BDChw.shape[1], "clips must be longer than their past"
-        told_BFA = sometimes_untold(
-            clips.actions_BFA, self._transformer.config.action_size, self._untold_share, generator
+        told_BFA = drop_actions(
+            clips.actions_BFA, self._transformer.config.action_size, self._action_dropout, generator
         )
         shown_BFChw = clips.latents_BFChw
         if settings.own_every and step % settings.own_every == 1 % settings.own_every:

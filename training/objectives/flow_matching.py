@@ -11,7 +11,7 @@ from model.nfd.transformer import NFDTransformer
 from model.sampling.trigflow import diffuse
 from training.data.latents import ClipSource
 from training.device import autocast
-from training.objectives.guidance import sometimes_untold
+from training.objectives.guidance import drop_actions
 from training.objectives.history import History
 from training.objectives.noise import FrameTimes
 from training.objectives.objective import Losses
@@ -36,15 +36,15 @@ class FlowMatching:
         mixture: NoiseMixture,
         history: History | None = None,
         *,
-        untold_share: float = 0.0,
+        action_dropout: float = 0.0,
     ) -> None:
-        """`clips` are longer than what is trained on by the history's lead; without a history the
-        truth is shown. `untold_share` of them are shown without their actions."""
+        """`clips` are longer than the trained window by the history's lead; without a history the
+        true frames are the context. `action_dropout`: share of the clips without actions."""
         self._transformer = transformer
         self._clips = clips
         self._times = FrameTimes(mixture)
         self._history = history or History(transformer, mixture)
-        self._untold_share = untold_share
+        self._action_dropout = action_dropout
 
     def __call__(self, generator: torch.Generator, step: int) -> Losses:
         clips = self._clips.draw(generator)
@@ -55,9 +55,9 @@ class FlowMatching:
         noise = torch.randn(clean.shape, generator=generator, device=clean.device)
         noisy = diffuse(shown.latents_BFChw, noise, t_BF)
         actions = shown.actions_BFA
-        if self._untold_share:
+        if self._action_dropout:
             size = self._transformer.config.action_size
-            actions = sometimes_untold(actions, size, self._untold_share, generator)
+            actions = drop_actions(actions, size, self._action_dropout, generator)
         with autocast(clean.device):
             direction = predict(self._transformer, noisy, t_BF, actions, shown.hidden_BF)
         target = direction_target(clean, noise, t_BF)

@@ -1,5 +1,7 @@
-"""Classifier-free guidance (arXiv 2207.12598) towards the hands. A teacher that is not always told
-the action learns what would come anyway; led away from that, a student answers more clearly.
+"""Classifier-free guidance (arXiv 2207.12598) with the player's action as the condition. The
+teacher trains with action dropout: in a share of the clips it sees no actions and learns the
+distribution of frames without them. A student distilled from the guided teacher answers actions
+more clearly.
 
 Shape letters: B clips, F frames, C h w latent channels, rows, columns, A action size.
 """
@@ -11,32 +13,36 @@ from model.nfd.transformer import NFDTransformer
 from training.device import autocast
 from training.objectives.prediction import predict
 
-UNTOLD = -1.0  # in every entry: no hands make such an action, whose buttons are 0 or 1
+NO_ACTION = -1.0  # in every entry; the buttons of a real action are 0 or 1
 
 
-def untold(told_BFA: Tensor, action_size: int) -> Tensor:
-    """The same without its actions; the state behind them stays."""
-    hidden = told_BFA.clone()
-    hidden[..., :action_size] = UNTOLD
+def without_actions(actions_BFA: Tensor, action_size: int) -> Tensor:
+    """`actions_BFA` with every action replaced by NO_ACTION; the player's state after it stays."""
+    hidden = actions_BFA.clone()
+    hidden[..., :action_size] = NO_ACTION
     return hidden
 
 
-def sometimes_untold(
-    told_BFA: Tensor, action_size: int, share: float, generator: torch.Generator
+def drop_actions(
+    actions_BFA: Tensor, action_size: int, share: float, generator: torch.Generator
 ) -> Tensor:
-    """What is told, in a `share` of the clips without the actions."""
-    drawn_B = torch.rand(len(told_BFA), generator=generator, device=told_BFA.device)
-    return torch.where((drawn_B < share)[:, None, None], untold(told_BFA, action_size), told_BFA)
+    """`actions_BFA` with the actions dropped in a random `share` of the clips, whole clips at a
+    time."""
+    drawn_B = torch.rand(len(actions_BFA), generator=generator, device=actions_BFA.device)
+    return torch.where(
+        (drawn_B < share)[:, None, None], without_actions(actions_BFA, action_size), actions_BFA
+    )
 
 
 def guided(
     teacher: NFDTransformer, noisy_BFChw: Tensor, t_BF: Tensor, actions_BFA: Tensor, strength: float
 ) -> Tensor:
-    """The teacher's direction, `strength` times as far from the untold one; 1 is its own."""
+    """free + strength (conditional - free), where `free` is the teacher's direction without
+    actions; a strength of 1 is the teacher's own direction."""
     with autocast(noisy_BFChw.device):
-        told = predict(teacher, noisy_BFChw, t_BF, actions_BFA).float()
+        conditional = predict(teacher, noisy_BFChw, t_BF, actions_BFA).float()
         if strength == 1.0:
-            return told
-        hidden = untold(actions_BFA, teacher.config.action_size)
-        freely = predict(teacher, noisy_BFChw, t_BF, hidden).float()
-    return torch.lerp(freely, told, strength)
+            return conditional
+        hidden = without_actions(actions_BFA, teacher.config.action_size)
+        free = predict(teacher, noisy_BFChw, t_BF, hidden).float()
+    return torch.lerp(free, conditional, strength)

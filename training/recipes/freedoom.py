@@ -70,7 +70,7 @@ def freedoom() -> Recipe:
         ),
         teacher=NFDRecipe(
             batch_size=4, muon_lr=5e-3, adamw_lr=3e-3, ema_decay=0.995, minutes=140.0,
-            mixture=NoiseMixture(), untold_share=0.1,
+            mixture=NoiseMixture(), action_dropout=0.1,
             history=HistorySettings(chain_share=0.5, rollout_share=0.25),
         ),
         student=StudentRecipe(

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from training.recipes.stored_names import field_name
+
 R = TypeVar("R")
 
 RECIPES = {
@@ -109,6 +111,6 @@ def apply_overrides(recipe: R, overrides: Mapping[str, int | float]) -> R:
 
 
 def _with(node: R, path: list[str], value: int | float) -> R:
-    first, *rest = path
+    first, *rest = field_name(path[0]), *path[1:]
     inner: Any = _with(getattr(node, first), rest, value) if rest else value
     return replace(node, **{first: inner})  # type: ignore[type-var]

@@ -103,7 +103,7 @@ class AsServedRecipe:
 class NFDRecipe:
     """The teacher. Clips are as long as the model's window, or `clip_frames`. `as_served`: frames
     are trained after a clean past, and `history` has no part in it. Else `history`: what clips
-    show as context instead of the truth. `untold_share` of them do not show their actions, which
+    show as context instead of the truth. `action_dropout` of them do not show their actions, which
     the student's guidance needs. A step is the mean over `micro_batches` batches. `checkpointing`
     saves memory for a third more work; `compiled` needs a GPU."""
 
@@ -115,7 +115,7 @@ class NFDRecipe:
     mixture: NoiseMixture
     history: HistorySettings = TRUTH
     as_served: AsServedRecipe | None = None
-    untold_share: float = 0.0
+    action_dropout: float = 0.0
     clip_frames: int | None = None
     micro_batches: int = 1
     checkpointing: bool = False

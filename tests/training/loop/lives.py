@@ -61,12 +61,12 @@ def line(folder: Path) -> tuple[Trainer, Objective]:
 
 
 def teacher(folder: Path) -> tuple[Trainer, Objective]:
-    """As a world's is trained: both optimizers, its own guesses as context, actions untold."""
+    """As a world's is trained: both optimizers, its own guesses as context, action dropout."""
     network, mixture = tiny.transformer(), NoiseMixture()
     optimizers = nfd_optimizers(network, muon_lr=1e-3, adamw_lr=1e-3)
     history = History(network, mixture, HistorySettings(chain_share=0.5))
     fit = Trainer(folder, "fit", network, optimizers, ema_decay=0.9, save_every_s=0.03)
-    return fit, FlowMatching(network, tiny.clips(), mixture, history, untold_share=0.2)
+    return fit, FlowMatching(network, tiny.clips(), mixture, history, action_dropout=0.2)
 
 
 LINE = Stage(make=line, num_steps=320, kill_steps=40, kill_s=0.006)

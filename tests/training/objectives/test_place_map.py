@@ -85,7 +85,7 @@ def test_clips_are_told_where_the_player_is_and_the_frozen_map_stays() -> None:
     }
     assert not moved & {id(parameter) for parameter in transformer.place.parameters()}
     torch.nn.init.normal_(transformer.head.weight)
-    loss = FlowMatching(transformer, source, NoiseMixture(), untold_share=0.5)
+    loss = FlowMatching(transformer, source, NoiseMixture(), action_dropout=0.5)
     torch.autograd.backward(loss(torch.Generator().manual_seed(0), 0)["loss"])
     assert transformer.seen.weight.grad is not None and transformer.seen.weight.grad.any()
     assert all(parameter.grad is None for parameter in transformer.place.parameters())

@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> Run:
 
 def test_calls_that_did_not_keep_to_the_recipe_are_told(run: Run) -> None:
     recipe = debug()
-    other = replace(recipe, teacher=replace(recipe.teacher, muon_lr=0.5, untold_share=0.1))
+    other = replace(recipe, teacher=replace(recipe.teacher, muon_lr=0.5, action_dropout=0.1))
     _train(run, recipe, steps=5)
     _train(run, other, steps=3)
     told = provenance(recipe, run, "teacher")

@@ -3,7 +3,9 @@
 import pytest
 
 from training.recipes.named import recipe_named
+from training.recipes.numbers import numbers_of
 from training.recipes.overrides import OVERRIDES, RECIPES, apply_overrides, check_overrides
+from training.recipes.stored_names import STORED_NAMES
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -19,6 +21,18 @@ def test_every_override_has_its_place_in_every_recipe(name: str) -> None:
     assert changed.teacher.batch_size == OVERRIDES["teacher.batch_size"].high
     assert changed.record.train_frames == OVERRIDES["record.train_frames"].high
     assert changed.preset == recipe.preset
+
+
+def test_a_renamed_field_keeps_its_stored_name() -> None:
+    recipe = apply_overrides(recipe_named("debug"), {"teacher.untold_share": 0.3})
+    assert recipe.teacher.action_dropout == 0.3
+    assert numbers_of(recipe.teacher)["untold_share"] == 0.3
+
+
+def test_every_stored_name_is_of_a_field_that_recipes_have() -> None:
+    stored = str(numbers_of(recipe_named("freedoom")))
+    assert [name for name in STORED_NAMES.values() if f"'{name}'" not in stored] == []
+    assert [name for name in STORED_NAMES if f"'{name}'" in stored] == []
 
 
 def test_a_stage_that_a_recipe_lacks_is_refused_by_name() -> None:

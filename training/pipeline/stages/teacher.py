@@ -43,7 +43,7 @@ def teacher_objective(recipe: Recipe, run: Run, transformer: NFDTransformer) -> 
         num_frames=settings.clip_frames,
     )  # fmt: skip
     return FlowMatching(
-        transformer, clips, settings.mixture, history, untold_share=settings.untold_share
+        transformer, clips, settings.mixture, history, action_dropout=settings.action_dropout
     )
 
 
@@ -60,7 +60,7 @@ def _as_served(
         focus=focus if settings.press_share else None,
     )  # fmt: skip
     return AsServed(
-        transformer, clips, teacher.mixture, settings, space, untold_share=teacher.untold_share
+        transformer, clips, teacher.mixture, settings, space, action_dropout=teacher.action_dropout
     )
 
 

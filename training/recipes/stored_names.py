@@ -1,0 +1,17 @@
+"""Names of recipe fields as run states, released worlds and the training service's API hold them.
+
+The code was renamed and stored files were not: an old state, a `world.json` and a submitted run
+keep their keys. A field that is not listed has one name."""
+
+STORED_NAMES = {
+    "action_dropout": "untold_share",
+}
+_FIELD_NAMES = {stored: field for field, stored in STORED_NAMES.items()}
+
+
+def stored_name(field: str) -> str:
+    return STORED_NAMES.get(field, field)
+
+
+def field_name(stored: str) -> str:
+    return _FIELD_NAMES.get(stored, stored)
