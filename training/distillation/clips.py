@@ -1,4 +1,4 @@
-"""Batches to distil on: clips in which every frame has a noise level of its own.
+"""Batches to distil on: clips with an independent noise level for every frame.
 
 Shape letters: B clips, F frames, A action size, C h w latent channels, rows, columns.
 """
@@ -16,8 +16,9 @@ from training.recipes.settings.noise import NoiseMixture
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoisyClips:
-    """One batch. Frames that move are trained, from pure noise down to the very end of their
-    paths, where what is learned has its only hold; the others are context and stay as they are."""
+    """One batch. The frames of `moves_BF` are trained, at any noise level down to the end of the
+    denoising path, where the clean frame itself is the boundary condition; all other frames are
+    context and keep their noise."""
 
     clean_BFChw: Tensor
     noise_BFChw: Tensor
@@ -30,17 +31,17 @@ class NoisyClips:
         return diffuse(self.clean_BFChw, self.noise_BFChw, self.t_BF)
 
     def at(self, t_BF: Tensor) -> "NoisyClips":
-        """The same clips and noise, with the frames that move at these times instead."""
+        """The same clips and noise, with the trained frames at the times `t_BF`."""
         return replace(self, t_BF=torch.where(self.moves_BF, t_BF, self.t_BF))
 
-    def glances(self, num_frames: int) -> "NoisyClips":
-        """The same as clips of so many frames each, whose first has no past."""
+    def sub_clips(self, num_frames: int) -> "NoisyClips":
+        """The batch cut into clips of `num_frames` frames; the first frame of each has no past."""
         return NoisyClips(
-            clean_BFChw=glances(self.clean_BFChw, num_frames),
-            noise_BFChw=glances(self.noise_BFChw, num_frames),
-            t_BF=glances(self.t_BF, num_frames),
-            moves_BF=glances(self.moves_BF, num_frames),
-            actions_BFA=glances(self.actions_BFA, num_frames),
+            clean_BFChw=sub_clips(self.clean_BFChw, num_frames),
+            noise_BFChw=sub_clips(self.noise_BFChw, num_frames),
+            t_BF=sub_clips(self.t_BF, num_frames),
+            moves_BF=sub_clips(self.moves_BF, num_frames),
+            actions_BFA=sub_clips(self.actions_BFA, num_frames),
         )
 
     @classmethod
@@ -61,8 +62,8 @@ class NoisyClips:
         )
 
 
-def glances(of_BF: Tensor, num_frames: int) -> Tensor:
-    """Clips (B, F, ...) cut into shorter ones (B F / num_frames, num_frames, ...), as far as whole
-    ones go."""
+def sub_clips(of_BF: Tensor, num_frames: int) -> Tensor:
+    """Cuts clips (B, F, ...) into sub-clips (B F / num_frames, num_frames, ...); drops the frames
+    after the last whole sub-clip."""
     whole = of_BF.shape[1] // num_frames * num_frames
     return of_BF[:, :whole].reshape(-1, num_frames, *of_BF.shape[2:])

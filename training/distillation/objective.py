@@ -6,11 +6,11 @@ from training.data.latents import ClipSource
 from training.distillation.adversary import Adversary, AdversarySettings
 from training.distillation.continuous import ContinuousConsistency, ContinuousSettings
 from training.distillation.discrete import DiscreteConsistency, DiscreteSettings
-from training.distillation.own_play import OwnPlay
+from training.distillation.on_policy import OnPolicyLoss
 from training.distillation.student import Distillation, Method, Student
 from training.objectives.rollout import Rollout
 from training.recipes.recipe import StudentRecipe
-from training.recipes.settings.own_play import OwnPlaySettings
+from training.recipes.settings.on_policy import OnPolicySettings
 
 
 def distillation(
@@ -18,7 +18,7 @@ def distillation(
     teacher: NFDTransformer,
     clips: ClipSource,
     settings: StudentRecipe,
-    own_play: OwnPlay | None = None,
+    on_policy: OnPolicyLoss | None = None,
 ) -> Distillation:
     """`teacher` is frozen; the student begins as a copy of it."""
     method: Method
@@ -38,19 +38,20 @@ def distillation(
         strength = AdversarySettings(strength=settings.adversarial)
         adversary = Adversary(student.critic, teacher, strength)
     jumping = student.transformer if settings.judge_jumps else None
-    return Distillation(method, clips, settings.mixture, adversary, own_play, jumping)
+    return Distillation(method, clips, settings.mixture, adversary, on_policy, jumping)
 
 
-def own_play(
+def on_policy_loss(
     student: Student,
     teacher: NFDTransformer,
     films: ClipSource,
     sampler: SamplerSpec,
-    settings: OwnPlaySettings,
-) -> OwnPlay:
-    """`films` draws true play as long as the student's dreams; `sampler` is how it is served."""
+    settings: OnPolicySettings,
+) -> OnPolicyLoss:
+    """`films` draws recorded clips as long as the longest rollout; `sampler` as in the served
+    world."""
     critic = AdversarySettings(strength=settings.strength)
-    return OwnPlay(
+    return OnPolicyLoss(
         student.dreams,
         student.transformer,
         films,

@@ -15,11 +15,11 @@ from model.sampling.trigflow import estimate_clean
 from training.data.latents import ClipSource
 from training.distillation.adversary import Adversary, CriticHeads
 from training.distillation.clips import NoisyClips
-from training.distillation.own_play import Dreams, OwnPlay
+from training.distillation.on_policy import OnPolicyLoss, RolloutBuffer
 from training.objectives.objective import Losses
 from training.objectives.prediction import predict
 from training.recipes.settings.noise import NoiseMixture
-from training.recipes.settings.own_play import NO_PLAY, OwnPlaySettings
+from training.recipes.settings.on_policy import NO_ROLLOUTS, OnPolicySettings
 
 
 class AdaptiveWeight(nn.Module):
@@ -38,16 +38,18 @@ class AdaptiveWeight(nn.Module):
 
 
 class Student(nn.Module):
-    """What the trainer owns: the network, its loss weight, the critics' heads (of its clips and of
-    its own play), and that play."""
+    """What the trainer owns: the network, the loss weight, the critic heads (for clips and for
+    rollouts) and the rollouts. Attribute names are keys of saved states."""
 
-    def __init__(self, transformer: NFDTransformer, own_play: OwnPlaySettings = NO_PLAY) -> None:
+    def __init__(
+        self, transformer: NFDTransformer, on_policy: OnPolicySettings = NO_ROLLOUTS
+    ) -> None:
         super().__init__()
         self.transformer = transformer
         self.weight = AdaptiveWeight()
         self.critic = CriticHeads(transformer.config)
         self.play_critic = CriticHeads(transformer.config)
-        self.dreams = Dreams(transformer.config, own_play)
+        self.dreams = RolloutBuffer(transformer.config, on_policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +74,8 @@ class Method(Protocol):
 
 
 class Distillation:
-    """The student's objective: a method, and what critics say of its frames and its own play, if
-    there are any."""
+    """The student's objective: a distillation method, and the adversarial losses on clips and on
+    rollouts where the recipe has them."""
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class Distillation:
         source: ClipSource,
         mixture: NoiseMixture,
         adversary: Adversary | None = None,
-        own_play: OwnPlay | None = None,
+        on_policy: OnPolicyLoss | None = None,
         jumping: NFDTransformer | None = None,
     ) -> None:
         """In every other step the adversary sees what `jumping`, the student where it is given,
@@ -90,7 +92,7 @@ class Distillation:
         self._source = source
         self._mixture = mixture
         self._adversary = adversary
-        self._own_play = own_play
+        self._on_policy = on_policy
         self._jumping = jumping
 
     def __call__(self, generator: torch.Generator, step: int) -> Losses:
@@ -101,8 +103,8 @@ class Distillation:
             if self._jumping is not None and step % 2:
                 made = _jump(self._jumping, clips)
             losses |= self._adversary(clips, clips, made, generator)
-        if self._own_play is not None:
-            losses |= self._own_play(clips, generator)
+        if self._on_policy is not None:
+            losses |= self._on_policy(clips, generator)
         games = [losses[name] for name in ("game", "play_game") if name in losses]
         return losses | {"loss": sum(games, start=losses["loss"])}
 

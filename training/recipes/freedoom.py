@@ -23,7 +23,7 @@ from training.recipes.recipe import (
 )
 from training.recipes.settings.history import HistorySettings
 from training.recipes.settings.noise import NoiseMixture
-from training.recipes.settings.own_play import OwnPlaySettings
+from training.recipes.settings.on_policy import OnPolicySettings
 from training.recipes.settings.picture import PictureWeights
 
 _PRESET = presets.freedoom()
@@ -77,7 +77,7 @@ def freedoom() -> Recipe:
             batch_size=2, muon_lr=1e-4, adamw_lr=1e-4, ema_decay=0.995, minutes=70.0,
             mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
             method="continuous", warmup_steps=150, guidance=1.2, adversarial=0.5,
-            own_play=OwnPlaySettings(strength=0.5),
+            on_policy=OnPolicySettings(strength=0.5),
         ),
         teacher_sampler=SamplerSpec(
             kind="euler",

@@ -15,7 +15,7 @@ from training.data.source import RecordingSource
 from training.recipes.settings.extent import WHOLE, Extent
 from training.recipes.settings.history import TRUTH, HistorySettings
 from training.recipes.settings.noise import NoiseMixture
-from training.recipes.settings.own_play import NO_PLAY, OwnPlaySettings
+from training.recipes.settings.on_policy import NO_ROLLOUTS, OnPolicySettings
 from training.recipes.settings.picture import PictureWeights
 
 
@@ -142,7 +142,8 @@ class StudentRecipe:
     full size over `warmup_steps`. `guidance` is how far the teacher is led away from what it would
     draw without knowing the action; 1 leaves it alone. `adversarial` weighs what the critic says;
     0 leaves it out. The critic takes wrong actions from the other clips of a batch: there should
-    be two at least. `own_play`: what another critic says of its own long play. With
+    be two at least. `on_policy`: the adversarial loss on
+    on-policy rollouts. With
     `judge_jumps` half of what the first one sees is made of pure noise in one call.
     `micro_batches` and `checkpointing` are as for the teacher."""
 
@@ -156,7 +157,7 @@ class StudentRecipe:
     warmup_steps: int
     guidance: float = 1.0
     adversarial: float = 0.0
-    own_play: OwnPlaySettings = NO_PLAY
+    on_policy: OnPolicySettings = NO_ROLLOUTS
     judge_jumps: bool = False
     critic_lr: float = 1e-3
     micro_batches: int = 1

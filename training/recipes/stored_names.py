@@ -5,6 +5,10 @@ keep their keys. A field that is not listed has one name."""
 
 STORED_NAMES = {
     "action_dropout": "untold_share",
+    "on_policy": "own_play",
+    "num_rollouts": "dreams",
+    "max_rollout_frames": "depth",
+    "sub_clip_frames": "glance",
 }
 _FIELD_NAMES = {stored: field for field, stored in STORED_NAMES.items()}
 

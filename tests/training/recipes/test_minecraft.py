@@ -72,7 +72,9 @@ def _tiny(folder: Path) -> Recipe:
         preset=replace(whole.preset, width=64, height=48, vae=vae, nfd=nfd),
         recorder=VptFolder(folder=folder, width=64, height=48),
         decoder=replace(whole.decoder, picture=PictureWeights()),
-        student=replace(whole.student, own_play=replace(whole.student.own_play, depth=4, stride=2)),
+        student=replace(
+            whole.student, on_policy=replace(whole.student.on_policy, depth=4, stride=2)
+        ),
         student_sampler=replace(whole.student_sampler, times={2: uniform_times(2)}),
         num_starts=2,
         extent=Extent(num_passages=2, num_probes=0, long_dreams=((20, 1),), reader_steps=4),

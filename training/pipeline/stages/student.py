@@ -5,8 +5,8 @@ import copy
 from model.nfd.transformer import NFDTransformer
 from training.data.recording import TooLittlePlay
 from training.device import pick_device
-from training.distillation.objective import distillation, own_play
-from training.distillation.own_play import OwnPlay
+from training.distillation.objective import distillation, on_policy_loss
+from training.distillation.on_policy import OnPolicyLoss
 from training.distillation.student import Student
 from training.loop.activation_checkpointing import checkpoint_blocks
 from training.loop.optimizers import student_optimizers
@@ -23,23 +23,29 @@ def train_student(recipe: Recipe, run: Run, budget: Budget) -> None:
     teacher = trained_teacher(recipe, run)
     student, trainer = _student_trainer(recipe, run, teacher)
     if settings.checkpointing:
-        for transformer in (student.transformer, teacher):  # the critic looks through the teacher
+        for transformer in (
+            student.transformer,
+            teacher,
+        ):  # the critic reads the teacher's hidden states
             checkpoint_blocks(transformer)
     clips = clip_source(recipe, run, settings.batch_size, "train")
-    play = _own_play(recipe, run, student, teacher) if settings.own_play.strength else None
-    trainer.train(distillation(student, teacher, clips, settings, play), budget)
+    on_policy = _on_policy(recipe, run, student, teacher) if settings.on_policy.strength else None
+    trainer.train(distillation(student, teacher, clips, settings, on_policy), budget)
 
 
-def _own_play(recipe: Recipe, run: Run, student: Student, teacher: NFDTransformer) -> OwnPlay:
-    """Dreams begin in the same play that clips are of, where it goes on for long enough."""
+def _on_policy(recipe: Recipe, run: Run, student: Student, teacher: NFDTransformer) -> OnPolicyLoss:
+    """The rollouts start from the recordings that the clips are of. Raises TooLittlePlay for
+    recordings shorter than a rollout."""
     settings = recipe.student
     try:
-        films = clip_source(
-            recipe, run, settings.batch_size, "train", num_lead=settings.own_play.num_frames
+        source = clip_source(
+            recipe, run, settings.batch_size, "train", num_lead=settings.on_policy.num_frames
         )
     except TooLittlePlay as error:
-        raise TooLittlePlay(f"{error}; a smaller student.own_play.depth wants less") from error
-    return own_play(student, teacher, films, recipe.student_sampler, settings.own_play)
+        raise TooLittlePlay(
+            f"{error}; lower student.own_play.depth for recordings as short as these"
+        ) from error
+    return on_policy_loss(student, teacher, source, recipe.student_sampler, settings.on_policy)
 
 
 def trained_student(recipe: Recipe, run: Run) -> NFDTransformer:
@@ -54,12 +60,19 @@ def _student_trainer(recipe: Recipe, run: Run, teacher: NFDTransformer) -> tuple
     network = copy.deepcopy(teacher).train().requires_grad_(True)
     if network.config.place is not None:
         network.place.requires_grad_(False)
-    student = Student(network, settings.own_play).to(pick_device())
+    student = Student(network, settings.on_policy).to(pick_device())
     optimizers = student_optimizers(
-        student, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr,
+        student,
+        muon_lr=settings.muon_lr,
+        adamw_lr=settings.adamw_lr,
         critic_lr=settings.critic_lr,
-    )  # fmt: skip
+    )
     return student, Trainer(
-        run.folder, "student", student, optimizers, ema_decay=settings.ema_decay,
-        micro_batches=settings.micro_batches, settings=numbers_of(settings),
-    )  # fmt: skip
+        run.folder,
+        "student",
+        student,
+        optimizers,
+        ema_decay=settings.ema_decay,
+        micro_batches=settings.micro_batches,
+        settings=numbers_of(settings),
+    )
