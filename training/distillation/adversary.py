@@ -1,12 +1,12 @@
 """The adversarial term of the student (NFD+, after SANA-Sprint, arXiv 2503.09641). Distillation
-alone covers all that could be there and blurs; a critic wants what could be real.
+alone averages over all possible frames and blurs; a critic rewards frames that could be real.
 
-The critic looks through the frozen teacher: its hidden states already know what a frame should be,
-given the frames before it and the action. Only small heads on them learn. Frames are shown to it
-with noise, as the teacher knows them, real and made ones with the same. Real frames under another
-clip's action count as fakes, too, so that a student cannot please by ignoring the hands.
+The critic reads the hidden states of the frozen teacher, which depend on the past frames and the
+action; only small heads on the hidden states are trained. Real and generated frames enter with the
+same noise. Real frames under another clip's action count as fake too, so a student that ignores
+the action is penalised.
 
-Shape letters: B clips, F frames, P tokens per frame, D width, L layers looked at.
+Shape letters: B clips, F frames, P tokens per frame, D width, L layers with a head.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from model.nfd.transformer import NFDConfig, NFDTransformer
 from model.sampling.trigflow import diffuse
 from training.device import autocast
 from training.distillation.clips import NoisyClips
-from training.objectives.hinge import critic_loss, fooling_loss, unmoved
+from training.objectives.hinge import critic_loss, frozen, generator_loss
 from training.objectives.objective import Losses
 from training.objectives.prediction import predict
 
@@ -28,7 +28,7 @@ _MOST_HEADS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdversarySettings:
-    """`strength` weighs the student's side. Noise that the critic sees: log tan t is normal."""
+    """`strength` weighs the generator loss. The critic's noise levels t: log tan t is normal."""
 
     strength: float
     log_tan_mean: float = -0.6
@@ -36,7 +36,7 @@ class AdversarySettings:
 
 
 class CriticHeads(nn.Module):
-    """Real or made, asked of every token at layers spread over the teacher's depth."""
+    """Rates every token as real or generated, at layers spread evenly over the teacher's depth."""
 
     def __init__(self, config: NFDConfig) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class CriticHeads(nn.Module):
 
 
 class Adversary:
-    """The game for one batch. The teacher is read only; gradients pass through it."""
+    """Both adversarial losses of one batch. Gradients pass through the frozen teacher."""
 
     def __init__(
         self, critic: CriticHeads, teacher: NFDTransformer, settings: AdversarySettings
@@ -68,28 +68,28 @@ class Adversary:
     def __call__(
         self, real: NoisyClips, fake: NoisyClips, made_BFChw: Tensor, generator: torch.Generator
     ) -> Losses:
-        """`game` is what both sides minimise together. `made_BFChw` are the frames of `fake` that
-        move, as the student sees them; its times and roles are those of `real`."""
+        """`game`: the sum that both sides minimise. `made_BFChw`: the student's clean frames for
+        the trained frames of `fake`, whose times and roles are those of `real`."""
         moves_BF, actions = real.moves_BF, real.actions_BFA
         t_BF = torch.where(moves_BF, self._draw_times(real, generator), real.t_BF)
         noise = torch.randn(made_BFChw.shape, generator=generator, device=made_BFChw.device)
         shown = _show(real, real.clean_BFChw, noise, t_BF)
-        seen = self._look(_show(fake, made_BFChw, noise, t_BF), t_BF, fake.actions_BFA)
-        with unmoved(self._critic):
-            fooling = fooling_loss(self._critic(seen)[moves_BF])
+        seen = self._hidden(_show(fake, made_BFChw, noise, t_BF), t_BF, fake.actions_BFA)
+        with frozen(self._critic):
+            adversarial = generator_loss(self._critic(seen)[moves_BF])
         other_actions = torch.where(moves_BF[..., None], self._of_others(actions), actions)
         is_wrong_BF = moves_BF & (other_actions != actions).any(dim=-1)
         fakes = (
             self._critic([hidden.detach() for hidden in seen])[moves_BF],
-            self._critic(self._look(shown, t_BF, other_actions))[is_wrong_BF],
+            self._critic(self._hidden(shown, t_BF, other_actions))[is_wrong_BF],
         )
-        true = self._critic(self._look(shown, t_BF, actions))[moves_BF]
+        true = self._critic(self._hidden(shown, t_BF, actions))[moves_BF]
         critic = critic_loss(true, torch.cat(fakes))
-        game = self._settings.strength * fooling + critic
-        return {"game": game, "fooling": fooling, "critic": critic}
+        game = self._settings.strength * adversarial + critic
+        return {"game": game, "fooling": adversarial, "critic": critic}
 
     def _of_others(self, told_BFA: Tensor) -> Tensor:
-        """Another clip's actions; where the player is stays as it is."""
+        """Another clip's actions; the player's state stays."""
         size = self._teacher.config.action_size
         return torch.cat((told_BFA[..., :size].roll(1, dims=0), told_BFA[..., size:]), dim=-1)
 
@@ -98,12 +98,12 @@ class Adversary:
         normal = torch.randn(shape, generator=generator, device=device)
         return (self._settings.log_tan_mean + self._settings.log_tan_std * normal).exp().atan()
 
-    def _look(self, noisy_BFChw: Tensor, t_BF: Tensor, actions_BFA: Tensor) -> list[Tensor]:
+    def _hidden(self, noisy_BFChw: Tensor, t_BF: Tensor, actions_BFA: Tensor) -> list[Tensor]:
         return hidden_states(self._teacher, self._critic.layers, noisy_BFChw, t_BF, actions_BFA)
 
 
 def _show(clips: NoisyClips, frames_BFChw: Tensor, noise: Tensor, t_BF: Tensor) -> Tensor:
-    """These frames where they move, with new noise; the context as the student had it."""
+    """`frames_BFChw` with new noise at the trained positions; the context with its old noise."""
     moves = clips.moves_BF[:, :, None, None, None]
     return torch.where(moves, diffuse(frames_BFChw, noise, t_BF), clips.noisy_BFChw)
 
@@ -111,7 +111,7 @@ def _show(clips: NoisyClips, frames_BFChw: Tensor, noise: Tensor, t_BF: Tensor) 
 def hidden_states(
     transformer: NFDTransformer, layers: list[int], noisy: Tensor, t_BF: Tensor, actions: Tensor
 ) -> list[Tensor]:
-    """What these blocks give, (B, F, P, D) each, in one masked pass over whole clips."""
+    """Outputs (B, F, P, D) of these blocks in one masked pass over whole clips."""
     found: dict[int, Tensor] = {}
 
     def keep(layer: int, module: nn.Module, inputs: object, output: Tensor) -> None:

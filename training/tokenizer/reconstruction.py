@@ -11,7 +11,7 @@ from model.tokenizer.vae import VAE
 from training.device import autocast_convolutions
 from training.objectives.objective import Losses
 from training.tokenizer.frames import FrameSource
-from training.tokenizer.losses.critic import Adversary, PatchCritic, last_kernel
+from training.tokenizer.losses.critic import PatchAdversary, PatchCritic, last_kernel
 from training.tokenizer.losses.picture_loss import PictureLoss
 
 
@@ -64,7 +64,9 @@ class Redecoding:
         self._frames = frames
         self._picture_loss = picture_loss
         kernel = last_kernel(players.vae.decoder)
-        self._adversary = Adversary(players.critic, kernel, adversarial) if adversarial else None
+        self._adversary = (
+            PatchAdversary(players.critic, kernel, adversarial) if adversarial else None
+        )
 
     def __call__(self, generator: torch.Generator, step: int) -> Losses:
         pixels = self._frames.draw(generator)

@@ -14,7 +14,7 @@ from training.distillation.adversary import (
     hidden_states,
 )
 from training.distillation.clips import NoisyClips
-from training.objectives.hinge import critic_loss, fooling_loss
+from training.objectives.hinge import critic_loss, generator_loss
 from training.recipes.settings.noise import NoiseMixture
 
 MIXTURE = NoiseMixture(pure_share=0.0)
@@ -34,7 +34,7 @@ def _draw(source: ClipSource, seed: int = 0) -> NoisyClips:
 def test_the_margin_is_one_on_both_sides() -> None:
     assert critic_loss(torch.tensor([2.0]), torch.tensor([-1.5])) == 0
     assert critic_loss(torch.tensor([0.0]), torch.tensor([0.0])) == pytest.approx(1.0)
-    assert fooling_loss(torch.tensor([1.0, 3.0])) == -2
+    assert generator_loss(torch.tensor([1.0, 3.0])) == -2
 
 
 def test_the_student_is_moved_by_its_side_only_and_the_critic_by_the_other() -> None:

@@ -1,7 +1,7 @@
-"""The adversarial term of the tokenizer's second stage: a patch critic and how hard it may pull.
+"""The adversarial term of the tokenizer's second stage: a patch critic and an adaptive weight.
 
-As in VQGAN (arXiv 2012.09841): hinge loss on overlapping patches, and a weight that keeps the
-critic's pull on the decoder's last layer as strong as the picture loss's own, times `strength`.
+As in VQGAN (arXiv 2012.09841): hinge loss on overlapping patches. The weight makes the gradient of
+the generator loss at the decoder's last layer `strength` times as long as the picture loss's.
 
 Shape letters: B frames, H W pixels, h w patches.
 """
@@ -12,16 +12,16 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
-from training.objectives.hinge import critic_loss, fooling_loss, unmoved
+from training.objectives.hinge import critic_loss, frozen, generator_loss
 from training.objectives.objective import Losses
 
 _WIDTHS = (32, 64, 128)
-_LEAD_STEPS = 200  # the critic learns so long before anybody listens to it
+_LEAD_STEPS = 200  # the critic trains alone for so many steps
 _MAX_PULL = 1e4
 
 
 class PatchCritic(nn.Module):
-    """Real or rebuilt, asked of every patch of about 30 pixels (arXiv 1611.07004)."""
+    """Rates every patch of about 30 pixels as real or decoded (arXiv 1611.07004)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,8 +41,8 @@ class PatchCritic(nn.Module):
         return logits
 
 
-class Adversary:
-    """Adds the game to a picture loss. `last_weight` is the decoder's last kernel."""
+class PatchAdversary:
+    """Adds both adversarial losses to a picture loss. `last_weight`: the decoder's last kernel."""
 
     def __init__(self, critic: PatchCritic, last_weight: Tensor, strength: float) -> None:
         self._critic = critic
@@ -50,18 +50,18 @@ class Adversary:
         self._strength = strength
 
     def __call__(self, rebuilt: Tensor, pixels: Tensor, losses: Losses, step: int) -> Losses:
-        with unmoved(self._critic):
-            fooling = fooling_loss(self._critic(rebuilt))
+        with frozen(self._critic):
+            adversarial = generator_loss(self._critic(rebuilt))
         critic = critic_loss(self._critic(pixels), self._critic(rebuilt.detach()))
-        pull = self._strength * self.balance(losses["loss"], fooling) * (step >= _LEAD_STEPS)
-        loss = losses["loss"] + pull * fooling + critic
-        return losses | {"loss": loss, "fooling": fooling, "critic": critic, "pull": pull}
+        pull = self._strength * self.balance(losses["loss"], adversarial) * (step >= _LEAD_STEPS)
+        loss = losses["loss"] + pull * adversarial + critic
+        return losses | {"loss": loss, "fooling": adversarial, "critic": critic, "pull": pull}
 
-    def balance(self, picture: Tensor, fooling: Tensor) -> Tensor:
-        """By what to multiply `fooling` so that both move the last layer equally far."""
+    def balance(self, picture: Tensor, adversarial: Tensor) -> Tensor:
+        """The factor of `adversarial` that gives both losses equal gradients at the last layer."""
         ours, theirs = (
             torch.autograd.grad(loss, self._last_weight, retain_graph=True)[0].norm()
-            for loss in (picture, fooling)
+            for loss in (picture, adversarial)
         )
         balance: Tensor = ours / (theirs + 1e-6)
         return balance.clamp(max=_MAX_PULL)

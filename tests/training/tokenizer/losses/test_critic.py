@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training.objectives.hinge import fooling_loss
-from training.tokenizer.losses.critic import Adversary, PatchCritic, last_kernel
+from training.objectives.hinge import generator_loss
+from training.tokenizer.losses.critic import PatchAdversary, PatchCritic, last_kernel
 
 
 def _decoder() -> nn.Sequential:
@@ -17,7 +17,7 @@ def _play(step: int) -> tuple[nn.Sequential, PatchCritic, dict[str, Tensor]]:
     decoder, critic = _decoder(), PatchCritic()
     pixels = torch.rand(2, 3, 32, 32)
     rebuilt = decoder(torch.randn(2, 4, 32, 32))
-    adversary = Adversary(critic, last_kernel(decoder), strength=0.5)
+    adversary = PatchAdversary(critic, last_kernel(decoder), strength=0.5)
     return (
         decoder,
         critic,
@@ -33,11 +33,11 @@ def test_both_sides_move_the_last_layer_equally_far() -> None:
     decoder, critic = _decoder(), PatchCritic()
     kernel = last_kernel(decoder)
     rebuilt = decoder(torch.randn(2, 4, 32, 32))
-    picture, fooling = rebuilt.abs().mean(), fooling_loss(critic(rebuilt))
-    balance = Adversary(critic, kernel, strength=1.0).balance(picture, fooling)
+    picture, adversarial = rebuilt.abs().mean(), generator_loss(critic(rebuilt))
+    balance = PatchAdversary(critic, kernel, strength=1.0).balance(picture, adversarial)
     ours, theirs = (
         torch.autograd.grad(loss, kernel, retain_graph=True)[0].norm()
-        for loss in (picture, balance * fooling)
+        for loss in (picture, balance * adversarial)
     )
     assert ours.item() == pytest.approx(theirs.item(), rel=0.01)
 
