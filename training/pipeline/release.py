@@ -14,7 +14,7 @@ from training.data.pictures import write_png
 from training.data.recording import Recording, load_recordings
 from training.evaluate.dreams.dream import start_clip
 from training.evaluate.dreams.teacher import keep_teacher
-from training.evaluate.material import probes
+from training.evaluate.held_out import probes
 from training.evaluate.measured import measure
 from training.evaluate.measures.picture import gradient
 from training.evaluate.passages import choose_passages

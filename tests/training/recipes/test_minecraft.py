@@ -73,7 +73,8 @@ def _tiny(folder: Path) -> Recipe:
         recorder=VptFolder(folder=folder, width=64, height=48),
         decoder=replace(whole.decoder, picture=PictureWeights()),
         student=replace(
-            whole.student, on_policy=replace(whole.student.on_policy, depth=4, stride=2)
+            whole.student,
+            on_policy=replace(whole.student.on_policy, max_rollout_frames=4, stride=2),
         ),
         student_sampler=replace(whole.student_sampler, times={2: uniform_times(2)}),
         num_starts=2,
