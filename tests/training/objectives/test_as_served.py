@@ -11,12 +11,15 @@ from tests.training.tiny import CONFIG, clips, transformer
 from training.data.latents import ClipSource, LatentFilm, PressFocus
 from training.loop.optimizers import nfd_optimizers
 from training.objectives.as_served import AsServed, ServedPast
+from training.objectives.noise import FrameTimes
 from training.objectives.prediction import predict
 from training.recipes.recipe import AsServedRecipe
 from training.recipes.settings.noise import NoiseMixture
 
 SPACE = ActionSpace(buttons=("go", "do"), keys=(Key(button="go", label="go", code="KeyW", pad=0),))
-MIXTURE = NoiseMixture(context_max=0.0)  # of the past: then a context holds the clean frames
+TIMES = FrameTimes(
+    NoiseMixture(context_max=0.0)
+)  # of the past: then a context holds the clean frames
 FRAMES = CONFIG.window + 3
 
 
@@ -55,7 +58,7 @@ def _material(num_drawn: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def test_all_frames_at_once_are_what_each_is_alone(num_drawn: int) -> None:
     network = transformer()
     clean, told, noisy, t_BD = _material(num_drawn)
-    found = ServedPast(network, clean, told, MIXTURE, _generator()).directions(noisy, t_BD)
+    found = ServedPast(network, clean, told, TIMES, _generator()).directions(noisy, t_BD)
     wanted = _reference(network, clean, told, noisy, t_BD)
     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
     weights = torch.linspace(-1, 1, found.numel()).view(found.shape)
@@ -71,7 +74,7 @@ def test_in_bf16_they_are_near_to_fp32() -> None:
     network = transformer()
     clean, told, noisy, t_BD = _material(4)
     with torch.autocast("cpu", torch.bfloat16):
-        found = ServedPast(network, clean, told, MIXTURE, _generator()).directions(noisy, t_BD)
+        found = ServedPast(network, clean, told, TIMES, _generator()).directions(noisy, t_BD)
     wanted = _reference(network, clean, told, noisy, t_BD)
     assert (found - wanted).norm() < 0.03 * wanted.norm()
 
