@@ -1,1 +1,1 @@
-"""Frames: the thread of the engine, its scheduler and its quality controller."""
+"""Frames: the engine thread, the frame scheduler and the quality controller."""

@@ -26,7 +26,7 @@ class FrameOutput:
         self._events = events
 
     def show(self, frame: Frame, now: float) -> None:
-        """A frame that cannot be shown fails its session, and raises nothing."""
+        """An error fails the session of the frame; nothing is raised."""
         with self._sessions.isolate(frame.session_id):
             if not frame.is_finite:
                 BROKEN_FRAMES.add(1)

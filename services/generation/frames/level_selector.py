@@ -6,10 +6,9 @@ from services.generation.frames.quality_levels import QualityLevel
 
 
 class LevelSelector:
-    """Owns the current level. Goes down to the first level that should fit, after a spell of
-    samples that overload the period or whose frames were all shortened. Goes up to the highest
-    level that should fit with room to spare. A level that did not hold is barred, longer each
-    time."""
+    """Owns the current level. Goes down to the first level with a fitting expected load, after a
+    spell of overload or of late frames only. Goes up to the highest level with room to spare. A
+    level that did not hold is barred, longer each time."""
 
     def __init__(self, levels: tuple[QualityLevel, ...], constants: LevelConstants) -> None:
         self._levels = levels

@@ -8,9 +8,9 @@ from services.generation.frames.quality_constants import LoadConstants
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadSample:
-    """One frame for every session. `cost_s`: seconds of engine work. `passed_s`: wall time since
-    the previous sample. `is_all_late`: every frame was expected after its deadline with the whole
-    context."""
+    """Load of a frame for every session. `cost_s`: seconds of engine work. `passed_s`: wall time
+    since the previous sample. `is_all_late`: every frame was expected after its deadline with the
+    whole context."""
 
     cost_s: float
     passed_s: float
@@ -18,7 +18,7 @@ class LoadSample:
 
 
 class LoadEstimator:
-    """Owns the pass times of one engine. A sample covers as many frames as there are sessions."""
+    """Owns the pass times of an engine. A sample covers a frame for each session on average."""
 
     def __init__(self, constants: LoadConstants) -> None:
         self._constants = constants
@@ -56,7 +56,7 @@ class LoadEstimator:
 
     def take_sample(self, num_sessions: int, now: float, *, share_used: float) -> LoadSample | None:
         """The sample that ends now; None while frames are missing. `share_used`: fraction of
-        spare-time work that led to shown frames. Only that part counts as load."""
+        spare-time work that led to shown frames. Other spare-time work is no load."""
         if self._started_s is None:
             self._started_s = now
         if self._num_frames < max(1, num_sessions):

@@ -1,4 +1,4 @@
-"""One session as the scheduler sees it: its input, its pace, and the state of its next frame.
+"""State of a session in the frame scheduler: input, pace, and the state of the next frame.
 
 Plain state; knows neither engine nor events.
 """
@@ -21,7 +21,7 @@ class FrameState(Enum):
 
     IDLE -> DRAFTED: spare time is used for a draft. IDLE, DRAFTED -> IN_FLIGHT: the frame is
     requested. IN_FLIGHT -> SHORTENED: the rest of the frame sees a shortened context. IN_FLIGHT,
-    SHORTENED -> IDLE or, with a joint draft of the frame after it, DRAFTED: the frame is shown.
+    SHORTENED -> IDLE, or DRAFTED with a joint draft of the following frame: the frame is shown.
     """
 
     IDLE = auto()
@@ -33,7 +33,7 @@ class FrameState(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedFrame:
     """`vector`: the action of the frame. `action_seq`: newest action in the vector, which waited
-    `queue_s` seconds. `deadline_s`: when the frame after it is requested."""
+    `queue_s` seconds. `deadline_s`: when the following frame is requested."""
 
     vector: ActionVector
     action_seq: int
@@ -63,17 +63,17 @@ class SessionState:
         return self.requested is not None
 
     def needs_frame(self, now: float) -> bool:
-        """The next frame is to be requested. Ticks that pass while a frame is late are dropped."""
+        """The next frame is to be requested. Ticks during a late frame are dropped."""
         return self.requested is None and self.pacer.wait_s(now) == 0.0
 
     @property
     def may_draft(self) -> bool:
-        """No frame is requested, and one more draft of the next frame is allowed."""
+        """No frame is requested, and another draft of the next frame is allowed."""
         return self.requested is None and len(self._draft_actions) < MAX_DRAFT_ACTIONS
 
     @property
     def may_draft_jointly(self) -> bool:
-        """The requested action is the likeliest for the frame after it, too."""
+        """The requested action is the likeliest action of the following frame, too."""
         likeliest = self.predictor.draft_actions[:1]
         return self.requested is not None and likeliest == (self.requested.vector,)
 
@@ -89,7 +89,7 @@ class SessionState:
 
     def next_draft_action(self) -> ActionVector | None:
         """Another likely action of the next frame, to be drafted; None when the rest is too
-        unlikely. Buttons that have changed come first, unless the mouse is moving."""
+        unlikely. Changed buttons come first, unless the mouse is moving."""
         action = self.actions.peek()
         has_changed = action.held != self._held or action.pressed != 0
         is_known = has_changed and action.dx == action.dy == 0
@@ -102,7 +102,7 @@ class SessionState:
         return None
 
     def request(self, now: float) -> RequestedFrame:
-        """Takes the actions since the last frame for the next one."""
+        """Takes the actions since the last frame for the next frame."""
         self._draft_actions = []
         self.pacer.tick(now)
         queue_s = self.actions.queue_s(now)
@@ -118,7 +118,7 @@ class SessionState:
         return self.requested
 
     def note_joint_draft(self) -> None:
-        """The frame after the requested one is drafted along, under the same action."""
+        """The frame after the requested frame is drafted along, under the same action."""
         assert self.requested is not None, "a joint draft beside no frame"
         self._draft_actions.append(self.requested.vector)
 

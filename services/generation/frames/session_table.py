@@ -1,4 +1,4 @@
-"""The sessions of one engine, from prefill to their end. Knows no pass and no frame."""
+"""The sessions of an engine, from prefill to close. Knows no pass and no frame."""
 
 import math
 from collections.abc import Callable
@@ -17,16 +17,17 @@ Opened = Callable[[Exception | None], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prefill:
-    """A session whose opening frames are being encoded. `opened` is called once, with None when
-    the session plays, otherwise with the error. `last_seq`: newest action in the opening frames."""
+    """A session while the engine encodes the opening frames. `opened` is called once, with None
+    when the session plays, otherwise with the error. `last_seq`: newest action in the opening
+    frames."""
 
     opened: Opened
     last_seq: int
 
 
 class SessionTable:
-    """Owns the sessions that play and the sessions in prefill. An error of one session closes that
-    session only."""
+    """Owns the sessions that play and the sessions in prefill. An error closes only the session of
+    the error."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class SessionTable:
         self.in_prefill[session_id] = prefill
 
     def start_playing(self, now: float) -> None:
-        """Starts the sessions whose prefill has ended."""
+        """Starts the sessions after their prefill."""
         ended = [s for s in self.in_prefill if not self._engine.is_opening(s)]
         for session_id in ended:
             prefill = self.in_prefill.pop(session_id)
@@ -99,7 +100,7 @@ class SessionTable:
             prefill.opened(failure)
 
     def isolate(self, session_id: str) -> "_Isolation":
-        """A context whose exceptions fail the session and go no further."""
+        """A context manager: an exception inside fails the session and is not raised further."""
         return _Isolation(self, session_id)
 
     def _note_left(self) -> None:

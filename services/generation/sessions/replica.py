@@ -1,6 +1,6 @@
-"""A replica: one engine, the sessions it plays, its place in the registry. Knows no Ray.
+"""A replica: an engine, the sessions on the engine, an entry in the registry. Knows no Ray.
 
-`deployment.py` puts this class behind Ray Serve; tests use it as it is.
+`deployment.py` puts `Replica` behind Ray Serve; tests use `Replica` directly.
 """
 
 import asyncio
@@ -40,8 +40,9 @@ repeated = RepeatedLog(log)
 
 
 class Replica:
-    """Owns the sessions of one engine. Made, started, used and stopped on one event loop. `group`:
-    the dispatcher's name for the replicas of one deployment; the first part of `replica_id`."""
+    """Owns the sessions of an engine. Made, started, used and stopped on the same event loop.
+    `group`: the dispatcher's name for the replicas of a deployment; the first part of
+    `replica_id`."""
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ SNAPSHOT_TIME = meter.create_histogram(
 
 
 class Saving:
-    """Owns the counts of one session under one lease."""
+    """Owns the counts of a session under a lease."""
 
     def __init__(
         self,

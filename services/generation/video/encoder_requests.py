@@ -1,4 +1,4 @@
-"""Requests of one session's links to its encoder: keyframes, bit rate, codec. Shared by two
+"""Requests from the links of a session to the encoder: keyframes, bit rate, codec. Shared by two
 threads."""
 
 from services.wire.codec import VideoCodec
