@@ -18,14 +18,13 @@ from services.repeated_log import RepeatedLog
 from services.telemetry import meter
 from services.wire.frame import EncodedFrame
 
+_STAGE_BUCKETS_S = [0.001, 0.002, 0.004, 0.008, 0.016, 0.024, 0.032, 0.048, 0.064, 0.1, 0.25, 1.0]
 STAGE = meter.create_histogram(
     "nextframe_frame_stage",
     unit="s",
     description="time of a frame in one stage of the replica",
-    explicit_bucket_boundaries_advisory=[
-        0.001, 0.002, 0.004, 0.008, 0.016, 0.024, 0.032, 0.048, 0.064, 0.1, 0.25, 1.0,
-    ],
-)  # fmt: skip
+    explicit_bucket_boundaries_advisory=_STAGE_BUCKETS_S,
+)
 FAILURES = meter.create_counter(
     "nextframe_encode_failures", description="frames that could not be encoded, by codec"
 )

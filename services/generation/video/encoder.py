@@ -25,6 +25,30 @@ KEYFRAME_EVERY_S = 8.0
 _VBV_S = 0.5
 _CODECS = {"x264": "libx264", "nvenc": "h264_nvenc"}
 _VP8 = "libvpx"
+_X264_OPTIONS = {
+    "preset": "ultrafast",
+    "tune": "zerolatency",
+    "profile": "baseline",
+    "level": LEVEL,
+}
+_NVENC_OPTIONS = {
+    "preset": "p4",
+    "tune": "ull",
+    "profile": "baseline",
+    "level": LEVEL,
+    "rc": "cbr",
+    "delay": "0",
+    "zerolatency": "1",
+    "forced-idr": "1",
+}
+_VP8_OPTIONS = {
+    "deadline": "realtime",
+    "cpu-used": "-16",  # libvpx's fastest fixed speed
+    "lag-in-frames": "0",
+    "auto-alt-ref": "0",
+    "error-resilient": "default",
+    "max-intra-rate": "1200",  # percent: a keyframe may take the bits of twelve frames
+}
 
 log = logging.getLogger(__name__)
 
@@ -134,18 +158,6 @@ def encode_jpeg(pixels: Pixels, *, width: int, height: int) -> bytes:
 def _options(codec: str, bit_rate: int) -> Mapping[str, str]:
     rate = {"maxrate": str(bit_rate), "bufsize": str(round(bit_rate * _VBV_S))}
     if codec == _VP8:
-        return rate | {
-            # The same minimum as the maximum is libvpx's constant bit rate. cpu-used -16 is its
-            # quickest fixed speed; a keyframe may take twelve frames' worth of bits.
-            "minrate": str(bit_rate), "deadline": "realtime", "cpu-used": "-16",
-            "lag-in-frames": "0", "auto-alt-ref": "0", "error-resilient": "default",
-            "max-intra-rate": "1200",
-        }  # fmt: skip
-    if codec == "h264_nvenc":
-        return rate | {
-            "preset": "p4", "tune": "ull", "profile": "baseline", "level": LEVEL, "rc": "cbr",
-            "delay": "0", "zerolatency": "1", "forced-idr": "1",
-        }  # fmt: skip
-    return rate | {
-        "preset": "ultrafast", "tune": "zerolatency", "profile": "baseline", "level": LEVEL,
-    }  # fmt: skip
+        # minrate equal to maxrate selects libvpx's constant bit rate.
+        return _VP8_OPTIONS | rate | {"minrate": str(bit_rate)}
+    return (_NVENC_OPTIONS if codec == "h264_nvenc" else _X264_OPTIONS) | rate

@@ -1,4 +1,4 @@
-"""What the tests of a replica share: the other end of a frame link, and patience."""
+"""Shared by tests of a replica: ingest's end of a frame link, and waiting for a condition."""
 
 import asyncio
 import json
@@ -13,20 +13,20 @@ from services.wire.session import SessionRecord
 
 
 @dataclass(slots=True)
-class Edge:
-    """The other end of a frame link."""
+class LinkClient:
+    """Ingest's end of a frame link."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
     @classmethod
-    async def of(cls, record: SessionRecord) -> Self:
-        """Linked to the owner that the record names."""
+    async def connect(cls, record: SessionRecord) -> Self:
+        """Connects to the replica in the record, and sends HELLO."""
         host, _, port = record.frame_address.rpartition(":")
-        edge = cls(*await asyncio.open_connection(host, int(port)))
+        link = cls(*await asyncio.open_connection(host, int(port)))
         hello = Hello(session_id=record.session_id, epoch=record.epoch, link_key=record.link_key)
-        edge.send(Kind.HELLO, hello.to_body())
-        return edge
+        link.send(Kind.HELLO, hello.to_body())
+        return link
 
     async def close(self) -> None:
         self.writer.close()
@@ -42,14 +42,14 @@ class Edge:
             return kind, await self.reader.readexactly(size)
 
     async def receive_frame(self) -> EncodedFrame:
-        """The next frame; what is said before it is ignored."""
+        """The next frame; other messages are skipped."""
         while True:
             kind, body = await self.receive()
             if kind is Kind.FRAME:
                 return EncodedFrame.from_body(body)
 
     async def receive_state(self) -> dict[str, Any]:
-        """The next STATE; frames before it are ignored."""
+        """The next STATE; frames are skipped."""
         while True:
             kind, body = await self.receive()
             if kind is Kind.STATE:
@@ -57,7 +57,7 @@ class Edge:
                 return state
 
     async def is_closed(self) -> bool:
-        """Waits for the end; what is still on its way is ignored."""
+        """Waits until the replica closes the link; messages are skipped."""
         async with asyncio.timeout(5):
             with suppress(ConnectionError):
                 await self.reader.read()
@@ -66,13 +66,13 @@ class Edge:
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110 - what is waited for knows of no event
+        while not holds():  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.001)
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], timeout_s: float = 5.0) -> None:
-    """As `until`, for what must be asked for. Looks at the clock itself, because redis-py may
-    swallow the cancellation that a timeout is made of."""
+    """As `until`, for a coroutine. Compares clock times, because redis-py may swallow the
+    cancellation of a timeout."""
     ends_s = time.monotonic() + timeout_s
     while not await holds():
         assert time.monotonic() < ends_s

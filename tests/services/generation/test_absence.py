@@ -13,9 +13,16 @@ from services.wire.session import SessionRecord, SessionStatus
 def record(*, seen_at_ms: int, left_at_ms: int = 0, silent_ms: int = 0) -> SessionRecord:
     """Of a player who has been connected."""
     return SessionRecord(
-        session_id="a", status=SessionStatus.LIVE, world="w", start=0, seed=1, created_at_ms=0,
-        connected_at_ms=seen_at_ms, player_left_at_ms=left_at_ms, player_silent_ms=silent_ms,
-    )  # fmt: skip
+        session_id="a",
+        status=SessionStatus.LIVE,
+        world="w",
+        start=0,
+        seed=1,
+        created_at_ms=0,
+        connected_at_ms=seen_at_ms,
+        player_left_at_ms=left_at_ms,
+        player_silent_ms=silent_ms,
+    )
 
 
 def awaited(*, seen_at_ms: int) -> SessionRecord:

@@ -5,17 +5,14 @@ cases/security.md H2, M5, M6, M22; scripts fast_fail_black_hole.py and slow_pref
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import pytest_asyncio
 import torch
-from redis.asyncio import Redis
 
 from model.snapshot import WorldSnapshot
-from services.backplane.sessions import LEASE_MS, SessionStore
+from services.backplane.sessions import LEASE_MS
 from services.generation.sessions import lease_keeper, live_session, standing
 from services.generation.sessions import replica as replica_module
 from services.generation.sessions.dispatcher import Dispatcher
@@ -24,29 +21,20 @@ from services.wire.frame import Kind
 from services.wire.session import SessionRecord, SessionStatus
 from tests.fakes import FakeEngine
 from tests.services.generation.generation_kit import eventually, until
-from tests.services.generation.test_generation_replica import SPEC, Stage
+from tests.services.generation.replica_kit import SPEC, ReplicaBench
 
 pytestmark = [pytest.mark.redis, pytest.mark.asyncio]
 
 
-@pytest_asyncio.fixture
-async def stage(
-    redis_url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Stage]:
-    monkeypatch.setattr(lease_keeper, "RENEW_S", 0.05)
-    monkeypatch.setattr(live_session, "SAVE_S", 0.05)
+@pytest.fixture
+def bench(bench: ReplicaBench, monkeypatch: pytest.MonkeyPatch) -> ReplicaBench:
+    """With short pauses between proofs."""
     monkeypatch.setattr(replica_module, "PROOF_POLL_S", 0.01)
-    stage = Stage(redis_url, redis, SessionStore(redis))
-    yield stage
-    for replica in stage.replicas:
-        await replica.stop()
-    await asyncio.gather(*stage.calls)
-    for edge in stage.edges:
-        await edge.close()
+    return bench
 
 
-async def record_of(stage: Stage, session_id: str) -> SessionRecord:
-    record = await stage.store.get(session_id)
+async def record_of(bench: ReplicaBench, session_id: str) -> SessionRecord:
+    record = await bench.store.get(session_id)
     assert record is not None
     return record
 
@@ -58,180 +46,184 @@ def open_in_three_passes(engine: FakeEngine, *, seconds: float) -> None:
 
 
 async def test_a_broken_engine_is_no_black_hole(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    bench: ReplicaBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All five sessions of the script ended within 5 s."""
     monkeypatch.setattr(standing, "FIRST_PAUSE_S", 0.3)
-    replica = await stage.replica(slots=4)
-    dispatcher = Dispatcher(stage.redis, {"": replica.run_session})
+    replica = await bench.replica(slots=4)
+    dispatcher = Dispatcher(bench.redis, {"": replica.run_session})
     running = asyncio.create_task(dispatcher.run())
-    await stage.queue("a")
-    await stage.becomes("a", SessionStatus.LIVE)
-    stage.engines[0].failing = {"*"}
-    await stage.becomes("a", SessionStatus.QUEUED)
+    await bench.queue("a")
+    await bench.becomes("a", SessionStatus.LIVE)
+    bench.engines[0].failing = {"*"}
+    await bench.becomes("a", SessionStatus.QUEUED)
     for name in "bcde":
-        await stage.queue(name)
+        await bench.queue(name)
     await asyncio.sleep(4)
     for name in "abcde":
-        record = await record_of(stage, name)
+        record = await record_of(bench, name)
         assert record.status is SessionStatus.QUEUED and record.epoch <= 1
     with pytest.raises(RuntimeError, match="illegal memory access"):
         await replica.check()
 
-    stage.engines[0].failing = set()  # as after Serve has started a new process
-    fresh = await stage.replica(slots=4)
+    bench.engines[0].failing = set()  # as after Serve has started a new process
+    fresh = await bench.replica(slots=4)
     dispatcher.stop()
     await running
-    dispatcher = Dispatcher(stage.redis, {"": fresh.run_session})
+    dispatcher = Dispatcher(bench.redis, {"": fresh.run_session})
     running = asyncio.create_task(dispatcher.run())
     for name in "abcd":
-        await stage.becomes(name, SessionStatus.LIVE)
+        await bench.becomes(name, SessionStatus.LIVE)
     dispatcher.stop()
     await running
 
 
-async def test_an_opening_that_fails_is_a_failure_of_the_replica(stage: Stage) -> None:
-    replica = await stage.replica()
-    engine = stage.engines[0]
+async def test_an_opening_that_fails_is_a_failure_of_the_replica(bench: ReplicaBench) -> None:
+    replica = await bench.replica()
+    engine = bench.engines[0]
 
     def break_everything(plan: object) -> None:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     engine.before_pass = break_everything
-    await stage.queue("s1")
+    await bench.queue("s1")
     await replica.run_session("s1")
     assert replica.num_free == 0 and "illegal memory access" in replica.refusal
-    assert (await record_of(stage, "s1")).status is SessionStatus.QUEUED
+    assert (await record_of(bench, "s1")).status is SessionStatus.QUEUED
 
 
-async def test_an_opening_that_the_engine_has_no_slot_for_is_a_failure_too(stage: Stage) -> None:
-    replica = await stage.replica(engine=FakeEngine(SPEC, max_sessions=2))
-    stage.engines[0].open("lost", start=0, seed=1)  # a slot that nobody gives back
-    await stage.queue("s1")
-    await stage.play(replica, "s1")
-    await stage.queue("s2")
-    await stage.run(replica, "s2")
+async def test_an_opening_that_the_engine_has_no_slot_for_is_a_failure_too(
+    bench: ReplicaBench,
+) -> None:
+    replica = await bench.replica(engine=FakeEngine(SPEC, max_sessions=2))
+    bench.engines[0].open("lost", start=0, seed=1)  # a slot that nobody gives back
+    await bench.queue("s1")
+    await bench.play(replica, "s1")
+    await bench.queue("s2")
+    await bench.run(replica, "s2")
     assert replica.num_free == 0 and replica.refusal
-    assert (await record_of(stage, "s2")).status is SessionStatus.QUEUED
+    assert (await record_of(bench, "s2")).status is SessionStatus.QUEUED
 
 
-async def test_a_slow_opening_keeps_its_lease(stage: Stage) -> None:
+async def test_a_slow_opening_keeps_its_lease(bench: ReplicaBench) -> None:
     """The script's newcomer was taken back at 3.6 s, 9.6 s and 15.6 s."""
-    replica = await stage.replica()
-    open_in_three_passes(stage.engines[0], seconds=LEASE_MS / 1000 + 1.0)
-    await stage.queue("s1")
-    stage.run(replica, "s1")
+    replica = await bench.replica()
+    open_in_three_passes(bench.engines[0], seconds=LEASE_MS / 1000 + 1.0)
+    await bench.queue("s1")
+    bench.run(replica, "s1")
     began = time.monotonic()
-    record = await record_of(stage, "s1")
+    record = await record_of(bench, "s1")
     while record.status is not SessionStatus.LIVE:
         assert time.monotonic() - began < 12 and record.epoch <= 1
         if record.status is SessionStatus.STARTING:
-            now_s, now_us = await stage.redis.time()
+            now_s, now_us = await bench.redis.time()
             assert record.lease_until_ms > 1000 * now_s + now_us / 1000
         await asyncio.sleep(0.1)
-        record = await record_of(stage, "s1")
-    stage.engines[0].before_pass = lambda plan: None
+        record = await record_of(bench, "s1")
+    bench.engines[0].before_pass = lambda plan: None
     assert record.epoch == 1
 
 
-async def test_a_session_that_opens_can_leave_at_once(stage: Stage) -> None:
-    replica = await stage.replica()
-    open_in_three_passes(stage.engines[0], seconds=2.4)
-    await stage.queue("s1")
-    call = stage.run(replica, "s1")
-    await stage.becomes("s1", SessionStatus.STARTING)
-    await until(lambda: "s1" in stage.engines[0].sessions)
+async def test_a_session_that_opens_can_leave_at_once(bench: ReplicaBench) -> None:
+    replica = await bench.replica()
+    open_in_three_passes(bench.engines[0], seconds=2.4)
+    await bench.queue("s1")
+    call = bench.run(replica, "s1")
+    await bench.becomes("s1", SessionStatus.STARTING)
+    await until(lambda: "s1" in bench.engines[0].sessions)
     began = time.monotonic()
     replica._sessions["s1"].leave(MOVING)
     await call
     assert time.monotonic() - began < 1.8
-    assert (await record_of(stage, "s1")).status is SessionStatus.QUEUED
+    assert (await record_of(bench, "s1")).status is SessionStatus.QUEUED
 
 
 async def test_an_opening_that_never_ends_is_given_up(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    bench: ReplicaBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_session, "OPEN_S", 0.2)
-    replica = await stage.replica()
-    monkeypatch.setattr(stage.engines[0], "is_opening", lambda _: True)
-    await stage.queue("s1")
+    replica = await bench.replica()
+    monkeypatch.setattr(bench.engines[0], "is_opening", lambda _: True)
+    await bench.queue("s1")
     await replica.run_session("s1")
     assert "longer than" in replica.refusal
-    assert (await record_of(stage, "s1")).status is SessionStatus.QUEUED
+    assert (await record_of(bench, "s1")).status is SessionStatus.QUEUED
 
 
 async def test_who_was_ended_while_it_opened_does_not_go_live(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    bench: ReplicaBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease_keeper, "RENEW_S", 60.0)
-    replica = await stage.replica()
-    engine = stage.engines[0]
+    replica = await bench.replica()
+    engine = bench.engines[0]
     engine.before_pass = lambda plan: time.sleep(0.3)
-    await stage.queue("s1")
-    call = stage.run(replica, "s1")
-    await stage.becomes("s1", SessionStatus.STARTING)
-    await stage.store.end("s1", "You left.")
+    await bench.queue("s1")
+    call = bench.run(replica, "s1")
+    await bench.becomes("s1", SessionStatus.STARTING)
+    await bench.store.end("s1", "You left.")
     await call
-    assert (await record_of(stage, "s1")).status is SessionStatus.ENDED
+    assert (await record_of(bench, "s1")).status is SessionStatus.ENDED
     assert engine.sessions == {}
 
 
-async def test_a_world_that_breaks_goes_on_from_its_snapshot(stage: Stage) -> None:
-    replica = await stage.replica()
-    await stage.queue("s1")
-    record, edge = await stage.play(replica, "s1")
-    await eventually(lambda: has_snapshot(stage, "s1"))
-    before = (await edge.receive_frame()).frame_idx
-    stage.engines[0].not_finite = {"s1"}
-    await until(lambda: "s1" not in stage.engines[0].sessions)
-    stage.engines[0].not_finite = set()
-    after = [await edge.receive_frame() for _ in range(60)]
+async def test_a_world_that_breaks_goes_on_from_its_snapshot(bench: ReplicaBench) -> None:
+    replica = await bench.replica()
+    await bench.queue("s1")
+    record, link = await bench.play(replica, "s1")
+    await eventually(lambda: has_snapshot(bench, "s1"))
+    before = (await link.receive_frame()).frame_idx
+    bench.engines[0].not_finite = {"s1"}
+    await until(lambda: "s1" not in bench.engines[0].sessions)
+    bench.engines[0].not_finite = set()
+    after = [await link.receive_frame() for _ in range(60)]
     assert after[-1].frame_idx > before and after[-1].epoch == record.epoch
-    assert (await record_of(stage, "s1")).status is SessionStatus.LIVE
+    assert (await record_of(bench, "s1")).status is SessionStatus.LIVE
 
 
-async def test_a_world_that_breaks_again_ends_openly_and_its_snapshot_stays(stage: Stage) -> None:
-    replica = await stage.replica()
-    await stage.queue("s1")
-    _, edge = await stage.play(replica, "s1")
-    await eventually(lambda: has_snapshot(stage, "s1"))
-    stage.engines[0].not_finite = {"s1"}
-    await stage.calls[0]
-    record = await record_of(stage, "s1")
+async def test_a_world_that_breaks_again_ends_openly_and_its_snapshot_stays(
+    bench: ReplicaBench,
+) -> None:
+    replica = await bench.replica()
+    await bench.queue("s1")
+    _, link = await bench.play(replica, "s1")
+    await eventually(lambda: has_snapshot(bench, "s1"))
+    bench.engines[0].not_finite = {"s1"}
+    await bench.calls[0]
+    record = await record_of(bench, "s1")
     assert record.status is SessionStatus.ENDED and "broke twice" in record.reason
-    blob = await stage.store.load_snapshot("s1")
+    blob = await bench.store.load_snapshot("s1")
     assert blob is not None and WorldSnapshot.from_bytes(blob).frame_idx > 0
-    state = await edge.receive_state()
+    state = await link.receive_state()
     assert state == {"state": "ending", "reason": record.reason}
 
 
 async def test_a_broken_context_never_replaces_a_good_snapshot(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    bench: ReplicaBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replica = await stage.replica()
-    await stage.queue("s1")
-    await stage.play(replica, "s1")
-    await eventually(lambda: has_snapshot(stage, "s1"))
-    good = stage.engines[0].snapshot
+    replica = await bench.replica()
+    await bench.queue("s1")
+    await bench.play(replica, "s1")
+    await eventually(lambda: has_snapshot(bench, "s1"))
+    good = bench.engines[0].snapshot
 
     def broken(session_id: str, *, last_action_seq: int) -> WorldSnapshot:
         taken = good(session_id, last_action_seq=last_action_seq)
         latents = torch.full_like(taken.context.latents_FChw, torch.nan)
         return replace(taken, context=replace(taken.context, latents_FChw=latents))
 
-    monkeypatch.setattr(stage.engines[0], "snapshot", broken)
-    await stage.calls[0]
-    blob = await stage.store.load_snapshot("s1")
+    monkeypatch.setattr(bench.engines[0], "snapshot", broken)
+    await bench.calls[0]
+    blob = await bench.store.load_snapshot("s1")
     assert blob is not None and WorldSnapshot.from_bytes(blob)
 
 
 @pytest.mark.parametrize("damage", ["flipped", "zeros"])
 async def test_a_damaged_snapshot_is_refused_with_the_true_reason(
-    stage: Stage, damage: str
+    bench: ReplicaBench, damage: str
 ) -> None:
-    replica = await stage.replica()
-    await stage.keep("kept", frame_idx=500)
-    kept = await stage.store.load_snapshot("kept")
+    replica = await bench.replica()
+    await bench.save_snapshot("kept", frame_idx=500)
+    kept = await bench.store.load_snapshot("kept")
     assert kept is not None
     blob = bytearray(kept)
     if damage == "flipped":
@@ -239,53 +231,53 @@ async def test_a_damaged_snapshot_is_refused_with_the_true_reason(
     else:
         blob[-40:] = bytes(40)
         blob[-60] ^= 1
-    await stage.redis.set("snapshot:kept", bytes(blob))
-    await stage.queue("s1", snapshot_of="kept")
+    await bench.redis.set("snapshot:kept", bytes(blob))
+    await bench.queue("s1", snapshot_of="kept")
     await replica.run_session("s1")
-    record = await record_of(stage, "s1")
+    record = await record_of(bench, "s1")
     assert record.status is SessionStatus.ENDED and "damaged" in record.reason
     assert replica.refusal == ""
 
 
 async def test_a_picture_that_cannot_be_encoded_ends_the_session_openly(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    bench: ReplicaBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replica = await stage.replica()
-    await stage.queue("s1")
-    _, edge = await stage.play(replica, "s1")
+    replica = await bench.replica()
+    await bench.queue("s1")
+    _, link = await bench.play(replica, "s1")
 
     def fail(picture: object, generated: object) -> None:
         raise RuntimeError("the device is lost")
 
     monkeypatch.setattr(replica._renderer._encode_loop, "_encode", fail)
-    await stage.calls[0]
-    record = await record_of(stage, "s1")
+    await bench.calls[0]
+    record = await record_of(bench, "s1")
     assert record.status is SessionStatus.ENDED and "could not be encoded" in record.reason
-    assert (await edge.receive_state())["reason"] == record.reason
-    assert await has_snapshot(stage, "s1") and replica.refusal == ""
+    assert (await link.receive_state())["reason"] == record.reason
+    assert await has_snapshot(bench, "s1") and replica.refusal == ""
 
 
 async def test_resets_are_limited_at_the_replica(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    bench: ReplicaBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_session, "RESET_GAP_S", 1.0)
-    replica = await stage.replica()
+    replica = await bench.replica()
     admitted: list[str] = []
-    admit = stage.engines[0].admit
+    admit = bench.engines[0].admit
 
     def count(session_id: str, **opening: Any) -> None:
         admitted.append(session_id)
         admit(session_id, **opening)
 
-    monkeypatch.setattr(stage.engines[0], "admit", count)
-    await stage.queue("s1")
-    _, edge = await stage.play(replica, "s1")
+    monkeypatch.setattr(bench.engines[0], "admit", count)
+    await bench.queue("s1")
+    _, link = await bench.play(replica, "s1")
     ends = time.monotonic() + 1.5
     while time.monotonic() < ends:
-        edge.send(Kind.RESET)
-        await edge.receive_frame()
+        link.send(Kind.RESET)
+        await link.receive_frame()
     assert admitted.count("s1") in (2, 3)  # the opening, and a reset a second
 
 
-async def has_snapshot(stage: Stage, session_id: str) -> bool:
-    return await stage.store.load_snapshot(session_id) is not None
+async def has_snapshot(bench: ReplicaBench, session_id: str) -> bool:
+    return await bench.store.load_snapshot(session_id) is not None

@@ -60,9 +60,10 @@ def test_at_full_load_drafts_that_are_allowed_change_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("measured", "load"), [(BUSY, 0.95), (SHARED, 0.9), (SHARED, 0.95)],
+    ("measured", "load"),
+    [(BUSY, 0.95), (SHARED, 0.9), (SHARED, 0.95)],
     ids=["busy-95", "shared-90", "shared-95"],
-)  # fmt: skip
+)
 def test_haste_keeps_frames_in_time_that_would_inevitably_be_late(
     measured: Measured, load: float
 ) -> None:

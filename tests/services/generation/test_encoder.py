@@ -132,7 +132,7 @@ def test_colours_of_another_size_are_left_for_pixels() -> None:
     assert units[0] == units[1]
 
 
-class Studio:
+class EncoderBench:
     """A running encode loop; `published` are its frames."""
 
     def __init__(self, video: VideoFormat = VIDEO) -> None:
@@ -150,7 +150,7 @@ class Studio:
         self.loop.open(session_id, epoch=epoch, requests=requests)
         return requests
 
-    def dream(self, session_id: str, frame_idx: int, pixels: Pixels | None = None) -> None:
+    def put(self, session_id: str, frame_idx: int, pixels: Pixels | None = None) -> None:
         frame = Frame(
             session_id=session_id,
             frame_idx=frame_idx,
@@ -167,15 +167,15 @@ class Studio:
             assert self._arrived.wait_for(lambda: len(self.published) >= count, 5)
         return self.published
 
-    def dream_and_wait(self, session_id: str, frame_idx: int) -> EncodedFrame:
+    def encode(self, session_id: str, frame_idx: int) -> EncodedFrame:
         expected = len(self.published) + 1
-        self.dream(session_id, frame_idx)
+        self.put(session_id, frame_idx)
         return self.wait(expected)[-1][1]
 
-    def dream_on(self, session_id: str, until: Callable[[], bool]) -> int:
+    def put_frames(self, session_id: str, until: Callable[[], bool]) -> int:
         """Dreams a frame after the other; how many until that is so."""
         for number in range(1, 60):
-            self.dream(session_id, number)
+            self.put(session_id, number)
             time.sleep(0.02)
             if until():
                 return number
@@ -196,15 +196,15 @@ class Studio:
 
 
 @pytest.fixture
-def studio() -> Iterator[Studio]:
-    studio = Studio()
-    yield studio
-    studio.stop()
+def bench() -> Iterator[EncoderBench]:
+    bench = EncoderBench()
+    yield bench
+    bench.stop()
 
 
-def test_a_frame_says_what_the_player_must_know(studio: Studio) -> None:
-    studio.watch("a", epoch=3)
-    frame = studio.dream_and_wait("a", 17)
+def test_a_frame_says_what_the_player_must_know(bench: EncoderBench) -> None:
+    bench.watch("a", epoch=3)
+    frame = bench.encode("a", 17)
     assert (frame.epoch, frame.frame_idx, frame.action_seq) == (3, 17, 9)
     assert (frame.steps, frame.level, frame.fps) == (2, 1, 17.5)
     assert frame.is_key
@@ -213,52 +213,54 @@ def test_a_frame_says_what_the_player_must_know(studio: Studio) -> None:
     assert frame.encode_ms > 0
 
 
-def test_nothing_is_encoded_that_nobody_watches(studio: Studio) -> None:
-    studio.watch("hidden", num_links=0)
-    studio.watch("seen")
-    studio.dream("hidden", 1)
-    studio.dream("unknown", 1)
-    studio.dream_and_wait("seen", 1)
-    assert [session_id for session_id, _ in studio.published] == ["seen"]
+def test_nothing_is_encoded_that_nobody_watches(bench: EncoderBench) -> None:
+    bench.watch("hidden", num_links=0)
+    bench.watch("seen")
+    bench.put("hidden", 1)
+    bench.put("unknown", 1)
+    bench.encode("seen", 1)
+    assert [session_id for session_id, _ in bench.published] == ["seen"]
 
 
-def test_a_keyframe_comes_when_asked_for(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_keyframe_comes_when_asked_for(
+    bench: EncoderBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("services.generation.video.encode_loop.MIN_KEYFRAME_GAP_S", 0.0)
-    requests = studio.watch("a")
-    studio.dream_and_wait("a", 1)
+    requests = bench.watch("a")
+    bench.encode("a", 1)
     requests.request_keyframe()
-    assert [studio.dream_and_wait("a", idx).is_key for idx in (2, 3)] == [True, False]
+    assert [bench.encode("a", idx).is_key for idx in (2, 3)] == [True, False]
 
 
-def test_a_storm_of_requests_is_one_keyframe(studio: Studio) -> None:
-    requests = studio.watch("a")
-    assert studio.dream_and_wait("a", 1).is_key
+def test_a_storm_of_requests_is_one_keyframe(bench: EncoderBench) -> None:
+    requests = bench.watch("a")
+    assert bench.encode("a", 1).is_key
     requests.request_keyframe()
-    keys = [studio.dream_and_wait("a", idx).is_key for idx in range(2, 5)]
+    keys = [bench.encode("a", idx).is_key for idx in range(2, 5)]
     assert not any(keys)  # all within the gap after the first keyframe; the request stands
     assert requests.wants_keyframe
 
 
-def test_low_reports_make_a_smaller_stream_that_begins_with_a_keyframe(studio: Studio) -> None:
-    requests = studio.watch("a")
+def test_low_reports_make_a_smaller_stream_that_begins_with_a_keyframe(bench: EncoderBench) -> None:
+    requests = bench.watch("a")
     noise = np.random.default_rng(0).integers(0, 256, (12, 80, 128, 3), dtype=np.uint8)
     for idx, pixels in enumerate(noise):
         if idx in (8, 9):
             requests.report_bit_rate(1_000)
-        studio.dream("a", idx, pixels)
-        studio.wait(idx + 1)
-    keys = [frame.frame_idx for _, frame in studio.published if frame.is_key]
+        bench.put("a", idx, pixels)
+        bench.wait(idx + 1)
+    keys = [frame.frame_idx for _, frame in bench.published if frame.is_key]
     assert keys == [0, 9]
-    sizes = [len(frame.payload) for _, frame in studio.published]
+    sizes = [len(frame.payload) for _, frame in bench.published]
     assert sizes[11] < sizes[7]
 
 
-def test_a_picture_that_cannot_be_encoded_stops_nobody(studio: Studio) -> None:
-    studio.watch("bad")
-    studio.watch("good")
-    studio.dream("bad", 1, np.zeros((0, 0, 3), np.uint8))
-    studio.dream_and_wait("good", 1)
-    assert studio.dream_and_wait("bad", 2).is_key
+def test_a_picture_that_cannot_be_encoded_stops_nobody(bench: EncoderBench) -> None:
+    bench.watch("bad")
+    bench.watch("good")
+    bench.put("bad", 1, np.zeros((0, 0, 3), np.uint8))
+    bench.encode("good", 1)
+    assert bench.encode("bad", 2).is_key
 
 
 class BreakingEncoder(VideoEncoder):
@@ -291,41 +293,41 @@ def test_an_encoder_that_fails_three_times_gives_way_to_one_in_software(
     monkeypatch.setattr(
         encoder, "_options", lambda codec, rate: {} if codec == "mpeg4" else options(codec, rate)
     )
-    studio = Studio(hardware)
-    studio.watch("a")
-    studio.dream_on("a", lambda: bool(studio.published))
-    studio.stop()
-    assert breaking.tries[:4] == ["mpeg4"] * 3 + ["libx264"] and not studio.failures
-    assert studio.published[0][1].is_key
+    bench = EncoderBench(hardware)
+    bench.watch("a")
+    bench.put_frames("a", lambda: bool(bench.published))
+    bench.stop()
+    assert breaking.tries[:4] == ["mpeg4"] * 3 + ["libx264"] and not bench.failures
+    assert bench.published[0][1].is_key
 
 
 def test_when_software_fails_too_the_session_fails_openly_and_once(
     breaking: type[BreakingEncoder],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    studio: Studio,
+    bench: EncoderBench,
 ) -> None:
     monkeypatch.setattr(encode_loop, "repeated", RepeatedLog(encode_loop.log))
     monkeypatch.setattr(breaking, "broken", {"libx264"})
-    studio.watch("a")
-    studio.dream_on("a", lambda: bool(studio.failures))
+    bench.watch("a")
+    bench.put_frames("a", lambda: bool(bench.failures))
     for number in range(100, 110):
-        studio.dream("a", number)
+        bench.put("a", number)
         time.sleep(0.01)
-    [(session_id, error)] = studio.failures
+    [(session_id, error)] = bench.failures
     assert session_id == "a" and isinstance(error, EncodingError) and "device is lost" in str(error)
-    assert len(breaking.tries) == 3 and studio.published == []
+    assert len(breaking.tries) == 3 and bench.published == []
     assert [record.message for record in caplog.records].count("encoding failed") == 1
 
 
 def test_a_failure_now_and_then_changes_nothing(
-    breaking: type[BreakingEncoder], monkeypatch: pytest.MonkeyPatch, studio: Studio
+    breaking: type[BreakingEncoder], monkeypatch: pytest.MonkeyPatch, bench: EncoderBench
 ) -> None:
-    studio.watch("a")
+    bench.watch("a")
     for round_ in range(4):
         monkeypatch.setattr(breaking, "broken", {"libx264"})
         num_tries = len(breaking.tries)
-        studio.dream_on("a", lambda before=num_tries: len(breaking.tries) >= before + 1)  # type: ignore[misc]
+        bench.put_frames("a", lambda before=num_tries: len(breaking.tries) >= before + 1)  # type: ignore[misc]
         monkeypatch.setattr(breaking, "broken", set())
-        studio.dream_and_wait("a", 1000 + round_)
-    assert studio.failures == []
+        bench.encode("a", 1000 + round_)
+    assert bench.failures == []

@@ -56,7 +56,7 @@ class Replicas:
         self._fates[session_id].set_exception(ConnectionError("the actor died"))
 
 
-class Office:
+class DispatcherBench:
     """A dispatcher of group g1 and everything around it."""
 
     def __init__(self, redis: Redis) -> None:
@@ -76,9 +76,14 @@ class Office:
     async def queue(self, *session_ids: str, world: str = "w", version: str = "") -> None:
         for session_id in session_ids:
             record = SessionRecord(
-                session_id=session_id, status=SessionStatus.QUEUED, world=world, start=0, seed=1,
-                created_at_ms=0, world_digest=version,
-            )  # fmt: skip
+                session_id=session_id,
+                status=SessionStatus.QUEUED,
+                world=world,
+                start=0,
+                seed=1,
+                created_at_ms=0,
+                world_digest=version,
+            )
             await self.store.create(record, max_line=9)
 
     async def dispatch(self) -> list[str]:
@@ -99,106 +104,110 @@ class Office:
 
 
 @pytest_asyncio.fixture
-async def office(redis: Redis) -> AsyncIterator[Office]:
-    office = Office(redis)
-    yield office
-    office.dispatcher.stop()
+async def bench(redis: Redis) -> AsyncIterator[DispatcherBench]:
+    bench = DispatcherBench(redis)
+    yield bench
+    bench.dispatcher.stop()
 
 
-async def test_the_line_goes_to_free_slots_in_order(office: Office) -> None:
-    await office.queue("a", "b", "c")
-    assert await office.dispatch() == []
-    await office.beat(slots=2)
-    assert await office.dispatch() == ["a", "b"]
-    assert await office.dispatch() == []
-    office.replicas.finish("a")
+async def test_the_line_goes_to_free_slots_in_order(bench: DispatcherBench) -> None:
+    await bench.queue("a", "b", "c")
+    assert await bench.dispatch() == []
+    await bench.beat(slots=2)
+    assert await bench.dispatch() == ["a", "b"]
+    assert await bench.dispatch() == []
+    bench.replicas.finish("a")
     await asyncio.sleep(0)
-    assert await office.dispatch() == ["c"]
+    assert await bench.dispatch() == ["c"]
 
 
-async def test_who_is_not_there_is_passed_over_and_keeps_its_place(office: Office) -> None:
-    await office.beat(slots=1)
-    await office.queue("away", "there")
-    await office.redis.hincrby(keys.session("away"), "seen_at_ms", -PRESENT_MS - 1000)
-    assert await office.dispatch() == ["there"]
-    office.replicas.finish("there")
+async def test_who_is_not_there_is_passed_over_and_keeps_its_place(bench: DispatcherBench) -> None:
+    await bench.beat(slots=1)
+    await bench.queue("away", "there")
+    await bench.redis.hincrby(keys.session("away"), "seen_at_ms", -PRESENT_MS - 1000)
+    assert await bench.dispatch() == ["there"]
+    bench.replicas.finish("there")
     await asyncio.sleep(0)
-    assert await office.dispatch() == []
-    assert await office.store.position("away") == 0
-    await office.store.mark_seen("away")
-    assert await office.dispatch() == ["away"]
+    assert await bench.dispatch() == []
+    assert await bench.store.position("away") == 0
+    await bench.store.mark_seen("away")
+    assert await bench.dispatch() == ["away"]
 
 
-async def test_slots_that_heartbeats_report_as_used_are_not_free(office: Office) -> None:
+async def test_slots_that_heartbeats_report_as_used_are_not_free(bench: DispatcherBench) -> None:
     """As after a restart of the dispatcher, whose predecessor's sessions live on."""
-    await office.beat(slots=2, used=2)
-    await office.queue("a")
-    assert await office.dispatch() == []
+    await bench.beat(slots=2, used=2)
+    await bench.queue("a")
+    assert await bench.dispatch() == []
 
 
-async def test_draining_replicas_and_other_clusters_have_no_slots_for_us(office: Office) -> None:
-    await office.beat(slots=2, draining=True)
-    await office.beat(slots=2, name="g2-r")
-    await office.queue("a")
-    assert await office.dispatch() == []
+async def test_draining_replicas_and_other_clusters_have_no_slots_for_us(
+    bench: DispatcherBench,
+) -> None:
+    await bench.beat(slots=2, draining=True)
+    await bench.beat(slots=2, name="g2-r")
+    await bench.queue("a")
+    assert await bench.dispatch() == []
 
 
-async def test_a_world_nobody_serves_holds_up_no_other(office: Office) -> None:
-    await office.beat(slots=1)
-    await office.queue("a", world="elsewhere")
-    await office.queue("b")
-    assert await office.dispatch() == ["b"]
-    assert await office.store.position("a") == 0
+async def test_a_world_nobody_serves_holds_up_no_other(bench: DispatcherBench) -> None:
+    await bench.beat(slots=1)
+    await bench.queue("a", world="elsewhere")
+    await bench.queue("b")
+    assert await bench.dispatch() == ["b"]
+    assert await bench.store.position("a") == 0
 
 
-def of_two_worlds(office: Office) -> Dispatcher:
+def of_two_worlds(bench: DispatcherBench) -> Dispatcher:
     """Lane g1 plays world w, lane g2 world v: as `services.generation` with two worlds."""
-    return Dispatcher(office.redis, dict.fromkeys(("g1-", "g2-"), office.replicas.run_session))
+    return Dispatcher(bench.redis, dict.fromkeys(("g1-", "g2-"), bench.replicas.run_session))
 
 
-async def test_a_full_world_holds_up_no_player_of_a_free_one(office: Office) -> None:
-    office.dispatcher = of_two_worlds(office)
-    await office.beat(slots=1)
-    await office.beat(slots=1, name="g2-r", world="v")
-    await office.queue("w1", "w2", "w3")
-    assert await office.dispatch() == ["w1"]
-    await office.queue("v1", "v2", world="v")
-    assert await office.dispatch() == ["v1"]
-    office.replicas.finish("v1")
+async def test_a_full_world_holds_up_no_player_of_a_free_one(bench: DispatcherBench) -> None:
+    bench.dispatcher = of_two_worlds(bench)
+    await bench.beat(slots=1)
+    await bench.beat(slots=1, name="g2-r", world="v")
+    await bench.queue("w1", "w2", "w3")
+    assert await bench.dispatch() == ["w1"]
+    await bench.queue("v1", "v2", world="v")
+    assert await bench.dispatch() == ["v1"]
+    bench.replicas.finish("v1")
     await asyncio.sleep(0)
-    assert await office.dispatch() == ["v2"]
-    office.replicas.finish("w1")
+    assert await bench.dispatch() == ["v2"]
+    bench.replicas.finish("w1")
     await asyncio.sleep(0)
-    assert await office.dispatch() == ["w2"]
+    assert await bench.dispatch() == ["w2"]
 
 
-async def test_a_free_slot_of_one_world_is_none_of_another(office: Office) -> None:
-    office.dispatcher = of_two_worlds(office)
-    await office.beat(slots=1)
-    await office.beat(slots=4, name="g2-r", world="v")
-    await office.queue("w1", "w2")
-    assert await office.dispatch() == ["w1"]
-    assert await office.dispatch() == []
+async def test_a_free_slot_of_one_world_is_none_of_another(bench: DispatcherBench) -> None:
+    bench.dispatcher = of_two_worlds(bench)
+    await bench.beat(slots=1)
+    await bench.beat(slots=4, name="g2-r", world="v")
+    await bench.queue("w1", "w2")
+    assert await bench.dispatch() == ["w1"]
+    assert await bench.dispatch() == []
 
 
-async def test_two_versions_of_one_world_may_be_lanes_of_one_dispatcher(office: Office) -> None:
-    office.dispatcher = of_two_worlds(office)
-    await office.beat(slots=1, world_digest="old")
-    await office.beat(slots=1, name="g2-r", world_digest="new")
-    await office.queue("a", "b", version="new")
-    assert await office.dispatch() == ["a"]
-    assert await office.dispatch() == []  # the old version's slot is not for b
+async def test_two_versions_of_one_world_may_be_lanes_of_one_dispatcher(
+    bench: DispatcherBench,
+) -> None:
+    bench.dispatcher = of_two_worlds(bench)
+    await bench.beat(slots=1, world_digest="old")
+    await bench.beat(slots=1, name="g2-r", world_digest="new")
+    await bench.queue("a", "b", version="new")
+    assert await bench.dispatch() == ["a"]
+    assert await bench.dispatch() == []  # the old version's slot is not for b
 
 
 async def test_who_waits_for_a_full_world_costs_no_read_of_its_record(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    bench: DispatcherBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long queue of one world beside a free slot of another one, seven times a second."""
-    office.dispatcher = of_two_worlds(office)
-    await office.beat(slots=1)
-    await office.beat(slots=1, name="g2-r", world="v")
-    await office.queue("a", "b", "c", "d")
-    assert await office.dispatch() == ["a"]
+    bench.dispatcher = of_two_worlds(bench)
+    await bench.beat(slots=1)
+    await bench.beat(slots=1, name="g2-r", world="v")
+    await bench.queue("a", "b", "c", "d")
+    assert await bench.dispatch() == ["a"]
     read: list[str] = []
     get = SessionStore.get
 
@@ -207,53 +216,57 @@ async def test_who_waits_for_a_full_world_costs_no_read_of_its_record(
         return await get(store, session_id)
 
     monkeypatch.setattr(SessionStore, "get", count)
-    await office.dispatcher.serve_queue()
+    await bench.dispatcher.serve_queue()
     assert read == []
 
 
-async def test_a_session_waits_for_its_own_version_wherever_it_is_served(office: Office) -> None:
-    await office.beat(slots=2, world_digest="new")
-    await office.beat(slots=2, name="g2-r", world_digest="old")
-    await office.queue("a", version="old")
-    await office.queue("b", version="new")
-    assert await office.dispatch() == ["b"]
+async def test_a_session_waits_for_its_own_version_wherever_it_is_served(
+    bench: DispatcherBench,
+) -> None:
+    await bench.beat(slots=2, world_digest="new")
+    await bench.beat(slots=2, name="g2-r", world_digest="old")
+    await bench.queue("a", version="old")
+    await bench.queue("b", version="new")
+    assert await bench.dispatch() == ["b"]
 
 
-async def test_a_released_version_whose_replicas_are_gone_is_waited_for(office: Office) -> None:
-    await ReleaseStore(office.redis).put(Release(world="w", current="new", previous="old"))
-    await office.beat(slots=2, world_digest="new")
-    await office.queue("a", version="old")
-    assert await office.dispatch() == []
-    await office.beat(slots=2, world_digest="old")
-    assert await office.dispatch() == ["a"]
+async def test_a_released_version_whose_replicas_are_gone_is_waited_for(
+    bench: DispatcherBench,
+) -> None:
+    await ReleaseStore(bench.redis).put(Release(world="w", current="new", previous="old"))
+    await bench.beat(slots=2, world_digest="new")
+    await bench.queue("a", version="old")
+    assert await bench.dispatch() == []
+    await bench.beat(slots=2, world_digest="old")
+    assert await bench.dispatch() == ["a"]
 
 
 async def test_a_version_that_is_gone_for_good_does_not_keep_its_sessions_waiting(
-    office: Office,
+    bench: DispatcherBench,
 ) -> None:
-    await ReleaseStore(office.redis).put(Release(world="w", current="new"))
-    await office.beat(slots=2, world_digest="new")
-    await office.queue("a", version="ancient")
-    assert await office.dispatch() == ["a"]
+    await ReleaseStore(bench.redis).put(Release(world="w", current="new"))
+    await bench.beat(slots=2, world_digest="new")
+    await bench.queue("a", version="ancient")
+    assert await bench.dispatch() == ["a"]
 
 
-async def test_a_session_of_a_dead_replica_is_first_in_line_at_once(office: Office) -> None:
-    await office.beat(slots=1)
-    await office.queue("a", "b")
-    assert await office.dispatch() == ["a"]
-    office.replicas.kill("a")
+async def test_a_session_of_a_dead_replica_is_first_in_line_at_once(bench: DispatcherBench) -> None:
+    await bench.beat(slots=1)
+    await bench.queue("a", "b")
+    assert await bench.dispatch() == ["a"]
+    bench.replicas.kill("a")
 
     async def is_first() -> bool:
-        return await office.store.position("a") == 0
+        return await bench.store.position("a") == 0
 
     await eventually(is_first)
     await asyncio.sleep(patience.FIRST_PAUSE_S)
-    assert await office.dispatch() == ["a"]
-    record = await office.store.get("a")
+    assert await bench.dispatch() == ["a"]
+    record = await bench.store.get("a")
     assert record is not None and record.epoch == 2
 
 
-async def test_a_session_that_comes_back_is_not_sent_again_at_once(office: Office) -> None:
+async def test_a_session_that_comes_back_is_not_sent_again_at_once(bench: DispatcherBench) -> None:
     """It lets others by, and waits longer each time."""
     called_at: list[float] = []
 
@@ -261,9 +274,9 @@ async def test_a_session_that_comes_back_is_not_sent_again_at_once(office: Offic
         called_at.append(asyncio.get_running_loop().time())
         raise ConnectionError("the actor died")
 
-    await office.beat(slots=1)
-    await office.queue("a")
-    dispatcher = office.make(fail)
+    await bench.beat(slots=1)
+    await bench.queue("a")
+    dispatcher = bench.make(fail)
     ends = asyncio.get_running_loop().time() + 2.5
     while asyncio.get_running_loop().time() < ends:
         await dispatcher.serve_queue()
@@ -271,18 +284,18 @@ async def test_a_session_that_comes_back_is_not_sent_again_at_once(office: Offic
     gaps = [after - before for before, after in pairwise(called_at)]
     assert 2 <= len(gaps) <= 3
     assert all(gap >= n * patience.FIRST_PAUSE_S for gap, n in zip(gaps, (1, 2, 4), strict=False))
-    assert await office.store.position("a") == 0
+    assert await bench.store.position("a") == 0
 
 
-async def test_who_must_wait_lets_others_by(office: Office) -> None:
-    await office.beat(slots=1)
-    await office.queue("a", "b")
-    office.dispatcher._patience.note_return("a", time.monotonic())
-    assert await office.dispatch() == ["b"]
+async def test_who_must_wait_lets_others_by(bench: DispatcherBench) -> None:
+    await bench.beat(slots=1)
+    await bench.queue("a", "b")
+    bench.dispatcher._patience.note_return("a", time.monotonic())
+    assert await bench.dispatch() == ["b"]
 
 
 async def test_a_call_that_nobody_answers_is_tried_again(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    bench: DispatcherBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """cases/drills.md B2: a replica that is being ended takes no call, and refuses none."""
     monkeypatch.setattr(dispatcher_module, "TAKE_S", 0.1)
@@ -292,15 +305,15 @@ async def test_a_call_that_nobody_answers_is_tried_again(
         called.append(session_id)
         if len(called) == 1:
             await asyncio.Event().wait()
-        await office.replicas.run_session(session_id)
+        await bench.replicas.run_session(session_id)
 
-    await office.beat(slots=1)
-    await office.queue("a")
-    dispatcher = office.make(hang_once)
+    await bench.beat(slots=1)
+    await bench.queue("a")
+    dispatcher = bench.make(hang_once)
 
     async def is_played() -> bool:
         await dispatcher.serve_queue()
-        record = await office.store.get("a")
+        record = await bench.store.get("a")
         return record is not None and record.status is SessionStatus.STARTING
 
     await eventually(is_played)
@@ -310,12 +323,12 @@ async def test_a_call_that_nobody_answers_is_tried_again(
     dispatcher.stop()
 
 
-async def test_a_version_is_charged_with_the_sessions_it_lost(office: Office) -> None:
-    await office.beat(slots=1, world_digest="new")
-    await office.queue("a", version="new")
-    await office.dispatch()
-    office.replicas.kill("a")
-    figures = VersionFigures(office.redis)
+async def test_a_version_is_charged_with_the_sessions_it_lost(bench: DispatcherBench) -> None:
+    await bench.beat(slots=1, world_digest="new")
+    await bench.queue("a", version="new")
+    await bench.dispatch()
+    bench.replicas.kill("a")
+    figures = VersionFigures(bench.redis)
 
     async def is_charged() -> bool:
         return await figures.read("new") == {"lost": 1}
@@ -323,73 +336,73 @@ async def test_a_version_is_charged_with_the_sessions_it_lost(office: Office) ->
     await eventually(is_charged)
 
 
-async def test_a_call_that_fails_late_does_not_touch_the_new_owner(office: Office) -> None:
-    await office.beat(slots=1)
-    await office.queue("a")
-    await office.dispatch()
-    await office.store.requeue_lost("a", epoch=1)
-    assert (await office.replicas.acquire("a")) == Lease(
+async def test_a_call_that_fails_late_does_not_touch_the_new_owner(bench: DispatcherBench) -> None:
+    await bench.beat(slots=1)
+    await bench.queue("a")
+    await bench.dispatch()
+    await bench.store.requeue_lost("a", epoch=1)
+    assert (await bench.replicas.acquire("a")) == Lease(
         epoch=2, link_key="k"
     )  # another cluster's replica was faster
-    office.replicas.kill("a")
-    await until(lambda: not office.dispatcher._calls["g1-"])
-    record = await office.store.get("a")
+    bench.replicas.kill("a")
+    await until(lambda: not bench.dispatcher._calls["g1-"])
+    record = await bench.store.get("a")
     assert record is not None and record.status is SessionStatus.STARTING
 
 
-async def test_an_owner_that_stops_renewing_is_lost(office: Office) -> None:
-    await office.queue("a")
-    await office.replicas.acquire("a")
+async def test_an_owner_that_stops_renewing_is_lost(bench: DispatcherBench) -> None:
+    await bench.queue("a")
+    await bench.replicas.acquire("a")
     for _ in range(1 + POLLS_PER_LEASE):
-        assert await office.store.position("a") is None
-        await office.dispatcher.recover_lost()
-    assert await office.store.position("a") == 0
+        assert await bench.store.position("a") is None
+        await bench.dispatcher.recover_lost()
+    assert await bench.store.position("a") == 0
 
 
-async def test_an_owner_that_renews_is_not_lost(office: Office) -> None:
-    await office.queue("a")
-    lease = await office.replicas.acquire("a")
+async def test_an_owner_that_renews_is_not_lost(bench: DispatcherBench) -> None:
+    await bench.queue("a")
+    lease = await bench.replicas.acquire("a")
     assert lease is not None
     for _ in range(3 * POLLS_PER_LEASE):
-        await office.dispatcher.recover_lost()
+        await bench.dispatcher.recover_lost()
         await asyncio.sleep(0.002)  # Redis' clock has milliseconds
-        assert await office.store.renew("a", lease) is not None
-    assert await office.store.position("a") is None
+        assert await bench.store.renew("a", lease) is not None
+    assert await bench.store.position("a") is None
 
 
 async def test_a_lease_counts_from_the_first_good_poll_after_an_outage(
-    office: Office, redis_url: str
+    bench: DispatcherBench, redis_url: str
 ) -> None:
     """cases/security.md M1, cluster.md B3: the first poll must not beat the owner's renewal."""
-    await office.queue("a")
-    lease = await office.replicas.acquire("a")
+    await bench.queue("a")
+    lease = await bench.replicas.acquire("a")
     assert lease is not None
     for _ in range(POLLS_PER_LEASE):
-        await office.dispatcher.recover_lost()
+        await bench.dispatcher.recover_lost()
     with outage(redis_url):
         for _ in range(3):
             with pytest.raises(BackplaneError):
-                await office.dispatcher.recover_lost()
+                await bench.dispatcher.recover_lost()
     for _ in range(POLLS_PER_LEASE):
-        await office.dispatcher.recover_lost()
-        assert await office.store.position("a") is None
-    assert await office.store.renew("a", lease) is not None
-    assert await office.store.position("a") is None
+        await bench.dispatcher.recover_lost()
+        assert await bench.store.position("a") is None
+    assert await bench.store.renew("a", lease) is not None
+    assert await bench.store.position("a") is None
 
 
-async def test_a_jump_of_redis_clock_loses_nobody(office: Office) -> None:
-    await office.queue("a")
-    lease = await office.replicas.acquire("a")
+async def test_a_jump_of_redis_clock_loses_nobody(bench: DispatcherBench) -> None:
+    await bench.queue("a")
+    lease = await bench.replicas.acquire("a")
     assert lease is not None
-    await office.redis.zadd(keys.LEASES, {"a": 1})  # as if an hour had passed since
-    await office.dispatcher.recover_lost()
-    assert await office.store.renew("a", lease) is not None
+    await bench.redis.zadd(keys.LEASES, {"a": 1})  # as if an hour had passed since
+    await bench.dispatcher.recover_lost()
+    assert await bench.store.renew("a", lease) is not None
 
 
-async def test_it_runs_until_it_is_stopped(office: Office) -> None:
-    running = asyncio.create_task(office.dispatcher.run())
-    await office.beat(slots=1)
-    await office.queue("a")
-    await until(lambda: office.replicas.called == ["a"])
-    office.dispatcher.stop()
+async def test_it_runs_until_it_is_stopped(bench: DispatcherBench) -> None:
+    running = asyncio.create_task(bench.dispatcher.run())
+    await bench.beat(slots=1)
+    await bench.queue("a")
+    await until(lambda: bench.replicas.called == ["a"])
+    bench.dispatcher.stop()
     await running

@@ -24,7 +24,7 @@ from services.backplane.sessions import SessionStore
 from services.play.private_redis import PrivateRedis
 from services.wire.session import SessionRecord, SessionStatus
 from tests.model.conftest import make_world
-from tests.services.generation.generation_kit import Edge
+from tests.services.generation.generation_kit import LinkClient
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(700)]
 
@@ -157,9 +157,13 @@ def _until_ended(service: Service) -> Iterator[Service]:
 
 async def create(store: SessionStore, session_id: str) -> None:
     record = SessionRecord(
-        session_id=session_id, status=SessionStatus.QUEUED, world="tiny", start=0, seed=3,
+        session_id=session_id,
+        status=SessionStatus.QUEUED,
+        world="tiny",
+        start=0,
+        seed=3,
         created_at_ms=0,
-    )  # fmt: skip
+    )
     assert await store.create(record, max_line=9) is not None
 
 
@@ -181,25 +185,25 @@ async def test_a_session_survives_the_kill_of_its_replica(service: Service) -> N
         store = SessionStore(redis)
         await create(store, "s1")
         first = await goes_live(store, "s1", epoch=1)
-        edge = await Edge.of(first)
-        frames = [await edge.receive_frame() for _ in range(30)]
+        link = await LinkClient.connect(first)
+        frames = [await link.receive_frame() for _ in range(30)]
         assert frames[0].is_key and frames[0].epoch == 1
         while await store.load_snapshot("s1") is None:
-            await edge.receive()
+            await link.receive()
 
         service.kill(":Generator")
         killed_s = time.monotonic()
-        assert await edge.is_closed()
-        await edge.close()
+        assert await link.is_closed()
+        await link.close()
 
         second = await goes_live(store, "s1", epoch=2)
         print(f"live again after {time.monotonic() - killed_s:.1f} s")
         assert second.replica_id != first.replica_id
-        edge = await Edge.of(second)
-        after = await edge.receive_frame()
+        link = await LinkClient.connect(second)
+        after = await link.receive_frame()
         assert after.epoch == 2 and after.is_key
         assert after.frame_idx > frames[0].frame_idx  # from its snapshot, not from the start
-        await edge.close()
+        await link.close()
         await store.end("s1", "enough")
         service.wait_until_ready()
 
@@ -211,19 +215,19 @@ async def test_a_replica_that_is_terminated_moves_its_session(service: Service) 
         store = SessionStore(redis)
         await create(store, "s5")
         first = await goes_live(store, "s5", epoch=1)
-        edge = await Edge.of(first)
-        last = await edge.receive_frame()
+        link = await LinkClient.connect(first)
+        last = await link.receive_frame()
         [replica] = [p for p, c in descendants(service.process.pid).items() if ":Generator" in c]
         os.kill(replica, signal.SIGTERM)
         terminated_s = time.monotonic()
-        assert (await edge.receive_state())["state"] == "moving"
-        await edge.close()
+        assert (await link.receive_state())["state"] == "moving"
+        await link.close()
         second = await goes_live(store, "s5", epoch=2)
         print(f"live again after {time.monotonic() - terminated_s:.1f} s")
         assert second.replica_id != first.replica_id
-        edge = await Edge.of(second)
-        assert (await edge.receive_frame()).frame_idx > last.frame_idx
-        await edge.close()
+        link = await LinkClient.connect(second)
+        assert (await link.receive_frame()).frame_idx > last.frame_idx
+        await link.close()
         await store.end("s5", "enough")
         service.wait_until_ready()
 
@@ -233,16 +237,16 @@ async def test_sessions_do_not_need_the_dispatcher_once_they_are_live(service: S
     async with connect(service.redis_url) as redis:
         store = SessionStore(redis)
         await create(store, "s3")
-        edge = await Edge.of(await goes_live(store, "s3", epoch=1))
-        last = await edge.receive_frame()
+        link = await LinkClient.connect(await goes_live(store, "s3", epoch=1))
+        last = await link.receive_frame()
         service.kill(":Dispatcher")
         await create(store, "s4")
         await goes_live(store, "s4", epoch=1)  # by the dispatcher that comes after it
         record = await store.get("s3")
         assert record is not None and record.epoch == 1
-        while (await edge.receive_frame()).frame_idx <= last.frame_idx + 17:
+        while (await link.receive_frame()).frame_idx <= last.frame_idx + 17:
             pass
-        await edge.close()
+        await link.close()
         for session_id in ("s3", "s4"):
             await store.end(session_id, "enough")
 
@@ -252,15 +256,15 @@ async def test_the_replica_measures_what_it_does(service: Service) -> None:
     async with connect(service.redis_url) as redis:
         store = SessionStore(redis)
         await create(store, "s2")
-        edge = await Edge.of(await goes_live(store, "s2", epoch=1))
-        await edge.receive_frame()
+        link = await LinkClient.connect(await goes_live(store, "s2", epoch=1))
+        await link.receive_frame()
         _, metrics = service.get("/metrics")
         assert 'nextframe_frame_stage_seconds_count{stage="encode"}' in metrics
         assert (
             "nextframe_frames_total" in metrics and 'nextframe_slots{world="tiny"} 2.0' in metrics
         )
         assert "s2" not in metrics
-        await edge.close()
+        await link.close()
         await store.end("s2", "enough")
 
 
@@ -324,8 +328,8 @@ async def test_without_rays_gcs_it_drains_and_ends(
         async with connect(service.redis_url) as redis:
             store = SessionStore(redis)
             await create(store, "s6")
-            edge = await Edge.of(await goes_live(store, "s6", epoch=1))
-            await edge.receive_frame()
+            link = await LinkClient.connect(await goes_live(store, "s6", epoch=1))
+            await link.receive_frame()
             while "generation is up" not in service.log.read_text():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             started = descendants(service.process.pid)
@@ -339,6 +343,6 @@ async def test_without_rays_gcs_it_drains_and_ends(
             record = await store.get("s6")
             assert record is not None and record.status is SessionStatus.QUEUED
             assert await store.load_snapshot("s6") is not None
-            await edge.close()
+            await link.close()
             await store.end("s6", "enough")
             all_gone(service, started, within_s=8)

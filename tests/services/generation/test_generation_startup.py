@@ -32,7 +32,7 @@ from services.http_server.server import OpsServer
 from services.wire.session import SessionRecord, SessionStatus
 from tests.fakes import FakeEngine, make_spec
 from tests.model.conftest import make_world
-from tests.services.generation.generation_kit import Edge, eventually
+from tests.services.generation.generation_kit import LinkClient, eventually
 
 SHORT = ShortContext(num_frames=7, row_cost=0.7)
 LEVELS = make_levels((1, 2), default_steps=2, fps=17.5, short=SHORT)
@@ -185,10 +185,10 @@ async def test_a_real_engine_plays_a_session(
     await eventually(is_live)
     live = await store.get("s1")
     assert live is not None
-    edge = await Edge.of(live)
-    frames = [await edge.receive_frame() for _ in range(3)]
+    link = await LinkClient.connect(live)
+    frames = [await link.receive_frame() for _ in range(3)]
     assert frames[0].is_key and frames[0].denoise_ms > 0
-    await edge.close()
+    await link.close()
     await store.end("s1", "enough")
     await call
 

@@ -2,17 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
-from redis.asyncio import Redis
 
 from services.backplane.replicas import ReplicaRegistry
-from services.backplane.sessions import SessionStore
 from services.generation import renderer
-from services.generation.sessions import lease_keeper, live_session, standing
 from services.generation.sessions import replica as replica_module
+from services.generation.sessions import standing
 from services.generation.sessions.standing import (
     IDLE_S,
     LONGEST_PAUSE_S,
@@ -23,7 +19,7 @@ from services.generation.sessions.standing import (
 from services.wire.session import SessionStatus
 from tests.fakes import FakeClock, FakeEngine
 from tests.services.generation.generation_kit import eventually, until
-from tests.services.generation.test_generation_replica import SPEC, Stage
+from tests.services.generation.replica_kit import SPEC, ReplicaBench
 
 
 def pause_of(rule: Standing, clock: FakeClock) -> float:
@@ -89,42 +85,33 @@ def test_the_idle_prove_themselves_now_and_then() -> None:
     assert not rule.needs_proof(is_idle=True)
 
 
-@pytest_asyncio.fixture
-async def stage(
-    redis_url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Stage]:
-    monkeypatch.setattr(lease_keeper, "RENEW_S", 0.05)
-    monkeypatch.setattr(live_session, "SAVE_S", 0.05)
+@pytest.fixture
+def bench(bench: ReplicaBench, monkeypatch: pytest.MonkeyPatch) -> ReplicaBench:
+    """With short pauses between proofs."""
     monkeypatch.setattr(replica_module, "PROOF_POLL_S", 0.01)
     monkeypatch.setattr(standing, "FIRST_PAUSE_S", 0.1)
-    stage = Stage(redis_url, redis, SessionStore(redis))
-    yield stage
-    for replica in stage.replicas:
-        await replica.stop()
-    await asyncio.gather(*stage.calls)
-    for edge in stage.edges:
-        await edge.close()
+    return bench
 
 
 @pytest.mark.redis
 @pytest.mark.asyncio
-async def test_a_broken_engine_takes_nobody_and_says_so(stage: Stage) -> None:
-    replica = await stage.replica()
-    await stage.queue("s1")
-    await stage.play(replica, "s1")
-    stage.engines[0].failing = {"*"}
-    await stage.calls[0]
+async def test_a_broken_engine_takes_nobody_and_says_so(bench: ReplicaBench) -> None:
+    replica = await bench.replica()
+    await bench.queue("s1")
+    await bench.play(replica, "s1")
+    bench.engines[0].failing = {"*"}
+    await bench.calls[0]
     assert replica.num_free == 0 and "illegal memory access" in replica.refusal
     assert await replica.why_not_ready()
 
     async def is_known() -> bool:
-        [info] = await ReplicaRegistry(stage.redis).all()
+        [info] = await ReplicaRegistry(bench.redis).all()
         return info.slots == info.used and "illegal memory access" in info.refusal
 
     await eventually(is_known)
-    epoch = (await stage.becomes("s1", SessionStatus.QUEUED)).epoch
+    epoch = (await bench.becomes("s1", SessionStatus.QUEUED)).epoch
     await replica.run_session("s1")  # it is not even tried
-    assert (await stage.becomes("s1", SessionStatus.QUEUED)).epoch == epoch
+    assert (await bench.becomes("s1", SessionStatus.QUEUED)).epoch == epoch
 
     async def is_hopeless() -> bool:
         try:
@@ -138,57 +125,59 @@ async def test_a_broken_engine_takes_nobody_and_says_so(stage: Stage) -> None:
 
 @pytest.mark.redis
 @pytest.mark.asyncio
-async def test_an_engine_that_is_well_again_proves_it_and_takes_newcomers(stage: Stage) -> None:
-    replica = await stage.replica()
-    await stage.queue("s1")
-    await stage.play(replica, "s1")
-    stage.engines[0].failing = {"*"}
-    await stage.calls[0]
+async def test_an_engine_that_is_well_again_proves_it_and_takes_newcomers(
+    bench: ReplicaBench,
+) -> None:
+    replica = await bench.replica()
+    await bench.queue("s1")
+    await bench.play(replica, "s1")
+    bench.engines[0].failing = {"*"}
+    await bench.calls[0]
     assert replica.num_free == 0
-    stage.engines[0].failing = set()
+    bench.engines[0].failing = set()
     await until(lambda: replica.num_free == 2)
     assert replica.refusal == "" and await replica.why_not_ready() == ""
-    await stage.play(replica, "s1")
-    assert "proof" not in stage.engines[0].sessions
+    await bench.play(replica, "s1")
+    assert "proof" not in bench.engines[0].sessions
 
 
 @pytest.mark.redis
 @pytest.mark.asyncio
-async def test_a_proof_whose_frame_is_not_finite_is_none(stage: Stage) -> None:
-    replica = await stage.replica()
-    stage.engines[0].not_finite = {"*"}
-    await stage.queue("s1")
-    await stage.run(replica, "s1")
+async def test_a_proof_whose_frame_is_not_finite_is_none(bench: ReplicaBench) -> None:
+    replica = await bench.replica()
+    bench.engines[0].not_finite = {"*"}
+    await bench.queue("s1")
+    await bench.run(replica, "s1")
     await asyncio.sleep(0.3)
     assert "not finite" in replica.refusal
-    stage.engines[0].not_finite = set()
+    bench.engines[0].not_finite = set()
     await until(lambda: replica.refusal == "")
 
 
 @pytest.mark.redis
 @pytest.mark.asyncio
-async def test_who_plays_on_beside_a_failure_is_left_alone(stage: Stage) -> None:
+async def test_who_plays_on_beside_a_failure_is_left_alone(bench: ReplicaBench) -> None:
     """The proof fails for want of a slot, say: whoever plays still gets frames."""
-    replica = await stage.replica(slots=3)
+    replica = await bench.replica(slots=3)
     for session_id in ("s1", "s2"):
-        await stage.queue(session_id)
-        await stage.play(replica, session_id)
-    stage.engines[0].failing = {"s1", renderer.PROOF_ID}
+        await bench.queue(session_id)
+        await bench.play(replica, session_id)
+    bench.engines[0].failing = {"s1", renderer.PROOF_ID}
     await until(lambda: replica._standing.is_hopeless)
     await replica.check()
     assert replica.num_free == 0
-    first = (await stage.edges[1].receive_frame()).frame_idx
-    assert (await stage.edges[1].receive_frame()).frame_idx > first
+    first = (await bench.links[1].receive_frame()).frame_idx
+    assert (await bench.links[1].receive_frame()).frame_idx > first
 
 
 @pytest.mark.redis
 @pytest.mark.asyncio
 async def test_an_idle_replica_is_found_out_before_anybody_comes(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    bench: ReplicaBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(standing, "IDLE_S", 0.1)
-    replica = await stage.replica()
-    stage.engines[0].failing = {"*"}
+    replica = await bench.replica()
+    bench.engines[0].failing = {"*"}
     await until(lambda: bool(replica.refusal))
     assert replica.num_free == 0
 
@@ -196,27 +185,27 @@ async def test_an_idle_replica_is_found_out_before_anybody_comes(
 @pytest.mark.redis
 @pytest.mark.asyncio
 async def test_a_newcomer_gets_the_slot_of_an_idle_proof(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    bench: ReplicaBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(standing, "IDLE_S", 0.0)
     engine = FakeEngine(SPEC, max_sessions=1)
-    replica = await stage.replica(slots=1, engine=engine)
+    replica = await bench.replica(slots=1, engine=engine)
     engine.opening = tuple(range(3))
     for number in range(6):
         await until(lambda: renderer.PROOF_ID in engine.sessions)
-        await stage.queue(f"s{number}")
-        await stage.play(replica, f"s{number}")
-        await stage.store.end(f"s{number}", "enough")
-        await stage.calls[-1]
+        await bench.queue(f"s{number}")
+        await bench.play(replica, f"s{number}")
+        await bench.store.end(f"s{number}", "enough")
+        await bench.calls[-1]
     assert replica.refusal == ""
 
 
 @pytest.mark.redis
 @pytest.mark.asyncio
 async def test_the_end_of_the_frame_loop_is_known_at_once(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    bench: ReplicaBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replica = await stage.replica()
+    replica = await bench.replica()
 
     def end() -> None:
         raise SystemExit
@@ -233,10 +222,10 @@ async def test_the_end_of_the_frame_loop_is_known_at_once(
 @pytest.mark.redis
 @pytest.mark.asyncio
 async def test_a_pass_that_does_not_end_is_noticed(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    bench: ReplicaBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(renderer, "STUCK_S", 0.2)
-    replica = await stage.replica()
+    replica = await bench.replica()
     await asyncio.sleep(0.4)
     await replica.check()  # a loop that rests is not stuck
     replica._renderer.frame_loop.call(lambda _: time.sleep(1.0))

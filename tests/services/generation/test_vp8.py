@@ -7,9 +7,9 @@ import pytest
 from model.engine.picture import Pixels
 from services.generation.video.encoder import VideoEncoder, VideoFormat
 from services.wire.codec import VideoCodec
-from tests.services.generation.test_encoder import Studio, picture, studio
+from tests.services.generation.test_encoder import EncoderBench, bench, picture
 
-__all__ = ["studio"]
+__all__ = ["bench"]
 
 H264 = VideoFormat(codec="libx264", width=512, height=320, fps=17.5)
 VP8 = H264.with_codec(VideoCodec.VP8)
@@ -46,16 +46,16 @@ def test_the_bit_rate_is_kept() -> None:
     assert 8 * num_bytes / (60 / VP8.fps) == pytest.approx(600_000, rel=0.3)
 
 
-def test_a_player_with_another_browser_restarts_the_encoder(studio: Studio) -> None:
-    requests = studio.watch("a")
-    assert studio.dream_and_wait("a", 1).codec is VideoCodec.H264
+def test_a_player_with_another_browser_restarts_the_encoder(bench: EncoderBench) -> None:
+    requests = bench.watch("a")
+    assert bench.encode("a", 1).codec is VideoCodec.H264
     requests.codec = VideoCodec.VP8
-    frames = [studio.dream_and_wait("a", idx) for idx in (2, 3)]
+    frames = [bench.encode("a", idx) for idx in (2, 3)]
     assert [(frame.codec, frame.is_key) for frame in frames] == [
         (VideoCodec.VP8, True),
         (VideoCodec.VP8, False),
     ]
     assert len(decode([frame.payload for frame in frames])) == 2
     requests.codec = VideoCodec.H264
-    last = studio.dream_and_wait("a", 4)
+    last = bench.encode("a", 4)
     assert last.is_key and last.payload.startswith(b"\0\0\0\1")
