@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from services.backplane.connection import TIMEOUT_S, BackplaneError
+from services.backplane.records import readable
 from services.wire import keys
 
 log = logging.getLogger(__name__)
@@ -67,14 +68,7 @@ class ActionReader:
         with self._lock:
             taken, self._arrived = self._arrived, []
         now_s = time.time() + self._clock_ahead_s
-        return [
-            ReadAction(
-                session_id=entry[b"s"].decode(),
-                message=entry[b"a"],
-                age_s=max(0.0, now_s - _taken_at_s(entry_id)),
-            )
-            for entry_id, entry in taken
-        ]
+        return readable(lambda one: _action(*one, now_s=now_s), taken, "action")
 
     def close(self) -> None:
         """A thread that hangs in Redis is left to its time-out."""
@@ -123,6 +117,11 @@ class ActionReader:
         if not self._is_lost:
             self._is_lost = True
             log.warning("actions are lost", extra={"stream": self._stream, "error": str(error)})
+
+
+def _action(entry_id: bytes, entry: dict[bytes, bytes], *, now_s: float) -> ReadAction:
+    age_s = max(0.0, now_s - _taken_at_s(entry_id))
+    return ReadAction(session_id=entry[b"s"].decode(), message=entry[b"a"], age_s=age_s)
 
 
 def _taken_at_s(entry_id: bytes) -> float:

@@ -9,11 +9,13 @@ from typing import cast
 
 from redis.asyncio import Redis
 
+from services.backplane.records import readable
+
 
 async def members(redis: Redis, index: str) -> list[str]:
     """In order. Some may have expired."""
     found = cast(set[bytes], await redis.smembers(index))
-    return sorted(name.decode() for name in found)
+    return sorted(readable(bytes.decode, found, "name of a key"))
 
 
 async def forget(redis: Redis, index: str, names: Sequence[str]) -> None:

@@ -19,10 +19,10 @@ class RecordError(BackplaneError):
 
 
 def read_or_raise(parse: Callable[[Raw], Record], raw: Raw, what: str) -> Record:
-    """Raises RecordError where `parse` raises ValueError, KeyError or TypeError."""
+    """Raises RecordError where `parse` raises ValueError, OverflowError, KeyError or TypeError."""
     try:
         return parse(raw)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, OverflowError, KeyError, TypeError) as error:
         repeated.warning("record cannot be read", cause=f"{what}: {error!r:.200}")
         raise RecordError(f"{what} cannot be read") from error
 

@@ -6,7 +6,7 @@ from typing import cast
 from redis.asyncio import Redis
 
 from services.backplane.index import members, read_all
-from services.backplane.records import read_or_raise
+from services.backplane.records import read_or_raise, readable
 from services.wire import keys
 from services.wire.release import Release
 
@@ -54,7 +54,12 @@ class VersionFigures:
 
     async def read(self, digest: str) -> dict[str, int]:
         found = cast(dict[bytes, bytes], await self._redis.hgetall(keys.figures(digest)))
-        return {name.decode(): int(count) for name, count in found.items()}
+        return dict(readable(_count, found.items(), "figures of a version"))
+
+
+def _count(pair: tuple[bytes, bytes]) -> tuple[str, int]:
+    name, count = pair
+    return name.decode(), int(count)
 
 
 def _release(text: bytes | str) -> Release:

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from services.backplane.connection import Script, session_script
 from services.backplane.limits import Limits, Refusal, Refused
-from services.backplane.records import read_or_raise
+from services.backplane.records import read_or_raise, readable
 from services.wire import keys
 from services.wire.codec import VideoCodec
 from services.wire.session import NEXT_STATUSES, Lease, SessionRecord, SessionStatus
@@ -129,7 +129,9 @@ class SessionStore:
         for LINE_PATIENCE_MS has left it and is ended."""
         flat = await self._run_over_all("waiting", LINE_PATIENCE_MS, keys.SESSION_TTL_S, within_ms)
         pairs = zip(flat[::2], flat[1::2], strict=True)
-        return [QueuedSession(id_.decode(), world.decode(errors="replace")) for id_, world in pairs]
+        return readable(
+            lambda pair: QueuedSession(*map(bytes.decode, pair)), pairs, "queued session"
+        )
 
     async def acquire(
         self,
@@ -229,7 +231,7 @@ class SessionStore:
     async def end_overdue(self, reason: str) -> list[str]:
         """Ends every session whose time is up; their ids."""
         found = await self._run_over_all("end_overdue", reason, keys.SESSION_TTL_S)
-        return [session_id.decode() for session_id in found]
+        return readable(bytes.decode, found, "session id")
 
     async def mark_seen(self, session_id: str, *, is_connected: bool = False) -> None:
         """A sign of the player, from whoever saw it. `is_connected`: over its connection, which is
@@ -244,7 +246,7 @@ class SessionStore:
         """When the lease of each starting and live session runs out, ms by Redis' clock."""
         found = await self._redis.zrange(keys.LEASES, 0, -1, withscores=True)
         pairs = cast(list[tuple[bytes, float]], found)
-        return {session_id.decode(): int(until_ms) for session_id, until_ms in pairs}
+        return dict(readable(_lease_end, pairs, "lease"))
 
     async def save_snapshot(self, session_id: str, lease: Lease, blob: bytes) -> bool:
         """The session's newest snapshot. False: refused, the caller no longer owns it."""
@@ -257,7 +259,8 @@ class SessionStore:
 
     async def lengths_s(self) -> list[float]:
         """How long recent owners held their slot, newest first, at most 64."""
-        return [int(ms) / 1000 for ms in await self._redis.lrange(keys.LENGTHS, 0, -1)]
+        found = cast(list[bytes], await self._redis.lrange(keys.LENGTHS, 0, -1))
+        return [ms / 1000 for ms in readable(int, found, "length of a session")]
 
     async def count(self) -> int:
         """Sessions that have not ended."""
@@ -296,6 +299,11 @@ def session_keys(session_id: str) -> Sequence[str]:
         keys.LENGTHS,
         keys.snapshot(session_id),
     )
+
+
+def _lease_end(pair: tuple[bytes, float]) -> tuple[str, int]:
+    session_id, until_ms = pair
+    return session_id.decode(), int(until_ms)
 
 
 def _record(found: Mapping[bytes, bytes]) -> SessionRecord:

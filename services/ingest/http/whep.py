@@ -141,7 +141,8 @@ async def trickle(session_id: str, peer_id: str, request: Request) -> Response:
     peer = edge.peer(session_id, peer_id)
     if peer is None:
         raise no_peer()
-    if request.headers.get("if-match", "*") not in ("*", ICE_SESSION):
+    given = request.headers.get("if-match", "*")
+    if not {"*", ICE_SESSION} & {tag.strip() for tag in given.split(",")}:  # RFC 9110, 13.1.1
         raise Problem(412, "another-ice-session", "If-Match names another ICE session.")
     body = await read_body(request, max_bytes=MAX_FRAGMENT_BYTES)
     await peer.add_candidates(read_candidates(body, peer.offer, edge.candidate_rule))

@@ -40,6 +40,14 @@ def messages(found: list[ReadAction]) -> list[tuple[str, bytes]]:
     return [(action.session_id, action.message) for action in found]
 
 
+async def test_an_entry_that_is_no_action_costs_no_other(redis: Redis, redis_url: str) -> None:
+    stream: Any = keys.actions("r")
+    for entry in ({"x": "y"}, {"s": b"\xff", "a": "m"}, {"s": "one", "a": "m"}):
+        await redis.xadd(stream, entry)  # type: ignore[arg-type]
+    with closing(ActionReader(redis_url, "r")) as reader:
+        assert messages(await read(reader, 1)) == [("one", b"m")]
+
+
 async def test_actions_are_read_once_and_in_order(redis: Redis, redis_url: str) -> None:
     writer = ActionWriter(redis)
     with closing(ActionReader(redis_url, "r1")) as reader:

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from services.backplane.records import RecordError
-from services.backplane.releases import ReleaseStore
+from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
 from services.backplane.snapshots import KeptSnapshots
@@ -125,3 +125,25 @@ async def test_nothing_that_redis_holds_ends_the_dispatcher(
     dispatcher.stop()
     await running
     assert len(caplog.records) < 6
+
+
+async def test_names_and_numbers_that_are_none_are_left_out(redis: Redis) -> None:
+    store, registry = SessionStore(redis), ReplicaRegistry(redis)
+    await registry.publish_world(OFFER)
+    await registry.heartbeat("good", slots=1, used=0, world="w", draining=False)
+    await queue(store, "whole")
+    for index in (keys.OFFERS, keys.REPLICAS, keys.WORLDS):
+        await redis.sadd(index, b"\xff")
+    await redis.rpush(keys.LENGTHS, "nan", "many", 2000)
+    await redis.zadd(keys.LEASES, {"endless": float("inf"), "whole": 5})
+    await redis.zadd(keys.LEASES, {b"\xff": 1})
+    await redis.hset(keys.figures("d"), mapping={"frames": 5, "lost": "many"})
+    assert await registry.worlds() == [OFFER]
+    assert [replica.replica_id for replica in await registry.all()] == ["good"]
+    assert await ReleaseStore(redis).all() == {}
+    assert await store.lengths_s() == [2.0]
+    assert await store.leases() == {"whole": 5}
+    assert await VersionFigures(redis).read("d") == {"frames": 5}
+    await redis.hset(keys.session("broken"), mapping={"world": b"\xff", "seen_at_ms": 9e15})
+    await redis.zadd(keys.LINE, {"broken": 1})
+    assert await store.waiting() == ["whole"]
