@@ -14,7 +14,7 @@ from model.context.sliding_window import SlidingWindow
 from model.engine.picture import Still
 from model.engine.scheduling.scheduler import Scheduler
 from model.engine.speculation import Speculation, SpeculationCounts
-from model.engine.types import ActionVector, DrawnFrame, Frame, PassPlan
+from model.engine.types import ActionVector, DrawnFrame, Frame, FrameRequest, PassPlan
 from model.snapshot import SnapshotError, WorldSnapshot
 from model.world import SamplerSpec, WorldSpec
 
@@ -128,46 +128,27 @@ class FakeEngine:
     ) -> Sequence[Frame]:
         self.ways.append((num_steps, memory))
         for session_id, action in actions.items():
-            self.begin(session_id, action, num_steps=num_steps, memory=memory, deadline_s=0.0)
+            request = FrameRequest(action=action, num_steps=num_steps, context_length=memory)
+            self.begin(session_id, request)
         frames: list[Frame] = []
         while self.is_due:
             frames += self.advance(actions.keys()) or ()
         return frames
 
-    def begin(
-        self,
-        session_id: str,
-        action: ActionVector,
-        *,
-        num_steps: int,
-        memory: int | None,
-        deadline_s: float,
-    ) -> Frame | None:
+    def begin(self, session_id: str, request: FrameRequest) -> Frame | None:
         session = self.scheduler.session(session_id)
         begun = (*session.drafts, *session.joint)
-        kept = self.scheduler.begin(
-            session_id, action, num_steps=num_steps, memory=memory, deadline_s=deadline_s
-        )
+        kept = self.scheduler.begin(session_id, request)
         for draft in begun:
             self._settle(draft, is_right=draft is kept)
         drafts = self._drafts.pop(session_id, {})
         if kept is None or not kept.is_finished:
             return None
-        self._count(session_id, action)
+        self._count(session_id, request.action)
         return drafts[kept.branch]
 
-    def draft(
-        self,
-        session_id: str,
-        action: ActionVector,
-        *,
-        num_steps: int,
-        memory: int | None,
-        deadline_s: float,
-    ) -> None:
-        self.scheduler.draft(
-            session_id, action, num_steps=num_steps, memory=memory, deadline_s=deadline_s
-        )
+    def draft(self, session_id: str, request: FrameRequest) -> None:
+        self.scheduler.draft(session_id, request)
 
     def draft_jointly(self, session_id: str) -> int:
         return self.scheduler.begin_joint(session_id, 1)
@@ -181,7 +162,7 @@ class FakeEngine:
 
     def steps_left(self, session_id: str) -> int:
         due = self.scheduler.session(session_id).due
-        return due.num_steps - due.denoise_step if due else 0
+        return due.request.num_steps - due.denoise_step if due else 0
 
     def is_drafting(self, session_id: str) -> bool:
         return bool(self.scheduler.session(session_id).unfinished_drafts)
@@ -202,7 +183,7 @@ class FakeEngine:
                 self._drafts.setdefault(row.session_id, {})[row.branch] = self._draw(row)
             else:
                 finished.append(self._draw(row))
-                self._count(row.session_id, row.action)
+                self._count(row.session_id, row.request.action)
         return finished
 
     def snapshot(self, session_id: str, *, last_action_seq: int) -> WorldSnapshot:
@@ -253,7 +234,7 @@ class FakeEngine:
             session_id=row.session_id,
             frame_idx=number,
             picture=Still(np.full(size, number % 256, np.uint8)),
-            num_steps=row.num_steps,
+            num_steps=row.request.num_steps,
             denoise_s=0.02,
             decode_s=0.005,
             is_speculative=row.is_draft,

@@ -85,8 +85,8 @@ class ARRunner:
         for row in plan.drawn:
             if row.denoise_step == 0:
                 where = row.placement
-                self._actions[where.slot, where.page] = torch.tensor(row.action)
-                self._decoder.write_action(where.slot, where.page, self._spell(row.action))
+                self._actions[where.slot, where.page] = torch.tensor(row.request.action)
+                self._decoder.write_action(where.slot, where.page, self._spell(row.request.action))
                 self._drawn.add((where.slot, where.page))
         draws = [
             Draw(place=row.placement, turn=row.denoise_step, seed=row.seed) for row in plan.drawn

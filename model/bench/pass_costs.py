@@ -18,7 +18,7 @@ from model.bench.subjects.worlds import opening
 from model.context.sliding_window import SlidingWindow
 from model.engine.running.runner import NFDRunner
 from model.engine.scheduling.scheduler import Scheduler
-from model.engine.types import PassPlan
+from model.engine.types import FrameRequest, PassPlan
 from model.world import World
 
 _NUM_WARM = 20  # passes before the first that counts
@@ -80,7 +80,8 @@ def measure_passes(
         for name in names:
             if scheduler.session(name).due is None and chance.random() < share:
                 num_steps = chance.choice(sorted(world.spec.sampler.times)[:2])
-                scheduler.begin(name, action, num_steps=num_steps, memory=memory, deadline_s=0.0)
+                request = FrameRequest(action=action, num_steps=num_steps, context_length=memory)
+                scheduler.begin(name, request)
         if (plan := scheduler.plan_pass()) is None:
             continue
         result = runner.run(plan)

@@ -1,6 +1,7 @@
 """Many worlds on one device. Synchronous; owned by one thread; knows no network and no clock."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -11,7 +12,7 @@ from model.engine.opening import frames_kept, opening_clip, opening_frame_idxs
 from model.engine.passes import Passes
 from model.engine.scheduling.scheduler import Scheduler
 from model.engine.speculation import Speculation
-from model.engine.types import ActionVector, Frame
+from model.engine.types import ActionVector, Frame, FrameRequest
 from model.fast.paths import FastPaths
 from model.fast.runner import runner_of
 from model.place.state import stateless
@@ -153,13 +154,13 @@ class WorldEngine:
         slots = {
             session_id: self._scheduler.session(session_id).pages.slot for session_id in actions
         }
-        for action in actions.values():
-            self._check_action(action)
-        self._check_steps(num_steps)
-        self._check_memory(memory)
-        frames = {
-            session_id: self.begin(session_id, action, num_steps=num_steps, memory=memory)
+        requests = {
+            session_id: self._checked(self.request(action, num_steps=num_steps, memory=memory))
             for session_id, action in actions.items()
+        }
+        frames = {
+            session_id: self._passes.begin(session_id, request)
+            for session_id, request in requests.items()
         }
         try:
             while not all(frames.values()):
@@ -171,52 +172,38 @@ class WorldEngine:
         finished = [frame for frame in frames.values() if frame]
         return sorted(finished, key=lambda frame: slots[frame.session_id])
 
-    def begin(
+    def request(
         self,
-        session_id: str,
         action: ActionVector,
         *,
         num_steps: int | None = None,
         memory: int | None = None,
         deadline_s: float = 0.0,
-    ) -> Frame | None:
-        """Asks for the session's next frame, drawn as `step` says. It is returned at once if it
-        was drafted so under this very action; else `advance` will return it. `deadline_s`: on the
-        clock of all deadlines.
-
-        Raises KeyError for a session that is not open, RuntimeError for one whose frame is
-        still being drawn, ValueError as `step`.
-        """
-        self._check_action(action)
-        return self._passes.begin(
-            session_id,
-            action,
-            num_steps=self._check_steps(num_steps),
-            memory=self._check_memory(memory),
+    ) -> FrameRequest:
+        """A request with the world's default number of denoise steps where none is given."""
+        sampler = self.world.spec.sampler
+        return FrameRequest(
+            action=action,
+            num_steps=sampler.default_steps if num_steps is None else num_steps,
+            context_length=memory,
             deadline_s=deadline_s,
         )
 
-    def draft(
-        self,
-        session_id: str,
-        action: ActionVector,
-        *,
-        num_steps: int | None = None,
-        memory: int | None = None,
-        deadline_s: float = 0.0,
-    ) -> None:
+    def begin(self, session_id: str, request: FrameRequest) -> Frame | None:
+        """Asks for the session's next frame. The frame is returned at once if an equal request was
+        drafted and is finished; else `advance` will return it.
+
+        Raises KeyError for a session that is not open, RuntimeError for one whose frame is
+        still being drawn, ValueError for a request that this engine cannot fulfil.
+        """
+        return self._passes.begin(session_id, self._checked(request))
+
+    def draft(self, session_id: str, request: FrameRequest) -> None:
         """Begins the session's next frame early, under an action that it may have; up to
         `max_drafts` under different ones. Passes draw drafts when nobody waits for them, or in rows
         that would be padding. Whatever comes of it, the session's frames are those it would have
         had without. Raises as `begin`; RuntimeError also for a draft it has or one too many."""
-        self._check_action(action)
-        self._passes.draft(
-            session_id,
-            action,
-            num_steps=self._check_steps(num_steps),
-            memory=self._check_memory(memory),
-            deadline_s=deadline_s,
-        )
+        self._passes.draft(session_id, self._checked(request))
 
     def draft_jointly(self, session_id: str, *, num_frames: int = 1) -> int:
         """The frames after the one that somebody waits for are drawn in its very passes, under its
@@ -316,18 +303,17 @@ class WorldEngine:
             self.close(session_id)
             raise
 
-    def _check_action(self, action: ActionVector) -> None:
-        if len(action) != self.world.spec.nfd.action_size:
-            raise ValueError(
-                f"action of {self.world.spec.nfd.action_size} expected, got {len(action)}"
-            )
-
-    def _check_steps(self, num_steps: int | None) -> int:
-        sampler = self.world.spec.sampler
-        chosen = sampler.default_steps if num_steps is None else num_steps
-        if chosen not in sampler.times:
-            raise ValueError(f"num_steps must be one of {sorted(sampler.times)}, got {chosen}")
-        return chosen
+    def _checked(self, request: FrameRequest) -> FrameRequest:
+        """The request as the scheduler takes it. Raises ValueError for a wrong one."""
+        action_size, times = self.world.spec.nfd.action_size, self.world.spec.sampler.times
+        if len(request.action) != action_size:
+            raise ValueError(f"action of {action_size} expected, got {len(request.action)}")
+        if request.num_steps not in times:
+            raise ValueError(f"num_steps must be one of {sorted(times)}, got {request.num_steps}")
+        context_length = self._check_memory(request.context_length)
+        if context_length == request.context_length:
+            return request
+        return replace(request, context_length=context_length)
 
     def _check_memory(self, memory: int | None) -> int | None:
         """None if it is no less than what is kept."""

@@ -11,7 +11,7 @@ from model.engine.running.runner import Runner
 from model.engine.scheduling.scheduler import Scheduler
 from model.engine.scheduling.session import Session
 from model.engine.speculation import Ledger, Speculation
-from model.engine.types import ActionVector, Frame, PassPlan, PassResult
+from model.engine.types import Frame, FrameRequest, PassPlan, PassResult
 from model.place.state import State
 from model.span import span
 
@@ -52,21 +52,11 @@ class Passes:
         clip = self._runner.read_context(pages.slot, list(pages.context.values()))
         return tuple(pages.context), clip
 
-    def begin(
-        self,
-        session_id: str,
-        action: ActionVector,
-        *,
-        num_steps: int,
-        memory: int | None = None,
-        deadline_s: float,
-    ) -> Frame | None:
+    def begin(self, session_id: str, request: FrameRequest) -> Frame | None:
         """As `WorldEngine.begin`."""
         session = self._scheduler.session(session_id)
         drafts = (*session.drafts, *session.joint)
-        kept = self._scheduler.begin(
-            session_id, action, num_steps=num_steps, memory=memory, deadline_s=deadline_s
-        )
+        kept = self._scheduler.begin(session_id, request)
         for draft in drafts:
             if draft is not kept and draft not in session.joint:
                 self._ledger.discard(draft)
@@ -76,19 +66,9 @@ class Passes:
             self._runner.keep_draft(session.unremembered[-1].placement, kept.branch)
         return self._ledger.accept(kept)
 
-    def draft(
-        self,
-        session_id: str,
-        action: ActionVector,
-        *,
-        num_steps: int,
-        memory: int | None = None,
-        deadline_s: float,
-    ) -> None:
+    def draft(self, session_id: str, request: FrameRequest) -> None:
         """As `WorldEngine.draft`."""
-        self._scheduler.draft(
-            session_id, action, num_steps=num_steps, memory=memory, deadline_s=deadline_s
-        )
+        self._scheduler.draft(session_id, request)
         self._ledger.begin_drafts(1, are_joint=False)
 
     def draft_jointly(self, session_id: str, num_frames: int) -> int:
@@ -150,7 +130,7 @@ class Passes:
                 session_id=row.session_id,
                 frame_idx=row.placement.frame_idx,
                 picture=picture,
-                num_steps=row.num_steps,
+                num_steps=row.request.num_steps,
                 denoise_s=self._ledger.finish(row.session_id, row.branch),
                 decode_s=result.decode_s / (len(plan.finished) if row.is_joint else 1),
                 is_speculative=row.is_draft,

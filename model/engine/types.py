@@ -1,13 +1,27 @@
 """What passes between scheduler, runner and callers. Plain values; knows no torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from model.cache.page_table import Placement
 from model.engine.picture import Picture, Pixels
 from model.place.state import State
 
 ActionVector = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameRequest:
+    """What a session's next frame is to be. Equal requests give the same frame.
+
+    `action`: the model's action vector. `num_steps`: denoise steps. `context_length`: how many of
+    the newest frames this frame attends to, besides sinks; None: all that are kept. `deadline_s`:
+    on the clock of all deadlines; a deadline decides the order of frames and changes no frame."""
+
+    action: ActionVector
+    num_steps: int
+    context_length: int | None = None
+    deadline_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,21 +34,18 @@ class RememberedFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnFrame:
-    """A frame at one of its denoise steps, 0 .. num_steps - 1: a row of a pass. At `num_steps` it
-    is finished, and in no pass any more.
+    """A requested frame at one of its denoise steps, 0 .. num_steps - 1: a row of a pass. At
+    `num_steps` it is finished, and in no pass any more.
 
     A draft is a frame whose action is a guess; `branch` tells those of one session apart. A joint
     one goes with the frame before it, at the same step of the same pass, and leans on what that
-    one is by then: it is not the frame that it would be alone. `memory`: how many of the newest
-    frames it sees; None: all that are kept. `state`: where the player is after the action, in
-    a world with a place."""
+    one is by then: it is not the frame that it would be alone. `state`: where the player is after
+    the action, in a world with a place."""
 
     session_id: str
     seed: int
-    action: ActionVector
+    request: FrameRequest
     state: State = ()
-    num_steps: int
-    memory: int | None = None
     denoise_step: int
     is_draft: bool
     is_joint: bool = False
@@ -44,21 +55,19 @@ class DrawnFrame:
     @property
     def is_last(self) -> bool:
         """The frame is finished after this pass."""
-        return self.denoise_step + 1 == self.num_steps
+        return self.denoise_step + 1 == self.request.num_steps
 
     @property
     def is_finished(self) -> bool:
-        return self.denoise_step == self.num_steps
+        return self.denoise_step == self.request.num_steps
 
     def advanced(self) -> "DrawnFrame":
         """After a pass. Written out: `replace` takes twice as long, and this is every row's."""
         return DrawnFrame(
             session_id=self.session_id,
             seed=self.seed,
-            action=self.action,
+            request=self.request,
             state=self.state,
-            num_steps=self.num_steps,
-            memory=self.memory,
             denoise_step=self.denoise_step + 1,
             is_draft=self.is_draft,
             is_joint=self.is_joint,

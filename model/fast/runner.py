@@ -147,9 +147,9 @@ class FastRunner(NFDRunner):
         for row in plan.drawn:
             frame_idx = row.placement.frame_idx
             if row.is_last:
-                for denoise_step in range(min(2, row.num_steps)):
+                for denoise_step in range(min(2, row.request.num_steps)):
                     self._told.draw(row.seed, frame_idx + 1, denoise_step)
-            elif row.denoise_step + 2 < row.num_steps:
+            elif row.denoise_step + 2 < row.request.num_steps:
                 self._told.draw(row.seed, frame_idx, row.denoise_step + 2)
 
     def _decode(self, x_BChw: Tensor, decode_size: int) -> Tensor:

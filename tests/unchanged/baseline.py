@@ -19,6 +19,7 @@ from model.ar.world import ARWorld
 from model.cache.frame_store import ContextClip
 from model.context.sliding_window import SlidingWindow
 from model.engine.scheduling.scheduler import Scheduler
+from model.engine.types import FrameRequest
 from model.tokenizer.fsq import FSQ, FSQConfig
 
 WINDOW, NUM_GIVEN, LEVELS = 4, 3, (5, 4, 3)
@@ -41,7 +42,7 @@ def baseline_frames(num_frames: int) -> Iterator[NDArray[np.uint8]]:
     for frame_idx in range(NUM_GIVEN, NUM_GIVEN + num_frames):
         for number in range(2):
             action = _action(number, frame_idx)
-            scheduler.begin(str(number), action, num_steps=order.num_turns, deadline_s=0.0)
+            scheduler.begin(str(number), FrameRequest(action=action, num_steps=order.num_turns))
         while scheduler.is_due:
             plan = scheduler.plan_pass()
             assert plan is not None

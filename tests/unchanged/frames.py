@@ -100,7 +100,7 @@ def company(world: World, policy: ContextPolicy, num_frames: int) -> Digests:
         if number == num_frames // 2:
             engine.close("first")
         for session_id, action in wanted.items():
-            engine.begin(session_id, action, num_steps=_steps(world, number))
+            engine.begin(session_id, engine.request(action, num_steps=_steps(world, number)))
         digests += _finish(engine, set(wanted))
     return digests
 
@@ -113,7 +113,7 @@ def shortened(world: World, policy: ContextPolicy, num_frames: int) -> Digests:
     digests = []
     for number, action in enumerate(_actions(world, 0, num_frames)):
         context_length = (None, 1, 2)[number % 3]
-        engine.begin("me", action, num_steps=most_steps, memory=context_length)
+        engine.begin("me", engine.request(action, num_steps=most_steps, memory=context_length))
         if number % 4 == 0:
             engine.advance()
             if engine.is_due:
@@ -129,9 +129,9 @@ def drafts(world: World, policy: ContextPolicy, num_frames: int) -> Digests:
     log, others = _actions(world, 0, num_frames), _actions(world, 1, num_frames)
     digests = []
     for number, (action, other) in enumerate(zip(log, others, strict=True)):
-        engine.draft("me", other)
+        engine.draft("me", engine.request(other))
         if number % 3:
-            engine.draft("me", action)
+            engine.draft("me", engine.request(action))
         for _ in range(1 + number % 4):
             engine.advance()
         digests += _ask(engine, "me", action)
@@ -212,7 +212,7 @@ def _ask(
     engine: WorldEngine, session_id: str, action: ActionVector, *, is_joint: bool = False
 ) -> Digests:
     """The session's next frame; with `is_joint` the frame after is denoised along with it."""
-    frame = engine.begin(session_id, action)
+    frame = engine.begin(session_id, engine.request(action))
     if frame is not None:
         return [_of_frame(engine, frame)]
     if is_joint:

@@ -78,7 +78,7 @@ def play(
         for name in names:
             if name not in drawing and due_s[name] <= now_s:
                 drawing[name] = due_s[name] + period_s
-                engine.begin(name, _still(engine), deadline_s=drawing[name])
+                engine.begin(name, engine.request(_still(engine), deadline_s=drawing[name]))
         finished = engine.advance()
         if finished is None:
             sleep(max(0.0, min(due_s.values()) - clock()))

@@ -128,7 +128,7 @@ def _draft_s(engine: WorldEngine, guesses: Sequence[Mapping[str, ActionVector]])
     started_s = time.perf_counter()
     for actions in guesses:
         for name, action in actions.items():
-            engine.draft(name, action)
+            engine.draft(name, engine.request(action))
     while engine.advance() is not None:
         pass
     return time.perf_counter() - started_s
@@ -137,7 +137,7 @@ def _draft_s(engine: WorldEngine, guesses: Sequence[Mapping[str, ActionVector]])
 def _wait_s(engine: WorldEngine, actions: Mapping[str, ActionVector]) -> float:
     """Seconds until everybody has the picture of their next frame."""
     started_s = time.perf_counter()
-    begun = [engine.begin(name, action) for name, action in actions.items()]
+    begun = [engine.begin(name, engine.request(action)) for name, action in actions.items()]
     frames = [frame for frame in begun if frame is not None]
     while engine.is_due:
         frames += engine.advance() or ()

@@ -20,7 +20,7 @@ from model.engine.passes import Passes
 from model.engine.picture import Still
 from model.engine.scheduling.scheduler import Scheduler
 from model.engine.speculation import Speculation
-from model.engine.types import PassPlan, PassResult
+from model.engine.types import FrameRequest, PassPlan, PassResult
 
 WINDOW, NUM_STEPS = 32, 2
 SHORT_MEMORY = 7
@@ -81,7 +81,7 @@ class House:
     def step(self) -> None:
         """One frame for everybody."""
         for name in self._names:
-            self._passes.begin(name, (0.0,), num_steps=NUM_STEPS, deadline_s=0.0)
+            self._passes.begin(name, FrameRequest(action=(0.0,), num_steps=NUM_STEPS))
         while self.scheduler.is_due:
             self._passes.advance(None)
 
@@ -89,7 +89,7 @@ class House:
         """So many passes for the next frame of all who have none already, under each guess."""
         for name in self._names:
             for guess in guesses if not self.scheduler.session(name).joint else ():
-                self._passes.draft(name, (guess,), num_steps=NUM_STEPS, deadline_s=0.0)
+                self._passes.draft(name, FrameRequest(action=(guess,), num_steps=NUM_STEPS))
         for _ in range(passes):
             self._passes.advance(None)
 
@@ -100,9 +100,13 @@ class House:
         for name, turn in turns.items():
             memory = SHORT_MEMORY if turn % 5 == 0 else None
             action = (float(turn // HOLDS % 2),)
-            self._passes.begin(
-                name, action, num_steps=NUM_STEPS, memory=memory, deadline_s=number + turn % 2
+            request = FrameRequest(
+                action=action,
+                num_steps=NUM_STEPS,
+                context_length=memory,
+                deadline_s=number + turn % 2,
             )
+            self._passes.begin(name, request)
             if turn % 4 == 0 and self.scheduler.session(name).due:
                 self._passes.draft_jointly(name, 1)
         self._passes.advance(None)

@@ -12,7 +12,7 @@ from model.cache.frame_store import ContextClip
 from model.context.policy import ContextPolicy
 from model.engine.running.runner import Runner
 from model.engine.scheduling.scheduler import Scheduler
-from model.engine.types import ActionVector
+from model.engine.types import ActionVector, FrameRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,8 @@ class Driver:
         self.batch = batch
         self.num_steps = num_steps
         self._runner = runner
-        self._action: ActionVector = (0.0,) * clip.actions_FA.shape[1]
+        action: ActionVector = (0.0,) * clip.actions_FA.shape[1]
+        self._request = FrameRequest(action=action, num_steps=num_steps)
         self._scheduler = Scheduler(
             policy, max_sessions=batch, batch_sizes=range(1, 2 * batch + 1), merge=merge
         )
@@ -57,9 +58,7 @@ class Driver:
     def step(self) -> StepTime:
         """One frame for everybody."""
         for session_id in self._scheduler.session_ids:
-            self._scheduler.begin(
-                session_id, self._action, num_steps=self.num_steps, deadline_s=0.0
-            )
+            self._scheduler.begin(session_id, self._request)
         denoise_s = decode_s = 0.0
         while self._scheduler.is_due:
             plan = self._scheduler.plan_pass()

@@ -30,19 +30,20 @@ class HeldKey:
         for seed, name in enumerate(self._names):
             self._engine.open(name, seed=seed)
         self._period_s = 1 / world.spec.fps
-        self._action = (0.0,) * world.spec.nfd.action_size
-        self._engine.step(dict.fromkeys(self._names, self._action))
+        action = (0.0,) * world.spec.nfd.action_size
+        self._request = self._engine.request(action)
+        self._engine.step(dict.fromkeys(self._names, action))
 
     def wait_s(self) -> float:
         """Drawn ahead: what the spare time of a frame period could not hide of the next frame,
         and the answer itself."""
         started_s = time.perf_counter()
         for name in self._names:
-            self._engine.draft(name, self._action)
+            self._engine.draft(name, self._request)
         while self._engine.advance() is not None:
             pass
         asked_s = time.perf_counter()
-        frames = [self._engine.begin(name, self._action) for name in self._names]
+        frames = [self._engine.begin(name, self._request) for name in self._names]
         assert all(frames), "a draft was not ready"
         late_s = max(0.0, asked_s - started_s - self._period_s)
         return late_s + time.perf_counter() - asked_s
@@ -62,7 +63,7 @@ class HeldKey:
         return time.perf_counter() - started_s
 
     def _next_frames(self, *, num_joint: int = 0) -> Sequence[Frame]:
-        begun = [self._engine.begin(name, self._action) for name in self._names]
+        begun = [self._engine.begin(name, self._request) for name in self._names]
         if num_joint:
             for name in self._names:
                 self._engine.draft_jointly(name, num_frames=num_joint)

@@ -29,15 +29,17 @@ class PlanTensors:
 
     def t(self, drawn: Sequence[DrawnFrame]) -> Tensor:
         """(D,): where each row is before the pass."""
-        return self._floats([self._times[row.num_steps][row.denoise_step] for row in drawn])
+        return self._floats([self._times[row.request.num_steps][row.denoise_step] for row in drawn])
 
     def next_t(self, drawn: Sequence[DrawnFrame]) -> Tensor:
         """(D,): and after it; 0 is clean."""
-        return self._floats([self._times[row.num_steps][row.denoise_step + 1] for row in drawn])
+        return self._floats(
+            [self._times[row.request.num_steps][row.denoise_step + 1] for row in drawn]
+        )
 
     def actions(self, drawn: Sequence[DrawnFrame]) -> Tensor:
         """(D, A), with the states behind the actions."""
-        told = torch.tensor([(*row.action, *row.state) for row in drawn])
+        told = torch.tensor([(*row.request.action, *row.state) for row in drawn])
         return send(told, self._device).view(len(drawn), self._told_size)
 
     def positions(self, placements: Sequence[Placement], num_padding: int = 0) -> Tensor:

@@ -12,7 +12,7 @@ from model.cache.page_table import PageTable
 from model.context.policy import ContextPolicy
 from model.engine.scheduling.rows import PassRows
 from model.engine.scheduling.session import Session
-from model.engine.types import ActionVector, DrawnFrame, PassPlan
+from model.engine.types import DrawnFrame, FrameRequest, PassPlan
 from model.place.state import Advance, State, stateless
 
 OPENING_ROWS = 1  # of a pass while others play: somebody may be due before it ends
@@ -100,64 +100,43 @@ class Scheduler:
         session.drafts = session.joint = ()
         session.state = state
         if session.due is not None:
-            where = session.pages.seeing(session.due.memory)
-            after = session.advance(state, session.due.action)
+            where = session.pages.seeing(session.due.request.context_length)
+            after = session.advance(state, session.due.request.action)
             session.due = replace(session.due, denoise_step=0, placement=where, state=after)
         return session.pages.slot
 
-    def begin(
-        self,
-        session_id: str,
-        action: ActionVector,
-        *,
-        num_steps: int,
-        memory: int | None = None,
-        deadline_s: float,
-    ) -> DrawnFrame | None:
-        """Somebody waits for the session's next frame, which is to see the newest `memory` frames
-        (None: all that are kept). Returns the draft that is that very frame, if there is one: it
-        is the newest frame at once if it is finished, and due if it is not. Other drafts of it are
-        gone, and joint frames, unless it is the first of those.
+    def begin(self, session_id: str, request: FrameRequest) -> DrawnFrame | None:
+        """Somebody waits for the session's next frame. Returns the draft that is that very frame,
+        if there is one: it is the newest frame at once if it is finished, and due if it is not.
+        Other drafts of it are gone, and joint frames, unless it is the first of those.
 
         Raises KeyError for a session that is not open, RuntimeError for one already due.
         """
         session = self.session(session_id)
         if session.due is not None:
             raise RuntimeError(f"session {session_id!r} is still drawing")
-        draft = session.draft_of(action, num_steps, memory)
-        session.drafts, session.deadline_s = (), deadline_s
+        draft = session.draft_of(request)
+        session.drafts, session.deadline_s = (), request.deadline_s
         session.joint = session.joint[1:] if draft is not None and draft.is_joint else ()
         if draft is None:
-            session.due = session.new_frame(
-                action, num_steps=num_steps, memory=memory, is_draft=False, branch=0
-            )
+            session.due = session.new_frame(request, is_draft=False, branch=0)
         elif draft.is_finished:
             session.append(draft)
         else:
             session.due = replace(draft, is_draft=False)
         return draft
 
-    def draft(
-        self,
-        session_id: str,
-        action: ActionVector,
-        *,
-        num_steps: int,
-        memory: int | None = None,
-        deadline_s: float,
-    ) -> None:
+    def draft(self, session_id: str, request: FrameRequest) -> None:
         """Begins the session's next frame under an action that is a guess. Raises KeyError for a
         session that is not open, RuntimeError for one that is due, has that draft already or as
         many as it may."""
         session = self.session(session_id)
         branch = len(session.drafts)
-        is_known = session.draft_of(action, num_steps, memory) is not None
+        is_known = session.draft_of(request) is not None
         if session.due is not None or is_known or branch == self._max_drafts:
             raise RuntimeError(f"session {session_id!r} is drawing already")
-        draft = session.new_frame(
-            action, num_steps=num_steps, memory=memory, is_draft=True, branch=branch
-        )
-        session.drafts, session.deadline_s = (*session.drafts, draft), deadline_s
+        draft = session.new_frame(request, is_draft=True, branch=branch)
+        session.drafts, session.deadline_s = (*session.drafts, draft), request.deadline_s
 
     def begin_joint(self, session_id: str, num_frames: int) -> int:
         """The frames after the one that is due will be drawn along with it, as if its action went
@@ -186,12 +165,14 @@ class Scheduler:
         due = session.due
         if due is None:
             raise RuntimeError(f"session {session_id!r} draws nothing that could be hastened")
-        if memory is None or (due.memory is not None and due.memory <= memory):
+        seen = due.request.context_length
+        if memory is None or (seen is not None and seen <= memory):
             return None
         where = session.pages.seeing(memory)
         if where is due.placement:  # nothing more has been there to see
             return None
-        session.due = replace(due, memory=memory, placement=where)
+        request = replace(due.request, context_length=memory)
+        session.due = replace(due, request=request, placement=where)
         dropped, session.joint = session.joint, ()
         return dropped
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from model.cache.page_table import PageTable
-from model.engine.types import ActionVector, DrawnFrame, RememberedFrame
+from model.engine.types import DrawnFrame, FrameRequest, RememberedFrame
 from model.place.state import Advance, State, stateless
 
 
@@ -35,44 +35,32 @@ class Session:
     def unfinished_drafts(self) -> tuple[DrawnFrame, ...]:
         return tuple(d for d in self.drafts if not d.is_finished) if self.drafts else ()
 
-    def draft_of(
-        self, action: ActionVector, num_steps: int, memory: int | None = None
-    ) -> DrawnFrame | None:
-        """The draft that would be taken for the next frame under that action."""
-        wanted = (action, num_steps, memory)
+    def draft_of(self, request: FrameRequest) -> DrawnFrame | None:
+        """The draft that would be taken for the requested frame."""
         for draft in (*self.joint[:1], *self.drafts):
-            if (draft.action, draft.num_steps, draft.memory) == wanted:
+            if draft.request == request:
                 return draft
         return None
 
-    def new_frame(
-        self,
-        action: ActionVector,
-        *,
-        num_steps: int,
-        memory: int | None,
-        is_draft: bool,
-        branch: int,
-    ) -> DrawnFrame:
+    def new_frame(self, request: FrameRequest, *, is_draft: bool, branch: int) -> DrawnFrame:
         """The next frame, before its first denoise step."""
         return DrawnFrame(
             session_id=self.session_id,
             seed=self.seed,
-            action=action,
-            state=self.advance(self.state, action),
-            num_steps=num_steps,
-            memory=memory,
+            request=request,
+            state=self.advance(self.state, request.action),
             denoise_step=0,
             is_draft=is_draft,
             branch=branch,
-            placement=self.pages.seeing(memory),
+            placement=self.pages.seeing(request.context_length),
         )
 
     def joint_frame(self, due: DrawnFrame, ahead: int, *, branch: int) -> DrawnFrame:
         """The frame so many after the one that is due, to be drawn along with it."""
-        placement, state = self.pages.joint_placement(ahead, due.memory), due.state
+        placement = self.pages.joint_placement(ahead, due.request.context_length)
+        state = due.state
         for _ in range(ahead):
-            state = self.advance(state, due.action)
+            state = self.advance(state, due.request.action)
         return replace(
             due, is_draft=True, is_joint=True, branch=branch, placement=placement, state=state
         )
@@ -87,7 +75,7 @@ class Session:
     def append(self, drawn: DrawnFrame) -> None:
         """The next frame is finished, and the newest now; other drafts of it are gone. It will be
         remembered with the memory that it was drawn with."""
-        placement = self.pages.seeing(drawn.memory)
+        placement = self.pages.seeing(drawn.request.context_length)
         self.pages.append(placement)
         newest = RememberedFrame(session_id=self.session_id, placement=placement)
         self.unremembered = (*self.unremembered, newest)
@@ -101,12 +89,13 @@ class Session:
         assert self.due is None or not self.drafts, "due, and drafts besides"
         assert self.due is None or not self.due.is_finished, "finished, not appended"
         for drawn in (*self.drafts, *([self.due] if self.due else ())):
-            assert drawn.placement is self.pages.seeing(drawn.memory), "drawn to a stale place"
+            expected = self.pages.seeing(drawn.request.context_length)
+            assert drawn.placement is expected, "drawn to a stale place"
             assert drawn.is_draft == (drawn is not self.due), "a draft that is due"
         next_idx = self.pages.next_frame_idx + (self.due is not None)
         for number, joint in enumerate(self.joint):
             assert joint.placement.frame_idx == next_idx + number, "joint frames out of order"
-            step = self.due.denoise_step if self.due else joint.num_steps
+            step = self.due.denoise_step if self.due else joint.request.num_steps
             assert joint.denoise_step == step, "a joint frame behind the one it goes with"
         branches = [draft.branch for draft in self.drafts]
         assert branches == list(range(len(branches))), f"branches {branches}"

@@ -8,11 +8,12 @@ import logging
 from collections.abc import Callable, Sequence
 
 from model.action_space import ActionSpace
-from model.engine.types import Frame
+from model.engine.types import ActionVector, Frame, FrameRequest
 from services.generation.frames.draft_metrics import DraftMetrics
 from services.generation.frames.frame_output import FrameOutput
 from services.generation.frames.ports import Actions, Engine, LoopEvents
 from services.generation.frames.quality_controller import QualityController
+from services.generation.frames.quality_levels import QualityLevel
 from services.generation.frames.session_state import FrameState, SessionState
 from services.generation.frames.session_table import Prefill, SessionTable
 from services.telemetry import meter
@@ -99,13 +100,8 @@ class FrameScheduler:
     def _request(self, session_id: str, session: SessionState, now: float) -> Frame | None:
         """The frame, if a draft of the frame is ready."""
         requested, level = session.request(now), self._quality.level
-        frame = self._engine.begin(
-            session_id,
-            requested.vector,
-            num_steps=level.steps,
-            memory=level.context_length,
-            deadline_s=requested.deadline_s,
-        )
+        request = _frame_request(level, requested.vector, requested.deadline_s)
+        frame = self._engine.begin(session_id, request)
         may_draft_jointly = frame is None and level.drafts_jointly and session.may_draft_jointly
         if may_draft_jointly and self._engine.draft_jointly(session_id):
             session.note_joint_draft()
@@ -129,13 +125,8 @@ class FrameScheduler:
                 if not session.may_draft or self._engine.is_drafting(session_id):
                     continue
                 if (action := session.next_draft_action()) is not None:
-                    self._engine.draft(
-                        session_id,
-                        action,
-                        num_steps=level.steps,
-                        memory=level.context_length,
-                        deadline_s=session.pacer.due_s,
-                    )
+                    draft = _frame_request(level, action, session.pacer.due_s)
+                    self._engine.draft(session_id, draft)
 
     def _shorten_frames(self, now: float) -> float:
         """Shortens the context of frames under deadline pressure. Returns the share of the
@@ -194,3 +185,12 @@ class FrameScheduler:
         log.info("quality level changed", extra={"level_now": change.after.number})
         if change.is_visible:
             self._events.level_changed(change.after.number)
+
+
+def _frame_request(level: QualityLevel, action: ActionVector, deadline_s: float) -> FrameRequest:
+    return FrameRequest(
+        action=action,
+        num_steps=level.steps,
+        context_length=level.context_length,
+        deadline_s=deadline_s,
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from model.engine.speculation import Speculation
-from model.engine.types import ActionVector, Frame
+from model.engine.types import ActionVector, Frame, FrameRequest
 from services.backplane.action_reader import ReadAction
 
 if TYPE_CHECKING:  # the loop's own tests run without torch
@@ -30,24 +30,8 @@ class Engine(Protocol):
     def admit(self, session_id: str, *, start: int, seed: int) -> None: ...
     def admit_snapshot(self, session_id: str, snapshot: "WorldSnapshot") -> None: ...
     def is_opening(self, session_id: str) -> bool: ...
-    def begin(
-        self,
-        session_id: str,
-        action: ActionVector,
-        *,
-        num_steps: int,
-        memory: int | None,
-        deadline_s: float,
-    ) -> Frame | None: ...
-    def draft(
-        self,
-        session_id: str,
-        action: ActionVector,
-        *,
-        num_steps: int,
-        memory: int | None,
-        deadline_s: float,
-    ) -> None: ...
+    def begin(self, session_id: str, request: FrameRequest) -> Frame | None: ...
+    def draft(self, session_id: str, request: FrameRequest) -> None: ...
     def draft_jointly(self, session_id: str) -> int: ...
     def hasten(self, session_id: str, *, memory: int) -> bool: ...
     def steps_left(self, session_id: str) -> int: ...

@@ -22,7 +22,7 @@ from model.cache.frame_store import ContextClip
 from model.context.sliding_window import SlidingWindow
 from model.engine.passes import Passes
 from model.engine.scheduling.scheduler import Scheduler
-from model.engine.types import Frame
+from model.engine.types import Frame, FrameRequest
 from model.tokenizer.fsq import FSQ, FSQConfig
 
 WINDOW, GIVEN = 4, 3
@@ -89,20 +89,17 @@ class House:
         return [frame.pixels for frame in frames.values() if frame]
 
     def begin(self, name: str, player: int) -> Frame | None:
-        return self.passes.begin(
-            name, self.next_action(name, player), num_steps=ORDER.num_turns, deadline_s=0.0
-        )
+        return self.passes.begin(name, self.next_request(name, player))
 
     def draft(self, name: str, player: int) -> None:
         """That player's next frame, wholly."""
-        self.passes.draft(
-            name, self.next_action(name, player), num_steps=ORDER.num_turns, deadline_s=0.0
-        )
+        self.passes.draft(name, self.next_request(name, player))
         while self.passes.advance(None) is not None:
             pass
 
-    def next_action(self, name: str, player: int) -> tuple[float, ...]:
-        return action(player, self.scheduler.session(name).pages.next_frame_idx)
+    def next_request(self, name: str, player: int) -> FrameRequest:
+        frame_idx = self.scheduler.session(name).pages.next_frame_idx
+        return FrameRequest(action=action(player, frame_idx), num_steps=ORDER.num_turns)
 
 
 def play(house: House, players: Mapping[str, int], num_frames: int) -> list[Pictures]:

@@ -61,7 +61,7 @@ def test_in_such_a_night_every_kind_of_frame_is_drawn(monkeypatch: pytest.Monkey
     def run(runner: NullRunner, plan: PassPlan) -> PassResult:
         for row in plan.drawn:
             if not row.is_draft:
-                memories[row.session_id, row.placement.frame_idx].append(row.memory)
+                memories[row.session_id, row.placement.frame_idx].append(row.request.context_length)
         return run_nothing(runner, plan)
 
     run_nothing = NullRunner.run

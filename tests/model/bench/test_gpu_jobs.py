@@ -15,7 +15,7 @@ from model.bench.gpu.ledger import Ledger
 from model.bench.subjects.worlds import random_world
 from model.engine.engine import WorldEngine
 from model.engine.picture import Still
-from model.engine.types import Frame
+from model.engine.types import Frame, FrameRequest
 from model.world import World
 
 CPU = torch.device("cpu")
@@ -75,7 +75,7 @@ class SlowEngine(WorldEngine):
     def session_ids(self) -> tuple[str, ...]:
         return tuple(str(number) for number in range(3))
 
-    def begin(self, session_id: str, action: object, **_: object) -> None:
+    def begin(self, session_id: str, request: FrameRequest) -> None:
         self._waiting.append(session_id)
 
     def advance(self, only: object = None) -> list[Frame] | None:

@@ -150,7 +150,7 @@ def test_nothing_of_the_scene_before_outlives_a_cut(
         engine.open(session_id, start=SHORT_START, seed=5)
         for action in action_log(number, 5):
             engine.step({session_id: action})
-        engine.draft(session_id, action_log(2, 1)[0])
+        engine.draft(session_id, engine.request(action_log(2, 1)[0]))
         engine.cut(session_id, start=LONG_START)
     action = action_log(3, 1)[0]
     one, other = engine.step({"a": action, "b": action})

@@ -82,9 +82,9 @@ def test_a_broken_draft_is_named_when_it_is_taken(world: World, action_log: Log)
     engine = WorldEngine(world)
     engine.open("a", start=0, seed=1)
     [action] = action_log(0, 1)
-    engine.draft("a", action)
+    engine.draft("a", engine.request(action))
     with breaking_row(engine, 0, torch.nan):
         while engine.is_drafting("a"):
             engine.advance()
-    frame = engine.begin("a", action)
+    frame = engine.begin("a", engine.request(action))
     assert frame is not None and not frame.is_finite

@@ -40,7 +40,7 @@ def jointly(world: World, max_joint: int = 1, paths: FastPaths | None = None) ->
 
 def draw(engine: WorldEngine, action: ActionVector, *, ahead: int = 0) -> Frame:
     """The next frame, and as many along with it if it has to be drawn."""
-    frame = engine.begin("a", action, num_steps=NUM_STEPS)
+    frame = engine.begin("a", engine.request(action, num_steps=NUM_STEPS))
     if frame is None and ahead:
         assert engine.draft_jointly("a", num_frames=ahead) == ahead
     while frame is None:
@@ -174,8 +174,8 @@ def test_other_guesses_may_be_drafted_beside_one_that_waits(world: World, action
     draw(plain, first)
     draw(engine, first, ahead=1)
     with pytest.raises(RuntimeError, match="drawing already"):
-        engine.draft("a", first, num_steps=NUM_STEPS)
-    engine.draft("a", other, num_steps=NUM_STEPS)
+        engine.draft("a", engine.request(first, num_steps=NUM_STEPS))
+    engine.draft("a", engine.request(other, num_steps=NUM_STEPS))
     while engine.advance() is not None:
         pass
     frame = draw(engine, other)
@@ -191,7 +191,7 @@ def test_snapshots_flushes_and_cuts_know_nothing_of_them(
     engine = jointly(world)
     before = engine.snapshot("a")
     action = action_log(0, 1)[0]
-    engine.begin("a", action, num_steps=NUM_STEPS)
+    engine.begin("a", engine.request(action, num_steps=NUM_STEPS))
     engine.draft_jointly("a")
     for _ in range(num_passes):
         engine.advance()
@@ -199,7 +199,7 @@ def test_snapshots_flushes_and_cuts_know_nothing_of_them(
     assert engine.snapshot("a").frame_idxs[-1] == before.frame_idxs[-1] + shown
     engine.flush("a")
     engine.check_integrity()
-    assert engine.begin("a", action, num_steps=NUM_STEPS) is None
+    assert engine.begin("a", engine.request(action, num_steps=NUM_STEPS)) is None
     engine.draft_jointly("a")
     engine.cut("a", start=LONG_START)
     engine.check_integrity()

@@ -79,7 +79,7 @@ def play(
     )
     if is_crowded:
         engine.open("other", seed=8)
-        engine.begin("other", actions[1], num_steps=3)
+        engine.begin("other", engine.request(actions[1], num_steps=3))
     if is_let_in_slowly:
         engine.admit("me", start=LONG_START, seed=5)
     else:
@@ -91,9 +91,9 @@ def play(
         if num_drafts and (is_held or not draws_jointly):  # else that is drafted already
             guesses = dict.fromkeys((actions[number - 1], actions[(number + 3) % len(actions)]))
             for guess in list(guesses)[:num_drafts]:
-                engine.draft("me", guess, memory=memory)
+                engine.draft("me", engine.request(guess, memory=memory))
             engine.advance()
-        frame = engine.begin("me", action, memory=memory)
+        frame = engine.begin("me", engine.request(action, memory=memory))
         if frame is None and draws_jointly and is_held:
             engine.draft_jointly("me")
         while frame is None:
@@ -102,7 +102,9 @@ def play(
                     frame = finished
                 else:
                     memory = None if paths else 2
-                    engine.begin("other", action, num_steps=1 + number % 3, memory=memory)
+                    engine.begin(
+                        "other", engine.request(action, num_steps=1 + number % 3, memory=memory)
+                    )
                     if others_make_haste:
                         engine.hasten("other", memory=1)
         latents.append(engine.snapshot("me").context.latents_FChw[-1])

@@ -116,7 +116,7 @@ def test_joint_frames_see_what_the_frame_they_go_with_sees(world: World, action_
         engine = WorldEngine(world, policy=policy, max_joint=1)
         engine.open("a", start=SHORT_START, seed=5)
         for action in (action for action in action_log(0, 6) for _ in range(2)):
-            if engine.begin("a", action, memory=memory) is None:
+            if engine.begin("a", engine.request(action, memory=memory)) is None:
                 assert engine.draft_jointly("a") == 1
                 while engine.is_due:
                     engine.advance()
@@ -163,7 +163,7 @@ def test_sessions_of_different_memory_share_passes_and_nothing_else(
         alone[name].open(name, start=LONG_START, seed=5)
     for action in action_log(0, 7):
         for name, memory in memories.items():
-            together.begin(name, action, memory=memory)
+            together.begin(name, together.request(action, memory=memory))
         frames: list[Frame] = []
         while together.is_due:
             frames += together.advance() or ()
@@ -191,10 +191,10 @@ def test_a_draft_of_another_memory_is_another_frame(
     action = action_log(0, 1)[0]
     for one in (engine, plain):
         one.open("a", start=LONG_START, seed=5)
-    engine.draft("a", action, memory=drafted)
+    engine.draft("a", engine.request(action, memory=drafted))
     while engine.advance() is not None:
         pass
-    assert engine.begin("a", action, memory=wanted) is None
+    assert engine.begin("a", engine.request(action, memory=wanted)) is None
     while engine.is_due:
         engine.advance()
     plain.step({"a": action}, memory=wanted)
@@ -244,7 +244,7 @@ def test_a_hastened_frame_sees_less_from_there_on(
         after_steps = number % 4  # of three: every fourth frame is not hastened
         truth.hasten(1, after_steps=after_steps)
         truth.step(action, 3)
-        engine.begin("a", action, num_steps=3)
+        engine.begin("a", engine.request(action, num_steps=3))
         hastened(engine, "a", memory=1, after_steps=after_steps)
         wanted_Chw = truth.context.latents_FChw[-1]
         torch.testing.assert_close(newest(engine), wanted_Chw, atol=1e-5, rtol=1e-5)
@@ -258,7 +258,7 @@ def test_hastening_changes_nobody_elses_frame(any_world: World, action_log: Log)
             engine.open(name, start=LONG_START, seed=5)
     for action in action_log(0, 5):
         for name in "ab":
-            together.begin(name, action)
+            together.begin(name, together.request(action))
         hastened(together, "a", memory=1, after_steps=1)
         alone.step({"b": action})
         assert torch.equal(newest(together, "b"), newest(alone, "b"))
@@ -270,10 +270,10 @@ def test_a_draft_that_was_taken_up_can_be_hastened(world: World, action_log: Log
     action = action_log(0, 1)[0]
     for engine in (drafted, plain):
         engine.open("a", start=LONG_START, seed=5)
-    drafted.draft("a", action)
+    drafted.draft("a", drafted.request(action))
     drafted.advance()
     for engine, after_steps in ((drafted, 0), (plain, 1)):
-        engine.begin("a", action)
+        engine.begin("a", engine.request(action))
         hastened(engine, "a", memory=1, after_steps=after_steps)
     assert torch.equal(newest(drafted), newest(plain))
 
@@ -285,12 +285,12 @@ def test_a_hastened_frame_gives_up_what_was_drawn_along(world: World, action_log
     action = action_log(0, 1)[0]
     for one in (engine, plain):
         one.open("a", start=LONG_START, seed=5)
-        one.begin("a", action)
+        one.begin("a", one.request(action))
     engine.draft_jointly("a")
     for one in (engine, plain):
         hastened(one, "a", memory=1, after_steps=1)
     assert torch.equal(newest(engine), newest(plain))
-    assert engine.begin("a", action) is None
+    assert engine.begin("a", engine.request(action)) is None
     assert engine.speculation.joint.discarded == 1
 
 
@@ -300,7 +300,7 @@ def test_who_sees_no_more_already_is_not_changed_by_haste(world: World, action_l
     for one in (engine, plain):
         one.open("a", start=LONG_START, seed=5)
     for memory, asked in ((1, 2), (2, 2), (None, 100)):
-        engine.begin("a", action, memory=memory)
+        engine.begin("a", engine.request(action, memory=memory))
         assert not engine.hasten("a", memory=asked)
         hastened(engine, "a", memory=asked, after_steps=1)
         plain.step({"a": action}, memory=memory)
@@ -330,7 +330,7 @@ def test_what_cannot_be_is_refused(world: World, action_log: Log) -> None:
     for engine, memory, reason in ((plain, 0, "at least 1 frame"), (fast, 2, "fast paths")):
         engine.open("a", seed=5)
         with pytest.raises(ValueError, match=reason):
-            engine.begin("a", action, memory=memory)
+            engine.begin("a", engine.request(action, memory=memory))
         assert not engine.is_due
 
 

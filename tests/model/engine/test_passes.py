@@ -70,14 +70,14 @@ def test_a_frame_is_the_same_whatever_step_others_are_at(any_world: World, actio
     for number, action in enumerate(action_log(0, NUM_FRAMES)):
         wanted = alone.step({"me": action}, num_steps=3)[0].pixels
         if number % 3 == 1 and not crowd._scheduler.session("x").due:
-            crowd.begin("x", strangers[number], num_steps=2)
+            crowd.begin("x", crowd.request(strangers[number], num_steps=2))
             crowd.advance()
-        crowd.begin("me", action, num_steps=3)
+        crowd.begin("me", crowd.request(action, num_steps=3))
         crowd.advance()
         if number == 2:
             crowd.admit("late", start=LONG_START, seed=3)
         if number == 6:
-            crowd.begin("late", strangers[number], num_steps=1)
+            crowd.begin("late", crowd.request(strangers[number], num_steps=1))
         if number == 9:
             crowd.close("x")
             crowd.open("x", seed=4)
@@ -94,11 +94,11 @@ def test_who_was_let_in_row_by_row_plays_as_who_was_let_in_at_once(
     by_rows.admit("a", start=LONG_START, seed=5)
     while by_rows.is_opening("a"):
         if not by_rows.is_due:
-            by_rows.begin("busy", action_log(1, 1)[0], num_steps=2)
+            by_rows.begin("busy", by_rows.request(action_log(1, 1)[0], num_steps=2))
         by_rows.advance()
     for action in action_log(0, 3):
         wanted = at_once.step({"a": action})[0].pixels
-        by_rows.begin("a", action)
+        by_rows.begin("a", by_rows.request(action))
         assert np.array_equal(finish(by_rows, "a"), wanted)
 
 
@@ -107,7 +107,7 @@ def test_a_frame_may_be_begun_before_the_newcomer_is_in(world: World, action_log
     action = action_log(0, 1)[0]
     at_once.open("a", start=LONG_START, seed=5)
     early.admit("a", start=LONG_START, seed=5)
-    early.begin("a", action)
+    early.begin("a", early.request(action))
     assert np.array_equal(finish(early, "a"), at_once.step({"a": action})[0].pixels)
 
 
@@ -118,7 +118,7 @@ def test_a_snapshot_does_not_wait_for_keys(world: World, action_log: Log) -> Non
     first, second = action_log(0, 2)
     engine.step({"a": first})
     pending = engine.snapshot("a")
-    engine.begin("a", second)
+    engine.begin("a", engine.request(second))
     engine.advance()
     drawing = engine.snapshot("a")
     assert pending.frame_idxs == drawing.frame_idxs
@@ -148,7 +148,7 @@ def test_a_pass_that_breaks_half_way_can_be_run_again(
 def test_the_seconds_of_a_frame_are_those_of_its_passes(world: World, action_log: Log) -> None:
     engine = WorldEngine(world)
     engine.open("a", seed=5)
-    engine.begin("a", action_log(0, 1)[0], num_steps=3)
+    engine.begin("a", engine.request(action_log(0, 1)[0], num_steps=3))
     ledger = engine._passes._ledger
     spent_s = []
     while not (frames := engine.advance()):

@@ -5,7 +5,7 @@ import pytest
 from model.cache.page_pool import NoFreeSlotError
 from model.context.sliding_window import SlidingWindow
 from model.engine.scheduling.scheduler import Scheduler
-from model.engine.types import PassPlan
+from model.engine.types import FrameRequest, PassPlan
 
 ACTION, OTHER = (0.0,), (1.0,)
 MAX_SESSIONS = 4
@@ -31,7 +31,8 @@ def open_all(scheduler: Scheduler, *session_ids: str) -> None:
 
 
 def begin(scheduler: Scheduler, session_id: str, *, steps: int = 2, by: float = 0.0) -> None:
-    assert not scheduler.begin(session_id, ACTION, num_steps=steps, deadline_s=by)
+    request = FrameRequest(action=ACTION, num_steps=steps, deadline_s=by)
+    assert not scheduler.begin(session_id, request)
 
 
 def run_pass(scheduler: Scheduler) -> PassPlan:
@@ -138,7 +139,7 @@ def test_a_draft_waits_until_nobody_else_does() -> None:
     scheduler = make_scheduler(batch_sizes=(1, 2, 3))
     open_all(scheduler, "a", "b")
     begin(scheduler, "a", steps=1)
-    scheduler.draft("b", ACTION, num_steps=1, deadline_s=0.0)
+    scheduler.draft("b", FrameRequest(action=ACTION, num_steps=1))
     assert rows(run_pass(scheduler)) == [("a", 1, 0)]
     assert rows(run_pass(scheduler)) == [("b", 1, 0)]
 
@@ -147,17 +148,17 @@ def test_a_draft_takes_rows_that_would_be_padding() -> None:
     scheduler = make_scheduler(batch_sizes=(2, 4))
     open_all(scheduler, "a", "b")
     begin(scheduler, "a", steps=1)
-    scheduler.draft("b", ACTION, num_steps=1, deadline_s=0.0)
+    scheduler.draft("b", FrameRequest(action=ACTION, num_steps=1))
     assert rows(run_pass(scheduler)) == [("a", 1, 0), ("b", 1, 0)]
 
 
 def test_a_draft_of_the_action_that_comes_is_the_frame() -> None:
     scheduler = make_scheduler()
     open_all(scheduler, "a")
-    scheduler.draft("a", ACTION, num_steps=1, deadline_s=0.0)
+    scheduler.draft("a", FrameRequest(action=ACTION, num_steps=1))
     run_pass(scheduler)
     assert scheduler.session("a").pages.frame_idxs == (0,)
-    assert scheduler.begin("a", ACTION, num_steps=1, deadline_s=0.0)
+    assert scheduler.begin("a", FrameRequest(action=ACTION, num_steps=1))
     assert scheduler.session("a").pages.frame_idxs == (0, 1)
     assert not scheduler.is_due
 
@@ -165,9 +166,9 @@ def test_a_draft_of_the_action_that_comes_is_the_frame() -> None:
 def test_a_draft_half_done_goes_on_as_the_frame() -> None:
     scheduler = make_scheduler()
     open_all(scheduler, "a")
-    scheduler.draft("a", ACTION, num_steps=2, deadline_s=0.0)
+    scheduler.draft("a", FrameRequest(action=ACTION, num_steps=2))
     run_pass(scheduler)
-    assert scheduler.begin("a", ACTION, num_steps=2, deadline_s=0.0)
+    assert scheduler.begin("a", FrameRequest(action=ACTION, num_steps=2))
     assert scheduler.is_due
     assert rows(run_pass(scheduler)) == [("a", 1, 1)]
     assert scheduler.session("a").pages.frame_idxs == (0, 1)
@@ -181,9 +182,10 @@ def test_any_other_draft_is_forgotten(
 ) -> None:
     scheduler = make_scheduler()
     open_all(scheduler, "a")
-    scheduler.draft("a", ACTION, num_steps=1, deadline_s=0.0)
+    scheduler.draft("a", FrameRequest(action=ACTION, num_steps=1))
     drafted = run_pass(scheduler)
-    assert not scheduler.begin("a", action, num_steps=steps, memory=memory, deadline_s=0.0)
+    request = FrameRequest(action=action, num_steps=steps, context_length=memory)
+    assert not scheduler.begin("a", request)
     again = run_pass(scheduler)
     assert rows(again) == [("a", 1, 0)]
     assert again.placements == drafted.placements
@@ -193,11 +195,11 @@ def test_branches_share_a_pass_and_a_page_and_the_right_one_stays() -> None:
     scheduler = make_scheduler()
     open_all(scheduler, "a")
     for action in (ACTION, OTHER):
-        scheduler.draft("a", action, num_steps=1, deadline_s=0.0)
+        scheduler.draft("a", FrameRequest(action=action, num_steps=1))
     plan = run_pass(scheduler)
-    assert [(row.action, row.branch) for row in plan.drawn] == [(ACTION, 0), (OTHER, 1)]
+    assert [(row.request.action, row.branch) for row in plan.drawn] == [(ACTION, 0), (OTHER, 1)]
     assert len(set(plan.placements)) == 1
-    kept = scheduler.begin("a", OTHER, num_steps=1, deadline_s=0.0)
+    kept = scheduler.begin("a", FrameRequest(action=OTHER, num_steps=1))
     assert kept is not None and kept.branch == 1
     assert scheduler.session("a").pages.frame_idxs == (0, 1)
     assert scheduler.session("a").drafts == ()
@@ -216,7 +218,7 @@ def test_joint_frames_go_step_by_step_with_the_one_before_them() -> None:
         assert rows(run_pass(scheduler)) == [("a", 1, step), ("a", 2, step), ("a", 3, step)]
     assert scheduler.session("a").pages.frame_idxs == (0, 1)
     for newest in (2, 3):
-        kept = scheduler.begin("a", ACTION, num_steps=2, deadline_s=0.0)
+        kept = scheduler.begin("a", FrameRequest(action=ACTION, num_steps=2))
         assert kept is not None and kept.is_joint
         assert scheduler.session("a").pages.frame_idxs[-1] == newest
     assert rows(run_pass(scheduler)) == [("a", frame, None) for frame in (1, 2, 3)]
@@ -231,8 +233,8 @@ def test_joint_frames_end_with_the_first_wrong_action(
     begin_joint(scheduler, "a", 2)
     run_pass(scheduler)
     run_pass(scheduler)
-    assert scheduler.begin("a", ACTION, num_steps=2, deadline_s=0.0)
-    assert not scheduler.begin("a", action, num_steps=steps, deadline_s=0.0)
+    assert scheduler.begin("a", FrameRequest(action=ACTION, num_steps=2))
+    assert not scheduler.begin("a", FrameRequest(action=action, num_steps=steps))
     assert scheduler.session("a").joint == ()
     assert rows(run_pass(scheduler))[-1] == ("a", 3, 0)
 
@@ -270,13 +272,13 @@ def test_a_plan_that_is_not_committed_leaves_no_trace() -> None:
 def test_drafts_are_different_and_not_too_many() -> None:
     scheduler = make_scheduler()
     open_all(scheduler, "a")
-    scheduler.draft("a", ACTION, num_steps=1, deadline_s=0.0)
+    scheduler.draft("a", FrameRequest(action=ACTION, num_steps=1))
     for action in (ACTION, OTHER, (2.0,)):
         if action == OTHER:
-            scheduler.draft("a", action, num_steps=1, deadline_s=0.0)
+            scheduler.draft("a", FrameRequest(action=action, num_steps=1))
             continue
         with pytest.raises(RuntimeError, match="'a' is drawing already"):
-            scheduler.draft("a", action, num_steps=1, deadline_s=0.0)
+            scheduler.draft("a", FrameRequest(action=action, num_steps=1))
 
 
 def test_one_frame_of_a_session_at_a_time() -> None:
@@ -286,7 +288,7 @@ def test_one_frame_of_a_session_at_a_time() -> None:
     with pytest.raises(RuntimeError, match="'a' is still drawing"):
         begin(scheduler, "a")
     with pytest.raises(RuntimeError, match="'a' is drawing already"):
-        scheduler.draft("a", ACTION, num_steps=1, deadline_s=0.0)
+        scheduler.draft("a", FrameRequest(action=ACTION, num_steps=1))
 
 
 def test_a_full_house_refuses_and_a_name_is_taken_once() -> None:

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
 from model.engine.scheduling.scheduler import Scheduler
-from model.engine.types import DrawnFrame, PassPlan
+from model.engine.types import DrawnFrame, FrameRequest, PassPlan
 
 MAX_SESSIONS, MAX_ROWS = 4, 6
 POLICIES = (SlidingWindow(3), SinkWindow(num_sinks=1, window=3))
@@ -54,10 +54,10 @@ class Storm(RuleBasedStateMachine):
             session = scheduler.session(session_id)
             if session.due:
                 continue
-            kept = scheduler.begin(
-                session_id, (float(action),),
-                num_steps=steps, memory=memory, deadline_s=float(by),
-            )  # fmt: skip
+            request = FrameRequest(
+                action=(float(action),), num_steps=steps, context_length=memory, deadline_s=by
+            )
+            kept = scheduler.begin(session_id, request)
             frames[session_id] += kept is not None and kept.is_finished
 
     @precondition(lambda self: any(self.frames.values()))
@@ -66,10 +66,11 @@ class Storm(RuleBasedStateMachine):
     def draft(self, pick: int, action: int, steps: int, memory: int | None) -> None:
         for scheduler, frames in self.frames.items():
             session_id = sorted(frames)[pick % len(frames)]
-            session, guess = scheduler.session(session_id), (float(action),)
-            is_full = len(session.drafts) == 2 or session.draft_of(guess, steps, memory) is not None
+            session = scheduler.session(session_id)
+            request = FrameRequest(action=(float(action),), num_steps=steps, context_length=memory)
+            is_full = len(session.drafts) == 2 or session.draft_of(request) is not None
             if not session.due and not is_full:
-                scheduler.draft(session_id, guess, num_steps=steps, memory=memory, deadline_s=0.0)
+                scheduler.draft(session_id, request)
 
     @precondition(lambda self: any(self.frames.values()))
     @rule(pick=st.integers(0, 99), num_frames=st.integers(1, 2))

@@ -38,7 +38,7 @@ def test_frames_are_bitwise_those_without_speculation(
     for action, next_action in zip(actions, [*actions[1:], guess], strict=True):
         wanted = plain.step({"a": action}, num_steps=num_steps)[0]
         for draft in {guess, next_action}:
-            ahead.draft("a", draft, num_steps=num_steps)
+            ahead.draft("a", ahead.request(draft, num_steps=num_steps))
         for _ in range(int(passes.integers(4))):
             ahead.advance()
         frame = ahead.step({"a": action}, num_steps=num_steps)[0]
@@ -59,15 +59,15 @@ def test_a_right_draft_is_there_at_once(world: World, action_log: Log) -> None:
     engine = WorldEngine(world)
     engine.open("a", seed=5)
     action, other = action_log(0, 2)
-    engine.draft("a", action)
+    engine.draft("a", engine.request(action))
     while engine.advance() is not None:
         pass
-    frame = engine.begin("a", action)
+    frame = engine.begin("a", engine.request(action))
     assert frame is not None
     assert frame.is_speculative
     assert not engine.is_due
     assert engine.speculation.exact.saved_s == frame.denoise_s + frame.decode_s
-    assert engine.begin("a", other) is None
+    assert engine.begin("a", engine.request(other)) is None
     assert engine.is_due
 
 
@@ -79,7 +79,7 @@ def test_a_snapshot_knows_nothing_of_a_draft(
     engine.open("a", start=LONG_START, seed=5)
     engine.step({"a": action_log(0, 1)[0]})
     before = engine.snapshot("a")
-    engine.draft("a", action_log(1, 1)[0])
+    engine.draft("a", engine.request(action_log(1, 1)[0]))
     for _ in range(num_passes):
         engine.advance()
     after = engine.snapshot("a")
@@ -91,7 +91,7 @@ def test_a_snapshot_knows_nothing_of_a_draft(
 def test_closing_counts_the_draft_as_lost(world: World, action_log: Log) -> None:
     engine = WorldEngine(world)
     engine.open("a", seed=5)
-    engine.draft("a", action_log(0, 1)[0])
+    engine.draft("a", engine.request(action_log(0, 1)[0]))
     engine.advance()
     engine.close("a")
     counts = engine.speculation.exact

@@ -59,11 +59,11 @@ def test_a_pass_neither_waits_nor_leaves_the_device(world: World, paths: FastPat
         paths=paths,
     )
     engine.open("a", start=1, seed=5)
-    engine.draft("a", act(1))
-    engine.draft("a", act(2))
+    engine.draft("a", engine.request(act(1)))
+    engine.draft("a", engine.request(act(2)))
     engine.advance()
-    engine.begin("a", act(3))
+    engine.begin("a", engine.request(act(3)))
     assert engine.draft_jointly("a") == 1
     while engine.is_due:
         engine.advance()
-    assert engine.begin("a", act(3)) is not None
+    assert engine.begin("a", engine.request(act(3))) is not None

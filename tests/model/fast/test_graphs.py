@@ -19,30 +19,30 @@ LONG_START = 1
 
 
 def drawn(engine: WorldEngine) -> None:
-    engine.begin("a", act(1), num_steps=3)
+    engine.begin("a", engine.request(act(1), num_steps=3))
 
 
 def drawn_in_company(engine: WorldEngine) -> None:
-    engine.begin("a", act(1), num_steps=1)
-    engine.begin("b", act(2), num_steps=2)
+    engine.begin("a", engine.request(act(1), num_steps=1))
+    engine.begin("b", engine.request(act(2), num_steps=2))
 
 
 def remembered_and_drawn(engine: WorldEngine) -> None:
     engine.step({"a": act(1), "b": act(1)})
-    engine.begin("a", act(2), num_steps=2)
+    engine.begin("a", engine.request(act(2), num_steps=2))
 
 
 def drawn_along(engine: WorldEngine) -> None:
     engine.step({"a": act(1), "b": act(1)})
     for name in ("a", "b"):
-        engine.begin(name, act(2), num_steps=2)
+        engine.begin(name, engine.request(act(2), num_steps=2))
     assert engine.draft_jointly("a") == 1
 
 
 def drafted_under_two_guesses(engine: WorldEngine) -> None:
     engine.step({"a": act(1), "b": act(1)})
-    engine.draft("a", act(1))
-    engine.draft("a", act(2))
+    engine.draft("a", engine.request(act(1)))
+    engine.draft("a", engine.request(act(2)))
 
 
 def opened(engine: WorldEngine) -> None:
@@ -53,7 +53,7 @@ def opened(engine: WorldEngine) -> None:
 
 def opened_and_played_at_once(engine: WorldEngine) -> None:
     opened(engine)
-    engine.begin("b", act(1), num_steps=2)
+    engine.begin("b", engine.request(act(1), num_steps=2))
     assert engine.draft_jointly("b") == 1
 
 

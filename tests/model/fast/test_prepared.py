@@ -84,12 +84,12 @@ def walk(watched: Watched, *, num_turns: int) -> None:
 
 def act_at_random(engine: WorldEngine, name: str, rng: random.Random) -> None:
     session = engine._scheduler.session(name)
-    action, num_steps = act(rng.randrange(2)), rng.randrange(1, 4)
+    request = engine.request(act(rng.randrange(2)), num_steps=rng.randrange(1, 4))
     if session.due is not None:
         return
     if rng.random() < 0.5:
-        is_there = engine.begin(name, action, num_steps=num_steps) is not None
+        is_there = engine.begin(name, request) is not None
         if not is_there and rng.random() < 0.5:
             engine.draft_jointly(name)
-    elif len(session.drafts) < 2 and session.draft_of(action, num_steps) is None:
-        engine.draft(name, action, num_steps=num_steps)
+    elif len(session.drafts) < 2 and session.draft_of(request) is None:
+        engine.draft(name, request)

@@ -40,11 +40,11 @@ def latents(
     for player in range(3):
         engine.open(str(player), start=player % 2, seed=player)
     for number in range(6):
-        engine.draft("0", log(0, 6)[number])
-        engine.draft("0", log(1, 6)[number])
+        engine.draft("0", engine.request(log(0, 6)[number]))
+        engine.draft("0", engine.request(log(1, 6)[number]))
         engine.advance()
         for player in range(3):
-            engine.begin(str(player), log(player, 6)[number], num_steps=1 + player)
+            engine.begin(str(player), engine.request(log(player, 6)[number], num_steps=1 + player))
         while engine.is_due:
             engine.advance()
         films.append([engine.snapshot(str(player)).context.latents_FChw[-1] for player in (0, 1)])
@@ -111,7 +111,7 @@ def test_noise_is_drawn_once_and_before_the_pass_that_wants_it(
     engine = WorldEngine(world, paths=FastPaths())
     engine.open("me", start=0, seed=1)  # frames 0 and 1
     for _ in range(3):
-        engine.begin("me", (0.0,) * 6, num_steps=3)
+        engine.begin("me", engine.request((0.0,) * 6, num_steps=3))
         while engine.is_due:
             engine.advance()
             num_passes += 1

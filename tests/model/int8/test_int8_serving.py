@@ -48,10 +48,10 @@ def test_a_draft_is_the_frame_it_would_have_been(int8_world: World, action_log: 
         engine.open("a", start=1, seed=5)
     for action, wrong in zip(action_log(0, 7), action_log(1, 7), strict=True):
         for guess in (wrong, action):
-            drafting.draft("a", guess)
+            drafting.draft("a", drafting.request(guess))
         while drafting.advance() is not None:
             pass
-        drafted, [frame] = drafting.begin("a", action), plain.step({"a": action})
+        drafted, [frame] = drafting.begin("a", drafting.request(action)), plain.step({"a": action})
         assert drafted is not None and drafted.is_speculative
         assert (drafted.pixels == frame.pixels).all()
 

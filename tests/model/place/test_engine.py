@@ -114,9 +114,9 @@ def test_a_draft_that_is_not_taken_leaves_no_trace(
     engine.open("a", start=1, seed=5)
     frames, wrong = [], action_log(9, 24)
     for number, action in enumerate(action_log(0, 12)):
-        engine.draft("a", wrong[2 * number])
+        engine.draft("a", engine.request(wrong[2 * number]))
         if number % 3:
-            engine.draft("a", action if number % 2 else wrong[2 * number + 1])
+            engine.draft("a", engine.request(action if number % 2 else wrong[2 * number + 1]))
         while engine.is_drafting("a"):
             engine.advance()
         frames += engine.step({"a": action})
@@ -129,12 +129,12 @@ def test_joint_frames_carry_the_state_on(place_world: World, action_log: Log) ->
     action = action_log(0, 1)[0]
     engine = WorldEngine(place_world, max_joint=1)
     engine.open("a", start=1, seed=5)
-    engine.begin("a", action)
+    engine.begin("a", engine.request(action))
     engine.draft_jointly("a", num_frames=1)
     frames: list[Frame] = []
     while not frames:
         frames += engine.advance() or ()
-    joint = engine.begin("a", action)
+    joint = engine.begin("a", engine.request(action))
     assert joint is not None and joint.is_joint
     assert joint.state == place_world.state_model.advance(frames[0].state, action)
 

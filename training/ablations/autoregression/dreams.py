@@ -18,6 +18,7 @@ from model.ar.world import ARWorld
 from model.context.sliding_window import SlidingWindow
 from model.engine.opening import opening_clip, opening_frame_idxs
 from model.engine.scheduling.scheduler import Scheduler
+from model.engine.types import FrameRequest
 from training.evaluate.dreams.dream import Wish, start_clip
 from training.evaluate.measures.scores import Film
 
@@ -65,9 +66,8 @@ class _Together:
     def step(self, actions_SA: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
         """The next frame (H, W, 3) of each, in their order."""
         for number, action in enumerate(actions_SA.tolist()):
-            self._scheduler.begin(
-                str(number), tuple(action), num_steps=self._num_turns, deadline_s=0.0
-            )
+            request = FrameRequest(action=tuple(action), num_steps=self._num_turns)
+            self._scheduler.begin(str(number), request)
         drawn: dict[str, NDArray[np.uint8]] = {}
         while self._scheduler.is_due:
             plan = self._scheduler.plan_pass()

@@ -165,7 +165,7 @@ def _step_jointly(
     """One frame for each session, by the door that serving takes."""
     finished = []
     for session_id, action in actions.items():
-        frame = engine.begin(session_id, action, num_steps=num_steps)
+        frame = engine.begin(session_id, engine.request(action, num_steps=num_steps))
         if frame is None:
             engine.draft_jointly(session_id, num_frames=num_joint)
         else:
