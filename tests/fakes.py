@@ -65,7 +65,7 @@ class FakeEngine:
     of the real scheduler, with nothing in them.
 
     Keeps what it was asked: `actions[session_id]` of every frame, `ways` of every `step`: its
-    number of denoise steps and its memory.
+    number of denoise steps and its context length.
     `num_hastened`: frames. `before_pass` may take fake time; sessions in `failing` cannot be
     drawn, frames of those in `not_finite` are NaN, both for all if "*" is in it; `opening`
     are the frames that a session begins with.
@@ -79,7 +79,7 @@ class FakeEngine:
         max_sessions: int = 64,
     ) -> None:
         self.spec = spec
-        self.has_short_memory = True
+        self.can_shorten_context = True
         self.before_pass = before_pass
         self.sessions: dict[str, int] = {}
         self.actions: dict[str, list[ActionVector]] = {}
@@ -124,11 +124,13 @@ class FakeEngine:
         return self.scheduler.session(session_id).is_opening
 
     def step(
-        self, actions: Mapping[str, ActionVector], *, num_steps: int, memory: int | None
+        self, actions: Mapping[str, ActionVector], *, num_steps: int, context_length: int | None
     ) -> Sequence[Frame]:
-        self.ways.append((num_steps, memory))
+        self.ways.append((num_steps, context_length))
         for session_id, action in actions.items():
-            request = FrameRequest(action=action, num_steps=num_steps, context_length=memory)
+            request = FrameRequest(
+                action=action, num_steps=num_steps, context_length=context_length
+            )
             self.begin(session_id, request)
         frames: list[Frame] = []
         while self.is_due:
@@ -153,8 +155,8 @@ class FakeEngine:
     def draft_jointly(self, session_id: str) -> int:
         return self.scheduler.begin_joint(session_id, 1)
 
-    def hasten(self, session_id: str, *, memory: int) -> bool:
-        dropped = self.scheduler.hasten(session_id, memory)
+    def shorten_context(self, session_id: str, *, context_length: int) -> bool:
+        dropped = self.scheduler.shorten_context(session_id, context_length)
         self.num_hastened += dropped is not None
         for draft in dropped or ():
             self._settle(draft, is_right=False)

@@ -7,6 +7,7 @@ C h w latent channels, rows, columns.
 
 import time
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -26,6 +27,8 @@ from model.tokenizer.vae import uint8_from_pixels
 class ARRunner:
     """A `Runner` that draws frames code by code. A finished frame's codes are in the store at
     once; the keys of its last cells when a later pass remembers it."""
+
+    can_shorten_context: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -8,8 +8,9 @@ from typing import Literal
 import torch
 from torch.autograd.profiler_util import EventList, FunctionEventAvg
 
-from model.engine.engine import WorldEngine
+from model.engine.world_engine import WorldEngine
 from model.fast.paths import FastPaths
+from model.fast.runner import runner_of
 from model.span import watching
 from model.world import World
 
@@ -41,7 +42,9 @@ def watch_frames(
 ) -> list[Stretch]:
     """Spans in their order, then the heaviest operators. The profiler itself makes small operators
     dearer, so shares say more than times. `trace`: a file for a trace viewer."""
-    engine = WorldEngine(world, max_sessions=batch, device=device.type, paths=paths)
+    engine = WorldEngine(
+        world, max_sessions=batch, device=device.type, make_runner=runner_of(paths)
+    )
     sessions = [str(seed) for seed in range(batch)]
     for seed, session_id in enumerate(sessions):
         engine.open(session_id, seed=seed)

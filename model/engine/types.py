@@ -53,6 +53,11 @@ class DrawnFrame:
     placement: Placement
 
     @property
+    def key(self) -> tuple[str, int]:
+        """Names the frame among those that are not finished: session and branch."""
+        return self.session_id, self.branch
+
+    @property
     def is_last(self) -> bool:
         """The frame is finished after this pass."""
         return self.denoise_step + 1 == self.request.num_steps

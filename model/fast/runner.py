@@ -6,8 +6,8 @@ Shape letters: R rows of a pass, D rows that draw, C h w latent channels, rows, 
 
 import logging
 import time
-from collections.abc import Callable
 from functools import lru_cache, partial
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as nnf
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from model.cache.frame_store import FrameRows
 from model.cache.places import PlaceNumbers
-from model.engine.running.runner import NFDRunner
+from model.engine.running.runner import MakeRunner, NFDRunner
 from model.engine.types import PassPlan, PassResult
 from model.fast.blocks.compiled import CompileCache
 from model.fast.graphs.capture import GraphPool, uncaptured
@@ -36,6 +36,9 @@ _NOISE_PER_SLOT = 8  # draws that are kept: those of a frame and of the next
 
 class FastRunner(NFDRunner):
     """Owns what it prepares for every pass that can be planned: all is ready once it is made."""
+
+    # What a captured pass attends over is a length in a buffer: one contiguous range of pages.
+    can_shorten_context: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -156,8 +159,8 @@ class FastRunner(NFDRunner):
         return self._decoder(x_BChw)
 
 
-def runner_of(paths: FastPaths | None) -> Callable[..., NFDRunner]:
-    """What makes a runner in these forms; None: the plain one."""
+def runner_of(paths: FastPaths | None) -> MakeRunner:
+    """Makes runners in these forms; None: plain runners."""
     return NFDRunner if paths is None else partial(FastRunner, paths=paths)
 
 

@@ -69,7 +69,9 @@ class Renderer:
             sampler.times,
             sampler.default_steps,
             spec.fps,
-            short=short_context(spec.nfd, engine.num_newest) if engine.has_short_memory else None,
+            short=short_context(spec.nfd, engine.num_newest)
+            if engine.can_shorten_context
+            else None,
             speculation=speculation,
         )
         quality = QualityController(self._levels)

@@ -10,11 +10,12 @@ from pathlib import Path
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
-from model.engine.engine import WorldEngine
+from model.engine.world_engine import WorldEngine
 from model.fast.paths import FastPaths
-from model.fast.precision import in_bf16
 from model.fast.probes import find_paths
+from model.fast.runner import runner_of
 from model.int8.serving import in_precision, why_not_int8
+from model.precision import in_bf16
 from model.world import Precision, World
 from services.environment import SettingsError
 from services.generation.frames.action_predictor import MAX_DRAFT_ACTIONS
@@ -47,7 +48,7 @@ async def start_replica(
         max_drafts=MAX_DRAFT_ACTIONS,
         max_joint=max_joint,
         policy=_policy(settings, most=world.spec.nfd.window - 1 - max_joint),
-        paths=_paths(settings),
+        make_runner=runner_of(_paths(settings)),
     )
     replica = Replica(settings, world.spec, engine, make_listing(world), group)
     listener = _listen_to_operators(settings)

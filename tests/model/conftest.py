@@ -10,8 +10,8 @@ import torch
 
 from model import presets
 from model.action_space import ActionSpace, mu_law_bins
-from model.engine.engine import WorldEngine
 from model.engine.types import PassPlan, PassResult
+from model.engine.world_engine import WorldEngine
 from model.nfd.transformer import NFDTransformer
 from model.tokenizer.vae import VAE
 from model.world import SamplerSpec, Start, World, WorldSpec
@@ -120,7 +120,7 @@ def breaking_passes(monkeypatch: pytest.MonkeyPatch) -> BreakingPasses:
 
     @contextmanager
     def breaking(engine: WorldEngine) -> Iterator[None]:
-        runner = engine._passes._runner
+        runner = engine._runner
         run = runner.run
 
         def break_after(plan: PassPlan) -> PassResult:

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
-from model.engine.engine import WorldEngine
 from model.engine.reference import ReferenceSession
 from model.engine.types import ActionVector
+from model.engine.world_engine import WorldEngine
 from model.snapshot import (
     MAX_SNAPSHOT_BYTES,
     DamagedSnapshotError,

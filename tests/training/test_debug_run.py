@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.engine.engine import WorldEngine
+from model.engine.world_engine import WorldEngine
 from model.world import World
 from training.__main__ import main
 from training.data.games.toy import LAMP_DELAY, read

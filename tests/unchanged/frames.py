@@ -15,11 +15,12 @@ from torch import Tensor
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
-from model.engine.engine import WorldEngine
-from model.engine.opening import opening_clip, opening_frame_idxs
+from model.engine.prefill import opening_clip, opening_frame_idxs
 from model.engine.reference import ReferenceSession
 from model.engine.types import ActionVector, Frame
+from model.engine.world_engine import WorldEngine
 from model.fast.paths import FastPaths
+from model.fast.runner import runner_of
 from model.snapshot import WorldSnapshot
 from model.world import World
 from tests.unchanged.baseline import baseline_frames
@@ -81,7 +82,7 @@ def fast_forms(world: World, policy: ContextPolicy, num_frames: int) -> Digests:
     """The runner for GPUs, in its plain forms on the CPU."""
     if world.precision != "fp32" or world.state_model is not None:
         return []
-    engine = _engine(world, policy, paths=FastPaths())
+    engine = _engine(world, policy, make_runner=runner_of(FastPaths()))
     return _play_steps(engine, _actions(world, 0, num_frames))
 
 
@@ -113,11 +114,13 @@ def shortened(world: World, policy: ContextPolicy, num_frames: int) -> Digests:
     digests = []
     for number, action in enumerate(_actions(world, 0, num_frames)):
         context_length = (None, 1, 2)[number % 3]
-        engine.begin("me", engine.request(action, num_steps=most_steps, memory=context_length))
+        engine.begin(
+            "me", engine.request(action, num_steps=most_steps, context_length=context_length)
+        )
         if number % 4 == 0:
             engine.advance()
             if engine.is_due:
-                engine.hasten("me", memory=1)
+                engine.shorten_context("me", context_length=1)
         digests += _finish(engine, {"me"})
     return digests
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.bench.cpu.variants import variants
-from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
+from model.engine.world_engine import WorldEngine
 from model.world import World
 
 FRAMES = (1, 16, 64)

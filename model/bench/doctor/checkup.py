@@ -14,9 +14,9 @@ from model.bench.doctor.tried import encodes, why_not_fast
 from model.bench.provenance import int8_gops, matmul_gflops, this_machine
 from model.bench.subjects.worlds import drive
 from model.fast.paths import FastPaths
-from model.fast.precision import as_served_on
 from model.fast.probes import paths_of
 from model.int8.serving import in_precision, quickest_precision, why_not_int8
+from model.precision import as_served_on
 from model.presets import PRESETS
 from model.world import World
 

@@ -13,9 +13,10 @@ from model.bench.gpu.forms import paths_on
 from model.bench.gpu.ledger import Ledger
 from model.bench.subjects.worlds import random_world
 from model.context.sink_window import SinkWindow
-from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
-from model.fast.precision import as_served_on
+from model.engine.world_engine import WorldEngine
+from model.fast.runner import runner_of
+from model.precision import as_served_on
 from model.world import World
 
 FPS, SECONDS = 30.0, 10.0
@@ -50,7 +51,11 @@ def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
 def _game(world: World, num_players: int, device: torch.device) -> Mapping[str, Any]:
     policy = SinkWindow(num_sinks=1, window=max(1, world.spec.nfd.window // 4))
     engine = WorldEngine(
-        world, max_sessions=num_players, device=str(device), policy=policy, paths=paths_on(device)
+        world,
+        max_sessions=num_players,
+        device=str(device),
+        policy=policy,
+        make_runner=runner_of(paths_on(device)),
     )
     for seed in range(num_players):
         engine.open(str(seed), seed=seed)

@@ -13,10 +13,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from model.bench.gpu.forms import forms
 from model.bench.gpu.ledger import Ledger
 from model.bench.subjects.worlds import opening, random_world
-from model.engine.engine import WorldEngine
 from model.engine.reference import ReferenceSession
+from model.engine.world_engine import WorldEngine
 from model.fast.paths import FastPaths
-from model.fast.precision import in_bf16
+from model.fast.runner import runner_of
+from model.precision import in_bf16
 from model.world import World
 
 MATH, FUSED = (SDPBackend.MATH,), (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION)
@@ -78,7 +79,7 @@ def draw(world: World, form: Form, device: torch.device) -> list[Tensor]:
     with sdpa_kernel(list(form.backends)):
         engine = WorldEngine(
             world, max_sessions=1 + form.strangers, device=str(device), merge=form.merge,
-            paths=form.paths,
+            make_runner=runner_of(form.paths),
         )  # fmt: skip
         for seed in range(1 + form.strangers):
             engine.open(str(seed), seed=seed)

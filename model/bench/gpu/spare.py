@@ -15,9 +15,10 @@ from model.bench.gpu.forms import paths_on
 from model.bench.gpu.ledger import Ledger
 from model.bench.subjects.held_key import HeldKey
 from model.bench.subjects.worlds import random_world
-from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
-from model.fast.precision import as_served_on
+from model.engine.world_engine import WorldEngine
+from model.fast.runner import runner_of
+from model.precision import as_served_on
 from model.world import World
 
 REPEATS = 9
@@ -36,7 +37,9 @@ def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
 def restore(world: World, device: torch.device) -> Mapping[str, Any]:
     """Milliseconds from a snapshot's bytes in memory to the world's next frame, without and with
     that frame."""
-    engine = WorldEngine(world, max_sessions=2, device=str(device), paths=paths_on(device))
+    engine = WorldEngine(
+        world, max_sessions=2, device=str(device), make_runner=runner_of(paths_on(device))
+    )
     action = (0.0,) * world.spec.nfd.action_size
     engine.open("before", seed=0)
     engine.step({"before": action})
@@ -82,7 +85,7 @@ def draw_jointly(world: World, device: torch.device, players: int) -> Mapping[st
 def _house(world: World, device: torch.device, players: int, *, max_drafts: int) -> WorldEngine:
     engine = WorldEngine(
         world, max_sessions=players, device=str(device), max_drafts=max_drafts,
-        paths=paths_on(device),
+        make_runner=runner_of(paths_on(device)),
     )  # fmt: skip
     for seed in range(players):
         engine.open(str(seed), seed=seed)

@@ -20,7 +20,7 @@ from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
 from model.fast.paths import FastPaths
-from model.fast.precision import as_served_on
+from model.precision import as_served_on
 from model.presets import PRESETS, Preset
 from model.world import World
 

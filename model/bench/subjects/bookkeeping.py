@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -16,23 +17,28 @@ import torch
 from model.cache.frame_store import ContextClip
 from model.cache.page_table import Placement
 from model.context.sliding_window import SlidingWindow
-from model.engine.passes import Passes
+from model.engine.engine import PassEngine
 from model.engine.picture import Still
+from model.engine.rules import RequestRules
 from model.engine.scheduling.scheduler import Scheduler
 from model.engine.speculation import Speculation
 from model.engine.types import FrameRequest, PassPlan, PassResult
 
-WINDOW, NUM_STEPS = 32, 2
+WINDOW, NUM_STEPS, ACTION_SIZE = 32, 2, 1
 SHORT_MEMORY = 7
 HOLDS = 6  # frames that a key is held for
 STAYS = 100  # frames until the next player leaves and another comes
-_NOTHING = ContextClip(latents_FChw=torch.empty(0), t_F=torch.empty(0), actions_FA=torch.empty(0))
+_NOTHING = ContextClip(
+    latents_FChw=torch.empty(0), t_F=torch.empty(0), actions_FA=torch.zeros(1, ACTION_SIZE)
+)
 
 _NO_PICTURE = Still(np.empty((1, 1, 3), np.uint8))
 
 
 class NullRunner:
     """A `Runner` that draws nothing, in no time."""
+
+    can_shorten_context: ClassVar[bool] = True
 
     def load(self, slot: int, clip: ContextClip) -> None:
         return
@@ -67,31 +73,32 @@ class House:
             max_drafts=max_drafts,
             max_joint=max_joint,
         )
-        self._passes = Passes(self.scheduler, NullRunner())
+        rules = RequestRules(action_size=ACTION_SIZE, num_steps=(NUM_STEPS,), num_newest=window - 1)
+        self._engine = PassEngine(self.scheduler, NullRunner(), rules)
         self._frame_idxs = range(window - 1)
         self._names = [str(number) for number in range(num_sessions)]
         for seed, name in enumerate(self._names):
-            self._passes.load(name, seed, self._frame_idxs, _NOTHING)
+            self._engine.load(name, seed, self._frame_idxs, _NOTHING)
         self.step()
 
     @property
     def speculation(self) -> Speculation:
-        return self._passes.speculation
+        return self._engine.speculation
 
     def step(self) -> None:
         """One frame for everybody."""
         for name in self._names:
-            self._passes.begin(name, FrameRequest(action=(0.0,), num_steps=NUM_STEPS))
+            self._engine.begin(name, FrameRequest(action=(0.0,), num_steps=NUM_STEPS))
         while self.scheduler.is_due:
-            self._passes.advance(None)
+            self._engine.advance()
 
     def draft(self, guesses: Sequence[float], *, passes: int) -> None:
         """So many passes for the next frame of all who have none already, under each guess."""
         for name in self._names:
             for guess in guesses if not self.scheduler.session(name).joint else ():
-                self._passes.draft(name, FrameRequest(action=(guess,), num_steps=NUM_STEPS))
+                self._engine.draft(name, FrameRequest(action=(guess,), num_steps=NUM_STEPS))
         for _ in range(passes):
-            self._passes.advance(None)
+            self._engine.advance()
 
     def step_unevenly(self, number: int) -> None:
         """One frame for everybody, in whose turn some see less, some are drawn with the frame
@@ -106,21 +113,21 @@ class House:
                 context_length=memory,
                 deadline_s=number + turn % 2,
             )
-            self._passes.begin(name, request)
+            self._engine.begin(name, request)
             if turn % 4 == 0 and self.scheduler.session(name).due:
-                self._passes.draft_jointly(name, 1)
-        self._passes.advance(None)
+                self._engine.draft_jointly(name)
+        self._engine.advance()
         for name, turn in turns.items():
             if turn % 7 == 0 and self.scheduler.session(name).due:
-                self._passes.hasten(name, SHORT_MEMORY)
+                self._engine.shorten_context(name, context_length=SHORT_MEMORY)
         while self.scheduler.is_due:
-            self._passes.advance(None)
+            self._engine.advance()
 
     def replace_player(self, number: int) -> None:
         """The one who came first leaves, drafts and all; another comes, under a name of its own."""
-        self._passes.close(self._names.pop(0))
+        self._engine.close(self._names.pop(0))
         self._names.append(f"guest {number}")
-        self._passes.load(self._names[-1], number, self._frame_idxs, _NOTHING)
+        self._engine.load(self._names[-1], number, self._frame_idxs, _NOTHING)
 
 
 class Night:

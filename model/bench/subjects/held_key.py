@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import torch
 
-from model.engine.engine import WorldEngine
 from model.engine.types import Frame
+from model.engine.world_engine import WorldEngine
 from model.fast.paths import FastPaths
+from model.fast.runner import runner_of
 from model.world import World
 
 
@@ -24,7 +25,11 @@ class HeldKey:
         paths: FastPaths | None = None,
     ) -> None:
         self._engine = WorldEngine(
-            world, max_sessions=players, device=str(device), max_joint=max_joint, paths=paths
+            world,
+            max_sessions=players,
+            device=str(device),
+            max_joint=max_joint,
+            make_runner=runner_of(paths),
         )
         self._names = [str(seed) for seed in range(players)]
         for seed, name in enumerate(self._names):

@@ -13,7 +13,7 @@ from model.bench.subjects.driver import Driver
 from model.cache.frame_store import ContextClip
 from model.context.policy import ContextPolicy
 from model.context.sliding_window import SlidingWindow
-from model.engine.opening import opening_clip, opening_frame_idxs
+from model.engine.prefill import opening_clip, opening_frame_idxs
 from model.fast.paths import FastPaths
 from model.fast.runner import runner_of
 from model.nfd.transformer import NFDTransformer
@@ -97,6 +97,7 @@ def drive(
         num_slots=batch,
         pages_per_slot=context.max_frames + 1,
         num_sinks=context.num_sinks,
+        max_drafts=1,
         device=device,
     )
     steps = num_steps or world.spec.sampler.default_steps

@@ -6,7 +6,7 @@ C h w latent channels, rows, columns, A action size, H W pixels.
 
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 import torch.nn.functional as nnf
@@ -19,10 +19,10 @@ from model.cache.page_table import Placement
 from model.engine.picture import stills
 from model.engine.running.plan_tensors import Draw, PlanTensors
 from model.engine.types import DrawnFrame, PassPlan, PassResult
-from model.fast.precision import computing_in
 from model.int8.serving import context_attention
 from model.nfd.transformer import Previous
 from model.place.views import Views
+from model.precision import computing_in
 from model.sampling.noise import CONTEXT_STEP, draw_noise
 from model.sampling.sampler import make_sampler
 from model.sampling.trigflow import diffuse
@@ -34,7 +34,11 @@ _NONE_FINISHED = torch.empty(0, dtype=torch.bool)
 
 
 class Runner(Protocol):
-    """Does what a plan says. Owns everything on the device; not safe for several threads."""
+    """Does what a plan says. Owns everything on the device; not safe for several threads.
+
+    `can_shorten_context`: a row may attend to fewer pages than its session keeps."""
+
+    can_shorten_context: ClassVar[bool]
 
     def load(self, slot: int, clip: ContextClip) -> None:
         """The clip's frames are in pages 0, 1, ... of the slot, to be remembered by passes."""
@@ -54,10 +58,28 @@ class Runner(Protocol):
         ...
 
 
+class MakeRunner(Protocol):
+    """A runner class, or a function that makes runners: moves the world's networks to `device` and
+    allocates everything for `num_slots` sessions."""
+
+    def __call__(
+        self,
+        world: World,
+        *,
+        num_slots: int,
+        pages_per_slot: int,
+        num_sinks: int,
+        max_drafts: int,
+        device: torch.device,
+    ) -> Runner: ...
+
+
 class NFDRunner:
     """Next-Frame Diffusion over the cache. A frame's latents go to the store when it is finished;
     its keys and values when a later pass remembers it, slightly noisy as contexts were in
     training: history is imperfect, and the model should know."""
+
+    can_shorten_context: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -154,24 +154,26 @@ class Scheduler:
         )
         return num_frames
 
-    def hasten(self, session_id: str, memory: int | None) -> tuple[DrawnFrame, ...] | None:
-        """The frame that is due sees no more than the newest `memory` frames from its next denoise
-        step on, and is remembered so. Joint frames would hold it up: those that went with it are
-        gone, and returned. None, and nothing has changed, if it sees no more already.
+    def shorten_context(
+        self, session_id: str, context_length: int | None
+    ) -> tuple[DrawnFrame, ...] | None:
+        """The frame that is due sees no more than the newest `context_length` frames from its next
+        denoise step on, and is remembered so. Joint frames would hold it up: those that went with
+        it are gone, and returned. None, and nothing has changed, if it sees no more already.
 
         Raises KeyError for a session that is not open, RuntimeError for one that is not due.
         """
         session = self.session(session_id)
         due = session.due
         if due is None:
-            raise RuntimeError(f"session {session_id!r} draws nothing that could be hastened")
+            raise RuntimeError(f"session {session_id!r} has no frame in flight")
         seen = due.request.context_length
-        if memory is None or (seen is not None and seen <= memory):
+        if context_length is None or (seen is not None and seen <= context_length):
             return None
-        where = session.pages.seeing(memory)
+        where = session.pages.seeing(context_length)
         if where is due.placement:  # nothing more has been there to see
             return None
-        request = replace(due.request, context_length=memory)
+        request = replace(due.request, context_length=context_length)
         session.due = replace(due, request=request, placement=where)
         dropped, session.joint = session.joint, ()
         return dropped

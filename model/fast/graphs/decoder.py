@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from model.fast.graphs.capture import Capture, Compute
-from model.fast.precision import computing_in
+from model.precision import computing_in
 from model.tokenizer.protocol import Tokenizer
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import Precision

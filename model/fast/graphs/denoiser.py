@@ -21,8 +21,8 @@ from model.cache.transfer import send
 from model.fast.graphs.capture import Capture, Compute
 from model.fast.graphs.inputs import RowInputs
 from model.fast.graphs.shapes import Sizes, in_parts, prepared_sizes, wave_widths
-from model.fast.precision import computing_in
 from model.nfd.transformer import NFDTransformer, Previous
+from model.precision import computing_in
 from model.sampling.sampler import Sampler
 from model.world import Precision
 

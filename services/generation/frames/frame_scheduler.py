@@ -139,8 +139,8 @@ class FrameScheduler:
             with self.sessions.isolate(session_id):
                 num_passes = self._engine.steps_left(session_id)
                 outlook = self._quality.outlook(session.timing, num_passes=num_passes, now=now)
-                if session.should_shorten(outlook) and self._engine.hasten(
-                    session_id, memory=context_length
+                if session.should_shorten(outlook) and self._engine.shorten_context(
+                    session_id, context_length=context_length
                 ):
                     session.note_shortened()
                     SHORTENED_FRAMES.add(1)

@@ -25,7 +25,7 @@ def warm_up(
             opened.append(session_id)
             for num_steps, context_length in ways:
                 actions = dict.fromkeys(opened, still)
-                engine.step(actions, num_steps=num_steps, memory=context_length)
+                engine.step(actions, num_steps=num_steps, context_length=context_length)
     finally:
         for session_id in opened:
             engine.close(session_id)

@@ -20,7 +20,8 @@ from model.ar.vocabulary import ActionVocabulary
 from model.ar.world import ARWorld
 from model.cache.frame_store import ContextClip
 from model.context.sliding_window import SlidingWindow
-from model.engine.passes import Passes
+from model.engine.engine import PassEngine
+from model.engine.rules import RequestRules
 from model.engine.scheduling.scheduler import Scheduler
 from model.engine.types import Frame, FrameRequest
 from model.tokenizer.fsq import FSQ, FSQConfig
@@ -69,7 +70,7 @@ def opening(world: ARWorld, player: int) -> ContextClip:
 
 
 class House:
-    """Sessions of the baseline behind the engine's own scheduler and passes."""
+    """Sessions of the baseline behind the engine that serves."""
 
     def __init__(self, world: ARWorld, *, sampled: bool = False, merge: bool = True) -> None:
         self.scheduler = Scheduler(
@@ -77,24 +78,27 @@ class House:
         )
         choice = TopP() if sampled else Likeliest()
         runner = ARRunner(world, ORDER, choice, num_slots=2, pages_per_slot=WINDOW, device=CPU)
-        self.passes = Passes(self.scheduler, runner)
+        rules = RequestRules(
+            action_size=world.action_space.size, num_steps=(ORDER.num_turns,), num_newest=WINDOW - 1
+        )
+        self.engine = PassEngine(self.scheduler, runner, rules)
 
     def open(self, name: str, seed: int, clip: ContextClip, first_idx: int = 0) -> None:
-        self.passes.load(name, seed, tuple(range(first_idx, first_idx + len(clip))), clip)
+        self.engine.load(name, seed, tuple(range(first_idx, first_idx + len(clip))), clip)
 
     def step(self, players: Mapping[str, int]) -> Pictures:
         frames = {name: self.begin(name, player) for name, player in players.items()}
         while not all(frames.values()):
-            frames |= {frame.session_id: frame for frame in self.passes.advance(None) or ()}
+            frames |= {frame.session_id: frame for frame in self.engine.advance() or ()}
         return [frame.pixels for frame in frames.values() if frame]
 
     def begin(self, name: str, player: int) -> Frame | None:
-        return self.passes.begin(name, self.next_request(name, player))
+        return self.engine.begin(name, self.next_request(name, player))
 
     def draft(self, name: str, player: int) -> None:
         """That player's next frame, wholly."""
-        self.passes.draft(name, self.next_request(name, player))
-        while self.passes.advance(None) is not None:
+        self.engine.draft(name, self.next_request(name, player))
+        while self.engine.advance() is not None:
             pass
 
     def next_request(self, name: str, player: int) -> FrameRequest:
@@ -116,7 +120,7 @@ def test_frames_are_those_that_the_whole_sequence_gives(world: ARWorld, merge: b
     house = House(world, merge=merge)
     house.open("a", 1, clip)
     play(house, {"a": 1}, 8)
-    drawn = world.tokenizer.codes_of(house.passes.context("a")[1].latents_FChw).flatten(1)
+    drawn = world.tokenizer.codes_of(house.engine.context("a")[1].latents_FChw).flatten(1)
 
     codes = torch.zeros(GIVEN + 8, 4, dtype=torch.int64)
     codes[:GIVEN] = world.tokenizer.codes_of(clip.latents_FChw).flatten(1)
@@ -148,9 +152,9 @@ def test_a_world_goes_on_from_its_context(world: ARWorld) -> None:
     first, second = House(world, sampled=True), House(world, sampled=True)
     first.open("a", 1, opening(world, 1))
     play(first, {"a": 1}, 5)
-    idxs, context = first.passes.context("a")
+    idxs, context = first.engine.context("a")
     second.open("a", 1, context, first_idx=min(idxs))
-    _, again = second.passes.context("a")
+    _, again = second.engine.context("a")
     assert torch.equal(again.latents_FChw, context.latents_FChw)
     assert torch.equal(again.actions_FA, context.actions_FA)
 

@@ -13,9 +13,9 @@ from model.bench.gpu import exactness, spare, speed
 from model.bench.gpu.capacity import play
 from model.bench.gpu.ledger import Ledger
 from model.bench.subjects.worlds import random_world
-from model.engine.engine import WorldEngine
 from model.engine.picture import Still
 from model.engine.types import Frame, FrameRequest
+from model.engine.world_engine import WorldEngine
 from model.world import World
 
 CPU = torch.device("cpu")

@@ -13,10 +13,10 @@ from model.cache.frame_store import ContextClip
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
-from model.engine.engine import WorldEngine
-from model.engine.opening import opening_clip, opening_frame_idxs
+from model.engine.prefill import opening_clip, opening_frame_idxs
 from model.engine.reference import ReferenceSession
 from model.engine.types import ActionVector
+from model.engine.world_engine import WorldEngine
 from model.layers.rope import RotaryEmbedding
 from model.nfd.transformer import Previous
 from model.sampling.noise import draw_noise

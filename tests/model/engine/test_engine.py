@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from model.cache.page_pool import NoFreeSlotError
-from model.engine.engine import WorldEngine, default_batch_sizes
 from model.engine.types import ActionVector
+from model.engine.world_engine import WorldEngine, default_batch_sizes
 from model.world import World
 
 Log = Callable[[int, int], list[ActionVector]]
@@ -100,7 +100,7 @@ def test_a_failed_opening_takes_no_slot(world: World, monkeypatch: pytest.Monkey
         raise RuntimeError("out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine._passes._runner, "run", fail)
+        patch.setattr(engine._runner, "run", fail)
         with pytest.raises(RuntimeError, match="out of memory"):
             engine.open("a", seed=1)
     engine.check_integrity()

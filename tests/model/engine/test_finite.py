@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector, Frame
+from model.engine.world_engine import WorldEngine
 from model.world import World
 
 Log = Callable[[int, int], list[ActionVector]]
@@ -17,7 +17,7 @@ Log = Callable[[int, int], list[ActionVector]]
 @contextmanager
 def breaking_row(engine: WorldEngine, row: int, value: float) -> Iterator[None]:
     """Every pass leaves one number of that drawn row so."""
-    runner = engine._passes._runner
+    runner = engine._runner
     denoise = runner._denoise  # type: ignore[attr-defined]
 
     def broken(plan: object, rows: object) -> torch.Tensor:

@@ -13,10 +13,11 @@ from model.attention.backend import MaskedAttention
 from model.cache.frame_store import ContextClip
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
-from model.engine.engine import WorldEngine
 from model.engine.reference import ReferenceSession
 from model.engine.types import ActionVector, Frame
+from model.engine.world_engine import WorldEngine
 from model.fast.paths import FastPaths
+from model.fast.runner import runner_of
 from model.nfd.transformer import Previous
 from model.sampling.noise import CONTEXT_STEP, draw_noise
 from model.sampling.sampler import make_sampler
@@ -33,7 +34,9 @@ def jointly(world: World, max_joint: int = 1, paths: FastPaths | None = None) ->
     """With three frames of context."""
     nfd = replace(world.spec.nfd, window=4 + max_joint)
     longer = replace(world, spec=replace(world.spec, nfd=nfd))
-    engine = WorldEngine(longer, max_joint=max_joint, batch_sizes=(6,), paths=paths)
+    engine = WorldEngine(
+        longer, max_joint=max_joint, batch_sizes=(6,), make_runner=runner_of(paths)
+    )
     engine.open("a", start=LONG_START, seed=SEED)
     return engine
 

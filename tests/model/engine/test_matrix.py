@@ -15,9 +15,10 @@ from torch import Tensor
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
-from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
+from model.engine.world_engine import WorldEngine
 from model.fast.paths import FastPaths
+from model.fast.runner import runner_of
 from model.world import World
 
 Log = Callable[[int, int], list[ActionVector]]
@@ -75,7 +76,7 @@ def play(
         batch_sizes=(4,),
         max_drafts=max(1, num_drafts),
         max_joint=1 if draws_jointly else 0,
-        paths=paths,
+        make_runner=runner_of(paths),
     )
     if is_crowded:
         engine.open("other", seed=8)
@@ -91,9 +92,9 @@ def play(
         if num_drafts and (is_held or not draws_jointly):  # else that is drafted already
             guesses = dict.fromkeys((actions[number - 1], actions[(number + 3) % len(actions)]))
             for guess in list(guesses)[:num_drafts]:
-                engine.draft("me", engine.request(guess, memory=memory))
+                engine.draft("me", engine.request(guess, context_length=memory))
             engine.advance()
-        frame = engine.begin("me", engine.request(action, memory=memory))
+        frame = engine.begin("me", engine.request(action, context_length=memory))
         if frame is None and draws_jointly and is_held:
             engine.draft_jointly("me")
         while frame is None:
@@ -103,10 +104,11 @@ def play(
                 else:
                     memory = None if paths else 2
                     engine.begin(
-                        "other", engine.request(action, num_steps=1 + number % 3, memory=memory)
+                        "other",
+                        engine.request(action, num_steps=1 + number % 3, context_length=memory),
                     )
                     if others_make_haste:
-                        engine.hasten("other", memory=1)
+                        engine.shorten_context("other", context_length=1)
         latents.append(engine.snapshot("me").context.latents_FChw[-1])
         frames.append(frame.pixels)
     return torch.stack(latents), np.stack(frames)

@@ -12,10 +12,11 @@ from model.cache.frame_store import ContextClip
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
-from model.engine.engine import WorldEngine
-from model.engine.opening import opening_clip, opening_frame_idxs
+from model.engine.prefill import opening_clip, opening_frame_idxs
 from model.engine.types import ActionVector, Frame
+from model.engine.world_engine import WorldEngine
 from model.fast.paths import FastPaths
+from model.fast.runner import runner_of
 from model.nfd.transformer import NFDTransformer
 from model.world import World
 from tests.model.engine.test_context import SinkReference
@@ -65,7 +66,7 @@ def films(
     engine.open("a", start=start, seed=5)
     latents = []
     for action, memory in zip(actions, memories, strict=True):
-        engine.step({"a": action}, memory=memory)
+        engine.step({"a": action}, context_length=memory)
         engine.check_integrity()
         latents.append(newest(engine))
     return latents
@@ -116,7 +117,7 @@ def test_joint_frames_see_what_the_frame_they_go_with_sees(world: World, action_
         engine = WorldEngine(world, policy=policy, max_joint=1)
         engine.open("a", start=SHORT_START, seed=5)
         for action in (action for action in action_log(0, 6) for _ in range(2)):
-            if engine.begin("a", engine.request(action, memory=memory)) is None:
+            if engine.begin("a", engine.request(action, context_length=memory)) is None:
                 assert engine.draft_jointly("a") == 1
                 while engine.is_due:
                     engine.advance()
@@ -163,13 +164,13 @@ def test_sessions_of_different_memory_share_passes_and_nothing_else(
         alone[name].open(name, start=LONG_START, seed=5)
     for action in action_log(0, 7):
         for name, memory in memories.items():
-            together.begin(name, together.request(action, memory=memory))
+            together.begin(name, together.request(action, context_length=memory))
         frames: list[Frame] = []
         while together.is_due:
             frames += together.advance() or ()
         pictures = {frame.session_id: frame.pixels for frame in frames}
         for name, memory in memories.items():
-            (wanted,) = alone[name].step({name: action}, memory=memory)
+            (wanted,) = alone[name].step({name: action}, context_length=memory)
             assert np.array_equal(pictures[name], wanted.pixels)
             assert torch.equal(newest(together, name), newest(alone[name], name))
 
@@ -191,13 +192,13 @@ def test_a_draft_of_another_memory_is_another_frame(
     action = action_log(0, 1)[0]
     for one in (engine, plain):
         one.open("a", start=LONG_START, seed=5)
-    engine.draft("a", engine.request(action, memory=drafted))
+    engine.draft("a", engine.request(action, context_length=drafted))
     while engine.advance() is not None:
         pass
-    assert engine.begin("a", engine.request(action, memory=wanted)) is None
+    assert engine.begin("a", engine.request(action, context_length=wanted)) is None
     while engine.is_due:
         engine.advance()
-    plain.step({"a": action}, memory=wanted)
+    plain.step({"a": action}, context_length=wanted)
     assert torch.equal(newest(engine), newest(plain))
     assert engine.speculation.exact.discarded == 1
 
@@ -222,7 +223,7 @@ def hastened(engine: WorldEngine, session_id: str, *, memory: int, after_steps: 
     num_steps = engine.steps_left(session_id)
     while (num_left := engine.steps_left(session_id)) > 0:
         if num_left == num_steps - after_steps:
-            engine.hasten(session_id, memory=memory)
+            engine.shorten_context(session_id, context_length=memory)
         engine.advance()
         engine.check_integrity()
 
@@ -300,10 +301,10 @@ def test_who_sees_no_more_already_is_not_changed_by_haste(world: World, action_l
     for one in (engine, plain):
         one.open("a", start=LONG_START, seed=5)
     for memory, asked in ((1, 2), (2, 2), (None, 100)):
-        engine.begin("a", engine.request(action, memory=memory))
-        assert not engine.hasten("a", memory=asked)
+        engine.begin("a", engine.request(action, context_length=memory))
+        assert not engine.shorten_context("a", context_length=asked)
         hastened(engine, "a", memory=asked, after_steps=1)
-        plain.step({"a": action}, memory=memory)
+        plain.step({"a": action}, context_length=memory)
         assert torch.equal(newest(engine), newest(plain))
 
 
@@ -313,24 +314,24 @@ def test_only_what_somebody_waits_for_can_be_hastened(world: World) -> None:
         engine.steps_left("a")
     for memory in (1, 100):
         with pytest.raises(KeyError):
-            engine.hasten("a", memory=memory)
+            engine.shorten_context("a", context_length=memory)
     engine.open("a", seed=5)
     assert engine.steps_left("a") == 0
     for memory in (1, 100):
         with pytest.raises(RuntimeError, match="hastened"):
-            engine.hasten("a", memory=memory)
+            engine.shorten_context("a", context_length=memory)
     with pytest.raises(ValueError, match="at least 1 frame"):
-        engine.hasten("a", memory=0)
+        engine.shorten_context("a", context_length=0)
 
 
 def test_what_cannot_be_is_refused(world: World, action_log: Log) -> None:
     action = action_log(0, 1)[0]
-    plain, fast = WorldEngine(world), WorldEngine(world, paths=FastPaths())
-    assert plain.has_short_memory and not fast.has_short_memory
+    plain, fast = WorldEngine(world), WorldEngine(world, make_runner=runner_of(FastPaths()))
+    assert plain.can_shorten_context and not fast.can_shorten_context
     for engine, memory, reason in ((plain, 0, "at least 1 frame"), (fast, 2, "fast paths")):
         engine.open("a", seed=5)
         with pytest.raises(ValueError, match=reason):
-            engine.begin("a", engine.request(action, memory=memory))
+            engine.begin("a", engine.request(action, context_length=memory))
         assert not engine.is_due
 
 

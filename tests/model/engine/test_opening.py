@@ -2,7 +2,7 @@
 
 import torch
 
-from model.engine.opening import opening_clip, opening_frame_idxs
+from model.engine.prefill import opening_clip, opening_frame_idxs
 from model.sampling.noise import CONTEXT_STEP, draw_noise
 from model.sampling.trigflow import diffuse
 from model.world import World

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
+from model.engine.world_engine import WorldEngine
 from model.world import World
 from tests.model.conftest import BreakingPasses
 
@@ -149,9 +149,9 @@ def test_the_seconds_of_a_frame_are_those_of_its_passes(world: World, action_log
     engine = WorldEngine(world)
     engine.open("a", seed=5)
     engine.begin("a", engine.request(action_log(0, 1)[0], num_steps=3))
-    ledger = engine._passes._ledger
+    stats = engine._stats
     spent_s = []
     while not (frames := engine.advance()):
-        spent_s.append(ledger._spent_s["a", 0])
+        spent_s.append(stats._spent_s["a", 0])
     assert 0 < spent_s[0] < spent_s[1] < frames[0].denoise_s
-    assert ledger._spent_s == {}
+    assert stats._spent_s == {}

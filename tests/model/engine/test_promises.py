@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.engine.engine import WorldEngine
-from model.engine.opening import opening_clip, opening_frame_idxs
+from model.engine.prefill import opening_clip, opening_frame_idxs
 from model.engine.reference import ReferenceSession
 from model.engine.types import ActionVector
+from model.engine.world_engine import WorldEngine
 from model.world import World
 
 Log = Callable[[int, int], list[ActionVector]]

@@ -86,7 +86,7 @@ class Storm(RuleBasedStateMachine):
         for scheduler, frames in self.frames.items():
             session_id = sorted(frames)[pick % len(frames)]
             if scheduler.session(session_id).due:
-                scheduler.hasten(session_id, memory)
+                scheduler.shorten_context(session_id, memory)
 
     @precondition(lambda self: any(self.frames.values()))
     @rule(pick=st.integers(0, 99), is_cut=st.booleans())

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
+from model.engine.world_engine import WorldEngine
 from model.world import World
 
 Log = Callable[[int, int], list[ActionVector]]

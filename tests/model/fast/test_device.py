@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from model.context.sink_window import SinkWindow
-from model.engine.engine import WorldEngine
 from model.engine.running.runner import NFDRunner
+from model.engine.world_engine import WorldEngine
 from model.fast.paths import FastPaths
-from model.fast.runner import FastRunner
+from model.fast.runner import FastRunner, runner_of
 from model.world import World
 from tests.model.fast.watched import act
 
@@ -56,7 +56,7 @@ def test_a_pass_neither_waits_nor_leaves_the_device(world: World, paths: FastPat
         policy=SinkWindow(num_sinks=1, window=2),
         max_drafts=2,
         max_joint=1,
-        paths=paths,
+        make_runner=runner_of(paths),
     )
     engine.open("a", start=1, seed=5)
     engine.draft("a", engine.request(act(1)))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.engine.engine import WorldEngine
+from model.engine.world_engine import WorldEngine
 from model.fast import runner
 from model.fast.paths import FastPaths
 from model.world import World

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 
-from model.engine.engine import WorldEngine
+from model.engine.world_engine import WorldEngine
 from model.fast import paths as forms
 from model.fast import runner
 from model.fast.paths import Blocks, FastPaths
+from model.fast.runner import runner_of
 from model.world import World
 from tests.model.fast.tape import TapePool
 from tests.model.fast.watched import Watched, act, same_bits
@@ -56,7 +57,7 @@ def test_what_was_prepared_is_told_in_one_line(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "model.fast.runner"):
-        WorldEngine(world, max_sessions=2, max_drafts=2, paths=CAPTURED)
+        WorldEngine(world, max_sessions=2, max_drafts=2, make_runner=runner_of(CAPTURED))
     (line,) = caplog.records
     told = vars(line)
     assert line.getMessage() == "passes prepared"

@@ -10,11 +10,12 @@ from model.bench.gpu.forms import ALONE
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
-from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
+from model.engine.world_engine import WorldEngine
 from model.fast import runner
 from model.fast.paths import FastPaths
-from model.fast.precision import in_bf16
+from model.fast.runner import runner_of
+from model.precision import in_bf16
 from model.sampling.noise import draw_noise
 from model.world import World
 
@@ -34,7 +35,7 @@ def latents(
     """Of three players at their own numbers of steps, one of whom leaves and comes again, with
     drafts on the way: (frames, players, C, h, w) of two players."""
     engine = WorldEngine(
-        world, policy=policy, merge=merge, paths=paths, max_drafts=2, device=device
+        world, policy=policy, merge=merge, make_runner=runner_of(paths), max_drafts=2, device=device
     )
     films = []
     for player in range(3):
@@ -108,7 +109,7 @@ def test_noise_is_drawn_once_and_before_the_pass_that_wants_it(
         return draw_noise(shape, seed=seed, frame_idx=frame_idx, denoise_step=denoise_step)
 
     monkeypatch.setattr(runner, "draw_noise", draw)
-    engine = WorldEngine(world, paths=FastPaths())
+    engine = WorldEngine(world, make_runner=runner_of(FastPaths()))
     engine.open("me", start=0, seed=1)  # frames 0 and 1
     for _ in range(3):
         engine.begin("me", engine.request((0.0,) * 6, num_steps=3))

@@ -7,9 +7,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector, PassPlan, PassResult
+from model.engine.world_engine import WorldEngine
 from model.fast.paths import FastPaths
+from model.fast.runner import runner_of
 from model.world import World
 
 
@@ -22,11 +23,16 @@ class Watched:
         nfd = replace(world.spec.nfd, window=6)
         longer = replace(world, spec=replace(world.spec, nfd=nfd))
         self.engine = WorldEngine(
-            longer, max_sessions=max_sessions, max_drafts=2, max_joint=1, paths=paths, device=device
+            longer,
+            max_sessions=max_sessions,
+            max_drafts=2,
+            max_joint=1,
+            make_runner=runner_of(paths),
+            device=device,
         )
         self.plans: list[PassPlan] = []
-        self._run = self.engine._passes._runner.run
-        self.engine._passes._runner.run = self._watch  # type: ignore[method-assign]
+        self._run = self.engine._runner.run
+        self.engine._runner.run = self._watch  # type: ignore[method-assign]
 
     @property
     def rows_by_session(self) -> set[tuple[int, ...]]:

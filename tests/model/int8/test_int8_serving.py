@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from model.attention.row import products_in_bf16
-from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector
+from model.engine.world_engine import WorldEngine
 from model.int8 import serving
 from model.int8.serving import context_attention, in_precision, why_not_int8
 from model.snapshot import WorldSnapshot
@@ -33,8 +33,8 @@ def test_a_session_alone_is_the_session_in_company(int8_world: World, action_log
     logs = zip(*(action_log(player, 9) for player in range(3)), strict=True)
     for number, actions in enumerate(logs):
         memory = None if number < 4 else 2
-        mine = alone.step({"a": actions[0]}, memory=memory)[0]
-        ours = together.step(dict(zip("abc", actions, strict=True)), memory=memory)[0]
+        mine = alone.step({"a": actions[0]}, context_length=memory)[0]
+        ours = together.step(dict(zip("abc", actions, strict=True)), context_length=memory)[0]
         assert (mine.pixels == ours.pixels).all()
     contexts = [engine.snapshot("a").context.latents_FChw for engine in (alone, together)]
     assert torch.equal(*contexts)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from model.engine.engine import WorldEngine
 from model.engine.reference import ReferenceSession
 from model.engine.types import Frame
+from model.engine.world_engine import WorldEngine
 from model.int8.serving import in_precision, why_not_int8
 from model.nfd.transformer import NFDTransformer
 from model.snapshot import SnapshotError, WorldSnapshot

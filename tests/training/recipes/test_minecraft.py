@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.engine.engine import WorldEngine
+from model.engine.world_engine import WorldEngine
 from model.sampling.schedule import uniform_times
 from model.world import World
 from tests.training.data.vpt.form import Said, said

@@ -16,7 +16,7 @@ from model.ar.decoding.order import DecodeOrder
 from model.ar.runner import ARRunner
 from model.ar.world import ARWorld
 from model.context.sliding_window import SlidingWindow
-from model.engine.opening import opening_clip, opening_frame_idxs
+from model.engine.prefill import opening_clip, opening_frame_idxs
 from model.engine.scheduling.scheduler import Scheduler
 from model.engine.types import FrameRequest
 from training.evaluate.dreams.dream import Wish, start_clip

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from model.engine.engine import WorldEngine
 from model.engine.types import ActionVector, Frame
+from model.engine.world_engine import WorldEngine
 from model.place.state import StateModel
 from model.tokenizer.protocol import Tokenizer
 from model.tokenizer.vae import pixels_from_uint8, uint8_from_pixels

@@ -7,7 +7,7 @@ from itertools import chain, repeat
 
 import numpy as np
 
-from model.engine.engine import WorldEngine
+from model.engine.world_engine import WorldEngine
 from model.world import World
 from training.data.pictures import Pixels, captioned
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.engine.engine import WorldEngine
+from model.engine.world_engine import WorldEngine
 from tests.model.conftest import make_world
 from training.evaluate.dreams.dream import remembering
 
@@ -15,6 +15,6 @@ def test_it_draws_the_frames_of_a_short_memory() -> None:
     for engine in (served, forgetful):
         engine.open("a", start=0, seed=5)
     for number in range(9):
-        (short,) = served.step({"a": action}, memory=2)
+        (short,) = served.step({"a": action}, context_length=2)
         (wanted,) = forgetful.step({"a": action})
         assert np.abs(short.pixels.astype(int) - wanted.pixels).max() <= 1, number
