@@ -1,6 +1,7 @@
 """Attention of many rows at once, each over as much of its slot as it may see.
 
-The slab is met where it lies: rows name their slots, and contexts differ in length. Knows no pages.
+Attention reads the pool of keys and values in place: a row names its slot and its context length.
+Knows no pages.
 Shape letters: B rows, P tokens of a row, N heads, K head size, S tokens of a slot.
 """
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.attention.row import RowAttention
-from model.cache.kv_store import KVStore
+from model.cache.kv_cache import KVCache
 from model.cache.page_table import Placement
 from model.layers.rope import RotaryEmbedding, Rotation
 
@@ -20,7 +20,7 @@ class PagedAttention:
     """One frame per row, each against its own session's pages and no other's.
 
     A row writes the keys and values of its frame's page, and only of that page, then attends. Rows
-    go one after the other on views of the slab, so nothing is masked, contexts may differ in
+    go one after the other on views of the pool, so nothing is masked, contexts may differ in
     length, and no row's arithmetic depends on another's. Nothing is gathered either, unless a short
     memory goes over the end of the ring.
 
@@ -32,7 +32,7 @@ class PagedAttention:
 
     def __init__(
         self,
-        store: KVStore,
+        store: KVCache,
         placements: Sequence[Placement],
         rope: RotaryEmbedding,
         *,
@@ -63,7 +63,7 @@ class PagedAttention:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Row:
-    """Views of the slab for one frame in one layer."""
+    """Views of the pool for one frame in one layer."""
 
     keys: Tensor
     values: Tensor
@@ -73,7 +73,7 @@ class _Row:
     sinks: "_Sinks | None"
 
     @classmethod
-    def of(cls, store: KVStore, layer: int, where: Placement, shift: Rotation | None) -> "_Row":
+    def of(cls, store: KVCache, layer: int, where: Placement, shift: Rotation | None) -> "_Row":
         slot, page = where.slot, where.page
         sinks = None
         if shift is not None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from model.attention.context import ContextAttention
-from model.cache.kv_store import KVStore
+from model.cache.kv_cache import KVCache
 from model.cache.places import NUM_FIELDS
 from model.layers.rope import RotaryEmbedding, Rotation
 
@@ -25,7 +25,7 @@ class WaveAttention:
 
     def __init__(
         self,
-        store: KVStore,
+        store: KVCache,
         places_BI: Tensor,
         sizes: Sequence[int],
         rope: RotaryEmbedding,
@@ -47,7 +47,7 @@ class _Wave:
     """Where the rows of one wave are written and what they see."""
 
     def __init__(
-        self, store: KVStore, places_BI: Tensor, rope: RotaryEmbedding, attend: ContextAttention
+        self, store: KVCache, places_BI: Tensor, rope: RotaryEmbedding, attend: ContextAttention
     ) -> None:
         self._store = store
         self._attend = attend

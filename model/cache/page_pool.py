@@ -1,4 +1,4 @@
-"""Slots of the slab and who holds them. Integers only; knows no frames and no tensors.
+"""Slots of the key-value pool: which are taken. Integers only; knows no frames and no tensors.
 
 A slot is a fixed run of pages, one page per frame of context and one for the frame being drawn,
 so a session's memory is taken whole when it opens and given back whole when it closes.
@@ -15,7 +15,7 @@ class PagePool:
     def __init__(self, *, num_slots: int, pages_per_slot: int) -> None:
         self.num_slots = num_slots
         self.pages_per_slot = pages_per_slot
-        # A stack with the lowest slot on top: few sessions stay in the slab's first slots.
+        # A stack with the lowest slot on top: few sessions stay in the pool's first slots.
         self._free = list(reversed(range(num_slots)))
         self._taken: set[int] = set()
 

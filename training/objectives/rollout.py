@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from model.cache.attend import PagedAttention
-from model.cache.kv_store import KVStore
+from model.cache.kv_cache import KVCache
 from model.cache.page_table import PageTable
 from model.context.sliding_window import SlidingWindow
 from model.nfd.transformer import NFDTransformer, Previous
@@ -81,7 +81,7 @@ class _Past:
         actions_BLA = actions_BLA[:, -policy.max_frames :]
         batch, length = lead_BLChw.shape[:2]
         self._transformer = transformer
-        self._store = KVStore(
+        self._store = KVCache(
             config, num_slots=batch, pages_per_slot=config.window, like=lead_BLChw
         )
         self._tables = [PageTable(policy, slot, range(length)) for slot in range(batch)]

@@ -17,7 +17,7 @@ from model.cache.page_table import Placement
 
 
 class TokenStore:
-    """Owns the ids of every page, and two slabs [layers, slots, pages, T, M, K], allocated once.
+    """Owns the token ids of every page, and keys and values [layers, slots, pages, T, M, K].
     Keys are stored rotated."""
 
     def __init__(

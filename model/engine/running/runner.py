@@ -14,7 +14,7 @@ from torch import Tensor
 
 from model.cache.attend import PagedAttention
 from model.cache.frame_store import ContextClip, FrameRows, FrameStore
-from model.cache.kv_store import KVStore
+from model.cache.kv_cache import KVCache
 from model.cache.page_table import Placement
 from model.engine.picture import stills
 from model.engine.running.plan_tensors import Draw, PlanTensors
@@ -104,7 +104,7 @@ class NFDRunner:
         self._precision = world.precision
         like = self._transformer.embed.weight
         kept_in, self._attend = context_attention(world.precision, like.dtype)
-        self._kv = KVStore(
+        self._kv = KVCache(
             config,
             num_slots=num_slots,
             pages_per_slot=pages_per_slot,

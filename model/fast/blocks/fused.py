@@ -46,7 +46,7 @@ def add_and_modulate(
 
 
 def rotate_normed(qkv_BS3NK: Tensor, block: DiTBlock, rotation: Rotation) -> tuple[Tensor, Tensor]:
-    """A program per token, for its queries and for its keys. Both lie head by head, as the slab
+    """A program per token, for its queries and for its keys. Both lie head by head, as the pool
     does that the keys are written to."""
     qkv = qkv_BS3NK.contiguous()
     batch, tokens, _, num_heads, size = qkv.shape

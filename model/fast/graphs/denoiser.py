@@ -14,7 +14,7 @@ from torch import Tensor
 
 from model.attention.context import ContextAttention
 from model.cache.attend_waves import WaveAttention
-from model.cache.kv_store import KVStore
+from model.cache.kv_cache import KVCache
 from model.cache.page_table import Placement
 from model.cache.places import Arrangement, PlaceNumbers, arrange
 from model.cache.transfer import send
@@ -32,7 +32,7 @@ class Denoising:
     """The computation itself: a denoise step of every row, keys and values left in the store."""
 
     transformer: NFDTransformer
-    store: KVStore
+    store: KVCache
     sampler: Sampler
     attend: ContextAttention
     precision: Precision

@@ -53,10 +53,10 @@ def test_flash_is_asked_for_what_the_gathered_twin_computes(
     flash: ContextAttention, dtype: torch.dtype, atol: float
 ) -> None:
     """Slots out of order, lengths unlike, and something in every token that must not be seen. Slots
-    and lengths are columns of a table, as in a pass; the query is in fp32 whatever the slab is."""
+    and lengths are columns of a table, as in a pass; the query is in fp32 whatever the pool is."""
     generator = torch.Generator().manual_seed(0)
-    slabs = torch.randn(2, SLOTS, HEADS, SLOT_TOKENS, HEAD_SIZE, generator=generator)
+    pools = torch.randn(2, SLOTS, HEADS, SLOT_TOKENS, HEAD_SIZE, generator=generator)
     q = 3 * torch.randn(len(ROWS), HEADS, ROW_TOKENS, HEAD_SIZE, generator=generator)
-    keys, values = slabs.to(dtype)
+    keys, values = pools.to(dtype)
     asked = (q, keys, values, *torch.tensor(ROWS).unbind(1))
     torch.testing.assert_close(flash(*asked), gathered_attention(*asked), atol=atol, rtol=0)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model.attention.row import RowAttention
 from model.cache.attend import PagedAttention
-from model.cache.kv_store import KVStore
+from model.cache.kv_cache import KVCache
 from model.cache.page_table import Placement
 from model.nfd.transformer import Previous
 from model.world import World
@@ -23,29 +23,29 @@ PLACEMENTS = (
 
 
 @pytest.fixture
-def store(world: World) -> KVStore:
+def store(world: World) -> KVCache:
     """Four slots of five pages, full of somebody's keys and values."""
     nfd = world.spec.nfd
-    store = KVStore(nfd, num_slots=4, pages_per_slot=5, like=world.transformer.embed.weight)
+    store = KVCache(nfd, num_slots=4, pages_per_slot=5, like=world.transformer.embed.weight)
     generator = torch.Generator().manual_seed(0)
     for layer in range(nfd.num_layers):
         for slot in range(4):
-            for slab in (store.keys, store.values):
-                tensor = slab.pages(layer, slot, range(5))
+            for pool in (store.keys, store.values):
+                tensor = pool.pages(layer, slot, range(5))
                 tensor.copy_(torch.randn(tensor.shape, generator=generator))
     return store
 
 
-def contents(store: KVStore) -> Tensor:
+def contents(store: KVCache) -> Tensor:
     """(2, layers, slots, N, S, K)."""
     layers = range(store.num_layers)
-    slabs = (store.keys, store.values)
-    return torch.stack([torch.stack([slab.layer(layer) for layer in layers]) for slab in slabs])
+    pools = (store.keys, store.values)
+    return torch.stack([torch.stack([pool.layer(layer) for layer in layers]) for pool in pools])
 
 
 def one_pass(
     world: World,
-    store: KVStore,
+    store: KVCache,
     rows: list[int],
     places: Sequence[Placement] = PLACEMENTS,
     *,
@@ -73,28 +73,28 @@ def one_pass(
     return directions[: len(rows)]
 
 
-def test_rows_at_different_denoise_steps_share_a_pass(world: World, store: KVStore) -> None:
+def test_rows_at_different_denoise_steps_share_a_pass(world: World, store: KVCache) -> None:
     together = one_pass(world, store, [0, 1, 2])
     for row in range(3):
         assert torch.equal(one_pass(world, store, [row])[0], together[row])
 
 
 def test_rows_that_only_remember_leave_all_their_keys_and_are_spared_the_rest(
-    world: World, store: KVStore
+    world: World, store: KVCache
 ) -> None:
     everyone = one_pass(world, store, [0, 1, 2])
     left = contents(store)
-    for slab in (store.keys, store.values):
+    for pool in (store.keys, store.values):
         for place in PLACEMENTS:
             for layer in range(store.num_layers):
-                slab.page(layer, place.slot, place.page).zero_()
+                pool.page(layer, place.slot, place.page).zero_()
     spared = one_pass(world, store, [0, 1, 2], num_silent=2)
     assert torch.equal(contents(store), left)
     assert torch.equal(spared[2], everyone[2])
     assert not torch.equal(spared[:2], everyone[:2])
 
 
-def test_a_pass_writes_the_pages_of_its_rows_and_no_other(world: World, store: KVStore) -> None:
+def test_a_pass_writes_the_pages_of_its_rows_and_no_other(world: World, store: KVCache) -> None:
     before = contents(store)
     one_pass(world, store, [0, 1, 2])
     changed = torch.stack((contents(store) != before).any(-1).chunk(5, dim=-1), dim=-2)
@@ -105,7 +105,7 @@ def test_a_pass_writes_the_pages_of_its_rows_and_no_other(world: World, store: K
 
 
 def test_a_short_memory_looks_at_its_own_pages_and_is_spared_the_others(
-    world: World, store: KVStore
+    world: World, store: KVCache
 ) -> None:
     """The frame in page 0 sees those in 3 and 4, over the end of the ring."""
     (of_slot_2, of_slot_0, whole) = PLACEMENTS
@@ -120,17 +120,17 @@ def test_a_short_memory_looks_at_its_own_pages_and_is_spared_the_others(
     before = one_pass(world, store, [2], places, attend=attend)
     assert set(num_keys) == {3 * world.spec.nfd.tokens_per_frame}
     for layer in range(store.num_layers):
-        for slab in (store.keys, store.values):
-            slab.pages(layer, short.slot, range(1, 3)).fill_(torch.nan)
+        for pool in (store.keys, store.values):
+            pool.pages(layer, short.slot, range(1, 3)).fill_(torch.nan)
     assert torch.equal(one_pass(world, store, [2], places), before)
     assert one_pass(world, store, [2]).isnan().any()
 
 
-def test_pages_beyond_those_seen_do_not_matter(world: World, store: KVStore) -> None:
+def test_pages_beyond_those_seen_do_not_matter(world: World, store: KVCache) -> None:
     """What a slot's former tenant left is out of sight."""
     before = one_pass(world, store, [1])
     for layer in range(store.num_layers):
         for page in (2, 3, 4):
-            for slab in (store.keys, store.values):
-                slab.page(layer, 0, page).fill_(torch.nan)
+            for pool in (store.keys, store.values):
+                pool.page(layer, 0, page).fill_(torch.nan)
     assert torch.equal(one_pass(world, store, [1]), before)

@@ -8,7 +8,7 @@ from model.attention.backend import Attend
 from model.attention.context import gathered_attention
 from model.cache.attend import PagedAttention
 from model.cache.attend_waves import WaveAttention
-from model.cache.kv_store import KVStore
+from model.cache.kv_cache import KVCache
 from model.cache.page_table import PageTable, Placement
 from model.cache.places import PlaceNumbers, arrange
 from model.context.policy import ContextPolicy
@@ -34,8 +34,8 @@ def placements(policy: ContextPolicy, num_frames: int) -> list[Placement]:
     return rows
 
 
-def full_store(world: World, policy: ContextPolicy) -> KVStore:
-    store = KVStore(
+def full_store(world: World, policy: ContextPolicy) -> KVCache:
+    store = KVCache(
         world.spec.nfd, num_slots=SLOTS, pages_per_slot=policy.max_frames + 1,
         num_sinks=policy.num_sinks, like=world.transformer.embed.weight,
     )  # fmt: skip
@@ -51,11 +51,11 @@ def full_store(world: World, policy: ContextPolicy) -> KVStore:
     return store
 
 
-def everything(store: KVStore) -> Tensor:
+def everything(store: KVCache) -> Tensor:
     """All keys and values."""
     layers = range(store.num_layers)
-    slabs = (store.keys, store.values)
-    return torch.stack([slab.layer(layer) for slab in slabs for layer in layers])
+    pools = (store.keys, store.values)
+    return torch.stack([pool.layer(layer) for pool in pools for layer in layers])
 
 
 def attended(attend: Attend, world: World, order: list[int | None]) -> Tensor:

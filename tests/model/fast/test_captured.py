@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from model.attention.context import gathered_attention
-from model.cache.kv_store import KVStore
+from model.cache.kv_cache import KVCache
 from model.cache.places import NUM_FIELDS
 from model.fast.graphs.denoiser import Denoising
 from model.fast.graphs.inputs import RowInputs
@@ -41,7 +41,7 @@ on_both = pytest.mark.parametrize("device", [CPU, META], ids=str)
 def test_a_pass_stays_on_the_device(world: World, sampler: str, device: torch.device) -> None:
     transformer = deepcopy(world.transformer).to(device)
     like = transformer.embed.weight
-    store = KVStore(world.spec.nfd, num_slots=2, pages_per_slot=5, num_sinks=2, like=like)
+    store = KVCache(world.spec.nfd, num_slots=2, pages_per_slot=5, num_sinks=2, like=like)
     compute = Denoising(
         transformer=transformer,
         store=store,

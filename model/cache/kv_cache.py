@@ -1,15 +1,15 @@
-"""Keys and values of every page: the slabs that sessions live in. Tensors only; decides nothing."""
+"""Keys and values of every page of every session. Tensors only; decides nothing."""
 
 from torch import Tensor
 
-from model.cache.slab import Slab
+from model.cache.kv_pool import KVPool
 from model.nfd.transformer import NFDConfig
 
 
-class KVStore:
-    """Owns the slabs. Keys are stored rotated. Those of the first `num_sinks` pages are also kept
-    in `sinks` as they were written: what the pages show of a sink turns with the frame that looks.
-    """
+class KVCache:
+    """Owns a pool of keys, a pool of values and a pool of sink keys. Keys are stored rotated. Those
+    of the first `num_sinks` pages are also kept in `sinks` as they were written: in their pages
+    they are rotated anew for each frame that attends to them."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class KVStore:
         self.num_layers = config.num_layers
         self.num_sinks = num_sinks
         self.keys, self.values, self.sinks = (
-            Slab(config, num_slots=num_slots, pages_per_slot=num_pages, like=like)
+            KVPool(config, num_slots=num_slots, pages_per_slot=num_pages, like=like)
             for num_pages in (pages_per_slot, pages_per_slot, num_sinks)
         )
 

@@ -1,5 +1,5 @@
-"""Pages of every session, head by head: what attention reads of a slot is one stretch of memory for
-each head. Tensors only; decides nothing, and knows neither keys nor values.
+"""Pages of every session, head by head: for each head, the pages of a slot are one contiguous range
+of memory. Tensors only; decides nothing, and knows neither keys nor values.
 
 Shape letters: L layers, N heads, P tokens per frame, S = pages * P, K head size, B rows of a pass,
 H = B * N.
@@ -11,7 +11,7 @@ from torch import Tensor
 from model.nfd.transformer import NFDConfig
 
 
-class Slab:
+class KVPool:
     """Owns [L, slots, N, pages, P, K], allocated once.
 
     Pages are also numbered through, slot after slot, for those who write many at once; the number
