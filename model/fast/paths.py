@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model.attention.context import ContextAttention, flash_attention, gathered_attention
 from model.fast.blocks.compiled import compiled
-from model.fast.blocks.halves import Halves, with_halves
+from model.fast.blocks.operations import BlockOperations, with_operations
 from model.nfd.transformer import NFDTransformer
 from model.world import Precision
 
@@ -57,9 +57,11 @@ class FastPaths:
             case Blocks.FUSED:
                 from model.fast.blocks.fused import FUSED
 
-                return with_halves(plain, FUSED.project, FUSED.finish)
+                return with_operations(plain, FUSED.project, FUSED.finish)
             case Blocks.COMPILED:
-                halves, mode = Halves(), self.compile_mode
-                return with_halves(
-                    plain, compiled(halves.project, mode=mode), compiled(halves.finish, mode=mode)
+                operations, mode = BlockOperations(), self.compile_mode
+                return with_operations(
+                    plain,
+                    compiled(operations.project, mode=mode),
+                    compiled(operations.finish, mode=mode),
                 )

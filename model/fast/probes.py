@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from model.attention.context import flash_attention, gathered_attention
 from model.fast.blocks.compiled import compiled
-from model.fast.blocks.halves import Halves
+from model.fast.blocks.operations import BlockOperations
 from model.fast.graphs.capture import GraphPool
 from model.fast.paths import Blocks, FastPaths
 from model.fast.pictures.beside import DecodingBeside
@@ -103,20 +103,20 @@ def _graphs(device: torch.device) -> None:
 def _fused(device: torch.device) -> None:
     from model.fast.blocks.fused import FUSED
 
-    _compare_halves(FUSED.project, FUSED.finish, device)
+    _compare_operations(FUSED.project, FUSED.finish, device)
 
 
 def _compiled(device: torch.device) -> None:
-    plain = Halves()
+    plain = BlockOperations()
     project = compiled(plain.project, mode="default")
-    _compare_halves(project, compiled(plain.finish, mode="default"), device)
+    _compare_operations(project, compiled(plain.finish, mode="default"), device)
 
 
-def _compare_halves(
+def _compare_operations(
     project: Callable[..., tuple[Tensor, ...]], finish: Callable[..., Tensor], device: torch.device
 ) -> None:
     """Of a block of three heads, for two frames of six tokens."""
-    plain = Halves()
+    plain = BlockOperations()
     block = DiTBlock(0, 192, 3, 4).to(device, torch.bfloat16)
     rotation = RotaryEmbedding(64, 2, 3).to(device)(torch.tensor([[4], [90]], device=device))
     x, mixed = (torch.randn(2, 1, 6, 192, device=device).bfloat16() for _ in range(2))

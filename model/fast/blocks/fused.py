@@ -1,4 +1,4 @@
-"""A block's small operations as Triton kernels. Their twins are in `model.fast.blocks.halves`.
+"""A block's small operations as Triton kernels. Their twins are in `model.fast.blocks.operations`.
 
 Shape letters: B sessions, F frames, P tokens per frame, S = F * P, D width, N heads, K head size.
 """
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.fast.blocks import kernels
-from model.fast.blocks.halves import Halves
+from model.fast.blocks.operations import BlockOperations
 from model.layers.rope import Rotation
 from model.nfd.block import DiTBlock
 
@@ -86,7 +86,7 @@ def _power_of_2(least: int) -> int:
     return 1 << (least - 1).bit_length()
 
 
-FUSED = Halves(
+FUSED = BlockOperations(
     modulate=modulate,
     add_gated=add_gated,
     add_and_modulate=add_and_modulate,

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 
 from model.fast.blocks.fused import FUSED
-from model.fast.blocks.halves import Halves
+from model.fast.blocks.operations import BlockOperations
 from model.layers.rope import RotaryEmbedding
 from model.nfd.block import DiTBlock
 
-PLAIN = Halves()
+PLAIN = BlockOperations()
 Result = Tensor | tuple[Tensor, ...]
 SESSIONS, FRAMES, GRID, HEADS = 2, 2, (1, 3), 3
 WIDTH = 64 * HEADS  # no power of two, like the paper's presets

@@ -9,7 +9,7 @@ import torch
 from torch._dynamo.utils import counters
 
 from model.fast.blocks.compiled import CompileCache, compiled
-from model.fast.blocks.halves import Halves
+from model.fast.blocks.operations import BlockOperations
 from model.nfd.block import DiTBlock
 
 WIDTH = 64
@@ -22,10 +22,12 @@ def main(folder: Path) -> None:
     told = torch.randn(4, 2, 1, 1, WIDTH)
     cache = CompileCache(folder)
     was_loaded = cache.load()
-    halves = Halves()
+    operations = BlockOperations()
     with torch.inference_mode():
-        ours = compiled(halves.finish, mode="default")(block, x, mixed, *told)
-        torch.testing.assert_close(ours, halves.finish(block, x, mixed, *told), atol=1e-5, rtol=0)
+        ours = compiled(operations.finish, mode="default")(block, x, mixed, *told)
+        torch.testing.assert_close(
+            ours, operations.finish(block, x, mixed, *told), atol=1e-5, rtol=0
+        )
     cache.save()
     num_compiled = counters["inductor"]["fxgraph_cache_miss"]
     found = {"was_loaded": was_loaded, "num_compiled": num_compiled, "result": ours.tolist()}

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from model.attention.backend import MaskedAttention
 from model.fast.blocks.compiled import CompileCache, compiled
-from model.fast.blocks.halves import Halves, with_halves
+from model.fast.blocks.operations import BlockOperations, with_operations
 from model.nfd.transformer import NFDTransformer, Previous
 from model.world import World
 
@@ -40,12 +40,12 @@ def network(world: World) -> NFDTransformer:
     return world.transformer
 
 
-def halved(network: NFDTransformer, halves: Halves) -> NFDTransformer:
-    return with_halves(network, halves.project, halves.finish)
+def with_operations_of(network: NFDTransformer, operations: BlockOperations) -> NFDTransformer:
+    return with_operations(network, operations.project, operations.finish)
 
 
 def test_a_block_in_halves_is_the_block_over_the_same_weights(network: NFDTransformer) -> None:
-    twin = halved(network, Halves())
+    twin = with_operations_of(network, BlockOperations())
     torch.testing.assert_close(directions(twin), directions(network), atol=1e-6, rtol=0)
     mine, its = list(network.parameters()), list(twin.parameters())
     assert all(one is other for one, other in zip(mine, its, strict=True))
@@ -70,10 +70,10 @@ def test_a_half_is_compiled_once_for_all_layers(network: NFDTransformer) -> None
         compilations.append(graph)
         return graph.forward
 
-    halves = Halves()
-    project = compiled(halves.project, mode="default", backend=count)
-    finish = compiled(halves.finish, mode="default", backend=count)
-    twin = with_halves(network, project, finish)
+    operations = BlockOperations()
+    project = compiled(operations.project, mode="default", backend=count)
+    finish = compiled(operations.finish, mode="default", backend=count)
+    twin = with_operations(network, project, finish)
     assert len(network.blocks) > 1
     torch.testing.assert_close(directions(twin), directions(network), atol=1e-6, rtol=0)
     assert len(compilations) == 2

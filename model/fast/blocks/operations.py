@@ -43,7 +43,7 @@ def rotate_normed(qkv_BS3NK: Tensor, block: DiTBlock, rotation: Rotation) -> tup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Halves:
+class BlockOperations:
     """One form of a block: what lies between its matrix products may be other functions."""
 
     modulate: Modulate = modulate
@@ -106,7 +106,7 @@ class HalvedBlock(nn.Module):
         return self._finish(self.block, x_BFPD, mixed_BFPD, *rest)
 
 
-def with_halves(
+def with_operations(
     transformer: NFDTransformer,
     project: Callable[..., tuple[Tensor, Tensor, Tensor]],
     finish: Callable[..., Tensor],
