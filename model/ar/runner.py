@@ -20,13 +20,13 @@ from model.ar.world import ARWorld
 from model.cache.frame_store import ContextClip
 from model.cache.page_table import Placement
 from model.engine.picture import stills
-from model.engine.types import PassPlan, PassResult, RememberedFrame
+from model.engine.types import CachedFrame, PassPlan, PassResult
 from model.tokenizer.vae import uint8_from_pixels
 
 
 class ARRunner:
     """A `Runner` that draws frames code by code. A finished frame's codes are in the store at
-    once; the keys of its last cells when a later pass remembers it."""
+    once; the keys of its last cells when a later pass caches it."""
 
     can_shorten_context: ClassVar[bool] = False
 
@@ -51,7 +51,7 @@ class ARRunner:
         )  # fmt: skip
         self._actions = torch.zeros(num_slots, pages_per_slot, world.action_space.size)
         self._no_pixels = torch.empty(0, 1, 1, 3, dtype=torch.uint8)
-        self._drawn: set[tuple[int, int]] = set()  # slot, page: but its last cells are remembered
+        self._drawn: set[tuple[int, int]] = set()  # slot, page: but its last cells are cached
 
     @property
     def cache_nbytes(self) -> int:
@@ -94,7 +94,7 @@ class ARRunner:
         draws = [
             Draw(place=row.placement, turn=row.denoise_step, seed=row.seed) for row in plan.drawn
         ]
-        self._decoder.run([self._remembering(row) for row in plan.remembered], draws)
+        self._decoder.run([self._caching_row(row) for row in plan.cached], draws)
         drawn_s = self._now_s()
         finished = [row.placement for row in plan.finished]
         pixels = self._decode(finished, plan.decode_size) if finished else self._no_pixels
@@ -105,7 +105,7 @@ class ARRunner:
             decode_s=self._now_s() - drawn_s,
         )
 
-    def _remembering(self, row: RememberedFrame) -> tuple[Feed, Placement]:
+    def _caching_row(self, row: CachedFrame) -> tuple[Feed, Placement]:
         """Of a frame that was drawn here, only the last cells are missing; of a given one, all."""
         is_drawn = (row.placement.slot, row.placement.page) in self._drawn
         feeds = self._decoder.feeds

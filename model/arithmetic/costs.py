@@ -20,7 +20,7 @@ BF16_BYTES = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassCost:
-    """One row of a pass: one frame at one of its denoise steps, or being remembered."""
+    """One row of a pass: one frame at one of its denoise steps, or being cached."""
 
     linear_flop: int
     attention_flop: int
@@ -42,7 +42,7 @@ def pass_cost(nfd: NFDConfig, frames_seen: int) -> PassCost:
 
 
 def frame_flop(preset: Preset, *, num_steps: int, frames_seen: int) -> int:
-    """Every denoise step, the remembering, the decoder, and in a world with a place what its map
+    """Every denoise step, the caching, the decoder, and in a world with a place what its map
     says: what one more session costs a frame."""
     passes = (num_steps + 1) * pass_cost(preset.nfd, frames_seen).flop
     decode = decode_flop(preset.vae, preset.height, preset.width)
@@ -52,7 +52,7 @@ def frame_flop(preset: Preset, *, num_steps: int, frames_seen: int) -> int:
 @cache
 def view_flop(nfd: NFDConfig) -> int:
     """Of one state's view, counted on a map without numbers; 0 in a world without a place. It is
-    kept from a frame's first pass to the one that remembers it."""
+    kept from a frame's first pass to the one that caches it."""
     if nfd.place is None:
         return 0
     with torch.device("meta"):

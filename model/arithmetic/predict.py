@@ -41,7 +41,7 @@ SHARES = (0.15, 0.4, 0.6)  # of the peak: what the paper's figure implies, a goo
 def frame_s(
     preset: Preset, device: Device, *, share: float, players: int, num_steps: int, frames_seen: int
 ) -> float:
-    """Seconds of one frame for every player: denoise steps, remembering, decoder."""
+    """Seconds of one frame for every player: denoise steps, caching, decoder."""
     nfd = preset.nfd
     pass_flop = players * pass_cost(nfd, frames_seen).flop
     pass_bytes = weight_bytes(nfd) + players * kv_bytes(nfd, frames_seen)

@@ -17,7 +17,7 @@ class Attend(Protocol):
     """One attention call per layer and pass."""
 
     def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
-        """Attention output (B, N, S, K). Keys come rotated. May remember keys and values."""
+        """Attention output (B, N, S, K). Keys come rotated. May cache keys and values."""
         ...
 
 

@@ -112,7 +112,7 @@ def _costs(args: argparse.Namespace) -> None:
         args.out,
         {
             "schema": "nextframe.pass_costs",
-            "version": 2,
+            "version": 3,
             "command": shlex.join(["python", "-m", "model.bench", *args.argv]),
             "machine": this_machine(device),
             "commit": this_commit(),

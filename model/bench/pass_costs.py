@@ -1,6 +1,6 @@
 """What a pass costs by what is in it: measured on mixed passes, fitted by lines.
 
-Sessions of one world come due at random, at random numbers of denoise steps, so that remembered
+Sessions of one world come due at random, at random numbers of denoise steps, so that cached
 and drawn rows meet in every mixture, as they do in play; now all see their whole context, now all a
 third of it, as on the ladder. Tests of deadlines and of the ladder take their machine from here.
 """
@@ -29,7 +29,7 @@ _SPELL = 25  # passes with one memory
 class MeasuredPass:
     """Rows by kind, the pages that all of them saw, pictures, and the seconds that both took."""
 
-    remembered: int
+    cached: int
     drawn: int
     pages: int
     pictures: int
@@ -44,16 +44,16 @@ class PassCosts:
     slow spells stay together. `page_s` is 0 where all rows saw as many: theirs has it in it."""
 
     pass_s: float
-    remembered_s: float
+    cached_s: float
     drawn_s: float
     page_s: float = 0.0
     decode_s: float
     picture_s: float
     jitter: tuple[float, ...]
 
-    def seconds(self, *, remembered: int, drawn: int, pages: int, pictures: int) -> float:
+    def seconds(self, *, cached: int, drawn: int, pages: int, pictures: int) -> float:
         """Of such a pass, without jitter."""
-        rows_s = remembered * self.remembered_s + drawn * self.drawn_s + pages * self.page_s
+        rows_s = cached * self.cached_s + drawn * self.drawn_s + pages * self.page_s
         pictures_s = self.decode_s + pictures * self.picture_s if pictures else 0.0
         return self.pass_s + rows_s + pictures_s
 
@@ -88,7 +88,7 @@ def measure_passes(
         scheduler.commit(plan)
         measured.append(
             MeasuredPass(
-                remembered=len(plan.remembered),
+                cached=len(plan.cached),
                 drawn=len(plan.drawn),
                 pages=num_pages_seen(plan),
                 pictures=len(plan.finished),
@@ -109,14 +109,14 @@ def fit(passes: Sequence[MeasuredPass]) -> PassCosts:
     denoised: dict[tuple[int, ...], list[float]] = defaultdict(list)
     decoded: dict[tuple[int, ...], list[float]] = defaultdict(list)
     for one in passes:
-        denoised[1, one.remembered, one.drawn, one.pages].append(one.denoise_s)
+        denoised[1, one.cached, one.drawn, one.pages].append(one.denoise_s)
         if one.pictures:
             decoded[1, one.pictures].append(one.decode_s)
-    pass_s, remembered_s, drawn_s, page_s = _fitted(denoised)
+    pass_s, cached_s, drawn_s, page_s = _fitted(denoised)
     decode_s, picture_s = _fitted(decoded)
     costs = PassCosts(
         pass_s=pass_s,
-        remembered_s=remembered_s,
+        cached_s=cached_s,
         drawn_s=drawn_s,
         page_s=page_s,
         decode_s=decode_s,
@@ -144,6 +144,6 @@ def _fitted(samples: Mapping[tuple[int, ...], Sequence[float]]) -> tuple[float, 
 
 def _jitter(costs: PassCosts, one: MeasuredPass) -> float:
     expected_s = costs.seconds(
-        remembered=one.remembered, drawn=one.drawn, pages=one.pages, pictures=one.pictures
+        cached=one.cached, drawn=one.drawn, pages=one.pages, pictures=one.pictures
     )
     return round((one.denoise_s + one.decode_s) / expected_s, 3)

@@ -22,7 +22,7 @@ SAYS = {
     "cached_over_naive": "four sessions in one batch, against four without a cache in turn",
     "cached_over_naive_alone": "one session against one without a cache",
     "cached_over_naive_bound": "what both could be by counting operations, the decoder's included",
-    "merged_over_separate": "a frame remembered in the next one's pass, against a pass of its own",
+    "merged_over_separate": "a frame cached in the next one's pass, against a pass of its own",
     "ahead_hidden_share": "of a frame's time, when a key is held and frames are drawn ahead",
     "joint_over_alone": "two frames of a held key in the passes of one, against one by one",
     "nfd_over_ar_raster": "a frame against one drawn token by token",

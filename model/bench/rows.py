@@ -27,7 +27,7 @@ class Row:
     window: int
     steps: int
     batch: int
-    denoise_ms: float  # all passes, the one that remembers among them
+    denoise_ms: float  # all passes, the one that caches among them
     decode_ms: float
     frame_ms: float
     best_frame_ms: float

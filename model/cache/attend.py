@@ -26,7 +26,7 @@ class PagedAttention:
 
     Several rows may be frames of one session, in order: each then meets those before it, and the
     page it takes may be one that only they still needed, because a layer is done with their rows
-    before it comes to this one. So a finished frame can be remembered, and the next one begun, in
+    before it comes to this one. So a finished frame can be cached, and the next one begun, in
     the same pass, and a prefill is many rows. Rows beyond the placements are padding.
     """
 

@@ -62,7 +62,7 @@ class PassEngine:
         if accepted is None:
             return None
         if accepted.is_finished:
-            self._runner.keep_draft(session.unremembered[-1].placement, accepted.branch)
+            self._runner.keep_draft(session.uncached[-1].placement, accepted.branch)
         frame = self._finished_drafts.pop(accepted.key, None)
         self._stats.accept(accepted, frame)
         return frame
@@ -211,11 +211,11 @@ class PassEngine:
     def _encode_lost_keys(self, plan: PassPlan) -> None:
         """After a failed pass. A session that had rows after the row that writes a frame's keys may
         have lost keys that the session still needs; its whole context is encoded anew."""
-        remembered = [row.session_id for row in plan.remembered]
+        cached = [row.session_id for row in plan.cached]
         after = {row.session_id for row in plan.drawn}.union(
-            session_id for session_id, number in Counter(remembered).items() if number > 1
+            session_id for session_id, number in Counter(cached).items() if number > 1
         )
-        for session_id in after.intersection(remembered):
+        for session_id in after.intersection(cached):
             self.reload(session_id, *self.context(session_id))
 
     def _discard_drafts(self, session_id: str) -> None:

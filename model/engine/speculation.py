@@ -40,7 +40,7 @@ class SpeculationStats:
             row.key: seconds / plan.num_rows if row.is_joint else seconds for row in plan.drawn
         }
         names = {session_id for session_id, _ in spent_s}
-        alone = {(r.session_id, 0): seconds for r in plan.remembered if r.session_id not in names}
+        alone = {(r.session_id, 0): seconds for r in plan.cached if r.session_id not in names}
         for key, more_s in (spent_s | alone).items():
             self._spent_s[key] = self._spent_s.get(key, 0.0) + more_s
 

@@ -25,7 +25,7 @@ class FrameRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RememberedFrame:
+class CachedFrame:
     """A finished frame whose keys and values are to be written: a row of a pass."""
 
     session_id: str
@@ -83,23 +83,23 @@ class DrawnFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassPlan:
-    """One pass: rows of `remembered`, then of `drawn`, then padding up to `batch_size`. Frames of
+    """One pass: rows of `cached`, then of `drawn`, then padding up to `batch_size`. Frames of
     one session are in order. What `drawn` finishes is decoded, padded to `decode_size`. `dropped`:
     joint frames for which there was no room beside the frame they go with."""
 
-    remembered: tuple[RememberedFrame, ...]
+    cached: tuple[CachedFrame, ...]
     drawn: tuple[DrawnFrame, ...]
     dropped: tuple[DrawnFrame, ...] = ()
     batch_size: int
     decode_size: int
 
     @property
-    def rows(self) -> tuple[RememberedFrame | DrawnFrame, ...]:
-        return (*self.remembered, *self.drawn)
+    def rows(self) -> tuple[CachedFrame | DrawnFrame, ...]:
+        return (*self.cached, *self.drawn)
 
     @property
     def num_rows(self) -> int:
-        return len(self.remembered) + len(self.drawn)
+        return len(self.cached) + len(self.drawn)
 
     @property
     def placements(self) -> tuple[Placement, ...]:
@@ -130,7 +130,7 @@ class Frame:
     frame_idx: int
     picture: Picture
     num_steps: int
-    denoise_s: float  # its denoise passes and the one that remembered the frame before it
+    denoise_s: float  # its denoise passes and the one that cached the frame before it
     decode_s: float
     is_speculative: bool = False  # it was ready before its action was
     is_joint: bool = False  # and drawn with the frame before it: another than it would be alone

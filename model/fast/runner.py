@@ -126,8 +126,8 @@ class FastRunner(NFDRunner):
         )
 
     def _denoise(self, plan: PassPlan, rows_D: FrameRows) -> Tensor:
-        placements, num_remembered = plan.placements, len(plan.remembered)
-        rows_R = self._remembered(plan).then(rows_D)
+        placements, num_cached = plan.placements, len(plan.cached)
+        rows_R = self._cached(plan).then(rows_D)
         previous = self._previous(plan, rows_D)
         stepped_RChw = self._denoiser(
             placements,
@@ -138,12 +138,12 @@ class FastRunner(NFDRunner):
                 previous_BChw=previous.x_BChw,
                 previous_t_B=previous.t_B,
                 positions_B=self._told.positions(placements),
-                next_t_B=_behind(num_remembered, self._told.next_t(plan.drawn)),
-                noise_BChw=_behind(num_remembered, self._told.next_noise(plan.drawn)),
+                next_t_B=_behind(num_cached, self._told.next_t(plan.drawn)),
+                noise_BChw=_behind(num_cached, self._told.next_noise(plan.drawn)),
             ),
         )
         self._foresee(plan)
-        return stepped_RChw[num_remembered:]
+        return stepped_RChw[num_cached:]
 
     def _foresee(self, plan: PassPlan) -> None:
         """Draws what the next passes will be roughened with, while the device is busy."""

@@ -29,7 +29,7 @@ class Draw:
 
 class FrameDecoder:
     """Owns the tokens, keys and values of every slot. A frame takes as many passes as its order
-    has turns; its last cells are remembered with the pass that begins the next frame, or alone."""
+    has turns; its last cells are cached with the pass that begins the next frame, or alone."""
 
     def __init__(
         self,
@@ -64,16 +64,16 @@ class FrameDecoder:
         """View (P,) of the codes of a frame."""
         return self.store.ids[slot, page, self._num_actions :]
 
-    def run(self, remembered: Sequence[tuple[Feed, Placement]], drawn: Sequence[Draw]) -> None:
+    def run(self, cached: Sequence[tuple[Feed, Placement]], drawn: Sequence[Draw]) -> None:
         """One pass. Frames of one session are in order."""
-        rows = [*remembered, *((self.feeds.turns[draw.turn], draw.place) for draw in drawn)]
+        rows = [*cached, *((self.feeds.turns[draw.turn], draw.place) for draw in drawn)]
         hidden_1ED = self._transformer(
             torch.cat([self._ids(*row) for row in rows])[None],
             torch.cat([self._positions(*row) for row in rows])[None],
             CachedAttention(self.store, rows),
         )
         ends = torch.tensor([len(feed) for feed, _ in rows]).cumsum(0).tolist()
-        for draw, end in zip(drawn, ends[len(remembered) :], strict=True):
+        for draw, end in zip(drawn, ends[len(cached) :], strict=True):
             feed = self.feeds.turns[draw.turn]
             logits_1NV = self._transformer.logits(hidden_1ED[:, feed.sources_N + (end - len(feed))])
             codes_P = self.codes(draw.place.slot, draw.place.page)

@@ -148,7 +148,7 @@ def _world(
         f"in {served.precision}{form}",
         advice=""
         if reached > 1.3 * wanted
-        else "it will remember less, then draw fewer steps, then fewer frames",
+        else "it will attend to fewer frames, then draw fewer steps, then fewer frames",
     )
 
 

@@ -38,7 +38,7 @@ class Form:
 FORMS = {
     "alone again": Form(),
     "with 7 strangers": Form(strangers=7),
-    "remembered by a pass of its own": Form(merge=False),
+    "cached by a pass of its own": Form(merge=False),
     "fused attention": Form(backends=(*FUSED, *MATH)),
     "bf16": Form(is_bf16=True),
     "bf16, fused attention, with 7 strangers": Form(

@@ -81,7 +81,7 @@ def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
 
 def cells(window: int, device: torch.device) -> Iterator[tuple[str, Settings]]:
     """All batches and steps for each context in the best form there is; then one thing changed:
-    the form of a pass for one player and for a few, how frames are remembered, and who attends."""
+    the form of a pass for one player and for a few, how frames are cached, and who attends."""
     best = paths_on(device)
     for (context, policy), num_steps, batch in product(policies(window).items(), STEPS, BATCHES):
         key = f"{context}, {num_steps} steps, {batch} players"

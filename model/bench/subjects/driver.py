@@ -19,7 +19,7 @@ from model.engine.types import ActionVector, FrameRequest
 class StepTime:
     """Seconds of one frame for every session."""
 
-    denoise_s: float  # all passes, remembering included
+    denoise_s: float  # all passes, caching included
     decode_s: float
 
     @property

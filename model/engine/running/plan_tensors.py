@@ -1,4 +1,4 @@
-"""What a plan says of its rows, as tensors on the device. Decides nothing and remembers nothing.
+"""What a plan says of its rows, as tensors on the device. Decides nothing, keeps nothing.
 
 Shape letters: R rows, D rows that draw, C h w latent channels, rows, columns, A action size.
 """

@@ -1,6 +1,6 @@
 """Plans to pictures: all tensors of serving, and no decisions. Knows no sessions, only slots.
 
-Shape letters: B rows of a pass (padding included), R rows that remember, D rows that draw,
+Shape letters: B rows of a pass (padding included), R rows that cache, D rows that draw,
 C h w latent channels, rows, columns, A action size, H W pixels.
 """
 
@@ -41,7 +41,7 @@ class Runner(Protocol):
     can_shorten_context: ClassVar[bool]
 
     def load(self, slot: int, clip: ContextClip) -> None:
-        """The clip's frames are in pages 0, 1, ... of the slot, to be remembered by passes."""
+        """The clip's frames are in pages 0, 1, ... of the slot, to be cached by passes."""
         ...
 
     def run(self, plan: PassPlan) -> PassResult:
@@ -76,7 +76,7 @@ class MakeRunner(Protocol):
 
 class NFDRunner:
     """Next-Frame Diffusion over the cache. A frame's latents go to the store when it is finished;
-    its keys and values when a later pass remembers it, slightly noisy as contexts were in
+    its keys and values when a later pass caches it, slightly noisy as contexts were in
     training: history is imperfect, and the model should know."""
 
     can_shorten_context: ClassVar[bool] = True
@@ -120,7 +120,7 @@ class NFDRunner:
             pages_per_slot=pages_per_slot + max_drafts,
             like=like.float(),
         )
-        # A new frame's view is asked for in its first pass and when it is remembered.
+        # A new frame's view is asked for in its first pass and when it is cached.
         branches = pages_per_slot + max_drafts
         has_place = config.place is not None
         self._views = Views(self._transformer, num_slots * branches) if has_place else None
@@ -190,7 +190,7 @@ class NFDRunner:
     def _predict(self, plan: PassPlan, rows_D: FrameRows) -> Tensor:
         """Directions (D, C, h, w) of the drawn rows. The others only leave their keys."""
         placements = plan.placements
-        rows_B = self._remembered(plan).then(rows_D).padded(plan.batch_size)
+        rows_B = self._cached(plan).then(rows_D).padded(plan.batch_size)
         previous = self._previous(plan, rows_D)
         missing = plan.batch_size - len(placements)
         directions_B1Chw = self._transformer(
@@ -204,15 +204,15 @@ class NFDRunner:
                 placements,
                 self._transformer.rope,
                 attend=self._attend,
-                num_silent=len(plan.remembered),
+                num_silent=len(plan.cached),
             ),
             self._views.of(rows_B.actions_BA)[:, None] if self._views else None,
         )
-        directions_DChw: Tensor = directions_B1Chw[len(plan.remembered) : len(placements), 0]
+        directions_DChw: Tensor = directions_B1Chw[len(plan.cached) : len(placements), 0]
         return directions_DChw
 
-    def _remembered(self, plan: PassPlan) -> FrameRows:
-        placements = [row.placement for row in plan.remembered]
+    def _cached(self, plan: PassPlan) -> FrameRows:
+        placements = [row.placement for row in plan.cached]
         return self._frames.rows([p.slot for p in placements], [p.page for p in placements])
 
     def _previous(self, plan: PassPlan, rows_D: FrameRows) -> Previous:
@@ -223,7 +223,7 @@ class NFDRunner:
             [p.slot for p in placements], [p.previous_page for p in placements]
         )
         for number, leader in _joint_rows(plan.drawn):
-            row = len(plan.remembered) + number
+            row = len(plan.cached) + number
             previous.x_BChw[row] = rows_D.latents_BChw[leader]
             previous.t_B[row] = rows_D.t_B[leader]
         return previous

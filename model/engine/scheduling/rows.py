@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from model.engine.scheduling.session import Session
-from model.engine.types import DrawnFrame, PassPlan, RememberedFrame
+from model.engine.types import CachedFrame, DrawnFrame, PassPlan
 
 
 class PassRows:
@@ -16,7 +16,7 @@ class PassRows:
         self.num_free = batch_sizes[-1]
         self._batch_sizes = batch_sizes
         self._merge = merge
-        self._remembered: list[RememberedFrame] = []
+        self._cached: list[CachedFrame] = []
         self._drawn: list[DrawnFrame] = []
         self._dropped: list[DrawnFrame] = []
 
@@ -30,11 +30,11 @@ class PassRows:
         return self._padded(num_rows) - num_rows
 
     def draw(self, session: Session, frames: Sequence[DrawnFrame], room: int) -> bool:
-        """As many of the session's `frames` as there is room for, and what must be remembered
+        """As many of the session's `frames` as there is room for, and what must be cached
         before them. True if it was enough for any."""
-        num_before = len(session.unremembered)
+        num_before = len(session.uncached)
         if num_before:
-            self.remember(session, room)
+            self.cache(session, room)
         if num_before and not self._merge:
             return False
         drawn = frames[: max(0, room - num_before)]
@@ -49,19 +49,19 @@ class PassRows:
         self.num_free -= len(fitting)
         self._dropped += joint[len(fitting) :]
 
-    def remember(self, session: Session, room: int) -> None:
-        """At most `room` of what is to be remembered, oldest first."""
-        rows = session.unremembered[: max(0, room)]
-        self._remembered += rows
+    def cache(self, session: Session, room: int) -> None:
+        """At most `room` of what is to be cached, oldest first."""
+        rows = session.uncached[: max(0, room)]
+        self._cached += rows
         self.num_free -= len(rows)
 
     def plan(self) -> PassPlan:
         num_finished = sum(row.is_last for row in self._drawn)
         return PassPlan(
-            remembered=tuple(self._remembered),
+            cached=tuple(self._cached),
             drawn=tuple(self._drawn),
             dropped=tuple(self._dropped),
-            batch_size=self._padded(len(self._remembered) + len(self._drawn)),
+            batch_size=self._padded(len(self._cached) + len(self._drawn)),
             decode_size=self._padded(num_finished) if num_finished else 0,
         )
 

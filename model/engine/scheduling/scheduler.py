@@ -39,7 +39,7 @@ class Scheduler:
         advance: Advance = stateless,
     ) -> None:
         """A pass is padded to the next of `batch_sizes`. `max_drafts`, `max_joint`: of one session.
-        `merge`: a frame may be remembered in the pass that begins the next one; without, in its
+        `merge`: a frame may be cached in the pass that begins the next one; without, in its
         own. `advance`: how a session's state is carried on by an action. Raises ValueError for
         passes too small, or more joint frames than can wait."""
         if not batch_sizes or max(batch_sizes) < 2 * OPENING_ROWS:
@@ -96,7 +96,7 @@ class Scheduler:
         returned. What is due begins again, all drafts are gone. Raises as `open`."""
         session = self.session(session_id)
         session.pages = PageTable(self._policy, session.pages.slot, frame_idxs)
-        session.remember_all()
+        session.mark_all_uncached()
         session.drafts = session.joint = ()
         session.state = state
         if session.due is not None:
@@ -158,7 +158,7 @@ class Scheduler:
         self, session_id: str, context_length: int | None
     ) -> tuple[DrawnFrame, ...] | None:
         """The frame that is due sees no more than the newest `context_length` frames from its next
-        denoise step on, and is remembered so. Joint frames would hold it up: those that went with
+        denoise step on, and is cached so. Joint frames would hold it up: those that went with
         it are gone, and returned. None, and nothing has changed, if it sees no more already.
 
         Raises KeyError for a session that is not open, RuntimeError for one that is not due.
@@ -199,25 +199,25 @@ class Scheduler:
             if rows.draw(session, frames, rows.num_free - reserved)
         ]
         for session in newcomers:
-            rows.remember(session, min(rows.num_free, OPENING_ROWS) if is_played else rows.num_free)
+            rows.cache(session, min(rows.num_free, OPENING_ROWS) if is_played else rows.num_free)
         for session in drawing:
             rows.draw_along(session.joint)
         for session, frames in drafting:
             rows.draw(session, frames, rows.num_free if rows.is_empty else rows.num_padding)
         if rows.is_empty:
             for session in sessions:
-                rows.remember(session, rows.num_free)
+                rows.cache(session, rows.num_free)
         return None if rows.is_empty else rows.plan()
 
     def commit(self, plan: PassPlan) -> None:
         for row in plan.dropped:
             session = self._sessions[row.session_id]
             session.joint = tuple(joint for joint in session.joint if joint is not row)
-        for remembered in plan.remembered:
-            session = self._sessions[remembered.session_id]
-            assert session.unremembered[0] is remembered, "a stale plan"
-            session.unremembered = session.unremembered[1:]
-            session.is_opening = session.is_opening and bool(session.unremembered)
+        for cached in plan.cached:
+            session = self._sessions[cached.session_id]
+            assert session.uncached[0] is cached, "a stale plan"
+            session.uncached = session.uncached[1:]
+            session.is_opening = session.is_opening and bool(session.uncached)
         for row in plan.drawn:
             session = self._sessions[row.session_id]
             if row.is_joint:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 
 from model.cache.page_table import PageTable
-from model.engine.types import DrawnFrame, FrameRequest, RememberedFrame
+from model.engine.types import CachedFrame, DrawnFrame, FrameRequest
 from model.place.state import Advance, State, stateless
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Session:
-    """Changed by the scheduler only. `unremembered`: finished frames whose keys are not written
+    """Changed by the scheduler only. `uncached`: finished frames whose keys are not written
     yet, oldest first; the next frame cannot begin before, or with, the last of them. `state`: of
     the newest frame, in a world with a place; `advance` carries it on by an action. `due`: the
     frame that somebody waits for; `drafts`: begun early, each under another guess of its action.
@@ -21,7 +21,7 @@ class Session:
     pages: PageTable
     state: State = ()
     advance: Advance = stateless
-    unremembered: tuple[RememberedFrame, ...] = ()
+    uncached: tuple[CachedFrame, ...] = ()
     is_opening: bool = True  # its first frames are being encoded
     deadline_s: float = 0.0  # of the next frame
     due: DrawnFrame | None = None
@@ -29,7 +29,7 @@ class Session:
     joint: tuple[DrawnFrame, ...] = ()
 
     def __post_init__(self) -> None:
-        self.remember_all()
+        self.mark_all_uncached()
 
     @property
     def unfinished_drafts(self) -> tuple[DrawnFrame, ...]:
@@ -65,27 +65,27 @@ class Session:
             due, is_draft=True, is_joint=True, branch=branch, placement=placement, state=state
         )
 
-    def remember_all(self) -> None:
-        """All frames that it holds are to be remembered."""
+    def mark_all_uncached(self) -> None:
+        """All frames that it holds are to be cached."""
         places = self.pages.given()
-        self.unremembered = tuple(
-            RememberedFrame(session_id=self.session_id, placement=place) for place in places
+        self.uncached = tuple(
+            CachedFrame(session_id=self.session_id, placement=place) for place in places
         )
 
     def append(self, drawn: DrawnFrame) -> None:
         """The next frame is finished, and the newest now; other drafts of it are gone. It will be
-        remembered with the memory that it was drawn with."""
+        cached with the memory that it was drawn with."""
         placement = self.pages.seeing(drawn.request.context_length)
         self.pages.append(placement)
-        newest = RememberedFrame(session_id=self.session_id, placement=placement)
-        self.unremembered = (*self.unremembered, newest)
+        newest = CachedFrame(session_id=self.session_id, placement=placement)
+        self.uncached = (*self.uncached, newest)
         self.due, self.drafts, self.state = None, (), drawn.state
 
     def check_integrity(self) -> None:
         self.pages.check_integrity()
-        held = self.pages.frame_idxs[-len(self.unremembered) or len(self.pages.frame_idxs) :]
-        waiting = tuple(row.placement.frame_idx for row in self.unremembered)
-        assert waiting == held, "remembered out of order"
+        held = self.pages.frame_idxs[-len(self.uncached) or len(self.pages.frame_idxs) :]
+        waiting = tuple(row.placement.frame_idx for row in self.uncached)
+        assert waiting == held, "cached out of order"
         assert self.due is None or not self.drafts, "due, and drafts besides"
         assert self.due is None or not self.due.is_finished, "finished, not appended"
         for drawn in (*self.drafts, *([self.due] if self.due else ())):

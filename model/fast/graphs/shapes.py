@@ -12,7 +12,7 @@ from model.cache.page_table import Placement
 
 Sizes = tuple[int, ...]
 
-MOST_WAVES = 3  # a frame is remembered, the next one drawn, another one drawn along with it
+MOST_WAVES = 3  # a frame is cached, the next one drawn, another one drawn along with it
 
 
 def wave_widths(num_slots: int) -> Sizes:

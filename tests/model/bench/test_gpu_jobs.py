@@ -117,7 +117,7 @@ def test_fast_forms_are_measured_against_the_plainest(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "job.json", MACHINE, minutes=1)
     exactness.measure(ledger, "debug", CPU)
     errors = {key.removeprefix("debug, "): cell["after 4"] for key, cell in ledger.cells.items()}
-    assert errors["alone again"] == errors["remembered by a pass of its own"] == 0
+    assert errors["alone again"] == errors["cached by a pass of its own"] == 0
     assert errors["no cache, full mask"] < 1e-5
     assert errors["form waves"] < 1e-5
     assert 2e-3 < errors["bf16"] < 0.1  # with shut gates it would be less

@@ -38,10 +38,10 @@ def test_four_in_one_batch_are_compared_with_four_in_turn(
         shown.clear()
         assert frame_s() > 0
         calls[name] = list(shown)
-    remembered_and_begun, finished = (2 * NUM_PLAYERS, 1), (NUM_PLAYERS, 1)
+    cached_and_begun, finished = (2 * NUM_PLAYERS, 1), (NUM_PLAYERS, 1)
     assert calls == {
         "naive": [(1, WINDOW)] * STEPS * NUM_PLAYERS,
-        "cached": [remembered_and_begun, finished],
+        "cached": [cached_and_begun, finished],
         "naive, alone": [(1, WINDOW)] * STEPS,
         "cached, alone": [(2, 1), (1, 1)],
     }

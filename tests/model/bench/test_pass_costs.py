@@ -12,20 +12,20 @@ from model.bench.pass_costs import MeasuredPass, PassCosts, fit, measure_passes,
 from model.world import World
 
 TRUTH = PassCosts(
-    pass_s=0.001, remembered_s=0.004, drawn_s=0.005, page_s=0.0002, decode_s=0.002,
+    pass_s=0.001, cached_s=0.004, drawn_s=0.005, page_s=0.0002, decode_s=0.002,
     picture_s=0.003, jitter=(),
 )  # fmt: skip
 
 
 def truly(
-    remembered: int, drawn: int, pictures: int, *, seen: int = 24, slowness: float = 1.0
+    cached: int, drawn: int, pictures: int, *, seen: int = 24, slowness: float = 1.0
 ) -> MeasuredPass:
     """`seen`: pages, by each row."""
-    pages = seen * (remembered + drawn)
-    whole_s = TRUTH.seconds(remembered=remembered, drawn=drawn, pages=pages, pictures=pictures)
+    pages = seen * (cached + drawn)
+    whole_s = TRUTH.seconds(cached=cached, drawn=drawn, pages=pages, pictures=pictures)
     decode_s = TRUTH.decode_s + pictures * TRUTH.picture_s if pictures else 0.0
     return MeasuredPass(
-        remembered=remembered,
+        cached=cached,
         drawn=drawn,
         pages=pages,
         pictures=pictures,
@@ -39,7 +39,7 @@ def test_a_fit_finds_what_the_parts_cost_and_keeps_slow_spells_as_jitter() -> No
     passes = [truly(*mix, seen=seen) for seen in (24, 8) for mix in mixtures for _ in range(3)]
     passes[7] = truly(*mixtures[2], slowness=3.0)
     found = fit(passes)
-    for name in ("pass_s", "remembered_s", "drawn_s", "page_s", "decode_s", "picture_s"):
+    for name in ("pass_s", "cached_s", "drawn_s", "page_s", "decode_s", "picture_s"):
         assert getattr(found, name) == pytest.approx(getattr(TRUTH, name))
     assert found.jitter[6:9] == (1.0, 3.0, 1.0)
 
@@ -53,9 +53,9 @@ def test_the_steadiest_spell_is_what_is_kept() -> None:
 def test_measured_passes_are_mixed(world: World) -> None:
     passes = measure_passes(world, torch.device("cpu"), sessions=3, passes=60)
     assert len(passes) == 60
-    assert {one.remembered for one in passes} >= {0, 1, 2}
+    assert {one.cached for one in passes} >= {0, 1, 2}
     assert {one.drawn for one in passes} >= {1, 2, 3}
-    assert len({one.pages / (one.remembered + one.drawn) for one in passes}) > 1
+    assert len({one.pages / (one.cached + one.drawn) for one in passes}) > 1
     assert all(one.denoise_s > 0 for one in passes)
 
 

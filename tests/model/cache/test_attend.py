@@ -79,7 +79,7 @@ def test_rows_at_different_denoise_steps_share_a_pass(world: World, store: KVCac
         assert torch.equal(one_pass(world, store, [row])[0], together[row])
 
 
-def test_rows_that_only_remember_leave_all_their_keys_and_are_spared_the_rest(
+def test_rows_that_only_cache_leave_all_their_keys_and_are_spared_the_rest(
     world: World, store: KVCache
 ) -> None:
     everyone = one_pass(world, store, [0, 1, 2])

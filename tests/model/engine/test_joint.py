@@ -125,7 +125,7 @@ def test_joint_frames_are_those_of_one_masked_pass(
         assert frame.is_joint == (number > 0)
         torch.testing.assert_close(newest_latents(engine), wanted_Chw, atol=1e-5, rtol=1e-5)
     truth = with_frames(any_world, before, drawn_FChw, action)
-    for other in others:  # they are remembered like any others
+    for other in others:  # they are cached like any others
         draw(engine, other)
         truth.step(other, NUM_STEPS)
         wanted_Chw = truth.context.latents_FChw[-1]
@@ -212,7 +212,7 @@ def test_snapshots_flushes_and_cuts_know_nothing_of_them(
 def test_a_pass_that_breaks_half_way_takes_no_key_along(
     world: World, action_log: Log, breaking_passes: BreakingPasses
 ) -> None:
-    """Two frames may wait to be remembered, and the second takes a page that the first needs."""
+    """Two frames may wait to be cached, and the second takes a page that the first needs."""
     action, other = action_log(0, 2)
     engine, restored = jointly(world), jointly(world)
     for number in range(8):
@@ -236,7 +236,7 @@ def test_context_is_given_up_for_them(world: World) -> None:
 
 
 def test_more_of_them_than_a_context_can_wait_for_are_refused(world: World) -> None:
-    """A frame that is not remembered yet must not lose its page to one that came with it."""
+    """A frame that is not cached yet must not lose its page to one that came with it."""
     with pytest.raises(ValueError, match="2 joint frames need more than 2 newest ones"):
         WorldEngine(world, max_joint=2)
 

@@ -76,7 +76,7 @@ def films(
     ("policy", "merge"), [(WINDOW, True), (WINDOW, False), (SINKS, True)],
     ids=["window", "window-separate", "sinks"],
 )  # fmt: skip
-def test_every_frame_sees_its_own_memory_and_is_remembered_with_it(
+def test_every_frame_sees_its_own_memory_and_is_cached_with_it(
     any_world: World, action_log: Log, policy: ContextPolicy, merge: bool
 ) -> None:
     """Against no cache at all: after climbing, everything that is kept is seen again."""

@@ -47,7 +47,7 @@ def test_merged_and_separate_passes_give_the_same_frames(any_world: World, actio
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
-def test_an_idle_pass_that_remembers_changes_nothing(world: World, action_log: Log) -> None:
+def test_an_idle_pass_that_caches_changes_nothing(world: World, action_log: Log) -> None:
     """At equal shapes: bitwise."""
     merged, idle = (WorldEngine(world, batch_sizes=(4,)) for _ in range(2))
     for engine in (merged, idle):

@@ -44,13 +44,13 @@ def run_pass(scheduler: Scheduler) -> PassPlan:
 
 
 def rows(plan: PassPlan) -> list[tuple[str, int, int | None]]:
-    """(session, frame, denoise step); None: remembered."""
-    remembered = [(row.session_id, row.placement.frame_idx, None) for row in plan.remembered]
+    """(session, frame, denoise step); None: cached."""
+    cached = [(row.session_id, row.placement.frame_idx, None) for row in plan.cached]
     drawn = [(row.session_id, row.placement.frame_idx, row.denoise_step) for row in plan.drawn]
-    return [*remembered, *drawn]
+    return [*cached, *drawn]
 
 
-def test_a_frame_is_remembered_in_the_pass_that_begins_the_next() -> None:
+def test_a_frame_is_cached_in_the_pass_that_begins_the_next() -> None:
     scheduler = make_scheduler()
     open_all(scheduler, "a")
     begin(scheduler, "a")
@@ -60,7 +60,7 @@ def test_a_frame_is_remembered_in_the_pass_that_begins_the_next() -> None:
     assert rows(run_pass(scheduler)) == [("a", 1, None), ("a", 2, 0)]
 
 
-def test_without_merging_it_is_remembered_before() -> None:
+def test_without_merging_it_is_cached_before() -> None:
     scheduler = make_scheduler(merge=False)
     open_all(scheduler, "a")
     begin(scheduler, "a", steps=1)
@@ -70,7 +70,7 @@ def test_without_merging_it_is_remembered_before() -> None:
     assert rows(run_pass(scheduler)) == [("a", 2, 0)]
 
 
-def test_idle_passes_remember_what_is_left_and_then_there_is_nothing_to_do() -> None:
+def test_idle_passes_cache_what_is_left_and_then_there_is_nothing_to_do() -> None:
     scheduler = make_scheduler()
     open_all(scheduler, "a")
     begin(scheduler, "a", steps=1)

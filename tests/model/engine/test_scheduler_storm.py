@@ -133,7 +133,7 @@ class Storm(RuleBasedStateMachine):
 def check_plan(plan: PassPlan, *, is_urgent: bool) -> None:
     """Bounded, ordered, never empty, and a newcomer holds nobody up."""
     assert 0 < len(plan.rows) <= plan.batch_size <= MAX_ROWS
-    assert any(not row.is_draft for row in plan.drawn) or plan.remembered or not is_urgent
+    assert any(not row.is_draft for row in plan.drawn) or plan.cached or not is_urgent
     joint = [row for row in plan.drawn if row.is_joint]
     places: dict[str, list[int]] = {}
     steps = {(row.session_id, row.placement.frame_idx, row.denoise_step) for row in plan.drawn}

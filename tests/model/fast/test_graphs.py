@@ -27,7 +27,7 @@ def drawn_in_company(engine: WorldEngine) -> None:
     engine.begin("b", engine.request(act(2), num_steps=2))
 
 
-def remembered_and_drawn(engine: WorldEngine) -> None:
+def cached_and_drawn(engine: WorldEngine) -> None:
     engine.step({"a": act(1), "b": act(1)})
     engine.begin("a", engine.request(act(2), num_steps=2))
 
@@ -62,7 +62,7 @@ Kind = Callable[[WorldEngine], None]
 KINDS: dict[Kind, int] = {  # to the most rows of one session in a pass
     drawn: 1,
     drawn_in_company: 1,
-    remembered_and_drawn: 2,
+    cached_and_drawn: 2,
     drawn_along: 3,
     drafted_under_two_guesses: 3,
     opened: 4,

@@ -26,7 +26,7 @@ NUM_PLAYERS = 6
 
 @dataclass(frozen=True)
 class Measured:
-    """What one frame for everybody takes at full quality: two steps, the frames before remembered
+    """What one frame for everybody takes at full quality: two steps, the frames before cached
     with the first."""
 
     costs: PassCosts
@@ -35,11 +35,9 @@ class Measured:
     def passes_s(self) -> tuple[float, float]:
         pages = NUM_PLAYERS * SPEC.nfd.window
         first_s = self.costs.seconds(
-            remembered=NUM_PLAYERS, drawn=NUM_PLAYERS, pages=2 * pages, pictures=0
+            cached=NUM_PLAYERS, drawn=NUM_PLAYERS, pages=2 * pages, pictures=0
         )
-        last_s = self.costs.seconds(
-            remembered=0, drawn=NUM_PLAYERS, pages=pages, pictures=NUM_PLAYERS
-        )
+        last_s = self.costs.seconds(cached=0, drawn=NUM_PLAYERS, pages=pages, pictures=NUM_PLAYERS)
         return first_s, last_s
 
     @property
@@ -79,7 +77,7 @@ class Machine:
 
     def cost_of(self, plan: PassPlan) -> float:
         seconds = self._measured.costs.seconds(
-            remembered=len(plan.remembered),
+            cached=len(plan.cached),
             drawn=len(plan.drawn),
             pages=num_pages_seen(plan),
             pictures=len(plan.finished),

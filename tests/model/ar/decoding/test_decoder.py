@@ -73,7 +73,7 @@ def draw_cached(
         transformer, order, choice or Likeliest(), num_slots=3, pages_per_slot=CONFIG.window
     )
     drawn = torch.stack([codes for codes, _ in films])
-    unremembered: list[tuple[Feed, Placement]] = []
+    uncached: list[tuple[Feed, Placement]] = []
     for number in range(drawn.shape[1]):
         places = [ring_place(slot, number, first_idx + number) for slot in slots[: len(films)]]
         for place, (codes, actions) in zip(places, films, strict=True):
@@ -81,15 +81,15 @@ def draw_cached(
         if number < given:
             decoder.run([(decoder.feeds.whole, place) for place in places], [])
             continue
-        if not merge and unremembered:
-            decoder.run(unremembered, [])
-            unremembered = []
+        if not merge and uncached:
+            decoder.run(uncached, [])
+            uncached = []
         for turn in range(order.num_turns):
             draws = [Draw(place=place, turn=turn, seed=row) for row, place in enumerate(places)]
-            decoder.run(unremembered, draws)
-            unremembered = []
+            decoder.run(uncached, draws)
+            uncached = []
         drawn[:, number] = torch.stack([decoder.codes(p.slot, p.page) for p in places])
-        unremembered = [(decoder.feeds.finish, place) for place in places]
+        uncached = [(decoder.feeds.finish, place) for place in places]
     return drawn
 
 
