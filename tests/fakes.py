@@ -103,8 +103,8 @@ class FakeEngine:
         return self.spec.nfd.window - 1
 
     @property
-    def is_due(self) -> bool:
-        return self.scheduler.is_due
+    def has_in_flight(self) -> bool:
+        return self.scheduler.has_in_flight
 
     def open(self, session_id: str, *, start: int, seed: int) -> None:
         self.admit(session_id, start=start, seed=seed)
@@ -120,8 +120,8 @@ class FakeEngine:
             raise SnapshotError(f"a snapshot of {snapshot.world_name}")
         self._seat(session_id, (snapshot.frame_idx,))
 
-    def is_opening(self, session_id: str) -> bool:
-        return self.scheduler.session(session_id).is_opening
+    def is_in_prefill(self, session_id: str) -> bool:
+        return self.scheduler.session(session_id).is_in_prefill
 
     def step(
         self, actions: Mapping[str, ActionVector], *, num_steps: int, context_length: int | None
@@ -133,7 +133,7 @@ class FakeEngine:
             )
             self.begin(session_id, request)
         frames: list[Frame] = []
-        while self.is_due:
+        while self.has_in_flight:
             frames += self.advance(actions.keys()) or ()
         return frames
 
@@ -163,8 +163,8 @@ class FakeEngine:
         return dropped is not None
 
     def steps_left(self, session_id: str) -> int:
-        due = self.scheduler.session(session_id).due
-        return due.request.num_steps - due.denoise_step if due else 0
+        in_flight = self.scheduler.session(session_id).in_flight
+        return in_flight.request.num_steps - in_flight.denoise_step if in_flight else 0
 
     def is_drafting(self, session_id: str) -> bool:
         return bool(self.scheduler.session(session_id).unfinished_drafts)

@@ -1,6 +1,6 @@
 """What a pass costs by what is in it: measured on mixed passes, fitted by lines.
 
-Sessions of one world come due at random, at random numbers of denoise steps, so that cached
+Sessions of one world request frames at random, at random numbers of denoise steps, so that cached
 and drawn rows meet in every mixture, as they do in play; now all see their whole context, now all a
 third of it, as on the ladder. Tests of deadlines and of the ladder take their machine from here.
 """
@@ -78,7 +78,7 @@ def measure_passes(
         share = chance.random()  # of those who wait for nothing
         memory = few if len(measured) // _SPELL % 2 else None
         for name in names:
-            if scheduler.session(name).due is None and chance.random() < share:
+            if scheduler.session(name).in_flight is None and chance.random() < share:
                 num_steps = chance.choice(sorted(world.spec.sampler.times)[:2])
                 request = FrameRequest(action=action, num_steps=num_steps, context_length=memory)
                 scheduler.begin(name, request)

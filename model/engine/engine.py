@@ -37,9 +37,9 @@ class PassEngine:
         return self._scheduler.session_ids
 
     @property
-    def is_due(self) -> bool:
+    def has_in_flight(self) -> bool:
         """Some session waits for a frame."""
-        return self._scheduler.is_due
+        return self._scheduler.has_in_flight
 
     @property
     def speculation(self) -> Speculation:
@@ -107,8 +107,8 @@ class PassEngine:
     def steps_left(self, session_id: str) -> int:
         """Denoise steps until the frame in flight is finished; 0 without one. Raises KeyError for a
         session that is not open."""
-        due = self._scheduler.session(session_id).due
-        return due.request.num_steps - due.denoise_step if due else 0
+        in_flight = self._scheduler.session(session_id).in_flight
+        return in_flight.request.num_steps - in_flight.denoise_step if in_flight else 0
 
     def is_drafting(self, session_id: str) -> bool:
         """A draft of the session is unfinished. Raises KeyError if the session is not open."""
@@ -155,10 +155,10 @@ class PassEngine:
 
     def drop(self, session_id: str) -> None:
         """Forgets the session's frame in flight and all its drafts."""
-        due = self._scheduler.session(session_id).due
+        in_flight = self._scheduler.session(session_id).in_flight
         self._discard_drafts(session_id)
-        if due is not None:
-            self._stats.take_spent_s(due.key)
+        if in_flight is not None:
+            self._stats.take_spent_s(in_flight.key)
         self._scheduler.drop(session_id)
 
     def close(self, session_id: str) -> None:

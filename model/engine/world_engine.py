@@ -122,10 +122,10 @@ class WorldEngine(PassEngine):
         snapshot.check_world(self.world)
         self.load(session_id, snapshot.seed, *restored_context(self._policy, snapshot))
 
-    def is_opening(self, session_id: str) -> bool:
+    def is_in_prefill(self, session_id: str) -> bool:
         """The session's opening frames are still being encoded. Raises KeyError if the session is
         not open."""
-        return self._scheduler.session(session_id).is_opening
+        return self._scheduler.session(session_id).is_in_prefill
 
     def request(
         self,
@@ -212,7 +212,7 @@ class WorldEngine(PassEngine):
 
     def _finish_prefill(self, session_id: str) -> None:
         try:
-            while self.is_opening(session_id):
+            while self.is_in_prefill(session_id):
                 self.advance(only=(session_id,))
         except Exception:
             self.close(session_id)

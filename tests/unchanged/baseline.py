@@ -43,7 +43,7 @@ def baseline_frames(num_frames: int) -> Iterator[NDArray[np.uint8]]:
         for number in range(2):
             action = _action(number, frame_idx)
             scheduler.begin(str(number), FrameRequest(action=action, num_steps=order.num_turns))
-        while scheduler.is_due:
+        while scheduler.has_in_flight:
             plan = scheduler.plan_pass()
             assert plan is not None
             result = runner.run(plan)

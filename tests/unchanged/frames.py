@@ -119,7 +119,7 @@ def shortened(world: World, policy: ContextPolicy, num_frames: int) -> Digests:
         )
         if number % 4 == 0:
             engine.advance()
-            if engine.is_due:
+            if engine.has_in_flight:
                 engine.shorten_context("me", context_length=1)
         digests += _finish(engine, {"me"})
     return digests
@@ -226,7 +226,7 @@ def _ask(
 def _finish(engine: WorldEngine, session_ids: set[str]) -> Digests:
     """Passes until all the sessions have their frames; digests by session."""
     found: dict[str, str] = {}
-    while engine.is_due:
+    while engine.has_in_flight:
         for frame in engine.advance() or ():
             found[frame.session_id] = _of_frame(engine, frame)
     assert found.keys() <= session_ids

@@ -142,7 +142,7 @@ def _wait_s(engine: WorldEngine, actions: Mapping[str, ActionVector]) -> float:
     started_s = time.perf_counter()
     begun = [engine.begin(name, engine.request(action)) for name, action in actions.items()]
     frames = [frame for frame in begun if frame is not None]
-    while engine.is_due:
+    while engine.has_in_flight:
         frames += engine.advance() or ()
     for frame in frames:
         frame.picture.rgb()

@@ -89,7 +89,7 @@ class House:
         """One frame for everybody."""
         for name in self._names:
             self._engine.begin(name, FrameRequest(action=(0.0,), num_steps=NUM_STEPS))
-        while self.scheduler.is_due:
+        while self.scheduler.has_in_flight:
             self._engine.advance()
 
     def draft(self, guesses: Sequence[float], *, passes: int) -> None:
@@ -114,13 +114,13 @@ class House:
                 deadline_s=number + turn % 2,
             )
             self._engine.begin(name, request)
-            if turn % 4 == 0 and self.scheduler.session(name).due:
+            if turn % 4 == 0 and self.scheduler.session(name).in_flight:
                 self._engine.draft_jointly(name)
         self._engine.advance()
         for name, turn in turns.items():
-            if turn % 7 == 0 and self.scheduler.session(name).due:
+            if turn % 7 == 0 and self.scheduler.session(name).in_flight:
                 self._engine.shorten_context(name, context_length=SHORT_MEMORY)
-        while self.scheduler.is_due:
+        while self.scheduler.has_in_flight:
             self._engine.advance()
 
     def replace_player(self, number: int) -> None:

@@ -60,7 +60,7 @@ class Driver:
         for session_id in self._scheduler.session_ids:
             self._scheduler.begin(session_id, self._request)
         denoise_s = decode_s = 0.0
-        while self._scheduler.is_due:
+        while self._scheduler.has_in_flight:
             plan = self._scheduler.plan_pass()
             assert plan is not None
             result = self._runner.run(plan)

@@ -73,7 +73,7 @@ class HeldKey:
             for name in self._names:
                 self._engine.draft_jointly(name, num_frames=num_joint)
         frames = [frame for frame in begun if frame is not None]
-        while self._engine.is_due:
+        while self._engine.has_in_flight:
             frames += self._engine.advance() or ()
         return frames
 

@@ -1,6 +1,4 @@
-"""A pass in the making: rows taken one after the other until it is full. Integers only; decides no
-order.
-"""
+"""The rows of one pass while it is planned. Integers only; does not decide the order."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -10,7 +8,7 @@ from model.engine.types import CachedFrame, DrawnFrame, PassPlan
 
 
 class PassRows:
-    """Owns the rows of one pass, and knows how many more it may have."""
+    """Owns the rows of one pass and the number of rows that are free."""
 
     def __init__(self, batch_sizes: Sequence[int], *, merge: bool) -> None:
         self.num_free = batch_sizes[-1]
@@ -30,8 +28,8 @@ class PassRows:
         return self._padded(num_rows) - num_rows
 
     def draw(self, session: Session, frames: Sequence[DrawnFrame], room: int) -> bool:
-        """As many of the session's `frames` as there is room for, and what must be cached
-        before them. True if it was enough for any."""
+        """Adds the session's uncached frames, then as many of `frames` as fit into `room` rows.
+        True if at least one of `frames` fits."""
         num_before = len(session.uncached)
         if num_before:
             self.cache(session, room)
@@ -43,14 +41,14 @@ class PassRows:
         return len(drawn) > 0
 
     def draw_along(self, joint: Sequence[DrawnFrame]) -> None:
-        """As many as there is room for. The rest is left behind for good."""
+        """Adds as many joint frames as fit. The others are dropped for good."""
         fitting = joint[: self.num_free]
         self._drawn += fitting
         self.num_free -= len(fitting)
         self._dropped += joint[len(fitting) :]
 
     def cache(self, session: Session, room: int) -> None:
-        """At most `room` of what is to be cached, oldest first."""
+        """Adds at most `room` of the session's uncached frames, oldest first."""
         rows = session.uncached[: max(0, room)]
         self._cached += rows
         self.num_free -= len(rows)

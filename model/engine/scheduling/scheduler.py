@@ -1,7 +1,7 @@
-"""Who is in the next pass. Plain integers; imports no torch, reads no clock.
+"""Which rows are in the next pass. Plain integers; imports no torch, reads no clock.
 
-`plan_pass` decides and changes nothing; `commit` makes a pass that was run true. Between them the
-runner may fail, and nothing has happened.
+`plan_pass` decides and changes nothing; `commit` applies a plan that the runner has run. If the
+runner fails between the two, nothing has changed.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -15,16 +15,16 @@ from model.engine.scheduling.session import Session
 from model.engine.types import DrawnFrame, FrameRequest, PassPlan
 from model.place.state import Advance, State, stateless
 
-OPENING_ROWS = 1  # of a pass while others play: somebody may be due before it ends
+PREFILL_ROWS = 1  # of a pass while others play: a frame may be requested before the pass ends
 
 
 class Scheduler:
-    """Owns the open sessions, their pages, and how far each has come with its next frame.
+    """Owns the open sessions, their pages, and the progress of each session's next frame.
 
-    Frames that somebody waits for go first, earliest deadline first; each pass has at most
-    `batch_sizes[-1]` rows. Newcomers' opening frames get one row of a pass, and all of it when
-    nobody plays. Joint frames go along as far as there is room, and are dropped where there is
-    none. Drafts get what would be padding, or the pass that nobody else wants.
+    A pass has at most `batch_sizes[-1]` rows. Frames in flight go first, earliest deadline first.
+    Sessions in prefill get one row of a pass, and the whole pass when no other session is open.
+    Joint frames get the free rows, and are dropped where there are none. Drafts get rows that would
+    be padding, or a pass that is empty otherwise.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class Scheduler:
         advance: Advance = stateless,
     ) -> None:
         """A pass is padded to the next of `batch_sizes`. `max_drafts`, `max_joint`: of one session.
-        `merge`: a frame may be cached in the pass that begins the next one; without, in its
-        own. `advance`: how a session's state is carried on by an action. Raises ValueError for
-        passes too small, or more joint frames than can wait."""
-        if not batch_sizes or max(batch_sizes) < 2 * OPENING_ROWS:
-            raise ValueError(f"a pass needs at least {2 * OPENING_ROWS} rows, got {batch_sizes}")
+        `merge`: a frame may be cached in the pass that begins the next frame; without, in a pass
+        before. `advance`: the player's state after an action. Raises ValueError for passes that are
+        too small, or for more joint frames than can wait."""
+        if not batch_sizes or max(batch_sizes) < 2 * PREFILL_ROWS:
+            raise ValueError(f"a pass needs at least {2 * PREFILL_ROWS} rows, got {batch_sizes}")
         num_newest = policy.max_frames - policy.num_sinks
-        if max_joint >= num_newest:  # the last would take the page that the first leans on
+        if max_joint >= num_newest:  # the last would take a page that the first attends to
             raise ValueError(f"{max_joint} joint frames need more than {num_newest} newest ones")
         self._policy = policy
         self._batch_sizes = sorted(batch_sizes)
@@ -66,9 +66,9 @@ class Scheduler:
         return self._pool.num_free_pages
 
     @property
-    def is_due(self) -> bool:
-        """Somebody waits for a frame."""
-        return any(session.due for session in self._sessions.values())
+    def has_in_flight(self) -> bool:
+        """Some session waits for a requested frame."""
+        return any(session.in_flight for session in self._sessions.values())
 
     def session(self, session_id: str) -> Session:
         """Raises KeyError for a session that is not open."""
@@ -92,64 +92,69 @@ class Scheduler:
         return self._pool.take()
 
     def reopen(self, session_id: str, frame_idxs: Sequence[int], state: State = ()) -> int:
-        """The session goes on from these frames, anew in pages 0, 1, ... of its slot, which is
-        returned. What is due begins again, all drafts are gone. Raises as `open`."""
+        """The session goes on from these frames, in pages 0, 1, ... of its slot, which is returned.
+        A frame in flight begins again, all drafts are gone. Raises as `open`."""
         session = self.session(session_id)
         session.pages = PageTable(self._policy, session.pages.slot, frame_idxs)
         session.mark_all_uncached()
         session.drafts = session.joint = ()
         session.state = state
-        if session.due is not None:
-            where = session.pages.seeing(session.due.request.context_length)
-            after = session.advance(state, session.due.request.action)
-            session.due = replace(session.due, denoise_step=0, placement=where, state=after)
+        if session.in_flight is not None:
+            where = session.pages.seeing(session.in_flight.request.context_length)
+            after = session.advance(state, session.in_flight.request.action)
+            session.in_flight = replace(
+                session.in_flight, denoise_step=0, placement=where, state=after
+            )
         return session.pages.slot
 
     def begin(self, session_id: str, request: FrameRequest) -> DrawnFrame | None:
-        """Somebody waits for the session's next frame. Returns the draft that is that very frame,
-        if there is one: it is the newest frame at once if it is finished, and due if it is not.
-        Other drafts of it are gone, and joint frames, unless it is the first of those.
+        """Requests the session's next frame. Returns the draft of an equal request, if there is
+        one: a finished draft becomes the newest frame at once, an unfinished one is in flight now.
+        Other drafts are gone; joint frames too, unless the returned draft is the first of those.
 
-        Raises KeyError for a session that is not open, RuntimeError for one already due.
+        Raises KeyError for a session that is not open, RuntimeError for a session with a frame in
+        flight.
         """
         session = self.session(session_id)
-        if session.due is not None:
-            raise RuntimeError(f"session {session_id!r} is still drawing")
+        if session.in_flight is not None:
+            raise RuntimeError(f"session {session_id!r} has a frame in flight")
         draft = session.draft_of(request)
         session.drafts, session.deadline_s = (), request.deadline_s
         session.joint = session.joint[1:] if draft is not None and draft.is_joint else ()
         if draft is None:
-            session.due = session.new_frame(request, is_draft=False, branch=0)
+            session.in_flight = session.new_frame(request, is_draft=False, branch=0)
         elif draft.is_finished:
             session.append(draft)
         else:
-            session.due = replace(draft, is_draft=False)
+            session.in_flight = replace(draft, is_draft=False)
         return draft
 
     def draft(self, session_id: str, request: FrameRequest) -> None:
-        """Begins the session's next frame under an action that is a guess. Raises KeyError for a
-        session that is not open, RuntimeError for one that is due, has that draft already or as
-        many as it may."""
+        """Begins the session's next frame before its request. Raises KeyError for a session that is
+        not open, RuntimeError for a session with a frame in flight, with an equal draft, or with
+        `max_drafts` drafts."""
         session = self.session(session_id)
         branch = len(session.drafts)
         is_known = session.draft_of(request) is not None
-        if session.due is not None or is_known or branch == self._max_drafts:
-            raise RuntimeError(f"session {session_id!r} is drawing already")
+        if session.in_flight is not None or is_known or branch == self._max_drafts:
+            raise RuntimeError(
+                f"session {session_id!r} has a frame in flight, this draft or too many drafts"
+            )
         draft = session.new_frame(request, is_draft=True, branch=branch)
         session.drafts, session.deadline_s = (*session.drafts, draft), request.deadline_s
 
     def begin_joint(self, session_id: str, num_frames: int) -> int:
-        """The frames after the one that is due will be drawn along with it, as if its action went
-        on. Returns how many: none if it is under way. Raises KeyError for a session that is not
-        open, RuntimeError for one that is not due or may not have so many."""
+        """Begins the frames after the one in flight, under its action, in its passes. Returns how
+        many: none after the first denoise step. Raises KeyError for a session that is not open,
+        RuntimeError for a session without a frame in flight, or for more than `max_joint`."""
         session = self.session(session_id)
-        due = session.due
-        if due is None or num_frames > self._max_joint:
-            raise RuntimeError(f"session {session_id!r} cannot draw {num_frames} frames jointly")
-        if due.denoise_step or session.joint:
+        in_flight = session.in_flight
+        if in_flight is None or num_frames > self._max_joint:
+            raise RuntimeError(f"session {session_id!r} cannot have {num_frames} joint frames now")
+        if in_flight.denoise_step or session.joint:
             return 0
         session.joint = tuple(
-            session.joint_frame(due, ahead, branch=self._max_drafts + ahead - 1)
+            session.joint_frame(in_flight, ahead, branch=self._max_drafts + ahead - 1)
             for ahead in range(1, num_frames + 1)
         )
         return num_frames
@@ -157,49 +162,51 @@ class Scheduler:
     def shorten_context(
         self, session_id: str, context_length: int | None
     ) -> tuple[DrawnFrame, ...] | None:
-        """The frame that is due sees no more than the newest `context_length` frames from its next
-        denoise step on, and is cached so. Joint frames would hold it up: those that went with
-        it are gone, and returned. None, and nothing has changed, if it sees no more already.
+        """The frame in flight attends to no more than the newest `context_length` frames from its
+        next denoise step on, and its keys are computed with that length. Its joint frames would
+        delay it: they are dropped and returned. None, and nothing has changed, if the frame attends
+        to no more already.
 
-        Raises KeyError for a session that is not open, RuntimeError for one that is not due.
+        Raises KeyError for a session that is not open, RuntimeError for a session without a frame
+        in flight.
         """
         session = self.session(session_id)
-        due = session.due
-        if due is None:
+        in_flight = session.in_flight
+        if in_flight is None:
             raise RuntimeError(f"session {session_id!r} has no frame in flight")
-        seen = due.request.context_length
+        seen = in_flight.request.context_length
         if context_length is None or (seen is not None and seen <= context_length):
             return None
         where = session.pages.seeing(context_length)
-        if where is due.placement:  # nothing more has been there to see
+        if where is in_flight.placement:  # nothing more has been there to see
             return None
-        request = replace(due.request, context_length=context_length)
-        session.due = replace(due, request=request, placement=where)
+        request = replace(in_flight.request, context_length=context_length)
+        session.in_flight = replace(in_flight, request=request, placement=where)
         dropped, session.joint = session.joint, ()
         return dropped
 
     def drop(self, session_id: str) -> None:
-        """What the session was drawing or has drafted is forgotten: the page it touched is the one
-        that its next frame will write anyway."""
+        """Forgets the session's frame in flight and its drafts. Their page is the one that the next
+        frame will write anyway."""
         session = self.session(session_id)
-        session.due, session.drafts, session.joint = None, (), ()
+        session.in_flight, session.drafts, session.joint = None, (), ()
 
     def plan_pass(self, only: Collection[str] | None = None) -> PassPlan | None:
         """The next pass, of the sessions in `only` if given; None when there is nothing to do."""
         sessions: Collection[Session] = self._sessions.values()
         if only is not None:
             sessions = [session for session in sessions if session.session_id in only]
-        waiting, newcomers, drafting = _by_need(sessions)
+        waiting, in_prefill, drafting = _by_need(sessions)
         rows = PassRows(self._batch_sizes, merge=self._merge)
-        is_played = len(newcomers) < len(sessions)
-        reserved = OPENING_ROWS if newcomers else 0
+        is_played = len(in_prefill) < len(sessions)
+        reserved = PREFILL_ROWS if in_prefill else 0
         drawing = [
             session
             for session, frames in waiting
             if rows.draw(session, frames, rows.num_free - reserved)
         ]
-        for session in newcomers:
-            rows.cache(session, min(rows.num_free, OPENING_ROWS) if is_played else rows.num_free)
+        for session in in_prefill:
+            rows.cache(session, min(rows.num_free, PREFILL_ROWS) if is_played else rows.num_free)
         for session in drawing:
             rows.draw_along(session.joint)
         for session, frames in drafting:
@@ -217,7 +224,7 @@ class Scheduler:
             session = self._sessions[cached.session_id]
             assert session.uncached[0] is cached, "a stale plan"
             session.uncached = session.uncached[1:]
-            session.is_opening = session.is_opening and bool(session.uncached)
+            session.is_in_prefill = session.is_in_prefill and bool(session.uncached)
         for row in plan.drawn:
             session = self._sessions[row.session_id]
             if row.is_joint:
@@ -225,10 +232,10 @@ class Scheduler:
             elif row.is_draft:
                 session.drafts = _advanced(session.drafts, row)
             else:
-                assert session.due is row, "a stale plan"
-                session.due = row.advanced()
-                if session.due.is_finished:
-                    session.append(session.due)
+                assert session.in_flight is row, "a stale plan"
+                session.in_flight = row.advanced()
+                if session.in_flight.is_finished:
+                    session.append(session.in_flight)
 
     def close(self, session_id: str) -> None:
         """Gives the session's pages back. Raises KeyError for one that is not open."""
@@ -246,26 +253,28 @@ class Scheduler:
             session.check_integrity()
 
 
-_Wish = tuple[Session, tuple[DrawnFrame, ...]]  # and the frames that it wants a pass for
+_Candidate = tuple[Session, tuple[DrawnFrame, ...]]  # a session and its frames for the next pass
 
 
-def _by_need(sessions: Iterable[Session]) -> tuple[list[_Wish], list[Session], list[_Wish]]:
-    """Who is waited for; who is to be let in; who has drafts. Earliest deadline first."""
-    waiting: list[_Wish] = []
-    newcomers: list[Session] = []
-    drafting: list[_Wish] = []
+def _by_need(
+    sessions: Iterable[Session],
+) -> tuple[list[_Candidate], list[Session], list[_Candidate]]:
+    """Frames in flight; sessions in prefill; unfinished drafts. Earliest deadline first."""
+    waiting: list[_Candidate] = []
+    in_prefill: list[Session] = []
+    drafting: list[_Candidate] = []
     for session in sessions:
-        if session.due is not None:
-            waiting.append((session, (session.due,)))
-        elif session.is_opening:
-            newcomers.append(session)
+        if session.in_flight is not None:
+            waiting.append((session, (session.in_flight,)))
+        elif session.is_in_prefill:
+            in_prefill.append(session)
         elif unfinished := session.unfinished_drafts:
             drafting.append((session, unfinished))
-    return sorted(waiting, key=_deadline), newcomers, sorted(drafting, key=_deadline)
+    return sorted(waiting, key=_deadline), in_prefill, sorted(drafting, key=_deadline)
 
 
-def _deadline(wish: _Wish) -> tuple[float, int]:
-    session, _ = wish
+def _deadline(candidate: _Candidate) -> tuple[float, int]:
+    session, _ = candidate
     return session.deadline_s, session.pages.slot
 
 

@@ -71,7 +71,7 @@ class FrameScheduler:
         self._request_frames(now)
         self._request_drafts(now)
         shortened_share = self._shorten_frames(now)
-        is_requested = self._engine.is_due
+        is_requested = self._engine.has_in_flight
         if not is_requested and not self._quality.pass_fits(self.sessions.wait_s(now)):
             self._is_resting = True
             return

@@ -56,7 +56,7 @@ class SessionTable:
 
     def start_playing(self, now: float) -> None:
         """Starts the sessions after their prefill."""
-        ended = [s for s in self.in_prefill if not self._engine.is_opening(s)]
+        ended = [s for s in self.in_prefill if not self._engine.is_in_prefill(s)]
         for session_id in ended:
             prefill = self.in_prefill.pop(session_id)
             if not self.playing and now - self._emptied_s > AWAY_S:

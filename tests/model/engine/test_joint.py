@@ -176,7 +176,7 @@ def test_other_guesses_may_be_drafted_beside_one_that_waits(world: World, action
     first, other = action_log(0, 2)
     draw(plain, first)
     draw(engine, first, ahead=1)
-    with pytest.raises(RuntimeError, match="drawing already"):
+    with pytest.raises(RuntimeError, match="this draft or too many"):
         engine.draft("a", engine.request(first, num_steps=NUM_STEPS))
     engine.draft("a", engine.request(other, num_steps=NUM_STEPS))
     while engine.advance() is not None:

@@ -119,7 +119,7 @@ def test_joint_frames_see_what_the_frame_they_go_with_sees(world: World, action_
         for action in (action for action in action_log(0, 6) for _ in range(2)):
             if engine.begin("a", engine.request(action, context_length=memory)) is None:
                 assert engine.draft_jointly("a") == 1
-                while engine.is_due:
+                while engine.has_in_flight:
                     engine.advance()
             engine.check_integrity()
             drawn.append(newest(engine))
@@ -166,7 +166,7 @@ def test_sessions_of_different_memory_share_passes_and_nothing_else(
         for name, memory in memories.items():
             together.begin(name, together.request(action, context_length=memory))
         frames: list[Frame] = []
-        while together.is_due:
+        while together.has_in_flight:
             frames += together.advance() or ()
         pictures = {frame.session_id: frame.pixels for frame in frames}
         for name, memory in memories.items():
@@ -196,7 +196,7 @@ def test_a_draft_of_another_memory_is_another_frame(
     while engine.advance() is not None:
         pass
     assert engine.begin("a", engine.request(action, context_length=wanted)) is None
-    while engine.is_due:
+    while engine.has_in_flight:
         engine.advance()
     plain.step({"a": action}, context_length=wanted)
     assert torch.equal(newest(engine), newest(plain))
@@ -332,7 +332,7 @@ def test_what_cannot_be_is_refused(world: World, action_log: Log) -> None:
         engine.open("a", seed=5)
         with pytest.raises(ValueError, match=reason):
             engine.begin("a", engine.request(action, context_length=memory))
-        assert not engine.is_due
+        assert not engine.has_in_flight
 
 
 def with_one_layer(world: World) -> World:

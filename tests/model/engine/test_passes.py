@@ -69,7 +69,7 @@ def test_a_frame_is_the_same_whatever_step_others_are_at(any_world: World, actio
     strangers = action_log(1, NUM_FRAMES)
     for number, action in enumerate(action_log(0, NUM_FRAMES)):
         wanted = alone.step({"me": action}, num_steps=3)[0].pixels
-        if number % 3 == 1 and not crowd._scheduler.session("x").due:
+        if number % 3 == 1 and not crowd._scheduler.session("x").in_flight:
             crowd.begin("x", crowd.request(strangers[number], num_steps=2))
             crowd.advance()
         crowd.begin("me", crowd.request(action, num_steps=3))
@@ -92,8 +92,8 @@ def test_who_was_let_in_row_by_row_plays_as_who_was_let_in_at_once(
     at_once.open("a", start=LONG_START, seed=5)
     by_rows.open("busy", seed=1)
     by_rows.admit("a", start=LONG_START, seed=5)
-    while by_rows.is_opening("a"):
-        if not by_rows.is_due:
+    while by_rows.is_in_prefill("a"):
+        if not by_rows.has_in_flight:
             by_rows.begin("busy", by_rows.request(action_log(1, 1)[0], num_steps=2))
         by_rows.advance()
     for action in action_log(0, 3):

@@ -106,7 +106,7 @@ def test_a_newcomer_takes_one_row_of_a_pass_that_somebody_waits_for() -> None:
     scheduler.open("new", 1, (0, 1, 2))
     for frame in range(3):
         assert rows(run_pass(scheduler)) == [("new", frame, None), ("a", 1, frame)]
-    assert not scheduler.session("new").is_opening
+    assert not scheduler.session("new").is_in_prefill
 
 
 def test_a_newcomer_alone_takes_the_whole_pass() -> None:
@@ -160,7 +160,7 @@ def test_a_draft_of_the_action_that_comes_is_the_frame() -> None:
     assert scheduler.session("a").pages.frame_idxs == (0,)
     assert scheduler.begin("a", FrameRequest(action=ACTION, num_steps=1))
     assert scheduler.session("a").pages.frame_idxs == (0, 1)
-    assert not scheduler.is_due
+    assert not scheduler.has_in_flight
 
 
 def test_a_draft_half_done_goes_on_as_the_frame() -> None:
@@ -169,7 +169,7 @@ def test_a_draft_half_done_goes_on_as_the_frame() -> None:
     scheduler.draft("a", FrameRequest(action=ACTION, num_steps=2))
     run_pass(scheduler)
     assert scheduler.begin("a", FrameRequest(action=ACTION, num_steps=2))
-    assert scheduler.is_due
+    assert scheduler.has_in_flight
     assert rows(run_pass(scheduler)) == [("a", 1, 1)]
     assert scheduler.session("a").pages.frame_idxs == (0, 1)
 
@@ -253,10 +253,10 @@ def test_joint_frames_make_room_for_who_is_due_and_are_gone() -> None:
 def test_joint_frames_only_beside_a_frame_that_has_not_begun() -> None:
     scheduler = make_scheduler()
     open_all(scheduler, "a")
-    with pytest.raises(RuntimeError, match="'a' cannot draw 1 frames jointly"):
+    with pytest.raises(RuntimeError, match="'a' cannot have 1 joint frames"):
         scheduler.begin_joint("a", 1)
     begin(scheduler, "a")
-    with pytest.raises(RuntimeError, match="'a' cannot draw 3 frames jointly"):
+    with pytest.raises(RuntimeError, match="'a' cannot have 3 joint frames"):
         scheduler.begin_joint("a", 3)
     run_pass(scheduler)
     assert scheduler.begin_joint("a", 1) == 0
@@ -277,7 +277,7 @@ def test_drafts_are_different_and_not_too_many() -> None:
         if action == OTHER:
             scheduler.draft("a", FrameRequest(action=action, num_steps=1))
             continue
-        with pytest.raises(RuntimeError, match="'a' is drawing already"):
+        with pytest.raises(RuntimeError, match="'a' has a frame in flight, this draft"):
             scheduler.draft("a", FrameRequest(action=action, num_steps=1))
 
 
@@ -285,9 +285,9 @@ def test_one_frame_of_a_session_at_a_time() -> None:
     scheduler = make_scheduler()
     open_all(scheduler, "a")
     begin(scheduler, "a")
-    with pytest.raises(RuntimeError, match="'a' is still drawing"):
+    with pytest.raises(RuntimeError, match="'a' has a frame in flight"):
         begin(scheduler, "a")
-    with pytest.raises(RuntimeError, match="'a' is drawing already"):
+    with pytest.raises(RuntimeError, match="'a' has a frame in flight, this draft"):
         scheduler.draft("a", FrameRequest(action=ACTION, num_steps=1))
 
 

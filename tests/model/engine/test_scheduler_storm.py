@@ -52,7 +52,7 @@ class Storm(RuleBasedStateMachine):
         for scheduler, frames in self.frames.items():
             session_id = sorted(frames)[pick % len(frames)]
             session = scheduler.session(session_id)
-            if session.due:
+            if session.in_flight:
                 continue
             request = FrameRequest(
                 action=(float(action),), num_steps=steps, context_length=memory, deadline_s=by
@@ -69,7 +69,7 @@ class Storm(RuleBasedStateMachine):
             session = scheduler.session(session_id)
             request = FrameRequest(action=(float(action),), num_steps=steps, context_length=memory)
             is_full = len(session.drafts) == 2 or session.draft_of(request) is not None
-            if not session.due and not is_full:
+            if not session.in_flight and not is_full:
                 scheduler.draft(session_id, request)
 
     @precondition(lambda self: any(self.frames.values()))
@@ -77,7 +77,7 @@ class Storm(RuleBasedStateMachine):
     def draw_jointly(self, pick: int, num_frames: int) -> None:
         for scheduler, frames in self.frames.items():
             session_id = sorted(frames)[pick % len(frames)]
-            if scheduler.session(session_id).due:
+            if scheduler.session(session_id).in_flight:
                 scheduler.begin_joint(session_id, num_frames)
 
     @precondition(lambda self: any(self.frames.values()))
@@ -85,7 +85,7 @@ class Storm(RuleBasedStateMachine):
     def hasten(self, pick: int, memory: int) -> None:
         for scheduler, frames in self.frames.items():
             session_id = sorted(frames)[pick % len(frames)]
-            if scheduler.session(session_id).due:
+            if scheduler.session(session_id).in_flight:
                 scheduler.shorten_context(session_id, memory)
 
     @precondition(lambda self: any(self.frames.values()))
@@ -114,7 +114,7 @@ class Storm(RuleBasedStateMachine):
                 plan = scheduler.plan_pass()
                 if plan is None:
                     break
-                check_plan(plan, is_urgent=scheduler.is_due)
+                check_plan(plan, is_urgent=scheduler.has_in_flight)
                 for row in plan.finished:
                     frames[row.session_id] += not row.is_draft
                 scheduler.commit(plan)

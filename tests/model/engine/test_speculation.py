@@ -65,10 +65,10 @@ def test_a_right_draft_is_there_at_once(world: World, action_log: Log) -> None:
     frame = engine.begin("a", engine.request(action))
     assert frame is not None
     assert frame.is_speculative
-    assert not engine.is_due
+    assert not engine.has_in_flight
     assert engine.speculation.exact.saved_s == frame.denoise_s + frame.decode_s
     assert engine.begin("a", engine.request(other)) is None
-    assert engine.is_due
+    assert engine.has_in_flight
 
 
 @pytest.mark.parametrize("num_passes", [0, 1, 2])

@@ -64,6 +64,6 @@ def test_a_pass_neither_waits_nor_leaves_the_device(world: World, paths: FastPat
     engine.advance()
     engine.begin("a", engine.request(act(3)))
     assert engine.draft_jointly("a") == 1
-    while engine.is_due:
+    while engine.has_in_flight:
         engine.advance()
     assert engine.begin("a", engine.request(act(3))) is not None

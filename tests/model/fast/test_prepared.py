@@ -86,7 +86,7 @@ def walk(watched: Watched, *, num_turns: int) -> None:
 def act_at_random(engine: WorldEngine, name: str, rng: random.Random) -> None:
     session = engine._scheduler.session(name)
     request = engine.request(act(rng.randrange(2)), num_steps=rng.randrange(1, 4))
-    if session.due is not None:
+    if session.in_flight is not None:
         return
     if rng.random() < 0.5:
         is_there = engine.begin(name, request) is not None

@@ -46,7 +46,7 @@ def latents(
         engine.advance()
         for player in range(3):
             engine.begin(str(player), engine.request(log(player, 6)[number], num_steps=1 + player))
-        while engine.is_due:
+        while engine.has_in_flight:
             engine.advance()
         films.append([engine.snapshot(str(player)).context.latents_FChw[-1] for player in (0, 1)])
         if number == 3:
@@ -113,7 +113,7 @@ def test_noise_is_drawn_once_and_before_the_pass_that_wants_it(
     engine.open("me", start=0, seed=1)  # frames 0 and 1
     for _ in range(3):
         engine.begin("me", engine.request((0.0,) * 6, num_steps=3))
-        while engine.is_due:
+        while engine.has_in_flight:
             engine.advance()
             num_passes += 1
     keys = [key for _, *key in drawn]

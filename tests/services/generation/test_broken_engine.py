@@ -143,7 +143,7 @@ async def test_an_opening_that_never_ends_is_given_up(
 ) -> None:
     monkeypatch.setattr(live_session, "OPEN_S", 0.2)
     replica = await bench.replica()
-    monkeypatch.setattr(bench.engines[0], "is_opening", lambda _: True)
+    monkeypatch.setattr(bench.engines[0], "is_in_prefill", lambda _: True)
     await bench.queue("s1")
     await replica.run_session("s1")
     assert "longer than" in replica.refusal

@@ -69,7 +69,7 @@ class _Together:
             request = FrameRequest(action=tuple(action), num_steps=self._num_turns)
             self._scheduler.begin(str(number), request)
         drawn: dict[str, NDArray[np.uint8]] = {}
-        while self._scheduler.is_due:
+        while self._scheduler.has_in_flight:
             plan = self._scheduler.plan_pass()
             assert plan is not None
             result = self._runner.run(plan)
