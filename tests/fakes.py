@@ -11,7 +11,7 @@ from model import presets
 from model.action_space import ActionSpace, mu_law_bins
 from model.cache.frame_store import ContextClip
 from model.context.sliding_window import SlidingWindow
-from model.engine.picture import Still
+from model.engine.image import ReadyImage
 from model.engine.scheduling.scheduler import Scheduler
 from model.engine.speculation import Speculation, SpeculationCounts
 from model.engine.types import ActionVector, DrawnFrame, Frame, FrameRequest, PassPlan
@@ -235,7 +235,7 @@ class FakeEngine:
         return Frame(
             session_id=row.session_id,
             frame_idx=number,
-            picture=Still(np.full(size, number % 256, np.uint8)),
+            image=ReadyImage(np.full(size, number % 256, np.uint8)),
             num_steps=row.request.num_steps,
             denoise_s=0.02,
             decode_s=0.005,

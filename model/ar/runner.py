@@ -1,7 +1,7 @@
 """The baseline behind the engine's door: the same plans, another way to make a frame of them.
 
 One denoise step of a plan is one turn of the decode order, so a frame is planned with as many
-steps as the order has turns. Shape letters: B pictures, F frames, A action size, P cells,
+steps as the order has turns. Shape letters: B images, F frames, A action size, P cells,
 C h w latent channels, rows, columns.
 """
 
@@ -19,7 +19,7 @@ from model.ar.decoding.order import DecodeOrder
 from model.ar.world import ARWorld
 from model.cache.frame_store import ContextClip
 from model.cache.page_table import Placement
-from model.engine.picture import stills
+from model.engine.image import ready_images
 from model.engine.types import CachedFrame, PassPlan, PassResult
 from model.tokenizer.vae import uint8_from_pixels
 
@@ -99,7 +99,7 @@ class ARRunner:
         finished = [row.placement for row in plan.finished]
         pixels = self._decode(finished, plan.decode_size) if finished else self._no_pixels
         return PassResult(
-            pictures=stills(pixels.cpu().numpy()),
+            images=ready_images(pixels.cpu().numpy()),
             are_finite=[True] * len(finished),  # its latents are rows of a codebook
             denoise_s=drawn_s - started_s,
             decode_s=self._now_s() - drawn_s,
@@ -112,7 +112,7 @@ class ARRunner:
         return (feeds.finish if is_drawn else feeds.whole), row.placement
 
     def _decode(self, places: Sequence[Placement], decode_size: int) -> Tensor:
-        """Pictures (B, H, W, 3) uint8."""
+        """Images (B, H, W, 3) uint8."""
         codes_BP = torch.zeros(decode_size, self._config.cells_per_frame, dtype=torch.int64)
         codes_BP = codes_BP.to(self._device)
         for number, place in enumerate(places):

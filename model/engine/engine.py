@@ -189,7 +189,7 @@ class PassEngine:
             Frame(
                 session_id=row.session_id,
                 frame_idx=row.placement.frame_idx,
-                picture=picture,
+                image=image,
                 num_steps=row.request.num_steps,
                 denoise_s=self._stats.take_spent_s(row.key),
                 decode_s=result.decode_s / (len(plan.finished) if row.is_joint else 1),
@@ -198,8 +198,8 @@ class PassEngine:
                 state=row.state,
                 is_finite=is_finite,
             )
-            for row, picture, is_finite in zip(
-                plan.finished, result.pictures, result.are_finite, strict=True
+            for row, image, is_finite in zip(
+                plan.finished, result.images, result.are_finite, strict=True
             )
         ]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from model.cache.page_table import Placement
-from model.engine.picture import Picture, Pixels
+from model.engine.image import FrameImage, Pixels
 from model.place.state import State
 
 ActionVector = tuple[float, ...]
@@ -112,10 +112,10 @@ class PassPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PassResult:
-    """What a pass gave: a picture for each of `PassPlan.finished` and whether all of its latents
+    """What a pass gave: an image for each of `PassPlan.finished` and whether all of its latents
     are finite numbers, and the seconds it took."""
 
-    pictures: Sequence[Picture]
+    images: Sequence[FrameImage]
     are_finite: Sequence[bool]
     denoise_s: float
     decode_s: float
@@ -128,7 +128,7 @@ class Frame:
 
     session_id: str
     frame_idx: int
-    picture: Picture
+    image: FrameImage
     num_steps: int
     denoise_s: float  # its denoise passes and the one that cached the frame before it
     decode_s: float
@@ -140,4 +140,4 @@ class Frame:
     @property
     def pixels(self) -> Pixels:
         """(H, W, 3) RGB."""
-        return self.picture.rgb()
+        return self.image.rgb()

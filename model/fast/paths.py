@@ -27,7 +27,8 @@ class Blocks(StrEnum):
 class FastPaths:
     """`flash`: flash-attn instead of torch's own attention over gathered slots, for worlds in bf16.
     `graphs`: common passes are one launch each.
-    `beside`: decodes, and makes the encoder's colours, while the next pass runs; wants a GPU.
+    `beside`: asynchronous decoding: decodes, and makes the encoder's colours, while the next pass
+    runs; wants a GPU.
     `compile_mode`: torch.compile's. `compile_cache`: a folder of this user's own, where what was
     compiled outlives the process; nowhere if not given."""
 

@@ -17,8 +17,8 @@ from model.attention.context import flash_attention, gathered_attention
 from model.fast.blocks.compiled import compiled
 from model.fast.blocks.operations import BlockOperations
 from model.fast.graphs.capture import GraphPool
+from model.fast.images.async_decoder import AsyncDecoder
 from model.fast.paths import Blocks, FastPaths
-from model.fast.pictures.beside import DecodingBeside
 from model.layers.rope import RotaryEmbedding
 from model.nfd.block import DiTBlock
 
@@ -128,13 +128,13 @@ def _compare_operations(
 
 
 def _beside(device: torch.device) -> None:
-    """A picture of one grey, made on a second stream."""
+    """An image of one grey, made on a second stream."""
     decode = nn.Upsample(scale_factor=16)
     grey = torch.full((1, 3, 2, 2), 99.0, device=device)
-    beside = DecodingBeside(lambda x: decode(x).permute(0, 2, 3, 1).to(torch.uint8), device)
-    (picture,) = beside.show(grey)
-    assert (picture.rgb() == 99).all(), "the picture is another"
-    assert picture.yuv420() is not None
+    beside = AsyncDecoder(lambda x: decode(x).permute(0, 2, 3, 1).to(torch.uint8), device)
+    (image,) = beside.decode(grey)
+    assert (image.rgb() == 99).all(), "the image differs"
+    assert image.yuv420() is not None
 
 
 def _compare(ours: Tensor, plain: Tensor) -> None:

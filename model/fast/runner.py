@@ -23,8 +23,8 @@ from model.fast.graphs.decoder import Decoder
 from model.fast.graphs.denoiser import Denoiser, Denoising
 from model.fast.graphs.inputs import RowInputs
 from model.fast.graphs.shapes import MOST_WAVES, wave_widths
+from model.fast.images.async_decoder import AsyncDecoder
 from model.fast.paths import FastPaths
-from model.fast.pictures.beside import DecodingBeside
 from model.sampling.noise import draw_noise
 from model.span import span
 from model.world import World
@@ -78,7 +78,7 @@ class FastRunner(NFDRunner):
         cache = CompileCache(paths.compile_cache) if paths.compile_cache else None
         if cache is not None:
             cache.load()
-        # A pool each: a picture may be decoded while the next pass runs.
+        # A pool each: an image may be decoded while the next pass runs.
         captures = [GraphPool(device).capture if paths.graphs else uncaptured for _ in range(2)]
         most_waves, widths = min(1 + max_drafts, MOST_WAVES), wave_widths(num_slots)
         started_s = self._now_s()
@@ -88,7 +88,7 @@ class FastRunner(NFDRunner):
                 self._tokenizer, widths, self._told.cell,
                 precision=world.precision, device=device, capture=captures[1],
             )  # fmt: skip
-        self._beside = DecodingBeside(self._decoder, device) if paths.beside else None
+        self._async_decoder = AsyncDecoder(self._decoder, device) if paths.beside else None
         if cache is not None:
             cache.save()
         log.info(
@@ -104,9 +104,9 @@ class FastRunner(NFDRunner):
 
     @torch.inference_mode()
     def run(self, plan: PassPlan) -> PassResult:
-        """With decoding beside, pictures are on their way when it returns, and `decode_s` is that
-        of the last pictures that are there."""
-        if self._beside is None:
+        """With asynchronous decoding, images may be unfinished when it returns; `decode_s` is that
+        of the newest finished images."""
+        if self._async_decoder is None:
             return super().run(plan)
         started_s = time.perf_counter()
         with span("begin"):
@@ -114,15 +114,17 @@ class FastRunner(NFDRunner):
         with span("denoise"):
             x_DChw = self._denoise(plan, rows_D)
         with span("decode"):
-            pictures = self._beside.show(x_DChw[self._told.last(plan)]) if plan.finished else ()
+            images = (
+                self._async_decoder.decode(x_DChw[self._told.last(plan)]) if plan.finished else ()
+            )
         with span("store"):
             finite_B = self._store(plan, rows_D, x_DChw)
         denoise_s = self._now_s() - started_s
         return PassResult(
-            pictures=pictures,
+            images=images,
             are_finite=self._read(finite_B),
             denoise_s=denoise_s,
-            decode_s=self._beside.decode_s if plan.finished else 0.0,
+            decode_s=self._async_decoder.decode_s if plan.finished else 0.0,
         )
 
     def _denoise(self, plan: PassPlan, rows_D: FrameRows) -> Tensor:

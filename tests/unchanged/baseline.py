@@ -48,7 +48,7 @@ def baseline_frames(num_frames: int) -> Iterator[NDArray[np.uint8]]:
             assert plan is not None
             result = runner.run(plan)
             scheduler.commit(plan)
-            yield from (picture.rgb() for picture in result.pictures)
+            yield from (image.rgb() for image in result.images)
 
 
 def _world() -> ARWorld:

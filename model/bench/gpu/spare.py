@@ -138,12 +138,12 @@ def _draft_s(engine: WorldEngine, guesses: Sequence[Mapping[str, ActionVector]])
 
 
 def _wait_s(engine: WorldEngine, actions: Mapping[str, ActionVector]) -> float:
-    """Seconds until everybody has the picture of their next frame."""
+    """Seconds until everybody has the image of the next frame."""
     started_s = time.perf_counter()
     begun = [engine.begin(name, engine.request(action)) for name, action in actions.items()]
     frames = [frame for frame in begun if frame is not None]
     while engine.has_in_flight:
         frames += engine.advance() or ()
     for frame in frames:
-        frame.picture.rgb()
+        frame.image.rgb()
     return time.perf_counter() - started_s

@@ -18,7 +18,7 @@ from model.cache.frame_store import ContextClip
 from model.cache.page_table import Placement
 from model.context.sliding_window import SlidingWindow
 from model.engine.engine import PassEngine
-from model.engine.picture import Still
+from model.engine.image import ReadyImage
 from model.engine.rules import RequestRules
 from model.engine.scheduling.scheduler import Scheduler
 from model.engine.speculation import Speculation
@@ -32,7 +32,7 @@ _NOTHING = ContextClip(
     latents_FChw=torch.empty(0), t_F=torch.empty(0), actions_FA=torch.zeros(1, ACTION_SIZE)
 )
 
-_NO_PICTURE = Still(np.empty((1, 1, 3), np.uint8))
+_NO_PICTURE = ReadyImage(np.empty((1, 1, 3), np.uint8))
 
 
 class NullRunner:
@@ -46,7 +46,7 @@ class NullRunner:
     def run(self, plan: PassPlan) -> PassResult:
         count = len(plan.finished)
         return PassResult(
-            pictures=[_NO_PICTURE] * count,
+            images=[_NO_PICTURE] * count,
             are_finite=[True] * count,
             denoise_s=0.0,
             decode_s=0.0,

@@ -79,6 +79,6 @@ class HeldKey:
 
 
 def _look(frames: Sequence[Frame]) -> None:
-    """Pictures may be on their way still when their sessions are told of them."""
+    """Images may be unfinished when their sessions are given the frames."""
     for frame in frames:
-        frame.picture.rgb()
+        frame.image.rgb()

@@ -1,4 +1,4 @@
-"""Plans to pictures: all tensors of serving, and no decisions. Knows no sessions, only slots.
+"""Plans to images: all tensors of serving, and no decisions. Knows no sessions, only slots.
 
 Shape letters: B rows of a pass (padding included), R rows that cache, D rows that draw,
 C h w latent channels, rows, columns, A action size, H W pixels.
@@ -16,7 +16,7 @@ from model.cache.attend import PagedAttention
 from model.cache.frame_store import ContextClip, FrameRows, FrameStore
 from model.cache.kv_cache import KVCache
 from model.cache.page_table import Placement
-from model.engine.picture import stills
+from model.engine.image import ready_images
 from model.engine.running.plan_tensors import Draw, PlanTensors
 from model.engine.types import DrawnFrame, PassPlan, PassResult
 from model.int8.serving import context_attention
@@ -167,7 +167,7 @@ class NFDRunner:
         with span("store"):
             finite_B = self._store(plan, rows_D, x_DChw)
         return PassResult(
-            pictures=stills(pixels_BHWC.cpu().numpy()),
+            images=ready_images(pixels_BHWC.cpu().numpy()),
             are_finite=self._read(finite_B),
             denoise_s=denoised_s - started_s,
             decode_s=decoded_s - denoised_s,
@@ -241,7 +241,7 @@ class NFDRunner:
         )
 
     def _decode(self, x_BChw: Tensor, decode_size: int) -> Tensor:
-        """Pictures (B, H, W, 3) uint8 of clean latents."""
+        """Images (B, H, W, 3) uint8 of clean latents."""
         padded = _pad(x_BChw, decode_size - len(x_BChw))
         return uint8_from_pixels(self._tokenizer.decode(padded))[: len(x_BChw)]
 
@@ -271,7 +271,7 @@ class NFDRunner:
         self._frames.write([row.placement.slot for row in finished], pages, rows)
 
     def _read(self, finite_B: Tensor) -> Sequence[bool]:
-        """For the host, which has waited for the pass by now: for its pictures, or its end."""
+        """For the host, which has waited for the pass by now: for its images, or its end."""
         flags: list[bool] = finite_B.tolist()
         return flags
 

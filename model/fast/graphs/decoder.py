@@ -1,6 +1,6 @@
 """Latents to RGB as one computation per batch width, over static buffers: what may be captured.
 
-Shape letters: B pictures (padding included), C h w latent channels, rows, columns, H W pixels.
+Shape letters: B images (padding included), C h w latent channels, rows, columns, H W pixels.
 """
 
 from bisect import bisect_left
@@ -30,7 +30,7 @@ class Decoder:
         device: torch.device,
         capture: Capture,
     ) -> None:
-        """`widths` ascend; `cell`: the latents of a picture."""
+        """`widths` ascend; `cell`: the latents of an image."""
         self._tokenizer = tokenizer
         self._widths = widths
         self._precision = precision

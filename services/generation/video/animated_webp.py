@@ -7,7 +7,7 @@ from fractions import Fraction
 import av
 from av.video.reformatter import Interpolation
 
-from model.engine.picture import Pixels
+from model.engine.image import Pixels
 
 QUALITY = 45  # of libwebp, 0 to 100: about 2 KB for each frame of 256x160
 EFFORT = 4  # of libwebp, 0 to 6

@@ -126,9 +126,7 @@ class EncodeLoop:
         force_key = (
             stream.requests.wants_keyframe and started - stream.key_at_s >= MIN_KEYFRAME_GAP_S
         )
-        payload, is_key = stream.encoder.encode_picture(
-            generated.frame.picture, force_key=force_key
-        )
+        payload, is_key = stream.encoder.encode_image(generated.frame.image, force_key=force_key)
         if is_key:
             stream.requests.note_keyframe()
             stream.key_at_s = started

@@ -17,7 +17,7 @@ from av.error import FFmpegError
 from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from model.engine.picture import Picture, Pixels
+from model.engine.image import FrameImage, Pixels
 from services.generation.video.h264_level import LEVEL
 from services.wire.codec import VideoCodec
 
@@ -110,12 +110,12 @@ class VideoEncoder:
         )
         return self._encode(frame, force_key)
 
-    def encode_picture(self, picture: Picture, *, force_key: bool = False) -> tuple[bytes, bool]:
+    def encode_image(self, image: FrameImage, *, force_key: bool = False) -> tuple[bytes, bool]:
         """As `encode`, from the YUV planes of the device if their size is the size of the
         format."""
-        yuv = picture.yuv420()
+        yuv = image.yuv420()
         if yuv is None or yuv.shape != (self.video.height * 3 // 2, self.video.width):
-            return self.encode(picture.rgb(), force_key=force_key)
+            return self.encode(image.rgb(), force_key=force_key)
         return self._encode(av.VideoFrame.from_ndarray(yuv, format="yuv420p"), force_key)
 
     def _encode(self, frame: av.VideoFrame, force_key: bool) -> tuple[bytes, bool]:

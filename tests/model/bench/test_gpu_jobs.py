@@ -13,7 +13,7 @@ from model.bench.gpu import exactness, spare, speed
 from model.bench.gpu.capacity import play
 from model.bench.gpu.ledger import Ledger
 from model.bench.subjects.worlds import random_world
-from model.engine.picture import Still
+from model.engine.image import ReadyImage
 from model.engine.types import Frame, FrameRequest
 from model.engine.world_engine import WorldEngine
 from model.world import World
@@ -88,7 +88,7 @@ class SlowEngine(WorldEngine):
             Frame(
                 session_id=name,
                 frame_idx=0,
-                picture=Still(pixels),
+                image=ReadyImage(pixels),
                 num_steps=1,
                 denoise_s=0,
                 decode_s=0,

@@ -15,7 +15,7 @@ from model.cache.kv_cache import KVCache
 from model.cache.places import NUM_FIELDS
 from model.fast.graphs.denoiser import Denoising
 from model.fast.graphs.inputs import RowInputs
-from model.fast.pictures.colour import yuv420
+from model.fast.images.colour import yuv420
 from model.sampling.sampler import make_sampler
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import World

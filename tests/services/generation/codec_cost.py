@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from model.engine.picture import Pixels
+from model.engine.image import Pixels
 from services.generation.video.bitrate import START_INDEX, choose_bit_rates
 from services.generation.video.encoder import VideoEncoder, VideoFormat
 from services.wire.codec import VideoCodec

@@ -12,9 +12,9 @@ import pytest
 import torch
 from av.error import FFmpegError
 
-from model.engine.picture import Picture, Pixels, Still
+from model.engine.image import FrameImage, Pixels, ReadyImage
 from model.engine.types import Frame
-from model.fast.pictures.colour import yuv420
+from model.fast.images.colour import yuv420
 from services.generation.frames.ports import GeneratedFrame
 from services.generation.video import encode_loop, encoder
 from services.generation.video.encode_loop import EncodeLoop, EncodingError
@@ -116,8 +116,8 @@ class MadeOnTheDevice:
 def test_colours_made_on_the_device_look_as_the_encoders_own() -> None:
     small = VideoFormat(codec="libx264", width=128, height=80, fps=17.5)
     theirs, ours = (VideoEncoder(small, 2_000_000) for _ in range(2))
-    shown = decode([theirs.encode_picture(Still(picture(i)))[0] for i in range(4)])
-    made = decode([ours.encode_picture(MadeOnTheDevice(picture(i)))[0] for i in range(4)])
+    shown = decode([theirs.encode_image(ReadyImage(picture(i)))[0] for i in range(4)])
+    made = decode([ours.encode_image(MadeOnTheDevice(picture(i)))[0] for i in range(4)])
     assert len(made) == len(shown) > 0
     for one, other in zip(made, shown, strict=True):
         assert np.abs(one.astype(int) - other).mean() < 1.5
@@ -126,8 +126,8 @@ def test_colours_made_on_the_device_look_as_the_encoders_own() -> None:
 def test_colours_of_another_size_are_left_for_pixels() -> None:
     """A frame that is shown larger than it is drawn."""
     units = [
-        VideoEncoder(VIDEO, 1_000_000).encode_picture(one)[0]
-        for one in (Still(picture()), MadeOnTheDevice(picture()))
+        VideoEncoder(VIDEO, 1_000_000).encode_image(one)[0]
+        for one in (ReadyImage(picture()), MadeOnTheDevice(picture()))
     ]
     assert units[0] == units[1]
 
@@ -154,7 +154,7 @@ class EncoderBench:
         frame = Frame(
             session_id=session_id,
             frame_idx=frame_idx,
-            picture=Still(picture(frame_idx) if pixels is None else pixels),
+            image=ReadyImage(picture(frame_idx) if pixels is None else pixels),
             num_steps=2,
             denoise_s=0.02,
             decode_s=0.004,
@@ -269,11 +269,11 @@ class BreakingEncoder(VideoEncoder):
     broken: ClassVar[set[str]] = set()
     tries: ClassVar[list[str]] = []
 
-    def encode_picture(self, picture: Picture, *, force_key: bool = False) -> tuple[bytes, bool]:
+    def encode_image(self, picture: FrameImage, *, force_key: bool = False) -> tuple[bytes, bool]:
         self.tries.append(self.video.codec)
         if self.video.codec in self.broken:
             raise FFmpegError(1, "the device is lost")
-        return super().encode_picture(picture, force_key=force_key)
+        return super().encode_image(picture, force_key=force_key)
 
 
 @pytest.fixture

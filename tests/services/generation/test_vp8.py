@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from model.engine.picture import Pixels
+from model.engine.image import Pixels
 from services.generation.video.encoder import VideoEncoder, VideoFormat
 from services.wire.codec import VideoCodec
 from tests.services.generation.test_encoder import EncoderBench, bench, picture

@@ -75,5 +75,5 @@ class _Together:
             result = self._runner.run(plan)
             self._scheduler.commit(plan)
             names = [row.session_id for row in plan.finished]
-            drawn |= {n: p.rgb() for n, p in zip(names, result.pictures, strict=True)}
+            drawn |= {n: p.rgb() for n, p in zip(names, result.images, strict=True)}
         return [drawn[str(number)] for number in range(len(actions_SA))]

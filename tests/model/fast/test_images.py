@@ -5,10 +5,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from model.engine.picture import Pixels
+from model.engine.image import Pixels
 from model.fast.graphs.capture import Capture, uncaptured
 from model.fast.graphs.decoder import Decoder
-from model.fast.pictures.colour import yuv420
+from model.fast.images.colour import yuv420
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import World
 from tests.model.fast.tape import TapePool

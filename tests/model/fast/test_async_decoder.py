@@ -1,4 +1,4 @@
-"""Decoding beside: how many pictures may be on their way, and what is known of those that came.
+"""Asynchronous decoding: how many images may be unfinished, and the time of finished ones.
 Streams and events are faked; what they do on a GPU is for a GPU to say."""
 
 from contextlib import nullcontext
@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.fast.pictures import beside
-from model.fast.pictures.beside import DecodingBeside
+from model.fast.images import async_decoder
+from model.fast.images.async_decoder import AsyncDecoder
 
 
 class Event:
@@ -51,8 +51,8 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     monkeypatch.setattr(torch.cuda, "current_stream", Stream)
     monkeypatch.setattr(torch.cuda, "stream", nullcontext)
     monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: None)
-    monkeypatch.setattr(beside, "_event", event)
-    monkeypatch.setattr(beside, "_to_host", Tensor.clone)
+    monkeypatch.setattr(async_decoder, "_event", event)
+    monkeypatch.setattr(async_decoder, "_to_host", Tensor.clone)
     return made
 
 
@@ -63,8 +63,8 @@ def grey(latents_BChw: Tensor) -> Tensor:
 
 
 def test_a_picture_is_waited_for_by_whoever_asks(events: list[Event]) -> None:
-    decoding = DecodingBeside(grey, torch.device("cpu"))
-    one, other = decoding.show(torch.tensor([16.0, 235.0]).view(2, 1, 1, 1))
+    decoding = AsyncDecoder(grey, torch.device("cpu"))
+    one, other = decoding.decode(torch.tensor([16.0, 235.0]).view(2, 1, 1, 1))
     done = events[-1]
     assert not done.is_done
     assert (other.rgb() == 235).all() and done.is_done
@@ -73,17 +73,17 @@ def test_a_picture_is_waited_for_by_whoever_asks(events: list[Event]) -> None:
 
 
 def test_at_most_two_passes_of_pictures_are_on_their_way(events: list[Event]) -> None:
-    decoding = DecodingBeside(grey, torch.device("cpu"))
+    decoding = AsyncDecoder(grey, torch.device("cpu"))
     for _ in range(4):
-        decoding.show(torch.zeros(1, 1, 1, 1))
+        decoding.decode(torch.zeros(1, 1, 1, 1))
     ends = events[1::2]
     assert [end.is_done for end in ends] == [True, True, False, False]
 
 
 def test_the_time_of_the_newest_picture_that_is_there_is_known(events: list[Event]) -> None:
-    decoding = DecodingBeside(grey, torch.device("cpu"))
-    decoding.show(torch.zeros(1, 1, 1, 1))
+    decoding = AsyncDecoder(grey, torch.device("cpu"))
+    decoding.decode(torch.zeros(1, 1, 1, 1))
     assert decoding.decode_s == 0.0
     events[-1].is_done = True
-    decoding.show(torch.zeros(1, 1, 1, 1))
+    decoding.decode(torch.zeros(1, 1, 1, 1))
     assert decoding.decode_s == 0.004

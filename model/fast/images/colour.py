@@ -1,6 +1,6 @@
-"""Colours as video encoders take them, made where the picture is.
+"""Colours as video encoders take them, converted on the device.
 
-Shape letters: B pictures, H W pixels (both even), C colours.
+Shape letters: B images, H W pixels (both even), C colours.
 """
 
 import torch
