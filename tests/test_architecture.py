@@ -118,7 +118,7 @@ EXTRA: dict[str, str] = {
 
 # Deciding is plain Python: these import no torch.
 WITHOUT_TENSORS = {"model.context", "model.engine.scheduling", "model.engine.types"}
-WITHOUT_TENSORS |= {"model.cache.page_pool", "model.cache.page_table", "model.cache.places"}
+WITHOUT_TENSORS |= {"model.cache.page_pool", "model.cache.page_table", "model.cache.batch_layout"}
 
 # Training, the lowest layer first. A module imports its own unit and units of lower layers, but no
 # other unit of the same layer.

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
+from model.cache.batch_layout import SlotMapping
 from model.cache.frame_store import FrameRows
-from model.cache.places import PlaceNumbers
 from model.engine.running.runner import MakeRunner, NFDRunner
 from model.engine.types import PassPlan, PassResult
 from model.fast.blocks.compiled import CompileCache
@@ -22,7 +22,7 @@ from model.fast.graphs.capture import GraphPool, uncaptured
 from model.fast.graphs.decoder import Decoder
 from model.fast.graphs.denoiser import Denoiser, Denoising
 from model.fast.graphs.inputs import RowInputs
-from model.fast.graphs.shapes import MOST_WAVES, wave_widths
+from model.fast.graphs.shapes import MAX_SUB_BATCHES, sub_batch_widths
 from model.fast.images.async_decoder import AsyncDecoder
 from model.fast.paths import FastPaths
 from model.sampling.noise import draw_noise
@@ -69,7 +69,7 @@ class FastRunner(NFDRunner):
             attend=paths.attention(world.precision),
             precision=world.precision,
         )
-        numbers = PlaceNumbers(
+        numbers = SlotMapping(
             num_slots=num_slots,
             pages_per_slot=pages_per_slot,
             num_sinks=num_sinks,
@@ -80,10 +80,12 @@ class FastRunner(NFDRunner):
             cache.load()
         # A pool each: an image may be decoded while the next pass runs.
         captures = [GraphPool(device).capture if paths.graphs else uncaptured for _ in range(2)]
-        most_waves, widths = min(1 + max_drafts, MOST_WAVES), wave_widths(num_slots)
+        max_sub_batches, widths = min(1 + max_drafts, MAX_SUB_BATCHES), sub_batch_widths(num_slots)
         started_s = self._now_s()
         with torch.inference_mode():
-            self._denoiser = Denoiser(compute, numbers, captures[0], most_waves=most_waves)
+            self._denoiser = Denoiser(
+                compute, numbers, captures[0], max_sub_batches=max_sub_batches
+            )
             self._decoder = Decoder(
                 self._tokenizer, widths, self._told.cell,
                 precision=world.precision, device=device, capture=captures[1],
@@ -95,7 +97,7 @@ class FastRunner(NFDRunner):
             "passes prepared",
             extra={
                 "num_shapes": self._denoiser.num_shapes,
-                "most_waves": most_waves,
+                "max_sub_batches": max_sub_batches,
                 "widths": widths,
                 "forms": paths.forms,
                 "s": round(self._now_s() - started_s, 1),

@@ -9,7 +9,7 @@ from model.fast.paths import Blocks, FastPaths
 from model.fast.probes import find_paths, probe
 
 ALONE: Mapping[str, FastPaths] = {
-    "waves": FastPaths(),
+    "sub-batches": FastPaths(),
     "flash": FastPaths(flash=True),
     "graphs": FastPaths(graphs=True),
     "fused": FastPaths(blocks=Blocks.FUSED),
@@ -26,7 +26,7 @@ def paths_on(device: torch.device) -> FastPaths | None:
 
 @cache
 def forms(device: torch.device) -> Mapping[str, FastPaths | None]:
-    """Row by row, in waves, what works here on top of waves, and all of that."""
+    """Row by row, in sub-batches, what works here on top of sub-batches, and all of that."""
     off = {finding.form for finding in probe(device) if finding.why_not}
     works = {name: paths for name, paths in ALONE.items() if name not in off}
     everything = {"all": paths_on(device)} if device.type == "cuda" else {}

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 from model.attention.context import ContextAttention
-from model.cache.attend_waves import WaveAttention
+from model.cache.attend_sub_batches import SubBatchAttention
+from model.cache.batch_layout import BatchLayout, SlotMapping, lay_out
 from model.cache.kv_cache import KVCache
 from model.cache.page_table import Placement
-from model.cache.places import Arrangement, PlaceNumbers, arrange
 from model.cache.transfer import send
 from model.fast.graphs.capture import Capture, Compute
 from model.fast.graphs.inputs import RowInputs
-from model.fast.graphs.shapes import Sizes, in_parts, prepared_sizes, wave_widths
+from model.fast.graphs.shapes import Sizes, in_parts, prepared_sizes, sub_batch_widths
 from model.nfd.transformer import NFDTransformer, Previous
 from model.precision import computing_in
 from model.sampling.sampler import Sampler
@@ -37,7 +37,7 @@ class Denoising:
     attend: ContextAttention
     precision: Precision
 
-    def __call__(self, rows: RowInputs, places_BI: Tensor, sizes: Sizes) -> Tensor:
+    def __call__(self, rows: RowInputs, mapping_BI: Tensor, sizes: Sizes) -> Tensor:
         """Rows after the step (B, C, h, w). No value of a tensor is looked at."""
         rope = self.transformer.rope
         with computing_in(self.precision, rows.t_B.device, is_captured=True):
@@ -47,7 +47,7 @@ class Denoising:
                 rows.actions_BA[:, None],
                 rows.positions_B[:, None],
                 Previous(rows.previous_BChw, rows.previous_t_B),
-                WaveAttention(self.store, places_BI, sizes, rope, self.attend),
+                SubBatchAttention(self.store, mapping_BI, sizes, rope, self.attend),
             )
         return self.sampler.advance(
             rows.latents_BChw,
@@ -65,18 +65,18 @@ class Denoiser:
     def __init__(
         self,
         compute: Denoising,
-        numbers: PlaceNumbers,
+        numbers: SlotMapping,
         capture: Capture,
         *,
-        most_waves: int,
+        max_sub_batches: int,
     ) -> None:
-        """Prepares all shapes of up to `most_waves` waves."""
+        """Prepares all shapes of up to `max_sub_batches` sub-batches."""
         self._compute = compute
         self._numbers = numbers
-        self._most_waves = most_waves
-        self._widths = wave_widths(numbers.num_slots)
+        self._max_sub_batches = max_sub_batches
+        self._widths = sub_batch_widths(numbers.num_slots)
         self._device = compute.transformer.embed.weight.device
-        shapes = prepared_sizes(self._widths, most_waves)
+        shapes = prepared_sizes(self._widths, max_sub_batches)
         self._passes = {sizes: self._prepare(sizes, capture) for sizes in shapes}
 
     @property
@@ -84,9 +84,9 @@ class Denoiser:
         return len(self._passes)
 
     def __call__(self, placements: Sequence[Placement], rows: RowInputs) -> Tensor:
-        """Rows after the step (R, C, h, w), in their own order. Those of more waves than are
+        """Rows after the step (R, C, h, w), in their own order. Those of more sub-batches than are
         prepared, as of a session that opens, go in parts."""
-        parts = in_parts(placements, self._most_waves)
+        parts = in_parts(placements, self._max_sub_batches)
         if len(parts) == 1:
             return self._step(placements, rows)
         x_RChw = torch.empty_like(rows.latents_BChw)
@@ -97,28 +97,28 @@ class Denoiser:
         return x_RChw
 
     def _step(self, placements: Sequence[Placement], rows: RowInputs) -> Tensor:
-        arrangement = arrange(placements, self._widths)
-        static = self._passes[arrangement.sizes]
-        places_R = self._send([arrangement.place_of[row] for row in range(len(placements))])
+        layout = lay_out(placements, self._widths)
+        static = self._passes[layout.sizes]
+        places_R = self._send([layout.position_of[row] for row in range(len(placements))])
         static.rows.put(places_R, rows)
-        static.places_BI.copy_(self._numbers_of(placements, arrangement))
+        static.mapping_BI.copy_(self._numbers_of(placements, layout))
         return static.run().index_select(0, places_R)
 
     def _prepare(self, sizes: Sizes, capture: Capture) -> "_StaticPass":
         config = self._compute.transformer.config
         rows = RowInputs.zeros(config, num_rows=sum(sizes), device=self._device)
-        places_BI = torch.tensor([self._numbers.nobody] * sum(sizes), device=self._device)
+        mapping_BI = torch.tensor([self._numbers.padding] * sum(sizes), device=self._device)
 
         def run() -> Tensor:
-            return self._compute(rows, places_BI, sizes)
+            return self._compute(rows, mapping_BI, sizes)
 
-        return _StaticPass(rows=rows, places_BI=places_BI, run=capture(run))
+        return _StaticPass(rows=rows, mapping_BI=mapping_BI, run=capture(run))
 
-    def _numbers_of(self, placements: Sequence[Placement], arrangement: Arrangement) -> Tensor:
+    def _numbers_of(self, placements: Sequence[Placement], layout: BatchLayout) -> Tensor:
         return self._send(
             [
-                self._numbers.nobody if row is None else self._numbers.of(placements[row])
-                for row in arrangement.order
+                self._numbers.padding if row is None else self._numbers.of(placements[row])
+                for row in layout.order
             ]
         )
 
@@ -129,5 +129,5 @@ class Denoiser:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _StaticPass:
     rows: RowInputs
-    places_BI: Tensor
+    mapping_BI: Tensor
     run: Compute

@@ -1,7 +1,7 @@
 """Which shapes of passes are prepared, and how every pass is made to fit one. Integers only.
 
-The shape of a pass is the padded sizes of its waves (`model.cache.places`): the first rows of all
-sessions, their second rows, and so on.
+The shape of a pass is the padded sizes of its sub-batches (`model.cache.batch_layout`): the first
+rows of all sessions, their second rows, and so on.
 """
 
 from collections import Counter
@@ -12,28 +12,28 @@ from model.cache.page_table import Placement
 
 Sizes = tuple[int, ...]
 
-MOST_WAVES = 3  # a frame is cached, the next one drawn, another one drawn along with it
+MAX_SUB_BATCHES = 3  # a frame is cached, the next one drawn, another one drawn along with it
 
 
-def wave_widths(num_slots: int) -> Sizes:
+def sub_batch_widths(num_slots: int) -> Sizes:
     """Powers of two, and all slots."""
     powers = [2**power for power in range(num_slots.bit_length()) if 2**power < num_slots]
     return (*powers, num_slots)
 
 
-def prepared_sizes(widths: Sizes, most_waves: int) -> Iterator[Sizes]:
-    """All shapes of up to so many waves, none wider than the one before it. The most rows first,
-    so that graphs find the memory of larger ones free."""
+def prepared_sizes(widths: Sizes, max_sub_batches: int) -> Iterator[Sizes]:
+    """All shapes of up to so many sub-batches, none wider than the one before it. The most rows
+    first, so that graphs find the memory of larger ones free."""
     falling = tuple(reversed(widths))
     shapes = [
         sizes
-        for num_waves in range(1, most_waves + 1)
-        for sizes in combinations_with_replacement(falling, num_waves)
+        for num_sub_batches in range(1, max_sub_batches + 1)
+        for sizes in combinations_with_replacement(falling, num_sub_batches)
     ]
     yield from sorted(shapes, key=sum, reverse=True)
 
 
-def in_parts(placements: Sequence[Placement], most_waves: int) -> list[list[int]]:
+def in_parts(placements: Sequence[Placement], max_sub_batches: int) -> list[list[int]]:
     """The rows of a pass, by number, cut where a session has had so many of them.
 
     Parts may be computed one after the other: what a row needs of those before it lies in the
@@ -41,7 +41,7 @@ def in_parts(placements: Sequence[Placement], most_waves: int) -> list[list[int]
     earlier: Counter[int] = Counter()
     parts: list[list[int]] = []
     for row, placement in enumerate(placements):
-        number = earlier[placement.slot] // most_waves
+        number = earlier[placement.slot] // max_sub_batches
         earlier[placement.slot] += 1
         if number == len(parts):
             parts.append([])

@@ -119,7 +119,7 @@ def test_fast_forms_are_measured_against_the_plainest(tmp_path: Path) -> None:
     errors = {key.removeprefix("debug, "): cell["after 4"] for key, cell in ledger.cells.items()}
     assert errors["alone again"] == errors["cached by a pass of its own"] == 0
     assert errors["no cache, full mask"] < 1e-5
-    assert errors["form waves"] < 1e-5
+    assert errors["form sub-batches"] < 1e-5
     assert 2e-3 < errors["bf16"] < 0.1  # with shut gates it would be less
 
 
@@ -136,7 +136,7 @@ def test_speed_covers_players_steps_and_contexts(
     ledger = Ledger(tmp_path / "job.json", MACHINE, minutes=1)
     speed.measure(ledger, "debug", CPU)
     assert len(ledger.cells) == 5
-    assert {"debug, window 8, 2 steps, 2 players, form waves"} <= ledger.cells.keys()
+    assert {"debug, window 8, 2 steps, 2 players, form sub-batches"} <= ledger.cells.keys()
     assert all(cell["frames_per_s"] > 0 for cell in ledger.cells.values())
 
 

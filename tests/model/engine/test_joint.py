@@ -147,7 +147,7 @@ def test_the_frame_they_go_with_and_all_after_a_wrong_one_are_untouched_bitwise(
 
 
 def test_the_forms_for_a_gpu_draw_the_same_ones(any_world: World, action_log: Log) -> None:
-    """Uncaptured: three frames of one session are three waves."""
+    """Uncaptured: three frames of one session are three sub-batches."""
     plain, fast = jointly(any_world, 2), jointly(any_world, 2, paths=FastPaths())
     for action in (action for action in action_log(0, 3) for _ in range(3)):
         assert draw(plain, action, ahead=2).is_joint == draw(fast, action, ahead=2).is_joint

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from model.attention.context import gathered_attention
+from model.cache.batch_layout import NUM_FIELDS
 from model.cache.kv_cache import KVCache
-from model.cache.places import NUM_FIELDS
 from model.fast.graphs.denoiser import Denoising
 from model.fast.graphs.inputs import RowInputs
 from model.fast.images.colour import yuv420
@@ -50,9 +50,9 @@ def test_a_pass_stays_on_the_device(world: World, sampler: str, device: torch.de
         precision="fp32",
     )
     rows = RowInputs.zeros(world.spec.nfd, num_rows=sum(SIZES), device=device)
-    places_BI = torch.zeros(sum(SIZES), NUM_FIELDS + 2, dtype=torch.int64, device=device)
+    mapping_BI = torch.zeros(sum(SIZES), NUM_FIELDS + 2, dtype=torch.int64, device=device)
     with Tape():
-        after = compute(rows, places_BI, SIZES)
+        after = compute(rows, mapping_BI, SIZES)
     assert after.device == device and after.shape == rows.latents_BChw.shape
 
 

@@ -113,6 +113,6 @@ def play(world: World, kind: Kind, paths: FastPaths | None, device: str = "cpu")
     watched.plans.clear()
     kind(watched.engine)
     watched.finish()
-    assert watched.most_waves == KINDS[kind]
+    assert watched.max_sub_batches == KINDS[kind]
     watched.engine.step(dict.fromkeys(watched.engine.session_ids, act(1)))
     return watched.contexts()

@@ -29,7 +29,7 @@ def test_no_plan_of_a_server_is_met_for_the_first_time(world: World) -> None:
     num_captures = TapePool.num_captures
     walk(captured, num_turns=70)
     assert TapePool.num_captures == num_captures
-    assert len(captured.rows_by_session) > 15 and captured.most_waves > 3
+    assert len(captured.rows_by_session) > 15 and captured.max_sub_batches > 3
     eager = Watched(world, EAGER, max_sessions=3)
     walk(eager, num_turns=70)
     assert same_bits(captured.contexts(), eager.contexts())
@@ -61,7 +61,7 @@ def test_what_was_prepared_is_told_in_one_line(
     (line,) = caplog.records
     told = vars(line)
     assert line.getMessage() == "passes prepared"
-    assert (told["num_shapes"], told["most_waves"], told["forms"]) == (9, 3, ("graphs",))
+    assert (told["num_shapes"], told["max_sub_batches"], told["forms"]) == (9, 3, ("graphs",))
     assert told["s"] >= 0
 
 

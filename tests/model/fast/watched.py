@@ -41,7 +41,7 @@ class Watched:
         return {tuple(count.values()) for count in counts}
 
     @property
-    def most_waves(self) -> int:
+    def max_sub_batches(self) -> int:
         """The most rows that a session has had in a pass."""
         return max(max(rows) for rows in self.rows_by_session)
 

@@ -1,4 +1,5 @@
-"""Rows in waves do what rows one after the other do, with every context length and page reuse."""
+"""Rows in sub-batches do what rows one after the other do, with every context length and page
+reuse."""
 
 import pytest
 import torch
@@ -7,10 +8,10 @@ from torch import Tensor
 from model.attention.backend import Attend
 from model.attention.context import gathered_attention
 from model.cache.attend import PagedAttention
-from model.cache.attend_waves import WaveAttention
+from model.cache.attend_sub_batches import SubBatchAttention
+from model.cache.batch_layout import SlotMapping, lay_out
 from model.cache.kv_cache import KVCache
 from model.cache.page_table import PageTable, Placement
-from model.cache.places import PlaceNumbers, arrange
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
@@ -78,25 +79,25 @@ def test_waves_are_rows_one_after_the_other(
     rope = world.transformer.rope
     wanted = attended(PagedAttention(plain, rows, rope), world, list(range(6)))
 
-    arrangement = arrange(rows, widths=(2, 4))
-    assert arrangement.sizes == (4, 2, 2)
-    numbers = PlaceNumbers(
+    layout = lay_out(rows, widths=(2, 4))
+    assert layout.sizes == (4, 2, 2)
+    numbers = SlotMapping(
         num_slots=SLOTS, pages_per_slot=policy.max_frames + 1, num_sinks=policy.num_sinks,
         tokens_per_frame=world.spec.nfd.tokens_per_frame,
     )  # fmt: skip
     places = torch.tensor(
-        [numbers.nobody if row is None else numbers.of(rows[row]) for row in arrangement.order]
+        [numbers.padding if row is None else numbers.of(rows[row]) for row in layout.order]
     )
-    attend = WaveAttention(waved, places, arrangement.sizes, rope, gathered_attention)
-    got = attended(attend, world, list(arrangement.order))
-    mine = got[:, [arrangement.place_of[row] for row in range(6)]]
+    attend = SubBatchAttention(waved, places, layout.sizes, rope, gathered_attention)
+    got = attended(attend, world, list(layout.order))
+    mine = got[:, [layout.position_of[row] for row in range(6)]]
     torch.testing.assert_close(mine, wanted, atol=1e-5, rtol=0)
     torch.testing.assert_close(everything(waved), everything(plain), atol=1e-6, rtol=0)
 
 
 def test_rows_of_one_session_are_in_different_waves_and_in_order() -> None:
     rows = placements(SlidingWindow(4), 5)
-    arrangement = arrange(rows, widths=(1, 2, 3))
-    assert arrangement.order == (0, 1, 4, 2, 5, 3)
-    assert arrangement.sizes == (3, 2, 1)
-    assert arrange([], widths=(1,)).sizes == ()
+    layout = lay_out(rows, widths=(1, 2, 3))
+    assert layout.order == (0, 1, 4, 2, 5, 3)
+    assert layout.sizes == (3, 2, 1)
+    assert lay_out([], widths=(1,)).sizes == ()

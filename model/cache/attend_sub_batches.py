@@ -1,9 +1,10 @@
-"""The engine's side of `Attend` in a few large calls: for devices that are idle while a loop runs.
+"""The engine's side of `Attend` in a few large calls: for devices that a loop over rows would leave
+idle.
 
 `model.cache.attend` is the obvious form. It goes row by row, because several rows may be frames of
-one session; here the first frames of all sessions go together, then the second ones: waves.
+one session; here the first rows of all sessions are one sub-batch, their second rows the next.
 Everything that differs between passes of one shape is in tensors, so a pass may be captured.
-Shape letters: B rows of a pass or wave, P = S tokens of a row, N heads, K head size, M sinks,
+Shape letters: B rows of a pass or sub-batch, P = S tokens of a row, N heads, K head size, M sinks,
 H = B * N.
 """
 
@@ -14,50 +15,50 @@ import torch
 from torch import Tensor
 
 from model.attention.context import ContextAttention
+from model.cache.batch_layout import NUM_FIELDS
 from model.cache.kv_cache import KVCache
-from model.cache.places import NUM_FIELDS
 from model.layers.rope import RotaryEmbedding, Rotation
 
 
-class WaveAttention:
-    """Rows in the order of their waves, `sizes[i]` of them in the i-th. A wave writes its pages,
-    then attends; no two of its rows are of one session."""
+class SubBatchAttention:
+    """Rows in the order of their sub-batches, `sizes[i]` of them in the i-th. A sub-batch writes
+    its pages, then attends; no two of its rows are of one session."""
 
     def __init__(
         self,
         store: KVCache,
-        places_BI: Tensor,
+        mapping_BI: Tensor,
         sizes: Sequence[int],
         rope: RotaryEmbedding,
         attend: ContextAttention,
     ) -> None:
-        """`places_BI`: int64, rows of `model.cache.places.PlaceNumbers`."""
-        self._waves = [
-            _Wave(store, rows, rope, attend) for rows in torch.split(places_BI, list(sizes))
+        """`mapping_BI`: int64, rows of `model.cache.batch_layout.SlotMapping`."""
+        self._sub_batches = [
+            _SubBatch(store, rows, rope, attend) for rows in torch.split(mapping_BI, list(sizes))
         ]
         self._sizes = list(sizes)
 
     def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
         parts = (torch.split(x_BNSK, self._sizes) for x_BNSK in (q_BNSK, k_BNSK, v_BNSK))
-        mixed = [wave(layer, *rows) for wave, *rows in zip(self._waves, *parts, strict=True)]
+        mixed = [part(layer, *rows) for part, *rows in zip(self._sub_batches, *parts, strict=True)]
         return torch.cat(mixed)
 
 
-class _Wave:
-    """Where the rows of one wave are written and what they see."""
+class _SubBatch:
+    """Where the rows of one sub-batch are written and what they see."""
 
     def __init__(
-        self, store: KVCache, places_BI: Tensor, rope: RotaryEmbedding, attend: ContextAttention
+        self, store: KVCache, mapping_BI: Tensor, rope: RotaryEmbedding, attend: ContextAttention
     ) -> None:
         self._store = store
         self._attend = attend
-        page_B, sink_B, self._slot_B, self._length_B, shift_B = places_BI[:, :NUM_FIELDS].unbind(1)
+        page_B, sink_B, self._slot_B, self._length_B, shift_B = mapping_BI[:, :NUM_FIELDS].unbind(1)
         self._written_H = store.keys.places(page_B)
         self._sinks = None
         if store.num_sinks:
             self._sinks = _Sinks(
                 kept_H=store.sinks.places(sink_B),
-                shown_H=store.keys.places(places_BI[:, NUM_FIELDS:].flatten()),
+                shown_H=store.keys.places(mapping_BI[:, NUM_FIELDS:].flatten()),
                 shift=rope.shifts(shift_B),
             )
 
@@ -68,16 +69,17 @@ class _Wave:
         if self._sinks is not None:
             store.sinks.write(layer, self._sinks.kept_H, k_BNPK)
             kept_BNSK = store.sinks.layer(layer).index_select(0, self._slot_B)
-            turned_BNSK = self._sinks.shift.apply(kept_BNSK)
-            turned_BMNPK = torch.stack(turned_BNSK.chunk(store.num_sinks, dim=2), dim=1)
-            store.keys.write(layer, self._sinks.shown_H, turned_BMNPK.flatten(0, 1))
+            rotated_BNSK = self._sinks.shift.apply(kept_BNSK)
+            rotated_BMNPK = torch.stack(rotated_BNSK.chunk(store.num_sinks, dim=2), dim=1)
+            store.keys.write(layer, self._sinks.shown_H, rotated_BMNPK.flatten(0, 1))
         keys, values = store.keys.layer(layer), store.values.layer(layer)
         return self._attend(q_BNPK, keys, values, self._slot_B, self._length_B)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Sinks:
-    """Where a wave keeps its sinks and meets them, and how far each row turns them."""
+    """Where a sub-batch keeps sink keys, where it writes the rotated ones, and each row's
+    rotation."""
 
     kept_H: Tensor
     shown_H: Tensor
