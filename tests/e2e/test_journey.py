@@ -4,6 +4,7 @@ The bounds here are loose: they hold on a machine that is busy with other things
 really does is measured by the load test and printed here.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from examples import headless_player
 from services.play.plan import ROOT
 from tests.e2e.picture import difference, drift, next_pictures
 from tests.e2e.stack import Stack, running_stack
@@ -236,3 +238,8 @@ def report(name: str, figures: dict[str, Any]) -> None:
     path = Path(SHOTS, f"{name}.json")
     path.write_text(json.dumps(figures, indent=1))
     print(name, figures)
+
+
+def test_the_example_of_a_player_without_a_browser_sees_frames(stack: Stack) -> None:
+    num_frames = asyncio.run(headless_player.play(stack.page_url, "freedoom", seconds=4.0))
+    assert num_frames > 35  # 17.5 a second on an idle machine
