@@ -66,7 +66,7 @@ class FakeEngine:
 
     Keeps what it was asked: `actions[session_id]` of every frame, `ways` of every `step`: its
     number of denoise steps and its context length.
-    `num_hastened`: frames. `before_pass` may take fake time; sessions in `failing` cannot be
+    `num_shortened`: frames. `before_pass` may take fake time; sessions in `failing` cannot be
     drawn, frames of those in `not_finite` are NaN, both for all if "*" is in it; `opening`
     are the frames that a session begins with.
     """
@@ -86,7 +86,7 @@ class FakeEngine:
         self.ways: list[tuple[int, int | None]] = []
         self.failing: set[str] = set()
         self.not_finite: set[str] = set()
-        self.num_hastened = 0
+        self.num_shortened = 0
         self.opening: tuple[int, ...] = (0,)
         self.speculation = Speculation()
         self.scheduler = Scheduler(
@@ -157,7 +157,7 @@ class FakeEngine:
 
     def shorten_context(self, session_id: str, *, context_length: int) -> bool:
         dropped = self.scheduler.shorten_context(session_id, context_length)
-        self.num_hastened += dropped is not None
+        self.num_shortened += dropped is not None
         for draft in dropped or ():
             self._settle(draft, is_right=False)
         return dropped is not None

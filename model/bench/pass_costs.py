@@ -2,7 +2,7 @@
 
 Sessions of one world request frames at random, at random numbers of denoise steps, so that cached
 and drawn rows meet in every mixture, as they do in play; now all see their whole context, now all a
-third of it, as on the ladder. Tests of deadlines and of the ladder take their machine from here.
+third of it, as at a lower quality level. The load simulator of the tests takes its costs from here.
 """
 
 import random

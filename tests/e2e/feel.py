@@ -31,7 +31,7 @@ def main() -> None:
         frames, began_s = [stats(page)["frames"] for page in pages], time.monotonic()
         play(pages, arguments.seconds)
         took_s = time.monotonic() - began_s
-        print("player  first frame  frames/s  action to photon p50   p95  ladder")
+        print("player  first frame  frames/s  action to photon p50   p95  level")
         for number, (page, first_frame_s) in enumerate(players):
             now = stats(page)
             fps = (now["frames"] - frames[number]) / took_s

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--memory", type=at_least_one, metavar="FRAMES",
                         help="frames of context that a frame sees, else all that it can: "
-                        "so it is served on the ladder's rung of a short memory")  # fmt: skip
+                        "as the quality level with a short context serves it")  # fmt: skip
     parser.add_argument("--precision", choices=get_args(CpuPrecision), default="fp32",
                         help="numbers that its frames are computed with")  # fmt: skip
     parser.add_argument("--quick", action="store_true",

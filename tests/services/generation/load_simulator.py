@@ -100,12 +100,12 @@ class LoadSimulator(LoopBench):
             self.play(0.3 * PERIOD_S)
         self.machine.load = load
         self._seq = 0
-        self.hastened = 0.0  # share of the frames that it lived through
+        self.shortened = 0.0  # share of the frames that it lived through
 
     def live(self, seconds: float) -> float:
         """Share of frames that were due and not there in time."""
         num_shown, num_late = len(self.events.frames), self.num_late
-        num_hastened = self.engine.num_hastened
+        num_shortened = self.engine.num_shortened
         ends = self.clock.now + seconds
         while self.clock.now < ends:
             self._seq += 1
@@ -116,7 +116,7 @@ class LoadSimulator(LoopBench):
             if self.quality.level is not before:
                 self.changes.append((self.clock.now, LEVELS.index(self.quality.level)))
         num_frames = len(self.events.frames) - num_shown
-        self.hastened = (self.engine.num_hastened - num_hastened) / num_frames
+        self.shortened = (self.engine.num_shortened - num_shortened) / num_frames
         return (self.num_late - num_late) / num_frames
 
     def take_load(self, load: float) -> float:
@@ -137,7 +137,7 @@ SETTLING_S = 2.0
 def table() -> Iterator[str]:
     """Lines of Markdown: the load goes from 50 % of the machine's time to the load of the line, for
     a minute, and back. Late frames are counted after SETTLING_S."""
-    yield "| load | machine | late | inevitable | hastened | level | settled after | back after |"
+    yield "| load | machine | late | inevitable | shortened | level | settled after | back after |"
     yield "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
     for load in LOADS:
         for name, measured in (("calm", CALM), ("busy", BUSY), ("shared", SHARED)):
@@ -150,12 +150,13 @@ def table() -> Iterator[str]:
                 simulator.quality.level.number,
                 simulator.moved(began),
             )
-            hastened = simulator.hastened
+            shortened = simulator.shortened
             began = simulator.take_load(0.5)
             simulator.live(10)
             yield (
                 f"| {load:.0%} | {name} | {late:.1%} | {measured.inevitable(load):.1%} "
-                f"| {hastened:.0%} | {level} | {settled_s:.1f} s | {simulator.moved(began):.1f} s |"
+                f"| {shortened:.0%} | {level} | {settled_s:.1f} s "
+                f"| {simulator.moved(began):.1f} s |"
             )
 
 

@@ -33,16 +33,16 @@ def test_at_90_percent_load_hardly_a_frame_is_late(measured: Measured) -> None:
 
 
 @measured_machines
-def test_haste_is_for_who_would_be_late_and_no_habit(measured: Measured) -> None:
+def test_only_late_frames_are_shortened(measured: Measured) -> None:
     simulator = LoadSimulator(0.8, measured)
     simulator.live(10)
-    assert simulator.hastened < 0.02
+    assert simulator.shortened < 0.02
     simulator.machine.load = 1.6  # for three frames
     simulator.live(3 * PERIOD_S)
     simulator.machine.load = 0.8
     simulator.live(2)
     assert simulator.live(10) == 0.0
-    assert simulator.hastened < 0.02
+    assert simulator.shortened < 0.02
     assert simulator.quality.level.number == 0
 
 
@@ -64,7 +64,7 @@ def test_at_full_load_drafts_that_are_allowed_change_nothing() -> None:
     [(BUSY, 0.95), (SHARED, 0.9), (SHARED, 0.95)],
     ids=["busy-95", "shared-90", "shared-95"],
 )
-def test_haste_keeps_frames_in_time_that_would_inevitably_be_late(
+def test_shortening_keeps_frames_in_time_that_would_inevitably_be_late(
     measured: Measured, load: float
 ) -> None:
     simulator = LoadSimulator(load, measured)

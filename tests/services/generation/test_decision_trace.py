@@ -122,6 +122,6 @@ def test_the_same_play_leads_to_the_same_frames(
     assert (
         len(bench.events.frames),
         bench.num_late,
-        bench.engine.num_hastened,
+        bench.engine.num_shortened,
         digest(shown_frames(bench)),
     ) == recorded

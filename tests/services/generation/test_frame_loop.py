@@ -438,11 +438,11 @@ def test_a_frame_that_would_be_late_sees_less_from_there_on() -> None:
     bench.frames(2)
     whole, short = SPEC.nfd.window, SPEC.nfd.window // 3
     assert pages == [whole, short, whole, whole]
-    assert bench.engine.num_hastened == 1
+    assert bench.engine.num_shortened == 1
     assert bench.quality.level.number == 0
 
 
-def test_after_a_frame_that_was_ready_on_the_tick_another_makes_haste() -> None:
+def test_a_frame_long_after_a_drafted_frame_is_shortened() -> None:
     """It is in time for its deadline, but the gap would show. Drafts go on all the same."""
     bench = LoopBench(cost_of=lambda _: 0.012)
     bench.open("a")
@@ -460,13 +460,13 @@ def test_after_a_frame_that_was_ready_on_the_tick_another_makes_haste() -> None:
         return 0.012
 
     bench.cost_of = note
-    num_before = bench.engine.num_hastened
+    num_before = bench.engine.num_shortened
     bench.clock.advance(PERIOD_S)  # too busy to draft
     bench.act("a", Action(held=2, seq=2))
     bench.frames(1)
     assert not bench.events.of("a")[-1].frame.is_speculative
     assert pages == 2 * [SPEC.nfd.window // 3]
-    assert bench.engine.num_hastened == num_before + 1
+    assert bench.engine.num_shortened == num_before + 1
     bench.play(2.0)
     assert bench.quality.level.drafts
 

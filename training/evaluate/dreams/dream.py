@@ -76,8 +76,9 @@ def dream(
 
 def remembering(world: World, num_frames: int) -> World:
     """The world, whose frames see only so many before them: what is drawn of a session whose memory
-    is short from its first frame to its last, as the overload ladder may make it. Raises ValueError
-    for less than 2, of which a joint frame takes one, and for no less than the world remembers."""
+    is short from its first frame to its last, as a lower quality level may make it. Raises
+    ValueError for less than 2, of which a joint frame takes one, and for no less than the world
+    remembers."""
     nfd = world.spec.nfd
     if not 2 <= num_frames < nfd.window - 1:
         raise ValueError(
