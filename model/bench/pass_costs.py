@@ -22,7 +22,7 @@ from model.engine.types import FrameRequest, PassPlan
 from model.world import World
 
 _NUM_WARM = 20  # passes before the first that counts
-_SPELL = 25  # passes with one memory
+_SPELL = 25  # passes with one context length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +76,13 @@ def measure_passes(
     few = max(1, policy.max_frames // 3)
     while len(measured) < _NUM_WARM + passes:
         share = chance.random()  # of those who wait for nothing
-        memory = few if len(measured) // _SPELL % 2 else None
+        context_length = few if len(measured) // _SPELL % 2 else None
         for name in names:
             if scheduler.session(name).in_flight is None and chance.random() < share:
                 num_steps = chance.choice(sorted(world.spec.sampler.times)[:2])
-                request = FrameRequest(action=action, num_steps=num_steps, context_length=memory)
+                request = FrameRequest(
+                    action=action, num_steps=num_steps, context_length=context_length
+                )
                 scheduler.begin(name, request)
         if (plan := scheduler.plan_pass()) is None:
             continue

@@ -21,8 +21,8 @@ class PagedAttention:
 
     A row writes the keys and values of its frame's page, and only of that page, then attends. Rows
     go one after the other on views of the pool, so nothing is masked, contexts may differ in
-    length, and no row's arithmetic depends on another's. Nothing is gathered either, unless a short
-    memory goes over the end of the ring.
+    length, and no row's arithmetic depends on another's. Nothing is gathered either, unless a
+    shortened context goes over the end of the ring.
 
     Several rows may be frames of one session, in order: each then meets those before it, and the
     page it takes may be one that only they still needed, because a layer is done with their rows

@@ -11,8 +11,9 @@ The pages a new frame sees, its own among them, are always 0 .. num_pages - 1: a
 contiguous run and needs no mask. Order does not matter to it, since keys carry their positions.
 Sinks are a scene's first frames, so sink i lies in page i for as long as the session lives.
 
-A frame with a short memory sees fewer of these pages: the sinks' and those of the newest frames, a
-stretch of the ring that may go over its end. The others are kept all the same, for frames to come.
+A frame with a shortened context sees fewer of these pages: the sinks' and those of the newest
+frames, a stretch of the ring that may go over its end. The others are kept all the same, for frames
+to come.
 """
 
 from bisect import bisect_left
@@ -25,8 +26,8 @@ from model.context.policy import ContextPolicy
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """Where one frame is written and what it sees: pages 0 .. num_pages - 1 of its slot, or only
-    `recent` of them if its memory is short. The keys of the first `num_sinks` pages are met as if
-    their frames had come `sink_shift` frames later."""
+    `recent` of them if its context is shortened. The keys of the first `num_sinks` pages are met as
+    if their frames had come `sink_shift` frames later."""
 
     frame_idx: int
     slot: int
@@ -62,7 +63,7 @@ class PageTable:
             wanted = [self._first + frame for frame in kept]
             raise ValueError(f"frames {frame_idxs} are no context; at most {wanted} would be")
         self._leaving, self._placement = self._look_ahead()
-        self._shorter: dict[int, Placement] = {}  # of the next frame, by memory
+        self._shorter: dict[int, Placement] = {}  # of the next frame, by context length
 
     @property
     def frame_idxs(self) -> tuple[int, ...]:
@@ -84,20 +85,24 @@ class PageTable:
         """Where the next frame goes."""
         return self._placement
 
-    def seeing(self, memory: int | None) -> Placement:
-        """Where the next frame goes if it sees the newest `memory` frames only, at least one, and
-        the sinks; None: all that its policy keeps."""
-        if memory is None:
+    def placement_with(self, context_length: int | None) -> Placement:
+        """Where the next frame goes if it sees the newest `context_length` frames only, at least
+        one, and the sinks; None: all that its policy keeps."""
+        if context_length is None:
             return self._placement
-        if memory not in self._shorter:
-            self._shorter[memory] = self._shortened(memory)
-        return self._shorter[memory]
+        if context_length not in self._shorter:
+            self._shorter[context_length] = self._shortened(context_length)
+        return self._shorter[context_length]
 
-    def joint_placement(self, ahead: int, memory: int | None = None) -> Placement:
+    def joint_placement(self, ahead: int, context_length: int | None = None) -> Placement:
         """Where the frame so many after the next is drawn before that one is finished: in a page
         behind all that is kept for the next one, which nobody else needs. It sees what that one
-        sees with this memory, too."""
-        before = self.seeing(memory) if ahead == 1 else self.joint_placement(ahead - 1, memory)
+        sees with this context length, too."""
+        before = (
+            self.placement_with(context_length)
+            if ahead == 1
+            else self.joint_placement(ahead - 1, context_length)
+        )
         page = before.num_pages
         return replace(
             before,
@@ -133,8 +138,8 @@ class PageTable:
         assert len(set(pages)) == len(pages), f"two frames in one page: {pages}"
         assert len(pages) <= self._policy.max_frames + 1, f"too many pages: {pages}"
         assert self._look_ahead() == (self._leaving, self._placement), "a stale placement"
-        for memory, shorter in self._shorter.items():
-            assert shorter == self._shortened(memory), "a stale short placement"
+        for context_length, shorter in self._shorter.items():
+            assert shorter == self._shortened(context_length), "a stale short placement"
         seen = {*self.context.values(), self._placement.page}
         wanted = set(range(self._placement.num_pages))
         assert seen == wanted, f"pages seen have a hole: {sorted(seen)}"
@@ -150,12 +155,12 @@ class PageTable:
         page = min((self._page_of[left] for left in leaving), default=len(seen))
         return leaving, self._place(frame, page, seen)
 
-    def _shortened(self, memory: int) -> Placement:
+    def _shortened(self, context_length: int) -> Placement:
         whole, num_sinks = self._placement, self._placement.num_sinks
         seen = [held for held in self._page_of if held not in self._leaving]
-        if len(seen) - num_sinks <= memory:
+        if len(seen) - num_sinks <= context_length:
             return whole
-        newest = (*seen[:num_sinks], *seen[-memory:])
+        newest = (*seen[:num_sinks], *seen[-context_length:])
         short = self._place(self._newest + 1, whole.page, newest)
         pages = (*(self._page_of[frame] for frame in newest), whole.page)
         return replace(short, num_pages=whole.num_pages, recent=_stretches(pages))

@@ -25,7 +25,7 @@ from model.engine.speculation import Speculation
 from model.engine.types import FrameRequest, PassPlan, PassResult
 
 WINDOW, NUM_STEPS, ACTION_SIZE = 32, 2, 1
-SHORT_MEMORY = 7
+SHORT_LENGTH = 7
 HOLDS = 6  # frames that a key is held for
 STAYS = 100  # frames until the next player leaves and another comes
 _NOTHING = ContextClip(
@@ -105,12 +105,12 @@ class House:
         after it, and some are hastened after a pass."""
         turns = {name: number + place for place, name in enumerate(self._names)}
         for name, turn in turns.items():
-            memory = SHORT_MEMORY if turn % 5 == 0 else None
+            context_length = SHORT_LENGTH if turn % 5 == 0 else None
             action = (float(turn // HOLDS % 2),)
             request = FrameRequest(
                 action=action,
                 num_steps=NUM_STEPS,
-                context_length=memory,
+                context_length=context_length,
                 deadline_s=number + turn % 2,
             )
             self._engine.begin(name, request)
@@ -119,7 +119,7 @@ class House:
         self._engine.advance()
         for name, turn in turns.items():
             if turn % 7 == 0 and self.scheduler.session(name).in_flight:
-                self._engine.shorten_context(name, context_length=SHORT_MEMORY)
+                self._engine.shorten_context(name, context_length=SHORT_LENGTH)
         while self.scheduler.has_in_flight:
             self._engine.advance()
 
@@ -132,7 +132,7 @@ class House:
 
 class Night:
     """A house in which everything happens that may: drafts under two guesses, right or wrong,
-    finished or not; joint frames; short memory; haste; players who come and go."""
+    finished or not; joint frames; shortened contexts, also in flight; players who come and go."""
 
     def __init__(self, num_sessions: int) -> None:
         self.house = House(num_sessions, max_drafts=2, max_joint=1)

@@ -100,7 +100,7 @@ class Scheduler:
         session.drafts = session.joint = ()
         session.state = state
         if session.in_flight is not None:
-            where = session.pages.seeing(session.in_flight.request.context_length)
+            where = session.pages.placement_with(session.in_flight.request.context_length)
             after = session.advance(state, session.in_flight.request.action)
             session.in_flight = replace(
                 session.in_flight, denoise_step=0, placement=where, state=after
@@ -177,7 +177,7 @@ class Scheduler:
         seen = in_flight.request.context_length
         if context_length is None or (seen is not None and seen <= context_length):
             return None
-        where = session.pages.seeing(context_length)
+        where = session.pages.placement_with(context_length)
         if where is in_flight.placement:  # nothing more has been there to see
             return None
         request = replace(in_flight.request, context_length=context_length)

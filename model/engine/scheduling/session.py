@@ -55,7 +55,7 @@ class Session:
             denoise_step=0,
             is_draft=is_draft,
             branch=branch,
-            placement=self.pages.seeing(request.context_length),
+            placement=self.pages.placement_with(request.context_length),
         )
 
     def joint_frame(self, in_flight: DrawnFrame, ahead: int, *, branch: int) -> DrawnFrame:
@@ -78,7 +78,7 @@ class Session:
     def append(self, drawn: DrawnFrame) -> None:
         """The next frame is finished and becomes the newest frame; its other drafts are gone. Its
         keys will be computed with the context length that it was generated with."""
-        placement = self.pages.seeing(drawn.request.context_length)
+        placement = self.pages.placement_with(drawn.request.context_length)
         self.pages.append(placement)
         newest = CachedFrame(session_id=self.session_id, placement=placement)
         self.uncached = (*self.uncached, newest)
@@ -92,7 +92,7 @@ class Session:
         assert self.in_flight is None or not self.drafts, "drafts beside a frame in flight"
         assert self.in_flight is None or not self.in_flight.is_finished, "finished, not appended"
         for drawn in (*self.drafts, *([self.in_flight] if self.in_flight else ())):
-            expected = self.pages.seeing(drawn.request.context_length)
+            expected = self.pages.placement_with(drawn.request.context_length)
             assert drawn.placement is expected, "drawn to a stale place"
             assert drawn.is_draft == (drawn is not self.in_flight), "a draft in flight"
         next_idx = self.pages.next_frame_idx + (self.in_flight is not None)

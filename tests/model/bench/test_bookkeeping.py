@@ -1,5 +1,5 @@
 """Deciding costs little, grows with the players and keeps nothing of what was. No clock here: what
-counts is calls and blocks of memory."""
+counts is calls and blocks of RAM."""
 
 import gc
 import sys
@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from model.bench.subjects.bookkeeping import SHORT_MEMORY, House, Night, NullRunner, memory_held
+from model.bench.subjects.bookkeeping import SHORT_LENGTH, House, Night, NullRunner, memory_held
 from model.engine.types import PassPlan, PassResult
 
 
@@ -49,19 +49,19 @@ def test_a_long_night_leaves_nothing_behind() -> None:
     house.scheduler.check_integrity()
 
 
-def test_nor_does_one_with_drafts_short_memory_haste_and_guests() -> None:
+def test_nor_does_one_with_drafts_shortened_contexts_and_guests() -> None:
     held = list(memory_held(5000, num_sessions=4))
     assert [row.frames for row in held] == list(range(500, 5001, 500))
     assert held[-1].blocks - held[3].blocks < 50  # 3000 frames of 4 sessions, 30 of whom left
 
 
 def test_in_such_a_night_every_kind_of_frame_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    memories: dict[tuple[str, int], list[int | None]] = defaultdict(list)
+    lengths: dict[tuple[str, int], list[int | None]] = defaultdict(list)
 
     def run(runner: NullRunner, plan: PassPlan) -> PassResult:
         for row in plan.drawn:
             if not row.is_draft:
-                memories[row.session_id, row.placement.frame_idx].append(row.request.context_length)
+                lengths[row.session_id, row.placement.frame_idx].append(row.request.context_length)
         return run_nothing(runner, plan)
 
     run_nothing = NullRunner.run
@@ -72,7 +72,7 @@ def test_in_such_a_night_every_kind_of_frame_is_drawn(monkeypatch: pytest.Monkey
         night.house.scheduler.check_integrity()
     for counts in (night.house.speculation.exact, night.house.speculation.joint):
         assert min(counts.accepted, counts.discarded) > 50
-    seen = [tuple(steps) for steps in memories.values()]
-    for kind in ((None, None), (SHORT_MEMORY, SHORT_MEMORY), (None, SHORT_MEMORY)):
-        assert seen.count(kind) > 50  # long, short, hastened under way
+    seen = [tuple(steps) for steps in lengths.values()]
+    for kind in ((None, None), (SHORT_LENGTH, SHORT_LENGTH), (None, SHORT_LENGTH)):
+        assert seen.count(kind) > 50  # long, short, shortened in flight
     assert night.house.scheduler.session_ids == tuple(f"guest {n}" for n in range(200, 501, 100))

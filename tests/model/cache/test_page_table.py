@@ -43,7 +43,7 @@ def test_sink_frames_keep_their_pages_for_ever() -> None:
 def test_a_new_frame_sees_exactly_what_its_policy_keeps(
     policy: ContextPolicy, first: int, num_steps: int, data: st.DataObject
 ) -> None:
-    """And with a short memory the sinks and the newest of them, whatever else is kept."""
+    """And with a shortened context the sinks and the newest of them, whatever else is kept."""
     num_given = data.draw(st.integers(1, policy.max_frames))
     table = PageTable(policy, 2, range(first, first + num_given))
     seen_before = set(table.frame_idxs)
@@ -56,10 +56,13 @@ def test_a_new_frame_sees_exactly_what_its_policy_keeps(
         assert placement.num_pages <= policy.max_frames + 1
         assert context[frame_idx - 1] == placement.previous_page
         assert positions(placement, context) == list(range(frame_idx - len(context), frame_idx))
-        memory = data.draw(st.none() | st.integers(1, 4))
-        short = table.seeing(memory)
+        context_length = data.draw(st.none() | st.integers(1, 4))
+        short = table.placement_with(context_length)
         sinks, others = list(context)[: short.num_sinks], list(context)[short.num_sinks :]
-        seen = {frame: context[frame] for frame in (*sinks, *others[-(memory or len(context)) :])}
+        seen = {
+            frame: context[frame]
+            for frame in (*sinks, *others[-(context_length or len(context)) :])
+        }
         pages = [page for stretch in short.seen for page in stretch]
         assert sorted(pages) == sorted((*seen.values(), placement.page))
         assert positions(short, seen) == list(range(frame_idx - len(seen), frame_idx))
@@ -91,11 +94,11 @@ def test_a_context_that_no_session_could_have_is_refused(frame_idxs: tuple[int, 
         PageTable(SlidingWindow(3), 0, frame_idxs)
 
 
-def test_a_short_memory_is_a_stretch_of_the_ring_that_may_go_over_its_end() -> None:
+def test_a_shortened_context_is_a_stretch_of_the_ring_that_may_go_over_its_end() -> None:
     table = PageTable(SlidingWindow(4), 0, [0, 1, 2, 3])
     stretches = []
     for _ in range(4):
-        stretches.append(table.seeing(2).seen)
+        stretches.append(table.placement_with(2).seen)
         table.append(table.placement)
     assert stretches == [
         (range(2, 5),), (range(1), range(3, 5)), (range(2), range(4, 5)), (range(3),),
@@ -104,7 +107,7 @@ def test_a_short_memory_is_a_stretch_of_the_ring_that_may_go_over_its_end() -> N
 
 def test_a_joint_frame_lies_behind_all_that_is_kept_however_little_is_seen() -> None:
     table = PageTable(SlidingWindow(4), 0, [0, 1, 2, 3])
-    joint = table.joint_placement(2, memory=1)
+    joint = table.joint_placement(2, context_length=1)
     assert (joint.page, joint.previous_page, joint.frame_idx) == (6, 5, 6)
     assert [page for stretch in joint.seen for page in stretch] == [3, 4, 5, 6]
 

@@ -1,6 +1,6 @@
 """Every feature on and off: at equal shapes, latents and pixels are those of the plain path, bit
-for bit; those of a memory that is short now and then, too. What shares the passes (others, in haste
-or not) and what is thrown away (drafts, joint frames) is part of it.
+for bit; those of a context that is shortened now and then, too. What shares the passes (others,
+shortened or not) and what is thrown away (drafts, joint frames) is part of it.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Log = Callable[[int, int], list[ActionVector]]
 Film = tuple[Tensor, NDArray[np.uint8]]  # latents (F, C, h, w), pixels (F, H, W, 3)
 LONG_START = 1
 POLICIES = (SlidingWindow(3), SinkWindow(num_sinks=1, window=2))
-Memories = tuple[int | None, ...]  # of a session's frames, over and over
+Lengths = tuple[int | None, ...]  # of a session's frames, over and over
 ALL, FEW_AT_TIMES = (None,), (None, 1, 1, 2, None)
 
 
@@ -36,8 +36,8 @@ def policy(request: pytest.FixtureRequest) -> ContextPolicy:
 
 
 @pytest.fixture(scope="module", params=[ALL, FEW_AT_TIMES], ids=["all", "few"])
-def memories(request: pytest.FixtureRequest) -> Memories:
-    chosen: Memories = request.param
+def lengths(request: pytest.FixtureRequest) -> Lengths:
+    chosen: Lengths = request.param
     return chosen
 
 
@@ -49,22 +49,22 @@ def actions(action_log: Log) -> list[ActionVector]:
 
 @pytest.fixture(scope="module")
 def plain(
-    any_world: World, policy: ContextPolicy, memories: Memories, actions: list[ActionVector]
+    any_world: World, policy: ContextPolicy, lengths: Lengths, actions: list[ActionVector]
 ) -> Film:
-    return play(any_world, policy, memories, actions)
+    return play(any_world, policy, lengths, actions)
 
 
 def play(
     world: World,
     policy: ContextPolicy,
-    memories: Memories,
+    lengths: Lengths,
     actions: list[ActionVector],
     *,
     merges: bool = False,
     num_drafts: int = 0,
     is_let_in_slowly: bool = False,
     is_crowded: bool = False,
-    others_make_haste: bool = False,
+    others_are_shortened: bool = False,
     draws_jointly: bool = False,
     paths: FastPaths | None = None,
 ) -> Film:
@@ -87,14 +87,14 @@ def play(
         engine.open("me", start=LONG_START, seed=5)
     latents, frames = [], []
     for number, action in enumerate(actions):
-        memory = memories[number % len(memories)]
+        context_length = lengths[number % len(lengths)]
         is_held = action == actions[number - 1]
         if num_drafts and (is_held or not draws_jointly):  # else that is drafted already
             guesses = dict.fromkeys((actions[number - 1], actions[(number + 3) % len(actions)]))
             for guess in list(guesses)[:num_drafts]:
-                engine.draft("me", engine.request(guess, context_length=memory))
+                engine.draft("me", engine.request(guess, context_length=context_length))
             engine.advance()
-        frame = engine.begin("me", engine.request(action, context_length=memory))
+        frame = engine.begin("me", engine.request(action, context_length=context_length))
         if frame is None and draws_jointly and is_held:
             engine.draft_jointly("me")
         while frame is None:
@@ -102,19 +102,21 @@ def play(
                 if finished.session_id == "me":
                     frame = finished
                 else:
-                    memory = None if paths else 2
+                    context_length = None if paths else 2
                     engine.begin(
                         "other",
-                        engine.request(action, num_steps=1 + number % 3, context_length=memory),
+                        engine.request(
+                            action, num_steps=1 + number % 3, context_length=context_length
+                        ),
                     )
-                    if others_make_haste:
+                    if others_are_shortened:
                         engine.shorten_context("other", context_length=1)
         latents.append(engine.snapshot("me").context.latents_FChw[-1])
         frames.append(frame.pixels)
     return torch.stack(latents), np.stack(frames)
 
 
-COMPANY = ((False, False), (True, False), (True, True))  # is_crowded, others_make_haste
+COMPANY = ((False, False), (True, False), (True, True))  # is_crowded, others_are_shortened
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ COMPANY = ((False, False), (True, False), (True, True))  # is_crowded, others_ma
 def test_no_feature_changes_a_frame(
     any_world: World,
     policy: ContextPolicy,
-    memories: Memories,
+    lengths: Lengths,
     actions: list[ActionVector],
     plain: Film,
     merges: bool,
@@ -133,17 +135,17 @@ def test_no_feature_changes_a_frame(
     company: tuple[bool, bool],
     draws_jointly: bool,
 ) -> None:
-    is_crowded, others_make_haste = company
+    is_crowded, others_are_shortened = company
     latents, pixels = play(
         any_world,
         policy,
-        memories,
+        lengths,
         actions,
         merges=merges,
         num_drafts=num_drafts,
         is_let_in_slowly=is_let_in_slowly,
         is_crowded=is_crowded,
-        others_make_haste=others_make_haste,
+        others_are_shortened=others_are_shortened,
         draws_jointly=draws_jointly,
     )
     assert torch.equal(latents, plain[0])
@@ -163,7 +165,7 @@ def test_nor_does_it_on_fast_paths(
     is_crowded: bool,
     draws_jointly: bool,
 ) -> None:
-    """Up to rounding; they have no short memory and always merge."""
+    """Up to rounding; they cannot shorten a context and always merge."""
     wanted, _ = play(world, policy, ALL, actions)
     latents, _ = play(
         world,

@@ -175,16 +175,16 @@ def test_a_draft_half_done_goes_on_as_the_frame() -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "steps", "memory"), [(OTHER, 1, None), (ACTION, 2, None), (ACTION, 1, 1)]
+    ("action", "steps", "context_length"), [(OTHER, 1, None), (ACTION, 2, None), (ACTION, 1, 1)]
 )
 def test_any_other_draft_is_forgotten(
-    action: tuple[float, ...], steps: int, memory: int | None
+    action: tuple[float, ...], steps: int, context_length: int | None
 ) -> None:
     scheduler = make_scheduler()
     open_all(scheduler, "a")
     scheduler.draft("a", FrameRequest(action=ACTION, num_steps=1))
     drafted = run_pass(scheduler)
-    request = FrameRequest(action=action, num_steps=steps, context_length=memory)
+    request = FrameRequest(action=action, num_steps=steps, context_length=context_length)
     assert not scheduler.begin("a", request)
     again = run_pass(scheduler)
     assert rows(again) == [("a", 1, 0)]

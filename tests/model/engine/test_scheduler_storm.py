@@ -14,7 +14,7 @@ from model.engine.types import DrawnFrame, FrameRequest, PassPlan
 MAX_SESSIONS, MAX_ROWS = 4, 6
 POLICIES = (SlidingWindow(3), SinkWindow(num_sinks=1, window=3))
 LONGEST_CONTEXT = max(policy.max_frames for policy in POLICIES)
-MEMORIES = st.sampled_from((None, None, 1, 2))
+LENGTHS = st.sampled_from((None, None, 1, 2))
 
 
 class Storm(RuleBasedStateMachine):
@@ -47,27 +47,34 @@ class Storm(RuleBasedStateMachine):
 
     @precondition(lambda self: any(self.frames.values()))
     @rule(pick=st.integers(0, 99), action=st.integers(0, 1), steps=st.integers(1, 3),
-          memory=MEMORIES, by=st.integers(0, 9))  # fmt: skip
-    def begin(self, pick: int, action: int, steps: int, memory: int | None, by: int) -> None:
+          context_length=LENGTHS, by=st.integers(0, 9))  # fmt: skip
+    def begin(
+        self, pick: int, action: int, steps: int, context_length: int | None, by: int
+    ) -> None:
         for scheduler, frames in self.frames.items():
             session_id = sorted(frames)[pick % len(frames)]
             session = scheduler.session(session_id)
             if session.in_flight:
                 continue
             request = FrameRequest(
-                action=(float(action),), num_steps=steps, context_length=memory, deadline_s=by
+                action=(float(action),),
+                num_steps=steps,
+                context_length=context_length,
+                deadline_s=by,
             )
             kept = scheduler.begin(session_id, request)
             frames[session_id] += kept is not None and kept.is_finished
 
     @precondition(lambda self: any(self.frames.values()))
     @rule(pick=st.integers(0, 99), action=st.integers(0, 1), steps=st.integers(1, 3),
-          memory=MEMORIES)  # fmt: skip
-    def draft(self, pick: int, action: int, steps: int, memory: int | None) -> None:
+          context_length=LENGTHS)  # fmt: skip
+    def draft(self, pick: int, action: int, steps: int, context_length: int | None) -> None:
         for scheduler, frames in self.frames.items():
             session_id = sorted(frames)[pick % len(frames)]
             session = scheduler.session(session_id)
-            request = FrameRequest(action=(float(action),), num_steps=steps, context_length=memory)
+            request = FrameRequest(
+                action=(float(action),), num_steps=steps, context_length=context_length
+            )
             is_full = len(session.drafts) == 2 or session.draft_of(request) is not None
             if not session.in_flight and not is_full:
                 scheduler.draft(session_id, request)
@@ -81,12 +88,12 @@ class Storm(RuleBasedStateMachine):
                 scheduler.begin_joint(session_id, num_frames)
 
     @precondition(lambda self: any(self.frames.values()))
-    @rule(pick=st.integers(0, 99), memory=st.integers(1, 2))
-    def hasten(self, pick: int, memory: int) -> None:
+    @rule(pick=st.integers(0, 99), context_length=st.integers(1, 2))
+    def shorten(self, pick: int, context_length: int) -> None:
         for scheduler, frames in self.frames.items():
             session_id = sorted(frames)[pick % len(frames)]
             if scheduler.session(session_id).in_flight:
-                scheduler.shorten_context(session_id, memory)
+                scheduler.shorten_context(session_id, context_length)
 
     @precondition(lambda self: any(self.frames.values()))
     @rule(pick=st.integers(0, 99), is_cut=st.booleans())

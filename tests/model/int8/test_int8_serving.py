@@ -25,16 +25,18 @@ def int8_world(world: World) -> World:
 @needs_vnni
 def test_a_session_alone_is_the_session_in_company(int8_world: World, action_log: Log) -> None:
     """Bitwise, latents and pixels: no convolution library chooses by the number of pictures. With
-    a memory of two frames after the first few, too."""
+    a context of two frames after the first few, too."""
     alone, together = WorldEngine(int8_world), WorldEngine(int8_world)
     alone.open("a", start=1, seed=5)
     for number, name in enumerate("abc"):
         together.open(name, start=1, seed=5 + number)
     logs = zip(*(action_log(player, 9) for player in range(3)), strict=True)
     for number, actions in enumerate(logs):
-        memory = None if number < 4 else 2
-        mine = alone.step({"a": actions[0]}, context_length=memory)[0]
-        ours = together.step(dict(zip("abc", actions, strict=True)), context_length=memory)[0]
+        context_length = None if number < 4 else 2
+        mine = alone.step({"a": actions[0]}, context_length=context_length)[0]
+        ours = together.step(dict(zip("abc", actions, strict=True)), context_length=context_length)[
+            0
+        ]
         assert (mine.pixels == ours.pixels).all()
     contexts = [engine.snapshot("a").context.latents_FChw for engine in (alone, together)]
     assert torch.equal(*contexts)
