@@ -1,4 +1,5 @@
-"""Times the engine on this machine: `python -m model.bench` → build/bench.json and a table.
+"""InterleavedTimes the engine on this machine: `python -m model.bench` → build/bench.json and a
+table.
 
     python -m model.bench              rows and ratios of the shipped world: under three minutes
     python -m model.bench costs        what a pass costs by rows, pages seen, pictures; its jitter
@@ -35,21 +36,21 @@ from model import presets
 from model.ar.decoding.order import blocks, diagonal, raster
 from model.arguments import above_zero, at_least_one
 from model.arithmetic.predict import cost_table, players_table, speed_table
+from model.bench.cpu.fidelity import Fidelity, measure_fidelity
 from model.bench.cpu.frames import FrameTime, measure_frames
-from model.bench.cpu.likeness import Likeness, measure_likeness
 from model.bench.cpu.rotation import RotationCost, measure_rotation
 from model.bench.device import device_here
 from model.bench.doctor.checkup import examine, report
 from model.bench.gpu import capacity, exactness, spare, speed
-from model.bench.gpu.ledger import Ledger
+from model.bench.gpu.results_file import ResultsFile
 from model.bench.markdown import table_of
 from model.bench.pass_costs import fit, measure_passes, steadiest
+from model.bench.profiling import profile_frames
 from model.bench.provenance import this_commit, this_machine
 from model.bench.ratios import DIAGONAL_WINDOW, SAYS, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row
-from model.bench.subjects.bookkeeping import memory_held
-from model.bench.subjects.worlds import random_baseline, random_world
-from model.bench.where import watch_frames
+from model.bench.workloads.bookkeeping import memory_held
+from model.bench.workloads.worlds import random_baseline, random_world
 from model.int8.serving import CpuPrecision, in_precision, quickest_precision
 from model.presets import PRESETS
 from model.world import World, WorldError
@@ -126,7 +127,7 @@ def _where(args: argparse.Namespace) -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     world = in_precision(_world(args.world), args.precision)
-    stretches = watch_frames(
+    stretches = profile_frames(
         world, batch=args.batch, device=args.device, frames=args.repeats, trace=args.out
     )
     print(table_of(stretches))
@@ -139,10 +140,10 @@ def _precision(args: argparse.Namespace) -> None:
     _write_table("precision", args.out, times)
 
 
-def _likeness(args: argparse.Namespace) -> None:
+def _fidelity(args: argparse.Namespace) -> None:
     world = _world(args.world)
     torch.set_num_threads(1)
-    drifts = [drift for steps in args.steps for drift in measure_likeness(world, steps=steps)]
+    drifts = [drift for steps in args.steps for drift in measure_fidelity(world, steps=steps)]
     _write_table("likeness", args.out, drifts)
 
 
@@ -157,7 +158,7 @@ def _rotation(args: argparse.Namespace) -> None:
 
 
 def _write_table(
-    name: str, out: Path, rows: Sequence[Likeness] | Sequence[FrameTime] | Sequence[RotationCost]
+    name: str, out: Path, rows: Sequence[Fidelity] | Sequence[FrameTime] | Sequence[RotationCost]
 ) -> None:
     print(table_of(rows))
     _write(
@@ -173,13 +174,13 @@ def _write_table(
 
 
 def _fill(args: argparse.Namespace) -> None:
-    """One of the jobs that keep a ledger."""
+    """One of the jobs that keep a results."""
     device = args.device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     out = args.out or Path("build") / "gpu" / f"{args.job}.json"
-    ledger = Ledger(out, this_machine(device), minutes=args.minutes)
+    results = ResultsFile(out, this_machine(device), minutes=args.minutes)
     for preset in args.presets:
-        JOBS[args.job](ledger, preset, device)
-    print(f"{len(ledger.cells)} cells in {out}" + (", out of time" * ledger.is_out_of_time))
+        JOBS[args.job](results, preset, device)
+    print(f"{len(results.cells)} cells in {out}" + (", out of time" * results.is_out_of_time))
 
 
 def _bookkeeping(args: argparse.Namespace) -> None:
@@ -256,7 +257,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         "--threads", type=at_least_one, help="CPU threads; torch's own choice if not given"
     )
     parser.add_argument(
-        "--repeats", type=at_least_one, default=20, help="timed frames of each entrant"
+        "--repeats", type=at_least_one, default=20, help="timed frames of each variant"
     )
     commands = parser.add_subparsers(
         metavar=" | ".join(
@@ -294,7 +295,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     precision.add_argument("--out", type=Path, default=Path("build/precision.json"))
     likeness = commands.add_parser("likeness")
-    likeness.set_defaults(command=_likeness)
+    likeness.set_defaults(command=_fidelity)
     likeness.add_argument("--steps", type=at_least_one, nargs="+", default=(1, 2))
     likeness.add_argument("--out", type=Path, default=Path("build/likeness.json"))
     rotation = commands.add_parser("rotation")

@@ -14,7 +14,7 @@ from statistics import median
 import numpy as np
 import torch
 
-from model.bench.subjects.worlds import opening
+from model.bench.workloads.worlds import opening
 from model.context.sliding_window import SlidingWindow
 from model.engine.running.runner import NFDRunner
 from model.engine.scheduling.scheduler import Scheduler

@@ -1,19 +1,19 @@
-"""What one form of the engine gains over another, in one run of a world: entrants take turns."""
+"""What one form of the engine gains over another, in one run of a world, interleaved."""
 
 from collections.abc import Callable, Mapping
 
 import torch
 
 from model.ar.decoding.order import blocks, diagonal, raster
-from model.bench.contest import contest
-from model.bench.subjects.bookkeeping import bookkeeping_ms
-from model.bench.subjects.held_key import HeldKey
-from model.bench.subjects.naive import NaivePlayers, naive_bound
-from model.bench.subjects.training_pass import TrainingPass
-from model.bench.subjects.worlds import drive, drive_baseline, random_baseline
+from model.bench.interleaved import time_interleaved
+from model.bench.workloads.bookkeeping import bookkeeping_ms
+from model.bench.workloads.held_key import HeldKey
+from model.bench.workloads.naive import NaivePlayers, naive_bound
+from model.bench.workloads.training_pass import TrainingPass
+from model.bench.workloads.worlds import drive, drive_baseline, random_baseline
 from model.world import World
 
-Entrants = Mapping[str, Callable[[], float]]  # seconds by name
+Variants = Mapping[str, Callable[[], float]]  # seconds by name
 
 NUM_PLAYERS = 4
 DIAGONAL_WINDOW = 1  # fewest turns
@@ -35,7 +35,7 @@ SAYS = {
 
 def measure_ratios(world: World, device: torch.device, *, rounds: int) -> Mapping[str, float]:
     """By the names of SAYS. Above 1 is in favour of what is named first there."""
-    times = contest(
+    times = time_interleaved(
         {
             **with_and_without_cache(world, device),
             **_other_forms(world, device),
@@ -58,17 +58,17 @@ def measure_ratios(world: World, device: torch.device, *, rounds: int) -> Mappin
     }
 
 
-def with_and_without_cache(world: World, device: torch.device) -> Entrants:
+def with_and_without_cache(world: World, device: torch.device) -> Variants:
     """Each draws one frame for each of its sessions."""
-    entrants = {}
+    variants = {}
     for name, num_sessions in (("", NUM_PLAYERS), (", alone", 1)):
         naive = NaivePlayers(world, device, num_sessions=num_sessions)
-        entrants[f"naive{name}"] = naive.frame_s
-        entrants[f"cached{name}"] = drive(world, batch=num_sessions, device=device).frame_s
-    return entrants
+        variants[f"naive{name}"] = naive.frame_s
+        variants[f"cached{name}"] = drive(world, batch=num_sessions, device=device).frame_s
+    return variants
 
 
-def _other_forms(world: World, device: torch.device) -> Entrants:
+def _other_forms(world: World, device: torch.device) -> Variants:
     """Of one session."""
     nfd, baseline = world.spec.nfd, random_baseline(world)
     grid = (nfd.grid_height, nfd.grid_width)

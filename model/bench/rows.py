@@ -9,8 +9,8 @@ from model.ar.decoding.order import DecodeOrder
 from model.ar.matched import num_parameters
 from model.ar.world import ARWorld
 from model.bench.provenance import matmul_gflops
-from model.bench.subjects.driver import Driver
-from model.bench.subjects.worlds import drive, drive_baseline
+from model.bench.workloads.driver import Driver
+from model.bench.workloads.worlds import drive, drive_baseline
 from model.int8.serving import CpuPrecision, in_precision
 from model.world import Precision, World
 

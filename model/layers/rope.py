@@ -68,7 +68,8 @@ class RotaryEmbedding(nn.Module):
         return Rotation(angles.cos().float(), angles.sin().float())
 
     def shift(self, num_frames: int) -> Rotation:
-        """What turns keys rotated for any frame into those of `num_frames` later (1, 1, 1, K/2)."""
+        """The rotation that moves keys of any frame to the position `num_frames` later (1, 1, 1,
+        K/2)."""
         return self.shifts(torch.tensor([num_frames], device=self.frame_frequencies.device))
 
     def shifts(self, num_frames_B: Tensor) -> Rotation:

@@ -1,4 +1,4 @@
-"""How long a frame takes in each form of a world, with one thread and more: all take turns."""
+"""How long a frame takes in each form of a world, with one thread and more, interleaved."""
 
 import time
 from collections.abc import Iterator
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
-from model.bench.contest import Times, contest
 from model.bench.cpu.variants import variants
-from model.bench.subjects.driver import Driver
-from model.bench.subjects.worlds import drive
+from model.bench.interleaved import InterleavedTimes, time_interleaved
+from model.bench.workloads.driver import Driver
+from model.bench.workloads.worlds import drive
 from model.world import World
 
 CPU = torch.device("cpu")
@@ -45,38 +45,40 @@ def measure_frames(
                 name: drive(form, batch=players, device=CPU, num_steps=steps)
                 for name, form in forms.items()
             }
-            yield from _contest(drivers, thread_counts, rounds)
+            yield from _interleave(drivers, thread_counts, rounds)
 
 
-def _contest(
+def _interleave(
     drivers: dict[str, Driver], thread_counts: tuple[int, ...], rounds: int
 ) -> Iterator[FrameTime]:
     before = torch.get_num_threads()
-    entrants = {
-        f"{name} x{threads}": _Entrant(driver, threads)
+    variants = {
+        f"{name} x{threads}": _Variant(driver, threads)
         for threads in thread_counts
         for name, driver in drivers.items()
     }
-    times = contest({name: entrant.frame_s for name, entrant in entrants.items()}, rounds=rounds)
-    cpu_times = Times({name: entrant.cpu_s[1:] for name, entrant in entrants.items()})
+    times = time_interleaved(
+        {name: variant.frame_s for name, variant in variants.items()}, rounds=rounds
+    )
+    cpu_times = InterleavedTimes({name: variant.cpu_s[1:] for name, variant in variants.items()})
     torch.set_num_threads(before)
     for threads in thread_counts:
         for name, driver in drivers.items():
-            reference, entrant = f"{REFERENCE} x{threads}", f"{name} x{threads}"
+            reference, variant = f"{REFERENCE} x{threads}", f"{name} x{threads}"
             yield FrameTime(
                 players=driver.batch,
                 steps=driver.num_steps,
                 threads=threads,
                 form=name,
-                frame_ms=times.median_ms(entrant),
-                cpu_ms=cpu_times.median_ms(entrant),
-                gain=times.ratio(reference, entrant),
-                cpu_gain=cpu_times.ratio(reference, entrant),
-                gain_of_threads=times.ratio(f"{name} x{thread_counts[0]}", entrant),
+                frame_ms=times.median_ms(variant),
+                cpu_ms=cpu_times.median_ms(variant),
+                gain=times.ratio(reference, variant),
+                cpu_gain=cpu_times.ratio(reference, variant),
+                gain_of_threads=times.ratio(f"{name} x{thread_counts[0]}", variant),
             )
 
 
-class _Entrant:
+class _Variant:
     """Owns the processor seconds of its frames, the unmeasured first one among them."""
 
     def __init__(self, driver: Driver, threads: int) -> None:

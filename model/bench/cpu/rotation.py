@@ -1,9 +1,9 @@
 """What it costs when keys are rotated: once, when they are written, or whenever they are read.
 
 Written rotated they are good for every later frame, because only differences of positions count;
-sinks alone are turned anew for each frame that looks. One attention call of one layer, by shape.
-Shape letters: B = 1 session, N heads, S = P tokens of the frame that looks, K head size, C tokens
-of its context, a sink's first.
+sinks alone are turned anew for each frame that attentions. One attention call of one layer, by
+shape. Shape letters: B = 1 session, N heads, S = P tokens of the frame that looks, K head size, C
+tokens of its context, a sink's first.
 """
 
 import time
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
-from model.bench.contest import contest
+from model.bench.interleaved import time_interleaved
 from model.layers.rope import RotaryEmbedding, Rotation
 from model.nfd.transformer import NFDConfig
 
@@ -29,9 +29,10 @@ class RotationCost:
     all_turned: float
 
 
-class Looks:
+class Attentions:
     """The same attention in three ways: over keys that lie there rotated, the same with a sink of
-    one frame turned to just before the others, and over keys that are rotated by each look."""
+    one frame rotated to just before the others, and over keys that are rotated when they are
+    read."""
 
     def __init__(self, nfd: NFDConfig, num_frames: int) -> None:
         """`num_frames`: of context, the sink among them. The frame that looks comes after them."""
@@ -71,13 +72,15 @@ def measure_rotation(
 ) -> Iterator[RotationCost]:
     """For contexts of so many frames."""
     for num_frames in frames:
-        looks = Looks(nfd, num_frames)
-        entrants: Mapping[str, Callable[[], Tensor]] = {
-            "written": looks.written,
-            "sink": looks.sink_turned,
-            "all": looks.all_turned,
+        attentions = Attentions(nfd, num_frames)
+        variants: Mapping[str, Callable[[], Tensor]] = {
+            "written": attentions.written,
+            "sink": attentions.sink_turned,
+            "all": attentions.all_turned,
         }
-        times = contest({name: _timed(look) for name, look in entrants.items()}, rounds=rounds)
+        times = time_interleaved(
+            {name: _timed(look) for name, look in variants.items()}, rounds=rounds
+        )
         yield RotationCost(
             tokens=nfd.tokens_per_frame,
             frames=num_frames,

@@ -1,6 +1,7 @@
 """What this machine has, what it will reach, and what is missing, in words for its owner.
 
-`model.bench.doctor.tried` asks the libraries that may be broken or absent. Knows no service.
+`model.bench.doctor.probe_results` asks the libraries that may be broken or absent. Knows no
+service.
 """
 
 import os
@@ -10,9 +11,9 @@ from dataclasses import dataclass
 import torch
 
 from model.arithmetic.costs import frame_flop
-from model.bench.doctor.tried import encodes, why_not_fast
+from model.bench.doctor.probe_results import encodes, why_not_fast
 from model.bench.provenance import int8_gops, matmul_gflops, this_machine
-from model.bench.subjects.worlds import drive
+from model.bench.workloads.worlds import drive
 from model.fast.paths import FastPaths
 from model.fast.probes import paths_of
 from model.int8.serving import in_precision, quickest_precision, why_not_int8

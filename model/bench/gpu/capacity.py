@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from model.bench.gpu.forms import paths_on
-from model.bench.gpu.ledger import Ledger
-from model.bench.subjects.worlds import random_world
+from model.bench.gpu.results_file import ResultsFile
+from model.bench.workloads.worlds import random_world
 from model.context.sink_window import SinkWindow
 from model.engine.types import ActionVector
 from model.engine.world_engine import WorldEngine
@@ -38,13 +38,13 @@ class Score:
         return (self.late + self.skipped) / wanted if wanted else 0.0
 
 
-def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
+def measure(results: ResultsFile, preset: str, device: torch.device) -> None:
     """The curve up to the first number of players that is too many."""
     world = as_served_on(device, random_world(preset))
     for num_players in PLAYERS:
         key = f"{preset}, 2 steps, {num_players} players"
-        ledger.fill(key, partial(_game, world, num_players, device))
-        if ledger.cells.get(key, {}).get("miss_share", 1.0) > MOST_MISSES:
+        results.fill(key, partial(_game, world, num_players, device))
+        if results.cells.get(key, {}).get("miss_share", 1.0) > MOST_MISSES:
             break
 
 

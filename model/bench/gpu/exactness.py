@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from model.bench.gpu.forms import forms
-from model.bench.gpu.ledger import Ledger
-from model.bench.subjects.worlds import opening, random_world
+from model.bench.gpu.results_file import ResultsFile
+from model.bench.workloads.worlds import opening, random_world
 from model.engine.reference import ReferenceSession
 from model.engine.world_engine import WorldEngine
 from model.fast.paths import FastPaths
@@ -47,11 +47,11 @@ FORMS = {
 }
 
 
-def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
+def measure(results: ResultsFile, preset: str, device: torch.device) -> None:
     plain = draw(_world(preset, Form()), Form(), device)
     for name, form in (FORMS | fast_forms(device)).items():
-        ledger.fill(f"{preset}, {name}", partial(_compare, plain, preset, form, device))
-    ledger.fill(f"{preset}, no cache, full mask", partial(_compare_uncached, plain, preset))
+        results.fill(f"{preset}, {name}", partial(_compare, plain, preset, form, device))
+    results.fill(f"{preset}, no cache, full mask", partial(_compare_uncached, plain, preset))
 
 
 def fast_forms(device: torch.device) -> dict[str, Form]:

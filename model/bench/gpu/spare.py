@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from model.bench.contest import contest
 from model.bench.gpu.forms import paths_on
-from model.bench.gpu.ledger import Ledger
-from model.bench.subjects.held_key import HeldKey
-from model.bench.subjects.worlds import random_world
+from model.bench.gpu.results_file import ResultsFile
+from model.bench.interleaved import time_interleaved
+from model.bench.workloads.held_key import HeldKey
+from model.bench.workloads.worlds import random_world
 from model.engine.types import ActionVector
 from model.engine.world_engine import WorldEngine
 from model.fast.runner import runner_of
@@ -26,12 +26,12 @@ CHANGE_EVERY = 10  # frames: a key is held for about half a second
 PLAYERS = (1, 8)
 
 
-def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
+def measure(results: ResultsFile, preset: str, device: torch.device) -> None:
     world = as_served_on(device, random_world(preset))
-    ledger.fill(f"{preset}, restore", partial(restore, world, device))
+    results.fill(f"{preset}, restore", partial(restore, world, device))
     ways = {"ahead": draw_ahead, "branch": draw_branches, "joint": draw_jointly}
     for (way, draw), players in product(ways.items(), PLAYERS):
-        ledger.fill(f"{preset}, {way}, {players} players", partial(draw, world, device, players))
+        results.fill(f"{preset}, {way}, {players} players", partial(draw, world, device, players))
 
 
 def restore(world: World, device: torch.device) -> Mapping[str, Any]:
@@ -74,7 +74,7 @@ def draw_jointly(world: World, device: torch.device, players: int) -> Mapping[st
     """The paper's speculation, for players who hold a key: two frames, the second drawn in the
     passes of the first, against one after the other."""
     held = HeldKey(world, device, players=players, max_joint=1, paths=paths_on(device))
-    times = contest({"alone": held.alone_s, "jointly": held.jointly_s}, rounds=REPEATS)
+    times = time_interleaved({"alone": held.alone_s, "jointly": held.jointly_s}, rounds=REPEATS)
     return {
         "alone_ms": times.median_ms("alone"),
         "jointly_ms": times.median_ms("jointly"),

@@ -12,10 +12,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from model.arithmetic.costs import frame_flop
 from model.bench.gpu.forms import forms, paths_on
-from model.bench.gpu.ledger import Ledger
+from model.bench.gpu.results_file import ResultsFile
 from model.bench.provenance import matmul_gflops
-from model.bench.subjects.driver import Driver, StepTime
-from model.bench.subjects.worlds import drive, random_world
+from model.bench.workloads.driver import Driver, StepTime
+from model.bench.workloads.worlds import drive, random_world
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
@@ -66,7 +66,7 @@ def policies(window: int) -> Mapping[str, ContextPolicy]:
     }
 
 
-def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
+def measure(results: ResultsFile, preset: str, device: torch.device) -> None:
     """Every cell that is not known yet, the most wanted ones first."""
     world = as_served_on(device, random_world(preset))
     subject = Subject(
@@ -76,7 +76,7 @@ def measure(ledger: Ledger, preset: str, device: torch.device) -> None:
         matmul_gflops=matmul_gflops(device, world.transformer.embed.weight.dtype),
     )
     for key, settings in cells(subject.preset.nfd.window, device):
-        ledger.fill(f"{preset}, {key}", partial(_cell, subject, settings))
+        results.fill(f"{preset}, {key}", partial(_cell, subject, settings))
 
 
 def cells(window: int, device: torch.device) -> Iterator[tuple[str, Settings]]:

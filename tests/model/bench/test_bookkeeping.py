@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from model.bench.subjects.bookkeeping import SHORT_LENGTH, House, Night, NullRunner, memory_held
+from model.bench.workloads.bookkeeping import SHORT_LENGTH, House, Night, NullRunner, memory_held
 from model.engine.types import PassPlan, PassResult
 
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from model.bench.doctor import checkup, tried
+from model.bench.doctor import checkup, probe_results
 from model.fast.paths import Blocks, FastPaths
 from model.fast.probes import FORMS
 from model.world import World
@@ -31,7 +31,7 @@ def test_every_finding_is_there_and_names_the_world(world: World) -> None:
     [("1", True), ("import no_such_library", False), ("import os; os.abort()", False)],
 )
 def test_a_probe_that_crashes_takes_only_itself_along(code: str, works: bool) -> None:
-    assert tried.works(code) is works
+    assert probe_results.works(code) is works
 
 
 def test_a_machine_without_encoders_is_told_what_to_install(
@@ -80,7 +80,7 @@ print(json.dumps({"form": "flash", "why_not": "ImportError: none"}))
 print(json.dumps({"form": "graphs", "why_not": ""}), flush=True)
 os.abort()
 """
-    why_not = tried.why_not_fast(tuple(FORMS), (sys.executable, "-c", code))
+    why_not = probe_results.why_not_fast(tuple(FORMS), (sys.executable, "-c", code))
     assert list(why_not) == list(FORMS)
     assert (why_not["flash"], why_not["graphs"]) == ("ImportError: none", "")
     assert "crashed" in why_not["fused"] and "not tried" in why_not["compiled"]

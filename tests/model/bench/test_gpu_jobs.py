@@ -11,8 +11,8 @@ import torch
 from model.bench import __main__ as bench
 from model.bench.gpu import exactness, spare, speed
 from model.bench.gpu.capacity import play
-from model.bench.gpu.ledger import Ledger
-from model.bench.subjects.worlds import random_world
+from model.bench.gpu.results_file import ResultsFile
+from model.bench.workloads.worlds import random_world
 from model.engine.image import ReadyImage
 from model.engine.types import Frame, FrameRequest
 from model.engine.world_engine import WorldEngine
@@ -32,8 +32,8 @@ def test_a_cell_is_on_disk_at_once_and_never_measured_again(tmp_path: Path) -> N
 
         return run
 
-    Ledger(path, MACHINE, minutes=1).fill("a", measure("a"))
-    again = Ledger(path, MACHINE, minutes=1)
+    ResultsFile(path, MACHINE, minutes=1).fill("a", measure("a"))
+    again = ResultsFile(path, MACHINE, minutes=1)
     again.fill("a", measure("a"))
     again.fill("b", measure("b"))
     assert measured == ["a", "b"]
@@ -44,22 +44,22 @@ def test_nothing_is_begun_when_time_is_up_and_no_figures_of_two_machines_mix(
     tmp_path: Path,
 ) -> None:
     now_s = [0.0]
-    ledger = Ledger(tmp_path / "job.json", MACHINE, minutes=1, clock=lambda: now_s[0])
-    ledger.fill("in time", lambda: {"ms": 1})
+    results = ResultsFile(tmp_path / "job.json", MACHINE, minutes=1, clock=lambda: now_s[0])
+    results.fill("in time", lambda: {"ms": 1})
     now_s[0] = 60.0
-    ledger.fill("too late", lambda: {"ms": 1})
-    assert ledger.is_out_of_time and list(ledger.cells) == ["in time"]
+    results.fill("too late", lambda: {"ms": 1})
+    assert results.is_out_of_time and list(results.cells) == ["in time"]
     with pytest.raises(ValueError, match="measured on a test"):
-        Ledger(tmp_path / "job.json", {"device": "another"}, minutes=1)
+        ResultsFile(tmp_path / "job.json", {"device": "another"}, minutes=1)
 
 
 def test_a_cell_too_large_for_the_device_is_kept_as_such(tmp_path: Path) -> None:
     def too_large() -> dict[str, int]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    ledger = Ledger(tmp_path / "job.json", MACHINE, minutes=1)
-    ledger.fill("774M, 32 players", too_large)
-    assert ledger.cells["774M, 32 players"] == {"error": "out of memory"}
+    results = ResultsFile(tmp_path / "job.json", MACHINE, minutes=1)
+    results.fill("774M, 32 players", too_large)
+    assert results.cells["774M, 32 players"] == {"error": "out of memory"}
 
 
 class SlowEngine(WorldEngine):
@@ -114,9 +114,9 @@ def test_capacity_counts_late_frames_and_those_let_go(
 
 
 def test_fast_forms_are_measured_against_the_plainest(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "job.json", MACHINE, minutes=1)
-    exactness.measure(ledger, "debug", CPU)
-    errors = {key.removeprefix("debug, "): cell["after 4"] for key, cell in ledger.cells.items()}
+    results = ResultsFile(tmp_path / "job.json", MACHINE, minutes=1)
+    exactness.measure(results, "debug", CPU)
+    errors = {key.removeprefix("debug, "): cell["after 4"] for key, cell in results.cells.items()}
     assert errors["alone again"] == errors["cached by a pass of its own"] == 0
     assert errors["no cache, full mask"] < 1e-5
     assert errors["form sub-batches"] < 1e-5
@@ -133,11 +133,11 @@ def test_speed_covers_players_steps_and_contexts(
     monkeypatch.setattr(speed, "FORM_BATCHES", (2,))
     monkeypatch.setattr(speed, "BACKENDS", {})
     monkeypatch.setattr(speed, "REPEATS", 2)
-    ledger = Ledger(tmp_path / "job.json", MACHINE, minutes=1)
-    speed.measure(ledger, "debug", CPU)
-    assert len(ledger.cells) == 5
-    assert {"debug, window 8, 2 steps, 2 players, form sub-batches"} <= ledger.cells.keys()
-    assert all(cell["frames_per_s"] > 0 for cell in ledger.cells.values())
+    results = ResultsFile(tmp_path / "job.json", MACHINE, minutes=1)
+    speed.measure(results, "debug", CPU)
+    assert len(results.cells) == 5
+    assert {"debug, window 8, 2 steps, 2 players, form sub-batches"} <= results.cells.keys()
+    assert all(cell["frames_per_s"] > 0 for cell in results.cells.values())
 
 
 def test_drafts_of_a_held_key_are_kept_and_those_of_a_changed_one_are_not() -> None:

@@ -9,8 +9,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from model.bench.ratios import NUM_PLAYERS, with_and_without_cache
-from model.bench.subjects.naive import NaivePlayers, naive_bound
-from model.bench.subjects.worlds import drive, random_world
+from model.bench.workloads.naive import NaivePlayers, naive_bound
+from model.bench.workloads.worlds import drive, random_world
 from model.world import World
 
 CPU = torch.device("cpu")

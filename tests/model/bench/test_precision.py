@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from model.bench.cpu import frames, likeness
+from model.bench.cpu import fidelity, frames
+from model.bench.cpu.fidelity import measure_fidelity, psnr_db
 from model.bench.cpu.frames import measure_frames
-from model.bench.cpu.likeness import measure_likeness, psnr_db
 from model.bench.cpu.variants import variants
 from model.bench.markdown import table_of
 from model.int8.serving import why_not_int8
@@ -26,8 +26,8 @@ def test_every_form_is_timed_for_every_load(world: World, monkeypatch: pytest.Mo
 
 
 def test_halves_change_their_half_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(likeness, "FRAMES", (1, 3))
-    rows = {(row.form, row.frame): row for row in measure_likeness(world, steps=1)}
+    monkeypatch.setattr(fidelity, "FRAMES", (1, 3))
+    rows = {(row.form, row.frame): row for row in measure_fidelity(world, steps=1)}
     assert rows["int8 decoder", 3].latent_rms == 0 < rows["int8", 3].latent_rms
     assert rows["int8", 1].latent_rms < 0.1 * rows["fp32, another seed", 1].latent_rms
     assert rows["int8", 1].mean_psnr_db > rows["fp32, another seed", 1].mean_psnr_db

@@ -1,15 +1,15 @@
-"""Keys rotated when written, when read, and a sink turned anew: one attention, three prices."""
+"""Keys rotated when written, when read, and a rotated sink: one attention, three prices."""
 
 import torch
 
 from model import presets
-from model.bench.cpu.rotation import Looks, measure_rotation
+from model.bench.cpu.rotation import Attentions, measure_rotation
 
 NFD = presets.debug().nfd
 
 
 def test_all_of_them_are_the_same_attention() -> None:
-    looks = Looks(NFD, num_frames=5)
+    looks = Attentions(NFD, num_frames=5)
     wanted = looks.written()
     torch.testing.assert_close(looks.sink_turned(), wanted, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(looks.all_turned(), wanted, atol=1e-5, rtol=1e-5)

@@ -16,11 +16,11 @@ from model.arithmetic.costs import (
     pass_cost,
 )
 from model.bench import __main__ as bench
-from model.bench.contest import contest
+from model.bench.interleaved import time_interleaved
 from model.bench.ratios import SAYS
 from model.bench.rows import baseline_row, world_row
-from model.bench.subjects.bookkeeping import bookkeeping_ms
-from model.bench.subjects.worlds import random_baseline, random_world
+from model.bench.workloads.bookkeeping import bookkeeping_ms
+from model.bench.workloads.worlds import random_baseline, random_world
 from model.int8.serving import why_not_int8
 from model.presets import PRESETS
 from model.world import World
@@ -76,7 +76,7 @@ def test_the_papers_presets_cost_what_was_computed_by_hand() -> None:
     assert whole == 5 * cost.flop + decode_flop(preset.vae, preset.height, preset.width)
 
 
-def test_entrants_take_turns_and_are_compared_round_by_round() -> None:
+def test_variants_are_interleaved_and_compared_round_by_round() -> None:
     order = []
 
     def enter(name: str, seconds: float) -> Callable[[], float]:
@@ -86,7 +86,7 @@ def test_entrants_take_turns_and_are_compared_round_by_round() -> None:
 
         return run
 
-    times = contest({"slow": enter("slow", 4.0), "fast": enter("fast", 1.0)}, rounds=3)
+    times = time_interleaved({"slow": enter("slow", 4.0), "fast": enter("fast", 1.0)}, rounds=3)
     assert order == ["slow", "fast"] * 4
     assert times.ratio("slow", "fast") == pytest.approx(4 * 5 / 6, abs=1e-3)
     assert times.median_ms("fast") == 6000

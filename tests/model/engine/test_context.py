@@ -29,7 +29,7 @@ SINKS = SinkWindow(num_sinks=2, window=2)  # as many frames as the world was tra
 
 
 class SinkAttention:
-    """The obvious way: every frame's keys anew for each frame that looks, turned to where that
+    """The obvious way: every frame's keys anew for each frame that attends, rotated to where that
     frame meets them."""
 
     def __init__(self, policy: ContextPolicy, frame_idxs: Sequence[int], rope: RotaryEmbedding):

@@ -19,7 +19,7 @@ def close(one: Result, other: Result) -> None:
 
 
 def close_in_bf16(one: Result, other: Result) -> None:
-    """Rounded elsewhere on the way; the plain form turns queries and keys in fp32."""
+    """Rounded elsewhere on the way; the plain form rotates queries and keys in fp32."""
     torch.testing.assert_close(one, other, atol=0.1, rtol=0.05, check_dtype=False)
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from model.ar.decoding.order import DecodeOrder
 from model.ar.matched import num_parameters
 from model.ar.world import ARWorld
-from model.bench.contest import Times, contest
-from model.bench.subjects.worlds import drive, drive_baseline
+from model.bench.interleaved import InterleavedTimes, time_interleaved
+from model.bench.workloads.worlds import drive, drive_baseline
 from model.sampling.schedule import uniform_times
 from model.world import World, WorldSpec
 from training.ablations.autoregression.contestants import Contestants
@@ -118,7 +118,7 @@ def _scored(
 
 def _times(
     world: World, baselines: Mapping[str, ARWorld], orders: Mapping[str, DecodeOrder]
-) -> Times:
+) -> InterleavedTimes:
     """Of one player, decoder included, all in turns."""
     drivers = {_nfd_name(n): drive(world, batch=1, device=_CPU, num_steps=n) for n in STEPS}
     drivers |= {
@@ -126,7 +126,7 @@ def _times(
         for name, baseline in baselines.items()
     }
     entrants = {name: driver.frame_s for name, driver in drivers.items()}
-    return contest(entrants, rounds=SPEED_ROUNDS)
+    return time_interleaved(entrants, rounds=SPEED_ROUNDS)
 
 
 def _still(frame: NDArray[np.uint8]) -> Film:

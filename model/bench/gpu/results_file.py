@@ -13,7 +13,7 @@ Cell = Mapping[str, Any]
 SCHEMA, VERSION = "nextframe.gpu_bench", 1
 
 
-class Ledger:
+class ResultsFile:
     """Owns one JSON file of cells by key, and the time that is left to fill it."""
 
     def __init__(

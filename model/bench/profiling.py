@@ -19,7 +19,7 @@ NUM_OPERATORS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class ProfileRow:
     """Of one frame of everybody. A span's time holds that of what it calls (`pass` holds `begin` to
     `store`), an operator's is its own; shares are of all passes with their plans."""
 
@@ -31,7 +31,7 @@ class Stretch:
     share: float
 
 
-def watch_frames(
+def profile_frames(
     world: World,
     *,
     batch: int,
@@ -39,7 +39,7 @@ def watch_frames(
     frames: int,
     paths: FastPaths | None = None,
     trace: Path | None = None,
-) -> list[Stretch]:
+) -> list[ProfileRow]:
     """Spans in their order, then the heaviest operators. The profiler itself makes small operators
     dearer, so shares say more than times. `trace`: a file for a trace viewer."""
     engine = WorldEngine(
@@ -57,18 +57,18 @@ def watch_frames(
     if trace is not None:
         trace.parent.mkdir(parents=True, exist_ok=True)
         seen.export_chrome_trace(str(trace))
-    return list(_stretches(seen.key_averages(), frames))
+    return list(_profile_rows(seen.key_averages(), frames))
 
 
-def _stretches(averages: EventList, frames: int) -> Iterator[Stretch]:
+def _profile_rows(averages: EventList, frames: int) -> Iterator[ProfileRow]:
     rows: dict[str, FunctionEventAvg] = {row.key: row for row in averages}
     whole_us = sum(rows[name].cpu_time_total for name in ("plan", "pass", "commit"))
     spans = [rows[name] for name in SPANS if name in rows]
     for row in spans:
-        yield _stretch(row, "span", row.cpu_time_total, row.device_time_total, whole_us, frames)
+        yield _profile_row(row, "span", row.cpu_time_total, row.device_time_total, whole_us, frames)
     operators = [row for name, row in rows.items() if name not in SPANS]
     for row in _heaviest(operators):
-        yield _stretch(
+        yield _profile_row(
             row, "operator", row.self_cpu_time_total, row.self_device_time_total, whole_us, frames
         )
 
@@ -80,15 +80,15 @@ def _heaviest(rows: Sequence[FunctionEventAvg]) -> list[FunctionEventAvg]:
     return sorted(rows, key=own_us, reverse=True)[:NUM_OPERATORS]
 
 
-def _stretch(
+def _profile_row(
     row: FunctionEventAvg,
     kind: Literal["span", "operator"],
     cpu_us: float,
     device_us: float,
     whole_us: float,
     frames: int,
-) -> Stretch:
-    return Stretch(
+) -> ProfileRow:
+    return ProfileRow(
         what=str(row.key),
         kind=kind,
         calls=round(row.count / frames, 1),

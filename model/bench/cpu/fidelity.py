@@ -25,7 +25,7 @@ _SEED, _OTHER_SEED = 5, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Likeness:
+class Fidelity:
     """Of the frame that is `frame`-th in play: decibels of the pixels against fp32's, the mean and
     the worst of all starts, and the root mean square by which latents (of variance 1) differ."""
 
@@ -43,7 +43,7 @@ class _Shown:
     latents_Chw: Tensor
 
 
-def measure_likeness(world: World, *, steps: int) -> Iterator[Likeness]:
+def measure_fidelity(world: World, *, steps: int) -> Iterator[Fidelity]:
     """Over all starts of the world."""
     forms = variants(world)
     ours = _play(world, steps, _SEED)
@@ -79,12 +79,12 @@ def _keys(world: World, start: int) -> Iterator[ActionVector]:
 
 def _compare(
     form: str, steps: int, ours: Sequence[Sequence[_Shown]], theirs: Sequence[Sequence[_Shown]]
-) -> Iterator[Likeness]:
+) -> Iterator[Fidelity]:
     for place, frame in enumerate(FRAMES):
         pairs = [(a[place], b[place]) for a, b in zip(ours, theirs, strict=True)]
         decibels = [psnr_db(a.pixels, b.pixels) for a, b in pairs]
         squares = [(a.latents_Chw - b.latents_Chw).square().mean().item() for a, b in pairs]
-        yield Likeness(
+        yield Fidelity(
             form=form,
             steps=steps,
             frame=frame,

@@ -9,7 +9,7 @@ from model.ar.decoding.order import DecodeOrder
 from model.ar.matched import matched_world
 from model.ar.runner import ARRunner
 from model.ar.world import ARWorld
-from model.bench.subjects.driver import Driver
+from model.bench.workloads.driver import Driver
 from model.cache.frame_store import ContextClip
 from model.context.policy import ContextPolicy
 from model.context.sliding_window import SlidingWindow

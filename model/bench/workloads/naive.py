@@ -8,7 +8,7 @@ import time
 import torch
 
 from model.arithmetic.costs import decode_flop, pass_cost
-from model.bench.subjects.worlds import opening
+from model.bench.workloads.worlds import opening
 from model.engine.reference import ReferenceSession
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import World

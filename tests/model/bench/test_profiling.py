@@ -5,13 +5,13 @@ from pathlib import Path
 
 import torch
 
-from model.bench.subjects.worlds import random_world
-from model.bench.where import SPANS, watch_frames
+from model.bench.profiling import SPANS, profile_frames
+from model.bench.workloads.worlds import random_world
 
 
 def test_spans_hold_each_other_and_are_counted_by_frame(tmp_path: Path) -> None:
     out = tmp_path / "trace.json"
-    stretches = watch_frames(
+    stretches = profile_frames(
         random_world("debug"), batch=2, device=torch.device("cpu"), frames=3, trace=out
     )
     spans = {stretch.what: stretch for stretch in stretches if stretch.kind == "span"}
