@@ -4,6 +4,7 @@ Each function is a `parse` of `environment.setting`: it returns the normal form,
 ValueError in words that do not repeat the text, as that may be a secret.
 """
 
+import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
@@ -39,6 +40,18 @@ def ice_url(text: str) -> str:
     if not _ICE.fullmatch(text):
         raise ValueError("must be stun:host[:port] or turn:host[:port][?transport=udp]")
     return text
+
+
+def proxy(text: str) -> str:
+    """A proxy that is believed: an IP address, a network such as 10.0.0.0/8 (bits of a host in it
+    are cut off), or `*` for every address."""
+    if text == "*":
+        return text
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("must be an IP address, a network such as 10.0.0.0/8, or *") from None
+    return str(network) if "/" in text else str(network.network_address)
 
 
 def redis_url(text: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.backplane.settings import RedisSettings
 from services.environment import setting
-from services.setting_kinds import ice_url, origin
+from services.setting_kinds import ice_url, origin, proxy
 from services.tokens import MIN_SECRET_CHARS
 
 OWN_ADDRESSES = "host"
@@ -50,7 +50,7 @@ class IngestSettings(RedisSettings):
     ice_credential: str = setting("", secret=True)
     ice_address: tuple[str, ...] = setting(())
     private_candidates: bool = setting(True)
-    trusted_proxies: tuple[str, ...] = setting(())
+    trusted_proxies: tuple[str, ...] = setting((), parse=proxy)
     max_peers: int = setting(16, at_least=1, at_most=1024)
     watchers_per_session: int = setting(4, at_least=0)
     watchers_per_address: int = setting(8, at_least=0)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from services.backplane.settings import RedisSettings
 from services.environment import setting
-from services.setting_kinds import ice_url, origin
+from services.setting_kinds import ice_url, origin, proxy
 from services.tokens import MIN_SECRET_CHARS
 
 PREFIX = "NEXTFRAME_SESSION_"
@@ -51,7 +51,7 @@ class SessionSettings(RedisSettings):
     ice_servers: tuple[str, ...] = setting((), parse=ice_url)
     ice_username: str = setting("")
     ice_credential: str = setting("", secret=True)
-    trusted_proxies: tuple[str, ...] = setting(())
+    trusted_proxies: tuple[str, ...] = setting((), parse=proxy)
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.environment import SettingsError, read_settings, setting
-from services.setting_kinds import http_url, ice_url, origin
+from services.setting_kinds import http_url, ice_url, origin, proxy
 
 PREFIX = "NEXTFRAME_TOY_"
 BUILD = Path("build")
@@ -133,3 +133,21 @@ def test_ice_servers_are_known_by_their_scheme(good: str) -> None:
     for bad in (good.partition(":")[2], "http://a", good + "/x", "stun:"):
         with pytest.raises(ValueError, match="must be stun:"):
             ice_url(bad)
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"),
+    [
+        ("*", "*"),
+        ("10.1.2.3", "10.1.2.3"),
+        ("10.1.2.3/8", "10.0.0.0/8"),
+        ("fd00:0::1", "fd00::1"),
+        ("fd00::1/64", "fd00::/64"),
+    ],
+)
+def test_a_proxy_is_an_address_or_a_network(given: str, normal: str) -> None:
+    """What is neither would match nobody: all players behind it would count as one address."""
+    assert proxy(given) == normal
+    for bad in (given + "/129", "proxy.example", "[", "10.0.0.0-10.0.0.9", ""):
+        with pytest.raises(ValueError, match="must be an IP address, a network"):
+            proxy(bad)
