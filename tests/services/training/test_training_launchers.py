@@ -90,10 +90,15 @@ async def test_a_process_is_given_its_folder_and_tells_how_it_ended(
 async def test_a_process_gets_none_of_the_services_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NEXTFRAME_TRAINING_OPERATOR_TOKEN", "secret")
+    """Nor anything else that nobody named: the chart sets REDIS_PASSWORD beside our own."""
+    secrets = ("NEXTFRAME_TRAINING_OPERATOR_TOKEN", "REDIS_PASSWORD", "AWS_SECRET_ACCESS_KEY")
+    for name in (*secrets, "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
     launcher = LocalLauncher(program=program("import os; print(sorted(os.environ))"))
     await ends(launcher, await launcher.start("run", tmp_path, 1))
-    assert "NEXTFRAME_" not in (tmp_path / "log.txt").read_text()
+    given = (tmp_path / "log.txt").read_text()
+    assert "'PATH'" in given and "OMP_NUM_THREADS" in given
+    assert not any(name in given for name in secrets)
 
 
 async def test_another_service_finds_the_process_and_ends_it(tmp_path: Path) -> None:
