@@ -47,5 +47,5 @@ class FrameOutput:
         )
         self._quality.observe_frame(is_late=session.is_expected_late)
         FRAMES.add(1, {"level": level.number})
-        if now > shown.deadline_s:
+        if now > shown.request.deadline_s:
             LATE_FRAMES.add(1)

@@ -8,12 +8,11 @@ import logging
 from collections.abc import Callable, Sequence
 
 from model.action_space import ActionSpace
-from model.engine.types import ActionVector, Frame, FrameRequest
+from model.engine.types import Frame
 from services.generation.frames.draft_metrics import DraftMetrics
 from services.generation.frames.frame_output import FrameOutput
 from services.generation.frames.ports import Actions, Engine, LoopEvents
 from services.generation.frames.quality_controller import QualityController
-from services.generation.frames.quality_levels import QualityLevel
 from services.generation.frames.session_state import FrameState, SessionState
 from services.generation.frames.session_table import Prefill, SessionTable
 from services.telemetry import meter
@@ -21,7 +20,6 @@ from services.telemetry import meter
 SHORTENED_FRAMES = meter.create_counter(
     "nextframe_hastened_frames", description="frames with a shortened context, to be ready sooner"
 )
-BAD_ACTIONS = meter.create_counter("nextframe_bad_actions", description="messages that are none")
 
 POLL_S = 0.008  # between two reads of the actions while the next frame may still be drafted
 
@@ -49,15 +47,6 @@ class FrameScheduler:
         self._output = FrameOutput(self.sessions, quality, events)
         self._drafts = DraftMetrics()
         self._is_resting = False
-
-    def rest_s(self) -> float | None:
-        """Seconds without work; None: until a session is opened."""
-        if not self._is_resting:
-            return 0.0
-        if not self.sessions.playing:
-            return None
-        spare_s = self.sessions.wait_s(self._clock())
-        return min(POLL_S, spare_s) if self._may_draft(spare_s) else spare_s
 
     def expect(self, session_id: str, prefill: Prefill) -> None:
         """The engine has admitted the session."""
@@ -87,10 +76,19 @@ class FrameScheduler:
         self.sessions.start_playing(ended)
         self._adapt_quality(ended)
 
+    def rest_s(self) -> float | None:
+        """Seconds without work; None: until a session is opened."""
+        if not self._is_resting:
+            return 0.0
+        if not self.sessions.playing:
+            return None
+        spare_s = self.sessions.wait_s(self._clock())
+        return min(POLL_S, spare_s) if self._may_draft(spare_s) else spare_s
+
     def _request_frames(self, now: float) -> None:
         due = [item for item in self.sessions.playing.items() if item[1].needs_frame(now)]
         if due:
-            self._read_actions(now)
+            self.sessions.receive(self._actions.read(), now)
         for session_id, session in due:
             with self.sessions.isolate(session_id):
                 frame = self._request(session_id, session, now)
@@ -99,9 +97,8 @@ class FrameScheduler:
 
     def _request(self, session_id: str, session: SessionState, now: float) -> Frame | None:
         """The frame, if a draft of the frame is ready."""
-        requested, level = session.request(now), self._quality.level
-        request = _frame_request(level, requested.vector, requested.deadline_s)
-        frame = self._engine.begin(session_id, request)
+        level = self._quality.level
+        frame = self._engine.begin(session_id, session.request(now, level))
         may_draft_jointly = frame is None and level.drafts_jointly and session.may_draft_jointly
         if may_draft_jointly and self._engine.draft_jointly(session_id):
             session.note_joint_draft()
@@ -118,14 +115,13 @@ class FrameScheduler:
         """One at a time for each session without a requested frame, the likeliest action first."""
         if not self._may_draft(self.sessions.wait_s(now)):
             return
-        self._read_actions(now)
+        self.sessions.receive(self._actions.read(), now)
         level = self._quality.level
         for session_id, session in list(self.sessions.playing.items()):
             with self.sessions.isolate(session_id):
                 if not session.may_draft or self._engine.is_drafting(session_id):
                     continue
-                if (action := session.next_draft_action()) is not None:
-                    draft = _frame_request(level, action, session.pacer.due_s)
+                if (draft := session.next_draft(level)) is not None:
                     self._engine.draft(session_id, draft)
 
     def _shorten_frames(self, now: float) -> float:
@@ -159,16 +155,6 @@ class FrameScheduler:
                 frames += self._engine.advance((session_id,)) or ()
         return frames
 
-    def _read_actions(self, now: float) -> None:
-        for action in self._actions.read():
-            session = self.sessions.playing.get(action.session_id)
-            if session is None:
-                continue  # the session has just left
-            try:
-                session.actions.add(action.message, now, age_s=action.age_s)
-            except Exception:  # any bad message: the input stays as before
-                BAD_ACTIONS.add(1)
-
     def _adapt_quality(self, now: float) -> None:
         speculation = self._engine.speculation
         num_sessions = len(self.sessions.playing)
@@ -185,12 +171,3 @@ class FrameScheduler:
         log.info("quality level changed", extra={"level_now": change.after.number})
         if change.is_visible:
             self._events.level_changed(change.after.number)
-
-
-def _frame_request(level: QualityLevel, action: ActionVector, deadline_s: float) -> FrameRequest:
-    return FrameRequest(
-        action=action,
-        num_steps=level.steps,
-        context_length=level.context_length,
-        deadline_s=deadline_s,
-    )

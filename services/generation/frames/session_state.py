@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from model.action_space import ActionSpace
-from model.engine.types import ActionVector
+from model.engine.types import ActionVector, FrameRequest
 from services.generation.frames.action_buffer import ActionBuffer
 from services.generation.frames.action_predictor import MAX_DRAFT_ACTIONS, ActionPredictor
 from services.generation.frames.pacer import Pacer
 from services.generation.frames.quality_controller import FrameTiming, Outlook
+from services.generation.frames.quality_levels import QualityLevel
 from services.wire.action import FrameAction
 
 
@@ -32,13 +33,12 @@ class FrameState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedFrame:
-    """`vector`: the action of the frame. `action_seq`: newest action in the vector, which waited
-    `queue_s` seconds. `deadline_s`: when the following frame is requested."""
+    """`request`: as given to the engine; its deadline is when the following frame is requested.
+    `action_seq`: newest action of the frame, which waited `queue_s` seconds."""
 
-    vector: ActionVector
+    request: FrameRequest
     action_seq: int
     queue_s: float
-    deadline_s: float
 
 
 class SessionState:
@@ -75,21 +75,21 @@ class SessionState:
     def may_draft_jointly(self) -> bool:
         """The requested action is the likeliest action of the following frame, too."""
         likeliest = self.predictor.draft_actions[:1]
-        return self.requested is not None and likeliest == (self.requested.vector,)
+        return self.requested is not None and likeliest == (self.requested.request.action,)
 
     @property
     def timing(self) -> FrameTiming:
         """Of the requested frame."""
         assert self.requested is not None, "no frame is requested"
         return FrameTiming(
-            deadline_s=self.requested.deadline_s,
+            deadline_s=self.requested.request.deadline_s,
             shown_s=self._shown_s,
             period_s=self.pacer.period_s,
         )
 
-    def next_draft_action(self) -> ActionVector | None:
-        """Another likely action of the next frame, to be drafted; None when the rest is too
-        unlikely. Changed buttons come first, unless the mouse is moving."""
+    def next_draft(self, level: QualityLevel) -> FrameRequest | None:
+        """The next frame under another likely action; None when the rest is too unlikely. Changed
+        buttons come first, unless the mouse is moving."""
         action = self.actions.peek()
         has_changed = action.held != self._held or action.pressed != 0
         is_known = has_changed and action.dx == action.dy == 0
@@ -98,11 +98,11 @@ class SessionState:
             if vector not in self._draft_actions:
                 self._draft_actions.append(vector)
                 self.frame_state = FrameState.DRAFTED
-                return vector
+                return self._request(vector, level)
         return None
 
-    def request(self, now: float) -> RequestedFrame:
-        """Takes the actions since the last frame for the next frame."""
+    def request(self, now: float, level: QualityLevel) -> FrameRequest:
+        """The next frame, under the actions since the last frame."""
         self._draft_actions = []
         self.pacer.tick(now)
         queue_s = self.actions.queue_s(now)
@@ -112,15 +112,14 @@ class SessionState:
         self.predictor.observe(vector, self._space.vector(action.held, 0, 0))
         self.is_expected_late = False
         self.frame_state = FrameState.IN_FLIGHT
-        self.requested = RequestedFrame(
-            vector=vector, action_seq=action.seq, queue_s=queue_s, deadline_s=self.pacer.due_s
-        )
-        return self.requested
+        request = self._request(vector, level)
+        self.requested = RequestedFrame(request=request, action_seq=action.seq, queue_s=queue_s)
+        return request
 
     def note_joint_draft(self) -> None:
         """The frame after the requested frame is drafted along, under the same action."""
         assert self.requested is not None, "a joint draft beside no frame"
-        self._draft_actions.append(self.requested.vector)
+        self._draft_actions.append(self.requested.request.action)
 
     def should_shorten(self, outlook: Outlook) -> bool:
         """A late frame should be shortened. An uneven frame only without a joint draft, which
@@ -143,6 +142,14 @@ class SessionState:
         self._shown_s = now
         self.shown_seq = shown.action_seq
         return shown
+
+    def _request(self, action: ActionVector, level: QualityLevel) -> FrameRequest:
+        return FrameRequest(
+            action=action,
+            num_steps=level.steps,
+            context_length=level.context_length,
+            deadline_s=self.pacer.due_s,
+        )
 
     def _vector(self, action: FrameAction) -> ActionVector:
         return self._space.vector(action.held, action.pressed, action.dx, action.dy)

@@ -1,15 +1,20 @@
 """The sessions of an engine, from prefill to close. Knows no pass and no frame."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 
 from model.action_space import ActionSpace
+from services.backplane.action_reader import ReadAction
 from services.generation.frames.ports import DrawingError, Engine, LoopEvents
 from services.generation.frames.quality_controller import QualityController
 from services.generation.frames.session_state import SessionState
+from services.telemetry import meter
 
+BAD_ACTIONS = meter.create_counter(
+    "nextframe_bad_actions", description="messages that are no action"
+)
 AWAY_S = 3.0  # without any session: the next session starts at full quality
 
 Opened = Callable[[Exception | None], None]
@@ -49,6 +54,18 @@ class SessionTable:
     def wait_s(self, now: float) -> float:
         """Seconds until the next frame is to be requested; infinite while nobody plays."""
         return min((s.pacer.wait_s(now) for s in self.playing.values()), default=math.inf)
+
+    def receive(self, actions: Iterable[ReadAction], now: float) -> None:
+        """Adds the actions to the buffers of their sessions. Actions of a session that has just
+        left are dropped; a bad message is counted and changes nothing."""
+        for action in actions:
+            session = self.playing.get(action.session_id)
+            if session is None:
+                continue
+            try:
+                session.actions.add(action.message, now, age_s=action.age_s)
+            except Exception:  # any error of a player's message must not stop the loop
+                BAD_ACTIONS.add(1)
 
     def expect(self, session_id: str, prefill: Prefill) -> None:
         """The engine has admitted the session."""

@@ -44,10 +44,11 @@ def test_a_changed_key_is_never_answered_by_a_joint_frame() -> None:
 
 def test_a_visible_gap_is_no_reason_to_discard_a_joint_draft() -> None:
     """A deadline is; the discarded action may then be drafted again."""
-    session = play_holding("joint").sessions.playing["a"]
+    bench = play_holding("joint")
+    session = bench.sessions.playing["a"]
     if session.is_waiting:
         session.show(session.pacer.due_s)
-    requested = session.request(session.pacer.due_s)
+    requested = session.request(session.pacer.due_s, bench.quality.level)
     states = [session.frame_state]
     assert session.should_shorten(Outlook.UNEVEN)
     session.note_joint_draft()
@@ -58,7 +59,8 @@ def test_a_visible_gap_is_no_reason_to_discard_a_joint_draft() -> None:
     assert not session.should_shorten(Outlook.LATE)
     session.show(requested.deadline_s)
     states.append(session.frame_state)
-    assert session.next_draft_action() == requested.vector
+    draft = session.next_draft(bench.quality.level)
+    assert draft is not None and draft.action == requested.action
     states.append(session.frame_state)
     assert states == [
         FrameState.IN_FLIGHT,
