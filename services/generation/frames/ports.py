@@ -1,4 +1,4 @@
-"""Where the frame loop meets the rest: the engine below it, actions in, frames out."""
+"""The ports of the frame loop: the engine, actions in, frames out."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,9 +49,8 @@ class Actions(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedFrame:
-    """A frame with the circumstances it was made in. `action_seq`: the newest action it has seen,
-    which waited `queue_s` for its step. `level` and `fps`: how everybody on the replica was served
-    then."""
+    """A frame and how the frame was made. `action_seq`: newest action of the frame, which waited
+    `queue_s` seconds. `level`, `fps`: quality level and frame rate of the replica."""
 
     frame: Frame
     action_seq: int
@@ -61,21 +60,21 @@ class GeneratedFrame:
 
 
 class DrawingError(RuntimeError):
-    """The engine cannot draw for a session: a pass failed, or gave what is no picture."""
+    """The engine makes no frames for a session: a pass failed, or a frame is not finite."""
 
 
 class BrokenFrameError(DrawingError):
-    """A frame has latents that are NaN or infinite, and every frame after it would have."""
+    """A frame has NaN or infinite latents, and every later frame would have, too."""
 
 
 class LoopEvents(Protocol):
-    """What the loop tells, in its own thread: return soon."""
+    """Callbacks in the thread of the frame loop: return soon."""
 
     def generated(self, frame: GeneratedFrame) -> None: ...
     def failed(self, session_id: str, error: Exception) -> None:
-        """No frame can be made for this session. The loop has closed it; the others go on."""
+        """The session gets no more frames and is closed. Other sessions go on."""
 
     def faulted(self, error: Exception) -> None:
-        """Something failed that no one session is to blame for. The loop and all sessions go on."""
+        """An error of no single session. The loop and all sessions go on."""
 
     def level_changed(self, level: int) -> None: ...

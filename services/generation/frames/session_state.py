@@ -148,7 +148,7 @@ class SessionState:
             action=action,
             num_steps=level.steps,
             context_length=level.context_length,
-            deadline_s=self.pacer.due_s,
+            deadline_s=self.pacer.next_tick_s,
         )
 
     def _vector(self, action: FrameAction) -> ActionVector:

@@ -79,7 +79,7 @@ class SessionTable:
             if not self.playing and now - self._emptied_s > AWAY_S:
                 self._quality.reset()
             # On the tick of the other sessions: frames with one deadline share their passes.
-            first_tick_s = min((s.pacer.due_s for s in self.playing.values()), default=now)
+            first_tick_s = min((s.pacer.next_tick_s for s in self.playing.values()), default=now)
             self.playing[session_id] = SessionState(
                 self._space,
                 now=first_tick_s,

@@ -114,7 +114,7 @@ class LoopBench:
         self.scheduler.step()
         for generated in self.events.frames[num_before:]:
             session = self.sessions.playing[generated.frame.session_id]
-            self.num_late += self.clock.now > session.pacer.due_s
+            self.num_late += self.clock.now > session.pacer.next_tick_s
 
     def frames(self, count: int) -> None:
         """Turns until everybody who plays has had so many frames more."""

@@ -15,9 +15,9 @@ from services.wire.action import Action
 class TestPacer:
     def test_a_late_tick_does_not_move_the_next_one(self) -> None:
         pacer = Pacer(10.0, now=0.0)
-        for now, due_s in ((0.0, 0.1), (0.14, 0.2), (0.2, 0.3)):
+        for now, next_tick_s in ((0.0, 0.1), (0.14, 0.2), (0.2, 0.3)):
             pacer.tick(now)
-            assert pacer.due_s == pytest.approx(due_s)
+            assert pacer.next_tick_s == pytest.approx(next_tick_s)
 
     def test_no_burst_follows_a_stall(self) -> None:
         pacer = Pacer(10.0, now=0.0)

@@ -47,8 +47,8 @@ def test_a_visible_gap_is_no_reason_to_discard_a_joint_draft() -> None:
     bench = play_holding("joint")
     session = bench.sessions.playing["a"]
     if session.is_waiting:
-        session.show(session.pacer.due_s)
-    requested = session.request(session.pacer.due_s, bench.quality.level)
+        session.show(session.pacer.next_tick_s)
+    requested = session.request(session.pacer.next_tick_s, bench.quality.level)
     states = [session.frame_state]
     assert session.should_shorten(Outlook.UNEVEN)
     session.note_joint_draft()
