@@ -67,7 +67,7 @@ class PlayerLog:
         self.is_full = is_full
         self.joined_at: float | None = None  # just before the session was asked for
         self.place: int | None = None  # in line, when the session was made
-        self.status = "unknown"  # of the session, as the edge last said
+        self.status = "unknown"  # of the session, as ingest last said
         self.connected_at: float | None = None
         self.left_at: float | None = None
         self.sent_at: dict[int, float] = {}  # action seq -> time

@@ -20,7 +20,12 @@ class Forbidden:
 
 
 # A finished rename adds one line. Sorted by word.
-FORBIDDEN: tuple[Forbidden, ...] = (Forbidden("utils", "the noun inside the file"),)
+FORBIDDEN: tuple[Forbidden, ...] = (
+    Forbidden("edge", "ingest", ("services/ingest/", "services/wire", "services/session")),
+    Forbidden("edge", "ingest", ("services/play", "services/backplane", "loadtest")),
+    Forbidden("edge", "ingest", ("tests/services/ingest", "tests/player", "tests/loadtest")),
+    Forbidden("utils", "the noun inside the file"),
+)
 
 # (word, identifier, file name or folder name) -> why the word is right there.
 ALLOWED: dict[tuple[str, str], str] = {}

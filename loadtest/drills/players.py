@@ -22,7 +22,7 @@ POLL_S = 0.1
 
 
 class PortsNotedApi(PublicApi):
-    """Keeps where the edge's end of each WebRTC connection listens."""
+    """Keeps where ingest's end of each WebRTC connection listens."""
 
     def __init__(self, page_url: str, *, local_address: str) -> None:
         super().__init__(page_url, allow_remote=False, local_address=local_address)

@@ -9,12 +9,12 @@ from loadtest.drills.counters import total
 from loadtest.drills.report import PHASES, AttackFigures, Findings, MemoryFigures, PlayerFigures
 
 MAX_FALL = 0.10  # of the frame rate, against the phase before
-# Of each process, and of what Redis holds. A fresh edge grows by 18 MB with its first 100 peers and
-# then no more, however many follow; one head of 20 MB that is kept for each port is beyond this.
+# Of each process, and of what Redis holds. A fresh ingest process grows by 18 MB with its first 100
+# peers and then no more, however many follow; a header of 20 MB kept for each port exceeds it.
 MAX_GROWTH_BYTES = 32 << 20
 MAX_CPU_OVERRUN = 1.2  # times the attacker's share
 MIN_SHARE = 0.5  # of what the rates say that must have arrived
-TOO_MANY_PER_S = 20  # actions refused: few are, for the edge reads a flood slowly or cuts it off
+TOO_MANY_PER_S = 20  # actions refused: few are, for ingest reads a flood slowly or cuts it off
 MIN_WATCHERS = 9  # one more than an address may have
 FORGIVEN_S = 1.0  # of an attack, until all of it has begun
 

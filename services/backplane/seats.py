@@ -1,7 +1,7 @@
-"""The seat of each session: the one peer that plays, whichever edge it came to.
+"""The seat of each session: the one peer that plays, whichever ingest process it came to.
 
 A peer's id is the proof that it is the holder, so whoever makes one makes it hard to guess. Knows
-no connections: how long a peer has been silent its edge says.
+no connections: how long a peer has been silent its ingest says.
 """
 
 from redis.asyncio import Redis
@@ -13,7 +13,7 @@ PATIENCE_MS = 3000  # a holder that is silent for longer loses the seat to whoev
 
 
 class Seats:
-    """Who plays, for all edges together."""
+    """Who plays, for all ingest processes together."""
 
     def __init__(self, redis: Redis) -> None:
         self._take = session_script(redis, "take_seat")

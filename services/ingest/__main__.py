@@ -1,4 +1,4 @@
-"""`python -m services.ingest`: the edge as a process."""
+"""`python -m services.ingest`: ingest as a process."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Everything the edge counts. No session is ever a label."""
+"""Everything ingest counts. No session is ever a label."""
 
 from services.telemetry import meter
 

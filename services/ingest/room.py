@@ -1,5 +1,5 @@
-"""Everything this edge holds for one session, from its first peer to its last: the peers, the frame
-link, the way of the actions. Follows the session's record; never owns it."""
+"""Everything this ingest process holds for one session, from its first peer to its last: the peers,
+the frame link, the way of the actions. Follows the session's record; never owns it."""
 
 import asyncio
 import logging

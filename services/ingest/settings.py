@@ -1,4 +1,4 @@
-"""What an operator may set about the edge: NEXTFRAME_INGEST_<FIELD>, read once at start."""
+"""What an operator may set about ingest: NEXTFRAME_INGEST_<FIELD>, read once at start."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ class IngestSettings(RedisSettings):
     page, which the other services allow; who asks by another name (localhost for 127.0.0.1) is sent
     there. Empty: every name will do.
 
-    `allowed_origins`: pages from elsewhere that may connect; the edge's own page always may.
+    `allowed_origins`: pages from elsewhere that may connect; ingest's own page always may.
     `ice_servers`: STUN and TURN URLs, none by default so that gathering waits for nothing.
     `ice_address`: the addresses to gather, and no others; `host` stands for this machine's own,
     loopback left out. `make play` gathers 127.0.0.1 and `host`: Firefox sends to no loopback.
-    `private_candidates`: whether to try private addresses a browser offers; off on public edges.
+    `private_candidates`: whether to try private addresses a browser offers; off on public hosts.
     `ops_host`, `ops_port`: probes, metrics and the OpenAPI document, for operators only.
     `max_connections`, `max_connections_per_address`: open HTTP connections.
 

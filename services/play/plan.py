@@ -89,7 +89,7 @@ def plan_services(
     plans = [_generation("generation", redis, options.worlds, options.generation_port)]
     if options.canary_world is not None and options.canary_port is not None:
         plans.append(_generation("canary", redis, (options.canary_world,), options.canary_port))
-    plans += _edge(options, redis, token_secret)
+    plans += _ingest(options, redis, token_secret)
     if options.training_port is not None:
         plans.append(_training(options, redis, options.training_port))
     return tuple(plans)
@@ -111,7 +111,7 @@ def _generation(
         },
         defaults={
             "RAY_USAGE_STATS_ENABLED": "0",
-            # The other cores are for the browser and the edge. Threads that wait for each
+            # The other cores are for the browser and ingest. Threads that wait for each
             # other on a busy core cost far more than they bring.
             "NEXTFRAME_GENERATION_THREADS": str(max(1, (os.cpu_count() or 1) // 2)),
             # A third quicker at least, and nothing that we measure is worse (docs/performance.md).
@@ -140,7 +140,7 @@ def _training(options: StackOptions, redis: Mapping[str, str], port: int) -> Ser
     )
 
 
-def _edge(
+def _ingest(
     options: StackOptions, redis: Mapping[str, str], token_secret: str
 ) -> tuple[ServicePlan, ...]:
     tokens = {"NEXTFRAME_TOKEN_SECRET": token_secret}

@@ -12,7 +12,7 @@ PREFIX = "NEXTFRAME_SESSION_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSettings(RedisSettings):
-    """`ingest_url`: the edge as players reach it; its origin, where the page comes from, may call
+    """`ingest_url`: ingest as players reach it; its origin, where the page comes from, may call
     us. `allowed_origins`: other pages that may. `default_world`: for players who name none; empty
     means the first on offer. `max_line`: players who may wait for one world.
 

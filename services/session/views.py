@@ -22,11 +22,11 @@ class SessionViews:
         return SessionView(**self._seen(record, wait))
 
     def created(self, record: SessionRecord, wait: Wait | None) -> CreatedSession:
-        edge = self._settings.ingest_url.rstrip("/")
-        socket = edge.replace("http", "ws", 1)
+        ingest = self._settings.ingest_url.rstrip("/")
+        socket = ingest.replace("http", "ws", 1)
         return CreatedSession(
             **self._seen(record, wait),
-            whep_url=f"{edge}/whep/{record.session_id}",
+            whep_url=f"{ingest}/whep/{record.session_id}",
             actions_url=f"{socket}/v1/sessions/{record.session_id}/actions",
             ice_servers=self._ice_servers(),
         )

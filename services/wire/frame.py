@@ -1,6 +1,6 @@
-"""The frame link: what a replica and an edge say to each other over one TCP connection.
+"""The frame link: what a replica and an ingest process say to each other over one TCP connection.
 
-Every message is `u32 length (of what follows) | u8 kind | body`, little-endian. The edge speaks
+Every message is `u32 length (of what follows) | u8 kind | body`, little-endian. Ingest speaks
 first with HELLO. Bounded on both sides: a length above MAX_MESSAGE_BYTES closes the connection.
 """
 
@@ -19,17 +19,18 @@ _KEY_FLAG, _VP8_FLAG = 1, 2  # in the byte that was is_key alone
 
 
 class Kind(IntEnum):
-    HELLO = 1  # edge -> replica, JSON {session_id, epoch, link_key, codec}
-    FRAME = 2  # replica -> edge, EncodedFrame
-    STATE = 3  # replica -> edge, JSON {state: paused|moving|ending|level|reset}; ends in `control`
-    KEYFRAME = 4  # edge -> replica, empty: the picture is lost, send a keyframe
-    BITRATE = 5  # edge -> replica, u32 bits per second that the player can receive
-    RESET = 6  # edge -> replica, empty: the player wants the world as the session began
+    HELLO = 1  # ingest -> replica, JSON {session_id, epoch, link_key, codec}
+    FRAME = 2  # replica -> ingest, EncodedFrame
+    # replica -> ingest, JSON {state: paused|moving|ending|level|reset}; goes on to `control`
+    STATE = 3
+    KEYFRAME = 4  # ingest -> replica, empty: the picture is lost, send a keyframe
+    BITRATE = 5  # ingest -> replica, u32 bits per second that the player can receive
+    RESET = 6  # ingest -> replica, empty: the player wants the world as the session began
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedFrame:
-    """One encoded picture with what the player's HUD and the edge need to know about it.
+    """One encoded picture with what the player's HUD and ingest need to know about it.
 
     `action_seq`: newest action the frame has seen. `level`: rung of the overload ladder, 0 is full
     quality. Stage times in milliseconds; `queue_ms` is the wait of the newest action for its step.
@@ -102,8 +103,8 @@ class EncodedFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """The edge's first message: which session it wants, that it may have it, and the codec that the
-    session's player decodes. An edge that names no codec means H.264."""
+    """Ingest's first message: which session it wants, that it may have it, and the codec that the
+    session's player decodes. An ingest process that names no codec means H.264."""
 
     session_id: str
     epoch: int

@@ -41,7 +41,7 @@ class Lease:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRecord:
     """One session as Redis holds it. `epoch` grows with every new owner; a write by a stale
-    owner is refused, and the edge drops frames that carry an old epoch."""
+    owner is refused, and ingest drops frames that carry an old epoch."""
 
     session_id: str
     status: SessionStatus

@@ -126,7 +126,7 @@ class House:
                 guest.control.send('{"type":"reset"}')
 
     def cut(self) -> None:
-        """The edge dies: the newest session's connection is gone."""
+        """Ingest dies: the newest session's connection is gone."""
         self._close([self.guest])
 
     def close(self) -> None:

@@ -1,1 +1,1 @@
-"""What the edge answers by HTTP and WebSocket."""
+"""What ingest answers by HTTP and WebSocket."""

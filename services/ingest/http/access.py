@@ -17,7 +17,7 @@ BODY_TIMEOUT_S = 5.0
 def check_origin(connection: HTTPConnection, settings: IngestSettings) -> None:
     """Browsers always say where a page came from; what is no browser says nothing. Raises 403.
 
-    The page that this edge serves is always welcome, whatever name the edge was reached by.
+    The page that this ingest process serves is always welcome, whatever name ingest was reached by.
     """
     origin = connection.headers.get("origin")
     if origin is None or origin in settings.allowed_origins:

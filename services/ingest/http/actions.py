@@ -20,8 +20,8 @@ from starlette.types import Message
 
 from services.backplane.connection import BackplaneError
 from services.ingest.action_gate import Verdict
-from services.ingest.edge import Edge
 from services.ingest.http.access import check_origin, check_token, open_session
+from services.ingest.ingest import Ingest
 from services.ingest.room import Room
 from services.telemetry import Problem
 
@@ -35,22 +35,22 @@ router = APIRouter()
 
 @router.websocket("/v1/sessions/{session_id}/actions")
 async def actions(websocket: WebSocket, session_id: str) -> None:
-    edge: Edge = websocket.app.state.edge
+    ingest: Ingest = websocket.app.state.ingest
     offered = websocket.scope["subprotocols"]
     await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
     socket = ActionSocket(websocket)
     try:
-        check_origin(websocket, edge.settings)
-        check_token(edge.tokens, f"Bearer {_token(websocket)}", session_id)
-        record = await open_session(edge.store, session_id)
-        edge.check_socket(session_id)
+        check_origin(websocket, ingest.settings)
+        check_token(ingest.tokens, f"Bearer {_token(websocket)}", session_id)
+        record = await open_session(ingest.store, session_id)
+        ingest.check_socket(session_id)
     except Problem as problem:
         await socket.close(CODES[problem.status], problem.detail)
         return
     except BackplaneError:
         await socket.close(1013, "Try again.")
         return
-    room = edge.room(record)
+    room = ingest.room(record)
     await room.attach(socket)
     try:
         await socket.relay(room)

@@ -1,4 +1,4 @@
-"""The edge as one web application: the page, signalling, the action socket.
+"""Ingest as one web application: the page, signalling, the action socket.
 
 Builds and wires; what happens after an offer is in `room.py`.
 """
@@ -11,9 +11,9 @@ from fastapi.responses import JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 
 from services.backplane.connection import BackplaneError
-from services.ingest.edge import Edge
 from services.ingest.http import actions, whep, whep_discovery
 from services.ingest.http.player_files import PlayerFiles
+from services.ingest.ingest import Ingest
 from services.ingest.settings import IngestSettings
 from services.openapi import ALWAYS, problems
 from services.telemetry import add_problem_answers, problem
@@ -21,15 +21,15 @@ from services.wire.codec import VideoCodec
 
 
 def create_app(settings: IngestSettings) -> FastAPI:
-    edge = Edge(settings)
+    ingest = Ingest(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with edge:
+        async with ingest:
             yield
 
     app = FastAPI(title="Nextframe ingest", lifespan=lifespan, openapi_url=None)
-    app.state.edge = edge
+    app.state.ingest = ingest
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,
@@ -40,7 +40,7 @@ def create_app(settings: IngestSettings) -> FastAPI:
     )
     add_problem_answers(app)
     app.add_exception_handler(BackplaneError, _backplane_is_away)
-    app.state.why_not_ready = edge.why_not_ready
+    app.state.why_not_ready = ingest.why_not_ready
     app.include_router(whep.router)
     app.include_router(whep_discovery.router)
     app.include_router(actions.router)

@@ -1,5 +1,5 @@
 """The player page as files, under a policy that lets it load nothing from elsewhere and call
-only this edge and the session service."""
+only this ingest process and the session service."""
 
 from pathlib import Path
 from urllib.parse import urlsplit

@@ -16,7 +16,6 @@ from fastapi import APIRouter, Request, Response
 
 from services.backplane.connection import BackplaneError
 from services.callers import caller_of
-from services.ingest.edge import Edge
 from services.ingest.http.access import (
     check_content_type,
     check_origin,
@@ -25,6 +24,7 @@ from services.ingest.http.access import (
     read_body,
 )
 from services.ingest.http.ice_links import add_ice_links
+from services.ingest.ingest import Ingest
 from services.ingest.room import Room
 from services.ingest.webrtc.offer import Offer, read_candidates, read_offer
 from services.ingest.webrtc.peer import Peer
@@ -66,19 +66,19 @@ def _takes(content_type: str) -> dict[str, Any]:
 )
 @router.post("/{session_id}/", status_code=201, include_in_schema=False)
 async def offer(session_id: str, request: Request) -> Response:
-    edge = edge_of(request)
-    check_origin(request, edge.settings)
+    ingest = ingest_of(request)
+    check_origin(request, ingest.settings)
     check_content_type(request, "application/sdp")
-    check_token(edge.tokens, request.headers.get("authorization"), session_id)
+    check_token(ingest.tokens, request.headers.get("authorization"), session_id)
     body = await read_body(request, max_bytes=MAX_OFFER_BYTES)
-    if wait_s := await edge.offers.take(session_id):
+    if wait_s := await ingest.offers.take(session_id):
         detail = f"Too many offers for this session. Try again in {wait_s} s."
         raise Problem(429, "too-many-offers", detail, retry_after_s=wait_s)
-    record = await open_session(edge.store, session_id)
-    offered = read_offer(body, edge.candidate_rule)
+    record = await open_session(ingest.store, session_id)
+    offered = read_offer(body, ingest.candidate_rule)
     codec = choose_codec(offered, record)
     peer_id, address = secrets.token_urlsafe(18), _address(request)
-    edge.make_place(  # before the seat is taken for nothing
+    ingest.make_place(  # before the seat is taken for nothing
         Place(
             peer_id=peer_id,
             session_id=session_id,
@@ -88,17 +88,17 @@ async def offer(session_id: str, request: Request) -> Response:
             since_s=time.monotonic(),
         )
     )
-    if offered.is_player and not await edge.seats.take(session_id, peer_id):
+    if offered.is_player and not await ingest.seats.take(session_id, peer_id):
         raise Problem(409, "seat-taken", SEAT_TAKEN)
     if offered.is_player and codec is not record.codec:
-        await edge.store.set_codec(session_id, codec)
-    room = edge.room(record)
+        await ingest.store.set_codec(session_id, codec)
+    room = ingest.room(record)
     room.look_soon()
-    peer = Peer(peer_id, offered, room, edge.rtc, codec=codec, address=address)
-    answer = await _settle(edge, room, peer)
+    peer = Peer(peer_id, offered, room, ingest.rtc, codec=codec, address=address)
+    answer = await _settle(ingest, room, peer)
     location = f"{router.prefix}/{session_id}/{peer.id}"
     response = SdpAnswer(answer, 201, {"Location": location, "ETag": ICE_SESSION})
-    add_ice_links(response, edge.rtc)
+    add_ice_links(response, ingest.rtc)
     return response
 
 
@@ -114,16 +114,16 @@ def choose_codec(offer: Offer, record: SessionRecord) -> VideoCodec:
     return record.codec
 
 
-async def _settle(edge: Edge, room: Room, peer: Peer) -> str:
+async def _settle(ingest: Ingest, room: Room, peer: Peer) -> str:
     """The answer to a peer that gets its place; without an answer it loses it again."""
     try:
-        await edge.admit(room, peer)
+        await ingest.admit(room, peer)
         return await peer.answer()
     except BaseException:
         await room.peers.dismiss(peer)
         if peer.is_player:  # where it was never admitted
             with suppress(BackplaneError):
-                await edge.seats.leave(room.session_id, peer.id)
+                await ingest.seats.leave(room.session_id, peer.id)
         await peer.close()
         raise
 
@@ -135,35 +135,35 @@ async def _settle(edge: Edge, room: Room, peer: Peer) -> str:
     openapi_extra=_takes("application/trickle-ice-sdpfrag"),
 )
 async def trickle(session_id: str, peer_id: str, request: Request) -> Response:
-    edge = edge_of(request)
-    check_origin(request, edge.settings)
+    ingest = ingest_of(request)
+    check_origin(request, ingest.settings)
     check_content_type(request, "application/trickle-ice-sdpfrag")
-    peer = edge.peer(session_id, peer_id)
+    peer = ingest.peer(session_id, peer_id)
     if peer is None:
         raise no_peer()
     given = request.headers.get("if-match", "*")
     if not {"*", ICE_SESSION} & {tag.strip() for tag in given.split(",")}:  # RFC 9110, 13.1.1
         raise Problem(412, "another-ice-session", "If-Match names another ICE session.")
     body = await read_body(request, max_bytes=MAX_FRAGMENT_BYTES)
-    await peer.add_candidates(read_candidates(body, peer.offer, edge.candidate_rule))
+    await peer.add_candidates(read_candidates(body, peer.offer, ingest.candidate_rule))
     return Response(status_code=204)
 
 
 @router.delete("/{session_id}/{peer_id}", status_code=204)
 async def leave(session_id: str, peer_id: str, request: Request) -> Response:
-    edge = edge_of(request)
-    check_origin(request, edge.settings)
-    room, peer = edge.find(session_id), edge.peer(session_id, peer_id)
+    ingest = ingest_of(request)
+    check_origin(request, ingest.settings)
+    room, peer = ingest.find(session_id), ingest.peer(session_id, peer_id)
     if room is not None and peer is not None:
         await room.peers.dismiss(peer)
-    elif not await edge.seats.leave(session_id, peer_id):  # it may be at another edge
+    elif not await ingest.seats.leave(session_id, peer_id):  # it may be at another ingest process
         raise no_peer()
     return Response(status_code=204)
 
 
-def edge_of(request: Request) -> Edge:
-    edge: Edge = request.app.state.edge
-    return edge
+def ingest_of(request: Request) -> Ingest:
+    ingest: Ingest = request.app.state.ingest
+    return ingest
 
 
 def _address(request: Request) -> str:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from services.ingest.http.access import check_origin, check_token
 from services.ingest.http.ice_links import add_ice_links
-from services.ingest.http.whep import edge_of, no_peer
+from services.ingest.http.whep import ingest_of, no_peer
 from services.openapi import ALWAYS, problems
 
 ENDPOINT_ALLOWS = "GET, HEAD, OPTIONS, POST"
@@ -22,20 +22,20 @@ router = APIRouter(prefix="/whep", responses=problems(*ALWAYS))
 
 
 async def ask_endpoint(session_id: str, request: Request) -> Response:
-    edge = edge_of(request)
-    check_origin(request, edge.settings)
+    ingest = ingest_of(request)
+    check_origin(request, ingest.settings)
     response = Response(None, 204, {"Accept-Post": "application/sdp", "Allow": ENDPOINT_ALLOWS})
     authorization = request.headers.get("authorization")
     if authorization is not None:  # a TURN server's password is for players only
-        check_token(edge.tokens, authorization, session_id)
-        add_ice_links(response, edge.rtc)
+        check_token(ingest.tokens, authorization, session_id)
+        add_ice_links(response, ingest.rtc)
     return response
 
 
 async def ask_resource(session_id: str, peer_id: str, request: Request) -> Response:
-    edge = edge_of(request)
-    check_origin(request, edge.settings)
-    if edge.peer(session_id, peer_id) is None:
+    ingest = ingest_of(request)
+    check_origin(request, ingest.settings)
+    if ingest.peer(session_id, peer_id) is None:
         raise no_peer()
     return Response(None, 204, {"Allow": RESOURCE_ALLOWS})
 

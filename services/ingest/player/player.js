@@ -219,7 +219,7 @@ export class Player {
   #onControl(message) {
     switch (message.type) {
       case "status":
-        // The edge does not know how long the line will take; the last answer stands.
+        // Ingest does not know how long the line will take; the last answer stands.
         return this.#onStatus({ eta_s: this.state.etaS, ...message });
       case "paused":
       case "ending":

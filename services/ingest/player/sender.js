@@ -1,7 +1,7 @@
 // When an action leaves: at once when the hands change, and once per frame period in any case.
 // Knows neither what the hands are nor how a message travels.
 
-const MIN_GAP_MS = 8; // at most 125 actions a second; the edge drops what exceeds 240
+const MIN_GAP_MS = 8; // at most 125 actions a second; ingest drops what exceeds 240
 
 export class ActionSender {
   #send;

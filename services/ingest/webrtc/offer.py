@@ -48,7 +48,7 @@ _FRAGMENT_SAYS = (_CANDIDATE, _END, "a=ice-ufrag:")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateRule:
-    """Which remote addresses this edge sends to: ICE makes a server write to whatever a stranger
+    """Which remote addresses this process sends to: ICE makes a server write to whatever a stranger
     names. Names are never looked up; a browser that hides behind one (mDNS) reaches us first."""
 
     private: bool

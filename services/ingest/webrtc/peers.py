@@ -1,4 +1,4 @@
-"""The peers of one session at this edge: who plays, who watches, and who has the seat.
+"""The peers of one session at this ingest process: who plays, who watches, and who has the seat.
 
 Knows neither the session's record nor its frames' origin.
 """
@@ -85,7 +85,7 @@ class Peers:
             raise error
 
     async def keep_seat(self) -> None:
-        """The player's sign of life, for every edge to see; one that lost the seat must go."""
+        """The player's sign of life, for all of ingest to see; one that lost the seat must go."""
         player = self.player
         if player is None:
             return

@@ -12,13 +12,13 @@ from services.session.settings import SessionSettings
 NO_LIMITS = {"NEXTFRAME_INGEST_ICE_ADDRESS"}
 
 
-def edge_plans() -> tuple[ServicePlan, ...]:
+def ingest_plans() -> tuple[ServicePlan, ...]:
     plans = plan_services(StackOptions(), redis_url="unix:///none", token_secret="s" * 32)
     return tuple(plan for plan in plans if plan.name in ("session", "ingest"))
 
 
 def test_every_limit_that_play_raises_is_set_back() -> None:
-    raised = {name for plan in edge_plans() for name in plan.defaults}
+    raised = {name for plan in ingest_plans() for name in plan.defaults}
     assert raised - NO_LIMITS == set(PRODUCTION_LIMITS)
 
 
@@ -32,7 +32,7 @@ def test_they_are_set_back_to_the_services_own_defaults() -> None:
 
 
 def test_play_lets_the_drill_overrule_it() -> None:
-    for plan in edge_plans():
+    for plan in ingest_plans():
         told = plan.environment(Plan().environment)
         for name in plan.defaults.keys() & PRODUCTION_LIMITS.keys():
             assert told[name] == PRODUCTION_LIMITS[name]

@@ -1,4 +1,4 @@
-"""The seat of a session against a real Redis: one peer plays, whichever edge it came to."""
+"""The seat of a session against a real Redis: one peer plays, whichever ingest it came to."""
 
 import pytest
 from redis.asyncio import Redis

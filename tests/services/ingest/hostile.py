@@ -24,7 +24,7 @@ from services.ingest.action_gate import Verdict
 from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.offer import CandidateRule, read_offer
 from services.ingest.webrtc.peer import Peer, PeerHost
-from tests.services.ingest.edge_kit import WHOLE, Browser, encoded
+from tests.services.ingest.ingest_kit import WHOLE, Browser, encoded
 
 PER_PACKET = 59  # one-byte messages in a packet of 1,200 bytes
 T = TypeVar("T")

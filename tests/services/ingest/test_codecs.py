@@ -7,7 +7,13 @@ import pytest_asyncio
 
 from services.wire.codec import VideoCodec
 from services.wire.session import SessionStatus
-from tests.services.ingest.edge_kit import Browser, FakeReplica, RunningEdge, browser, running_edge
+from tests.services.ingest.ingest_kit import (
+    Browser,
+    FakeReplica,
+    RunningIngest,
+    browser,
+    running_ingest,
+)
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
 
@@ -15,30 +21,30 @@ VP8 = "video/VP8"
 
 
 @pytest_asyncio.fixture
-async def edge(redis_url: str) -> AsyncIterator[RunningEdge]:
-    async with running_edge(redis_url) as edge:
-        yield edge
+async def ingest(redis_url: str) -> AsyncIterator[RunningIngest]:
+    async with running_ingest(redis_url) as ingest:
+        yield ingest
 
 
 @pytest_asyncio.fixture
-async def replica(edge: RunningEdge) -> AsyncIterator[FakeReplica]:
+async def replica(ingest: RunningIngest) -> AsyncIterator[FakeReplica]:
     """It renders the live session "s1"."""
     async with FakeReplica() as replica:
-        await edge.live("s1", replica)
+        await ingest.live("s1", replica)
         yield replica
 
 
 @pytest_asyncio.fixture
-async def firefox(edge: RunningEdge, replica: FakeReplica) -> AsyncIterator[Browser]:
+async def firefox(ingest: RunningIngest, replica: FakeReplica) -> AsyncIterator[Browser]:
     """A player without H.264 that sees pictures."""
     async with browser(codec=VP8) as one:
-        await edge.join("s1", one)
+        await ingest.join("s1", one)
         await one.until(lambda: len(one.greys) > 3)
         yield one
 
 
 async def test_a_browser_without_h264_plays_in_vp8(
-    edge: RunningEdge, replica: FakeReplica, firefox: Browser
+    ingest: RunningIngest, replica: FakeReplica, firefox: Browser
 ) -> None:
     assert abs(firefox.greys[-1] - replica.grey) < 15
     assert [hello.codec for hello in replica.hellos] == [VideoCodec.VP8]
@@ -47,53 +53,53 @@ async def test_a_browser_without_h264_plays_in_vp8(
 
 
 async def test_a_watcher_with_the_players_codec_sees_it(
-    edge: RunningEdge, firefox: Browser
+    ingest: RunningIngest, firefox: Browser
 ) -> None:
     async with browser(plays=False, codec=VP8) as other:
-        assert (await edge.join("s1", other)).status_code == 201
+        assert (await ingest.join("s1", other)).status_code == 201
         await other.until(lambda: len(other.greys) > 3)
 
 
 async def test_a_watcher_without_the_players_codec_is_told_which_it_is(
-    edge: RunningEdge, firefox: Browser
+    ingest: RunningIngest, firefox: Browser
 ) -> None:
     async with browser(plays=False) as other:
-        refused = await edge.join("s1", other)
+        refused = await ingest.join("s1", other)
     assert refused.status_code == 406
     assert refused.json()["type"] == "urn:nextframe:problem:other-codec"
     assert VP8 in refused.json()["detail"]
 
 
 async def test_another_browser_takes_over_in_another_codec(
-    edge: RunningEdge, replica: FakeReplica, firefox: Browser
+    ingest: RunningIngest, replica: FakeReplica, firefox: Browser
 ) -> None:
     """... and who watched in the former one is let go, to offer anew."""
     async with browser(plays=False, codec=VP8) as watcher, browser() as chromium:
-        await edge.join("s1", watcher)
+        await ingest.join("s1", watcher)
         await firefox.close()
-        await edge.http.delete(firefox.location)
-        assert (await edge.join("s1", chromium)).status_code == 201
+        await ingest.http.delete(firefox.location)
+        assert (await ingest.join("s1", chromium)).status_code == 201
         await chromium.until(lambda: len(chromium.greys) > 3)
         assert replica.hellos[-1].codec is VideoCodec.H264
-        gone = await edge.http.delete(watcher.location)
+        gone = await ingest.http.delete(watcher.location)
         assert gone.status_code == 404
 
 
 async def test_the_record_keeps_the_codec_through_other_owners(
-    edge: RunningEdge, replica: FakeReplica, firefox: Browser
+    ingest: RunningIngest, replica: FakeReplica, firefox: Browser
 ) -> None:
     async with FakeReplica(replica_id="other", grey=190) as other:
-        await edge.store.requeue_lost("s1", epoch=replica.epoch)
-        await edge.acquire("s1", other)
+        await ingest.store.requeue_lost("s1", epoch=replica.epoch)
+        await ingest.acquire("s1", other)
         await firefox.until(lambda: abs(firefox.greys[-1] - other.grey) < 15)
         assert [hello.codec for hello in other.hellos] == [VideoCodec.VP8]
 
 
-async def test_a_record_from_before_the_codec_is_h264(edge: RunningEdge) -> None:
-    await edge.queue("old")
-    await edge.redis.hdel("session:old", "codec")
-    record = await edge.store.get("old")
+async def test_a_record_from_before_the_codec_is_h264(ingest: RunningIngest) -> None:
+    await ingest.queue("old")
+    await ingest.redis.hdel("session:old", "codec")
+    record = await ingest.store.get("old")
     assert record is not None
     assert (record.codec, record.status) == (VideoCodec.H264, SessionStatus.QUEUED)
-    await edge.store.set_codec("nobody", VideoCodec.VP8)
-    assert await edge.store.get("nobody") is None
+    await ingest.store.set_codec("nobody", VideoCodec.VP8)
+    assert await ingest.store.get("nobody") is None

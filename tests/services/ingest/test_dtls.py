@@ -10,7 +10,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import SSL, crypto
 
 from services.ingest.webrtc.rtc_hooks.guard import is_cheap
-from tests.services.ingest.edge_kit import Browser, FakeReplica, RunningEdge, browser, running_edge
+from tests.services.ingest.ingest_kit import (
+    Browser,
+    FakeReplica,
+    RunningIngest,
+    browser,
+    running_ingest,
+)
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
 
@@ -25,15 +31,15 @@ class RsaCertificate(RTCCertificate):
 
 
 @pytest_asyncio.fixture
-async def edge(redis_url: str) -> AsyncIterator[RunningEdge]:
-    async with running_edge(redis_url) as edge:
-        yield edge
+async def ingest(redis_url: str) -> AsyncIterator[RunningIngest]:
+    async with running_ingest(redis_url) as ingest:
+        yield ingest
 
 
 @pytest_asyncio.fixture
-async def replica(edge: RunningEdge) -> AsyncIterator[FakeReplica]:
+async def replica(ingest: RunningIngest) -> AsyncIterator[FakeReplica]:
     async with FakeReplica() as replica:
-        await edge.live("s1", replica)
+        await ingest.live("s1", replica)
         yield replica
 
 
@@ -50,20 +56,20 @@ async def rsa_peer(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Browser]:
 
 @pytest.mark.parametrize("setup", ["actpass", "active"])
 async def test_a_peer_with_an_rsa_certificate_watches(
-    edge: RunningEdge, replica: FakeReplica, rsa_peer: Browser, setup: str
+    ingest: RunningIngest, replica: FakeReplica, rsa_peer: Browser, setup: str
 ) -> None:
     offer = (await rsa_peer.offer()).replace("a=setup:actpass", f"a=setup:{setup}")
-    response = await edge.post("s1", offer)
+    response = await ingest.post("s1", offer)
     assert f"a=setup:{'active' if setup == 'actpass' else 'passive'}" in response.text
     await rsa_peer.take(response)
     await rsa_peer.until(lambda: len(rsa_peer.greys) > 1)
 
 
 async def test_a_peer_with_an_ecdsa_certificate_watches(
-    edge: RunningEdge, replica: FakeReplica
+    ingest: RunningIngest, replica: FakeReplica
 ) -> None:
     async with browser(plays=False) as one:
-        await edge.join("s1", one)
+        await ingest.join("s1", one)
         await one.until(lambda: len(one.greys) > 1)
 
 

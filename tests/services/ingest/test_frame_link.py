@@ -11,7 +11,7 @@ import pytest_asyncio
 from services.ingest import frame_link
 from services.ingest.frame_link import FrameLink, Owner
 from services.wire.frame import MAX_MESSAGE_BYTES, EncodedFrame, Kind, pack
-from tests.services.ingest.edge_kit import FakeReplica, encoded
+from tests.services.ingest.ingest_kit import FakeReplica, encoded
 
 pytestmark = pytest.mark.asyncio
 

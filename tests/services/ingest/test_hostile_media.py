@@ -213,7 +213,7 @@ async def rtp(attacker: Attacker) -> None:
 
 async def stranger(attacker: Attacker) -> None:
     """A third socket that knows nothing but the port."""
-    port = edge_port(attacker)
+    port = ingest_port(attacker)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as third:
         for _ in range(100):
             for datagram in (b"", b"\x80" + bytes(1700), b"\x16" + os.urandom(1400), b"\x17" * 99):
@@ -230,7 +230,7 @@ def hostile_checks() -> list[bytes]:
     return [pack("!HHL", 1, len(body), 0x2112A442) + os.urandom(12) + body for body in bodies]
 
 
-def edge_port(attacker: Attacker) -> int:
+def ingest_port(attacker: Attacker) -> int:
     lines = attacker.browser.connection.remoteDescription.sdp.splitlines()
     return next(int(line.split()[5]) for line in lines if line.startswith("a=candidate:"))
 

@@ -135,7 +135,7 @@ WORST = {
 
 
 async def turn_s(body: bytes) -> float:
-    """Of everything that one offer makes the edge do, as a watcher's offer: at no await between."""
+    """Of everything that one offer makes ingest do, as a watcher's offer: at no await between."""
     clock = LoopClock()
     with clock.running():
         peer = Peer("p1", read_offer(body, OPEN), NoHost(), RTCConfiguration(iceServers=[]))

@@ -1,4 +1,4 @@
-"""A browser plays through the real edge: pictures, notes, owners that change, seats."""
+"""A browser plays through the real ingest process: pictures, notes, owners that change, seats."""
 
 import time
 from collections.abc import AsyncIterator
@@ -10,15 +10,21 @@ from services.ingest import action_gate
 from services.wire.action import Action
 from services.wire.frame import Kind
 from services.wire.session import Lease, SessionStatus
-from tests.services.ingest.edge_kit import Browser, FakeReplica, RunningEdge, browser, running_edge
+from tests.services.ingest.ingest_kit import (
+    Browser,
+    FakeReplica,
+    RunningIngest,
+    browser,
+    running_ingest,
+)
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
 
 
 @pytest_asyncio.fixture
-async def edge(redis_url: str) -> AsyncIterator[RunningEdge]:
-    async with running_edge(redis_url) as edge:
-        yield edge
+async def ingest(redis_url: str) -> AsyncIterator[RunningIngest]:
+    async with running_ingest(redis_url) as ingest:
+        yield ingest
 
 
 @pytest_asyncio.fixture
@@ -37,11 +43,11 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest_asyncio.fixture
-async def one(edge: RunningEdge, replica: FakeReplica) -> AsyncIterator[Browser]:
+async def one(ingest: RunningIngest, replica: FakeReplica) -> AsyncIterator[Browser]:
     """A browser that plays the live session "s1" and sees its pictures."""
-    await edge.live("s1", replica)
+    await ingest.live("s1", replica)
     async with browser() as one:
-        await edge.join("s1", one)
+        await ingest.join("s1", one)
         await one.until(lambda: len(one.greys) > 3)
         yield one
 
@@ -81,12 +87,12 @@ async def test_what_the_player_can_receive_reaches_the_replica(
 
 
 async def test_another_owner_takes_over_under_the_same_connection(
-    edge: RunningEdge, replica: FakeReplica, one: Browser
+    ingest: RunningIngest, replica: FakeReplica, one: Browser
 ) -> None:
     async with FakeReplica(replica_id="other", grey=190) as other:
         num_timestamps = len(one.rtp_timestamps)
-        await edge.store.requeue_lost("s1", epoch=replica.epoch)
-        await edge.acquire("s1", other)
+        await ingest.store.requeue_lost("s1", epoch=replica.epoch)
+        await ingest.acquire("s1", other)
         moved_at = time.monotonic()
         await one.until(lambda: is_like(one.greys[-1], other.grey))
         assert time.monotonic() - moved_at < 5  # one look a second, a link, a keyframe
@@ -94,72 +100,72 @@ async def test_another_owner_takes_over_under_the_same_connection(
         assert len(one.rtp_timestamps) > num_timestamps
         one.send(Action(seq=1).to_bytes())
         await one.until(lambda: bool(one.heard))
-        await edge.until_actions(other.replica_id, 1)
+        await ingest.until_actions(other.replica_id, 1)
 
 
 async def test_a_lost_owner_is_told_as_moving(
-    edge: RunningEdge, replica: FakeReplica, one: Browser
+    ingest: RunningIngest, replica: FakeReplica, one: Browser
 ) -> None:
-    await edge.store.requeue_lost("s1", epoch=replica.epoch, reason="replica lost")
+    await ingest.store.requeue_lost("s1", epoch=replica.epoch, reason="replica lost")
     await one.until(lambda: {"type": "moving", "reason": "replica lost"} in one.heard)
 
 
 async def test_an_action_reaches_the_owners_stream(
-    edge: RunningEdge, replica: FakeReplica, one: Browser
+    ingest: RunningIngest, replica: FakeReplica, one: Browser
 ) -> None:
     actions = [Action(held=seq, seq=seq).to_bytes() for seq in range(1, 6)]
     for action in actions:
         one.send(action)
-    await edge.until_actions(replica.replica_id, len(actions))
-    assert await edge.actions_of(replica.replica_id) == [("s1", a) for a in actions]
+    await ingest.until_actions(replica.replica_id, len(actions))
+    assert await ingest.actions_of(replica.replica_id) == [("s1", a) for a in actions]
 
 
 async def test_garbage_actions_harm_nobody(
-    edge: RunningEdge, replica: FakeReplica, one: Browser
+    ingest: RunningIngest, replica: FakeReplica, one: Browser
 ) -> None:
     good = Action(seq=1).to_bytes()
     for message in (b"", b"x", good[:-1], good + b"x", b"\xff" * 28, b"x" * 60_000):
         one.send(message)
     one.channels["input"].send("text")
     one.send(good)
-    await edge.until_actions(replica.replica_id, 1)
-    assert await edge.actions_of(replica.replica_id) == [("s1", good)]
+    await ingest.until_actions(replica.replica_id, 1)
+    assert await ingest.actions_of(replica.replica_id) == [("s1", good)]
     num_frames = len(one.greys)
     await one.until(lambda: len(one.greys) > num_frames + 2)
 
 
 @pytest.mark.usefixtures("small_limits")
 async def test_too_many_actions_are_cut_to_size_and_their_sender_is_cut_off(
-    edge: RunningEdge, replica: FakeReplica, one: Browser
+    ingest: RunningIngest, replica: FakeReplica, one: Browser
 ) -> None:
     for seq in range(1, 50):
         await one.force("input", Action(seq=seq).to_bytes())
     await one.until(lambda: one.channels["input"].readyState != "open", tick_s=0.02)
-    assert 0 < len(await edge.actions_of(replica.replica_id)) <= 10  # the channel may lose some
+    assert 0 < len(await ingest.actions_of(replica.replica_id)) <= 10  # the channel may lose some
     await one.until(lambda: {"type": "refused", "reason": "Too many actions."} in one.heard)
     num_frames = len(one.greys)
     await one.until(lambda: len(one.greys) > num_frames + 2)
 
 
 async def test_a_session_has_one_player_and_any_number_of_watchers(
-    edge: RunningEdge, replica: FakeReplica, one: Browser
+    ingest: RunningIngest, replica: FakeReplica, one: Browser
 ) -> None:
     async with browser() as second, browser(plays=False) as watcher:
-        refused = await edge.join("s1", second)
+        refused = await ingest.join("s1", second)
         assert refused.status_code == 409
         assert refused.json()["type"] == "urn:nextframe:problem:seat-taken"
-        assert (await edge.join("s1", watcher)).status_code == 201
+        assert (await ingest.join("s1", watcher)).status_code == 201
         await watcher.until(lambda: len(watcher.greys) > 3)
         assert len(replica.hellos) == 1  # one link for all of them
 
 
 async def test_a_deleted_connection_frees_the_seat_and_the_link(
-    edge: RunningEdge, replica: FakeReplica, one: Browser
+    ingest: RunningIngest, replica: FakeReplica, one: Browser
 ) -> None:
     async with browser() as second:
-        assert (await edge.http.delete(one.location)).status_code == 204
+        assert (await ingest.http.delete(one.location)).status_code == 204
         await replica.until(lambda: not replica.links)
-        assert (await edge.join("s1", second)).status_code == 201
+        assert (await ingest.join("s1", second)).status_code == 201
         await second.until(lambda: len(second.greys) > 0)
 
 
@@ -169,40 +175,40 @@ async def test_a_closed_tab_frees_the_link(replica: FakeReplica, one: Browser) -
 
 
 async def test_who_waits_hears_the_place_in_line_and_then_plays(
-    edge: RunningEdge, replica: FakeReplica
+    ingest: RunningIngest, replica: FakeReplica
 ) -> None:
-    await edge.queue("before")
-    await edge.queue("s1")
+    await ingest.queue("before")
+    await ingest.queue("s1")
     async with browser() as one:
-        await edge.join("s1", one)
+        await ingest.join("s1", one)
         await one.until(lambda: {"type": "status", "status": "queued", "position": 1} in one.heard)
-        await edge.store.end("before", "done")
+        await ingest.store.end("before", "done")
         await one.until(lambda: {"type": "status", "status": "queued", "position": 0} in one.heard)
-        await edge.acquire("s1", replica)
+        await ingest.acquire("s1", replica)
         await one.until(lambda: len(one.greys) > 0)
         assert {"type": "status", "status": "live"} in one.heard
 
 
 async def test_a_paused_session_joins_the_line_when_its_player_offers(
-    edge: RunningEdge, replica: FakeReplica
+    ingest: RunningIngest, replica: FakeReplica
 ) -> None:
-    await edge.live("s1", replica)
-    await edge.store.set_status(
+    await ingest.live("s1", replica)
+    await ingest.store.set_status(
         "s1", SessionStatus.PAUSED, Lease(epoch=replica.epoch, link_key="key")
     )
     async with browser(plays=False) as watcher, browser() as one:
-        await edge.join("s1", watcher)
-        await edge.join("s1", one)
+        await ingest.join("s1", watcher)
+        await ingest.join("s1", one)
         await one.until(lambda: {"type": "status", "status": "queued", "position": 0} in one.heard)
 
 
 async def test_an_ended_session_says_why_and_closes(
-    edge: RunningEdge, replica: FakeReplica, one: Browser
+    ingest: RunningIngest, replica: FakeReplica, one: Browser
 ) -> None:
-    await edge.store.end("s1", "the house closes")
+    await ingest.store.end("s1", "the house closes")
     await one.until(lambda: {"type": "ending", "reason": "the house closes"} in one.heard)
     await replica.until(lambda: not replica.links)
-    assert (await edge.http.delete(one.location)).status_code == 404
+    assert (await ingest.http.delete(one.location)).status_code == 404
 
 
 async def test_what_the_replica_says_reaches_the_page(replica: FakeReplica, one: Browser) -> None:
@@ -210,10 +216,10 @@ async def test_what_the_replica_says_reaches_the_page(replica: FakeReplica, one:
     await one.until(lambda: {"type": "level", "level": 2} in one.heard)
 
 
-async def test_the_player_is_marked_as_seen(edge: RunningEdge, one: Browser) -> None:
-    before = await edge.store.get("s1")
+async def test_the_player_is_marked_as_seen(ingest: RunningIngest, one: Browser) -> None:
+    before = await ingest.store.get("s1")
     await one.until(lambda: one.heard.count({"type": "heartbeat"}) >= 2)
-    after = await edge.store.get("s1")
+    after = await ingest.store.get("s1")
     assert before is not None and after is not None
     assert after.seen_at_ms > before.seen_at_ms
     assert after.connected_at_ms > 0

@@ -1,4 +1,4 @@
-"""The edge as its own process, as an operator starts it."""
+"""Ingest as its own process, as an operator starts it."""
 
 import asyncio
 import os
@@ -13,13 +13,13 @@ import httpx
 import pytest
 
 from services.backplane.connection import connect
-from tests.services.ingest.edge_kit import SECRET, FakeReplica, RunningEdge, browser
+from tests.services.ingest.ingest_kit import SECRET, FakeReplica, RunningIngest, browser
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
 
 
 @asynccontextmanager
-async def ingest(**environment: str) -> AsyncIterator[Process]:
+async def ingest_process(**environment: str) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.ingest", env=os.environ | environment, stderr=PIPE
     )
@@ -58,7 +58,7 @@ async def test_it_serves_a_player_counts_it_and_ends_when_told(redis_url: str) -
     url = f"http://127.0.0.1:{port}"
     async with (
         FakeReplica() as replica,
-        ingest(**environment) as process,
+        ingest_process(**environment) as process,
         httpx.AsyncClient(base_url=url) as http,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{ops_port}") as ops,
         connect(redis_url) as redis,
@@ -68,9 +68,9 @@ async def test_it_serves_a_player_counts_it_and_ends_when_told(redis_url: str) -
         assert (await ops.head("/readyz")).status_code == 200
         for path in ("/metrics", "/readyz", "/healthz", "/openapi.json", "/docs"):
             assert (await http.get(path)).status_code == 404
-        edge = RunningEdge(url, http, redis)
-        await edge.live("s1", replica)
-        await edge.join("s1", one)
+        ingest = RunningIngest(url, http, redis)
+        await ingest.live("s1", replica)
+        await ingest.join("s1", one)
         await one.until(lambda: len(one.notes) > 3)
         metrics = (await ops.get("/metrics")).text
         assert 'nextframe_peers{kind="player"} 1.0' in metrics
@@ -89,7 +89,7 @@ async def test_a_wrong_setting_is_named_without_a_traceback() -> None:
         "NEXTFRAME_TOKEN_SECRET": SECRET,
         "NEXTFRAME_INGEST_PORT": "http",
     }
-    async with ingest(**environment) as process:
+    async with ingest_process(**environment) as process:
         _, stderr = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 1
     assert stderr.decode() == "ingest: NEXTFRAME_INGEST_PORT must be int, got 'http'\n"
@@ -103,7 +103,7 @@ async def test_an_occupied_port_is_named(redis_url: str) -> None:
             "NEXTFRAME_TOKEN_SECRET": SECRET,
             "NEXTFRAME_INGEST_PORT": str(port),
         }
-        async with ingest(**environment) as process:
+        async with ingest_process(**environment) as process:
             _, stderr = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 1
     why = f"NEXTFRAME_INGEST_PORT: port {port} on 127.0.0.1 is in use: end what uses it"

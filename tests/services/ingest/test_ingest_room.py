@@ -18,7 +18,7 @@ from services.ingest.webrtc.offer import CandidateRule, Offer, read_offer
 from services.ingest.webrtc.peer import Fault, Peer
 from services.wire.action import Action
 from services.wire.session import SessionRecord, SessionStatus
-from tests.services.ingest.edge_kit import browser
+from tests.services.ingest.ingest_kit import browser
 
 pytestmark = pytest.mark.asyncio
 
@@ -126,7 +126,7 @@ async def test_who_comes_to_the_seat_replaces_who_was_there() -> None:
     assert house.room.peers.player is second and len(house.room.peers) == 1
 
 
-async def test_a_player_whose_seat_went_to_somebody_at_another_edge_must_go() -> None:
+async def test_a_player_whose_seat_went_to_somebody_at_another_ingest_process_must_go() -> None:
     house = House()
     player, watcher = await house.peer(), await house.peer(plays=False)
     for peer in (player, watcher):

@@ -1,4 +1,4 @@
-"""Two real edges on one Redis: a session has one player, whichever edge each came to."""
+"""Two real ingest processes on one Redis: a session has one player, wherever each connects."""
 
 from collections.abc import AsyncIterator
 
@@ -6,28 +6,28 @@ import pytest
 import pytest_asyncio
 
 from services.backplane import seats
-from tests.services.ingest.edge_kit import FakeReplica, RunningEdge, browser, running_edge
+from tests.services.ingest.ingest_kit import FakeReplica, RunningIngest, browser, running_ingest
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
 
 
 @pytest_asyncio.fixture
-async def edges(redis_url: str) -> AsyncIterator[tuple[RunningEdge, RunningEdge]]:
+async def processes(redis_url: str) -> AsyncIterator[tuple[RunningIngest, RunningIngest]]:
     """Both have the session "s1", which is live."""
     async with (
-        running_edge(redis_url) as one,
-        running_edge(redis_url) as other,
+        running_ingest(redis_url) as one,
+        running_ingest(redis_url) as other,
         FakeReplica() as replica,
     ):
         await one.live("s1", replica)
         yield one, other
 
 
-Edges = tuple[RunningEdge, RunningEdge]
+Processes = tuple[RunningIngest, RunningIngest]
 
 
-async def test_the_seat_is_taken_at_every_edge(edges: Edges) -> None:
-    one, other = edges
+async def test_the_seat_is_taken_at_every_ingest_process(processes: Processes) -> None:
+    one, other = processes
     async with browser() as player, browser() as second, browser(plays=False) as watcher:
         await one.join("s1", player)
         refused = await other.join("s1", second)
@@ -38,22 +38,22 @@ async def test_the_seat_is_taken_at_every_edge(edges: Edges) -> None:
         await watcher.until(lambda: len(watcher.greys) > 0)
 
 
-async def test_a_reloaded_page_is_let_in_at_another_edge_at_once(edges: Edges) -> None:
-    one, other = edges
+async def test_a_reloaded_page_is_admitted_at_another_process_at_once(processes: Processes) -> None:
+    one, other = processes
     async with browser() as before, browser() as after:
         await one.join("s1", before)
         await before.until(lambda: len(before.greys) > 0)
-        goodbye = await other.http.delete(before.location)  # the balancer chose another edge
+        goodbye = await other.http.delete(before.location)  # the balancer chose another process
         assert goodbye.status_code == 204
         assert (await other.join("s1", after)).status_code == 201
         await before.until(lambda: before.connection.connectionState == "closed", tick_s=0.05)
         await after.until(lambda: len(after.greys) > 0)
 
 
-async def test_an_edge_lets_go_of_a_player_that_lost_the_seat(
-    edges: Edges, monkeypatch: pytest.MonkeyPatch
+async def test_an_ingest_process_lets_go_of_a_player_that_lost_the_seat(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = edges
+    one, other = processes
     async with browser() as first, browser() as second:
         await one.join("s1", first)
         await first.until(lambda: len(first.greys) > 0)

@@ -1,9 +1,9 @@
-"""What an operator may set about the edge, and what is refused."""
+"""What an operator may set about ingest, and what is refused."""
 
 import pytest
 
 from services.environment import SettingsError, read_settings
-from services.ingest.edge import ice_servers
+from services.ingest.ingest import ice_servers
 from services.ingest.settings import PREFIX, IngestSettings
 
 REQUIRED = {"NEXTFRAME_REDIS_URL": "redis://x", "NEXTFRAME_TOKEN_SECRET": "s" * 32}

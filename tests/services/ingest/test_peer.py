@@ -16,7 +16,7 @@ from services.ingest.webrtc.offer import CandidateRule, read_offer
 from services.ingest.webrtc.peer import Fault, Peer
 from services.ingest.webrtc.rtc_hooks.sctp import MAX_UNREAD_BYTES
 from services.telemetry import Problem
-from tests.services.ingest.edge_kit import Browser, browser, encoded
+from tests.services.ingest.ingest_kit import Browser, browser, encoded
 
 pytestmark = pytest.mark.asyncio
 

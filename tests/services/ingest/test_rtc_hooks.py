@@ -1,4 +1,4 @@
-"""Guards: every private name that the edge leans on is there and does what we think it does.
+"""Guards: every private name that ingest leans on is there and does what we think it does.
 
 When one of these fails after an upgrade of aiortc or aioice, `rtc_hooks/` must be read again.
 """

@@ -6,7 +6,7 @@ import pytest
 
 from services.ingest.webrtc.track import FrameTrack
 from services.wire.frame import EncodedFrame
-from tests.services.ingest.edge_kit import encoded
+from tests.services.ingest.ingest_kit import encoded
 
 pytestmark = pytest.mark.asyncio
 

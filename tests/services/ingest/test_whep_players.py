@@ -16,7 +16,7 @@ from playwright.async_api import Page, async_playwright
 
 from services.play.plan import ROOT
 from tests.player.browser import FLAGS
-from tests.services.ingest.edge_kit import FakeReplica, RunningEdge, running_edge
+from tests.services.ingest.ingest_kit import FakeReplica, RunningIngest, running_ingest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.redis, pytest.mark.asyncio, pytest.mark.timeout(180)]
 
@@ -72,9 +72,9 @@ def origin(players: Path) -> Iterator[str]:
 
 
 @pytest_asyncio.fixture
-async def edge(redis_url: str, origin: str) -> AsyncIterator[RunningEdge]:
-    async with running_edge(redis_url, allowed_origins=(origin,)) as edge:
-        yield edge
+async def ingest(redis_url: str, origin: str) -> AsyncIterator[RunningIngest]:
+    async with running_ingest(redis_url, allowed_origins=(origin,)) as ingest:
+        yield ingest
 
 
 @pytest_asyncio.fixture
@@ -88,10 +88,12 @@ async def page(chromium: str, origin: str) -> AsyncIterator[Page]:
 
 
 @pytest.mark.parametrize("name", ["whip-whep", "@eyevinn/webrtc-player", "stopped sections"])
-async def test_a_player_that_others_wrote_watches(edge: RunningEdge, page: Page, name: str) -> None:
+async def test_a_player_that_others_wrote_watches(
+    ingest: RunningIngest, page: Page, name: str
+) -> None:
     async with FakeReplica() as replica:
-        await edge.live("s1", replica)
-        called = [name, f"{edge.url}/whep/s1", edge.tokens.mint("s1")]
+        await ingest.live("s1", replica)
+        called = [name, f"{ingest.url}/whep/s1", ingest.tokens.mint("s1")]
         await page.evaluate("([name, url, token]) => watch(name, url, token)", called)
         async with asyncio.timeout(30):
             await page.evaluate("shown(25)")  # a second of the replica's

@@ -1,4 +1,4 @@
-"""What one edge process holds: its settings, the way to Redis, and a room for each session that
+"""What one ingest process holds: its settings, the way to Redis, and a room for each session that
 somebody here plays or watches."""
 
 import asyncio
@@ -27,7 +27,7 @@ from services.wire.session import SessionRecord
 log = logging.getLogger(__name__)
 
 
-class Edge:
+class Ingest:
     """Owns the rooms and their tasks; an async context that closes them."""
 
     def __init__(self, settings: IngestSettings) -> None:

@@ -1,4 +1,4 @@
-"""A replica and a browser for the edge's tests: both speak the real protocols on loopback."""
+"""A replica and a browser for ingest's tests: both speak the real protocols on loopback."""
 
 from __future__ import annotations
 
@@ -317,7 +317,7 @@ async def browser(*, plays: bool = True, codec: str = "video/H264") -> AsyncIter
 SECRET = "a secret of the tests, 32 characters long"
 
 
-class RunningEdge:
+class RunningIngest:
     """The real application under a real server, and what a test does to it."""
 
     def __init__(self, url: str, http: httpx.AsyncClient, redis: Redis) -> None:
@@ -384,7 +384,7 @@ class RunningEdge:
 
 
 @contextlib.asynccontextmanager
-async def running_edge(redis_url: str, **settings: Any) -> AsyncIterator[RunningEdge]:
+async def running_ingest(redis_url: str, **settings: Any) -> AsyncIterator[RunningIngest]:
     config = IngestSettings(
         redis_url=redis_url,
         token_secret=SECRET,
@@ -406,9 +406,9 @@ async def running_edge(redis_url: str, **settings: Any) -> AsyncIterator[Running
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         async with httpx.AsyncClient(base_url=url) as http, connect(redis_url) as redis:
             try:
-                edge = RunningEdge(url, http, redis)
-                edge.why_not_ready = app.state.why_not_ready
-                yield edge
+                ingest = RunningIngest(url, http, redis)
+                ingest.why_not_ready = app.state.why_not_ready
+                yield ingest
             finally:
                 server.should_exit = True
                 await serving
