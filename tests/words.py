@@ -24,6 +24,7 @@ FORBIDDEN: tuple[Forbidden, ...] = (
     Forbidden("edge", "ingest", ("services/ingest/", "services/wire", "services/session")),
     Forbidden("edge", "ingest", ("services/play", "services/backplane", "loadtest")),
     Forbidden("edge", "ingest", ("tests/services/ingest", "tests/player", "tests/loadtest")),
+    Forbidden("room", "session hub", ("services/ingest", "tests/services/ingest")),
     Forbidden("utils", "the noun inside the file"),
 )
 
@@ -68,7 +69,6 @@ NOT_YET: frozenset[str] = frozenset(
         "Recorder",
         "Refused",
         "Report",
-        "Room",
         "Row",
         "Seats",
         "Service",

@@ -1,4 +1,4 @@
-"""What one ingest process holds: its settings, the way to Redis, and a room for each session that
+"""What one ingest process holds: its settings, the way to Redis, and a hub for each session that
 somebody here plays or watches."""
 
 import asyncio
@@ -15,7 +15,7 @@ from services.backplane.queue_positions import QueuePositions
 from services.backplane.rates import RateLimit
 from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
-from services.ingest.room import Room
+from services.ingest.session_hub import SessionHub
 from services.ingest.settings import IngestSettings
 from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.offer import CandidateRule
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Ingest:
-    """Owns the rooms and their tasks; an async context that closes them."""
+    """Owns the hubs and their tasks; an async context that closes them."""
 
     def __init__(self, settings: IngestSettings) -> None:
         self.settings = settings
@@ -52,7 +52,7 @@ class Ingest:
             address_half_open=settings.half_open_per_address,
         )
         self._actions = ActionWriter(self._redis)
-        self._rooms: dict[str, Room] = {}
+        self._hubs: dict[str, SessionHub] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -71,30 +71,30 @@ class Ingest:
     async def why_not_ready(self) -> str:
         return await self._probe.why_not_ready()
 
-    def find(self, session_id: str) -> Room | None:
-        return self._rooms.get(session_id)
+    def find(self, session_id: str) -> SessionHub | None:
+        return self._hubs.get(session_id)
 
     def peer(self, session_id: str, peer_id: str) -> Peer | None:
-        room = self.find(session_id)
-        return room.peers.get(peer_id) if room else None
+        hub = self.find(session_id)
+        return hub.peers.get(peer_id) if hub else None
 
-    def room(self, record: SessionRecord) -> Room:
-        """The session's room, opened for the first who comes. Whoever asks must enter before the
-        next await: an empty room closes."""
-        room = self._rooms.get(record.session_id)
-        if room is None or not room.is_open:
-            room = Room(
+    def hub(self, record: SessionRecord) -> SessionHub:
+        """The session's hub, opened for the first who comes. Whoever asks must enter before the
+        next await: an empty hub closes."""
+        hub = self._hubs.get(record.session_id)
+        if hub is None or not hub.is_open:
+            hub = SessionHub(
                 record,
                 store=self.store,
                 queue=self._queue,
                 seats=self.seats,
                 actions=self._actions,
             )
-            self._rooms[record.session_id] = room
-            task = asyncio.create_task(self._run(room))
+            self._hubs[record.session_id] = hub
+            task = asyncio.create_task(self._run(hub))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return room
+        return hub
 
     def make_place(self, newcomer: Place) -> list[Place]:
         """Whose places it gets; nobody has gone yet. Raises Problem when it gets none."""
@@ -102,47 +102,47 @@ class Ingest:
             newcomer, self._held(), num_sockets=self._num_sockets(), limits=self._place_limits
         )
 
-    async def admit(self, room: Room, peer: Peer) -> None:
+    async def admit(self, hub: SessionHub, peer: Peer) -> None:
         """Raises Problem, as `make_place` does: others may have come since it was asked."""
-        going = self.make_place(_place(room, peer))
-        await room.peers.admit(peer)
+        going = self.make_place(_place(hub, peer))
+        await hub.peers.admit(peer)
         for place in going:
-            its_room, its_peer = (
+            its_hub, its_peer = (
                 self.find(place.session_id),
                 self.peer(place.session_id, place.peer_id),
             )
-            if its_room is not None and its_peer is not None:
-                await its_room.peers.dismiss(its_peer, Fault.DISPLACED)
+            if its_hub is not None and its_peer is not None:
+                await its_hub.peers.dismiss(its_peer, Fault.DISPLACED)
 
     def check_socket(self, session_id: str) -> None:
         """Raises Problem 503 when a player who comes without a peer finds no place."""
-        room = self.find(session_id)
-        if room is not None and (room.has_socket or room.peers.player is not None):
+        hub = self.find(session_id)
+        if hub is not None and (hub.has_socket or hub.peers.player is not None):
             return
         if len(self._held()) + self._num_sockets() >= self.settings.max_peers:
             raise full()
 
     def _held(self) -> list[Place]:
-        return [_place(room, peer) for room in self._rooms.values() for peer in room.peers]
+        return [_place(hub, peer) for hub in self._hubs.values() for peer in hub.peers]
 
     def _num_sockets(self) -> int:
         """Of players that have no peer."""
-        return sum(r.has_socket and r.peers.player is None for r in self._rooms.values())
+        return sum(r.has_socket and r.peers.player is None for r in self._hubs.values())
 
-    async def _run(self, room: Room) -> None:
+    async def _run(self, hub: SessionHub) -> None:
         try:
-            await room.run()
+            await hub.run()
         except Exception:
-            log.exception("room failed", extra={"session_id": room.session_id})
+            log.exception("hub failed", extra={"session_id": hub.session_id})
         finally:
-            if self._rooms.get(room.session_id) is room:
-                del self._rooms[room.session_id]
+            if self._hubs.get(hub.session_id) is hub:
+                del self._hubs[hub.session_id]
 
 
-def _place(room: Room, peer: Peer) -> Place:
+def _place(hub: SessionHub, peer: Peer) -> Place:
     return Place(
         peer_id=peer.id,
-        session_id=room.session_id,
+        session_id=hub.session_id,
         address=peer.address,
         is_player=peer.is_player,
         is_half_open=peer.is_half_open,

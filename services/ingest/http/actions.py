@@ -22,7 +22,7 @@ from services.backplane.connection import BackplaneError
 from services.ingest.action_gate import Verdict
 from services.ingest.http.access import check_origin, check_token, open_session
 from services.ingest.ingest import Ingest
-from services.ingest.room import Room
+from services.ingest.session_hub import SessionHub
 from services.telemetry import Problem
 
 SUBPROTOCOL = "nextframe"
@@ -50,12 +50,12 @@ async def actions(websocket: WebSocket, session_id: str) -> None:
     except BackplaneError:
         await socket.close(1013, "Try again.")
         return
-    room = ingest.room(record)
-    await room.attach(socket)
+    hub = ingest.hub(record)
+    await hub.attach(socket)
     try:
-        await socket.relay(room)
+        await socket.relay(hub)
     finally:
-        room.detach(socket)
+        hub.detach(socket)
 
 
 class ActionSocket:
@@ -65,8 +65,8 @@ class ActionSocket:
         self._websocket = websocket
         self._is_closed = False
 
-    async def relay(self, room: Room) -> None:
-        """Hands every message to the room until the other side leaves or breaks a rule."""
+    async def relay(self, hub: SessionHub) -> None:
+        """Hands every message to the hub until the other side leaves or breaks a rule."""
         while not self._is_closed:
             try:
                 message = await asyncio.wait_for(self._websocket.receive(), SILENCE_S)
@@ -76,7 +76,7 @@ class ActionSocket:
             if message["type"] == "websocket.disconnect":
                 self._is_closed = True
                 return
-            await self._take(message, room)
+            await self._take(message, hub)
 
     async def close(self, code: int, reason: str) -> None:
         if not self._is_closed:
@@ -92,12 +92,12 @@ class ActionSocket:
     async def give_way(self) -> None:
         await self.close(4409, "Another connection took over.")
 
-    async def _take(self, message: Message, room: Room) -> None:
+    async def _take(self, message: Message, hub: SessionHub) -> None:
         action = message.get("bytes")
         if action is None:
             await self.close(1003, "Actions are binary.")
             return
-        verdict = room.take_action(action)
+        verdict = hub.take_action(action)
         if verdict is Verdict.MALFORMED:
             await self.close(4400, "Not an action: 28 bytes, version 1.")
         elif verdict is Verdict.ABUSE:

@@ -1,6 +1,6 @@
 """Ingest as one web application: the page, signalling, the action socket.
 
-Builds and wires; what happens after an offer is in `room.py`.
+Builds and wires; what happens after an offer is in `session_hub.py`.
 """
 
 from collections.abc import AsyncIterator

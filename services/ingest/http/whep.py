@@ -25,7 +25,7 @@ from services.ingest.http.access import (
 )
 from services.ingest.http.ice_links import add_ice_links
 from services.ingest.ingest import Ingest
-from services.ingest.room import Room
+from services.ingest.session_hub import SessionHub
 from services.ingest.webrtc.offer import Offer, read_candidates, read_offer
 from services.ingest.webrtc.peer import Peer
 from services.ingest.webrtc.places import Place
@@ -92,10 +92,10 @@ async def offer(session_id: str, request: Request) -> Response:
         raise Problem(409, "seat-taken", SEAT_TAKEN)
     if offered.is_player and codec is not record.codec:
         await ingest.store.set_codec(session_id, codec)
-    room = ingest.room(record)
-    room.look_soon()
-    peer = Peer(peer_id, offered, room, ingest.rtc, codec=codec, address=address)
-    answer = await _settle(ingest, room, peer)
+    hub = ingest.hub(record)
+    hub.look_soon()
+    peer = Peer(peer_id, offered, hub, ingest.rtc, codec=codec, address=address)
+    answer = await _settle(ingest, hub, peer)
     location = f"{router.prefix}/{session_id}/{peer.id}"
     response = SdpAnswer(answer, 201, {"Location": location, "ETag": ICE_SESSION})
     add_ice_links(response, ingest.rtc)
@@ -114,16 +114,16 @@ def choose_codec(offer: Offer, record: SessionRecord) -> VideoCodec:
     return record.codec
 
 
-async def _settle(ingest: Ingest, room: Room, peer: Peer) -> str:
+async def _settle(ingest: Ingest, hub: SessionHub, peer: Peer) -> str:
     """The answer to a peer that gets its place; without an answer it loses it again."""
     try:
-        await ingest.admit(room, peer)
+        await ingest.admit(hub, peer)
         return await peer.answer()
     except BaseException:
-        await room.peers.dismiss(peer)
+        await hub.peers.dismiss(peer)
         if peer.is_player:  # where it was never admitted
             with suppress(BackplaneError):
-                await ingest.seats.leave(room.session_id, peer.id)
+                await ingest.seats.leave(hub.session_id, peer.id)
         await peer.close()
         raise
 
@@ -153,9 +153,9 @@ async def trickle(session_id: str, peer_id: str, request: Request) -> Response:
 async def leave(session_id: str, peer_id: str, request: Request) -> Response:
     ingest = ingest_of(request)
     check_origin(request, ingest.settings)
-    room, peer = ingest.find(session_id), ingest.peer(session_id, peer_id)
-    if room is not None and peer is not None:
-        await room.peers.dismiss(peer)
+    hub, peer = ingest.find(session_id), ingest.peer(session_id, peer_id)
+    if hub is not None and peer is not None:
+        await hub.peers.dismiss(peer)
     elif not await ingest.seats.leave(session_id, peer_id):  # it may be at another ingest process
         raise no_peer()
     return Response(status_code=204)

@@ -215,7 +215,7 @@ async def test_a_replica_that_sends_nothing_is_left_and_the_player_is_told(
     host, port = server.sockets[0].getsockname()
     silent = Owner(epoch=1, address=f"{host}:{port}", link_key="key")
     async with asyncio.timeout(5):
-        while len(hellos) < 5:  # as the room does, whenever the link is broken
+        while len(hellos) < 5:  # as the hub does, whenever the link is broken
             await sink.link.follow(silent)
             await asyncio.sleep(0.01)
     server.close()

@@ -33,7 +33,7 @@ class Socket(Protocol):
     async def fail(self) -> None: ...
 
 
-class Room:
+class SessionHub:
     """One session here. Ticks four times a second while somebody is in it; after that it is done
     (`is_open` is False) and `run` returns."""
 

@@ -1,4 +1,4 @@
-"""Rules of a room that need no network: who stays, and what a failing Redis may do."""
+"""Rules of a hub that need no network: who stays, and what a failing Redis may do."""
 
 import asyncio
 from dataclasses import replace
@@ -13,7 +13,7 @@ from services.backplane.connection import BackplaneError
 from services.backplane.queue_positions import QueuePositions
 from services.backplane.sessions import SessionStore
 from services.ingest.action_gate import Verdict
-from services.ingest.room import Room
+from services.ingest.session_hub import SessionHub
 from services.ingest.webrtc.offer import CandidateRule, Offer, read_offer
 from services.ingest.webrtc.peer import Fault, Peer
 from services.wire.action import Action
@@ -82,12 +82,12 @@ class Stream:
 
 
 class House:
-    """A room and peers under one clock."""
+    """A hub and peers under one clock."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
         self.store, self.seats = Store(), Seats()
-        self.room = Room(
+        self.hub = SessionHub(
             RECORD,
             store=cast(SessionStore, self.store),
             queue=cast(QueuePositions, Queue()),
@@ -99,13 +99,13 @@ class House:
     async def peer(self, *, plays: bool = True) -> Peer:
         rtc = RTCConfiguration(iceServers=[])
         one = await offer(plays=plays)
-        return Peer(token_hex(4), one, self.room, rtc, clock=self._clock)
+        return Peer(token_hex(4), one, self.hub, rtc, clock=self._clock)
 
     async def sit(self) -> Peer:
         """A player that has the seat."""
         peer = await self.peer()
         self.seats.holder = peer.id
-        await self.room.peers.admit(peer)
+        await self.hub.peers.admit(peer)
         return peer
 
     def _clock(self) -> float:
@@ -122,60 +122,60 @@ async def test_who_comes_to_the_seat_replaces_who_was_there() -> None:
     house = House()
     first, second = await house.peer(), await house.peer()
     for peer in (first, second):
-        await house.room.peers.admit(peer)
-    assert house.room.peers.player is second and len(house.room.peers) == 1
+        await house.hub.peers.admit(peer)
+    assert house.hub.peers.player is second and len(house.hub.peers) == 1
 
 
 async def test_a_player_whose_seat_went_to_somebody_at_another_ingest_process_must_go() -> None:
     house = House()
     player, watcher = await house.peer(), await house.peer(plays=False)
     for peer in (player, watcher):
-        await house.room.peers.admit(peer)
+        await house.hub.peers.admit(peer)
     house.seats.holder = "elsewhere"
-    await house.room.peers.keep_seat()
-    assert list(house.room.peers) == [watcher]
+    await house.hub.peers.keep_seat()
+    assert list(house.hub.peers) == [watcher]
 
 
 async def test_a_player_says_how_long_it_was_silent_and_gives_the_seat_back() -> None:
     house = House()
     player = await house.sit()
     house.now_s += 2
-    await house.room.peers.keep_seat()
+    await house.hub.peers.keep_seat()
     assert house.seats.silent_s == 2
-    await house.room.peers.dismiss(player, Fault.SILENT)
+    await house.hub.peers.dismiss(player, Fault.SILENT)
     assert (house.seats.holder, house.seats.silent_s) == ("", 2)
 
 
 async def test_a_watcher_needs_no_seat() -> None:
     house = House()
     await house.sit()
-    await house.room.peers.admit(await house.peer(plays=False))
-    assert len(house.room.peers) == 2
+    await house.hub.peers.admit(await house.peer(plays=False))
+    assert len(house.hub.peers) == 2
 
 
-async def test_a_room_closes_behind_the_last_peer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ingest.room.TICK_S", 0)
+async def test_a_session_hub_closes_behind_the_last_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.ingest.session_hub.TICK_S", 0)
     house = House()
     peer = await house.sit()
-    running = asyncio.create_task(house.room.run())
+    running = asyncio.create_task(house.hub.run())
     await asyncio.sleep(0)
-    assert house.room.is_open
-    await house.room.peers.dismiss(peer)
+    assert house.hub.is_open
+    await house.hub.peers.dismiss(peer)
     await asyncio.wait_for(running, 1)
-    assert not house.room.is_open
+    assert not house.hub.is_open
 
 
-async def test_a_room_outlives_a_redis_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ingest.room.TICK_S", 0)
+async def test_a_session_hub_outlives_a_redis_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.ingest.session_hub.TICK_S", 0)
     house = House()
     house.store.is_away = True
     peer = await house.sit()
-    running = asyncio.create_task(house.room.run())
+    running = asyncio.create_task(house.hub.run())
     for _ in range(100):
-        await asyncio.sleep(0)  # the room ticks
+        await asyncio.sleep(0)  # the hub ticks
     assert house.store.num_asked > 5
-    assert house.room.is_open
-    await house.room.peers.dismiss(peer)
+    assert house.hub.is_open
+    await house.hub.peers.dismiss(peer)
     await asyncio.wait_for(running, 1)
 
 
@@ -188,42 +188,42 @@ async def no_record(record: SessionRecord) -> None:
     """The owner stays who it is."""
 
 
-async def test_a_room_whose_actions_go_nowhere_fails_and_leaves_nothing(
+async def test_a_session_hub_whose_actions_go_nowhere_fails_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """cases/security.md, LOW: actions stopped in silence; with a peer that fails, too, the link
     leaked."""
-    monkeypatch.setattr("services.ingest.room.TICK_S", 0)
+    monkeypatch.setattr("services.ingest.session_hub.TICK_S", 0)
     house = House()
-    house.room._gate._stream = BrokenStream()
-    house.room._gate.replica_id = "r"
-    monkeypatch.setattr(house.room, "_follow", no_record)
+    house.hub._gate._stream = BrokenStream()
+    house.hub._gate.replica_id = "r"
+    monkeypatch.setattr(house.hub, "_follow", no_record)
     failing, other = await house.sit(), await house.peer(plays=False)
-    await house.room.peers.admit(other)
+    await house.hub.peers.admit(other)
 
     async def fail() -> None:
         raise ValueError("cannot close")
 
     monkeypatch.setattr(failing, "close", fail)
-    running = asyncio.create_task(house.room.run())
+    running = asyncio.create_task(house.hub.run())
     await asyncio.sleep(0.05)
-    assert house.room.take_action(Action(seq=1).to_bytes()) is Verdict.TAKEN
+    assert house.hub.take_action(Action(seq=1).to_bytes()) is Verdict.TAKEN
     with pytest.raises(ValueError, match="cannot close") as raised:
         await asyncio.wait_for(running, 3)
     assert isinstance(raised.value.__context__, TypeError)
-    assert not house.room.is_open and len(house.room.peers) == 0
-    assert house.room._link.is_broken
+    assert not house.hub.is_open and len(house.hub.peers) == 0
+    assert house.hub._link.is_broken
 
 
 async def test_a_world_that_no_line_takes_waits_behind_it() -> None:
     house = House()
     house.store.record = replace(RECORD, status=SessionStatus.PAUSED)
     player = await house.sit()
-    running = asyncio.create_task(house.room.run())
+    running = asyncio.create_task(house.hub.run())
     for is_full, shown in ((True, {"position": 7}), (False, {})):
         house.store.is_full = is_full
         house.now_s += 2
         await asyncio.sleep(0.6)
-        assert house.room._shown.items() >= shown.items()
-    await house.room.peers.dismiss(player)
+        assert house.hub._shown.items() >= shown.items()
+    await house.hub.peers.dismiss(player)
     await running
