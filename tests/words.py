@@ -25,6 +25,8 @@ FORBIDDEN: tuple[Forbidden, ...] = (
     Forbidden("edge", "ingest", ("services/play", "services/backplane", "loadtest")),
     Forbidden("edge", "ingest", ("tests/services/ingest", "tests/player", "tests/loadtest")),
     Forbidden("room", "session hub", ("services/ingest", "tests/services/ingest")),
+    Forbidden("seat", "player lock", ("services/backplane", "services/ingest")),
+    Forbidden("seat", "player lock", ("tests/services", "tests/player", "tests/loadtest")),
     Forbidden("utils", "the noun inside the file"),
 )
 
@@ -70,7 +72,6 @@ NOT_YET: frozenset[str] = frozenset(
         "Refused",
         "Report",
         "Row",
-        "Seats",
         "Service",
         "Session",
         "Settings",

@@ -10,10 +10,10 @@ from aiortc import RTCConfiguration, RTCIceServer
 
 from services.backplane.actions import ActionWriter
 from services.backplane.connection import connect
+from services.backplane.player_lock import PlayerLock
 from services.backplane.probe import Probe
 from services.backplane.queue_positions import QueuePositions
 from services.backplane.rates import RateLimit
-from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
 from services.ingest.session_hub import SessionHub
 from services.ingest.settings import IngestSettings
@@ -37,7 +37,7 @@ class Ingest:
         self._probe = Probe(self._redis)
         self.store = SessionStore(self._redis)
         self._queue = QueuePositions(self.store)
-        self.seats = Seats(self._redis)
+        self.player_lock = PlayerLock(self._redis)
         self.offers = RateLimit(self._redis, "offer", max_per_minute=settings.offers_per_minute)
         self.candidate_rule = CandidateRule(
             private=settings.private_candidates,
@@ -87,7 +87,7 @@ class Ingest:
                 record,
                 store=self.store,
                 queue=self._queue,
-                seats=self.seats,
+                player_lock=self.player_lock,
                 actions=self._actions,
             )
             self._hubs[record.session_id] = hub

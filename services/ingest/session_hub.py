@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 from services.backplane.connection import BackplaneError
+from services.backplane.player_lock import PlayerLock
 from services.backplane.queue_positions import QueuePositions
-from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
 from services.ingest.action_gate import ActionGate, ActionStream, Verdict
 from services.ingest.frame_link import FrameLink, Owner
@@ -43,13 +43,13 @@ class SessionHub:
         *,
         store: SessionStore,
         queue: QueuePositions,
-        seats: Seats,
+        player_lock: PlayerLock,
         actions: ActionStream,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session_id = record.session_id
         self.is_open = True
-        self.peers = Peers(self.session_id, seats, clock=clock)
+        self.peers = Peers(self.session_id, player_lock, clock=clock)
         self._socket: Socket | None = None
         self._store = store
         self._queue = queue
@@ -132,7 +132,7 @@ class SessionHub:
 
     async def _beat(self) -> None:
         self.peers.say({"type": "heartbeat"})
-        await self.peers.keep_seat()
+        await self.peers.renew_player_lock()
         player = self.peers.player
         if player is not None or self._socket is not None:
             is_connected = self._socket is not None or (player is not None and player.is_connected)

@@ -58,7 +58,9 @@ class SessionRecord:
     seen_at_ms: int = 0  # the last sign of the player: a look, an offer, a connection
     connected_at_ms: int = 0  # the last one over its connection; 0: none under this owner
     held_since_ms: int = 0  # when its owner got it; 0: nobody has it
-    player_left_at_ms: int = 0  # when the seat was given back; 0: somebody has it, or had it never
+    player_left_at_ms: int = (
+        0  # when the player lock was given back; 0: somebody has it, or had it never
+    )
     player_silent_ms: int = 0  # for how long the player had been silent then
     lease_until_ms: int = 0
     codec: VideoCodec = VideoCodec.H264  # of the video, fixed by the player's browser

@@ -48,10 +48,10 @@ class NumberedTrack(VideoStreamTrack):
 
 
 class FakeService:
-    """`seats`: sessions it takes before it answers 429. `sends_video`: else players see nothing."""
+    """Answers 429 beyond `max_sessions` sessions; sends no video without `sends_video`."""
 
-    def __init__(self, *, seats: int = 8, sends_video: bool = True) -> None:
-        self.seats = seats
+    def __init__(self, *, max_sessions: int = 8, sends_video: bool = True) -> None:
+        self.max_sessions = max_sessions
         self.sends_video = sends_video
         self.whep_host = ""  # another host to send players to
         self.url = ""
@@ -99,7 +99,7 @@ class FakeService:
 
         @app.post("/v1/sessions", status_code=201, response_model=None)
         async def create(request: Request) -> Response | dict[str, Any]:
-            if len(self.sessions) >= self.seats:
+            if len(self.sessions) >= self.max_sessions:
                 return JSONResponse({"type": "full", "detail": "the line is full"}, 429)
             session_id = f"session-{len(self.sessions)}"
             self.sessions[session_id] = await request.json()

@@ -50,7 +50,7 @@ async def play(fake: FakeService, *, players: int = 1, seconds: float = 60) -> l
 async def play_frames(fake: FakeService, num_frames: int, *, players: int = 1) -> list[Bot]:
     """Players who were sent that many frames each, before the service ended it."""
     playing = asyncio.create_task(play(fake, players=players))
-    await fake.until_sent(num_frames, players=min(players, fake.seats))
+    await fake.until_sent(num_frames, players=min(players, fake.max_sessions))
     fake.end_all("enough")
     return await playing
 
@@ -101,7 +101,7 @@ async def test_a_light_player_counts_frames_without_decoding_any(fake: FakeServi
 
 @pytest.mark.asyncio
 async def test_a_full_house_is_an_error_of_that_player_only() -> None:
-    async with serving(FakeService(seats=1)) as fake:
+    async with serving(FakeService(max_sessions=1)) as fake:
         logs = [bot.log for bot in await play_frames(fake, 5, players=2)]
     assert sorted(log.errors for log in logs) == [
         ["asking for a session: 429 the line is full"],

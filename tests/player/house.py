@@ -101,7 +101,7 @@ class House:
         self.ice_servers: list[dict[str, str]] = []
         self.takes_patches = True
         self.takes_tokens = True
-        self.is_seat_taken = False
+        self.is_player_locked = False
         self.is_reachable = True  # whether packets find a way to it
         self.is_drawing = True
         self.num_looks = 0
@@ -266,7 +266,7 @@ def build_app(house: House) -> FastAPI:
     @app.post("/whep/{session_id}")
     async def offer(session_id: str, request: Request) -> Response:
         guest = house.guests[session_id]
-        if house.is_seat_taken:
+        if house.is_player_locked:
             return _problem(409, "seat-taken", "Somebody plays this session.")
         guest.offer_tokens.append(request.headers["Authorization"].removeprefix("Bearer "))
         if guest.status == "paused":

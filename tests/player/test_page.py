@@ -233,7 +233,7 @@ def test_a_page_out_of_sight_gives_its_place_away(page: Page, house: House) -> N
     )
     until_state(page, "paused")
     assert "out of sight" in page.inner_text("#overlay-text")
-    wait_for(page, lambda: house.guest.has_hung_up, "the seat's end")
+    wait_for(page, lambda: house.guest.has_hung_up, "the release of the player lock")
 
 
 def test_an_ended_world_says_why_and_offers_a_new_one(page: Page, house: House) -> None:

@@ -31,7 +31,7 @@ def test_a_reload_comes_back_to_the_same_world(page: Page, house: House) -> None
     wait_for(page, lambda: len(actions) > num_before + 5, "actions of the new page")
     assert len(house.guests) == 1 and not house.guest.ended_by_page
     assert stats(page)["session_id"] == house.guest.session_id
-    assert house.guest.has_hung_up  # its seat was free at once
+    assert house.guest.has_hung_up  # its player lock was free at once
     assert house.guest.offer_tokens[-1] != "first"
     assert actions[num_before].seq > newest.seq  # or the world would drop them
     assert actions[num_before].x_total == newest.x_total  # or the view would jump
@@ -96,7 +96,7 @@ def test_a_page_that_the_browser_kept_goes_on(page: Page, house: House) -> None:
     begin(page, house)
     frames = stats(page)["frames"]
     page.evaluate("window.dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))")
-    wait_for(page, lambda: house.guest.has_hung_up, "the seat's end")
+    wait_for(page, lambda: house.guest.has_hung_up, "the release of the player lock")
     page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
     until(page, f"nextframe.stats().frames > {frames + 5}")
     until_state(page, "live")
@@ -106,7 +106,7 @@ def test_a_page_that_the_browser_kept_goes_on(page: Page, house: House) -> None:
 def test_a_copy_of_the_tab_leaves_the_world_to_the_first(page: Page, house: House) -> None:
     begin(page, house)
     copied: dict[str, str] = page.evaluate("({...sessionStorage})")
-    house.is_seat_taken = True
+    house.is_player_locked = True
     copy = page.context.new_page()
     copy.goto(house.url)
     copy.evaluate("(items) => Object.assign(sessionStorage, items)", copied)

@@ -42,7 +42,7 @@ NO_COMMON_CODEC = (
 )
 OTHER_CODEC = "The player of this session decodes {}: offer that, or watch with another browser."
 ICE_SESSION = '"1"'  # the ETag: a peer has one ICE session, which is never restarted
-SEAT_TAKEN = "Somebody plays this session. To watch it, offer without data channels."
+PLAYER_LOCKED = "Somebody plays this session. To watch it, offer without data channels."
 
 router = APIRouter(prefix="/whep", responses=problems(*ALWAYS, 404, 415, 429))
 
@@ -78,7 +78,7 @@ async def offer(session_id: str, request: Request) -> Response:
     offered = read_offer(body, ingest.candidate_rule)
     codec = choose_codec(offered, record)
     peer_id, address = secrets.token_urlsafe(18), _address(request)
-    ingest.make_place(  # before the seat is taken for nothing
+    ingest.make_place(  # before the player lock is taken for nothing
         Place(
             peer_id=peer_id,
             session_id=session_id,
@@ -88,8 +88,8 @@ async def offer(session_id: str, request: Request) -> Response:
             since_s=time.monotonic(),
         )
     )
-    if offered.is_player and not await ingest.seats.take(session_id, peer_id):
-        raise Problem(409, "seat-taken", SEAT_TAKEN)
+    if offered.is_player and not await ingest.player_lock.take(session_id, peer_id):
+        raise Problem(409, "seat-taken", PLAYER_LOCKED)
     if offered.is_player and codec is not record.codec:
         await ingest.store.set_codec(session_id, codec)
     hub = ingest.hub(record)
@@ -123,7 +123,7 @@ async def _settle(ingest: Ingest, hub: SessionHub, peer: Peer) -> str:
         await hub.peers.dismiss(peer)
         if peer.is_player:  # where it was never admitted
             with suppress(BackplaneError):
-                await ingest.seats.leave(hub.session_id, peer.id)
+                await ingest.player_lock.release(hub.session_id, peer.id)
         await peer.close()
         raise
 
@@ -156,7 +156,9 @@ async def leave(session_id: str, peer_id: str, request: Request) -> Response:
     hub, peer = ingest.find(session_id), ingest.peer(session_id, peer_id)
     if hub is not None and peer is not None:
         await hub.peers.dismiss(peer)
-    elif not await ingest.seats.leave(session_id, peer_id):  # it may be at another ingest process
+    elif not await ingest.player_lock.release(
+        session_id, peer_id
+    ):  # it may be at another ingest process
         raise no_peer()
     return Response(status_code=204)
 

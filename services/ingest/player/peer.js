@@ -179,7 +179,7 @@ export class Peer {
     this.#on.lost(reason);
   }
 
-  /** Frees the seat at once; without it the server notices by the missing heartbeat. */
+  /** Frees the player lock at once; without it the server notices by the missing heartbeat. */
   #hangUp() {
     if (!this.#location) return;
     const gone = { method: "DELETE", token: this.#token, keepalive: true };

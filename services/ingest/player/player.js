@@ -80,7 +80,7 @@ export class Player {
     this.#reconnect();
   }
 
-  /** The page is left by a reload, Back or a link: the seat is free, the session lives on. */
+  /** The page is left by a reload, Back or a link: the player lock is free, the session lives on. */
   rest() {
     this.#isResting = isOpen(this.state) && this.state.name !== "paused";
     this.#stop();

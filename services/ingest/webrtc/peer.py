@@ -40,7 +40,7 @@ class Fault(StrEnum):
     """Why a peer must be closed; also the label of the counter."""
 
     GONE = "gone"
-    UNSEATED = "unseated"  # somebody else plays now
+    LOCK_LOST = "unseated"  # somebody else plays now
     NEVER_CONNECTED = "never_connected"
     SILENT = "silent"
     DISPLACED = "displaced"  # its place was needed for somebody who comes first

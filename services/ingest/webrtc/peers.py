@@ -1,4 +1,4 @@
-"""The peers of one session at this ingest process: who plays, who watches, and who has the seat.
+"""The peers of one session in one ingest process: the player and the watchers.
 
 Knows neither the session's record nor its frames' origin.
 """
@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from services.backplane.connection import BackplaneError
-from services.backplane.seats import Seats
+from services.backplane.player_lock import PlayerLock
 from services.ingest.metrics import CUT_OFF, PEERS
 from services.ingest.webrtc.peer import Fault, Peer
 from services.wire.codec import VideoCodec
@@ -21,13 +21,17 @@ log = logging.getLogger(__name__)
 
 
 class Peers:
-    """Owns them from `admit` to `dismiss`. At most one plays: the one that has the seat."""
+    """Owns them from `admit` to `dismiss`. At most one plays: the one that has the player lock."""
 
     def __init__(
-        self, session_id: str, seats: Seats, *, clock: Callable[[], float] = time.monotonic
+        self,
+        session_id: str,
+        player_lock: PlayerLock,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session_id = session_id
-        self._seats = seats
+        self._player_lock = player_lock
         self._clock = clock
         self._peers: dict[str, Peer] = {}
 
@@ -45,25 +49,25 @@ class Peers:
         return next((peer for peer in self if peer.is_player), None)
 
     async def admit(self, peer: Peer) -> None:
-        """Gives a peer its place, the first thing it does. A player has taken the seat by now."""
+        """Registers a new peer; a player must hold the player lock before."""
         before = self.player if peer.is_player else None
         self._peers[peer.id] = peer
         PEERS.add(1, _kind(peer))
         if before is not None:
-            await self.dismiss(before, Fault.UNSEATED)
+            await self.dismiss(before, Fault.LOCK_LOST)
 
     async def dismiss(self, peer: Peer, fault: Fault = Fault.GONE) -> None:
-        """Closes a peer that was admitted and gives its seat back. Idempotent."""
+        """Closes a peer that was admitted and gives its player lock back. Idempotent."""
         if self._peers.pop(peer.id, None) is None:
             return
         PEERS.add(-1, _kind(peer))
         CUT_OFF.add(1, {"fault": fault.value})
         log.info("peer closed", extra={"session_id": self._session_id, "fault": fault.value})
         if peer.is_player:
-            with suppress(BackplaneError):  # a seat that cannot be given back is soon silent
+            with suppress(BackplaneError):  # a player lock that cannot be given back is soon silent
                 silent_s = self._clock() - peer.channels.heard_s
                 is_silent = fault is Fault.SILENT
-                await self._seats.leave(
+                await self._player_lock.release(
                     self._session_id, peer.id, silent_s=silent_s if is_silent else 0.0
                 )
         await peer.close()
@@ -84,14 +88,14 @@ class Peers:
         for error in filter(None, outcomes):
             raise error
 
-    async def keep_seat(self) -> None:
-        """The player's sign of life, for all of ingest to see; one that lost the seat must go."""
+    async def renew_player_lock(self) -> None:
+        """Renews the player's lease; a player without the lock is dismissed."""
         player = self.player
         if player is None:
             return
         silent_s = self._clock() - player.channels.heard_s
-        if not await self._seats.keep(self._session_id, player.id, silent_s=silent_s):
-            await self.dismiss(player, Fault.UNSEATED)
+        if not await self._player_lock.renew(self._session_id, player.id, silent_s=silent_s):
+            await self.dismiss(player, Fault.LOCK_LOST)
 
     def say(self, message: dict[str, Any]) -> None:
         for peer in self:

@@ -9,10 +9,10 @@ from redis.asyncio import Redis
 from services.backplane.actions import ActionWriter
 from services.backplane.connection import BackplaneError
 from services.backplane.limits import Limits, Refusal, Refused
+from services.backplane.player_lock import PlayerLock
 from services.backplane.rates import RateLimit
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
-from services.backplane.seats import Seats
 from services.backplane.sessions import SessionStore
 from services.backplane.snapshots import KeptSnapshots
 from services.callers import caller_of
@@ -177,22 +177,22 @@ async def test_the_budget_ends_below_what_redis_may_hold(
 async def test_a_full_redis_frees_what_is_given_back(
     store: SessionStore, small_redis: Redis
 ) -> None:
-    redis, seats = small_redis, Seats(small_redis)
+    redis, player_lock = small_redis, PlayerLock(small_redis)
     await create(store, "a", of(ONE))
     await create(store, "b", of(OTHER))
     await create(store, "waits", of(OTHER))
     leases = {session_id: await live(store, session_id) for session_id in ("a", "b")}
-    await seats.take("a", "peer")
+    await player_lock.take("a", "peer")
     await redis.config_set("maxmemory", 1)
     with pytest.raises(BackplaneError):
         await redis.set("anything", "at all")
     with pytest.raises(BackplaneError):
         await store.save_snapshot("a", leases["a"], b"x")
     assert await store.renew("a", leases["a"]) is not None  # owners stay ...
-    assert await seats.keep("a", "peer", silent_s=0)
+    assert await player_lock.renew("a", "peer", silent_s=0)
     await store.mark_seen("a", is_connected=True)
     assert await RateLimit(redis, "poll", max_per_minute=9).take("a") == 0
-    assert await seats.leave("a", "peer")
+    assert await player_lock.release("a", "peer")
     assert await store.end("a", "left")  # ... and whoever leaves frees
     assert await store.set_status("b", SessionStatus.PAUSED, leases["b"])
     assert await store.acquire("waits", replica_id="r", frame_address="x:1", link_key="k2")
@@ -207,7 +207,7 @@ async def test_every_key_has_an_end(store: SessionStore, redis: Redis) -> None:
     for session_id, address in (("a", ONE), ("b", "2001:db8::1"), ("c", OTHER)):
         await create(store, session_id, of(address))
         lease = await live(store, session_id)
-        await Seats(redis).take(session_id, "peer")
+        await PlayerLock(redis).take(session_id, "peer")
         await store.mark_seen(session_id, is_connected=True)
         await KeptSnapshots(redis).keep(session_id, snapshot_id=f"copy of {session_id}")
         await RateLimit(redis, "offer", max_per_minute=9).take(session_id)

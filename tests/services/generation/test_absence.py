@@ -59,7 +59,7 @@ def test_time_in_which_nobody_could_read_a_sign_hardly_counts() -> None:
     assert not absence.observe(record(seen_at_ms=8), 101.0)
 
 
-def test_who_gave_the_seat_back_is_gone_sooner_unless_it_is_taken_again() -> None:
+def test_who_released_the_player_lock_is_gone_sooner_unless_it_is_taken_again() -> None:
     absence = Absence(absent_s=1000.0)
     step_s = LEFT_S / 10
     for i in range(11):
@@ -80,7 +80,7 @@ def test_a_page_that_looks_gets_time_to_connect_but_not_without_end() -> None:
 
 
 def test_who_vanished_is_gone_within_ten_seconds_of_the_last_sign() -> None:
-    """The replica reads the record just before ingest gives the silent player's seat back."""
+    """The replica reads the record just before ingest releases the silent player's lock."""
     left = record(seen_at_ms=6, left_at_ms=1, silent_ms=round(1000 * SILENCE_S))
     since_left_s = gone_after_s(chain([record(seen_at_ms=6)], repeat(left))) - RENEW_S
     assert SILENCE_S + since_left_s <= 10

@@ -8,7 +8,7 @@ import pytest
 from services.backplane.actions import ActionWriter
 from services.backplane.releases import VersionFigures
 from services.backplane.replicas import ReplicaRegistry
-from services.backplane.seats import Seats
+from services.backplane.player_lock import PlayerLock
 from services.generation.frames.frame_loop import FrameLoop
 from services.generation.sessions import absence
 from services.wire.action import Action
@@ -160,12 +160,12 @@ async def test_a_closed_tab_pauses_the_world_sooner(
     monkeypatch.setattr(absence, "LEFT_S", 0.1)
     replica = await bench.replica()
     await bench.queue("s1")
-    seats = Seats(bench.redis)
-    await seats.take("s1", "the player")
+    player_lock = PlayerLock(bench.redis)
+    await player_lock.take("s1", "the player")
     _, watcher = await bench.play(replica, "s1")
     await bench.store.mark_seen("s1", is_connected=True)
     await watcher.receive_frame()
-    await seats.leave("s1", "the player")
+    await player_lock.release("s1", "the player")
     assert (await watcher.receive_state())["state"] == "paused"
     await bench.becomes("s1", SessionStatus.PAUSED)
 
@@ -176,12 +176,12 @@ async def test_a_page_that_comes_back_keeps_its_world_awake(
     monkeypatch.setattr(absence, "LEFT_S", 0.5)
     replica = await bench.replica()
     await bench.queue("s1")
-    seats = Seats(bench.redis)
-    await seats.take("s1", "before")
+    player_lock = PlayerLock(bench.redis)
+    await player_lock.take("s1", "before")
     _, link = await bench.play(replica, "s1")
     await bench.store.mark_seen("s1", is_connected=True)
-    await seats.leave("s1", "before")
-    await seats.take("s1", "after")
+    await player_lock.release("s1", "before")
+    await player_lock.take("s1", "after")
     first = (await link.receive_frame()).frame_idx
     while (await link.receive_frame()).frame_idx < first + 40:  # 0.8 s of the world's time
         pass

@@ -36,7 +36,7 @@ from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
 from redis.asyncio import Redis
 
 from services.backplane.connection import connect
-from services.backplane.seats import Seats
+from services.backplane.player_lock import PlayerLock
 from services.backplane.sessions import SessionStore
 from services.http_server.server import PublicServer, make_server
 from services.ingest.__main__ import WEB_SOCKET
@@ -325,7 +325,7 @@ class RunningIngest:
         self.port = int(url.rpartition(":")[2])
         self.http = http
         self.store = SessionStore(redis)
-        self.seats = Seats(redis)
+        self.player_lock = PlayerLock(redis)
         self.redis = redis
         self.tokens = Tokens(SECRET)
         self.why_not_ready: Callable[[], Awaitable[str]]  # set where it runs in this process

@@ -253,7 +253,7 @@ async def test_a_full_ingest_process_says_so(redis_url: str, offer: str, s1: str
         for refused in (await ingest.post("s2", offer), await ingest.join(s1, watcher)):
             assert_problem(refused, 503, "edge-full")
             assert refused.headers["retry-after"] in refused.json()["detail"]
-        assert await ingest.seats.take("s2", "another") is True  # the refused one has none
+        assert await ingest.player_lock.take("s2", "another") is True  # the refused one has none
 
 
 async def test_a_player_gets_the_place_of_one_that_only_offered(

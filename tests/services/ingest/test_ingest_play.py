@@ -1,4 +1,4 @@
-"""A browser plays through the real ingest process: pictures, notes, owners that change, seats."""
+"""A browser plays through the real ingest process: pictures, notes, owner changes, player locks."""
 
 import time
 from collections.abc import AsyncIterator
@@ -159,7 +159,7 @@ async def test_a_session_has_one_player_and_any_number_of_watchers(
         assert len(replica.hellos) == 1  # one link for all of them
 
 
-async def test_a_deleted_connection_frees_the_seat_and_the_link(
+async def test_a_deleted_connection_frees_the_player_lock_and_the_link(
     ingest: RunningIngest, replica: FakeReplica, one: Browser
 ) -> None:
     async with browser() as second:

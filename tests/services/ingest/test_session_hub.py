@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from aiortc import RTCConfiguration
 
-from services.backplane import seats as backplane
+from services.backplane import player_lock as backplane
 from services.backplane.connection import BackplaneError
 from services.backplane.queue_positions import QueuePositions
 from services.backplane.sessions import SessionStore
@@ -58,18 +58,18 @@ class Queue:
         return {RECORD.world: 7}[world]
 
 
-class Seats:
-    """One seat."""
+class PlayerLock:
+    """One lock."""
 
     def __init__(self) -> None:
         self.holder = ""
         self.silent_s = 0.0
 
-    async def keep(self, session_id: str, peer_id: str, *, silent_s: float) -> bool:
+    async def renew(self, session_id: str, peer_id: str, *, silent_s: float) -> bool:
         self.silent_s = silent_s
         return peer_id == self.holder
 
-    async def leave(self, session_id: str, peer_id: str, *, silent_s: float = 0.0) -> bool:
+    async def release(self, session_id: str, peer_id: str, *, silent_s: float = 0.0) -> bool:
         if peer_id != self.holder:
             return False
         self.holder = ""
@@ -86,12 +86,12 @@ class House:
 
     def __init__(self) -> None:
         self.now_s = 0.0
-        self.store, self.seats = Store(), Seats()
+        self.store, self.player_lock = Store(), PlayerLock()
         self.hub = SessionHub(
             RECORD,
             store=cast(SessionStore, self.store),
             queue=cast(QueuePositions, Queue()),
-            seats=cast(backplane.Seats, self.seats),
+            player_lock=cast(backplane.PlayerLock, self.player_lock),
             actions=Stream(),
             clock=self._clock,
         )
@@ -102,9 +102,9 @@ class House:
         return Peer(token_hex(4), one, self.hub, rtc, clock=self._clock)
 
     async def sit(self) -> Peer:
-        """A player that has the seat."""
+        """A player that has the player lock."""
         peer = await self.peer()
-        self.seats.holder = peer.id
+        self.player_lock.holder = peer.id
         await self.hub.peers.admit(peer)
         return peer
 
@@ -118,7 +118,7 @@ async def offer(*, plays: bool) -> Offer:
         return read_offer((await one.offer()).encode(), rule)
 
 
-async def test_who_comes_to_the_seat_replaces_who_was_there() -> None:
+async def test_who_takes_the_player_lock_replaces_who_was_there() -> None:
     house = House()
     first, second = await house.peer(), await house.peer()
     for peer in (first, second):
@@ -126,27 +126,27 @@ async def test_who_comes_to_the_seat_replaces_who_was_there() -> None:
     assert house.hub.peers.player is second and len(house.hub.peers) == 1
 
 
-async def test_a_player_whose_seat_went_to_somebody_at_another_ingest_process_must_go() -> None:
+async def test_a_player_whose_lock_went_to_somebody_at_another_ingest_process_must_go() -> None:
     house = House()
     player, watcher = await house.peer(), await house.peer(plays=False)
     for peer in (player, watcher):
         await house.hub.peers.admit(peer)
-    house.seats.holder = "elsewhere"
-    await house.hub.peers.keep_seat()
+    house.player_lock.holder = "elsewhere"
+    await house.hub.peers.renew_player_lock()
     assert list(house.hub.peers) == [watcher]
 
 
-async def test_a_player_says_how_long_it_was_silent_and_gives_the_seat_back() -> None:
+async def test_a_player_says_how_long_it_was_silent_and_releases_the_lock() -> None:
     house = House()
     player = await house.sit()
     house.now_s += 2
-    await house.hub.peers.keep_seat()
-    assert house.seats.silent_s == 2
+    await house.hub.peers.renew_player_lock()
+    assert house.player_lock.silent_s == 2
     await house.hub.peers.dismiss(player, Fault.SILENT)
-    assert (house.seats.holder, house.seats.silent_s) == ("", 2)
+    assert (house.player_lock.holder, house.player_lock.silent_s) == ("", 2)
 
 
-async def test_a_watcher_needs_no_seat() -> None:
+async def test_a_watcher_needs_no_player_lock() -> None:
     house = House()
     await house.sit()
     await house.hub.peers.admit(await house.peer(plays=False))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from services.backplane import seats
+from services.backplane import player_lock
 from tests.services.ingest.ingest_kit import FakeReplica, RunningIngest, browser, running_ingest
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
@@ -26,7 +26,7 @@ async def processes(redis_url: str) -> AsyncIterator[tuple[RunningIngest, Runnin
 Processes = tuple[RunningIngest, RunningIngest]
 
 
-async def test_the_seat_is_taken_at_every_ingest_process(processes: Processes) -> None:
+async def test_the_player_lock_holds_at_every_ingest_process(processes: Processes) -> None:
     one, other = processes
     async with browser() as player, browser() as second, browser(plays=False) as watcher:
         await one.join("s1", player)
@@ -50,14 +50,14 @@ async def test_a_reloaded_page_is_admitted_at_another_process_at_once(processes:
         await after.until(lambda: len(after.greys) > 0)
 
 
-async def test_an_ingest_process_lets_go_of_a_player_that_lost_the_seat(
+async def test_an_ingest_process_lets_go_of_a_player_that_lost_the_lock(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = processes
     async with browser() as first, browser() as second:
         await one.join("s1", first)
         await first.until(lambda: len(first.greys) > 0)
-        monkeypatch.setattr(seats, "PATIENCE_MS", -60_000)  # whatever it says came too late
+        monkeypatch.setattr(player_lock, "PATIENCE_MS", -60_000)  # whatever it says came too late
         assert (await other.join("s1", second)).status_code == 201
         await first.until(lambda: first.connection.connectionState == "closed", tick_s=0.05)
         await second.until(lambda: len(second.greys) > 0)

@@ -1,4 +1,4 @@
--- id, peer_id, patience_ms -> 1: the seat is this peer's now; 0: somebody else plays.
+-- id, peer_id, patience_ms -> 1: this peer holds the player lock; 0: another plays.
 local peer_id, patience_ms = ARGV[2], tonumber(ARGV[3])
 if status_of(SESSION) == 'none' then return 0 end
 
