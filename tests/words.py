@@ -21,6 +21,7 @@ class Forbidden:
 
 # A finished rename adds one line. Sorted by word.
 FORBIDDEN: tuple[Forbidden, ...] = (
+    Forbidden("desk", "service"),
     Forbidden("edge", "ingest", ("services/ingest/", "services/wire", "services/session")),
     Forbidden("edge", "ingest", ("services/play", "services/backplane", "loadtest")),
     Forbidden("edge", "ingest", ("tests/services/ingest", "tests/player", "tests/loadtest")),

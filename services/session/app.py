@@ -13,8 +13,8 @@ from services.backplane.connection import BackplaneError, connect
 from services.backplane.probe import Probe
 from services.guard import Guard
 from services.repeated_log import RepeatedLog
-from services.session.desk import SessionDesk
 from services.session.routes import session_routes
+from services.session.service import SessionService
 from services.session.settings import SessionSettings
 from services.session.views import SessionViews
 from services.telemetry import add_problem_answers, problem
@@ -30,11 +30,11 @@ def create_app(settings: SessionSettings) -> FastAPI:
     redis = connect(settings.redis)
     probe = Probe(redis)
     tokens = Tokens(settings.token_secret)
-    desk = SessionDesk(redis, settings)
+    service = SessionService(redis, settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_sweep_forever(desk))
+        sweeping = asyncio.create_task(_sweep_forever(service))
         try:
             yield
         finally:
@@ -56,7 +56,7 @@ def create_app(settings: SessionSettings) -> FastAPI:
     add_problem_answers(app)
     app.add_exception_handler(BackplaneError, _backplane_is_away)
     app.state.why_not_ready = probe.why_not_ready
-    app.include_router(session_routes(desk, SessionViews(settings, tokens), tokens))
+    app.include_router(session_routes(service, SessionViews(settings, tokens), tokens))
     return app
 
 
@@ -65,11 +65,11 @@ async def _backplane_is_away(request: Request, error: Exception) -> JSONResponse
     return problem(503, "backplane-away", detail, retry_after_s=2)
 
 
-async def _sweep_forever(desk: SessionDesk) -> None:
+async def _sweep_forever(service: SessionService) -> None:
     is_away = False
     while True:
         try:
-            await desk.sweep()
+            await service.sweep()
             is_away = False
         except BackplaneError as error:
             if not is_away:

@@ -1,4 +1,4 @@
-"""The calls of the session service: HTTP in, HTTP out; what they mean is in `desk.py`."""
+"""The calls of the session service: HTTP in, HTTP out; what they mean is in `service.py`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from services.callers import caller_of
 from services.openapi import ALWAYS, problems
-from services.session.desk import SessionDesk
 from services.session.messages import CreatedSession, CreateSession, SessionView, Snapshot
+from services.session.service import SessionService
 from services.session.views import SessionViews
 from services.session.world_listing import WorldListing, Worlds
 from services.telemetry import Problem
@@ -16,7 +16,7 @@ from services.tokens import LOOK_LEEWAY_S, ForeignToken, InvalidToken, Tokens
 from services.wire import keys
 
 
-def session_routes(desk: SessionDesk, views: SessionViews, tokens: Tokens) -> APIRouter:
+def session_routes(service: SessionService, views: SessionViews, tokens: Tokens) -> APIRouter:
     """Every call about one session needs that session's token."""
     router = APIRouter(prefix="/v1", responses=problems(*ALWAYS))
     listing = WorldListing()
@@ -38,7 +38,7 @@ def session_routes(desk: SessionDesk, views: SessionViews, tokens: Tokens) -> AP
 
     @router.get("/worlds", responses={200: {"model": Worlds}, 304: {"description": "Unchanged"}})
     async def worlds(if_none_match: Annotated[str, Header()] = "") -> Response:
-        return listing.answer(await desk.worlds(), if_none_match)
+        return listing.answer(await service.worlds(), if_none_match)
 
     @router.post(
         "/sessions",
@@ -48,17 +48,17 @@ def session_routes(desk: SessionDesk, views: SessionViews, tokens: Tokens) -> AP
     )
     async def create(request: Request, wish: CreateSession | None = None) -> CreatedSession:
         caller = caller_of(request.client.host if request.client else "")
-        record = await desk.open((wish or CreateSession()).to_wish(), caller)
-        return views.created(record, await desk.wait_of(record))
+        record = await service.open((wish or CreateSession()).to_wish(), caller)
+        return views.created(record, await service.wait_of(record))
 
     @router.get("/sessions/{session_id}", response_model_exclude_none=True, responses=of_one)
     async def look(session_id: OwnSession) -> SessionView:
-        record = await desk.look(session_id)
-        return views.view(record, await desk.wait_of(record))
+        record = await service.look(session_id)
+        return views.view(record, await service.wait_of(record))
 
     @router.delete("/sessions/{session_id}", status_code=204, responses=of_one)
     async def end(session_id: OwnSession) -> None:
-        await desk.end(session_id)
+        await service.end(session_id)
 
     @router.post(
         "/sessions/{session_id}/snapshot",
@@ -66,7 +66,7 @@ def session_routes(desk: SessionDesk, views: SessionViews, tokens: Tokens) -> AP
         responses=of_one | problems(409),
     )
     async def keep(session_id: OwnSession) -> Snapshot:
-        snapshot_id = await desk.keep_snapshot(session_id)
+        snapshot_id = await service.keep_snapshot(session_id)
         lifetime = timedelta(seconds=keys.SNAPSHOT_TTL_S)
         return Snapshot(snapshot=snapshot_id, expires_at=datetime.now(UTC) + lifetime)
 

@@ -4,8 +4,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.session.desk import Wait
 from services.session.messages import CreatedSession, IceServer, SessionView, Stats
+from services.session.service import Wait
 from services.session.settings import SessionSettings
 from services.tokens import Tokens
 from services.wire.session import SessionRecord, SessionStatus

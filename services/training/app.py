@@ -21,12 +21,12 @@ from services.training.page_files import PageFiles
 from services.training.recordings.routes import recordings_routes
 from services.training.recordings.shelf import Shelf
 from services.training.recordings.stocktaker import Stocktaker
-from services.training.runs.desk import RunDesk
 from services.training.runs.routes import run_routes
+from services.training.runs.service import RunService
 from services.training.runs.store import RunStore
 from services.training.settings import TrainingSettings
-from services.training.worlds.desk import WorldDesk
 from services.training.worlds.routes import world_routes
+from services.training.worlds.service import ReleaseService
 from training.registry.registry import Registry
 
 repeated = RepeatedLog(logging.getLogger(__name__))
@@ -38,7 +38,7 @@ TELL_S = 5.0
 def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> FastAPI:
     """`launcher`: instead of the one that the settings name."""
     store = RunStore(settings.runs, settings.registry)
-    runs = RunDesk(
+    runs = RunService(
         store,
         launcher or make_launcher(settings),
         Shelf(settings.recording_folders),
@@ -50,7 +50,7 @@ def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> 
 
     stocktaker = Stocktaker(settings.recording_folders, settings.data / "stock")
     redis = connect(settings.redis)
-    worlds = WorldDesk(Registry(settings.registry), redis)
+    worlds = ReleaseService(Registry(settings.registry), redis)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

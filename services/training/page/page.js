@@ -15,7 +15,7 @@ let chosen = null; // the run that is shown in full
 let drawn = {}; // what each place shows, so that an open detail stays open while nothing changes
 
 async function begin() {
-  $("desk").hidden = $("leave").hidden = !token.get();
+  $("console").hidden = $("leave").hidden = !token.get();
   $("sign-in").hidden = Boolean(token.get());
   if (!token.get()) return $("token").focus();
   try {

@@ -1,4 +1,4 @@
-"""The calls about runs: HTTP in, HTTP out; what they mean is in `desk.py`."""
+"""The calls about runs: HTTP in, HTTP out; what they mean is in `service.py`."""
 
 from typing import Annotated, Any
 
@@ -7,8 +7,8 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.openapi import ALWAYS, problems
-from services.training.runs.desk import RunDesk
 from services.training.runs.record import RunRecord
+from services.training.runs.service import RunService
 from services.training.runs.views import Row, RunView, curve, last_lines, view
 from training.job_state import LOG, STAGES
 from training.recipes.overrides import NEED_RECORDINGS, OVERRIDES, RECIPES
@@ -39,11 +39,11 @@ class ResumeRun(BaseModel):
     overrides: Overrides = {}
 
 
-def run_routes(desk: RunDesk) -> APIRouter:
+def run_routes(service: RunService) -> APIRouter:
     router = APIRouter(prefix="/v1", responses=problems(*ALWAYS, 401))
 
     def seen(record: RunRecord) -> RunView:
-        return view(record, desk.folder(record.run_id))
+        return view(record, service.folder(record.run_id))
 
     @router.get("/recipes")
     def recipes() -> dict[str, Any]:
@@ -56,25 +56,25 @@ def run_routes(desk: RunDesk) -> APIRouter:
 
     @router.post("/runs", status_code=201, responses=problems(409, 429))
     async def submit(run: SubmitRun) -> RunView:
-        return seen(await desk.submit(run.recipe, run.overrides, run.recordings))
+        return seen(await service.submit(run.recipe, run.overrides, run.recordings))
 
     @router.get("/runs")
     def runs() -> dict[str, list[RunView]]:
-        return {"runs": [seen(record) for record in desk.all()[:MAX_LISTED]]}
+        return {"runs": [seen(record) for record in service.all()[:MAX_LISTED]]}
 
     @router.get("/runs/{run_id}", responses=problems(404))
     def look(run_id: RunId) -> RunView:
-        return seen(desk.find(run_id))
+        return seen(service.find(run_id))
 
     @router.delete("/runs/{run_id}", status_code=204, responses=problems(404, 409))
     async def delete(run_id: RunId) -> None:
-        await desk.delete(run_id)
+        await service.delete(run_id)
 
     @router.get("/runs/{run_id}/curves", responses=problems(404))
     def curves(
         run_id: RunId, points: Annotated[int, Query(ge=2, le=2000)] = 300
     ) -> dict[str, dict[str, list[Row]]]:
-        folder = desk.folder(run_id)
+        folder = service.folder(run_id)
         found = {stage: curve(folder, stage, max_points=points) for stage in STAGES}
         return {"curves": {stage: rows for stage, rows in found.items() if rows}}
 
@@ -82,14 +82,14 @@ def run_routes(desk: RunDesk) -> APIRouter:
     def read_log(
         run_id: RunId, lines: Annotated[int, Query(ge=1, le=1000)] = 200
     ) -> PlainTextResponse:
-        return PlainTextResponse("\n".join(last_lines(desk.folder(run_id) / LOG, lines)))
+        return PlainTextResponse("\n".join(last_lines(service.folder(run_id) / LOG, lines)))
 
     @router.post("/runs/{run_id}/cancel", responses=problems(404, 409))
     async def cancel(run_id: RunId) -> RunView:
-        return seen(await desk.cancel(run_id))
+        return seen(await service.cancel(run_id))
 
     @router.post("/runs/{run_id}/resume", responses=problems(404, 409, 429))
     async def resume(run_id: RunId, order: ResumeRun | None = None) -> RunView:
-        return seen(await desk.resume(run_id, order.overrides if order else {}))
+        return seen(await service.resume(run_id, order.overrides if order else {}))
 
     return router

@@ -1,4 +1,4 @@
-"""The calls about worlds: HTTP in, HTTP out; what they mean is in `desk.py`."""
+"""The calls about worlds: HTTP in, HTTP out; what they mean is in `service.py`."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.openapi import ALWAYS, problems
-from services.training.worlds.desk import Standing, WorldDesk
 from services.training.worlds.live import compare
+from services.training.worlds.service import ReleaseService, Standing
 from services.wire.release import MAX_CANARY_SHARE, Release
 from training.registry.registry import DIGEST, NAME
 
@@ -31,47 +31,47 @@ class Promotion(BaseModel):
     digest: Digest
 
 
-def world_routes(desk: WorldDesk) -> APIRouter:
+def world_routes(service: ReleaseService) -> APIRouter:
     router = APIRouter(prefix="/v1/worlds", responses=problems(*ALWAYS, 401))
 
     @router.get("")
     async def worlds() -> dict[str, Any]:
-        return {"worlds": [await _view(desk, name) for name in desk.registry.names()]}
+        return {"worlds": [await _view(service, name) for name in service.registry.names()]}
 
     @router.get("/{name}", responses=problems(404))
     async def world(name: WorldName) -> dict[str, Any]:
-        return await _view(desk, name)
+        return await _view(service, name)
 
     @router.post("/{name}/canary", responses=problems(404, 409))
     async def canary(name: WorldName, body: Canary) -> dict[str, Any]:
-        await desk.canary(name, body.digest, body.share)
-        return await _view(desk, name)
+        await service.canary(name, body.digest, body.share)
+        return await _view(service, name)
 
     @router.post("/{name}/promote", responses=problems(404, 409))
     async def promote(name: WorldName, body: Promotion) -> dict[str, Any]:
-        await desk.promote(name, body.digest)
-        return await _view(desk, name)
+        await service.promote(name, body.digest)
+        return await _view(service, name)
 
     @router.post("/{name}/rollback", responses=problems(404, 409))
     async def roll_back(name: WorldName) -> dict[str, Any]:
-        await desk.roll_back(name)
-        return await _view(desk, name)
+        await service.roll_back(name)
+        return await _view(service, name)
 
     return router
 
 
-async def _view(desk: WorldDesk, name: str) -> dict[str, Any]:
-    page, standings = desk.page(name), await desk.standings(name)
+async def _view(service: ReleaseService, name: str) -> dict[str, Any]:
+    page, standings = service.page(name), await service.standings(name)
     return {
         "name": name,
         **{key: value for key, value in asdict(page.release).items() if key != "world"},
         "comparison": _comparison(page.release, standings),
         "steps": [asdict(step) for step in page.steps],
-        "versions": [_version_view(desk, page.release, standing) for standing in standings],
+        "versions": [_version_view(service, page.release, standing) for standing in standings],
     }
 
 
-def _version_view(desk: WorldDesk, release: Release, standing: Standing) -> dict[str, Any]:
+def _version_view(service: ReleaseService, release: Release, standing: Standing) -> dict[str, Any]:
     """`folder`: what a replica is given to serve this version."""
     version, live, replicas = standing.version, standing.live, standing.replicas
     roles = {release.current: "current", release.canary: "canary", release.previous: "previous"}
@@ -84,7 +84,7 @@ def _version_view(desk: WorldDesk, release: Release, standing: Standing) -> dict
         "created_at": version.created_at,
         "run_id": version.run_id,
         "lineage": asdict(version.lineage),
-        "folder": str(desk.registry.folder(version.name, version.digest)),
+        "folder": str(service.registry.folder(version.name, version.digest)),
         "figures": {k: v for k, v in figures.items() if isinstance(v, int | float)},
         "verdict": asdict(standing.verdict),
         "live": live and asdict(live) | {"fps": live.fps, "stay_s": live.stay_s},

@@ -14,7 +14,7 @@ from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
 from services.guard import MAX_BODY_BYTES
 from services.session.app import create_app
-from services.session.desk import SessionDesk
+from services.session.service import SessionService
 from services.session.settings import SessionSettings
 from services.tokens import LOOK_LEEWAY_S, Tokens
 from services.wire import keys
@@ -380,9 +380,9 @@ async def test_a_sweep_ends_what_is_over_its_time(
     redis_url: str, redis: Redis, store: SessionStore, client: httpx.AsyncClient
 ) -> None:
     session = await created(client)
-    desk = SessionDesk(redis, settings(redis_url))
-    await desk.sweep()
+    service = SessionService(redis, settings(redis_url))
+    await service.sweep()
     assert (await store.get(session["id"])).status == "queued"  # type: ignore[union-attr]
     await redis.zadd(keys.ENDINGS, {session["id"]: 1})
-    await desk.sweep()
+    await service.sweep()
     assert (await store.get(session["id"])).reason == "Your time is up."  # type: ignore[union-attr]

@@ -12,8 +12,8 @@ import pytest
 
 from services.training.launchers.local import LocalLauncher
 from services.training.recordings.shelf import Shelf
-from services.training.runs.desk import RunDesk
 from services.training.runs.record import RunState
+from services.training.runs.service import RunService
 from services.training.runs.store import RunStore
 from training.job_state import Progress
 
@@ -33,15 +33,15 @@ def store(tmp_path: Path) -> RunStore:
     return RunStore(tmp_path / "runs", tmp_path / "registry")
 
 
-def desk_of(store: RunStore, launcher: LocalLauncher, data: Path) -> RunDesk:
-    return RunDesk(store, launcher, Shelf({}), data=data, max_running=1, min_free_mb=0)
+def run_service(store: RunStore, launcher: LocalLauncher, data: Path) -> RunService:
+    return RunService(store, launcher, Shelf({}), data=data, max_running=1, min_free_mb=0)
 
 
-async def until(desk: RunDesk, holds: Callable[[], bool]) -> None:
+async def until(service: RunService, holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < deadline
-        await desk.watch()
+        await service.watch()
         await asyncio.sleep(0.1)
 
 
@@ -50,19 +50,19 @@ async def test_a_killed_job_goes_on_by_itself_even_under_another_service(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     launcher = LocalLauncher()
-    desk = desk_of(store, launcher, tmp_path)
-    run_id = (await desk.submit("debug", SHORT)).run_id
+    service = run_service(store, launcher, tmp_path)
+    run_id = (await service.submit("debug", SHORT)).run_id
     folder = store.folder(run_id)
 
     def done() -> tuple[str, ...]:
         progress = Progress.read(folder)
         return progress.done if progress else ()
 
-    await until(desk, lambda: "record" in done())
-    handle = desk.find(run_id).handle
+    await until(service, lambda: "record" in done())
+    handle = service.find(run_id).handle
     os.killpg(int(handle.split(":")[1]), signal.SIGKILL)
 
-    later = desk_of(store, LocalLauncher(grace_s=5), tmp_path)  # the first service is gone too
+    later = run_service(store, LocalLauncher(grace_s=5), tmp_path)  # the first service is gone too
     try:
         await until(later, lambda: "tokenizer" in done())
         run = later.find(run_id)

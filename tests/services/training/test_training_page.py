@@ -84,7 +84,7 @@ def page(browser: Browser, house: House) -> Iterator[Page]:
     opened.goto(house.url)
     opened.fill("#token", TOKEN)
     opened.click("#sign-in button")
-    until(opened, "!document.getElementById('desk').hidden", timeout_s=PATIENCE_S)
+    until(opened, "!document.getElementById('console').hidden", timeout_s=PATIENCE_S)
     yield opened
     context.close()
     assert complaints == []
@@ -104,7 +104,7 @@ def test_a_wrong_token_stays_outside(browser: Browser, house: House) -> None:
     page.fill("#token", "x" * 40)
     page.click("#sign-in button")
     until_says(page, "#refused", "not the operator")
-    assert page.locator("#desk").is_hidden()
+    assert page.locator("#console").is_hidden()
     context.close()
 
 

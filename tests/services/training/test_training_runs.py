@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from services.telemetry import add_problem_answers
 from services.training.launchers.launcher import LaunchError, Look
 from services.training.recordings.shelf import Shelf
-from services.training.runs.desk import MAX_INTERRUPTIONS, MAX_QUEUED, RunDesk
 from services.training.runs.record import RunState
 from services.training.runs.routes import run_routes
+from services.training.runs.service import MAX_INTERRUPTIONS, MAX_QUEUED, RunService
 from services.training.runs.store import RunStore
 from tests.services.training.training_kit import FakeLauncher, client_of, draw_curve, refused, say
 from training.job_state import STAGES, JobOrder
@@ -24,11 +24,11 @@ pytestmark = pytest.mark.asyncio
 
 @dataclass(slots=True)
 class Office:
-    """The desk, its routes, and what is behind them."""
+    """The service, its routes, and what is behind them."""
 
     data: Path
     launcher: FakeLauncher
-    desk: RunDesk
+    service: RunService
     client: httpx.AsyncClient
 
     @classmethod
@@ -42,14 +42,14 @@ class Office:
     ) -> "Office":
         store = RunStore(data / "runs", data / "registry")
         shelf = Shelf({})
-        desk = RunDesk(
+        service = RunService(
             store, launcher, shelf, data=data, max_running=1, min_free_mb=min_free_mb,
             keep_days=keep_days,
         )  # fmt: skip
         app = FastAPI()
         add_problem_answers(app)
-        app.include_router(run_routes(desk))
-        return cls(data, launcher, desk, client_of(app))
+        app.include_router(run_routes(service))
+        return cls(data, launcher, service, client_of(app))
 
     async def submit(self, **order: Any) -> str:
         answer = await self.client.post("/v1/runs", json={"recipe": "debug"} | order)
@@ -58,7 +58,7 @@ class Office:
 
     async def running(self, **order: Any) -> str:
         run_id = await self.submit(**order)
-        await self.desk.watch()
+        await self.service.watch()
         assert (await self.look(run_id))["state"] == "running"
         return run_id
 
@@ -80,10 +80,10 @@ def office(tmp_path: Path) -> Office:
 async def test_a_run_waits_runs_and_publishes(office: Office) -> None:
     run_id = await office.submit(overrides={"teacher.minutes": 2, "steps": 40})
     assert (await office.look(run_id))["state"] == "queued"
-    await office.desk.watch()
+    await office.service.watch()
     assert office.launcher.started == [(run_id, 1)]
     say(office.folder(run_id), 1, outcome="done", digest="d" * 64)
-    await office.desk.watch()
+    await office.service.watch()
     run = await office.look(run_id)
     assert (run["state"], run["digest"]) == ("done", "d" * 64)
     assert run["overrides"] == {"teacher.minutes": 2, "steps": 40}
@@ -91,10 +91,10 @@ async def test_a_run_waits_runs_and_publishes(office: Office) -> None:
 
 async def test_only_so_many_run_at_once_in_the_order_they_came(office: Office) -> None:
     first, second = await office.running(), await office.submit()
-    await office.desk.watch()
+    await office.service.watch()
     assert (await office.look(second))["state"] == "queued"
     say(office.folder(first), 1, outcome="done")
-    await office.desk.watch()
+    await office.service.watch()
     assert (await office.look(second))["state"] == "running"
 
 
@@ -128,12 +128,12 @@ async def test_a_line_that_a_killed_job_left_half_written_is_skipped(office: Off
 async def test_a_run_that_fails_says_why_and_can_be_resumed(office: Office) -> None:
     run_id = await office.running()
     say(office.folder(run_id), 1, outcome="failed", reason="teacher, step 7: loss nan")
-    await office.desk.watch()
+    await office.service.watch()
     run = await office.look(run_id)
     assert (run["state"], run["reason"]) == ("failed", "teacher, step 7: loss nan")
     assert (await office.ask(run_id, "resume")).json()["state"] == "queued"
-    await office.desk.watch()
-    await office.desk.watch()  # what attempt 1 said is not said of attempt 2
+    await office.service.watch()
+    await office.service.watch()  # what attempt 1 said is not said of attempt 2
     assert (await office.look(run_id))["state"] == "running"
     assert office.launcher.started == [(run_id, 1), (run_id, 2)]
 
@@ -143,11 +143,11 @@ async def test_a_run_is_resumed_with_other_numbers_for_what_is_left(office: Offi
     run_id = await office.running(overrides={"teacher.muon_lr": 0.01, "steps": 40})
     said = {"outcome": "failed", "reason": "loss nan", "done": ("record", "tokenizer")}
     say(office.folder(run_id), 1, **said)
-    await office.desk.watch()
+    await office.service.watch()
     lower = {"overrides": {"teacher.muon_lr": 0.002}}
     answer = await office.client.post(f"/v1/runs/{run_id}/resume", json=lower)
     assert answer.json()["overrides"] == {"teacher.muon_lr": 0.002, "steps": 40}
-    await office.desk.watch()
+    await office.service.watch()
     assert JobOrder.read(office.folder(run_id)).overrides == {"teacher.muon_lr": 0.002, "steps": 40}
     later = Office.open(office.data, office.launcher)
     run = await later.look(run_id)
@@ -167,7 +167,7 @@ async def test_other_numbers_are_refused_as_at_the_start_and_for_what_is_done(
 ) -> None:
     run_id = await office.running()
     say(office.folder(run_id), 1, outcome="failed", reason="x", done=("record", "tokenizer"))
-    await office.desk.watch()
+    await office.service.watch()
     answer = await office.client.post(f"/v1/runs/{run_id}/resume", json={"overrides": overrides})
     assert refused(answer, 422, "override-refused", detail)
     assert (await office.look(run_id))["state"] == "failed"
@@ -177,7 +177,7 @@ async def test_a_job_that_ends_without_a_word_shows_the_end_of_its_log(office: O
     run_id = await office.running()
     (office.folder(run_id) / "log.txt").write_text("begin\n 10%\r 20%\nNo module named torch\n")
     office.launcher.end(run_id, 1, exit_status=1)
-    await office.desk.watch()
+    await office.service.watch()
     run = await office.look(run_id)
     assert run["state"] == "failed"
     assert run["reason"].endswith("status 1: No module named torch")
@@ -189,11 +189,11 @@ async def test_a_killed_run_goes_on_by_itself_but_not_for_ever(office: Office) -
     run_id = await office.running()
     for attempt in range(1, MAX_INTERRUPTIONS + 2):
         office.launcher.end(run_id, attempt, exit_status=-9)
-        await office.desk.watch()
+        await office.service.watch()
     run = await office.look(run_id)
     assert (run["state"], run["attempt"]) == ("interrupted", MAX_INTERRUPTIONS + 1)
     assert (await office.ask(run_id, "resume")).status_code == 200
-    await office.desk.watch()
+    await office.service.watch()
     assert (await office.look(run_id))["state"] == "running"
 
 
@@ -217,10 +217,10 @@ async def test_a_run_that_published_just_now_is_not_cancelled(office: Office) ->
 async def test_a_restarted_service_finds_its_runs_again(office: Office) -> None:
     running, waiting = await office.running(), await office.submit()
     later = Office.open(office.data, office.launcher)
-    await later.desk.watch()
+    await later.service.watch()
     assert (await later.look(running))["state"] == "running"
     office.launcher.jobs.clear()  # the machine was restarted too
-    await later.desk.watch()
+    await later.service.watch()
     assert office.launcher.started == [(running, 1), (running, 2)]
     assert (await later.look(waiting))["state"] == "queued"
 
@@ -232,7 +232,7 @@ async def test_a_start_that_nobody_recorded_is_repeated(office: Office) -> None:
     record = store.get(run_id)
     assert record is not None
     store.note_handle(record, "")
-    await office.desk.watch()
+    await office.service.watch()
     assert office.launcher.started == [(run_id, 1), (run_id, 2)]
 
 
@@ -245,7 +245,7 @@ async def test_a_launcher_that_cannot_be_asked_changes_nothing(
 ) -> None:
     run_id = await office.running()
     monkeypatch.setattr(FakeLauncher, "look", is_away)
-    await office.desk.watch()
+    await office.service.watch()
     assert (await office.look(run_id))["state"] == "running"
 
 
@@ -261,14 +261,14 @@ async def test_a_job_that_cannot_be_stopped_now_still_runs(
 async def test_what_cannot_be_started_fails_with_the_reason(tmp_path: Path) -> None:
     office = Office.open(tmp_path, FakeLauncher(fails="no such cluster"))
     run_id = await office.submit()
-    await office.desk.watch()
+    await office.service.watch()
     assert (await office.look(run_id))["reason"] == "no such cluster"
 
 
 async def test_no_run_starts_on_a_full_disk(tmp_path: Path) -> None:
     office = Office.open(tmp_path, FakeLauncher(), min_free_mb=10**9)
     run_id = await office.submit()
-    await office.desk.watch()
+    await office.service.watch()
     run = await office.look(run_id)
     assert run["state"] == RunState.FAILED and "MB are free" in run["reason"]
 
@@ -310,12 +310,12 @@ async def test_one_damaged_progress_file_keeps_no_other_run_from_its_turn(
     damaged = await office.running()
     (office.folder(damaged) / "progress.json").write_bytes(damage)
     for _ in range(3):
-        await office.desk.watch()
+        await office.service.watch()
     assert len([record for record in caplog.records if record.msg == "run not watched"]) == 1
     assert (await office.look(damaged))["state"] == "running"
     other = await office.submit()
     assert (await office.ask(damaged, "cancel")).status_code == 200
-    await office.desk.watch()
+    await office.service.watch()
     assert (await office.look(other))["state"] == "running"
 
 
@@ -326,10 +326,10 @@ async def test_a_run_whose_change_cannot_be_written_is_reported_once_and_holds_u
     say(office.folder(ended), 1, outcome="done")
     monkeypatch.setattr(RunStore, "change", full_disk)
     for _ in range(3):
-        await office.desk.watch()
+        await office.service.watch()
     monkeypatch.undo()
     assert len([record for record in caplog.records if record.msg == "run not watched"]) == 1
-    await office.desk.watch()
+    await office.service.watch()
     assert (await office.look(ended))["state"] == "done"
 
 
@@ -350,7 +350,7 @@ async def test_a_full_disk_is_said_once_and_again_after_there_was_room(
     said = []
     for free_mb in (2000, 10, 10, 2000, 10):
         count_after(free_mb)
-        await office.desk.watch()
+        await office.service.watch()
         said.append(sum("disk nearly full" in record.msg for record in caplog.records))
     assert said == [0, 1, 1, 1, 2]
 
@@ -368,6 +368,6 @@ async def test_ended_runs_are_deleted_after_the_days_that_the_operator_sets(tmp_
     office = Office.open(tmp_path, FakeLauncher(), keep_days=1e-9)
     run_id, waiting = await office.running(), await office.submit()
     say(office.folder(run_id), 1, outcome="done")
-    await office.desk.watch()
+    await office.service.watch()
     assert not office.folder(run_id).exists()
     assert (await office.look(waiting))["state"] == "running"

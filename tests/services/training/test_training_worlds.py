@@ -15,9 +15,9 @@ from services.backplane.connection import connect
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.telemetry import add_problem_answers
-from services.training.worlds.desk import WorldDesk
 from services.training.worlds.live import LEAST_SESSIONS
 from services.training.worlds.routes import world_routes
+from services.training.worlds.service import ReleaseService
 from services.wire.release import Release
 from tests.services.training.training_kit import GOOD_CARD, client_of, put_version, refused
 from training.registry.registry import Registry
@@ -42,7 +42,7 @@ class Office:
         registry = Registry(data / "registry")
         app = FastAPI()
         add_problem_answers(app)
-        app.include_router(world_routes(WorldDesk(registry, redis)))
+        app.include_router(world_routes(ReleaseService(registry, redis)))
         versions = [put_version(registry, number).digest for number in (1, 2, 3)]
         return cls(registry, client_of(app), redis, *versions)
 
@@ -190,7 +190,7 @@ async def test_an_operator_sees_who_serves_a_version_and_from_where(office: Offi
 async def test_a_redis_that_forgot_is_told_again(office: Office) -> None:
     await office.done("promote", digest=office.first)
     await office.redis.flushall()
-    await WorldDesk(office.registry, office.redis).tell()
+    await ReleaseService(office.registry, office.redis).tell()
     assert await office.told() == Release(world="toy", current=office.first)
 
 

@@ -33,7 +33,7 @@ class Standing:
     replicas: tuple[ReplicaInfo, ...]
 
 
-class WorldDesk:
+class ReleaseService:
     """Every rule about a release, applied to what registry and book hold."""
 
     def __init__(self, registry: Registry, redis: Client) -> None:

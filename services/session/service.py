@@ -56,7 +56,7 @@ class Wait:
     eta_s: float | None
 
 
-class SessionDesk:
+class SessionService:
     """Every rule about one session, applied to what Redis holds."""
 
     def __init__(self, redis: Client, settings: SessionSettings) -> None:
@@ -168,7 +168,7 @@ class SessionDesk:
         return snapshot_id
 
     async def sweep(self) -> None:
-        """Ends what is over its time and counts the rest; any number of desks may do it."""
+        """Ends what is over its time and counts the rest; any number of processes may do it."""
         for session_id in await self._store.end_overdue("Your time is up."):
             log.info("session overdue", extra={"session_id": session_id})
         OPEN.set(await self._store.count())

@@ -36,7 +36,7 @@ KILLED = "It was killed and goes on from its last saved state."
 log = logging.getLogger(__name__)
 
 
-class RunDesk:
+class RunService:
     """Every rule about a run, applied to what the disk holds. `max_running`: runs at once.
     `keep_days`: how long a run that has ended stays on disk after its last change; None: until
     somebody deletes it."""
