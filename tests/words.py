@@ -67,7 +67,6 @@ NOT_YET: frozenset[str] = frozenset(
         "Picture",
         "Plan",
         "Probe",
-        "RateLimit",
         "Reading",
         "Recorder",
         "Refused",

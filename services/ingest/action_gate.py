@@ -10,7 +10,7 @@ from typing import Protocol
 
 from services.backplane.connection import BackplaneError
 from services.ingest.metrics import ACTIONS
-from services.ingest.webrtc.rate import RateLimit
+from services.ingest.webrtc.token_bucket import TokenBucket
 from services.repeated_log import RepeatedLog
 from services.wire.action import Action
 
@@ -54,8 +54,8 @@ class ActionGate:
         self._session_id = session_id
         self._stream = stream
         self._clock = clock
-        self._rate = RateLimit(per_s=MAX_ACTIONS_PER_S, burst=BURST_ACTIONS)
-        self._strikes = RateLimit(per_s=STRIKES_PER_S, burst=MAX_STRIKES)
+        self._rate = TokenBucket(per_s=MAX_ACTIONS_PER_S, burst=BURST_ACTIONS)
+        self._strikes = TokenBucket(per_s=STRIKES_PER_S, burst=MAX_STRIKES)
         self._backlog: deque[bytes] = deque()
         self._arrived = asyncio.Event()
 

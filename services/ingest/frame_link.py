@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.ingest.metrics import FRAMES_DROPPED, KEYFRAMES_ASKED, LINKS_BROKEN
-from services.ingest.webrtc.rate import RateLimit
+from services.ingest.webrtc.token_bucket import TokenBucket
 from services.wire.codec import VideoCodec
 from services.wire.frame import (
     PREFIX_BYTES,
@@ -75,11 +75,11 @@ class FrameLink:
         self._task: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._num_failed = 0  # tries in a row that brought no frame
-        self._words = RateLimit(per_s=1 / WORDS_INTERVAL_S, burst=1)
+        self._words = TokenBucket(per_s=1 / WORDS_INTERVAL_S, burst=1)
         self._keyframe_at_s = 0.0
         self._keyframe_timer: asyncio.TimerHandle | None = None
         self._bitrate_at_s = 0.0
-        self._resets = RateLimit(per_s=1 / RESET_INTERVAL_S, burst=1)
+        self._resets = TokenBucket(per_s=1 / RESET_INTERVAL_S, burst=1)
 
     @property
     def is_broken(self) -> bool:

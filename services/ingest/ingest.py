@@ -13,7 +13,7 @@ from services.backplane.connection import connect
 from services.backplane.player_lock import PlayerLock
 from services.backplane.probe import Probe
 from services.backplane.queue_positions import QueuePositions
-from services.backplane.rates import RateLimit
+from services.backplane.rate_limit import RateLimit
 from services.backplane.sessions import SessionStore
 from services.ingest.session_hub import SessionHub
 from services.ingest.settings import IngestSettings

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from services.backplane.connection import Client
 from services.backplane.limits import Limits, Refusal, Refused
 from services.backplane.queue_positions import QueuePositions
-from services.backplane.rates import RateLimit
+from services.backplane.rate_limit import RateLimit
 from services.backplane.replicas import ReplicaInfo, ReplicaRegistry
 from services.backplane.sessions import SessionStore
 from services.backplane.snapshots import KeptSnapshots

@@ -12,7 +12,7 @@ from aiortc import RTCDataChannel
 
 from services.ingest.action_gate import Verdict
 from services.ingest.webrtc.abuse import Abuse
-from services.ingest.webrtc.rate import RateLimit
+from services.ingest.webrtc.token_bucket import TokenBucket
 from services.wire.frame import EncodedFrame
 
 MAX_CONTROL_CHARS = 16_384
@@ -40,7 +40,7 @@ class Channels:
         self._clock = clock
         self._open: dict[str, RTCDataChannel] = {}
         self._num_opened = 0
-        self._controls = RateLimit(per_s=MAX_CONTROLS_PER_S, burst=MAX_CONTROLS_PER_S)
+        self._controls = TokenBucket(per_s=MAX_CONTROLS_PER_S, burst=MAX_CONTROLS_PER_S)
 
     def add(self, channel: RTCDataChannel) -> None:
         """The page has opened a channel; one that we do not know is closed again."""

@@ -10,7 +10,7 @@ from services.backplane.actions import ActionWriter
 from services.backplane.connection import BackplaneError
 from services.backplane.limits import Limits, Refusal, Refused
 from services.backplane.player_lock import PlayerLock
-from services.backplane.rates import RateLimit
+from services.backplane.rate_limit import RateLimit
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore

@@ -12,7 +12,7 @@ from services.ingest.action_gate import (
     ActionGate,
     Verdict,
 )
-from services.ingest.webrtc.rate import RateLimit
+from services.ingest.webrtc.token_bucket import TokenBucket
 from services.wire.action import Action
 
 pytestmark = pytest.mark.asyncio
@@ -128,7 +128,7 @@ async def test_what_redis_does_not_take_is_lost_and_the_rest_goes_on() -> None:
 
 
 async def test_a_rate_limit_refills_to_its_burst_and_no_further() -> None:
-    limit = RateLimit(per_s=10, burst=2)
+    limit = TokenBucket(per_s=10, burst=2)
     assert [limit.take(0.0) for _ in range(3)] == [True, True, False]
     assert [limit.take(0.1), limit.take(0.1)] == [True, False]
     assert [limit.take(99.0) for _ in range(3)] == [True, True, False]

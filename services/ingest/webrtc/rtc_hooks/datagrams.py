@@ -13,8 +13,8 @@ from aioice.ice import Connection, StunProtocol
 
 from services.ingest.metrics import DATAGRAMS_DROPPED
 from services.ingest.webrtc.abuse import Abuse
-from services.ingest.webrtc.rate import RateLimit
 from services.ingest.webrtc.share import ProcessorShare
+from services.ingest.webrtc.token_bucket import TokenBucket
 
 MAX_DATAGRAM_BYTES = 1500
 MAX_REMOTE_CANDIDATES = 96  # 64 offered ones and those learned from connectivity checks
@@ -48,8 +48,8 @@ class GuardedProtocol(StunProtocol):
 
     def __init__(self, receiver: Connection) -> None:
         super().__init__(receiver)
-        self._checks = RateLimit(per_s=CHECKS_PER_S, burst=BURST_CHECKS)
-        self._strangers_checks = RateLimit(per_s=CHECKS_PER_S, burst=BURST_CHECKS)
+        self._checks = TokenBucket(per_s=CHECKS_PER_S, burst=BURST_CHECKS)
+        self._strangers_checks = TokenBucket(per_s=CHECKS_PER_S, burst=BURST_CHECKS)
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         data = cast(bytes, data)

@@ -9,9 +9,9 @@ from aiortc import RTCDtlsTransport, RTCRtpSender
 from aiortc.rtp import RtcpRtpfbPacket
 
 from services.ingest.webrtc.abuse import Abuse
-from services.ingest.webrtc.rate import RateLimit
 from services.ingest.webrtc.rtc_hooks.datagrams import drop
 from services.ingest.webrtc.share import ProcessorShare
+from services.ingest.webrtc.token_bucket import TokenBucket
 
 MAX_PACKETS = 16  # in one datagram; a browser puts together up to six
 MAX_SOURCES = 8  # SSRCs; libsrtp keeps state for every one
@@ -60,8 +60,8 @@ class Repair:
     def __init__(self, sender: RTCRtpSender, on_keyframe: Callable[[], None]) -> None:
         self._sender = sender
         self._on_keyframe = on_keyframe
-        self._resent = RateLimit(per_s=RESENT_PER_S, burst=RESENT_PER_S)
-        self._pictures = RateLimit(per_s=LOST_PICTURES_PER_S, burst=BURST_LOST_PICTURES)
+        self._resent = TokenBucket(per_s=RESENT_PER_S, burst=RESENT_PER_S)
+        self._pictures = TokenBucket(per_s=LOST_PICTURES_PER_S, burst=BURST_LOST_PICTURES)
         sender._retransmit  # noqa: B018 - fails here when the name is gone
 
     async def resend(self, packet: RtcpRtpfbPacket, share: ProcessorShare) -> None:

@@ -1,8 +1,8 @@
-"""A token bucket. Time is the caller's, so a test needs no clock."""
+"""A token bucket. The caller passes the time, so a test needs no clock."""
 
 
-class RateLimit:
-    """Lets `burst` through at once and `per_s` for long."""
+class TokenBucket:
+    """Allows `burst` events at once and `per_s` events per second on average."""
 
     def __init__(self, *, per_s: float, burst: float) -> None:
         self._per_s = per_s
@@ -11,7 +11,7 @@ class RateLimit:
         self._at_s: float | None = None
 
     def take(self, now_s: float) -> bool:
-        """True when there was one left; what is refused costs nothing."""
+        """Takes one token if the bucket has one; a refused event takes none."""
         if self._at_s is not None:
             self._left = min(self._burst, self._left + (now_s - self._at_s) * self._per_s)
         self._at_s = now_s

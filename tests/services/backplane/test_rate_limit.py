@@ -3,7 +3,7 @@
 import pytest
 from redis.asyncio import Redis
 
-from services.backplane.rates import RateLimit
+from services.backplane.rate_limit import RateLimit
 from services.wire import keys
 
 pytestmark = pytest.mark.redis
