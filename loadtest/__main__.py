@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--seconds", type=float, default=30, help=f"all together, 1 to {MAX_SECONDS:.0f}"
     )
-    found.add_argument("--seed", type=int, default=1, help="same seed, same arrivals and hands")
+    found.add_argument("--seed", type=int, default=1, help="same seed, same arrivals and input")
     found.add_argument(
         "--stagger", type=float, default=0.5, help="mean seconds between two arrivals"
     )

@@ -22,7 +22,7 @@ class Bot:
         self._api = api
         self._world = world
         self._seed = scenario.seed * 1000 + player
-        self._hands = scenario.hands(player, buttons=world.buttons, fps=world.fps)
+        self._input = scenario.scripted_input(player, buttons=world.buttons, fps=world.fps)
 
     async def play(self, *, until: float) -> None:
         """Play until then (seconds of `time.monotonic`). What fails ends up in the log."""
@@ -64,7 +64,7 @@ class Bot:
 
     async def _act_and_watch(self, peer: Peer, session: Session) -> None:
         """Until the services end it; the caller's time limit is the usual end."""
-        loops = (peer.beat(), peer.play(self._hands), peer.watch(), self._keep_token(session))
+        loops = (peer.beat(), peer.play(self._input), peer.watch(), self._keep_token(session))
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(loop) for loop in loops]
             await peer.ended.wait()

@@ -22,7 +22,7 @@ from av import VideoFrame
 
 from loadtest.player_log import PlayerLog
 from loadtest.rtc_hooks import skip_decoding, watch_packets
-from loadtest.scenario import Hands
+from loadtest.scenario import ScriptedInput
 
 HEARTBEAT_S = 1.0
 
@@ -75,17 +75,17 @@ class Peer:
                 self._control.send(json.dumps({"type": "heartbeat"}))
             await asyncio.sleep(HEARTBEAT_S)
 
-    async def play(self, hands: Hands) -> None:
+    async def play(self, scripted: ScriptedInput) -> None:
         """Send one action per frame period, from the first frame on."""
         await self.first_frame.wait()
         next_at = time.monotonic()
         while True:
             if self._input.readyState == "open":
-                action = hands.next_action(sent_at_ms=time.time() * 1000)
+                action = scripted.next_action(sent_at_ms=time.time() * 1000)
                 self._log.sent_at[action.seq] = time.monotonic()
                 self._input.send(action.to_bytes())
             next_at = max(
-                next_at + hands.next_pause_s(), time.monotonic()
+                next_at + scripted.next_pause_s(), time.monotonic()
             )  # no burst after a stall
             await asyncio.sleep(next_at - time.monotonic())
 

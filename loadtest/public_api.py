@@ -20,7 +20,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """As much of a world on offer as hands need to know."""
+    """The part of a world listing that the scripted input needs."""
 
     name: str
     fps: float

@@ -1,4 +1,4 @@
-"""Who arrives when, and what their hands do: the whole scenario follows from its numbers.
+"""Arrival times and scripted input of all players, derived from a few numbers.
 
 Knows nothing of networks, clocks or measuring.
 """
@@ -53,13 +53,13 @@ class Scenario:
     def is_full(self, player: int) -> bool:
         return self.full_every > 0 and player % self.full_every == 0
 
-    def hands(self, player: int, *, buttons: Sequence[str], fps: float) -> "Hands":
-        return Hands(seed=f"hands {self.seed} {player}", buttons=buttons, fps=fps)
+    def scripted_input(self, player: int, *, buttons: Sequence[str], fps: float) -> "ScriptedInput":
+        return ScriptedInput(seed=f"hands {self.seed} {player}", buttons=buttons, fps=fps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """Something a hand does for a while. Buttons that a world lacks are left alone."""
+    """A scripted movement of some seconds. Buttons absent from the world are not pressed."""
 
     held: tuple[str, ...] = ()
     tapped: tuple[str, ...] = ()  # down and up again between two messages, every TAP_EVERY_S
@@ -82,11 +82,12 @@ MOVES = {
 }
 
 
-class Hands:
-    """Owns one player's hands: which move they are in, what is held, how far the mouse went.
+class ScriptedInput:
+    """Generates one player's actions: the current move, held buttons and mouse totals.
 
-    One action per frame period, each at a random moment of it: sent in step with the frames, every
-    action would wait equally long for its frame, and a player's latency would be a matter of luck.
+    Sends one action per frame period, at a random time within the period. With a fixed phase, all
+    actions of a player would wait equally long for the next frame, and the phase would decide the
+    measured latency.
     """
 
     def __init__(self, *, seed: str, buttons: Sequence[str], fps: float) -> None:
@@ -105,7 +106,7 @@ class Hands:
         return self._period_s * (1 + self._moment - last)
 
     def next_action(self, *, sent_at_ms: float) -> Action:
-        """The hands one frame period later, ready to send."""
+        """Returns the action of the next frame period."""
         if self._ticks_left == 0:
             self._start_move()
         held = self._mask(self._move.held)

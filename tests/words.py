@@ -25,6 +25,7 @@ FORBIDDEN: tuple[Forbidden, ...] = (
     Forbidden("edge", "ingest", ("services/ingest/", "services/wire", "services/session")),
     Forbidden("edge", "ingest", ("services/play", "services/backplane", "loadtest")),
     Forbidden("edge", "ingest", ("tests/services/ingest", "tests/player", "tests/loadtest")),
+    Forbidden("hand", "input state", ("services/ingest", "tests/player", "loadtest")),
     Forbidden("room", "session hub", ("services/ingest", "tests/services/ingest")),
     Forbidden("seat", "player lock", ("services/backplane", "services/ingest")),
     Forbidden("seat", "player lock", ("tests/services", "tests/player", "tests/loadtest")),

@@ -79,7 +79,7 @@ async def test_a_bot_tells_where_the_time_went(fake: FakeService) -> None:
 
 
 @pytest.mark.asyncio
-async def test_hands_reach_the_service_and_the_player_leaves(fake: FakeService) -> None:
+async def test_input_reach_the_service_and_the_player_leaves(fake: FakeService) -> None:
     [bot] = await play_frames(fake, 30)
     actions = fake.actions["session-0"]
     assert len(actions) > 5

@@ -1,37 +1,41 @@
-"""Arrivals and hands follow from the scenario's numbers alone."""
+"""Arrivals and scripted input follow from the scenario's numbers alone."""
 
 from itertools import pairwise
 
 import pytest
 
-from loadtest.scenario import Hands, Scenario
+from loadtest.scenario import Scenario, ScriptedInput
 from services.wire.action import Action
 
 BUTTONS = ("forward", "back", "left", "right", "turn_left", "turn_right", "act")
 
 
-def play(hands: Hands, num_actions: int) -> list[tuple[Action, float]]:
-    return [(hands.next_action(sent_at_ms=0), hands.next_pause_s()) for _ in range(num_actions)]
+def play(scripted: ScriptedInput, num_actions: int) -> list[tuple[Action, float]]:
+    return [
+        (scripted.next_action(sent_at_ms=0), scripted.next_pause_s()) for _ in range(num_actions)
+    ]
 
 
-def test_the_same_seed_gives_the_same_hands() -> None:
-    first = Scenario(users=2, seconds=10, seed=7).hands(1, buttons=BUTTONS, fps=20)
-    again = Scenario(users=4, seconds=99, seed=7).hands(1, buttons=BUTTONS, fps=20)
+def test_the_same_seed_gives_the_same_input() -> None:
+    first = Scenario(users=2, seconds=10, seed=7).scripted_input(1, buttons=BUTTONS, fps=20)
+    again = Scenario(users=4, seconds=99, seed=7).scripted_input(1, buttons=BUTTONS, fps=20)
     assert play(first, 500) == play(again, 500)
 
 
 def test_players_and_seeds_differ() -> None:
     def actions(seed: int, player: int) -> list[Action]:
-        hands = Scenario(users=2, seconds=10, seed=seed).hands(player, buttons=BUTTONS, fps=20)
-        return [action for action, _ in play(hands, 200)]
+        scripted = Scenario(users=2, seconds=10, seed=seed).scripted_input(
+            player, buttons=BUTTONS, fps=20
+        )
+        return [action for action, _ in play(scripted, 200)]
 
     assert actions(1, 0) != actions(1, 1)
     assert actions(1, 0) != actions(2, 0)
 
 
-def test_hands_walk_turn_tap_look_and_rest() -> None:
-    hands = Scenario(users=1, seconds=60).hands(0, buttons=BUTTONS, fps=20)
-    actions = [action for action, _ in play(hands, 3000)]
+def test_input_walk_turn_tap_look_and_rest() -> None:
+    scripted = Scenario(users=1, seconds=60).scripted_input(0, buttons=BUTTONS, fps=20)
+    actions = [action for action, _ in play(scripted, 3000)]
     held = {action.held for action in actions}
     assert {0, 1 << 0, 1 << 1, 1 << 2, 1 << 4, (1 << 0) | (1 << 5)} <= held
     assert any(a.pressed & 1 << 6 and not a.held & 1 << 6 for a in actions)  # a tap
@@ -39,17 +43,17 @@ def test_hands_walk_turn_tap_look_and_rest() -> None:
 
 
 def test_actions_are_numbered_and_say_what_went_down() -> None:
-    hands = Scenario(users=1, seconds=60).hands(0, buttons=BUTTONS, fps=20)
-    actions = [action for action, _ in play(hands, 1000)]
+    scripted = Scenario(users=1, seconds=60).scripted_input(0, buttons=BUTTONS, fps=20)
+    actions = [action for action, _ in play(scripted, 1000)]
     assert [action.seq for action in actions] == list(range(1, 1001))
     for before, after in pairwise(actions):
         assert after.held & ~before.held & ~after.pressed == 0
 
 
 def test_actions_come_once_per_period_at_any_moment_of_it() -> None:
-    hands = Scenario(users=1, seconds=60).hands(0, buttons=BUTTONS, fps=20)
+    scripted = Scenario(users=1, seconds=60).scripted_input(0, buttons=BUTTONS, fps=20)
     sent_at, moments = 0.0, []
-    for i, (_, pause_s) in enumerate(play(hands, 1000), start=1):
+    for i, (_, pause_s) in enumerate(play(scripted, 1000), start=1):
         sent_at += pause_s
         moments.append(sent_at / 0.05 - i)
     assert all(-1e-6 <= moment <= 1 for moment in moments)
@@ -57,8 +61,8 @@ def test_actions_come_once_per_period_at_any_moment_of_it() -> None:
 
 
 def test_a_world_without_a_button_leaves_it_alone() -> None:
-    hands = Scenario(users=1, seconds=60).hands(0, buttons=("forward",), fps=20)
-    assert {action.held | action.pressed for action, _ in play(hands, 1000)} == {0, 1}
+    scripted = Scenario(users=1, seconds=60).scripted_input(0, buttons=("forward",), fps=20)
+    assert {action.held | action.pressed for action, _ in play(scripted, 1000)} == {0, 1}
 
 
 def test_arrivals_are_staggered_and_everybody_plays_the_seconds() -> None:

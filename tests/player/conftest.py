@@ -46,7 +46,7 @@ def shared_world(browser: Browser) -> Iterator[World]:
 
 @pytest.fixture
 def world(shared_world: World) -> Iterator[World]:
-    """Live already, for quick tests to share; whoever uses it leaves it live, with open hands."""
+    """Live already, for quick tests to share; whoever uses it leaves it live, with nothing held."""
     yield shared_world
     shared_world.page.evaluate("window.dispatchEvent(new Event('blur'))")
     shared_world.page.evaluate("document.exitPointerLock()")

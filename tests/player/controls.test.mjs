@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { Controls } from "../../services/ingest/player/controls.js";
-import { Hands } from "../../services/ingest/player/hands.js";
+import { InputState } from "../../services/ingest/player/input_state.js";
 import { PointerLock } from "../../services/ingest/player/pointer.js";
 import { DOOM, ISLAND, MINECRAFT } from "./worlds.mjs";
 
@@ -25,10 +25,10 @@ beforeEach(() => {
 });
 
 function play(world, say = () => {}) {
-  const hands = new Hands(world.buttons);
+  const input = new InputState(world.buttons);
   const pointer = new PointerLock(page, say);
-  const controls = new Controls({ picture: page, pointer, hands, changed: () => {}, world });
-  return { hands, controls };
+  const controls = new Controls({ picture: page, pointer, input, changed: () => {}, world });
+  return { input, controls };
 }
 
 function happens(type, details = {}) {
@@ -38,7 +38,7 @@ function happens(type, details = {}) {
 }
 
 test("a key holds the first of its buttons that the world has", () => {
-  const [{ hands: doom }, { hands: minecraft }] = [play(DOOM), play(MINECRAFT)];
+  const [{ input: doom }, { input: minecraft }] = [play(DOOM), play(MINECRAFT)];
   happens("keydown", { code: "Space" });
   assert.deepEqual([doom.held, minecraft.held], [0b1000000, 0b10]);
   happens("keydown", { code: "Digit3" });
@@ -49,69 +49,69 @@ test("a key holds the first of its buttons that the world has", () => {
 });
 
 test("a world's own keys press its buttons, and its mouse does nothing", () => {
-  const { hands } = play(ISLAND);
+  const { input } = play(ISLAND);
   happens("keydown", { code: "KeyW" });
   happens("mousedown", { button: 0 });
-  assert.equal(hands.held, 0b001);
+  assert.equal(input.held, 0b001);
   assert.deepEqual(asked, []); // no camera: the pointer stays free
 });
 
 test("in a locked pointer the mouse looks both ways, hits and uses", () => {
-  const { hands } = play(MINECRAFT);
+  const { input } = play(MINECRAFT);
   happens("mousemove", { movementX: 5, movementY: -7 });
   happens("mousedown", { button: 2 });
-  assert.deepEqual([hands.take(0).yTotal, hands.held], [0, 0]);
+  assert.deepEqual([input.take(0).yTotal, input.held], [0, 0]);
   page.pointerLockElement = page;
   happens("mousemove", { movementX: 5, movementY: -7 });
   happens("mousedown", { button: 0 });
   happens("mousedown", { button: 2 });
-  const { xTotal, yTotal, held } = hands.take(0);
+  const { xTotal, yTotal, held } = input.take(0);
   assert.deepEqual({ xTotal, yTotal, held }, { xTotal: 5, yTotal: -7, held: 0b011000 });
   happens("mouseup", { button: 0 });
-  assert.equal(hands.held, 0b010000);
+  assert.equal(input.held, 0b010000);
 });
 
 test("one motion of thousands of counts does not turn the player round", () => {
-  const { hands } = play(DOOM);
+  const { input } = play(DOOM);
   page.pointerLockElement = page;
   happens("mousemove", { movementX: 3000, movementY: -3000 });
-  const { xTotal, yTotal } = hands.take(0);
+  const { xTotal, yTotal } = input.take(0);
   assert.ok(xTotal * DOOM.degrees_per_count < 45, `${xTotal}`);
   assert.equal(yTotal, -xTotal);
 });
 
 test("Meta lets go of everything: while it is down macOS tells of no key that comes up", () => {
-  const { hands } = play(DOOM);
+  const { input } = play(DOOM);
   happens("keydown", { code: "MetaLeft", key: "Meta" });
   happens("keydown", { code: "KeyW", key: "w", metaKey: true });
-  assert.equal(hands.held, 0);
+  assert.equal(input.held, 0);
   happens("keyup", { code: "MetaLeft", key: "Meta" });
   happens("keydown", { code: "KeyW", key: "w" });
-  assert.equal(hands.held, 1);
+  assert.equal(input.held, 1);
   happens("keydown", { code: "MetaLeft", key: "Meta" });
-  assert.equal(hands.held, 0);
+  assert.equal(input.held, 0);
   happens("keydown", { code: "KeyW", key: "w" });
   happens("keyup", { code: "MetaRight", key: "Meta" });
-  assert.equal(hands.held, 0);
+  assert.equal(input.held, 0);
 });
 
 for (const type of ["blur", "visibilitychange", "pointerlockchange"]) {
   test(`nothing stays held after ${type}`, () => {
-    const { hands } = play(DOOM);
+    const { input } = play(DOOM);
     happens("keydown", { code: "KeyW" });
     happens(type);
-    assert.equal(hands.held, 0);
+    assert.equal(input.held, 0);
   });
 }
 
 test("a key cannot outlive the focus, even when no event told of its loss", () => {
-  const { hands, controls } = play(DOOM);
+  const { input, controls } = play(DOOM);
   happens("keydown", { code: "KeyW" });
   controls.sample();
-  assert.equal(hands.held, 1);
+  assert.equal(input.held, 1);
   page.hasFocus = () => false;
   controls.sample();
-  assert.equal(hands.held, 0);
+  assert.equal(input.held, 0);
 });
 
 test("the browser's own keys are left to it", () => {

@@ -175,15 +175,15 @@ class RoomTrack(MediaStreamTrack):
         return frame
 
     def _step(self) -> Any:
-        hands = self._guest.merger.take()
-        down = {name for bit, name in enumerate(BUTTONS) if (hands.held | hands.pressed) >> bit & 1}
+        input = self._guest.merger.take()
+        down = {name for bit, name in enumerate(BUTTONS) if (input.held | input.pressed) >> bit & 1}
         turn = ("turn_right" in down) - ("turn_left" in down)
         self._guest.room.move(
             0.12 * (("forward" in down) - ("back" in down)),
             0.12 * (("right" in down) - ("left" in down)),
-            4.0 * turn + 0.1 * hands.dx,
+            4.0 * turn + 0.1 * input.dx,
         )
-        self._last_seq = hands.seq
+        self._last_seq = input.seq
         return self._guest.room.draw(is_lit="act" in down)
 
     def _tell_of_last_frame(self) -> None:

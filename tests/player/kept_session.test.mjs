@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { Problem } from "../../services/ingest/player/api.js";
 import { lookAfter } from "../../services/ingest/player/going_on.js";
-import { Hands } from "../../services/ingest/player/hands.js";
+import { InputState } from "../../services/ingest/player/input_state.js";
 import { KeptSession } from "../../services/ingest/player/kept_session.js";
 import { DOOM } from "./worlds.mjs";
 
@@ -18,7 +18,7 @@ function storage(items = new Map()) {
   };
 }
 
-test("a session is read back with its world and the hands' count, without pictures", () => {
+test("a session is read back with its world and the input's totals, without pictures", () => {
   const kept = new KeptSession(() => shared);
   const shared = storage();
   kept.keep(SESSION, { ...DOOM, starts: [{ image: "data:..." }] }, COUNT);
@@ -40,14 +40,14 @@ test("what is not ours, or not allowed, is as nothing", () => {
   assert.equal(forbidden.read(), null);
 });
 
-test("hands go on counting where the earlier page stopped, and where the world has come", () => {
-  const hands = new Hands(DOOM.buttons, COUNT);
-  hands.look(10, 0);
-  const { seq, xTotal } = hands.take(0);
+test("an input goes on counting where the earlier page stopped, and where the world has come", () => {
+  const input = new InputState(DOOM.buttons, COUNT);
+  input.addMotion(10, 0);
+  const { seq, xTotal } = input.take(0);
   assert.deepEqual([seq, xTotal], [8, 23]);
-  hands.catchUp(40);
-  hands.catchUp(20);
-  assert.equal(hands.take(0).seq, 41);
+  input.catchUp(40);
+  input.catchUp(20);
+  assert.equal(input.take(0).seq, 41);
 });
 
 async function after(answer) {

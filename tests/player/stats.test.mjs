@@ -136,7 +136,7 @@ test("the bit rate is the difference of two reports", () => {
   assert.equal(readReport([video(2000, 130_000)], first.counter).kbps, 1000);
 });
 
-test("frames that see no newer action tell that the hands are not heard", () => {
+test("frames that see no newer action show that the input does not arrive", () => {
   const stats = new PlayStats();
   stats.noteArrived(note(1, 5), 1000);
   stats.noteArrived(note(2, 6), 1060);
@@ -155,7 +155,7 @@ test("a world that has never heard an action is not heard either", () => {
   assert.equal(stats.unheardMs(5000), 4000);
 });
 
-test("without notes nobody knows whether the hands are heard", () => {
+test("without notes nobody knows whether the input arrives", () => {
   const stats = new PlayStats();
   stats.noteArrived(note(1, 5), 1000);
   assert.equal(stats.isDrawn(1900), true);

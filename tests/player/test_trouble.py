@@ -150,7 +150,7 @@ def test_a_world_that_sends_no_picture_is_explained(browser: Browser, house: Hou
         assert len(house.guest.offers) == 1
 
 
-def test_hands_that_do_not_arrive_are_said(world: World) -> None:
+def test_input_that_does_not_arrive_is_reported(world: World) -> None:
     world.guest.is_heard = False
     until(world.page, f"{NOTICE} === 'Your keys do not reach the world just now.'")
     world.guest.is_heard = True

@@ -18,9 +18,9 @@ MOVING = "data:image/webp;base64,UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=
 
 def offered(name: str, title: str, *starts: str, **more: Any) -> dict[str, Any]:
     cards = [{"index": i, "name": start, "image": STILL} for i, start in enumerate(starts)]
-    hands = {"buttons": ["forward", "turn_left", "act"], "degrees_per_count": 0.1}
+    input = {"buttons": ["forward", "turn_left", "act"], "degrees_per_count": 0.1}
     world = {"name": name, "title": title, "version": "1", "fps": 17.5, "width": 8, "height": 8}
-    return {**world, **hands, "starts": cards, **more}
+    return {**world, **input, "starts": cards, **more}
 
 
 HALL = offered("hall", "The hall", "Red wall", "Blue wall", preview=MOVING)

@@ -1,4 +1,4 @@
-// Listings of worlds for tests, as far as hands need them.
+// Listings of worlds for tests, as far as the input needs them.
 
 export const DOOM = {
   buttons: ["forward", "back", "left", "right", "turn_left", "turn_right", "act"],

@@ -1,5 +1,5 @@
-// Keyboard and mouse to hands. Keys by their place on the keyboard (`event.code`), buttons by the
-// world's names. Knows nothing of touch, of how actions travel, or of what a button does.
+// Writes keyboard and mouse to the input state: keys by physical position (`event.code`), buttons
+// by the world's names. Knows nothing of touch, of how actions travel, or of what a button does.
 
 import { hasCamera, keysOf, mouseButtonsOf } from "./keys.js";
 
@@ -10,7 +10,7 @@ const META = ["Meta", "OS"];
 export class Controls {
   #picture;
   #pointer;
-  #hands;
+  #input;
   #changed;
   #keys; // code -> button
   #mouse; // MouseEvent.button -> button
@@ -20,14 +20,14 @@ export class Controls {
   /**
    * @param {HTMLElement} picture what a click locks the pointer to
    * @param {import("./pointer.js").PointerLock} pointer
-   * @param {import("./hands.js").Hands} hands
-   * @param {() => void} changed called after every change of the hands
+   * @param {import("./input_state.js").InputState} input
+   * @param {() => void} changed called after every change of the input
    * @param {object} world its listing
    */
-  constructor({ picture, pointer, hands, changed, world }) {
+  constructor({ picture, pointer, input, changed, world }) {
     this.#picture = picture;
     this.#pointer = pointer;
-    this.#hands = hands;
+    this.#input = input;
     this.#changed = changed;
     this.#keys = new Map(keysOf(world).map(({ code, button }) => [code, button]));
     this.#mouse = new Map(mouseButtonsOf(world).map((mouse) => [mouse.mouseButton, mouse.button]));
@@ -36,43 +36,43 @@ export class Controls {
     this.#listen(document, "keyup", (event) => this.#onKeyUp(event));
     this.#listen(document, "mousemove", (event) => this.#onMouseMove(event));
     this.#listen(document, "mousedown", (event) => this.#onMouseDown(event));
-    this.#listen(document, "mouseup", (event) => this.#after(hands.release(mouseSource(event))));
+    this.#listen(document, "mouseup", (event) => this.#after(input.release(mouseSource(event))));
     this.#listen(document, "contextmenu", (event) => pointer.isLocked && event.preventDefault());
-    this.#listen(document, "visibilitychange", () => this.#letGo());
-    this.#listen(document, "pointerlockchange", () => pointer.isLocked || this.#letGo());
-    this.#listen(window, "blur", () => this.#letGo());
+    this.#listen(document, "visibilitychange", () => this.#releaseAll());
+    this.#listen(document, "pointerlockchange", () => pointer.isLocked || this.#releaseAll());
+    this.#listen(window, "blur", () => this.#releaseAll());
     if (this.#hasCamera && matchMedia("(pointer: fine)").matches) pointer.tryLock();
   }
 
   /** Before each action: nothing is held without the keyboard, whatever event got lost. */
   sample() {
-    if (!document.hasFocus()) this.#letGo();
+    if (!document.hasFocus()) this.#releaseAll();
   }
 
   close() {
     this.#listening.abort();
-    this.#hands.letGo();
+    this.#input.releaseAll();
     this.#pointer.close();
   }
 
   #onKeyDown(event) {
-    if (META.includes(event.key)) return this.#letGo();
+    if (META.includes(event.key)) return this.#releaseAll();
     const button = this.#keys.get(event.code);
     if (!button || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("button, select, input") && event.code === "Space") return;
     event.preventDefault(); // arrows and space would scroll
-    this.#after(this.#hands.press(event.code, button)); // a repeat takes up what blur let go of
+    this.#after(this.#input.press(event.code, button)); // a repeat takes up what blur let go of
   }
 
   /** While Meta is down, macOS tells of no other key that comes up. */
   #onKeyUp(event) {
-    if (META.includes(event.key)) this.#letGo();
-    else this.#after(this.#hands.release(event.code));
+    if (META.includes(event.key)) this.#releaseAll();
+    else this.#after(this.#input.release(event.code));
   }
 
   #onMouseMove(event) {
     if (!this.#pointer.isLocked || !(event.movementX || event.movementY)) return;
-    this.#hands.look(clamped(event.movementX), clamped(event.movementY));
+    this.#input.addMotion(clamped(event.movementX), clamped(event.movementY));
     this.#changed();
   }
 
@@ -85,11 +85,11 @@ export class Controls {
 
   #press(event) {
     const button = this.#mouse.get(event.button);
-    this.#after(button !== undefined && this.#hands.press(mouseSource(event), button));
+    this.#after(button !== undefined && this.#input.press(mouseSource(event), button));
   }
 
-  #letGo() {
-    this.#after(this.#hands.letGo());
+  #releaseAll() {
+    this.#after(this.#input.releaseAll());
   }
 
   #after(isChanged) {

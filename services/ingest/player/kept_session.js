@@ -24,7 +24,7 @@ export class KeptSession {
   /**
    * @param {object} session as the service gave it, with its newest token
    * @param {object} world its listing; its starts' images are not kept
-   * @param {{seq: number, x: number, y: number}} count of the hands: the world goes on counting
+   * @param {{seq: number, x: number, y: number}} count of the input: the world goes on counting
    */
   keep(session, world, count) {
     const kept = { session, world: { ...world, starts: [] }, count };

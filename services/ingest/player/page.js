@@ -1,4 +1,4 @@
-// The page: wires the player to the document, the hands and the HUD. Decides nothing about
+// The page: wires the player to the document, the input and the HUD. Decides nothing about
 // sessions; the stable hooks for any browser test are `#play`, `video#view` and
 // `window.nextframe.stats()`.
 
@@ -6,7 +6,7 @@ import { encodeAction } from "./action.js";
 import { call, SessionApi } from "./api.js";
 import { missingFeature } from "./capabilities.js";
 import { isReturn, lookAfter } from "./going_on.js";
-import { Hands } from "./hands.js";
+import { InputState } from "./input_state.js";
 import { Hud } from "./hud.js";
 import { KeptSession } from "./kept_session.js";
 import { hasCamera, keysOf } from "./keys.js";
@@ -41,7 +41,7 @@ const notice = new Notice(element("notice"), player);
 const hud = new Hud(element("hud"), player);
 const title = new Title(element("title"), element("backdrop"), api);
 let world = null; // the listing of the world that is being played
-let hands = null;
+let input = null;
 let playing = null; // what listens to the player while a world is live
 let resting = null; // a paused session of this tab, which a new world takes the place of
 let hiddenTimer = null;
@@ -81,7 +81,7 @@ async function offerReturn(isWanted) {
 function goOn() {
   const { session, world: listing, count } = kept.read();
   world = listing;
-  hands = new Hands(world.buttons, count);
+  input = new InputState(world.buttons, count);
   player.rejoin(session);
 }
 
@@ -91,7 +91,7 @@ function begin() {
   resting = null;
   const { start } = title.picker;
   world = title.picker.world ?? world;
-  hands = new Hands(world.buttons);
+  input = new InputState(world.buttons);
   document.body.classList.remove("dreamt");
   const seed = number(address.get("seed"));
   player.play({ world: world.name, start, ...(seed === null ? {} : { seed }) });
@@ -99,7 +99,7 @@ function begin() {
 
 /** Over a reload: the session with its newest token, or nothing once it is over. */
 function keep(session) {
-  if (session) kept.keep(session, world, hands.count);
+  if (session) kept.keep(session, world, input.count);
   else kept.forget();
 }
 
@@ -119,12 +119,12 @@ function onState(state) {
 function takeControl() {
   element("hint").hidden = !hasCamera(world);
   const elements = { view: element("view"), pad: element("pad") };
-  return new Playing(elements, hands, world, { send, say: (hint) => notice.pass(hint) });
+  return new Playing(elements, input, world, { send, say: (hint) => notice.pass(hint) });
 }
 
 function send() {
-  hands.catchUp(player.stats.heardSeq); // where an earlier page could not say how far it came
-  const action = hands.take(performance.timeOrigin + performance.now());
+  input.catchUp(player.stats.heardSeq); // where an earlier page could not say how far it came
+  const action = input.take(performance.timeOrigin + performance.now());
   if (player.send(encodeAction(action))) player.stats.actionSent(action.seq, performance.now());
 }
 

@@ -1,5 +1,5 @@
-// What listens to the player while a world is live: keyboard, mouse, thumbs and gamepad move one
-// pair of hands, and the sender says what they do.
+// The input devices of a live world: keyboard, mouse, touch and gamepad share one input state; the
+// sender sends the state as actions.
 
 import { Controls } from "./controls.js";
 import { Gamepads } from "./gamepad.js";
@@ -12,22 +12,22 @@ export class Playing {
 
   /**
    * @param {{view: HTMLElement, pad: HTMLElement}} elements
-   * @param {import("./hands.js").Hands} hands
+   * @param {import("./input_state.js").InputState} input
    * @param {object} world its listing
-   * @param {{send: () => void, say: (hint: string) => void}} on `send`: the hands' next action
+   * @param {{send: () => void, say: (hint: string) => void}} on `send`: the next action
    */
-  constructor({ view, pad }, hands, world, { send, say }) {
+  constructor({ view, pad }, input, world, { send, say }) {
     const changed = () => sender.changed();
     const pointer = new PointerLock(view, say);
-    const controls = new Controls({ picture: view, pointer, hands, changed, world });
-    const gamepads = new Gamepads(hands, world);
+    const controls = new Controls({ picture: view, pointer, input, changed, world });
+    const gamepads = new Gamepads(input, world);
     const sampled = () => {
       controls.sample();
       gamepads.sample(performance.now());
       send();
     };
     const sender = new ActionSender({ send: sampled, periodMs: 1000 / world.fps });
-    this.#parts = [sender, controls, gamepads, new TouchPad(pad, hands, changed, world)];
+    this.#parts = [sender, controls, gamepads, new TouchPad(pad, input, changed, world)];
   }
 
   close() {

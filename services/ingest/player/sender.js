@@ -1,5 +1,5 @@
-// When an action leaves: at once when the hands change, and once per frame period in any case.
-// Knows neither what the hands are nor how a message travels.
+// When an action leaves: at once when the input changes, and once per frame period in any case.
+// Knows neither what the input is nor how a message travels.
 
 const MIN_GAP_MS = 8; // at most 125 actions a second; ingest drops what exceeds 240
 
@@ -20,7 +20,7 @@ export class ActionSender {
     this.#beat = clock.setInterval(() => this.#flush(), periodMs);
   }
 
-  /** The hands changed: send now, or as soon as the smallest gap allows. */
+  /** The input changed: send now, or as soon as the smallest gap allows. */
   changed() {
     if (this.#pending !== null) return;
     const waitMs = this.#lastMs + MIN_GAP_MS - this.#clock.now();

@@ -1,5 +1,5 @@
 // A touch pad on phones: the left side is a stick, the right side looks around, one button acts.
-// Moves the same hands as the keyboard does; knows nothing of it.
+// Changes the same input state as the keyboard does; knows nothing of it.
 
 import { hasCamera, padButtonsOf, thumbButtonOf } from "./keys.js";
 import { DIRECTIONS, stickDirections } from "./pads.js";
@@ -10,20 +10,20 @@ const HALF_TURN_DEG = 180; // a drag over the whole width of the screen
 
 export class TouchPad {
   #pad;
-  #hands;
+  #input;
   #changed;
   #pads; // as a gamepad's: direction -> button of the world
   #listening = new AbortController();
 
   /**
    * @param {HTMLElement} pad holds `.stick`, `.turn` and `.act`
-   * @param {import("./hands.js").Hands} hands
-   * @param {() => void} changed called after every change of the hands
+   * @param {import("./input_state.js").InputState} input
+   * @param {() => void} changed called after every change of the input
    * @param {object} world its listing
    */
-  constructor(pad, hands, changed, world) {
+  constructor(pad, input, changed, world) {
     this.#pad = pad;
-    this.#hands = hands;
+    this.#input = input;
     this.#changed = changed;
     this.#pads = padButtonsOf(world);
     this.#drag(".stick", (dx, dy) => this.#walk(dx, dy), () => this.#walk(0, 0));
@@ -52,7 +52,7 @@ export class TouchPad {
     const countsPerPx = HALF_TURN_DEG / window.innerWidth / world.degrees_per_count;
     const last = { dx: 0, dy: 0 };
     const turn = (dx, dy) => {
-      this.#hands.look((dx - last.dx) * countsPerPx, (dy - last.dy) * countsPerPx);
+      this.#input.addMotion((dx - last.dx) * countsPerPx, (dy - last.dy) * countsPerPx);
       Object.assign(last, { dx, dy });
       this.#changed();
     };
@@ -69,7 +69,7 @@ export class TouchPad {
   }
 
   #hold(source, button, isHeld) {
-    const isChanged = isHeld ? this.#hands.press(source, button) : this.#hands.release(source);
+    const isChanged = isHeld ? this.#input.press(source, button) : this.#input.release(source);
     if (isChanged) this.#changed();
   }
 

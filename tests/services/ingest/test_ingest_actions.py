@@ -31,7 +31,9 @@ def url(ingest: RunningIngest, session_id: str = "s1") -> str:
     return f"{ingest.url.replace('http', 'ws')}/v1/sessions/{session_id}/actions"
 
 
-def hands(ingest: RunningIngest, token: str | None = None, origin: str | None = None) -> connect:
+def action_socket(
+    ingest: RunningIngest, token: str | None = None, origin: str | None = None
+) -> connect:
     """As the page connects: the token is the second subprotocol."""
     given = ingest.tokens.mint("s1") if token is None else token
     return connect(url(ingest), subprotocols=["nextframe", given], origin=origin)  # type: ignore[list-item, arg-type]
@@ -46,7 +48,7 @@ async def close_code(socket: ClientConnection) -> int:
 
 
 async def test_an_action_reaches_the_owners_stream(ingest: RunningIngest) -> None:
-    async with hands(ingest) as socket:
+    async with action_socket(ingest) as socket:
         assert socket.subprotocol == "nextframe"
         await socket.send(GOOD)
         await ingest.until_actions("replica", 1)
@@ -60,7 +62,7 @@ async def test_the_token_may_stand_in_the_address(ingest: RunningIngest) -> None
 
 
 async def test_a_wrong_token_closes_with_4401(ingest: RunningIngest) -> None:
-    async with hands(ingest, token="nonsense") as socket:
+    async with action_socket(ingest, token="nonsense") as socket:
         assert await close_code(socket) == 4401
 
 
@@ -70,23 +72,23 @@ async def test_no_token_closes_with_4401(ingest: RunningIngest) -> None:
 
 
 async def test_an_expired_token_closes_with_4401(ingest: RunningIngest) -> None:
-    async with hands(ingest, token=ingest.tokens.mint("s1", ttl_s=-61)) as socket:
+    async with action_socket(ingest, token=ingest.tokens.mint("s1", ttl_s=-61)) as socket:
         assert await close_code(socket) == 4401
 
 
 async def test_another_sessions_token_closes_with_4403(ingest: RunningIngest) -> None:
-    async with hands(ingest, token=ingest.tokens.mint("s2")) as socket:
+    async with action_socket(ingest, token=ingest.tokens.mint("s2")) as socket:
         assert await close_code(socket) == 4403
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://[", "null"])
 async def test_a_foreign_page_closes_with_4403(ingest: RunningIngest, origin: str) -> None:
-    async with hands(ingest, origin=origin) as socket:
+    async with action_socket(ingest, origin=origin) as socket:
         assert await close_code(socket) == 4403
 
 
 async def test_the_ingest_services_own_page_may_connect(ingest: RunningIngest) -> None:
-    async with hands(ingest, origin=ingest.url) as socket:
+    async with action_socket(ingest, origin=ingest.url) as socket:
         await socket.send(GOOD)
         await ingest.until_actions("replica", 1)
 
@@ -97,21 +99,21 @@ async def test_an_unknown_session_closes_with_4404(ingest: RunningIngest) -> Non
 
 
 async def test_text_closes_with_1003(ingest: RunningIngest) -> None:
-    async with hands(ingest) as socket:
+    async with action_socket(ingest) as socket:
         await socket.send("forward")
         assert await close_code(socket) == 1003
 
 
 @pytest.mark.parametrize("message", [b"", GOOD[:-1], GOOD + b"x", b"\xff" * 28])
 async def test_what_is_no_action_closes_with_4400(ingest: RunningIngest, message: bytes) -> None:
-    async with hands(ingest) as socket:
+    async with action_socket(ingest) as socket:
         await socket.send(message)
         assert await close_code(socket) == 4400
     assert await ingest.actions_of("replica") == []
 
 
 async def test_a_huge_message_closes_with_1009(ingest: RunningIngest) -> None:
-    async with hands(ingest) as socket:
+    async with action_socket(ingest) as socket:
         await socket.send(b"x" * 100_000)
         assert await close_code(socket) == 1009
 
@@ -122,7 +124,7 @@ async def test_too_many_actions_close_with_4429(
     monkeypatch.setattr(action_gate, "MAX_STRIKES", 20)
     monkeypatch.setattr(action_gate, "STRIKES_PER_S", 0.01)
     monkeypatch.setattr(action_gate, "MAX_ACTIONS_PER_S", 0.01)
-    async with hands(ingest) as socket:
+    async with action_socket(ingest) as socket:
         with contextlib.suppress(ConnectionClosed):
             for seq in range(1, 200):
                 await socket.send(Action(seq=seq).to_bytes())
@@ -132,7 +134,7 @@ async def test_too_many_actions_close_with_4429(
 async def test_a_second_socket_takes_over_and_the_first_closes_with_4409(
     ingest: RunningIngest,
 ) -> None:
-    async with hands(ingest) as first, hands(ingest) as second:
+    async with action_socket(ingest) as first, action_socket(ingest) as second:
         assert await close_code(first) == 4409
         await second.send(GOOD)
         await ingest.until_actions("replica", 1)
@@ -142,9 +144,9 @@ async def test_a_socket_needs_a_place_too(redis_url: str) -> None:
     async with running_ingest(redis_url, max_peers=1) as ingest:
         await ingest.queue("s1")
         await ingest.queue("s2")
-        async with hands(ingest) as first:
+        async with action_socket(ingest) as first:
             await _is_attached(ingest, "s1")
-            async with hands(ingest) as second:  # one player, one place
+            async with action_socket(ingest) as second:  # one player, one place
                 assert await close_code(first) == 4409
                 token = ingest.tokens.mint("s2")
                 async with connect(f"{url(ingest, 's2')}?token={token}") as other:
@@ -163,7 +165,7 @@ async def _is_attached(ingest: RunningIngest, session_id: str) -> None:
 
 
 async def test_a_session_that_ends_closes_with_4410(ingest: RunningIngest) -> None:
-    async with hands(ingest) as socket:
+    async with action_socket(ingest) as socket:
         await socket.send(GOOD)
         await ingest.until_actions("replica", 1)
         await ingest.store.end("s1", "done")
@@ -174,10 +176,10 @@ async def test_silence_closes_with_4408(
     ingest: RunningIngest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(actions, "SILENCE_S", 0.05)
-    async with hands(ingest) as socket:
+    async with action_socket(ingest) as socket:
         assert await close_code(socket) == 4408
 
 
 async def test_without_redis_it_closes_with_1013() -> None:
-    async with running_ingest("redis://127.0.0.1:1") as ingest, hands(ingest) as socket:
+    async with running_ingest("redis://127.0.0.1:1") as ingest, action_socket(ingest) as socket:
         assert await close_code(socket) == 1013

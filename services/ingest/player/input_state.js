@@ -1,7 +1,7 @@
-// What the hands do now: buttons by name, mouse counts, and the number of the next action.
-// Knows nothing of keyboards, touch or the network; `controls.js` and `touch.js` move these hands.
+// The input state now: buttons by name, mouse counts, and the number of the next action.
+// Knows nothing of keyboards, touch or the network; `controls.js` and `touch.js` change this state.
 
-export class Hands {
+export class InputState {
   #bits; // button name -> bit of the world's action space
   #down = new Map(); // who holds it (a key, a finger) -> bit
   #pressed = 0;
@@ -49,14 +49,14 @@ export class Hands {
   }
 
   /** Nothing is held from here on: the window lost the keyboard. True when something was held. */
-  letGo() {
+  releaseAll() {
     const held = this.#down.size > 0;
     this.#down.clear();
     return held;
   }
 
   /** Mouse motion in counts, to the right and down. */
-  look(dx, dy) {
+  addMotion(dx, dy) {
     this.#x += dx;
     this.#y += dy;
   }
