@@ -53,7 +53,7 @@ def session_routes(service: SessionService, views: SessionViews, tokens: Tokens)
 
     @router.get("/sessions/{session_id}", response_model_exclude_none=True, responses=of_one)
     async def look(session_id: OwnSession) -> SessionView:
-        record = await service.look(session_id)
+        record = await service.get(session_id)
         return views.view(record, await service.wait_of(record))
 
     @router.delete("/sessions/{session_id}", status_code=204, responses=of_one)

@@ -103,7 +103,7 @@ class SessionService:
         log.info("session opened", extra={"session_id": record.session_id, "world": record.world})
         return record
 
-    async def look(self, session_id: str) -> SessionRecord:
+    async def get(self, session_id: str) -> SessionRecord:
         """A poll: also a sign that the player of a session that waits or starts is there."""
         if wait_s := await self._polls.take(session_id):
             detail = f"You ask about this session too often. Try again in {wait_s} s."

@@ -18,9 +18,9 @@ from services.training.access import OperatorAccess
 from services.training.launchers.choose import make_launcher
 from services.training.launchers.launcher import Launcher
 from services.training.page_files import PageFiles
+from services.training.recordings.catalog import RecordingsCatalog
 from services.training.recordings.routes import recordings_routes
-from services.training.recordings.shelf import Shelf
-from services.training.recordings.stocktaker import Stocktaker
+from services.training.recordings.scanner import RecordingsScanner
 from services.training.runs.routes import run_routes
 from services.training.runs.service import RunService
 from services.training.runs.store import RunStore
@@ -32,7 +32,7 @@ from training.registry.registry import Registry
 repeated = RepeatedLog(logging.getLogger(__name__))
 
 WATCH_S = 1.0
-TELL_S = 5.0
+REPUBLISH_S = 5.0
 
 
 def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> FastAPI:
@@ -41,27 +41,27 @@ def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> 
     runs = RunService(
         store,
         launcher or make_launcher(settings),
-        Shelf(settings.recording_folders),
+        RecordingsCatalog(settings.recording_folders),
         data=settings.data,
         max_running=settings.max_running,
         min_free_mb=settings.min_free_mb,
         keep_days=settings.keep_runs_days or None,
     )
 
-    stocktaker = Stocktaker(settings.recording_folders, settings.data / "stock")
+    scanner = RecordingsScanner(settings.recording_folders, settings.data / "stock")
     redis = connect(settings.redis)
-    worlds = ReleaseService(Registry(settings.registry), redis)
+    releases = ReleaseService(Registry(settings.registry), redis)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         stopping = asyncio.Event()
-        async with asyncio.TaskGroup() as looks:
-            looks.create_task(_repeat(runs.watch, WATCH_S, stopping))
-            looks.create_task(_repeat(worlds.tell, TELL_S, stopping))
-            looks.create_task(_repeat(stocktaker.watch, TELL_S, stopping))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_repeat(runs.watch, WATCH_S, stopping))
+            tasks.create_task(_repeat(releases.republish, REPUBLISH_S, stopping))
+            tasks.create_task(_repeat(scanner.watch, REPUBLISH_S, stopping))
             yield
             stopping.set()  # the jobs go on; the next service finds them again
-        await stocktaker.close()
+        await scanner.close()
         await redis.aclose()
 
     async def why_not_ready() -> str:
@@ -73,22 +73,22 @@ def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> 
     app.state.why_not_ready = why_not_ready
     operators_only = [Depends(OperatorAccess(settings.operator_token))]
     app.include_router(run_routes(runs), dependencies=operators_only)
-    app.include_router(recordings_routes(stocktaker), dependencies=operators_only)
-    app.include_router(world_routes(worlds), dependencies=operators_only)
+    app.include_router(recordings_routes(scanner), dependencies=operators_only)
+    app.include_router(world_routes(releases), dependencies=operators_only)
     app.mount("/", PageFiles())
     return app
 
 
 async def _repeat(
-    look: Callable[[], Awaitable[None]], pause_s: float, stopping: asyncio.Event
+    step: Callable[[], Awaitable[None]], pause_s: float, stopping: asyncio.Event
 ) -> None:
     """What fails once may succeed the next time: a full disk, a Redis that is away. Ended by a
     flag: redis-py may swallow a cancellation."""
     while not stopping.is_set():
         try:
-            await look()
+            await step()
         except Exception as error:
-            repeated.warning("look failed", cause=repr(error), with_traceback=True)
+            repeated.warning("repeated step failed", cause=repr(error), with_traceback=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await stopping.wait()

@@ -67,8 +67,8 @@ class TrainingSettings(RedisSettings):
             raise ValueError(f"launcher must be {', '.join(LAUNCHERS)}, got {self.launcher!r}")
         if self.launcher == "ray" and not self.ray_address:
             raise ValueError("launcher ray needs ray_address")
-        is_told = self.kubernetes_image and self.kubernetes_claim
-        if self.launcher in ON_KUBERNETES and not is_told:
+        is_complete = self.kubernetes_image and self.kubernetes_claim
+        if self.launcher in ON_KUBERNETES and not is_complete:
             raise ValueError(f"launcher {self.launcher} needs kubernetes_image, kubernetes_claim")
         self._check_recordings()
 

@@ -19,7 +19,7 @@ from services.training.launchers.cluster import (
     pod_spec,
     use_this_cluster,
 )
-from services.training.launchers.launcher import Look
+from services.training.launchers.launcher import JobState
 
 
 class KubernetesLauncher:
@@ -41,16 +41,16 @@ class KubernetesLauncher:
         await ask(lambda: self._api.create_namespaced_job(self._shape.namespace, job))
         return name_of(run_id, attempt)
 
-    async def look(self, handle: str) -> Look:
+    async def poll(self, handle: str) -> JobState:
         try:
             job = await ask(
                 lambda: self._api.read_namespaced_job_status(handle, self._shape.namespace)
             )
         except NotThereError:
-            return Look(is_running=False)
+            return JobState(is_running=False)
         # Why a pod failed is in the job's own progress; without a word there it was killed.
         status = job.status
-        return Look(is_running=status is None or not (status.succeeded or status.failed))
+        return JobState(is_running=status is None or not (status.succeeded or status.failed))
 
     async def stop(self, handle: str) -> None:
         try:

@@ -19,7 +19,7 @@ from services.training.launchers.cluster import (
     pod_spec,
     use_this_cluster,
 )
-from services.training.launchers.launcher import Look
+from services.training.launchers.launcher import JobState
 
 GROUP, VERSION, PLURAL = "ray.io", "v1", "rayjobs"
 _ENDED = ("Complete", "Failed", "ValidationFailed")
@@ -44,15 +44,15 @@ class RayJobLauncher:
         await ask(lambda: self._api.create_namespaced_custom_object(*self._place, job))
         return name_of(run_id, attempt)
 
-    async def look(self, handle: str) -> Look:
+    async def poll(self, handle: str) -> JobState:
         try:
             job: Any = await ask(
                 lambda: self._api.get_namespaced_custom_object(*self._place, handle)
             )
         except NotThereError:
-            return Look(is_running=False)
+            return JobState(is_running=False)
         # Why it failed is in the job's own progress; without a word there it was killed.
-        return Look(is_running=job.get("status", {}).get("jobDeploymentStatus") not in _ENDED)
+        return JobState(is_running=job.get("status", {}).get("jobDeploymentStatus") not in _ENDED)
 
     async def stop(self, handle: str) -> None:
         try:

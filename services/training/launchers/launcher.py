@@ -10,7 +10,7 @@ class LaunchError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class JobState:
     """How a job is. `exit_status`: None while it runs, and where nobody knows it any more."""
 
     is_running: bool
@@ -25,7 +25,7 @@ class Launcher(Protocol):
         LaunchError."""
         ...
 
-    async def look(self, handle: str) -> Look:
+    async def poll(self, handle: str) -> JobState:
         """Raises LaunchError when the place cannot be asked; it may run all the same."""
         ...
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from services.training.children import LOW_PRIORITY, bare_environment
-from services.training.launchers.launcher import LaunchError, Look
+from services.training.launchers.launcher import JobState, LaunchError
 from services.training.settings import ROOT
 from training.job_state import LOG
 
@@ -45,17 +45,17 @@ class LocalLauncher:
         self._children[handle] = child
         return handle
 
-    async def look(self, handle: str) -> Look:
+    async def poll(self, handle: str) -> JobState:
         if child := self._children.get(handle):
             status = child.poll()
             if status is not None:
                 del self._children[handle]
-            return Look(is_running=status is None, exit_status=status)
-        return Look(is_running=_pid_of(handle) is not None)
+            return JobState(is_running=status is None, exit_status=status)
+        return JobState(is_running=_pid_of(handle) is not None)
 
     async def stop(self, handle: str) -> None:
         for kind in (signal.SIGTERM, signal.SIGKILL):
-            if not (await self.look(handle)).is_running:
+            if not (await self.poll(handle)).is_running:
                 return
             with suppress(ProcessLookupError):
                 os.killpg(int(handle.split(":")[1]), kind)
@@ -63,7 +63,7 @@ class LocalLauncher:
 
     async def _wait(self, handle: str) -> None:
         deadline = asyncio.get_running_loop().time() + self._grace_s
-        while (await self.look(handle)).is_running:
+        while (await self.poll(handle)).is_running:
             if asyncio.get_running_loop().time() > deadline:
                 return
             await asyncio.sleep(_POLL_S)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ray.job_submission import JobStatus, JobSubmissionClient
 
-from services.training.launchers.launcher import LaunchError, Look
+from services.training.launchers.launcher import JobState, LaunchError
 
 T = TypeVar("T")
 
@@ -36,13 +36,13 @@ class RayLauncher:
 
         return await self._ask(submit)
 
-    async def look(self, handle: str) -> Look:
+    async def poll(self, handle: str) -> JobState:
         status = await self._ask(lambda client: client.get_job_info(handle))
         if status.status in _RUNNING:
-            return Look(is_running=True)
+            return JobState(is_running=True)
         # A killed driver and one that ended badly look alike; the exit code tells them apart.
         code = status.driver_exit_code
-        return Look(is_running=False, exit_status=code if code and 0 < code < 128 else None)
+        return JobState(is_running=False, exit_status=code if code and 0 < code < 128 else None)
 
     async def stop(self, handle: str) -> None:
         await self._ask(lambda client: client.stop_job(handle))

@@ -3,14 +3,14 @@
 from fastapi import APIRouter
 
 from services.openapi import ALWAYS, problems
-from services.training.recordings.stocktaker import RecordingsView, Stocktaker
+from services.training.recordings.scanner import RecordingsScanner, RecordingsView
 
 
-def recordings_routes(stocktaker: Stocktaker) -> APIRouter:
+def recordings_routes(scanner: RecordingsScanner) -> APIRouter:
     router = APIRouter(prefix="/v1", responses=problems(*ALWAYS, 401))
 
     @router.get("/recordings")
     def recordings() -> dict[str, list[RecordingsView]]:
-        return {"recordings": stocktaker.views()}
+        return {"recordings": scanner.views()}
 
     return router

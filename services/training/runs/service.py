@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from services.telemetry import Problem, meter
-from services.training.launchers.launcher import Launcher, LaunchError, Look
-from services.training.recordings.shelf import Shelf
+from services.training.launchers.launcher import JobState, Launcher, LaunchError
+from services.training.recordings.catalog import RecordingsCatalog
 from services.training.runs.record import NEXT_STATES, RunRecord, RunState
 from services.training.runs.store import RunStore
 from services.training.runs.views import last_lines
@@ -45,7 +45,7 @@ class RunService:
         self,
         store: RunStore,
         launcher: Launcher,
-        shelf: Shelf,
+        catalog: RecordingsCatalog,
         *,
         data: Path,
         max_running: int,
@@ -54,7 +54,7 @@ class RunService:
     ) -> None:
         self._store = store
         self._launcher = launcher
-        self._shelf = shelf
+        self._catalog = catalog
         self._data = data
         self._max_running = max_running
         self._min_free_mb = min_free_mb
@@ -65,13 +65,13 @@ class RunService:
     async def submit(
         self, recipe: str, overrides: Mapping[str, object], recordings: str = ""
     ) -> RunRecord:
-        """`recordings`: which of the shelf's, for a recipe that needs them."""
+        """`recordings`: which of the catalog's, for a recipe that needs them."""
         if recipe not in RECIPES:
             raise Problem(
                 422, "no-such-recipe", f"There is no such recipe; there are {', '.join(RECIPES)}."
             )
         checked = _checked(overrides)
-        folder = self._shelf.folder_for(recipe, recordings)
+        folder = self._catalog.folder_for(recipe, recordings)
         async with self._changing:
             if len(self._in_state(RunState.QUEUED)) >= MAX_QUEUED:
                 detail = f"{MAX_QUEUED} runs wait already; cancel one first."
@@ -98,7 +98,7 @@ class RunService:
         """Ends it; what it has saved stays, and `resume` goes on from there."""
         async with self._changing:
             if (record := self.find(run_id)).state is RunState.RUNNING:
-                await self._look_at(record)  # it may have ended just now
+                await self._poll(record)  # it may have ended just now
             record = self._may_become(run_id, RunState.CANCELLED, "Only what waits or runs can be")
             if record.handle and record.state is RunState.RUNNING:
                 await self._stop(record.handle)
@@ -133,7 +133,7 @@ class RunService:
         async with self._changing:
             await asyncio.to_thread(self._watch_disk)
             for record in await asyncio.to_thread(self._in_state, RunState.RUNNING):
-                await self._guarded(record, self._look_at)
+                await self._guarded(record, self._poll)
             records = await asyncio.to_thread(self._store.all)
             counts = Counter(record.state for record in records)
             num_free = max(0, self._max_running - counts[RunState.RUNNING])
@@ -189,9 +189,9 @@ class RunService:
         except LaunchError as error:
             raise Problem(503, "launcher-away", f"{error}. Try again.", retry_after_s=5) from error
 
-    async def _look_at(self, record: RunRecord) -> None:
+    async def _poll(self, record: RunRecord) -> None:
         try:
-            look = await self._launcher.look(record.handle) if record.handle else GONE
+            job = await self._launcher.poll(record.handle) if record.handle else GONE
         except LaunchError as error:
             log.warning("run unseen", extra={"run_id": record.run_id, "reason": str(error)})
             return
@@ -200,8 +200,8 @@ class RunService:
             self._store.change(
                 record, RunState(progress.outcome), reason=progress.reason, digest=progress.digest
             )
-        elif not look.is_running:
-            self._ended_without_a_word(record, look)
+        elif not job.is_running:
+            self._ended_without_a_word(record, job)
 
     async def _progress(self, run_id: str) -> Progress | None:
         """What the job said last; nothing where its file is damaged, which is logged once."""
@@ -213,10 +213,10 @@ class RunService:
         self._troubles.pop(f"{run_id}, progress", None)
         return progress
 
-    def _ended_without_a_word(self, record: RunRecord, look: Look) -> None:
-        if look.exit_status is not None and look.exit_status > 0:
+    def _ended_without_a_word(self, record: RunRecord, job: JobState) -> None:
+        if job.exit_status is not None and job.exit_status > 0:
             said = last_lines(self._store.folder(record.run_id) / LOG, 1)
-            reason = f"It ended with status {look.exit_status}: {' '.join(said).strip()}"
+            reason = f"It ended with status {job.exit_status}: {' '.join(said).strip()}"
             self._store.change(record, RunState.FAILED, reason=reason)
         elif record.interruptions >= MAX_INTERRUPTIONS:
             reason = f"It was killed {record.interruptions + 1} times; resume it when that ends."
@@ -269,4 +269,4 @@ def _checked(overrides: Mapping[str, object]) -> dict[str, int | float]:
         raise Problem(422, "override-refused", f"{error}.") from error
 
 
-GONE = Look(is_running=False)
+GONE = JobState(is_running=False)

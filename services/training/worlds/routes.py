@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.openapi import ALWAYS, problems
 from services.training.worlds.live import compare
-from services.training.worlds.service import ReleaseService, Standing
+from services.training.worlds.service import ReleaseService, VersionStatus
 from services.wire.release import MAX_CANARY_SHARE, Release
 from training.registry.registry import DIGEST, NAME
 
@@ -61,19 +61,21 @@ def world_routes(service: ReleaseService) -> APIRouter:
 
 
 async def _view(service: ReleaseService, name: str) -> dict[str, Any]:
-    page, standings = service.page(name), await service.standings(name)
+    page, version_statuses = service.page(name), await service.version_statuses(name)
     return {
         "name": name,
         **{key: value for key, value in asdict(page.release).items() if key != "world"},
-        "comparison": _comparison(page.release, standings),
+        "comparison": _comparison(page.release, version_statuses),
         "steps": [asdict(step) for step in page.steps],
-        "versions": [_version_view(service, page.release, standing) for standing in standings],
+        "versions": [_version_view(service, page.release, status) for status in version_statuses],
     }
 
 
-def _version_view(service: ReleaseService, release: Release, standing: Standing) -> dict[str, Any]:
+def _version_view(
+    service: ReleaseService, release: Release, status: VersionStatus
+) -> dict[str, Any]:
     """`folder`: what a replica is given to serve this version."""
-    version, live, replicas = standing.version, standing.live, standing.replicas
+    version, live, replicas = status.version, status.live, status.replicas
     roles = {release.current: "current", release.canary: "canary", release.previous: "previous"}
     figures = version.card or {}
     return {
@@ -86,7 +88,7 @@ def _version_view(service: ReleaseService, release: Release, standing: Standing)
         "lineage": asdict(version.lineage),
         "folder": str(service.registry.folder(version.name, version.digest)),
         "figures": {k: v for k, v in figures.items() if isinstance(v, int | float)},
-        "verdict": asdict(standing.verdict),
+        "verdict": asdict(status.verdict),
         "live": live and asdict(live) | {"fps": live.fps, "stay_s": live.stay_s},
         "replicas": len(replicas),
         "slots": sum(replica.slots for replica in replicas),
@@ -94,8 +96,8 @@ def _version_view(service: ReleaseService, release: Release, standing: Standing)
     }
 
 
-def _comparison(release: Release, standings: list[Standing]) -> dict[str, Any] | None:
+def _comparison(release: Release, version_statuses: list[VersionStatus]) -> dict[str, Any] | None:
     """Of canary and current; None without a canary, or while nobody can be asked."""
-    live = {standing.version.digest: standing.live for standing in standings}
+    live = {status.version.digest: status.live for status in version_statuses}
     canary, current = live.get(release.canary), live.get(release.current)
     return asdict(compare(canary, current)) if canary and current else None

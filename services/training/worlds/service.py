@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class VersionStatus:
     """A version, what the judge says of it beside the current one, and how it fares. `live` is
     None while nobody can be asked."""
 
@@ -49,13 +49,13 @@ class ReleaseService:
             raise Problem(404, "world-not-found", "The registry has no such world.")
         return self._book.read(world)
 
-    async def standings(self, world: str) -> list[Standing]:
+    async def version_statuses(self, world: str) -> list[VersionStatus]:
         """The newest version first."""
         current = self._current(self.page(world).release)
         versions = await asyncio.to_thread(self.registry.versions, world)
         replicas = await self._all_replicas()
         return [
-            Standing(
+            VersionStatus(
                 version=version,
                 verdict=self._judge(version, current),
                 live=await self._live(version.digest),
@@ -84,7 +84,7 @@ class ReleaseService:
             step = self._step(lambda: rules.roll_back(release))
             await self._take(step, "roll back", release.canary or release.current, ())
 
-    async def tell(self) -> None:
+    async def republish(self) -> None:
         """Redis may have forgotten: says every release again."""
         for world in self.registry.names():
             release = self._book.read(world).release
@@ -133,13 +133,15 @@ class ReleaseService:
     async def _take(
         self, release: Release, action: str, digest: str, reasons: tuple[str, ...]
     ) -> None:
-        """On disk first: `tell` repeats what Redis did not hear."""
+        """On disk first: `republish` repeats what Redis did not hear."""
         self._book.write(release, action=action, digest=digest, reasons=reasons)
         log.info("release", extra={"world": release.world, "action": action, "digest": digest})
         try:
             await self._releases.put(release)
         except BackplaneError as error:
-            log.warning("release not told", extra={"world": release.world, "error": str(error)})
+            log.warning(
+                "release not published", extra={"world": release.world, "error": str(error)}
+            )
 
     async def _live(self, digest: str) -> Live | None:
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.training.launchers.local import LocalLauncher
-from services.training.recordings.shelf import Shelf
+from services.training.recordings.catalog import RecordingsCatalog
 from services.training.runs.record import RunState
 from services.training.runs.service import RunService
 from services.training.runs.store import RunStore
@@ -34,7 +34,9 @@ def store(tmp_path: Path) -> RunStore:
 
 
 def run_service(store: RunStore, launcher: LocalLauncher, data: Path) -> RunService:
-    return RunService(store, launcher, Shelf({}), data=data, max_running=1, min_free_mb=0)
+    return RunService(
+        store, launcher, RecordingsCatalog({}), data=data, max_running=1, min_free_mb=0
+    )
 
 
 async def until(service: RunService, holds: Callable[[], bool]) -> None:
@@ -70,7 +72,7 @@ async def test_a_killed_job_goes_on_by_itself_even_under_another_service(
     finally:
         await later.cancel(run_id)
     assert later.find(run_id).state is RunState.CANCELLED
-    assert not (await launcher.look(handle)).is_running
+    assert not (await launcher.poll(handle)).is_running
 
     rows = [json.loads(line) for line in (folder / "tokenizer.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [20]  # neither lost nor repeated

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import kubernetes_validate
 import pytest
 
-from services.training.launchers.launcher import Launcher, LaunchError, Look
+from services.training.launchers.launcher import JobState, Launcher, LaunchError
 from services.training.launchers.local import LocalLauncher
 from tests.services.generation.generation_kit import eventually
 
@@ -66,15 +66,15 @@ def program(code: str) -> tuple[str, ...]:
     return (sys.executable, "-c", code)
 
 
-async def ends(launcher: Launcher, handle: str) -> Look:
-    looks: list[Look] = []
+async def ends(launcher: Launcher, handle: str) -> JobState:
+    polled: list[JobState] = []
 
     async def has_ended() -> bool:
-        looks.append(await launcher.look(handle))
-        return not looks[-1].is_running
+        polled.append(await launcher.poll(handle))
+        return not polled[-1].is_running
 
     await eventually(has_ended, timeout_s=20)
-    return looks[-1]
+    return polled[-1]
 
 
 @pytest.mark.parametrize("status", [0, 3])
@@ -83,7 +83,7 @@ async def test_a_process_is_given_its_folder_and_tells_how_it_ended(
 ) -> None:
     launcher = LocalLauncher(program=program(f"import sys; print(sys.argv[1:]); exit({status})"))
     handle = await launcher.start("run", tmp_path, 2)
-    assert await ends(launcher, handle) == Look(is_running=False, exit_status=status)
+    assert await ends(launcher, handle) == JobState(is_running=False, exit_status=status)
     assert (tmp_path / "log.txt").read_text() == f"{[str(tmp_path), '2']}\n"
 
 
@@ -105,10 +105,10 @@ async def test_another_service_finds_the_process_and_ends_it(tmp_path: Path) -> 
     first = LocalLauncher(program=program("import time; time.sleep(60)"))
     handle = await first.start("run", tmp_path, 1)
     second = LocalLauncher(grace_s=5)
-    assert (await second.look(handle)).is_running
+    assert (await second.poll(handle)).is_running
     await second.stop(handle)
-    assert not (await second.look(handle)).is_running
-    assert await ends(first, handle) == Look(is_running=False, exit_status=-signal.SIGTERM)
+    assert not (await second.poll(handle)).is_running
+    assert await ends(first, handle) == JobState(is_running=False, exit_status=-signal.SIGTERM)
     await second.stop(handle)
 
 
@@ -128,7 +128,7 @@ async def test_a_process_that_will_not_end_is_ended_by_force_with_its_children(
 
     await eventually(are_deaf, timeout_s=20)
     await launcher.stop(handle)
-    assert not (await launcher.look(handle)).is_running
+    assert not (await launcher.poll(handle)).is_running
 
 
 @pytest.mark.parametrize("change", [("0-0", "{pid}", "{at}"), ("{boot}", "{pid}", "1")])
@@ -138,7 +138,7 @@ async def test_another_process_of_the_same_number_is_not_ours(
     first = LocalLauncher(program=program("import time; time.sleep(60)"))
     boot, pid, at = (handle := await first.start("run", tmp_path, 1)).split(":")
     other = ":".join(change).format(boot=boot, pid=pid, at=at)
-    assert not (await LocalLauncher().look(other)).is_running
+    assert not (await LocalLauncher().poll(other)).is_running
     await first.stop(handle)
 
 
@@ -293,12 +293,12 @@ async def test_a_job_of_the_cluster_is_looked_at_and_stopped(
 ) -> None:
     launcher: Launcher = request.getfixturevalue(launcher_name)
     handle = await launcher.start("r", Path("/data/runs/r"), 1)
-    assert (await launcher.look(handle)).is_running
+    assert (await launcher.poll(handle)).is_running
     cluster.jobs[handle]["status"] = ended
-    assert await launcher.look(handle) == Look(is_running=False)
+    assert await launcher.poll(handle) == JobState(is_running=False)
     await launcher.stop(handle)
     await launcher.stop(handle)
-    assert await launcher.look(handle) == Look(is_running=False)
+    assert await launcher.poll(handle) == JobState(is_running=False)
 
 
 @pytest.mark.parametrize("launcher_name", ["kubernetes", "rayjob"])
@@ -308,7 +308,7 @@ async def test_a_cluster_that_is_away_is_no_verdict_on_the_job(
     launcher: Launcher = request.getfixturevalue(launcher_name)
     api.configuration.host = "http://127.0.0.1:1"
     with pytest.raises(LaunchError, match="does not answer"):
-        await launcher.look("r")
+        await launcher.poll("r")
 
 
 # Ray
@@ -349,12 +349,12 @@ async def test_a_ray_job_is_submitted_looked_at_and_stopped() -> None:
         job = cluster.jobs[handle]
         assert handle == "r-2" and job["entrypoint"].endswith("-m training.job /data/runs/r 2")
         assert (job["entrypoint_num_cpus"], job["entrypoint_num_gpus"]) == (2, 1)
-        assert (await launcher.look(handle)).is_running
+        assert (await launcher.poll(handle)).is_running
         job |= {"status": "FAILED", "driver_exit_code": 1}
-        assert await launcher.look(handle) == Look(is_running=False, exit_status=1)
+        assert await launcher.poll(handle) == JobState(is_running=False, exit_status=1)
         job |= {"driver_exit_code": -9}
-        assert await launcher.look(handle) == Look(is_running=False)
+        assert await launcher.poll(handle) == JobState(is_running=False)
         await launcher.stop(handle)
         assert job["status"] == "STOPPED"
     with pytest.raises(LaunchError, match="job server"):
-        await asyncio.wait_for(launcher.look(handle), 20)
+        await asyncio.wait_for(launcher.poll(handle), 20)

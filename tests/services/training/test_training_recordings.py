@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from services.training.app import create_app
 from services.training.recordings.routes import recordings_routes
-from services.training.recordings.stocktaker import LOOK, Stocktaker
+from services.training.recordings.scanner import SCAN_COMMAND, RecordingsScanner
 from tests.services.generation.generation_kit import eventually
 from tests.services.training.training_kit import FakeLauncher, client_of, refused, settings
 from tests.training.data.vpt.form import said, write
@@ -83,14 +83,14 @@ async def test_a_service_without_recordings_says_how_they_are_named(tmp_path: Pa
 
 
 @asynccontextmanager
-async def looking(
-    folder: Path, kept: Path, program: Sequence[str] = LOOK
-) -> AsyncIterator[tuple[Stocktaker, httpx.AsyncClient]]:
-    stocktaker = Stocktaker({"lab": folder}, kept, program=program)
+async def scanning(
+    folder: Path, kept: Path, program: Sequence[str] = SCAN_COMMAND
+) -> AsyncIterator[tuple[RecordingsScanner, httpx.AsyncClient]]:
+    scanner = RecordingsScanner({"lab": folder}, kept, program=program)
     app = FastAPI()
-    app.include_router(recordings_routes(stocktaker))
-    yield stocktaker, client_of(app)
-    await stocktaker.close()
+    app.include_router(recordings_routes(scanner))
+    yield scanner, client_of(app)
+    await scanner.close()
 
 
 async def listed(client: httpx.AsyncClient) -> Any:
@@ -98,9 +98,9 @@ async def listed(client: httpx.AsyncClient) -> Any:
     return view
 
 
-async def looked(stocktaker: Stocktaker, client: httpx.AsyncClient) -> Any:
-    """After the look that is due."""
-    await stocktaker.watch()
+async def scanned(scanner: RecordingsScanner, client: httpx.AsyncClient) -> Any:
+    """After the scan that is due."""
+    await scanner.watch()
 
     async def has_ended() -> bool:
         return bool((await listed(client))["state"] != "looking")
@@ -112,33 +112,33 @@ async def looked(stocktaker: Stocktaker, client: httpx.AsyncClient) -> Any:
 async def test_a_folder_is_looked_through_again_when_files_came(vpt: Path, tmp_path: Path) -> None:
     write(vpt, "good", [said("w")] * 36)
     write(vpt, "alone", [said()]).unlink()
-    async with looking(vpt, tmp_path / "stock") as (stocktaker, client):
+    async with scanning(vpt, tmp_path / "stock") as (scanner, client):
         assert (await listed(client))["state"] == "waiting"
-        view = await looked(stocktaker, client)
+        view = await scanned(scanner, client)
         assert (view["state"], view["recordings"]) == ("known", 1)
         assert view["hours"] == pytest.approx(36 / 20 / 3600)
         assert view["skipped"] == {"actions missing": 1}
         write(vpt, "another", [said("w")] * 2)
-        assert (await looked(stocktaker, client))["recordings"] == 2
-    async with looking(vpt, tmp_path / "stock") as (_, client):  # a restarted service
+        assert (await scanned(scanner, client))["recordings"] == 2
+    async with scanning(vpt, tmp_path / "stock") as (_, client):  # a restarted service
         view = await listed(client)
         assert (view["state"], view["recordings"]) == ("waiting", 2)
 
 
 async def test_a_folder_that_is_not_there_is_listed_so(tmp_path: Path) -> None:
-    async with looking(tmp_path / "gone", tmp_path / "stock") as (stocktaker, client):
-        view = await looked(stocktaker, client)
+    async with scanning(tmp_path / "gone", tmp_path / "stock") as (scanner, client):
+        view = await scanned(scanner, client)
     assert (view["state"], view["recordings"]) == ("missing", 0)
 
 
 async def test_a_look_that_fails_says_why_and_is_not_repeated(vpt: Path, tmp_path: Path) -> None:
-    looks = tmp_path / "looks"
-    code = f"import sys; open({str(looks)!r}, 'a').write('x'); sys.exit('stock: No space left')"
-    async with looking(vpt, tmp_path / "stock", (sys.executable, "-c", code)) as (taker, client):
+    scans = tmp_path / "scans"
+    code = f"import sys; open({str(scans)!r}, 'a').write('x'); sys.exit('stock: No space left')"
+    async with scanning(vpt, tmp_path / "stock", (sys.executable, "-c", code)) as (taker, client):
         for _ in range(2):
-            view = await looked(taker, client)
+            view = await scanned(taker, client)
             assert (view["state"], view["reason"]) == ("failed", "stock: No space left")
-    assert looks.read_text() == "x"
+    assert scans.read_text() == "x"
 
 
 async def test_a_look_is_told_no_secrets_and_ends_with_the_service(
@@ -154,8 +154,8 @@ async def test_a_look_is_told_no_secrets_and_ends_with_the_service(
     async def has_spoken() -> bool:
         return bool(log.read_text())
 
-    async with looking(vpt, tmp_path / "stock", endless) as (stocktaker, client):
-        await stocktaker.watch()
+    async with scanning(vpt, tmp_path / "stock", endless) as (scanner, client):
+        await scanner.watch()
         assert (await listed(client))["state"] == "looking"
         await eventually(has_spoken, timeout_s=PATIENCE_S)
     assert "PATH" in log.read_text()
@@ -170,15 +170,15 @@ async def test_a_look_that_never_ends_is_stopped_and_gives_the_others_their_turn
     other.mkdir()
     endless = (sys.executable, "-c", "import time; time.sleep(600)")
     folders = {"lab": vpt, "other": other}
-    stocktaker = Stocktaker(folders, tmp_path / "stock", program=endless, max_look_s=0.0)
+    scanner = RecordingsScanner(folders, tmp_path / "stock", program=endless, max_scan_s=0.0)
 
     async def is_other_looked_through() -> bool:
-        await stocktaker.watch()
-        return stocktaker.views()[1].state == "looking"
+        await scanner.watch()
+        return scanner.views()[1].state == "looking"
 
     try:
         await eventually(is_other_looked_through, timeout_s=PATIENCE_S)
-        first = stocktaker.views()[0]
+        first = scanner.views()[0]
         assert (first.state, "Not read through" in first.reason) == ("failed", True)
     finally:
-        await stocktaker.close()
+        await scanner.close()

@@ -10,8 +10,8 @@ import pytest
 from fastapi import FastAPI
 
 from services.telemetry import add_problem_answers
-from services.training.launchers.launcher import LaunchError, Look
-from services.training.recordings.shelf import Shelf
+from services.training.launchers.launcher import JobState, LaunchError
+from services.training.recordings.catalog import RecordingsCatalog
 from services.training.runs.record import RunState
 from services.training.runs.routes import run_routes
 from services.training.runs.service import MAX_INTERRUPTIONS, MAX_QUEUED, RunService
@@ -41,9 +41,9 @@ class Office:
         keep_days: float | None = None,
     ) -> "Office":
         store = RunStore(data / "runs", data / "registry")
-        shelf = Shelf({})
+        catalog = RecordingsCatalog({})
         service = RunService(
-            store, launcher, shelf, data=data, max_running=1, min_free_mb=min_free_mb,
+            store, launcher, catalog, data=data, max_running=1, min_free_mb=min_free_mb,
             keep_days=keep_days,
         )  # fmt: skip
         app = FastAPI()
@@ -59,10 +59,10 @@ class Office:
     async def running(self, **order: Any) -> str:
         run_id = await self.submit(**order)
         await self.service.watch()
-        assert (await self.look(run_id))["state"] == "running"
+        assert (await self.run(run_id))["state"] == "running"
         return run_id
 
-    async def look(self, run_id: str) -> Any:
+    async def run(self, run_id: str) -> Any:
         return (await self.client.get(f"/v1/runs/{run_id}")).json()
 
     async def ask(self, run_id: str, what: str) -> httpx.Response:
@@ -79,12 +79,12 @@ def office(tmp_path: Path) -> Office:
 
 async def test_a_run_waits_runs_and_publishes(office: Office) -> None:
     run_id = await office.submit(overrides={"teacher.minutes": 2, "steps": 40})
-    assert (await office.look(run_id))["state"] == "queued"
+    assert (await office.run(run_id))["state"] == "queued"
     await office.service.watch()
     assert office.launcher.started == [(run_id, 1)]
     say(office.folder(run_id), 1, outcome="done", digest="d" * 64)
     await office.service.watch()
-    run = await office.look(run_id)
+    run = await office.run(run_id)
     assert (run["state"], run["digest"]) == ("done", "d" * 64)
     assert run["overrides"] == {"teacher.minutes": 2, "steps": 40}
 
@@ -92,10 +92,10 @@ async def test_a_run_waits_runs_and_publishes(office: Office) -> None:
 async def test_only_so_many_run_at_once_in_the_order_they_came(office: Office) -> None:
     first, second = await office.running(), await office.submit()
     await office.service.watch()
-    assert (await office.look(second))["state"] == "queued"
+    assert (await office.run(second))["state"] == "queued"
     say(office.folder(first), 1, outcome="done")
     await office.service.watch()
-    assert (await office.look(second))["state"] == "running"
+    assert (await office.run(second))["state"] == "running"
 
 
 async def test_progress_and_curves_come_from_the_jobs_own_files(office: Office) -> None:
@@ -103,7 +103,7 @@ async def test_progress_and_curves_come_from_the_jobs_own_files(office: Office) 
     say(office.folder(run_id), 1, done=("record", "tokenizer"))
     draw_curve(office.folder(run_id), "tokenizer", 600)
     draw_curve(office.folder(run_id), "teacher", 900)
-    run = await office.look(run_id)
+    run = await office.run(run_id)
     stages = {stage["name"]: stage for stage in run["stages"]}
     assert stages["tokenizer"]["progress"] == 1
     assert stages["teacher"]["progress"] == pytest.approx(0.5)
@@ -129,12 +129,12 @@ async def test_a_run_that_fails_says_why_and_can_be_resumed(office: Office) -> N
     run_id = await office.running()
     say(office.folder(run_id), 1, outcome="failed", reason="teacher, step 7: loss nan")
     await office.service.watch()
-    run = await office.look(run_id)
+    run = await office.run(run_id)
     assert (run["state"], run["reason"]) == ("failed", "teacher, step 7: loss nan")
     assert (await office.ask(run_id, "resume")).json()["state"] == "queued"
     await office.service.watch()
     await office.service.watch()  # what attempt 1 said is not said of attempt 2
-    assert (await office.look(run_id))["state"] == "running"
+    assert (await office.run(run_id))["state"] == "running"
     assert office.launcher.started == [(run_id, 1), (run_id, 2)]
 
 
@@ -150,7 +150,7 @@ async def test_a_run_is_resumed_with_other_numbers_for_what_is_left(office: Offi
     await office.service.watch()
     assert JobOrder.read(office.folder(run_id)).overrides == {"teacher.muon_lr": 0.002, "steps": 40}
     later = Office.open(office.data, office.launcher)
-    run = await later.look(run_id)
+    run = await later.run(run_id)
     assert run["changes"] == [{"attempt": 2, "overrides": {"teacher.muon_lr": 0.002}}]
 
 
@@ -170,7 +170,7 @@ async def test_other_numbers_are_refused_as_at_the_start_and_for_what_is_done(
     await office.service.watch()
     answer = await office.client.post(f"/v1/runs/{run_id}/resume", json={"overrides": overrides})
     assert refused(answer, 422, "override-refused", detail)
-    assert (await office.look(run_id))["state"] == "failed"
+    assert (await office.run(run_id))["state"] == "failed"
 
 
 async def test_a_job_that_ends_without_a_word_shows_the_end_of_its_log(office: Office) -> None:
@@ -178,7 +178,7 @@ async def test_a_job_that_ends_without_a_word_shows_the_end_of_its_log(office: O
     (office.folder(run_id) / "log.txt").write_text("begin\n 10%\r 20%\nNo module named torch\n")
     office.launcher.end(run_id, 1, exit_status=1)
     await office.service.watch()
-    run = await office.look(run_id)
+    run = await office.run(run_id)
     assert run["state"] == "failed"
     assert run["reason"].endswith("status 1: No module named torch")
     log = await office.client.get(f"/v1/runs/{run_id}/log?lines=2")
@@ -190,11 +190,11 @@ async def test_a_killed_run_goes_on_by_itself_but_not_for_ever(office: Office) -
     for attempt in range(1, MAX_INTERRUPTIONS + 2):
         office.launcher.end(run_id, attempt, exit_status=-9)
         await office.service.watch()
-    run = await office.look(run_id)
+    run = await office.run(run_id)
     assert (run["state"], run["attempt"]) == ("interrupted", MAX_INTERRUPTIONS + 1)
     assert (await office.ask(run_id, "resume")).status_code == 200
     await office.service.watch()
-    assert (await office.look(run_id))["state"] == "running"
+    assert (await office.run(run_id))["state"] == "running"
 
 
 async def test_a_cancelled_run_is_stopped_and_may_be_resumed(office: Office) -> None:
@@ -211,18 +211,18 @@ async def test_a_run_that_published_just_now_is_not_cancelled(office: Office) ->
     run_id = await office.running()
     say(office.folder(run_id), 1, outcome="done", digest="d" * 64)
     assert refused(await office.ask(run_id, "cancel"), 409, "wrong-state", "The run is done")
-    assert (await office.look(run_id))["digest"] == "d" * 64
+    assert (await office.run(run_id))["digest"] == "d" * 64
 
 
 async def test_a_restarted_service_finds_its_runs_again(office: Office) -> None:
     running, waiting = await office.running(), await office.submit()
     later = Office.open(office.data, office.launcher)
     await later.service.watch()
-    assert (await later.look(running))["state"] == "running"
+    assert (await later.run(running))["state"] == "running"
     office.launcher.jobs.clear()  # the machine was restarted too
     await later.service.watch()
     assert office.launcher.started == [(running, 1), (running, 2)]
-    assert (await later.look(waiting))["state"] == "queued"
+    assert (await later.run(waiting))["state"] == "queued"
 
 
 async def test_a_start_that_nobody_recorded_is_repeated(office: Office) -> None:
@@ -236,7 +236,7 @@ async def test_a_start_that_nobody_recorded_is_repeated(office: Office) -> None:
     assert office.launcher.started == [(run_id, 1), (run_id, 2)]
 
 
-async def is_away(launcher: FakeLauncher, handle: str) -> Look:
+async def is_away(launcher: FakeLauncher, handle: str) -> JobState:
     raise LaunchError("no answer")
 
 
@@ -244,9 +244,9 @@ async def test_a_launcher_that_cannot_be_asked_changes_nothing(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = await office.running()
-    monkeypatch.setattr(FakeLauncher, "look", is_away)
+    monkeypatch.setattr(FakeLauncher, "poll", is_away)
     await office.service.watch()
-    assert (await office.look(run_id))["state"] == "running"
+    assert (await office.run(run_id))["state"] == "running"
 
 
 async def test_a_job_that_cannot_be_stopped_now_still_runs(
@@ -255,21 +255,21 @@ async def test_a_job_that_cannot_be_stopped_now_still_runs(
     run_id = await office.running()
     monkeypatch.setattr(FakeLauncher, "stop", is_away)
     assert refused(await office.ask(run_id, "cancel"), 503, "launcher-away", "no answer")
-    assert (await office.look(run_id))["state"] == "running"
+    assert (await office.run(run_id))["state"] == "running"
 
 
 async def test_what_cannot_be_started_fails_with_the_reason(tmp_path: Path) -> None:
     office = Office.open(tmp_path, FakeLauncher(fails="no such cluster"))
     run_id = await office.submit()
     await office.service.watch()
-    assert (await office.look(run_id))["reason"] == "no such cluster"
+    assert (await office.run(run_id))["reason"] == "no such cluster"
 
 
 async def test_no_run_starts_on_a_full_disk(tmp_path: Path) -> None:
     office = Office.open(tmp_path, FakeLauncher(), min_free_mb=10**9)
     run_id = await office.submit()
     await office.service.watch()
-    run = await office.look(run_id)
+    run = await office.run(run_id)
     assert run["state"] == RunState.FAILED and "MB are free" in run["reason"]
 
 
@@ -312,11 +312,11 @@ async def test_one_damaged_progress_file_keeps_no_other_run_from_its_turn(
     for _ in range(3):
         await office.service.watch()
     assert len([record for record in caplog.records if record.msg == "run not watched"]) == 1
-    assert (await office.look(damaged))["state"] == "running"
+    assert (await office.run(damaged))["state"] == "running"
     other = await office.submit()
     assert (await office.ask(damaged, "cancel")).status_code == 200
     await office.service.watch()
-    assert (await office.look(other))["state"] == "running"
+    assert (await office.run(other))["state"] == "running"
 
 
 async def test_a_run_whose_change_cannot_be_written_is_reported_once_and_holds_up_no_other(
@@ -330,7 +330,7 @@ async def test_a_run_whose_change_cannot_be_written_is_reported_once_and_holds_u
     monkeypatch.undo()
     assert len([record for record in caplog.records if record.msg == "run not watched"]) == 1
     await office.service.watch()
-    assert (await office.look(ended))["state"] == "done"
+    assert (await office.run(ended))["state"] == "done"
 
 
 def full_disk(*_: Any, **__: Any) -> None:
@@ -370,4 +370,4 @@ async def test_ended_runs_are_deleted_after_the_days_that_the_operator_sets(tmp_
     say(office.folder(run_id), 1, outcome="done")
     await office.service.watch()
     assert not office.folder(run_id).exists()
-    assert (await office.look(waiting))["state"] == "running"
+    assert (await office.run(waiting))["state"] == "running"

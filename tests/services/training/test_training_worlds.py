@@ -60,7 +60,7 @@ class Office:
     async def version(self, digest: str) -> Any:
         return next(v for v in (await self.look())["versions"] if v["digest"] == digest)
 
-    async def told(self) -> Release | None:
+    async def published(self) -> Release | None:
         """What session and generation see."""
         return await ReleaseStore(self.redis).get("toy")
 
@@ -72,20 +72,20 @@ def office(tmp_path: Path, redis: Redis) -> Office:
 
 async def test_from_candidate_to_current_and_back(office: Office) -> None:
     first, second = office.first, office.second
-    assert {v["role"] for v in (await office.look())["versions"]} == {"candidate"}
+    assert {v["role"] for v in (await office.run())["versions"]} == {"candidate"}
     await office.done("promote", digest=first)
-    assert await office.told() == Release(world="toy", current=first)
+    assert await office.published() == Release(world="toy", current=first)
     await office.done("canary", digest=second, share=0.1)
     await office.done("canary", digest=second, share=0.3)
-    told = await office.told()
-    assert told == Release(world="toy", current=first, canary=second, canary_share=0.3)
+    release = await office.published()
+    assert release == Release(world="toy", current=first, canary=second, canary_share=0.3)
     world = await office.done("promote", digest=second)
-    assert await office.told() == Release(world="toy", current=second, previous=first)
+    assert await office.published() == Release(world="toy", current=second, previous=first)
     roles = {v["digest"]: v["role"] for v in world["versions"]}
     assert roles == {second: "current", first: "previous", office.third: "candidate"}
     await office.done("rollback")
-    assert await office.told() == Release(world="toy", current=first, previous=second)
-    steps = [step["action"] for step in (await office.look())["steps"]]
+    assert await office.published() == Release(world="toy", current=first, previous=second)
+    steps = [step["action"] for step in (await office.run())["steps"]]
     assert steps == ["promote", "canary", "canary", "promote", "roll back"]
 
 
@@ -127,7 +127,7 @@ async def test_a_worse_version_is_rejected_with_the_rule_that_it_broke(
     bad = put_version(office.registry, 9, card=GOOD_CARD | worse).digest
     assert not (await office.version(bad))["verdict"]["accepted"]
     assert refused(await office.do("canary", digest=bad, share=0.1), 409, "rejected", said)
-    assert await office.told() == Release(world="toy", current=office.first)
+    assert await office.published() == Release(world="toy", current=office.first)
 
 
 async def test_a_release_with_older_figures_is_compared_once_it_is_measured_again(
@@ -167,13 +167,13 @@ async def test_versions_are_compared_by_how_their_sessions_fare(office: Office) 
     figures = VersionFigures(office.redis)
     played = {"frames": 17_500, "played_ms": 1_000_000}
     await figures.add(office.first, {"sessions": 100, "failed": 1, **played})
-    assert (await office.look())["comparison"]["advice"] == "wait"
+    assert (await office.run())["comparison"]["advice"] == "wait"
     slower = {"sessions": LEAST_SESSIONS, **played, "played_ms": 1_050_000}
     await figures.add(office.second, slower)
-    assert (await office.look())["comparison"]["advice"] == "promote"
+    assert (await office.run())["comparison"]["advice"] == "promote"
     assert (await office.version(office.second))["live"]["fps"] == pytest.approx(16.67, abs=0.01)
     await figures.add(office.second, {"lost": 3})
-    comparison = (await office.look())["comparison"]
+    comparison = (await office.run())["comparison"]
     assert comparison["advice"] == "roll back" and "15.0% of sessions broke" in str(comparison)
 
 
@@ -190,8 +190,8 @@ async def test_an_operator_sees_who_serves_a_version_and_from_where(office: Offi
 async def test_a_redis_that_forgot_is_told_again(office: Office) -> None:
     await office.done("promote", digest=office.first)
     await office.redis.flushall()
-    await ReleaseService(office.registry, office.redis).tell()
-    assert await office.told() == Release(world="toy", current=office.first)
+    await ReleaseService(office.registry, office.redis).republish()
+    assert await office.published() == Release(world="toy", current=office.first)
 
 
 @pytest_asyncio.fixture

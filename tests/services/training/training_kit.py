@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from services.training.launchers.launcher import LaunchError, Look
+from services.training.launchers.launcher import JobState, LaunchError
 from services.training.settings import TrainingSettings
 from training.job_state import Progress
 from training.registry.registry import INDEX, Registry
@@ -22,7 +22,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 class FakeLauncher:
     """Jobs that do what a test says. `jobs`: handle → how it is."""
 
-    jobs: dict[str, Look] = field(default_factory=dict)
+    jobs: dict[str, JobState] = field(default_factory=dict)
     started: list[tuple[str, int]] = field(default_factory=list)
     fails: str = ""
 
@@ -30,18 +30,18 @@ class FakeLauncher:
         if self.fails:
             raise LaunchError(self.fails)
         handle = f"{run_id}-{attempt}"
-        self.jobs[handle] = Look(is_running=True)
+        self.jobs[handle] = JobState(is_running=True)
         self.started.append((run_id, attempt))
         return handle
 
-    async def look(self, handle: str) -> Look:
-        return self.jobs.get(handle, Look(is_running=False))
+    async def poll(self, handle: str) -> JobState:
+        return self.jobs.get(handle, JobState(is_running=False))
 
     async def stop(self, handle: str) -> None:
         self.jobs.pop(handle, None)
 
     def end(self, run_id: str, attempt: int, exit_status: int | None) -> None:
-        self.jobs[f"{run_id}-{attempt}"] = Look(is_running=False, exit_status=exit_status)
+        self.jobs[f"{run_id}-{attempt}"] = JobState(is_running=False, exit_status=exit_status)
 
 
 def settings(data: Path, redis_url: str = "redis://127.0.0.1:1", **others: Any) -> TrainingSettings:

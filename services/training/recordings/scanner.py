@@ -1,7 +1,7 @@
-"""What the folders of recordings hold: each is looked through when the service starts and whenever
+"""What the folders of recordings hold: each is scanned when the service starts and whenever
 files come or go. Only what is new is read, and all that is known is on disk.
 
-The look is `python -m training.data.inventory.stock` in a process of its own: a video of somebody
+The scan is `python -m training.data.inventory.stock` in a process of its own: a video of somebody
 else's is decoded there, never in the service.
 """
 
@@ -24,14 +24,14 @@ from training.data.inventory.stock import Stock, stock_at
 NOTHING = Stock(recordings={}, frames={}, skipped={}, lost={})
 # Only counts matter, and a film of six minutes in full size is 2 GB.
 SMALL = ("--width", "64", "--height", "36")
-MAX_LOOK_S = 3600.0
-LOOK = (*LOW_PRIORITY, sys.executable, "-m", "training.data.inventory.stock", *SMALL)
+MAX_SCAN_S = 3600.0
+SCAN_COMMAND = (*LOW_PRIORITY, sys.executable, "-m", "training.data.inventory.stock", *SMALL)
 
 log = logging.getLogger(__name__)
 
 
 class RecordingsView(BaseModel):
-    """`state`: missing (no such folder), waiting or looking (figures are of the look before, if
+    """`state`: missing (no such folder), waiting or looking (figures are of the scan before, if
     there was one), known, or failed, with the `reason`. `hours`: of play worth learning from.
     `skipped`: how many recordings, by what is wrong with them. `lost`: what could not be used of
     the others, by reason."""
@@ -47,7 +47,7 @@ class RecordingsView(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Scan:
     """`changed_ns`: when files had last come to the folder, or gone, as it began. `is_stopped`: it
     was ended at its deadline."""
 
@@ -57,50 +57,50 @@ class _Look:
     is_stopped: bool = False
 
 
-class Stocktaker:
-    """Owns the looks, one at a time, and the manifests that they leave in `kept`."""
+class RecordingsScanner:
+    """Owns the scans, one at a time, and the manifests that they leave in `kept`."""
 
     def __init__(
         self,
         folders: Mapping[str, Path],
         kept: Path,
         *,
-        program: Sequence[str] = LOOK,
-        max_look_s: float = MAX_LOOK_S,
+        program: Sequence[str] = SCAN_COMMAND,
+        max_scan_s: float = MAX_SCAN_S,
     ) -> None:
         self._folders = folders
         self._kept = kept
         self._program = program
-        self._max_look_s = max_look_s
-        self._looks: dict[str, _Look] = {}  # the last one of each folder
+        self._max_scan_s = max_scan_s
+        self._scans: dict[str, _Scan] = {}  # the last one of each folder
 
     async def watch(self) -> None:
-        """Starts the next look that is due, unless one is under way. One that takes longer than
+        """Starts the next scan that is due, unless one is under way. One that takes longer than
         allowed is ended, so that the others get their turn."""
-        for name, look in self._looks.items():
-            if look.process.returncode is None:
-                if asyncio.get_running_loop().time() > look.deadline_s:
-                    self._looks[name] = await _stopped(look)
+        for name, scan in self._scans.items():
+            if scan.process.returncode is None:
+                if asyncio.get_running_loop().time() > scan.deadline_s:
+                    self._scans[name] = await _stopped(scan)
                 return
         for name, folder in self._folders.items():
             if folder.is_dir() and self._is_due(name, folder):
-                self._looks[name] = await self._begin(name, folder)
+                self._scans[name] = await self._begin(name, folder)
                 return
 
     async def close(self) -> None:
-        for look in self._looks.values():
+        for scan in self._scans.values():
             with suppress(ProcessLookupError):
-                look.process.terminate()
-            await look.process.wait()
+                scan.process.terminate()
+            await scan.process.wait()
 
     def views(self) -> list[RecordingsView]:
         return [self._view(name, folder) for name, folder in self._folders.items()]
 
     def _is_due(self, name: str, folder: Path) -> bool:
-        look = self._looks.get(name)
-        return look is None or look.changed_ns != _changed_ns(folder)
+        scan = self._scans.get(name)
+        return scan is None or scan.changed_ns != _changed_ns(folder)
 
-    async def _begin(self, name: str, folder: Path) -> _Look:
+    async def _begin(self, name: str, folder: Path) -> _Scan:
         self._kept.mkdir(parents=True, exist_ok=True)
         changed_ns = _changed_ns(folder)
         with self._log(name).open("wb") as said:
@@ -115,9 +115,9 @@ class Stocktaker:
                 stdout=said,
                 stderr=said,
             )
-        log.info("recordings looked through", extra={"recordings": name})
-        deadline_s = asyncio.get_running_loop().time() + self._max_look_s
-        return _Look(process, changed_ns, deadline_s)
+        log.info("recordings scan started", extra={"recordings": name})
+        deadline_s = asyncio.get_running_loop().time() + self._max_scan_s
+        return _Scan(process, changed_ns, deadline_s)
 
     def _view(self, name: str, folder: Path) -> RecordingsView:
         state, reason = self._state(name, folder)
@@ -134,17 +134,17 @@ class Stocktaker:
         )
 
     def _state(self, name: str, folder: Path) -> tuple[str, str]:
-        look = self._looks.get(name)
+        scan = self._scans.get(name)
         if not folder.is_dir():
             return "missing", "There is no such folder."
-        if look is None:
+        if scan is None:
             return "waiting", ""
-        if look.process.returncode is None:
+        if scan.process.returncode is None:
             return "looking", ""
-        if look.is_stopped:
-            minutes = self._max_look_s / 60
+        if scan.is_stopped:
+            minutes = self._max_scan_s / 60
             return "failed", f"Not read through within {minutes:g} minutes; figures are of a part."
-        if look.process.returncode == 0:
+        if scan.process.returncode == 0:
             return "known", ""
         return "failed", " ".join(last_lines(self._log(name), 1)).strip()
 
@@ -155,11 +155,11 @@ class Stocktaker:
         return self._kept / f"{name}.log"
 
 
-async def _stopped(look: _Look) -> _Look:
+async def _stopped(scan: _Scan) -> _Scan:
     with suppress(ProcessLookupError):
-        look.process.kill()
-    await look.process.wait()
-    return replace(look, is_stopped=True)
+        scan.process.kill()
+    await scan.process.wait()
+    return replace(scan, is_stopped=True)
 
 
 def _changed_ns(folder: Path) -> int:

@@ -1,6 +1,6 @@
 """The folders of recordings that an operator lets runs learn from, and which of them a run gets.
 
-Rules; what a folder holds is found out by `stocktaker.py`.
+Rules; what a folder holds is found out by `scanner.py`.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from training.recipes.overrides import NEED_RECORDINGS
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class RecordingsCatalog:
     """By name: an order never holds a path."""
 
     folders: Mapping[str, Path]
