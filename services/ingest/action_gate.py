@@ -23,7 +23,7 @@ MAX_STRIKES = 500
 repeated = RepeatedLog(logging.getLogger(__name__))
 
 
-class Verdict(StrEnum):
+class ActionVerdict(StrEnum):
     """What became of an action; also the label of the counter."""
 
     TAKEN = "taken"
@@ -59,10 +59,10 @@ class ActionGate:
         self._backlog: deque[bytes] = deque()
         self._arrived = asyncio.Event()
 
-    def offer(self, message: bytes) -> Verdict:
+    def offer(self, message: bytes) -> ActionVerdict:
         verdict = self._judge(message)
         ACTIONS.add(1, {"outcome": verdict.value})
-        if verdict is Verdict.TAKEN:
+        if verdict is ActionVerdict.TAKEN:
             self._backlog.append(message)
             self._arrived.set()
             if len(self._backlog) > MAX_BACKLOG:
@@ -85,18 +85,20 @@ class ActionGate:
             ACTIONS.add(1, {"outcome": "lost"})
             repeated.warning("action lost", cause=str(error), session_id=self._session_id)
 
-    def _judge(self, message: bytes) -> Verdict:
+    def _judge(self, message: bytes) -> ActionVerdict:
         now = self._clock()
-        verdict = self._fault(message, now)
-        if verdict in (Verdict.MALFORMED, Verdict.TOO_MANY) and not self._strikes.take(now):
-            return Verdict.ABUSE
+        verdict = self._check(message, now)
+        if verdict in (ActionVerdict.MALFORMED, ActionVerdict.TOO_MANY) and not self._strikes.take(
+            now
+        ):
+            return ActionVerdict.ABUSE
         return verdict
 
-    def _fault(self, message: bytes, now: float) -> Verdict:
+    def _check(self, message: bytes, now: float) -> ActionVerdict:
         if not self._rate.take(now):
-            return Verdict.TOO_MANY
+            return ActionVerdict.TOO_MANY
         try:
             Action.from_bytes(message)
         except ValueError:
-            return Verdict.MALFORMED
-        return Verdict.TAKEN if self.replica_id else Verdict.NOT_LIVE
+            return ActionVerdict.MALFORMED
+        return ActionVerdict.TAKEN if self.replica_id else ActionVerdict.NOT_LIVE

@@ -26,8 +26,8 @@ from services.wire.session import SessionRecord
 
 CONNECT_TIMEOUT_S = 2.0
 FRAME_TIMEOUT_S = 2.0  # a live session's replica sends frames all the time
-TRIES_BEFORE_WORDS = 3  # in a row without a frame
-WORDS_INTERVAL_S = 2.0
+TRIES_BEFORE_STATUS = 3  # in a row without a frame
+STATUS_INTERVAL_S = 2.0
 NO_FRAMES = "No frames arrive from the machine that draws your world. We keep trying."
 KEYFRAME_INTERVAL_S = 0.3  # a keyframe costs ten others; a lossy peer must not ask for more
 BITRATE_INTERVAL_S = 0.2
@@ -75,7 +75,7 @@ class FrameLink:
         self._task: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._num_failed = 0  # tries in a row that brought no frame
-        self._words = TokenBucket(per_s=1 / WORDS_INTERVAL_S, burst=1)
+        self._statuses = TokenBucket(per_s=1 / STATUS_INTERVAL_S, burst=1)
         self._keyframe_at_s = 0.0
         self._keyframe_timer: asyncio.TimerHandle | None = None
         self._bitrate_at_s = 0.0
@@ -93,7 +93,7 @@ class FrameLink:
             return  # after a failover of Redis epochs begin again; the newer owner is gone by then
         if owner == self._owner and not self.is_broken:
             return
-        await self._hang_up()
+        await self._disconnect()
         self._owner = owner
         self._task = asyncio.create_task(self._serve(owner))
 
@@ -118,7 +118,7 @@ class FrameLink:
             self._send(pack(Kind.RESET))
 
     async def close(self) -> None:
-        await self._hang_up()
+        await self._disconnect()
         self._forget_keyframe_request()
 
     async def _serve(self, owner: Owner) -> None:
@@ -134,9 +134,9 @@ class FrameLink:
         event = {"session_id": self._session_id, "epoch": owner.epoch, "address": owner.address}
         if self._num_failed == 1:
             log.info("frame link broken", extra=event | {"reason": reason})
-        if self._num_failed == TRIES_BEFORE_WORDS:
+        if self._num_failed == TRIES_BEFORE_STATUS:
             log.warning("no frames arrive", extra=event | {"reason": reason})
-        if self._num_failed >= TRIES_BEFORE_WORDS and self._words.take(time.monotonic()):
+        if self._num_failed >= TRIES_BEFORE_STATUS and self._statuses.take(time.monotonic()):
             self._on_state({"state": "unreachable", "reason": NO_FRAMES})
 
     async def _converse(self, owner: Owner) -> None:
@@ -199,7 +199,7 @@ class FrameLink:
         if writer is not None and writer.transport.get_write_buffer_size() < MAX_UNSENT_BYTES:
             writer.write(message)
 
-    async def _hang_up(self) -> None:
+    async def _disconnect(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -19,7 +19,7 @@ from services.ingest.session_hub import SessionHub
 from services.ingest.settings import IngestSettings
 from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.offer import CandidateRule
-from services.ingest.webrtc.peer import Fault, Peer
+from services.ingest.webrtc.peer import CloseReason, Peer
 from services.ingest.webrtc.places import Place, PlaceLimits, full, make_place
 from services.tokens import Tokens
 from services.wire.session import SessionRecord
@@ -112,7 +112,7 @@ class Ingest:
                 self.peer(place.session_id, place.peer_id),
             )
             if its_hub is not None and its_peer is not None:
-                await its_hub.peers.dismiss(its_peer, Fault.DISPLACED)
+                await its_hub.peers.dismiss(its_peer, CloseReason.DISPLACED)
 
     def check_socket(self, session_id: str) -> None:
         """Raises Problem 503 when a player who comes without a peer finds no place."""

@@ -30,7 +30,9 @@ KEYFRAMES_ASKED = meter.create_counter(
 LINKS_BROKEN = meter.create_counter(
     "nextframe_links_broken", description="frame links that ended or brought no frame in time"
 )
-CUT_OFF = meter.create_counter("nextframe_peers_cut_off", description="peers closed, by fault")
+CUT_OFF = meter.create_counter(
+    "nextframe_peers_cut_off", description="peers closed, by close reason"
+)
 DATAGRAMS_DROPPED = meter.create_counter(
     "nextframe_datagrams_dropped", description="datagrams from the network not handled, by reason"
 )

@@ -12,7 +12,7 @@ from services.backplane.connection import BackplaneError
 from services.backplane.player_lock import PlayerLock
 from services.backplane.queue_positions import QueuePositions
 from services.backplane.sessions import SessionStore
-from services.ingest.action_gate import ActionGate, ActionStream, Verdict
+from services.ingest.action_gate import ActionGate, ActionStream, ActionVerdict
 from services.ingest.frame_link import FrameLink, Owner
 from services.ingest.webrtc.peers import Peers
 from services.repeated_log import RepeatedLog
@@ -20,7 +20,7 @@ from services.wire.session import RECORD_GONE, SessionRecord, SessionStatus
 
 TICK_S = 0.25
 BEAT_S = 1.0
-FAREWELL_S = 0.5  # how long the last words have to reach the page
+CLOSE_DELAY_S = 0.5  # how long the last words have to reach the page
 
 repeated = RepeatedLog(logging.getLogger(__name__))
 
@@ -29,7 +29,7 @@ class Socket(Protocol):
     """A WebSocket that sends actions in place of a data channel."""
 
     async def end(self) -> None: ...
-    async def give_way(self) -> None: ...
+    async def close_replaced(self) -> None: ...
     async def fail(self) -> None: ...
 
 
@@ -71,16 +71,16 @@ class SessionHub:
         """The socket's actions are the player's from here on; an older socket gives way."""
         older, self._socket = self._socket, socket
         if older is not None:
-            await older.give_way()
+            await older.close_replaced()
 
     def detach(self, socket: Socket) -> None:
         if self._socket is socket:
             self._socket = None
 
-    def take_action(self, message: bytes) -> Verdict:
+    def take_action(self, message: bytes) -> ActionVerdict:
         return self._gate.offer(message)
 
-    def look_soon(self) -> None:
+    def poll_soon(self) -> None:
         """The record has changed: read it with the next tick, not with the next beat."""
         self._next_beat_s = 0.0
 
@@ -114,7 +114,7 @@ class SessionHub:
 
     async def _tick(self) -> None:
         now = self._clock()
-        await self.peers.dismiss_faulty()
+        await self.peers.dismiss_failed()
         if self._ends_at_s is not None:
             if now >= self._ends_at_s:
                 await self._empty()
@@ -131,7 +131,7 @@ class SessionHub:
         self.peers.show(self._shown)
 
     async def _beat(self) -> None:
-        self.peers.say({"type": "heartbeat"})
+        self.peers.broadcast({"type": "heartbeat"})
         await self.peers.renew_player_lock()
         player = self.peers.player
         if player is not None or self._socket is not None:
@@ -160,17 +160,17 @@ class SessionHub:
     async def _announce(self, record: SessionRecord) -> None:
         was_live = self._status is SessionStatus.LIVE
         if was_live and record.status in (SessionStatus.QUEUED, SessionStatus.STARTING):
-            self.peers.say({"type": "moving", "reason": record.reason})
+            self.peers.broadcast({"type": "moving", "reason": record.reason})
         if record.status is SessionStatus.PAUSED and self._status is not SessionStatus.PAUSED:
-            self.peers.say({"type": "paused", "reason": record.reason})
+            self.peers.broadcast({"type": "paused", "reason": record.reason})
         self._status = record.status
         self._shown = {"type": "status", "status": record.status.value}
         if record.status is SessionStatus.QUEUED:
             self._shown["position"] = await self._queue.position(self.session_id)
 
     async def _end(self, reason: str) -> None:
-        self._ends_at_s = self._clock() + FAREWELL_S
-        self.peers.say({"type": "ending", "reason": reason})
+        self._ends_at_s = self._clock() + CLOSE_DELAY_S
+        self.peers.broadcast({"type": "ending", "reason": reason})
         if self._socket is not None:
             await self._socket.end()
 
@@ -180,7 +180,9 @@ class SessionHub:
 
     def _pass_on(self, state: dict[str, Any]) -> None:
         """What the replica has to say to the player, in the words of `control`."""
-        self.peers.say({"type": state["state"]} | {k: v for k, v in state.items() if k != "state"})
+        self.peers.broadcast(
+            {"type": state["state"]} | {k: v for k, v in state.items() if k != "state"}
+        )
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

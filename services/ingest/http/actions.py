@@ -19,7 +19,7 @@ from fastapi import APIRouter, WebSocket
 from starlette.types import Message
 
 from services.backplane.connection import BackplaneError
-from services.ingest.action_gate import Verdict
+from services.ingest.action_gate import ActionVerdict
 from services.ingest.http.access import check_origin, check_token, open_session
 from services.ingest.ingest import Ingest
 from services.ingest.session_hub import SessionHub
@@ -89,7 +89,7 @@ class ActionSocket:
     async def fail(self) -> None:
         await self.close(1011, "Something broke here. Try again.")
 
-    async def give_way(self) -> None:
+    async def close_replaced(self) -> None:
         await self.close(4409, "Another connection took over.")
 
     async def _take(self, message: Message, hub: SessionHub) -> None:
@@ -98,9 +98,9 @@ class ActionSocket:
             await self.close(1003, "Actions are binary.")
             return
         verdict = hub.take_action(action)
-        if verdict is Verdict.MALFORMED:
+        if verdict is ActionVerdict.MALFORMED:
             await self.close(4400, "Not an action: 28 bytes, version 1.")
-        elif verdict is Verdict.ABUSE:
+        elif verdict is ActionVerdict.ABUSE:
             await self.close(4429, "Too many actions.")
 
 

@@ -93,7 +93,7 @@ async def offer(session_id: str, request: Request) -> Response:
     if offered.is_player and codec is not record.codec:
         await ingest.store.set_codec(session_id, codec)
     hub = ingest.hub(record)
-    hub.look_soon()
+    hub.poll_soon()
     peer = Peer(peer_id, offered, hub, ingest.rtc, codec=codec, address=address)
     answer = await _settle(ingest, hub, peer)
     location = f"{router.prefix}/{session_id}/{peer.id}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiortc import RTCDataChannel
 
-from services.ingest.action_gate import Verdict
+from services.ingest.action_gate import ActionVerdict
 from services.ingest.webrtc.abuse import Abuse
 from services.ingest.webrtc.token_bucket import TokenBucket
 from services.wire.frame import EncodedFrame
@@ -22,18 +22,18 @@ MAX_UNSENT_BYTES = 1 << 15
 
 
 class Channels:
-    """Owns one player's channels. `heard_s`: when the last message came on `input` or `control`,
-    at first the start. What no page does is reported to `abuse`."""
+    """Owns one player's channels. `last_message_s`: time of the last message on `input` or
+    `control`, initially the creation time. What no page does is reported to `abuse`."""
 
     def __init__(
         self,
-        take_action: Callable[[bytes], Verdict],
+        take_action: Callable[[bytes], ActionVerdict],
         request_reset: Callable[[], None],
         abuse: Abuse,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.heard_s = clock()
+        self.last_message_s = clock()
         self._take_action = take_action
         self._request_reset = request_reset
         self._abuse = abuse
@@ -52,9 +52,9 @@ class Channels:
             return
         self._open[channel.label] = channel
         if channel.label == "input":
-            channel.on("message", self._hear_action)
+            channel.on("message", self._receive_action)
         if channel.label == "control":
-            channel.on("message", self._hear)
+            channel.on("message", self._receive)
 
     def send(self, label: str, message: dict[str, Any]) -> bool:
         """False when the channel is not open or full: what it carries is worth nothing later."""
@@ -66,19 +66,19 @@ class Channels:
         channel.send(json.dumps(message, separators=(",", ":")))
         return True
 
-    def _hear_action(self, message: bytes | str) -> None:
+    def _receive_action(self, message: bytes | str) -> None:
         if self._open["input"].readyState != "open":
             return  # closed below; what was on the way is not answered
-        self.heard_s = self._clock()
+        self.last_message_s = self._clock()
         action = message if isinstance(message, bytes) else b""
-        if self._take_action(action) is Verdict.ABUSE:
+        if self._take_action(action) is ActionVerdict.ABUSE:
             self.send("control", {"type": "refused", "reason": "Too many actions."})
             self._open["input"].close()
 
-    def _hear(self, message: bytes | str) -> None:
+    def _receive(self, message: bytes | str) -> None:
         """A page says `heartbeat`, which wants no answer, and `reset`; the rest is ignored."""
-        self.heard_s = self._clock()
-        if len(message) > MAX_CONTROL_CHARS or not self._controls.take(self.heard_s):
+        self.last_message_s = self._clock()
+        if len(message) > MAX_CONTROL_CHARS or not self._controls.take(self.last_message_s):
             self._abuse.report("control")
         elif _type_of(message) == "reset":
             self._request_reset()

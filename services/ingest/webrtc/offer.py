@@ -43,7 +43,7 @@ _LIMITS = {
 _UNUSED = "a=ssrc"  # what the other side would send; nothing is received here
 _MEDIA_LINE = re.compile(r"m=\S+ \d+ \S+( \S+)+")
 _END = "a=end-of-candidates"
-_FRAGMENT_SAYS = (_CANDIDATE, _END, "a=ice-ufrag:")
+_FRAGMENT_FIELDS = (_CANDIDATE, _END, "a=ice-ufrag:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ def read_candidates(body: bytes, offer: Offer, rule: CandidateRule) -> list[RTCI
 def _check_fragment(lines: list[str]) -> None:
     """It has lines of SDP only, and says something about ICE."""
     is_text = all(line[:1].isalpha() and line[1:2] == "=" for line in lines)
-    if not is_text or not any(line.startswith(_FRAGMENT_SAYS) for line in lines):
+    if not is_text or not any(line.startswith(_FRAGMENT_FIELDS) for line in lines):
         raise bad("Send an SDP fragment (RFC 8840): a=ice-ufrag, a=mid, a=candidate lines.")
 
 

@@ -16,7 +16,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 
-from services.ingest.action_gate import Verdict
+from services.ingest.action_gate import ActionVerdict
 from services.ingest.metrics import FRAMES_SENT, HOP, RECEIVABLE, VIDEO_BYTES
 from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.abuse import Abuse
@@ -36,7 +36,7 @@ SILENCE_S = 6.0
 log = logging.getLogger(__name__)
 
 
-class Fault(StrEnum):
+class CloseReason(StrEnum):
     """Why a peer must be closed; also the label of the counter."""
 
     GONE = "gone"
@@ -51,7 +51,7 @@ class Fault(StrEnum):
 class PeerHost(Protocol):
     """What a peer needs of the session it belongs to."""
 
-    def take_action(self, message: bytes) -> Verdict: ...
+    def take_action(self, message: bytes) -> ActionVerdict: ...
     def request_keyframe(self) -> None: ...
     def request_reset(self) -> None: ...
     def report_bitrate(self, bits_per_s: int) -> None: ...
@@ -132,28 +132,31 @@ class Peer:
     async def close(self) -> None:
         await self._connection.close()
 
-    def fault(self) -> Fault | None:
+    def close_reason(self) -> CloseReason | None:
         """Why this peer must be closed now, if it must. To be asked several times a second."""
         now = self._clock()
         if self._abuse.reason:
-            return Fault.FLOOD
+            return CloseReason.FLOOD
         if self._connection.connectionState in ("failed", "closed"):
-            return Fault.GONE
+            return CloseReason.GONE
         if not self.is_connected:
-            return Fault.NEVER_CONNECTED if now - self.created_s > CONNECT_TIMEOUT_S else None
+            return CloseReason.NEVER_CONNECTED if now - self.created_s > CONNECT_TIMEOUT_S else None
         if self._connected_s is None:
             self._connected_s = now
-        if self.is_player and now - max(self._connected_s, self.channels.heard_s) > SILENCE_S:
-            return Fault.SILENT
+        if (
+            self.is_player
+            and now - max(self._connected_s, self.channels.last_message_s) > SILENCE_S
+        ):
+            return CloseReason.SILENT
         return None
 
-    def say(self, message: dict[str, Any]) -> bool:
+    def send(self, message: dict[str, Any]) -> bool:
         """To the page on `control`; False when that is not open."""
         return self.channels.send("control", message)
 
     def show(self, status: dict[str, Any]) -> None:
         """How the session stands: said once, as soon as the page can hear it."""
-        if status != self._shown and self.say(status):
+        if status != self._shown and self.send(status):
             self._shown = status
 
     def _add_sender(self) -> RTCRtpSender:

@@ -13,7 +13,7 @@ from typing import Any
 from services.backplane.connection import BackplaneError
 from services.backplane.player_lock import PlayerLock
 from services.ingest.metrics import CUT_OFF, PEERS
-from services.ingest.webrtc.peer import Fault, Peer
+from services.ingest.webrtc.peer import CloseReason, Peer
 from services.wire.codec import VideoCodec
 from services.wire.frame import EncodedFrame
 
@@ -54,33 +54,33 @@ class Peers:
         self._peers[peer.id] = peer
         PEERS.add(1, _kind(peer))
         if before is not None:
-            await self.dismiss(before, Fault.LOCK_LOST)
+            await self.dismiss(before, CloseReason.LOCK_LOST)
 
-    async def dismiss(self, peer: Peer, fault: Fault = Fault.GONE) -> None:
+    async def dismiss(self, peer: Peer, reason: CloseReason = CloseReason.GONE) -> None:
         """Closes a peer that was admitted and gives its player lock back. Idempotent."""
         if self._peers.pop(peer.id, None) is None:
             return
         PEERS.add(-1, _kind(peer))
-        CUT_OFF.add(1, {"fault": fault.value})
-        log.info("peer closed", extra={"session_id": self._session_id, "fault": fault.value})
+        CUT_OFF.add(1, {"fault": reason.value})
+        log.info("peer closed", extra={"session_id": self._session_id, "fault": reason.value})
         if peer.is_player:
             with suppress(BackplaneError):  # a player lock that cannot be given back is soon silent
-                silent_s = self._clock() - peer.channels.heard_s
-                is_silent = fault is Fault.SILENT
+                silent_s = self._clock() - peer.channels.last_message_s
+                is_silent = reason is CloseReason.SILENT
                 await self._player_lock.release(
                     self._session_id, peer.id, silent_s=silent_s if is_silent else 0.0
                 )
         await peer.close()
 
-    async def dismiss_faulty(self) -> None:
+    async def dismiss_failed(self) -> None:
         for peer in self:
-            if fault := peer.fault():
-                await self.dismiss(peer, fault)
+            if reason := peer.close_reason():
+                await self.dismiss(peer, reason)
 
     async def dismiss_watchers_without(self, codec: VideoCodec) -> None:
         for peer in self:
             if not peer.is_player and peer.codec is not codec:
-                await self.dismiss(peer, Fault.CODEC)
+                await self.dismiss(peer, CloseReason.CODEC)
 
     async def dismiss_all(self) -> None:
         """Raises what the first failing one raised, after all were dismissed."""
@@ -93,13 +93,13 @@ class Peers:
         player = self.player
         if player is None:
             return
-        silent_s = self._clock() - player.channels.heard_s
+        silent_s = self._clock() - player.channels.last_message_s
         if not await self._player_lock.renew(self._session_id, player.id, silent_s=silent_s):
-            await self.dismiss(player, Fault.LOCK_LOST)
+            await self.dismiss(player, CloseReason.LOCK_LOST)
 
-    def say(self, message: dict[str, Any]) -> None:
+    def broadcast(self, message: dict[str, Any]) -> None:
         for peer in self:
-            peer.say(message)
+            peer.send(message)
 
     def show(self, status: dict[str, Any]) -> None:
         for peer in self:

@@ -20,7 +20,7 @@ from aiortc.rtcsctptransport import (
     tsn_plus_one,
 )
 
-from services.ingest.action_gate import Verdict
+from services.ingest.action_gate import ActionVerdict
 from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.offer import CandidateRule, read_offer
 from services.ingest.webrtc.peer import Peer, PeerHost
@@ -34,8 +34,8 @@ RULE = CandidateRule(private=True, loopback=True)
 class NoHost:
     """A session that nothing comes of."""
 
-    def take_action(self, message: bytes) -> Verdict:
-        return Verdict.NOT_LIVE
+    def take_action(self, message: bytes) -> ActionVerdict:
+        return ActionVerdict.NOT_LIVE
 
     def request_keyframe(self) -> None: ...
 
@@ -138,7 +138,7 @@ async def attacked(host: PeerHost) -> AsyncIterator[tuple[Attacker, Peer]]:
     filming = asyncio.create_task(_film(peer))
     try:
         await attacker.take(await peer.answer())
-        await until(lambda: peer.say({"type": "hello"}))
+        await until(lambda: peer.send({"type": "hello"}))
         yield attacker, peer
     finally:
         filming.cancel()

@@ -118,7 +118,7 @@ class FakeReplica:
     grey: int = 60
     epoch: int = 1
     hellos: list[Hello] = field(default_factory=list)
-    heard: list[Kind] = field(default_factory=list)
+    received: list[Kind] = field(default_factory=list)
     bitrates: list[int] = field(default_factory=list)
     address: str = ""
     links: dict[asyncio.StreamWriter, bool] = field(default_factory=dict)  # value: wants a key
@@ -140,7 +140,7 @@ class FakeReplica:
             writer.close()
         await self._server.wait_closed()
 
-    def say(self, state: dict[str, Any]) -> None:
+    def send_state(self, state: dict[str, Any]) -> None:
         for writer in self.links:
             writer.write(pack_json(Kind.STATE, state))
 
@@ -165,7 +165,7 @@ class FakeReplica:
             while True:
                 kind, size = read_prefix(await reader.readexactly(PREFIX_BYTES))
                 body = await reader.readexactly(size)
-                self.heard.append(kind)
+                self.received.append(kind)
                 if kind is Kind.KEYFRAME:
                     self.links[writer] = True
                 elif kind is Kind.BITRATE:
@@ -201,7 +201,7 @@ class Browser:
     def __init__(self, *, plays: bool = True, codec: str = "video/H264") -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.notes: list[dict[str, Any]] = []
-        self.heard: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
         self.greys: list[int] = []
         self.rtp_timestamps: list[int] = []
         self.changed = asyncio.Event()
@@ -222,7 +222,7 @@ class Browser:
                     label, ordered=not is_loose, maxRetransmits=0 if is_loose else None
                 )
             self.channels["notes"].on("message", self._note)
-            self.channels["control"].on("message", self._hear)
+            self.channels["control"].on("message", self._receive)
             self.channels["control"].on("open", self._beat)
 
     async def offer(self) -> str:
@@ -287,8 +287,8 @@ class Browser:
         self.notes.append(json.loads(message))
         self.changed.set()
 
-    def _hear(self, message: str) -> None:
-        self.heard.append(json.loads(message))
+    def _receive(self, message: str) -> None:
+        self.received.append(json.loads(message))
         self.changed.set()
 
     def _beat(self) -> None:

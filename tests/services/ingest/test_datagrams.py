@@ -24,7 +24,7 @@ from services.ingest.webrtc.rtc_hooks.datagrams import (
     GuardedProtocol,
     Inbox,
 )
-from services.ingest.webrtc.rtc_hooks.sctp_packet import packet_fault
+from services.ingest.webrtc.rtc_hooks.sctp_packet import packet_error
 from services.ingest.webrtc.share import BURST_S, SHARE, ProcessorShare
 
 RECORD = b"\x17"  # application data, DTLS 1.2
@@ -248,7 +248,7 @@ def sctp(kind: int, body: bytes, *, length: int | None = None) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("packet", "fault"),
+    ("packet", "error"),
     [
         (sctp(0, bytes(13)), ""),
         (sctp(0, bytes(12)), "malformed"),
@@ -270,10 +270,10 @@ def sctp(kind: int, body: bytes, *, length: int | None = None) -> bytes:
         (bytes(12) + pack("!BBH", 11, 0, 4) * 97, "chunks"),
     ],
 )
-def test_an_sctp_packet_is_what_a_browser_could_send(packet: bytes, fault: str) -> None:
-    assert packet_fault(packet) == fault
+def test_an_sctp_packet_is_what_a_browser_could_send(packet: bytes, error: str) -> None:
+    assert packet_error(packet) == error
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_reader_of_sctp_packets(body: bytes) -> None:
-    assert isinstance(packet_fault(bytes(12) + body), str)
+    assert isinstance(packet_error(bytes(12) + body), str)

@@ -100,7 +100,7 @@ async def test_states_come_out(sink: Sink) -> None:
     async with FakeReplica() as replica:
         await sink.link.follow(owner(replica))
         await sink.until_frame(epoch=1)
-        replica.say({"state": "level", "level": 1})
+        replica.send_state({"state": "level", "level": 1})
         async with asyncio.timeout(3):
             while not sink.states:
                 sink.changed.clear()
@@ -156,11 +156,11 @@ async def test_requests_for_a_keyframe_are_bundled(
         await sink.until_frame(epoch=1)
         for _ in range(50):
             sink.link.request_keyframe()
-        await replica.until(lambda: replica.heard.count(Kind.KEYFRAME) == 1)
+        await replica.until(lambda: replica.received.count(Kind.KEYFRAME) == 1)
         sink.frames.clear()
         await sink.until_frame(epoch=1)
         sink.link.request_keyframe()
-        await replica.until(lambda: replica.heard.count(Kind.KEYFRAME) == 2)
+        await replica.until(lambda: replica.received.count(Kind.KEYFRAME) == 2)
 
 
 async def test_resets_without_end_are_thinned_out(sink: Sink) -> None:
@@ -170,8 +170,8 @@ async def test_resets_without_end_are_thinned_out(sink: Sink) -> None:
         for _ in range(50):
             sink.link.request_reset()
         sink.link.request_keyframe()
-        await replica.until(lambda: Kind.KEYFRAME in replica.heard)
-        assert replica.heard.count(Kind.RESET) == 1
+        await replica.until(lambda: Kind.KEYFRAME in replica.received)
+        assert replica.received.count(Kind.RESET) == 1
 
 
 async def test_reports_of_the_bitrate_are_thinned_out(sink: Sink) -> None:
@@ -181,7 +181,7 @@ async def test_reports_of_the_bitrate_are_thinned_out(sink: Sink) -> None:
         for _ in range(50):
             sink.link.report_bitrate(1_000_000)
         sink.link.request_keyframe()
-        await replica.until(lambda: Kind.KEYFRAME in replica.heard)
+        await replica.until(lambda: Kind.KEYFRAME in replica.received)
         assert replica.bitrates == [1_000_000]
 
 

@@ -27,9 +27,9 @@ from aiortc.rtp import (
     pack_rtcp_packet,
 )
 
-from services.ingest.action_gate import ActionGate, Verdict
+from services.ingest.action_gate import ActionGate, ActionVerdict
 from services.ingest.webrtc.offer import read_candidates
-from services.ingest.webrtc.peer import Fault, Peer
+from services.ingest.webrtc.peer import CloseReason, Peer
 from services.wire.action import Action
 from tests.services.ingest.hostile import (
     PER_PACKET,
@@ -59,7 +59,7 @@ class Host:
         self.num_keyframes = 0
         self.num_resets = 0
 
-    def take_action(self, message: bytes) -> Verdict:
+    def take_action(self, message: bytes) -> ActionVerdict:
         return self._gate.offer(message)
 
     def request_keyframe(self) -> None:
@@ -268,7 +268,7 @@ async def turn_s(attack: Attack, *, must_go: bool) -> float:
         with clock.running():
             await attacker.run(attack(attacker))  # type: ignore[arg-type]
             await settle(peer, must_go=must_go)
-        assert peer.fault() is (Fault.FLOOD if must_go else None)
+        assert peer.close_reason() is (CloseReason.FLOOD if must_go else None)
         assert host.num_keyframes < 20
     return clock.longest_s
 
@@ -276,7 +276,7 @@ async def turn_s(attack: Attack, *, must_go: bool) -> float:
 async def settle(peer: Peer, *, must_go: bool) -> None:
     """Until what was sent has been handled."""
     if must_go:
-        await until(lambda: peer.fault() is not None, timeout_s=3)
+        await until(lambda: peer.close_reason() is not None, timeout_s=3)
     else:
         await asyncio.sleep(0.3)
 

@@ -1,4 +1,4 @@
-"""Actions by WebSocket: what gets through, and the close code of every fault."""
+"""Actions by WebSocket: what gets through, and the close code of every error."""
 
 import asyncio
 import contextlib

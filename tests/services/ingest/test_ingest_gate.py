@@ -10,7 +10,7 @@ from services.ingest.action_gate import (
     MAX_ACTIONS_PER_S,
     MAX_BACKLOG,
     ActionGate,
-    Verdict,
+    ActionVerdict,
 )
 from services.ingest.webrtc.token_bucket import TokenBucket
 from services.wire.action import Action
@@ -39,7 +39,7 @@ class World:
         self.gate.replica_id = "r1"
         self._seq = 0
 
-    def offer(self) -> Verdict:
+    def offer(self) -> ActionVerdict:
         self._seq += 1
         return self.gate.offer(Action(seq=self._seq).to_bytes())
 
@@ -55,7 +55,7 @@ class World:
 
 async def test_actions_go_to_the_owner_in_their_order() -> None:
     world = World()
-    assert [world.offer() for _ in range(3)] == [Verdict.TAKEN] * 3
+    assert [world.offer() for _ in range(3)] == [ActionVerdict.TAKEN] * 3
     assert await world.settle() == [1, 2, 3]
     assert world.stream.appended[0][:2] == ("r1", "s1")
 
@@ -63,7 +63,7 @@ async def test_actions_go_to_the_owner_in_their_order() -> None:
 async def test_without_an_owner_nothing_is_taken() -> None:
     world = World()
     world.gate.replica_id = ""
-    assert world.offer() is Verdict.NOT_LIVE
+    assert world.offer() is ActionVerdict.NOT_LIVE
     assert await world.settle() == []
 
 
@@ -72,7 +72,7 @@ async def test_no_more_than_240_a_second_get_through() -> None:
     num_taken = 0
     for _ in range(10 * 300):
         world.now_s += 1 / 300
-        num_taken += world.offer() is Verdict.TAKEN
+        num_taken += world.offer() is ActionVerdict.TAKEN
     assert num_taken == pytest.approx(10 * MAX_ACTIONS_PER_S + BURST_ACTIONS, rel=0.01)
 
 
@@ -80,7 +80,7 @@ async def test_a_page_at_60_a_second_is_never_refused() -> None:
     world = World()
     for _ in range(600):
         world.now_s += 1 / 60
-        assert world.offer() is Verdict.TAKEN
+        assert world.offer() is ActionVerdict.TAKEN
 
 
 async def test_a_thousand_a_second_soon_count_as_abuse() -> None:
@@ -89,25 +89,25 @@ async def test_a_thousand_a_second_soon_count_as_abuse() -> None:
     for _ in range(2000):
         world.now_s += 1 / 1000
         verdicts.append(world.offer())
-    assert verdicts.index(Verdict.ABUSE) > 500  # a short burst is forgiven
+    assert verdicts.index(ActionVerdict.ABUSE) > 500  # a short burst is forgiven
 
 
 async def test_garbage_is_told_apart_and_soon_counts_as_abuse() -> None:
     world = World()
-    assert world.gate.offer(b"x") is Verdict.MALFORMED
+    assert world.gate.offer(b"x") is ActionVerdict.MALFORMED
     verdicts = set()
     for _ in range(1000):
         world.now_s += 1 / 200
         verdicts.add(world.gate.offer(b"\xff" * 28))
-    assert verdicts == {Verdict.MALFORMED, Verdict.ABUSE}
+    assert verdicts == {ActionVerdict.MALFORMED, ActionVerdict.ABUSE}
 
 
 async def test_abuse_is_forgiven_in_time() -> None:
     world = World()
-    while world.offer() is not Verdict.ABUSE:
+    while world.offer() is not ActionVerdict.ABUSE:
         pass
     world.now_s += 10
-    assert world.offer() is Verdict.TAKEN
+    assert world.offer() is ActionVerdict.TAKEN
 
 
 async def test_a_slow_redis_costs_the_oldest_actions() -> None:

@@ -74,9 +74,9 @@ async def test_every_note_carries_the_rtp_timestamp_that_the_browser_sees(one: B
 async def test_a_lost_picture_asks_the_replica_for_a_keyframe(
     replica: FakeReplica, one: Browser
 ) -> None:
-    num_asked = replica.heard.count(Kind.KEYFRAME)
+    num_asked = replica.received.count(Kind.KEYFRAME)
     await one.lose_picture()
-    await replica.until(lambda: replica.heard.count(Kind.KEYFRAME) == num_asked + 1)
+    await replica.until(lambda: replica.received.count(Kind.KEYFRAME) == num_asked + 1)
 
 
 async def test_what_the_player_can_receive_reaches_the_replica(
@@ -99,7 +99,7 @@ async def test_another_owner_takes_over_under_the_same_connection(
         assert one.connection.connectionState == "connected"
         assert len(one.rtp_timestamps) > num_timestamps
         one.send(Action(seq=1).to_bytes())
-        await one.until(lambda: bool(one.heard))
+        await one.until(lambda: bool(one.received))
         await ingest.until_actions(other.replica_id, 1)
 
 
@@ -107,7 +107,7 @@ async def test_a_lost_owner_is_told_as_moving(
     ingest: RunningIngest, replica: FakeReplica, one: Browser
 ) -> None:
     await ingest.store.requeue_lost("s1", epoch=replica.epoch, reason="replica lost")
-    await one.until(lambda: {"type": "moving", "reason": "replica lost"} in one.heard)
+    await one.until(lambda: {"type": "moving", "reason": "replica lost"} in one.received)
 
 
 async def test_an_action_reaches_the_owners_stream(
@@ -142,7 +142,7 @@ async def test_too_many_actions_are_cut_to_size_and_their_sender_is_cut_off(
         await one.force("input", Action(seq=seq).to_bytes())
     await one.until(lambda: one.channels["input"].readyState != "open", tick_s=0.02)
     assert 0 < len(await ingest.actions_of(replica.replica_id)) <= 10  # the channel may lose some
-    await one.until(lambda: {"type": "refused", "reason": "Too many actions."} in one.heard)
+    await one.until(lambda: {"type": "refused", "reason": "Too many actions."} in one.received)
     num_frames = len(one.greys)
     await one.until(lambda: len(one.greys) > num_frames + 2)
 
@@ -181,12 +181,16 @@ async def test_who_waits_hears_the_place_in_line_and_then_plays(
     await ingest.queue("s1")
     async with browser() as one:
         await ingest.join("s1", one)
-        await one.until(lambda: {"type": "status", "status": "queued", "position": 1} in one.heard)
+        await one.until(
+            lambda: {"type": "status", "status": "queued", "position": 1} in one.received
+        )
         await ingest.store.end("before", "done")
-        await one.until(lambda: {"type": "status", "status": "queued", "position": 0} in one.heard)
+        await one.until(
+            lambda: {"type": "status", "status": "queued", "position": 0} in one.received
+        )
         await ingest.acquire("s1", replica)
         await one.until(lambda: len(one.greys) > 0)
-        assert {"type": "status", "status": "live"} in one.heard
+        assert {"type": "status", "status": "live"} in one.received
 
 
 async def test_a_paused_session_joins_the_line_when_its_player_offers(
@@ -199,26 +203,28 @@ async def test_a_paused_session_joins_the_line_when_its_player_offers(
     async with browser(plays=False) as watcher, browser() as one:
         await ingest.join("s1", watcher)
         await ingest.join("s1", one)
-        await one.until(lambda: {"type": "status", "status": "queued", "position": 0} in one.heard)
+        await one.until(
+            lambda: {"type": "status", "status": "queued", "position": 0} in one.received
+        )
 
 
 async def test_an_ended_session_says_why_and_closes(
     ingest: RunningIngest, replica: FakeReplica, one: Browser
 ) -> None:
     await ingest.store.end("s1", "the house closes")
-    await one.until(lambda: {"type": "ending", "reason": "the house closes"} in one.heard)
+    await one.until(lambda: {"type": "ending", "reason": "the house closes"} in one.received)
     await replica.until(lambda: not replica.links)
     assert (await ingest.http.delete(one.location)).status_code == 404
 
 
 async def test_what_the_replica_says_reaches_the_page(replica: FakeReplica, one: Browser) -> None:
-    replica.say({"state": "level", "level": 2})
-    await one.until(lambda: {"type": "level", "level": 2} in one.heard)
+    replica.send_state({"state": "level", "level": 2})
+    await one.until(lambda: {"type": "level", "level": 2} in one.received)
 
 
 async def test_the_player_is_marked_as_seen(ingest: RunningIngest, one: Browser) -> None:
     before = await ingest.store.get("s1")
-    await one.until(lambda: one.heard.count({"type": "heartbeat"}) >= 2)
+    await one.until(lambda: one.received.count({"type": "heartbeat"}) >= 2)
     after = await ingest.store.get("s1")
     assert before is not None and after is not None
     assert after.seen_at_ms > before.seen_at_ms
@@ -243,7 +249,7 @@ async def test_a_reset_reaches_the_replica_and_its_word_the_page(
 ) -> None:
     for message in ("reset", "[" * 10_000, "{}", '{"type":"restart"}', '{"type":"reset"}'):
         one.channels["control"].send(message)
-    await replica.until(lambda: Kind.RESET in replica.heard)
-    assert replica.heard.count(Kind.RESET) == 1
-    replica.say({"state": "reset"})
-    await one.until(lambda: {"type": "reset"} in one.heard)
+    await replica.until(lambda: Kind.RESET in replica.received)
+    assert replica.received.count(Kind.RESET) == 1
+    replica.send_state({"state": "reset"})
+    await one.until(lambda: {"type": "reset"} in one.received)

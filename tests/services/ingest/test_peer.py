@@ -10,10 +10,10 @@ from aiortc import RTCConfiguration, RTCSessionDescription
 from aiortc.rtcsctptransport import SCTP_DATA_FIRST_FRAG
 from aiortc.rtp import RtpPacket, is_rtcp
 
-from services.ingest.action_gate import Verdict
+from services.ingest.action_gate import ActionVerdict
 from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.offer import CandidateRule, read_offer
-from services.ingest.webrtc.peer import Fault, Peer
+from services.ingest.webrtc.peer import CloseReason, Peer
 from services.ingest.webrtc.rtc_hooks.sctp import MAX_UNREAD_BYTES
 from services.telemetry import Problem
 from tests.services.ingest.ingest_kit import Browser, browser, encoded
@@ -39,9 +39,9 @@ class Host:
         self.actions: list[bytes] = []
         self.num_resets = 0
 
-    def take_action(self, message: bytes) -> Verdict:
+    def take_action(self, message: bytes) -> ActionVerdict:
         self.actions.append(message)
-        return Verdict.TAKEN
+        return ActionVerdict.TAKEN
 
     def request_keyframe(self) -> None: ...
 
@@ -63,7 +63,7 @@ async def connected(one: Browser, clock: Clock, host: Host | None = None) -> Asy
     try:
         answer = RTCSessionDescription(sdp=await peer.answer(), type="answer")
         await one.connection.setRemoteDescription(answer)
-        await one.until(lambda: peer.say({"type": "hello"}) and bool(one.heard), tick_s=0.02)
+        await one.until(lambda: peer.send({"type": "hello"}) and bool(one.received), tick_s=0.02)
         yield peer
     finally:
         await peer.close()
@@ -74,9 +74,9 @@ async def test_who_does_not_connect_in_time_must_go() -> None:
     async with browser() as one:
         peer = await offered(one, clock)
         clock.now_s += 9
-        assert peer.fault() is None
+        assert peer.close_reason() is None
         clock.now_s += 2
-        assert peer.fault() is Fault.NEVER_CONNECTED
+        assert peer.close_reason() is CloseReason.NEVER_CONNECTED
         await peer.close()
 
 
@@ -84,20 +84,20 @@ async def test_a_player_that_falls_silent_must_go() -> None:
     clock = Clock()
     async with browser() as one, connected(one, clock) as peer:
         clock.now_s += 5
-        assert peer.fault() is None
+        assert peer.close_reason() is None
         one.channels["control"].send('{"type":"heartbeat"}')
-        await one.until(lambda: peer.channels.heard_s == clock.now_s, tick_s=0.02)
+        await one.until(lambda: peer.channels.last_message_s == clock.now_s, tick_s=0.02)
         clock.now_s += 5
-        assert peer.fault() is None
+        assert peer.close_reason() is None
         clock.now_s += 2
-        assert peer.fault() is Fault.SILENT
+        assert peer.close_reason() is CloseReason.SILENT
 
 
 async def test_a_connection_that_was_closed_must_go() -> None:
     clock = Clock()
     async with browser() as one, connected(one, clock) as peer:
         await one.connection.close()
-        await one.until(lambda: peer.fault() is Fault.GONE, tick_s=0.02)
+        await one.until(lambda: peer.close_reason() is CloseReason.GONE, tick_s=0.02)
 
 
 async def test_who_makes_us_hold_unfinished_messages_must_go() -> None:
@@ -106,7 +106,7 @@ async def test_who_makes_us_hold_unfinished_messages_must_go() -> None:
         for number in range(MAX_UNREAD_BYTES // 1000 + 50):
             await one.force("control", bytes(1000), flags=0 if number else SCTP_DATA_FIRST_FRAG)
             await asyncio.sleep(0)  # or the socket's buffer overflows
-        await one.until(lambda: peer.fault() is Fault.FLOOD, tick_s=0.02)
+        await one.until(lambda: peer.close_reason() is CloseReason.FLOOD, tick_s=0.02)
 
 
 async def test_only_control_can_reset() -> None:
@@ -115,7 +115,7 @@ async def test_only_control_can_reset() -> None:
         for label in ("notes", "input"):
             one.channels[label].send('{"type":"reset"}')
         one.channels["control"].send('{"type":"heartbeat"}')
-        await one.until(lambda: peer.channels.heard_s == clock.now_s, tick_s=0.02)
+        await one.until(lambda: peer.channels.last_message_s == clock.now_s, tick_s=0.02)
         assert host.num_resets == 0
         one.channels["control"].send('{"type":"reset"}')
         await one.until(lambda: host.num_resets == 1, tick_s=0.02)
@@ -126,8 +126,8 @@ async def test_a_status_is_told_once() -> None:
     async with browser() as one, connected(one, clock) as peer:
         for place in (2, 2, 1):
             peer.show({"type": "status", "status": "queued", "position": place})
-        await one.until(lambda: one.heard[-1].get("position") == 1)
-        assert [m["position"] for m in one.heard if m["type"] == "status"] == [2, 1]
+        await one.until(lambda: one.received[-1].get("position") == 1)
+        assert [m["position"] for m in one.received if m["type"] == "status"] == [2, 1]
 
 
 async def test_a_watcher_has_no_channels_and_owes_no_heartbeat() -> None:
@@ -135,7 +135,7 @@ async def test_a_watcher_has_no_channels_and_owes_no_heartbeat() -> None:
     async with browser(plays=False) as one:
         peer = await offered(one, clock)
         assert not peer.is_player
-        assert not peer.say({"type": "heartbeat"})
+        assert not peer.send({"type": "heartbeat"})
         await peer.close()
 
 
@@ -186,7 +186,7 @@ async def test_packets_that_the_line_lost_are_sent_again() -> None:
             peer.track.put(encoded(b"\0\0\0\1\x0c" + os.urandom(12_000)))
             await asyncio.sleep(0.02)
         await one.until(lambda: len(lost) > 30 and len(lost - seen) < 3, tick_s=0.02)
-        assert peer.fault() is None
+        assert peer.close_reason() is None
 
 
 def lose_every(nth: int, peer: Peer) -> set[int]:

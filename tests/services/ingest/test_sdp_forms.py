@@ -7,7 +7,7 @@ from aiortc import RTCConfiguration
 from aiortc.sdp import SessionDescription
 from hypothesis import given, settings
 
-from services.ingest.action_gate import Verdict
+from services.ingest.action_gate import ActionVerdict
 from services.ingest.webrtc import rtc_hooks
 from services.ingest.webrtc.offer import CandidateRule, read_candidates, read_offer
 from services.ingest.webrtc.peer import Peer
@@ -27,7 +27,7 @@ RULE = CandidateRule(private=True, loopback=True)
 class Host:
     """A session that hears nothing."""
 
-    def take_action(self, message: bytes) -> Verdict:
+    def take_action(self, message: bytes) -> ActionVerdict:
         raise AssertionError
 
     def request_keyframe(self) -> None: ...

@@ -12,10 +12,10 @@ from services.backplane import player_lock as backplane
 from services.backplane.connection import BackplaneError
 from services.backplane.queue_positions import QueuePositions
 from services.backplane.sessions import SessionStore
-from services.ingest.action_gate import Verdict
+from services.ingest.action_gate import ActionVerdict
 from services.ingest.session_hub import SessionHub
 from services.ingest.webrtc.offer import CandidateRule, Offer, read_offer
-from services.ingest.webrtc.peer import Fault, Peer
+from services.ingest.webrtc.peer import CloseReason, Peer
 from services.wire.action import Action
 from services.wire.session import SessionRecord, SessionStatus
 from tests.services.ingest.ingest_kit import browser
@@ -142,7 +142,7 @@ async def test_a_player_says_how_long_it_was_silent_and_releases_the_lock() -> N
     house.now_s += 2
     await house.hub.peers.renew_player_lock()
     assert house.player_lock.silent_s == 2
-    await house.hub.peers.dismiss(player, Fault.SILENT)
+    await house.hub.peers.dismiss(player, CloseReason.SILENT)
     assert (house.player_lock.holder, house.player_lock.silent_s) == ("", 2)
 
 
@@ -207,7 +207,7 @@ async def test_a_session_hub_whose_actions_go_nowhere_fails_and_leaves_nothing(
     monkeypatch.setattr(failing, "close", fail)
     running = asyncio.create_task(house.hub.run())
     await asyncio.sleep(0.05)
-    assert house.hub.take_action(Action(seq=1).to_bytes()) is Verdict.TAKEN
+    assert house.hub.take_action(Action(seq=1).to_bytes()) is ActionVerdict.TAKEN
     with pytest.raises(ValueError, match="cannot close") as raised:
         await asyncio.wait_for(running, 3)
     assert isinstance(raised.value.__context__, TypeError)

@@ -53,7 +53,7 @@ class GuardedProtocol(StunProtocol):
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         data = cast(bytes, data)
-        if reason := self._fault(data, (addr[0], addr[1])):
+        if reason := self._reject_reason(data, (addr[0], addr[1])):
             drop(reason)
             return
         try:
@@ -61,7 +61,7 @@ class GuardedProtocol(StunProtocol):
         except Exception:  # uvloop closes the socket when this method raises
             drop("malformed")
 
-    def _fault(self, data: bytes, addr: tuple[str, int]) -> str:
+    def _reject_reason(self, data: bytes, addr: tuple[str, int]) -> str:
         """Why to drop the datagram; empty to keep it."""
         if not 0 < len(data) <= MAX_DATAGRAM_BYTES:
             return "size"
@@ -109,7 +109,7 @@ class Inbox(asyncio.Queue[tuple[bytes, int] | None]):
 
     def put_nowait(self, item: tuple[bytes, int] | None) -> None:
         if item is not None:
-            if reason := self._fault(item[0]):
+            if reason := self._reject_reason(item[0]):
                 drop(reason)
                 return
             self._num_bytes += len(item[0])
@@ -123,7 +123,7 @@ class Inbox(asyncio.Queue[tuple[bytes, int] | None]):
         self._share.begin()
         return item
 
-    def _fault(self, data: bytes) -> str:
+    def _reject_reason(self, data: bytes) -> str:
         if self._abuse.reason:
             return "cut_off"
         if not (data[0] in _DTLS or _is_rtcp(data)):

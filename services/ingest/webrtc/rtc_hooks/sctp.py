@@ -7,7 +7,7 @@ from aiortc.rtcsctptransport import WEBRTC_DCEP, Chunk
 from OpenSSL import SSL
 
 from services.ingest.webrtc.abuse import Abuse
-from services.ingest.webrtc.rtc_hooks.sctp_packet import packet_fault
+from services.ingest.webrtc.rtc_hooks.sctp_packet import packet_error
 from services.ingest.webrtc.share import ProcessorShare
 
 WINDOW_BYTES = 1 << 20  # what aiortc advertises
@@ -37,8 +37,8 @@ def guard_association(sctp: RTCSctpTransport, abuse: Abuse, share: ProcessorShar
             await check_packet(packet)
 
     async def check_packet(packet: bytes) -> None:
-        if fault := packet_fault(packet):
-            abuse.report(fault)
+        if error := packet_error(packet):
+            abuse.report(error)
             return
         try:
             await handle_packet(packet)
@@ -51,8 +51,8 @@ def guard_association(sctp: RTCSctpTransport, abuse: Abuse, share: ProcessorShar
         if abuse.reason:
             return
         await handle_chunk(chunk)
-        if fault := _hoard(sctp):
-            abuse.report(fault)
+        if error := _hoard(sctp):
+            abuse.report(error)
         await share.pause_if_long()
 
     async def check_message(stream_id: int, pp_id: int, message: bytes) -> None:

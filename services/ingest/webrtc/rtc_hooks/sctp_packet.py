@@ -15,7 +15,7 @@ _HEARTBEAT, _HEARTBEAT_ACK, _ABORT, _RECONFIG, _FORWARD_TSN = 4, 5, 6, 130, 192
 _PARAMS_AT = {_INIT: 16, _INIT_ACK: 16, _HEARTBEAT: 0, _HEARTBEAT_ACK: 0, _ABORT: 0, _ERROR: 0}
 
 
-def packet_fault(packet: bytes) -> str:
+def packet_error(packet: bytes) -> str:
     """Why not to handle the packet, in one word; empty when its lengths hold and its parts are as
     many as a browser's."""
     position, num_chunks = _HEADER_BYTES, 0
@@ -26,30 +26,30 @@ def packet_fault(packet: bytes) -> str:
         num_chunks += 1
         if num_chunks > MAX_CHUNKS:
             return "chunks"
-        if fault := _chunk_fault(kind, packet[position + 4 : position + length]):
-            return fault
+        if error := _chunk_error(kind, packet[position + 4 : position + length]):
+            return error
         position += length + -length % 4
     return "" if num_chunks else "malformed"
 
 
-def _chunk_fault(kind: int, body: bytes) -> str:
+def _chunk_error(kind: int, body: bytes) -> str:
     if kind == _DATA:
         return "" if len(body) > 12 else "malformed"
     if kind == _SACK:
-        return _sack_fault(body)
+        return _sack_error(body)
     if kind == _FORWARD_TSN:
         if len(body) % 4 or not body:
             return "malformed"
         return "streams" if len(body) > 4 + 4 * MAX_FORWARD_STREAMS else ""
     if kind == _RECONFIG:
-        return _params_fault(body, at_most=MAX_RECONFIG_PARAMS)
+        return _params_error(body, at_most=MAX_RECONFIG_PARAMS)
     start = _PARAMS_AT.get(kind)
     if start is None:
         return ""
-    return "malformed" if len(body) < start else _params_fault(body[start:], at_most=MAX_PARAMS)
+    return "malformed" if len(body) < start else _params_error(body[start:], at_most=MAX_PARAMS)
 
 
-def _params_fault(body: bytes, *, at_most: int) -> str:
+def _params_error(body: bytes, *, at_most: int) -> str:
     position, num_params = 0, 0
     while position + 4 <= len(body):
         length = unpack_from("!H", body, position + 2)[0]
@@ -62,7 +62,7 @@ def _params_fault(body: bytes, *, at_most: int) -> str:
     return ""
 
 
-def _sack_fault(body: bytes) -> str:
+def _sack_error(body: bytes) -> str:
     if len(body) < 12:
         return "malformed"
     num_gaps, num_duplicates = unpack_from("!HH", body, 8)
