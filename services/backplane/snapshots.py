@@ -1,4 +1,4 @@
-"""World snapshots that a player kept: copies under ids of their own, to come back to or share.
+"""World snapshots that a player saved: copies under ids of their own, to come back to or share.
 
 The id is the key to it: 128 random bits, given to the session's player only. Whoever has it may
 play on from there, which is what sharing a moment means. Knows nothing of what the bytes hold.
@@ -16,12 +16,12 @@ from services.backplane.records import read_or_raise
 from services.backplane.sessions import session_keys
 from services.wire import keys
 
-MAX_KEPT = 8  # per session; the oldest makes room
+MAX_SAVED = 8  # per session; the oldest makes room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptSnapshot:
-    """Where the kept world came from."""
+class SavedSnapshot:
+    """Where the saved world came from."""
 
     world: str
     start: int
@@ -32,41 +32,41 @@ class KeptSnapshot:
 _REFUSALS = {0: Refusal.NOTHING_YET, -2: Refusal.ENOUGH_SAVED, -3: Refusal.NO_ROOM}
 
 
-class KeptSnapshots:
+class SavedSnapshots:
     """Copies of sessions' newest snapshots. Their bytes: `SessionStore.load_snapshot(id)`."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._keep = session_script(redis, "keep_snapshot")
+        self._copy = session_script(redis, "copy_snapshot")
 
-    async def keep(
+    async def save(
         self,
         session_id: str,
         *,
         snapshot_id: str,
-        max_saved: int = MAX_KEPT,
+        max_saved: int = MAX_SAVED,
         max_bytes: int = 0,
         session_bytes: int = 0,
     ) -> None:
         """Copies where no step overwrites it. Raises Refused. `max_saved`: by the session's
         caller, from all its sessions; the bytes as in `Limits`."""
-        copy = (keys.snapshot(snapshot_id), keys.kept(snapshot_id), keys.copies(session_id))
-        prefixes = (keys.snapshot(""), keys.kept(""))
+        copy = (keys.snapshot(snapshot_id), keys.saved_origin(snapshot_id), keys.copies(session_id))
+        prefixes = (keys.snapshot(""), keys.saved_origin(""))
         limits = (max_bytes, session_bytes, max_saved, keys.saved(""))
-        args = (session_id, snapshot_id, keys.SNAPSHOT_TTL_S, MAX_KEPT, *prefixes, *limits)
-        answer = cast(int, await self._keep(keys=(*session_keys(session_id), *copy), args=args))
+        args = (session_id, snapshot_id, keys.SNAPSHOT_TTL_S, MAX_SAVED, *prefixes, *limits)
+        answer = cast(int, await self._copy(keys=(*session_keys(session_id), *copy), args=args))
         if answer != 1:
             raise Refused(_REFUSALS[answer])
 
-    async def get(self, snapshot_id: str) -> KeptSnapshot | None:
-        found = cast(dict[bytes, bytes], await self._redis.hgetall(keys.kept(snapshot_id)))
+    async def get(self, snapshot_id: str) -> SavedSnapshot | None:
+        found = cast(dict[bytes, bytes], await self._redis.hgetall(keys.saved_origin(snapshot_id)))
         if not found:
             return None
-        return read_or_raise(_kept, found, "kept snapshot")
+        return read_or_raise(_saved, found, "saved snapshot")
 
 
-def _kept(found: Mapping[bytes, bytes]) -> KeptSnapshot:
-    return KeptSnapshot(
+def _saved(found: Mapping[bytes, bytes]) -> SavedSnapshot:
+    return SavedSnapshot(
         world=found[b"world"].decode(),
         start=int(found[b"start"]),
         seed=int(found[b"seed"]),

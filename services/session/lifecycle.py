@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from services.backplane.replicas import ReplicaInfo
-from services.backplane.snapshots import KeptSnapshot
+from services.backplane.snapshots import SavedSnapshot
 from services.wire.world import WorldOffer
 
 MIN_LENGTHS = 3  # fewer measured sessions promise nothing
@@ -42,17 +42,17 @@ def admit(
     wish: Wish,
     offers: Sequence[WorldOffer],
     *,
-    kept: KeptSnapshot | None,
+    saved: SavedSnapshot | None,
     default_world: str,
     random_seed: int,
 ) -> Admission:
     """The wish made whole. Raises ChoiceError.
 
     `offers`: one version of each world, for a snapshot every version; there is at least one.
-    `kept` is what `wish.snapshot` names, if it is still there.
+    `saved` is what `wish.snapshot` names, if it is still there.
     """
     if wish.snapshot is not None:
-        return _admit_to_snapshot(wish, wish.snapshot, offers, kept)
+        return _admit_to_snapshot(wish, wish.snapshot, offers, saved)
     offer = _offer(wish.world or default_world or offers[0].name, offers)
     starts = [start.index for start in offer.starts]
     start = starts[0] if wish.start is None else wish.start
@@ -65,23 +65,23 @@ def admit(
 
 
 def _admit_to_snapshot(
-    wish: Wish, snapshot_id: str, offers: Sequence[WorldOffer], kept: KeptSnapshot | None
+    wish: Wish, snapshot_id: str, offers: Sequence[WorldOffer], saved: SavedSnapshot | None
 ) -> Admission:
-    if kept is None:
+    if saved is None:
         raise ChoiceError("there is no such snapshot; it may have expired")
     if wish.start is not None or wish.seed is not None:
         raise ChoiceError("a snapshot has its own start and seed; leave them out")
-    if wish.world not in (None, kept.world):
-        raise ChoiceError(f"the snapshot is of world {kept.world!r}")
-    _offer(kept.world, offers)
-    if not any(o.digest == kept.world_digest for o in offers if o.name == kept.world):
+    if wish.world not in (None, saved.world):
+        raise ChoiceError(f"the snapshot is of world {saved.world!r}")
+    _offer(saved.world, offers)
+    if not any(o.digest == saved.world_digest for o in offers if o.name == saved.world):
         raise ChoiceError("the snapshot's version of its world is not played any more")
     return Admission(
-        world=kept.world,
-        start=kept.start,
-        seed=kept.seed,
+        world=saved.world,
+        start=saved.start,
+        seed=saved.seed,
         snapshot_of=snapshot_id,
-        world_digest=kept.world_digest,
+        world_digest=saved.world_digest,
     )
 
 

@@ -66,7 +66,7 @@ def session_routes(service: SessionService, views: SessionViews, tokens: Tokens)
         responses=of_one | problems(409),
     )
     async def keep(session_id: OwnSession) -> Snapshot:
-        snapshot_id = await service.keep_snapshot(session_id)
+        snapshot_id = await service.save_snapshot(session_id)
         lifetime = timedelta(seconds=keys.SNAPSHOT_TTL_S)
         return Snapshot(snapshot=snapshot_id, expires_at=datetime.now(UTC) + lifetime)
 

@@ -15,7 +15,7 @@ from services.backplane.queue_positions import QueuePositions
 from services.backplane.rate_limit import RateLimit
 from services.backplane.replicas import ReplicaInfo, ReplicaRegistry
 from services.backplane.sessions import SessionStore
-from services.backplane.snapshots import KeptSnapshots
+from services.backplane.snapshots import SavedSnapshots
 from services.callers import Caller
 from services.session import lifecycle
 from services.session.lifecycle import Admission, ChoiceError, Wish
@@ -36,9 +36,9 @@ REDIS_BUDGET = meter.create_gauge(
 )
 WAITING = meter.create_gauge("nextframe_sessions_waiting", description="sessions in the line")
 
-KEEPS_PER_MINUTE = 10  # snapshots kept, by one session
+SAVES_PER_MINUTE = 10  # snapshots saved by one session
 NO_WORLD_RETRY_S = 5
-SESSION_BYTES = 1 << 20  # kept free for each session in the line: its record and its world
+SESSION_BYTES = 1 << 20  # reserved for each queued session: its record and its world
 REFUSALS = {  # status, why, seconds until it may be otherwise
     Refusal.ENOUGH_OPEN: (429, "Your address plays enough sessions. End one of them.", 30),
     Refusal.ENOUGH_SAVED: (429, "Your address has saved enough worlds. The oldest go first.", 300),
@@ -63,11 +63,11 @@ class SessionService:
         self._settings = settings
         self._store = SessionStore(redis)
         self._queue = QueuePositions(self._store)
-        self._kept = KeptSnapshots(redis)
+        self._saved = SavedSnapshots(redis)
         self._registry = ReplicaRegistry(redis)
         self._creations = RateLimit(redis, "create", max_per_minute=settings.creations_per_minute)
         self._polls = RateLimit(redis, "poll", max_per_minute=settings.polls_per_minute)
-        self._keeps = RateLimit(redis, "keep", max_per_minute=KEEPS_PER_MINUTE)
+        self._saves = RateLimit(redis, "keep", max_per_minute=SAVES_PER_MINUTE)
         self._worlds = WorldCatalog(redis)
 
     async def worlds(self) -> list[WorldOffer]:
@@ -143,16 +143,16 @@ class SessionService:
         if await self._store.end(session_id, "You left."):
             log.info("session closed", extra={"session_id": session_id})
 
-    async def keep_snapshot(self, session_id: str) -> str:
+    async def save_snapshot(self, session_id: str) -> str:
         """The id of a copy of the session's newest snapshot."""
         # Some that ended have left their world: no replica could go on with it.
         has_ended = (await self.find(session_id)).status is SessionStatus.ENDED
-        if wait_s := await self._keeps.take(session_id):
+        if wait_s := await self._saves.take(session_id):
             detail = f"Too many snapshots. Try again in {wait_s} s."
             raise Problem(429, "rate-limited", detail, retry_after_s=wait_s)
         snapshot_id = secrets.token_hex(16)
         try:
-            await self._kept.keep(
+            await self._saved.save(
                 session_id,
                 snapshot_id=snapshot_id,
                 max_saved=self._settings.saved_per_caller,
@@ -164,7 +164,7 @@ class SessionService:
                 detail = "The session has ended; nothing is left to save."
                 raise Problem(409, "session-ended", detail) from error
             raise self._refused(error.refusal) from error
-        log.info("snapshot kept", extra={"session_id": session_id})
+        log.info("snapshot saved", extra={"session_id": session_id})
         return snapshot_id
 
     async def sweep(self) -> None:
@@ -203,7 +203,7 @@ class SessionService:
         menu = await self._worlds.menu()
         if not menu.offers:
             raise _not_served("No world is being served yet.")
-        kept = None if wish.snapshot is None else await self._kept.get(wish.snapshot)
+        saved = None if wish.snapshot is None else await self._saved.get(wish.snapshot)
         newest = menu.for_newcomer(draw=random.random(), start=wish.start)
         world = wish.world or self._settings.default_world
         if wish.snapshot is None and (not newest or (world and menu.is_awaited(world))):
@@ -212,7 +212,7 @@ class SessionService:
             return lifecycle.admit(
                 wish,
                 menu.offers if wish.snapshot is not None else newest,
-                kept=kept,
+                saved=saved,
                 default_world=self._settings.default_world,
                 random_seed=secrets.randbelow(lifecycle.MAX_SEED + 1),
             )

@@ -30,8 +30,8 @@ def snapshot(session_id: str) -> str:
     return f"snapshot:{session_id}"
 
 
-def kept(snapshot_id: str) -> str:
-    """Hash: world, start, seed of a snapshot that a player kept; lives as long as its bytes."""
+def saved_origin(snapshot_id: str) -> str:
+    """Hash: world, start, seed of a snapshot that a player saved; lives as long as its bytes."""
     return f"kept:{snapshot_id}"
 
 

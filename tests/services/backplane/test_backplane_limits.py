@@ -14,7 +14,7 @@ from services.backplane.rate_limit import RateLimit
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
-from services.backplane.snapshots import KeptSnapshots
+from services.backplane.snapshots import SavedSnapshots
 from services.callers import caller_of
 from services.wire import keys
 from services.wire.release import Release
@@ -113,21 +113,21 @@ async def test_a_full_line_wakes_nobody(store: SessionStore) -> None:
 async def test_a_caller_saves_a_few_worlds_in_all_its_sessions(
     store: SessionStore, redis: Redis
 ) -> None:
-    saves = KeptSnapshots(redis)
+    saves = SavedSnapshots(redis)
     for session_id, address in (("a1", ONE), ("a2", ONE), ("b", OTHER)):
         await create(store, session_id, of(address))
         await live(store, session_id)
     for i in range(2):
-        await saves.keep("a1", snapshot_id=f"s{i}", max_saved=2)
+        await saves.save("a1", snapshot_id=f"s{i}", max_saved=2)
     with pytest.raises(Refused) as refused:
-        await saves.keep("a2", snapshot_id="s2", max_saved=2)
+        await saves.save("a2", snapshot_id="s2", max_saved=2)
     assert refused.value.refusal is Refusal.ENOUGH_SAVED
-    await saves.keep("b", snapshot_id="sb", max_saved=2)
-    await saves.keep("a1", snapshot_id="s3", max_saved=2)  # its own oldest makes room
+    await saves.save("b", snapshot_id="sb", max_saved=2)
+    await saves.save("a1", snapshot_id="s3", max_saved=2)  # its own oldest makes room
     found = [await store.load_snapshot(name) is not None for name in ("s0", "s1", "s3", "sb")]
     assert found == [False, True, True, True]
-    await redis.delete(keys.kept("s1"), keys.snapshot("s1"))  # as if it had expired
-    await saves.keep("a2", snapshot_id="s4", max_saved=2)
+    await redis.delete(keys.saved_origin("s1"), keys.snapshot("s1"))  # as if it had expired
+    await saves.save("a2", snapshot_id="s4", max_saved=2)
 
 
 async def used_memory(redis: Redis) -> int:
@@ -149,11 +149,11 @@ async def test_nobody_saves_beyond_the_budget(store: SessionStore, redis: Redis)
     await create(store, "a", of(ONE))
     await live(store, "a", b"x" * 1_000_000)
     budget = await used_memory(redis) + 2_800_000
-    saves = KeptSnapshots(redis)
+    saves = SavedSnapshots(redis)
     for i in range(2):
-        await saves.keep("a", snapshot_id=f"s{i}", max_bytes=budget)
+        await saves.save("a", snapshot_id=f"s{i}", max_bytes=budget)
     with pytest.raises(Refused) as refused:
-        await saves.keep("a", snapshot_id="s2", max_bytes=budget)
+        await saves.save("a", snapshot_id="s2", max_bytes=budget)
     assert refused.value.refusal is Refusal.NO_ROOM
     assert await used_memory(redis) <= budget
 
@@ -209,7 +209,7 @@ async def test_every_key_has_an_end(store: SessionStore, redis: Redis) -> None:
         lease = await live(store, session_id)
         await PlayerLock(redis).take(session_id, "peer")
         await store.mark_seen(session_id, is_connected=True)
-        await KeptSnapshots(redis).keep(session_id, snapshot_id=f"copy of {session_id}")
+        await SavedSnapshots(redis).save(session_id, snapshot_id=f"copy of {session_id}")
         await RateLimit(redis, "offer", max_per_minute=9).take(session_id)
         await writer.append("r", session_id, b"hands")
     await store.requeue("c", lease)

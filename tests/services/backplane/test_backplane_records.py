@@ -13,7 +13,7 @@ from services.backplane.records import RecordError
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
-from services.backplane.snapshots import KeptSnapshots
+from services.backplane.snapshots import SavedSnapshots
 from services.generation.sessions.dispatcher import Dispatcher
 from services.wire import keys
 from services.wire.release import Release
@@ -83,9 +83,9 @@ async def test_what_cannot_be_read_is_left_out_or_is_one_kind_of_error(
     for asked in (releases.get("w"), releases.all()):
         with pytest.raises(RecordError):
             await asked
-    await redis.hset(keys.kept("k"), "world", "w")
+    await redis.hset(keys.saved_origin("k"), "world", "w")
     with pytest.raises(RecordError):
-        await KeptSnapshots(redis).get("k")
+        await SavedSnapshots(redis).get("k")
     assert len(caplog.records) < 8
 
 

@@ -1,11 +1,11 @@
-"""Kept snapshots: copies that no step overwrites, bounded for each session."""
+"""Saved snapshots: copies that no step overwrites, bounded for each session."""
 
 import pytest
 from redis.asyncio import Redis
 
 from services.backplane.limits import Refusal, Refused
 from services.backplane.sessions import SessionStore
-from services.backplane.snapshots import MAX_KEPT, KeptSnapshot, KeptSnapshots
+from services.backplane.snapshots import MAX_SAVED, SavedSnapshot, SavedSnapshots
 from services.wire import keys
 from services.wire.session import Lease, SessionRecord, SessionStatus
 
@@ -28,34 +28,34 @@ async def playing(redis: Redis, blob: bytes | None) -> tuple[SessionStore, Lease
 @pytest.mark.asyncio
 async def test_a_kept_snapshot_stays_as_it_was(redis: Redis) -> None:
     store, lease = await playing(redis, b"then")
-    kept = KeptSnapshots(redis)
-    await kept.keep("a", snapshot_id="s1")
+    saved = SavedSnapshots(redis)
+    await saved.save("a", snapshot_id="s1")
     await store.save_snapshot("a", lease, b"now")
     await store.end("a", "closed")
     assert await store.load_snapshot("s1") == b"then"
-    assert await kept.get("s1") == KeptSnapshot(world="toy", start=2, seed=7)
-    for name in (keys.snapshot("s1"), keys.kept("s1")):
+    assert await saved.get("s1") == SavedSnapshot(world="toy", start=2, seed=7)
+    for name in (keys.snapshot("s1"), keys.saved_origin("s1")):
         assert 0 < await redis.ttl(name) <= keys.SNAPSHOT_TTL_S
 
 
 @pytest.mark.asyncio
 async def test_there_is_nothing_to_keep_before_the_first_snapshot(redis: Redis) -> None:
     await playing(redis, None)
-    kept = KeptSnapshots(redis)
+    saved = SavedSnapshots(redis)
     for session_id in ("a", "nobody"):
         with pytest.raises(Refused) as refused:
-            await kept.keep(session_id, snapshot_id="s1")
+            await saved.save(session_id, snapshot_id="s1")
         assert refused.value.refusal is Refusal.NOTHING_YET
-    assert await kept.get("s1") is None
+    assert await saved.get("s1") is None
 
 
 @pytest.mark.asyncio
 async def test_keeping_without_end_fills_no_memory(redis: Redis) -> None:
     store, _ = await playing(redis, b"world")
-    kept = KeptSnapshots(redis)
-    for i in range(3 * MAX_KEPT):
-        await kept.keep("a", snapshot_id=f"s{i}")
+    saved = SavedSnapshots(redis)
+    for i in range(3 * MAX_SAVED):
+        await saved.save("a", snapshot_id=f"s{i}")
     names = await redis.keys("snapshot:s*") + await redis.keys("kept:*")
-    assert len(names) == 2 * MAX_KEPT
-    assert await store.load_snapshot(f"s{3 * MAX_KEPT - 1}") == b"world"
-    assert await store.load_snapshot(f"s{2 * MAX_KEPT - 1}") is None
+    assert len(names) == 2 * MAX_SAVED
+    assert await store.load_snapshot(f"s{3 * MAX_SAVED - 1}") == b"world"
+    assert await store.load_snapshot(f"s{2 * MAX_SAVED - 1}") is None

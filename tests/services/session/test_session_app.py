@@ -313,9 +313,9 @@ async def test_a_kept_snapshot_opens_a_session_of_its_own(
     early = await client.post(url, headers=bearer(session))
     assert_problem(early, 409, "no-snapshot-yet")
     await store.save_snapshot(session["id"], lease, b"here")
-    kept = await client.post(url, headers=bearer(session))
-    assert kept.status_code == 201
-    fork = await created(client, snapshot=kept.json()["snapshot"])
+    saved = await client.post(url, headers=bearer(session))
+    assert saved.status_code == 201
+    fork = await created(client, snapshot=saved.json()["snapshot"])
     assert fork["id"] != session["id"]
     record = await store.get(fork["id"])
     assert record is not None

@@ -3,7 +3,7 @@
 import pytest
 
 from services.backplane.replicas import ReplicaInfo
-from services.backplane.snapshots import KeptSnapshot
+from services.backplane.snapshots import SavedSnapshot
 from services.session.lifecycle import (
     Admission,
     ChoiceError,
@@ -30,11 +30,11 @@ def offer(name: str, starts: tuple[int, ...] = (0, 1)) -> WorldOffer:
 
 
 OFFERS = (offer("doom"), offer("toy", starts=(3, 4)))
-KEPT = KeptSnapshot(world="toy", start=4, seed=9, world_digest="toy-1")
+SAVED = SavedSnapshot(world="toy", start=4, seed=9, world_digest="toy-1")
 
 
-def admitted(wish: Wish, kept: KeptSnapshot | None = None, default_world: str = "") -> Admission:
-    return admit(wish, OFFERS, kept=kept, default_world=default_world, random_seed=77)
+def admitted(wish: Wish, saved: SavedSnapshot | None = None, default_world: str = "") -> Admission:
+    return admit(wish, OFFERS, saved=saved, default_world=default_world, random_seed=77)
 
 
 def test_who_names_nothing_gets_the_first_world_its_first_start_and_a_random_seed() -> None:
@@ -52,38 +52,38 @@ def test_who_names_everything_gets_it() -> None:
 
 
 def test_a_snapshot_brings_its_own_world_start_and_seed() -> None:
-    assert admitted(Wish(snapshot="s"), KEPT) == Admission(
+    assert admitted(Wish(snapshot="s"), SAVED) == Admission(
         world="toy", start=4, seed=9, snapshot_of="s", world_digest="toy-1"
     )
-    assert admitted(Wish(snapshot="s", world="toy"), KEPT).world == "toy"
+    assert admitted(Wish(snapshot="s", world="toy"), SAVED).world == "toy"
 
 
 @pytest.mark.parametrize(
-    ("wish", "kept", "complaint"),
+    ("wish", "saved", "complaint"),
     [
         (Wish(world="mars"), None, "no world 'mars'; there are doom, toy"),
         (Wish(world="toy", start=0), None, "no start 0; there are 3, 4"),
         (Wish(snapshot="s"), None, "no such snapshot"),
-        (Wish(snapshot="s", start=3), KEPT, "leave them out"),
-        (Wish(snapshot="s", seed=3), KEPT, "leave them out"),
-        (Wish(snapshot="s", world="doom"), KEPT, "of world 'toy'"),
+        (Wish(snapshot="s", start=3), SAVED, "leave them out"),
+        (Wish(snapshot="s", seed=3), SAVED, "leave them out"),
+        (Wish(snapshot="s", world="doom"), SAVED, "of world 'toy'"),
         (
             Wish(snapshot="s"),
-            KeptSnapshot(world="old", start=0, seed=0),
+            SavedSnapshot(world="old", start=0, seed=0),
             "no world 'old'; there are doom, toy",
         ),
         (
             Wish(snapshot="s"),
-            KeptSnapshot(world="toy", start=0, seed=0, world_digest="toy-0"),
+            SavedSnapshot(world="toy", start=0, seed=0, world_digest="toy-0"),
             "version of its world is not played any more",
         ),
     ],
 )
 def test_a_wrong_choice_names_the_right_ones(
-    wish: Wish, kept: KeptSnapshot | None, complaint: str
+    wish: Wish, saved: SavedSnapshot | None, complaint: str
 ) -> None:
     with pytest.raises(ChoiceError, match=complaint):
-        admitted(wish, kept)
+        admitted(wish, saved)
 
 
 def replica(slots: int, used: int, *, draining: bool = False) -> ReplicaInfo:

@@ -137,9 +137,9 @@ async def test_a_fork_goes_to_the_version_it_was_kept_in(
     )
     assert lease is not None and await store.save_snapshot(session["id"], lease, b"a world")
     bearer = {"Authorization": f"Bearer {session['token']}"}
-    kept = (await client.post(f"/v1/sessions/{session['id']}/snapshot", headers=bearer)).json()
+    saved = (await client.post(f"/v1/sessions/{session['id']}/snapshot", headers=bearer)).json()
     await ReleaseStore(redis).put(Release(world="toy", current="next"))
-    fork = (await client.post("/v1/sessions", json={"snapshot": kept["snapshot"]})).json()
+    fork = (await client.post("/v1/sessions", json={"snapshot": saved["snapshot"]})).json()
     record = await store.get(fork["id"])
     assert record is not None and record.world_digest == "new"
 
@@ -173,7 +173,7 @@ async def test_what_an_ended_session_has_left_can_be_saved_and_opened(
         session["id"], SessionStatus.ENDED, lease, reason="it broke", keeps_snapshot=True
     )
     bearer = {"Authorization": f"Bearer {session['token']}"}
-    kept = await client.post(f"/v1/sessions/{session['id']}/snapshot", headers=bearer)
-    assert kept.status_code == 201
-    fork = await client.post("/v1/sessions", json={"snapshot": kept.json()["snapshot"]})
+    saved = await client.post(f"/v1/sessions/{session['id']}/snapshot", headers=bearer)
+    assert saved.status_code == 201
+    fork = await client.post("/v1/sessions", json={"snapshot": saved.json()["snapshot"]})
     assert fork.status_code == 201

@@ -1,6 +1,6 @@
--- id, copy_id, ttl_s, max_kept, snapshot prefix, kept prefix, max_bytes, session_bytes, max_saved,
--- saved prefix -> 1; 0: nothing to keep yet; -2: the caller has kept enough; -3: the bytes of visitors
--- are used up.
+-- id, copy_id, ttl_s, max_kept, snapshot prefix, origin prefix, max_bytes, session_bytes, max_saved,
+-- saved prefix -> 1; 0: no snapshot yet; -2: the caller has saved enough; -3: the byte budget of
+-- visitors is used up.
 -- KEYS 7 and 8 are the copy and its note. The oldest of the session's `max_kept` copies makes room,
 -- and where its caller has `max_saved` from all its sessions, the oldest of this one.
 local copy_id, ttl_s, max_kept = ARGV[2], ARGV[3], tonumber(ARGV[4])
