@@ -35,16 +35,16 @@ i { display: inline-block; width: .7em; height: .7em; border-radius: 2px; margin
 
 
 def page(report: Report) -> str:
-    wish = report.scenario
+    scenario = report.scenario
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Nextframe load test: {_players(wish.users)}</title><style>{STYLE}</style></head><body>
-<h1>{_players(wish.users)} for {wish.seconds:g} s in <em>{escape(report.world)}</em></h1>
+<title>Nextframe load test: {_players(scenario.users)}</title><style>{STYLE}</style></head><body>
+<h1>{_players(scenario.users)} for {scenario.seconds:g} s in <em>{escape(report.world)}</em></h1>
 <p>commit {escape(report.commit)} · {escape(str(report.machine["cpu"]))},
 {report.machine["num_cores"]} cores, load {report.machine["load_1m"]} before
-· scenario seed {wish.seed}</p>
+· scenario seed {scenario.seed}</p>
 {_tiles(report)}
 <h2>Frames per second</h2>
 <p>Bar: mean. <i style="background:var(--low)"></i>mark: the slowest 1 % of gaps.

@@ -101,9 +101,11 @@ class PublicApi:
             ]
 
     async def create_session(self, *, world: str, start: int, seed: int) -> Session:
-        wish = {"world": world, "start": start, "seed": seed}
+        request = {"world": world, "start": start, "seed": seed}
         with _as_refusal("asking for a session"):
-            made = (await self._call("POST", f"{self._session_url}/v1/sessions", json=wish)).json()
+            made = (
+                await self._call("POST", f"{self._session_url}/v1/sessions", json=request)
+            ).json()
             return Session(
                 session_id=str(made["id"]),
                 token=str(made["token"]),

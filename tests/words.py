@@ -40,6 +40,7 @@ FORBIDDEN: tuple[Forbidden, ...] = (
     Forbidden("room", "session hub", ("services/ingest", "tests/services/ingest")),
     Forbidden("seat", "player lock", ("services/backplane", "services/ingest")),
     Forbidden("seat", "player lock", ("tests/services", "tests/player", "tests/loadtest")),
+    Forbidden("wish", "request", ("services", "loadtest", "tests/services", "tests/loadtest")),
     Forbidden("utils", "the noun inside the file"),
 )
 
@@ -94,7 +95,6 @@ NOT_YET: frozenset[str] = frozenset(
         "Stream",
         "Verdict",
         "Watched",
-        "Wish",
         "World",
     }
 )

@@ -18,7 +18,7 @@ class ChoiceError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class SessionRequest:
     """What a player asks for; None where anything will do."""
 
     world: str | None = None
@@ -39,39 +39,42 @@ class Admission:
 
 
 def admit(
-    wish: Wish,
+    request: SessionRequest,
     offers: Sequence[WorldOffer],
     *,
     saved: SavedSnapshot | None,
     default_world: str,
     random_seed: int,
 ) -> Admission:
-    """The wish made whole. Raises ChoiceError.
+    """Resolves the request to a world, a start and a seed. Raises ChoiceError.
 
     `offers`: one version of each world, for a snapshot every version; there is at least one.
-    `saved` is what `wish.snapshot` names, if it is still there.
+    `saved` is what `request.snapshot` names, if it is still there.
     """
-    if wish.snapshot is not None:
-        return _admit_to_snapshot(wish, wish.snapshot, offers, saved)
-    offer = _offer(wish.world or default_world or offers[0].name, offers)
+    if request.snapshot is not None:
+        return _admit_to_snapshot(request, request.snapshot, offers, saved)
+    offer = _offer(request.world or default_world or offers[0].name, offers)
     starts = [start.index for start in offer.starts]
-    start = starts[0] if wish.start is None else wish.start
+    start = starts[0] if request.start is None else request.start
     if start not in starts:
         raise ChoiceError(f"world {offer.name!r} has no start {start}; there are {_listed(starts)}")
-    seed = random_seed if wish.seed is None else wish.seed
+    seed = random_seed if request.seed is None else request.seed
     return Admission(
         world=offer.name, start=start, seed=seed, snapshot_of="", world_digest=offer.digest
     )
 
 
 def _admit_to_snapshot(
-    wish: Wish, snapshot_id: str, offers: Sequence[WorldOffer], saved: SavedSnapshot | None
+    request: SessionRequest,
+    snapshot_id: str,
+    offers: Sequence[WorldOffer],
+    saved: SavedSnapshot | None,
 ) -> Admission:
     if saved is None:
         raise ChoiceError("there is no such snapshot; it may have expired")
-    if wish.start is not None or wish.seed is not None:
+    if request.start is not None or request.seed is not None:
         raise ChoiceError("a snapshot has its own start and seed; leave them out")
-    if wish.world not in (None, saved.world):
+    if request.world not in (None, saved.world):
         raise ChoiceError(f"the snapshot is of world {saved.world!r}")
     _offer(saved.world, offers)
     if not any(o.digest == saved.world_digest for o in offers if o.name == saved.world):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.session.lifecycle import MAX_SEED, Wish
+from services.session.lifecycle import MAX_SEED, SessionRequest
 from services.wire.session import SessionStatus
 
 Id = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
@@ -21,8 +21,10 @@ class CreateSession(BaseModel):
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
     snapshot: Id | None = None
 
-    def to_wish(self) -> Wish:
-        return Wish(world=self.world, start=self.start, seed=self.seed, snapshot=self.snapshot)
+    def to_request(self) -> SessionRequest:
+        return SessionRequest(
+            world=self.world, start=self.start, seed=self.seed, snapshot=self.snapshot
+        )
 
 
 class IceServer(BaseModel):

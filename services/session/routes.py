@@ -46,9 +46,9 @@ def session_routes(service: SessionService, views: SessionViews, tokens: Tokens)
         response_model_exclude_none=True,
         responses=problems(404, 409, 429),
     )
-    async def create(request: Request, wish: CreateSession | None = None) -> CreatedSession:
+    async def create(request: Request, body: CreateSession | None = None) -> CreatedSession:
         caller = caller_of(request.client.host if request.client else "")
-        record = await service.open((wish or CreateSession()).to_wish(), caller)
+        record = await service.open((body or CreateSession()).to_request(), caller)
         return views.created(record, await service.wait_of(record))
 
     @router.get("/sessions/{session_id}", response_model_exclude_none=True, responses=of_one)

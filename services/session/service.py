@@ -18,7 +18,7 @@ from services.backplane.sessions import SessionStore
 from services.backplane.snapshots import SavedSnapshots
 from services.callers import Caller
 from services.session import lifecycle
-from services.session.lifecycle import Admission, ChoiceError, Wish
+from services.session.lifecycle import Admission, ChoiceError, SessionRequest
 from services.session.settings import SessionSettings
 from services.session.worlds import STEADY, WorldCatalog
 from services.telemetry import Problem, meter
@@ -75,13 +75,13 @@ class SessionService:
         offers = (await self._worlds.menu()).for_newcomer(draw=STEADY)
         return sorted(offers, key=lambda offer: offer.name != self._settings.default_world)
 
-    async def open(self, wish: Wish, caller: Caller) -> SessionRecord:
+    async def open(self, request: SessionRequest, caller: Caller) -> SessionRecord:
         """A new session in the line. `caller`: whom the limits count."""
         limits = self._limits(caller)
         if not await self._store.has_room(limits):  # and nobody leaves a trace by asking
             raise self._refused(Refusal.NO_ROOM)
         await self._count_creation(caller)
-        admission = await self._admit(wish)
+        admission = await self._admit(request)
         record = SessionRecord(
             session_id=secrets.token_hex(16),
             status=SessionStatus.QUEUED,
@@ -199,19 +199,19 @@ class SessionService:
             status, refusal.value, f"{why} Try again in {wait_s} s.", retry_after_s=wait_s
         )
 
-    async def _admit(self, wish: Wish) -> Admission:
+    async def _admit(self, request: SessionRequest) -> Admission:
         menu = await self._worlds.menu()
         if not menu.offers:
             raise _not_served("No world is being served yet.")
-        saved = None if wish.snapshot is None else await self._saved.get(wish.snapshot)
-        newest = menu.for_newcomer(draw=random.random(), start=wish.start)
-        world = wish.world or self._settings.default_world
-        if wish.snapshot is None and (not newest or (world and menu.is_awaited(world))):
+        saved = None if request.snapshot is None else await self._saved.get(request.snapshot)
+        newest = menu.for_newcomer(draw=random.random(), start=request.start)
+        world = request.world or self._settings.default_world
+        if request.snapshot is None and (not newest or (world and menu.is_awaited(world))):
             raise _not_served("The current version of this world is not being served.")
         try:
             return lifecycle.admit(
-                wish,
-                menu.offers if wish.snapshot is not None else newest,
+                request,
+                menu.offers if request.snapshot is not None else newest,
                 saved=saved,
                 default_world=self._settings.default_world,
                 random_seed=secrets.randbelow(lifecycle.MAX_SEED + 1),

@@ -96,7 +96,7 @@ async def test_a_light_player_counts_frames_without_decoding_any(fake: FakeServi
     assert full.log.picture == (64, 48)
     assert light.log.num_decoded == 0
     assert len(light.log.arrivals) > 10
-    assert [wish["start"] for wish in fake.sessions.values()] == [0, 1]
+    assert [request["start"] for request in fake.sessions.values()] == [0, 1]
 
 
 @pytest.mark.asyncio

@@ -13,9 +13,9 @@ from tests.loadtest.fake_service import FakeService, serving
 
 async def run(fake: FakeService, out: Path, *, seconds: str) -> tuple[int | None, str]:
     """(exit code, what it printed) of a short load test of two players."""
-    wish = ("--users", "2", "--seconds", seconds, "--stagger", "0.1", "--out", str(out))
+    arguments = ("--users", "2", "--seconds", seconds, "--stagger", "0.1", "--out", str(out))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "loadtest", "--url", fake.url, *wish),
+        *(sys.executable, "-m", "loadtest", "--url", fake.url, *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

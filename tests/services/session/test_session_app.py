@@ -59,8 +59,8 @@ async def client(redis_url: str, store: SessionStore) -> AsyncIterator[httpx.Asy
         yield client
 
 
-async def created(client: httpx.AsyncClient, **wish: Any) -> Any:
-    answer = await client.post("/v1/sessions", json=wish)
+async def created(client: httpx.AsyncClient, **asked: Any) -> Any:
+    answer = await client.post("/v1/sessions", json=asked)
     assert answer.status_code == 201, answer.text
     return answer.json()
 
@@ -132,7 +132,7 @@ async def test_the_worlds_on_offer_are_answered_whole(client: httpx.AsyncClient)
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
-    ("wish", "kind", "detail"),
+    ("asked", "kind", "detail"),
     [
         ({"world": "mars"}, "not-on-offer", "there are toy"),
         ({"world": "toy", "start": 9}, "not-on-offer", "there are 0, 1, 2"),
@@ -146,9 +146,9 @@ async def test_the_worlds_on_offer_are_answered_whole(client: httpx.AsyncClient)
     ],
 )
 async def test_a_wrong_wish_is_answered_with_the_right_ones(
-    client: httpx.AsyncClient, wish: Any, kind: str, detail: str
+    client: httpx.AsyncClient, asked: Any, kind: str, detail: str
 ) -> None:
-    assert_problem(await client.post("/v1/sessions", json=wish), 422, kind, detail)
+    assert_problem(await client.post("/v1/sessions", json=asked), 422, kind, detail)
 
 
 @pytest.mark.asyncio

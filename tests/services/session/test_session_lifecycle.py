@@ -7,7 +7,7 @@ from services.backplane.snapshots import SavedSnapshot
 from services.session.lifecycle import (
     Admission,
     ChoiceError,
-    Wish,
+    SessionRequest,
     admit,
     eta_s,
     retry_after_s,
@@ -33,57 +33,59 @@ OFFERS = (offer("doom"), offer("toy", starts=(3, 4)))
 SAVED = SavedSnapshot(world="toy", start=4, seed=9, world_digest="toy-1")
 
 
-def admitted(wish: Wish, saved: SavedSnapshot | None = None, default_world: str = "") -> Admission:
-    return admit(wish, OFFERS, saved=saved, default_world=default_world, random_seed=77)
+def admitted(
+    asked: SessionRequest, saved: SavedSnapshot | None = None, default_world: str = ""
+) -> Admission:
+    return admit(asked, OFFERS, saved=saved, default_world=default_world, random_seed=77)
 
 
 def test_who_names_nothing_gets_the_first_world_its_first_start_and_a_random_seed() -> None:
-    assert admitted(Wish()) == Admission(
+    assert admitted(SessionRequest()) == Admission(
         world="doom", start=0, seed=77, snapshot_of="", world_digest="doom-1"
     )
-    assert admitted(Wish(), default_world="toy").start == 3
+    assert admitted(SessionRequest(), default_world="toy").start == 3
 
 
 def test_who_names_everything_gets_it() -> None:
-    wish = Wish(world="toy", start=4, seed=0)
-    assert admitted(wish) == Admission(
+    asked = SessionRequest(world="toy", start=4, seed=0)
+    assert admitted(asked) == Admission(
         world="toy", start=4, seed=0, snapshot_of="", world_digest="toy-1"
     )
 
 
 def test_a_snapshot_brings_its_own_world_start_and_seed() -> None:
-    assert admitted(Wish(snapshot="s"), SAVED) == Admission(
+    assert admitted(SessionRequest(snapshot="s"), SAVED) == Admission(
         world="toy", start=4, seed=9, snapshot_of="s", world_digest="toy-1"
     )
-    assert admitted(Wish(snapshot="s", world="toy"), SAVED).world == "toy"
+    assert admitted(SessionRequest(snapshot="s", world="toy"), SAVED).world == "toy"
 
 
 @pytest.mark.parametrize(
-    ("wish", "saved", "complaint"),
+    ("asked", "saved", "complaint"),
     [
-        (Wish(world="mars"), None, "no world 'mars'; there are doom, toy"),
-        (Wish(world="toy", start=0), None, "no start 0; there are 3, 4"),
-        (Wish(snapshot="s"), None, "no such snapshot"),
-        (Wish(snapshot="s", start=3), SAVED, "leave them out"),
-        (Wish(snapshot="s", seed=3), SAVED, "leave them out"),
-        (Wish(snapshot="s", world="doom"), SAVED, "of world 'toy'"),
+        (SessionRequest(world="mars"), None, "no world 'mars'; there are doom, toy"),
+        (SessionRequest(world="toy", start=0), None, "no start 0; there are 3, 4"),
+        (SessionRequest(snapshot="s"), None, "no such snapshot"),
+        (SessionRequest(snapshot="s", start=3), SAVED, "leave them out"),
+        (SessionRequest(snapshot="s", seed=3), SAVED, "leave them out"),
+        (SessionRequest(snapshot="s", world="doom"), SAVED, "of world 'toy'"),
         (
-            Wish(snapshot="s"),
+            SessionRequest(snapshot="s"),
             SavedSnapshot(world="old", start=0, seed=0),
             "no world 'old'; there are doom, toy",
         ),
         (
-            Wish(snapshot="s"),
+            SessionRequest(snapshot="s"),
             SavedSnapshot(world="toy", start=0, seed=0, world_digest="toy-0"),
             "version of its world is not played any more",
         ),
     ],
 )
 def test_a_wrong_choice_names_the_right_ones(
-    wish: Wish, saved: SavedSnapshot | None, complaint: str
+    asked: SessionRequest, saved: SavedSnapshot | None, complaint: str
 ) -> None:
     with pytest.raises(ChoiceError, match=complaint):
-        admitted(wish, saved)
+        admitted(asked, saved)
 
 
 def replica(slots: int, used: int, *, draining: bool = False) -> ReplicaInfo:

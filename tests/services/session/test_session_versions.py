@@ -150,8 +150,8 @@ async def test_while_no_released_version_is_served_newcomers_are_told_to_wait(
     client: httpx.AsyncClient, redis: Redis
 ) -> None:
     await ReleaseStore(redis).put(Release(world="toy", current="away"))
-    for wish in ({}, {"world": "toy"}):
-        answer = await client.post("/v1/sessions", json=wish)
+    for asked in ({}, {"world": "toy"}):
+        answer = await client.post("/v1/sessions", json=asked)
         assert answer.status_code == 503 and "current version" in answer.json()["detail"]
         assert int(answer.headers["Retry-After"]) > 0
     assert (await client.get("/v1/worlds")).json()["worlds"] == []
