@@ -33,6 +33,8 @@ FORBIDDEN: tuple[Forbidden, ...] = (
     Forbidden("hear", "receive", ("services/ingest",)),
     Forbidden("heard", "received", ("services/ingest/webrtc",)),
     Forbidden("say", "send", ("services/ingest", "services/backplane", "services/session")),
+    Forbidden("in_line", "queue position", ("services", "loadtest")),
+    Forbidden("line_full", "queue full", ("services",)),
     Forbidden("look", "poll, scan or get", ("services/training", "services/session")),
     Forbidden("shelf", "catalog"),
     Forbidden("stocktaker", "scanner"),

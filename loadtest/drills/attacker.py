@@ -38,7 +38,7 @@ FAILED = "the attacker's own errors"
 LIVE_TIMEOUT_S = 60.0
 ACT_EVERY_S = 0.1
 GRACE_S = 5.0
-NUM_IN_LINE = 2  # sessions besides the one that plays: an address may have three
+NUM_QUEUED = 2  # sessions besides the one that plays: an address may have three
 
 
 class CannotAttack(Exception):
@@ -90,8 +90,8 @@ async def attack(order: Order, door: Door, neighbour: Neighbour) -> dict[str, An
     asyncio.get_running_loop().set_exception_handler(
         lambda _, context: door.tally.add(FAILED, repr(context.get("exception"))[:200])
     )
-    in_line = [made for _ in range(NUM_IN_LINE) if (made := await door.create(OWN)) is not None]
-    if len(in_line) < NUM_IN_LINE:
+    queued = [made for _ in range(NUM_QUEUED) if (made := await door.create(OWN)) is not None]
+    if len(queued) < NUM_QUEUED:
         raise CannotAttack(f"no sessions in line: {dict(door.tally.counts[OWN])}")
     began, used_before = time.monotonic(), time.process_time()
     ground = Ground(
@@ -101,7 +101,7 @@ async def attack(order: Order, door: Door, neighbour: Neighbour) -> dict[str, An
         tally=door.tally,
         until=began + order.seconds,
     )
-    running = [asyncio.ensure_future(one) for one in _attacks(ground, neighbour, *in_line)]
+    running = [asyncio.ensure_future(one) for one in _attacks(ground, neighbour, *queued)]
     _, late = await asyncio.wait(running, timeout=order.seconds + GRACE_S)
     for task in late:
         task.cancel()

@@ -7,7 +7,7 @@ from enum import StrEnum
 class Refusal(StrEnum):
     """Why something was not written."""
 
-    LINE_FULL = "line-full"
+    QUEUE_FULL = "line-full"
     ENOUGH_OPEN = "enough-open"  # sessions, by this caller
     ENOUGH_SAVED = "enough-saved"  # worlds, by this caller
     NOTHING_YET = "no-snapshot-yet"  # there is no snapshot to save

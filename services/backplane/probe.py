@@ -51,7 +51,7 @@ class Probe:
 
     async def _try(self) -> RedisFault | None:
         try:
-            await self._script(keys=(self._key, keys.LINE), args=(PROBE_TTL_S,))
+            await self._script(keys=(self._key, keys.QUEUE), args=(PROBE_TTL_S,))
         except exceptions.ReadOnlyError as error:
             # The address may lead to the new primary by now; idle connections still lead here.
             await self._redis.connection_pool.disconnect(inuse_connections=False)

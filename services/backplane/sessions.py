@@ -19,7 +19,7 @@ from services.wire.codec import VideoCodec
 from services.wire.session import NEXT_STATUSES, Lease, SessionRecord, SessionStatus
 
 LEASE_MS = 3000  # renewed each second
-LINE_PATIENCE_MS = 90_000  # a waiting page looks every few seconds, in a hidden tab once a minute
+QUEUE_PATIENCE_MS = 90_000  # a waiting page looks every few seconds, in a hidden tab once a minute
 PRESENT_MS = 8000  # who gave no sign for longer is not given a slot
 SETTLED_MS = 60_000  # an owner that lasted this long was no loss
 MAX_LOSSES = 5
@@ -45,7 +45,7 @@ _SCRIPTS = (
     "wake",
 )
 _NO_LIMITS = Limits()
-_REFUSALS = {-1: Refusal.LINE_FULL, -2: Refusal.ENOUGH_OPEN, -3: Refusal.NO_ROOM}
+_REFUSALS = {-1: Refusal.QUEUE_FULL, -2: Refusal.ENOUGH_OPEN, -3: Refusal.NO_ROOM}
 
 
 class Loss(StrEnum):
@@ -73,21 +73,21 @@ class SessionStore:
         self,
         record: SessionRecord,
         *,
-        max_line: int,
+        max_queued: int,
         max_age_s: int = keys.SESSION_TTL_S,
         limits: Limits = _NO_LIMITS,
     ) -> int:
-        """Queued at the end of the line; its 0-based place there. `max_line`: how many may wait for
-        one world. Raises Refused.
+        """Queues a new session and returns its 0-based position among all queued sessions.
 
-        The record's own times are set by Redis' clock. After `max_age_s` its time is up.
+        `max_queued` bounds the queue of the record's world; `max_age_s` bounds the session's life.
+        Redis' clock sets the record's times. Raises Refused beyond a limit.
         """
         written = asdict(record) | {"status": SessionStatus.QUEUED.value}
         pairs = [part for field in written.items() for part in field]
         place = await self._run(
             "create",
             record.session_id,
-            max_line,
+            max_queued,
             max_age_s * 1000,
             keys.SESSION_TTL_S,
             limits.max_bytes,
@@ -118,16 +118,16 @@ class SessionStore:
 
     async def position(self, session_id: str) -> int | None:
         """Its place in the line of all worlds, 0 is first; None when it does not wait."""
-        return cast(int | None, await self._redis.zrank(keys.LINE, session_id))
+        return cast(int | None, await self._redis.zrank(keys.QUEUE, session_id))
 
-    async def waiting(self, *, within_ms: int = LINE_PATIENCE_MS) -> list[str]:
+    async def waiting(self, *, within_ms: int = QUEUE_PATIENCE_MS) -> list[str]:
         """The ids of `queued`."""
         return [session.session_id for session in await self.queued(within_ms=within_ms)]
 
-    async def queued(self, *, within_ms: int = LINE_PATIENCE_MS) -> list[QueuedSession]:
+    async def queued(self, *, within_ms: int = QUEUE_PATIENCE_MS) -> list[QueuedSession]:
         """The line in order, of it those whose player gave a sign within `within_ms`. Who gave none
-        for LINE_PATIENCE_MS has left it and is ended."""
-        flat = await self._run_over_all("waiting", LINE_PATIENCE_MS, keys.SESSION_TTL_S, within_ms)
+        for QUEUE_PATIENCE_MS has left it and is ended."""
+        flat = await self._run_over_all("waiting", QUEUE_PATIENCE_MS, keys.SESSION_TTL_S, within_ms)
         pairs = zip(flat[::2], flat[1::2], strict=True)
         return readable(
             lambda pair: QueuedSession(*map(bytes.decode, pair)), pairs, "queued session"
@@ -293,7 +293,7 @@ def session_keys(session_id: str) -> Sequence[str]:
     """In the order that common.lua names them."""
     return (
         keys.session(session_id),
-        keys.LINE,
+        keys.QUEUE,
         keys.LEASES,
         keys.ENDINGS,
         keys.LENGTHS,

@@ -92,12 +92,14 @@ class SessionService:
             snapshot_of=admission.snapshot_of,
             created_at_ms=round(time.time() * 1000),
         )
-        max_line, max_age_s = self._settings.max_line, self._settings.max_session_s
+        max_queued, max_age_s = self._settings.max_line, self._settings.max_session_s
         try:
-            await self._store.create(record, max_line=max_line, max_age_s=max_age_s, limits=limits)
+            await self._store.create(
+                record, max_queued=max_queued, max_age_s=max_age_s, limits=limits
+            )
         except Refused as error:
-            if error.refusal is Refusal.LINE_FULL:
-                raise await self._line_full(record.world) from error
+            if error.refusal is Refusal.QUEUE_FULL:
+                raise await self._queue_full(record.world) from error
             raise self._refused(error.refusal) from error
         CREATED.add(1, {"world": record.world})
         log.info("session opened", extra={"session_id": record.session_id, "world": record.world})
@@ -220,7 +222,7 @@ class SessionService:
             REFUSED.add(1, {"kind": "not-on-offer"})
             raise Problem(422, "not-on-offer", f"{error}.") from error
 
-    async def _line_full(self, world: str) -> Problem:
+    async def _queue_full(self, world: str) -> Problem:
         REFUSED.add(1, {"kind": "line-full"})
         wait_s = lifecycle.retry_after_s(
             replicas=await self._replicas_of(world), lengths_s=await self._store.lengths_s()

@@ -1,6 +1,6 @@
 """Every Redis key and channel of the system, and how long each lives. Nothing else names a key."""
 
-LINE = "line"  # sorted set: session id -> place (smaller is earlier); ends when the session does
+QUEUE = "line"  # sorted set: session id -> place (smaller is earlier); ends when the session does
 WATCHED = "watched"  # hash: when the line was looked at last, and since when without a gap
 LEASES = "leases"  # sorted set: owned session id -> lease end, ms; ends with the ownership
 ENDINGS = "endings"  # sorted set: open session id -> when its time is up, ms; ends with the session

@@ -11,7 +11,7 @@ end
 if status ~= 'queued' then return -1 end
 
 local now = now_ms()
-redis.call('ZREM', LINE, id)
+redis.call('ZREM', QUEUE, id)
 redis.call('ZADD', LEASES, now + lease_ms, id)
 redis.call('HDEL', SESSION, 'lost_status')
 -- Whether the player is there is asked anew from here on: a turn that nobody comes to is short.

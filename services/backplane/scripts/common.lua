@@ -1,7 +1,7 @@
 -- Stands before every session script: its keys, Redis' own clock, and what several scripts do.
 -- ARGV[1] is the session id everywhere it is a script about one session.
 
-local SESSION, LINE, LEASES, ENDINGS, LENGTHS, SNAPSHOT = unpack(KEYS)
+local SESSION, QUEUE, LEASES, ENDINGS, LENGTHS, SNAPSHOT = unpack(KEYS)
 local LENGTHS_KEPT = 64
 local LENGTHS_TTL_S = 24 * 3600
 
@@ -53,7 +53,7 @@ local function end_session(session, snapshot, id, reason, now)
   measure_length(session, now)
   drop_owner(session, id)
   redis.call('HSET', session, 'status', 'ended', 'reason', reason)
-  redis.call('ZREM', LINE, id)
+  redis.call('ZREM', QUEUE, id)
   redis.call('ZREM', ENDINGS, id)
   if snapshot then redis.call('DEL', snapshot) end
 end

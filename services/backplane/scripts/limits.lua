@@ -22,7 +22,7 @@ end
 
 -- Bytes that whoever waits in line writes once it plays.
 local function promised(bytes_per_session)
-  return redis.call('ZCARD', LINE) * bytes_per_session
+  return redis.call('ZCARD', QUEUE) * bytes_per_session
 end
 
 -- `callers` is a session's field: "who=share who=share", its address and perhaps the network of that,
@@ -51,18 +51,18 @@ local function may_open(callers, max_open, open_prefix, session_prefix, is_new)
   return true
 end
 
--- Whether as many as `max_line` wait for that world already; another world's line is no matter.
-local function is_line_full(world, max_line, session_prefix)
-  if redis.call('ZCARD', LINE) < max_line then return false end
+-- Whether as many as `max_queued` wait for that world already; another world's line is no matter.
+local function is_queue_full(world, max_queued, session_prefix)
+  if redis.call('ZCARD', QUEUE) < max_queued then return false end
   local waiting = 0
-  for _, id in ipairs(redis.call('ZRANGE', LINE, 0, -1)) do
+  for _, id in ipairs(redis.call('ZRANGE', QUEUE, 0, -1)) do
     if redis.call('HGET', session_prefix .. id, 'world') == world then waiting = waiting + 1 end
   end
-  return waiting >= max_line
+  return waiting >= max_queued
 end
 
-local function join_line(id, now)
-  local last = redis.call('ZRANGE', LINE, -1, -1, 'WITHSCORES')[2]
-  redis.call('ZADD', LINE, last and math.max(now, last + 1) or now, id)
-  return redis.call('ZRANK', LINE, id)
+local function join_queue(id, now)
+  local last = redis.call('ZRANGE', QUEUE, -1, -1, 'WITHSCORES')[2]
+  redis.call('ZADD', QUEUE, last and math.max(now, last + 1) or now, id)
+  return redis.call('ZRANK', QUEUE, id)
 end

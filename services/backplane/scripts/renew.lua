@@ -8,7 +8,7 @@ if not is_owner(SESSION, epoch, link_key) then return {} end
 
 local now = now_ms()
 if status == 'queued' then
-  redis.call('ZREM', LINE, id)
+  redis.call('ZREM', QUEUE, id)
   redis.call('HSET', SESSION, 'status', redis.call('HGET', SESSION, 'lost_status'), 'reason', '',
     'held_since_ms', now)
   redis.call('HDEL', SESSION, 'lost_status')

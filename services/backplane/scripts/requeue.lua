@@ -42,6 +42,6 @@ else
 end
 redis.call('HSET', SESSION, 'status', 'queued', 'reason', reason, 'seen_at_ms', now)
 redis.call('EXPIRE', SESSION, ttl_s)
-local first = redis.call('ZRANGE', LINE, 0, 0, 'WITHSCORES')[2]
-redis.call('ZADD', LINE, first and math.min(now, first - 1) or now, id)
+local first = redis.call('ZRANGE', QUEUE, 0, 0, 'WITHSCORES')[2]
+redis.call('ZADD', QUEUE, first and math.min(now, first - 1) or now, id)
 return 1

@@ -13,12 +13,12 @@ redis.call('HSET', KEYS[7], 'at_ms', now, 'since_ms', since_ms)
 redis.call('EXPIRE', KEYS[7], ttl_s)
 
 local waiting = {}
-for _, id in ipairs(redis.call('ZRANGE', LINE, 0, -1)) do
+for _, id in ipairs(redis.call('ZRANGE', QUEUE, 0, -1)) do
   local session = session_prefix .. id
   local found = redis.call('HMGET', session, 'seen_at_ms', 'world')
   local seen_at_ms = found[1]
   if not seen_at_ms then
-    redis.call('ZREM', LINE, id)
+    redis.call('ZREM', QUEUE, id)
   elseif now - math.max(seen_at_ms, since_ms) > tonumber(patience_ms) then
     end_session(session, snapshot_prefix .. id, id, 'left the line', now)
     redis.call('EXPIRE', session, ttl_s)

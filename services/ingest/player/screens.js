@@ -34,7 +34,7 @@ const SCREENS = {
   },
   waiting({ place, etaS }) {
     const text = `Every place is taken just now. Yours is kept, and the world starts by itself. ${wait(etaS)}`;
-    return screen(placeInLine(place), text, true, [leave("Leave the line")]);
+    return screen(queuePosition(place), text, true, [leave("Leave the line")]);
   },
   paused({ reason }) {
     const text = `${sentence(reason)}Your world is kept as you left it.`;
@@ -69,7 +69,7 @@ function leave(label) {
 }
 
 /** 0 is next. */
-export function placeInLine(place) {
+export function queuePosition(place) {
   return place === 0 ? "You are next in line" : `${place} ahead of you in line`;
 }
 

@@ -34,7 +34,7 @@ def of(address: str, max_open: int = 2, **others: int) -> Limits:
     return Limits(callers=caller_of(address).shares, max_open=max_open, **others)
 
 
-async def create(store: SessionStore, session_id: str, limits: Limits, max_line: int = 99) -> int:
+async def create(store: SessionStore, session_id: str, limits: Limits, max_queued: int = 99) -> int:
     record = SessionRecord(
         session_id=session_id,
         status=SessionStatus.QUEUED,
@@ -43,7 +43,7 @@ async def create(store: SessionStore, session_id: str, limits: Limits, max_line:
         seed=1,
         created_at_ms=0,
     )
-    return await store.create(record, max_line=max_line, limits=limits)
+    return await store.create(record, max_queued=max_queued, limits=limits)
 
 
 async def refusal_of(store: SessionStore, session_id: str, limits: Limits) -> Refusal:
@@ -101,10 +101,10 @@ async def test_waking_many_is_bounded_like_creating_many(store: SessionStore) ->
 
 
 async def test_a_full_line_wakes_nobody(store: SessionStore) -> None:
-    await create(store, "a", of(ONE), max_line=1)
+    await create(store, "a", of(ONE), max_queued=1)
     lease = await live(store, "a")
     await store.set_status("a", SessionStatus.PAUSED, lease)
-    await create(store, "b", of(OTHER), max_line=1)
+    await create(store, "b", of(OTHER), max_queued=1)
     assert not await store.wake("a")
     await store.end("b", "left")
     assert await store.wake("a")
@@ -215,7 +215,7 @@ async def test_every_key_has_an_end(store: SessionStore, redis: Redis) -> None:
     await store.requeue("c", lease)
     await writer.aclose()
 
-    assert await _endless(redis) == {keys.LINE, keys.LEASES, keys.ENDINGS}
+    assert await _endless(redis) == {keys.QUEUE, keys.LEASES, keys.ENDINGS}
     for session_id in ("a", "b", "c"):
         await store.end(session_id, "left")
     assert await _endless(redis) == set()

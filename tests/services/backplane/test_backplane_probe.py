@@ -32,7 +32,7 @@ async def create(redis: Redis, session_id: str) -> None:
         session_id=session_id, status=SessionStatus.QUEUED, world="w", start=0, seed=1,
         created_at_ms=0,
     )  # fmt: skip
-    assert await SessionStore(redis).create(record, max_line=9) is not None
+    assert await SessionStore(redis).create(record, max_queued=9) is not None
 
 
 async def test_each_change_is_one_line(

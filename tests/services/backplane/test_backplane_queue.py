@@ -33,12 +33,12 @@ async def store(redis: Redis) -> CountedStore:
     return CountedStore(redis)
 
 
-async def queue(store: SessionStore, session_id: str, world: str, *, max_line: int = 9) -> None:
+async def queue(store: SessionStore, session_id: str, world: str, *, max_queued: int = 9) -> None:
     record = SessionRecord(
         session_id=session_id, status=SessionStatus.QUEUED, world=world, start=0, seed=1,
         created_at_ms=0,
     )  # fmt: skip
-    await store.create(record, max_line=max_line)
+    await store.create(record, max_queued=max_queued)
 
 
 async def test_a_place_counts_those_who_wait_for_the_same_world(store: CountedStore) -> None:
@@ -68,24 +68,24 @@ async def test_a_crowd_that_polls_costs_one_look_and_a_newcomer_is_seen_at_once(
 
 
 async def test_a_full_line_of_one_world_refuses_nobody_of_another(store: CountedStore) -> None:
-    await queue(store, "a", "w", max_line=2)
-    await queue(store, "b", "w", max_line=2)
+    await queue(store, "a", "w", max_queued=2)
+    await queue(store, "b", "w", max_queued=2)
     with pytest.raises(Refused) as refused:
-        await queue(store, "c", "w", max_line=2)
-    assert refused.value.refusal is Refusal.LINE_FULL
-    await queue(store, "d", "v", max_line=2)
-    await queue(store, "e", "v", max_line=2)
+        await queue(store, "c", "w", max_queued=2)
+    assert refused.value.refusal is Refusal.QUEUE_FULL
+    await queue(store, "d", "v", max_queued=2)
+    await queue(store, "e", "v", max_queued=2)
     with pytest.raises(Refused):
-        await queue(store, "f", "v", max_line=2)
+        await queue(store, "f", "v", max_queued=2)
 
 
 async def test_a_paused_player_comes_back_to_the_line_of_its_own_world(
     store: CountedStore,
 ) -> None:
-    await queue(store, "paused", "w", max_line=1)
+    await queue(store, "paused", "w", max_queued=1)
     lease = await store.acquire("paused", replica_id="r", frame_address="127.0.0.1:1", link_key="k")
     assert lease is not None
     await store.set_status("paused", SessionStatus.LIVE, lease)
     await store.set_status("paused", SessionStatus.PAUSED, lease)
-    await queue(store, "other", "v", max_line=1)
+    await queue(store, "other", "v", max_queued=1)
     assert await store.wake("paused")

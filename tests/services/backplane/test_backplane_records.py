@@ -33,7 +33,7 @@ async def queue(store: SessionStore, session_id: str) -> None:
         session_id=session_id, status=SessionStatus.QUEUED, world="w", start=0, seed=1,
         created_at_ms=0,
     )  # fmt: skip
-    assert await store.create(record, max_line=9) is not None
+    assert await store.create(record, max_queued=9) is not None
 
 
 async def test_what_a_newer_service_adds_is_ignored(redis: Redis) -> None:
@@ -112,7 +112,7 @@ async def test_nothing_that_redis_holds_ends_the_dispatcher(
     redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    await redis.zadd(keys.LINE, {b"\xff\xfe": 1})  # no id of ours
+    await redis.zadd(keys.QUEUE, {b"\xff\xfe": 1})  # no id of ours
     await redis.hset(keys.session("x"), "seen_at_ms", "not a number")
     await redis.set(keys.REPLICAS, "no set")
 

@@ -35,7 +35,7 @@ def record(session_id: str) -> SessionRecord:
 
 async def queue(store: SessionStore, *session_ids: str) -> None:
     for session_id in session_ids:
-        assert await store.create(record(session_id), max_line=10) is not None
+        assert await store.create(record(session_id), max_queued=10) is not None
 
 
 async def own(store: SessionStore, session_id: str, replica_id: str = "r1") -> Lease:
@@ -75,10 +75,10 @@ async def test_a_new_session_waits_at_the_end_of_the_line(store: SessionStore) -
 
 @pytest.mark.asyncio
 async def test_a_full_line_takes_nobody_and_leaves_nothing(store: SessionStore) -> None:
-    await store.create(record("a"), max_line=1)
+    await store.create(record("a"), max_queued=1)
     with pytest.raises(Refused) as refused:
-        await store.create(record("b"), max_line=1)
-    assert refused.value.refusal is Refusal.LINE_FULL
+        await store.create(record("b"), max_queued=1)
+    assert refused.value.refusal is Refusal.QUEUE_FULL
     assert await store.get("b") is None
     assert await store.waiting() == ["a"]
 
@@ -86,10 +86,10 @@ async def test_a_full_line_takes_nobody_and_leaves_nothing(store: SessionStore) 
 @pytest.mark.asyncio
 async def test_creating_twice_after_a_lost_answer_is_creating_once(store: SessionStore) -> None:
     await queue(store, "a", "b")
-    assert await store.create(record("b"), max_line=10) == 1
+    assert await store.create(record("b"), max_queued=10) == 1
     assert await store.waiting() == ["a", "b"]
     lease = await own(store, "a")
-    await store.create(record("a"), max_line=10)
+    await store.create(record("a"), max_queued=10)
     assert await store.waiting() == ["b"]
     assert await store.renew("a", lease) is not None
 
@@ -332,12 +332,12 @@ async def test_after_a_failover_the_owner_of_the_same_epoch_is_refused(
     """cases/security.md M2: the newest acquire was lost, and its epoch is given again."""
     await queue(store, "a")
     copy: Any = await redis.dump(keys.session("a"))
-    line: Any = await redis.zrange(keys.LINE, 0, -1, withscores=True)
+    line: Any = await redis.zrange(keys.QUEUE, 0, -1, withscores=True)
     stale = await own(store, "a", "A")
     await store.set_status("a", SessionStatus.LIVE, stale)
     await redis.delete(keys.LEASES)  # what the lagging replica of Redis had never seen
     await redis.restore(keys.session("a"), 3_600_000, copy, replace=True)
-    await redis.zadd(keys.LINE, dict(line))
+    await redis.zadd(keys.QUEUE, dict(line))
 
     fresh = await own(store, "a", "B")
     assert fresh.epoch == stale.epoch
@@ -388,7 +388,7 @@ async def test_who_could_give_no_sign_does_not_leave_the_line(
     for _ in range(3):
         await store.waiting()
         assert await status(store, "a") == "queued"
-    monkeypatch.setattr(sessions, "LINE_PATIENCE_MS", -1)  # no sign since then, either
+    monkeypatch.setattr(sessions, "QUEUE_PATIENCE_MS", -1)  # no sign since then, either
     await store.waiting()
     assert await status(store, "a") == "ended"
 
@@ -401,8 +401,8 @@ async def test_a_sign_of_the_player_makes_no_session(store: SessionStore) -> Non
 
 @pytest.mark.asyncio
 async def test_sessions_end_when_their_time_is_up(store: SessionStore) -> None:
-    await store.create(record("old"), max_line=9, max_age_s=0)
-    await store.create(record("young"), max_line=9)
+    await store.create(record("old"), max_queued=9, max_age_s=0)
+    await store.create(record("young"), max_queued=9)
     await own(store, "old")
     assert await store.end_overdue("its hour is over") == ["old"]
     assert await status(store, "old") == "ended"

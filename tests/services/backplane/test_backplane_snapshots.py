@@ -17,7 +17,7 @@ async def playing(redis: Redis, blob: bytes | None) -> tuple[SessionStore, Lease
     record = SessionRecord(
         session_id="a", status=SessionStatus.QUEUED, world="toy", start=2, seed=7, created_at_ms=0
     )
-    await store.create(record, max_line=1)
+    await store.create(record, max_queued=1)
     lease = await store.acquire("a", replica_id="r", frame_address="x:1", link_key="k")
     assert lease is not None
     if blob is not None:

@@ -17,7 +17,7 @@ async def session(redis: Redis) -> PlayerLock:
     record = SessionRecord(
         session_id="s1", status=SessionStatus.QUEUED, world="toy", start=0, seed=1, created_at_ms=0
     )
-    await SessionStore(redis).create(record, max_line=9)
+    await SessionStore(redis).create(record, max_queued=9)
     return PlayerLock(redis)
 
 

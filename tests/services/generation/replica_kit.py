@@ -56,7 +56,7 @@ class ReplicaBench:
         record = SessionRecord(
             session_id=session_id, status=SessionStatus.QUEUED, created_at_ms=0, **chosen
         )
-        assert await self.store.create(record, max_line=9) is not None
+        assert await self.store.create(record, max_queued=9) is not None
 
     def run(self, replica: Replica, session_id: str) -> asyncio.Task[None]:
         call = asyncio.create_task(replica.run_session(session_id))

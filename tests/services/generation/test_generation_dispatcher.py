@@ -84,7 +84,7 @@ class DispatcherBench:
                 created_at_ms=0,
                 world_digest=version,
             )
-            await self.store.create(record, max_line=9)
+            await self.store.create(record, max_queued=9)
 
     async def dispatch(self) -> list[str]:
         """Who was sent to a replica by one look at the line."""

@@ -164,7 +164,7 @@ async def create(store: SessionStore, session_id: str) -> None:
         seed=3,
         created_at_ms=0,
     )
-    assert await store.create(record, max_line=9) is not None
+    assert await store.create(record, max_queued=9) is not None
 
 
 async def goes_live(store: SessionStore, session_id: str, epoch: int) -> SessionRecord:

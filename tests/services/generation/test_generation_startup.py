@@ -175,7 +175,7 @@ async def test_a_real_engine_plays_a_session(
     record = SessionRecord(
         session_id="s1", status=SessionStatus.QUEUED, world="tiny", start=1, seed=5, created_at_ms=0
     )
-    await store.create(record, max_line=1)
+    await store.create(record, max_queued=1)
     call = asyncio.create_task(replica.run_session("s1"))
 
     async def is_live() -> bool:

@@ -339,7 +339,7 @@ class RunningIngest:
             seed=1,
             created_at_ms=0,
         )
-        assert await self.store.create(record, max_line=100) is not None
+        assert await self.store.create(record, max_queued=100) is not None
 
     async def acquire(self, session_id: str, replica: FakeReplica) -> None:
         """The replica becomes the owner and is live; its frames carry the new epoch."""
