@@ -13,7 +13,7 @@ from loadtest.bot import Bot
 from loadtest.figures import distribution
 from loadtest.page import page
 from loadtest.provenance import this_commit, this_machine
-from loadtest.public_api import PublicApi, RefusedError, World, check_target
+from loadtest.public_api import ListedWorld, PublicApi, RefusedError, check_target
 from loadtest.report import SCHEMA, VERSION, Overhead, Report, player_figures, summarise
 from loadtest.rtc_hooks import gather_loopback_only
 from loadtest.scenario import MAX_SECONDS, MAX_USERS, Scenario
@@ -75,7 +75,7 @@ async def run(args: argparse.Namespace, scenario: Scenario) -> Report:
         return await load(scenario, worlds[0], api)
 
 
-async def load(scenario: Scenario, world: World, api: PublicApi) -> Report:
+async def load(scenario: Scenario, world: ListedWorld, api: PublicApi) -> Report:
     """Everybody arrives, plays, and leaves at the same moment."""
     bots = [
         Bot(player=player, scenario=scenario, world=world, api=api)

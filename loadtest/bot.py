@@ -1,14 +1,14 @@
 """One headless player from arriving to leaving, through the public API only.
 
-Knows no WebRTC; that is `peer.py`. What happens is kept in the player's log.
+Knows no WebRTC; that is `player_connection.py`. What happens is kept in the player's log.
 """
 
 import asyncio
 import time
 
-from loadtest.peer import Peer
+from loadtest.player_connection import PlayerConnection
 from loadtest.player_log import PlayerLog
-from loadtest.public_api import PublicApi, RefusedError, Session, World
+from loadtest.public_api import ListedWorld, PublicApi, RefusedError, Session
 from loadtest.scenario import Scenario
 
 REFRESH_S = 20.0  # a token lives two minutes; the page asks as often
@@ -17,7 +17,9 @@ REFRESH_S = 20.0  # a token lives two minutes; the page asks as often
 class Bot:
     """Owns one player from arriving to leaving."""
 
-    def __init__(self, *, player: int, scenario: Scenario, world: World, api: PublicApi) -> None:
+    def __init__(
+        self, *, player: int, scenario: Scenario, world: ListedWorld, api: PublicApi
+    ) -> None:
         self.log = PlayerLog(player=player, is_full=scenario.is_full(player))
         self._api = api
         self._world = world
@@ -42,7 +44,7 @@ class Bot:
             self.log.fail(str(error))
 
     async def _play_session(self, session: Session, until: float) -> None:
-        peer = Peer(self.log, ice_servers=session.ice_servers)
+        peer = PlayerConnection(self.log, ice_servers=session.ice_servers)
         peer_url = None
         try:
             async with asyncio.timeout(until - time.monotonic()):
@@ -62,7 +64,7 @@ class Bot:
             finally:
                 await peer.close()
 
-    async def _act_and_watch(self, peer: Peer, session: Session) -> None:
+    async def _act_and_watch(self, peer: PlayerConnection, session: Session) -> None:
         """Until the services end it; the caller's time limit is the usual end."""
         loops = (peer.beat(), peer.play(self._input), peer.watch(), self._keep_token(session))
         async with asyncio.TaskGroup() as tasks:

@@ -19,7 +19,7 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class ListedWorld:
     """The part of a world listing that the scripted input needs."""
 
     name: str
@@ -87,11 +87,11 @@ class PublicApi:
             config = (await self._call("GET", urljoin(self._page_url, "/config.json"))).json()
             self._session_url = str(config["session_url"]).rstrip("/")
 
-    async def worlds(self) -> list[World]:
+    async def worlds(self) -> list[ListedWorld]:
         with _as_refusal("asking for the worlds"):
             answer = await self._call("GET", f"{self._session_url}/v1/worlds")
             return [
-                World(
+                ListedWorld(
                     name=str(offer["name"]),
                     fps=float(offer["fps"]),
                     buttons=tuple(map(str, offer["buttons"])),

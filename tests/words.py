@@ -35,6 +35,7 @@ FORBIDDEN: tuple[Forbidden, ...] = (
     Forbidden("say", "send", ("services/ingest", "services/backplane", "services/session")),
     Forbidden("in_line", "queue position", ("services", "loadtest")),
     Forbidden("line_full", "queue full", ("services",)),
+    Forbidden("house", "service processes", ("loadtest", "tests/loadtest")),
     Forbidden("look", "poll, scan or get", ("services/training", "services/session")),
     Forbidden("shelf", "catalog"),
     Forbidden("stocktaker", "scanner"),

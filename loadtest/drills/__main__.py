@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest.drills import hostile, verdict
-from loadtest.drills.house import NoHouseError
-from loadtest.drills.plan import MAX_SECONDS, Plan
-from loadtest.drills.report import Findings, Report
+from loadtest.drills.plan import MAX_SECONDS, DrillPlan
+from loadtest.drills.report import DrillReport, Findings
+from loadtest.drills.service_processes import NoServicesError
 from loadtest.drills.table import table
 from loadtest.provenance import this_commit, this_machine
 from loadtest.public_api import RefusedError
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
-async def drill(plan: Plan) -> Report:
+async def drill(plan: DrillPlan) -> DrillReport:
     machine = this_machine()
     print("starting the local stack", flush=True)
     async with local_stack(env=plan.environment) as page_url:
@@ -54,8 +54,8 @@ async def drill(plan: Plan) -> Report:
     return judged(findings, machine)
 
 
-def judged(findings: Findings, machine: dict[str, object]) -> Report:
-    return Report(
+def judged(findings: Findings, machine: dict[str, object]) -> DrillReport:
+    return DrillReport(
         machine=machine,
         commit=this_commit(),
         findings=findings,
@@ -64,7 +64,7 @@ def judged(findings: Findings, machine: dict[str, object]) -> Report:
     )
 
 
-def exit_code(report: Report) -> int:
+def exit_code(report: DrillReport) -> int:
     if report.missing:
         return EXIT_NO_DRILL
     return EXIT_HARM if report.harm else 0
@@ -74,12 +74,14 @@ def main(command_line: Sequence[str] | None = None) -> int:
     arguments = parser()
     args = arguments.parse_args(command_line)
     try:
-        plan = Plan(seconds=args.seconds, players=args.players, attacker_nice=args.attacker_nice)
+        plan = DrillPlan(
+            seconds=args.seconds, players=args.players, attacker_nice=args.attacker_nice
+        )
     except ValueError as error:
         arguments.error(str(error))
     try:
         report = asyncio.run(_until_terminated(plan))
-    except (NoHouseError, RefusedError, StackError) as error:
+    except (NoServicesError, RefusedError, StackError) as error:
         print(f"no drill: {error}", file=sys.stderr)
         return EXIT_NO_DRILL
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -91,7 +93,7 @@ def main(command_line: Sequence[str] | None = None) -> int:
     return exit_code(report)
 
 
-async def _until_terminated(plan: Plan) -> Report:
+async def _until_terminated(plan: DrillPlan) -> DrillReport:
     """SIGTERM unwinds like Ctrl-C, so that everything that was started here ends too."""
     running = asyncio.create_task(drill(plan))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)

@@ -1,9 +1,9 @@
-"""`python -m loadtest.drills.attacker`: the hostile client, in a process of its own.
+"""`python -m loadtest.drills.attacker`: the hostile client, in a separate process.
 
-It plays honestly at first, as a neighbour of the players; what it costs then is part of the minute
-before. One line of JSON comes in to begin with, {"page_url", "nice"}, one goes out when it plays;
-an order comes in when it is to attack, and its tally goes out at the end. It leaves without a word.
-Knows the public API only.
+The client first plays like an honest player: the phase before the attack includes this load.
+Protocol, one JSON object per line: stdin brings {"page_url", "nice"}, stdout answers when the
+client plays; stdin brings the attack order, stdout answers with the tally.
+The client uses the public API only and closes no session at the end.
 """
 
 import asyncio
@@ -15,10 +15,11 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from loadtest.drills.attack_context import ApiClient, AttackContext, AttackSession, Tally
 from loadtest.drills.attacks.connections import hold_silent, send_heads
 from loadtest.drills.attacks.datagrams import send_datagrams
 from loadtest.drills.attacks.peers import (
-    Stranger,
+    AttackPeer,
     actions,
     break_sctp,
     bring_watchers,
@@ -28,7 +29,6 @@ from loadtest.drills.attacks.peers import (
 from loadtest.drills.attacks.rtc_hooks import send_messages
 from loadtest.drills.attacks.sockets import flood_socket
 from loadtest.drills.attacks.web import create_sessions, send_offers
-from loadtest.drills.ground import Door, Ground, Session, Tally
 from loadtest.drills.plan import ATTACKER_ADDRESS, Order
 from loadtest.drills.throttle import Throttle
 from loadtest.rtc_hooks import gather_from, gather_loopback_only
@@ -45,113 +45,113 @@ class CannotAttack(Exception):
     """The attacker did not get what it needs; says what."""
 
 
-class Neighbour:
+class HonestPlayer:
     """The attacker while it is honest: a session that plays."""
 
-    def __init__(self, session: Session, stranger: Stranger) -> None:
+    def __init__(self, session: AttackSession, peer: AttackPeer) -> None:
         self.session = session
-        self.stranger = stranger
+        self.peer = peer
 
     async def act(self) -> None:
         seq = 0
-        sctp = self.stranger.connection.sctp
-        assert sctp is not None and self.stranger.input.id is not None
-        while self.stranger.is_connected:
-            await send_messages(sctp, self.stranger.input.id, actions(seq + 1, 1))
+        sctp = self.peer.connection.sctp
+        assert sctp is not None and self.peer.input.id is not None
+        while self.peer.is_connected:
+            await send_messages(sctp, self.peer.input.id, actions(seq + 1, 1))
             seq += 1
             await asyncio.sleep(ACT_EVERY_S)
 
 
 @asynccontextmanager
-async def playing(door: Door) -> AsyncIterator[Neighbour]:
+async def playing(api: ApiClient) -> AsyncIterator[HonestPlayer]:
     """Raises CannotAttack when no frame comes."""
-    session = await door.create(OWN)
-    stranger = Stranger(plays=True)
-    if session is None or not await stranger.connect(door, session, OWN):
-        raise CannotAttack(f"no session or no connection: {dict(door.tally.counts[OWN])}")
-    neighbour = Neighbour(session, stranger)
-    loops = (stranger.beat(), neighbour.act(), door.keep_token(session))
+    session = await api.create(OWN)
+    peer = AttackPeer(plays=True)
+    if session is None or not await peer.connect(api, session, OWN):
+        raise CannotAttack(f"no session or no connection: {dict(api.tally.counts[OWN])}")
+    honest_player = HonestPlayer(session, peer)
+    loops = (peer.beat(), honest_player.act(), api.keep_token(session))
     running = [asyncio.create_task(loop) for loop in loops]
     try:
         ends_at = time.monotonic() + LIVE_TIMEOUT_S
-        while not stranger.num_packets:
+        while not peer.num_packets:
             if time.monotonic() > ends_at:
                 raise CannotAttack("no frame came: is there a slot for the attacker's session?")
             await asyncio.sleep(0.1)
-        yield neighbour
+        yield honest_player
     finally:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def attack(order: Order, door: Door, neighbour: Neighbour) -> dict[str, Any]:
+async def attack(order: Order, api: ApiClient, honest_player: HonestPlayer) -> dict[str, Any]:
     """Everything at once; the tally, and what it cost."""
     asyncio.get_running_loop().set_exception_handler(
-        lambda _, context: door.tally.add(FAILED, repr(context.get("exception"))[:200])
+        lambda _, context: api.tally.add(FAILED, repr(context.get("exception"))[:200])
     )
-    queued = [made for _ in range(NUM_QUEUED) if (made := await door.create(OWN)) is not None]
+    queued = [made for _ in range(NUM_QUEUED) if (made := await api.create(OWN)) is not None]
     if len(queued) < NUM_QUEUED:
-        raise CannotAttack(f"no sessions in line: {dict(door.tally.counts[OWN])}")
+        raise CannotAttack(f"no queued sessions: {dict(api.tally.counts[OWN])}")
     began, used_before = time.monotonic(), time.process_time()
-    ground = Ground(
+    context = AttackContext(
         order=order,
-        door=door,
+        api=api,
         throttle=Throttle(order.rates.cpu_share),
-        tally=door.tally,
+        tally=api.tally,
         until=began + order.seconds,
     )
-    running = [asyncio.ensure_future(one) for one in _attacks(ground, neighbour, *queued)]
+    running = [asyncio.ensure_future(one) for one in _attacks(context, honest_player, *queued)]
     _, late = await asyncio.wait(running, timeout=order.seconds + GRACE_S)
     for task in late:
         task.cancel()
     for outcome in await asyncio.gather(*running, return_exceptions=True):
         if isinstance(outcome, Exception):
-            door.tally.add(FAILED, repr(outcome)[:200])
+            api.tally.add(FAILED, repr(outcome)[:200])
     seconds = time.monotonic() - began
     return {
         "seconds": seconds,
         "cpu_share": (time.process_time() - used_before) / seconds,
-        "tally": door.tally.counts,
+        "tally": api.tally.counts,
     }
 
 
 def _attacks(
-    ground: Ground, neighbour: Neighbour, first: Session, second: Session
+    context: AttackContext, honest_player: HonestPlayer, first: AttackSession, second: AttackSession
 ) -> list[Awaitable[None]]:
     """`first` and `second` are in line; their peers connect all the same."""
     attacks: list[Awaitable[None]] = [
-        send_datagrams(ground),
-        send_nacks(ground, neighbour.stranger),
-        flood_socket(ground, neighbour.session),
-        flood_actions(ground, first),
-        break_sctp(ground, second),
-        bring_watchers(ground, (neighbour.session, first)),
-        send_offers(ground, neighbour.session),
-        create_sessions(ground),
+        send_datagrams(context),
+        send_nacks(context, honest_player.peer),
+        flood_socket(context, honest_player.session),
+        flood_actions(context, first),
+        break_sctp(context, second),
+        bring_watchers(context, (honest_player.session, first)),
+        send_offers(context, honest_player.session),
+        create_sessions(context),
     ]
-    for public in ground.doors:
-        attacks += [hold_silent(ground, public), send_heads(ground, public)]
+    for public in context.addresses:
+        attacks += [hold_silent(context, public), send_heads(context, public)]
     return attacks
 
 
 async def main() -> None:
     gather_loopback_only()
     gather_from(ATTACKER_ADDRESS)
-    beginning = await _hear()
+    beginning = await _receive()
     os.nice(int(beginning["nice"]))
-    door = Door(page_url=str(beginning["page_url"]), tally=Tally())
+    api = ApiClient(page_url=str(beginning["page_url"]), tally=Tally())
     try:
-        await door.open()
-        async with playing(door) as neighbour:
-            _say({"is_playing": True})
-            order = Order.from_json(await _hear())
-            _say(await attack(order, door, neighbour))
+        await api.open()
+        async with playing(api) as honest_player:
+            _send({"is_playing": True})
+            order = Order.from_json(await _receive())
+            _send(await attack(order, api, honest_player))
     except CannotAttack as error:
-        _say({"error": str(error)})
+        _send({"error": str(error)})
 
 
-async def _hear() -> dict[str, Any]:
+async def _receive() -> dict[str, Any]:
     line = await asyncio.to_thread(sys.stdin.readline)
     found = json.loads(line or "null")
     if not isinstance(found, dict):
@@ -159,7 +159,7 @@ async def _hear() -> dict[str, Any]:
     return found
 
 
-def _say(message: dict[str, Any]) -> None:
+def _send(message: dict[str, Any]) -> None:
     print(json.dumps(message), flush=True)
 
 

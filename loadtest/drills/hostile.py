@@ -15,17 +15,17 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from loadtest.drills.counters import fetch_counters, grown
-from loadtest.drills.house import (
-    House,
-    NoHouseError,
+from loadtest.drills.plan import DrillPlan, Order
+from loadtest.drills.players import Crowd, phase_pace, playing
+from loadtest.drills.report import PHASES, AttackFigures, DrillPhase, Findings, PlayerFigures
+from loadtest.drills.service_processes import (
+    NoServicesError,
     Process,
+    ServiceProcesses,
     busy_seconds,
-    find_house,
+    find_service_processes,
     processor_seconds,
 )
-from loadtest.drills.plan import Order, Plan
-from loadtest.drills.players import Crowd, phase_pace, playing
-from loadtest.drills.report import PHASES, AttackFigures, Findings, Phase, PlayerFigures
 from loadtest.drills.watch import MemoryWatch
 
 ATTACKER = (sys.executable, "-m", "loadtest.drills.attacker")
@@ -37,7 +37,7 @@ PLAYERS = "the players' own process"
 MAX_LINE_BYTES = 1 << 20
 
 
-class Attacker:
+class AttackerProcess:
     """Owns the hostile process; knows only what it is told and what it says, lines of JSON."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -47,27 +47,27 @@ class Attacker:
     def process(self) -> Process:
         return Process(pid=self._process.pid, name="attacker", command="")
 
-    def say(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(message).encode() + b"\n")
 
-    async def hear(self, timeout_s: float) -> dict[str, Any]:
-        """Raises NoHouseError when it says nothing in time, or what is wrong."""
+    async def receive(self, timeout_s: float) -> dict[str, Any]:
+        """Raises NoServicesError when it says nothing in time, or what is wrong."""
         assert self._process.stdout is not None
         try:
             async with asyncio.timeout(timeout_s):
                 line = await self._process.stdout.readline()
         except TimeoutError:
-            raise NoHouseError(f"the attacker said nothing for {timeout_s:.0f} s") from None
+            raise NoServicesError(f"the attacker said nothing for {timeout_s:.0f} s") from None
         said = json.loads(line or '{"error": "it ended"}')
         if "error" in said:
-            raise NoHouseError(f"the attacker cannot attack: {said['error']}")
+            raise NoServicesError(f"the attacker cannot attack: {said['error']}")
         assert isinstance(said, dict)
         return said
 
 
 @asynccontextmanager
-async def neighbour(page_url: str, plan: Plan) -> AsyncIterator[Attacker]:
+async def honest_player(page_url: str, plan: DrillPlan) -> AsyncIterator[AttackerProcess]:
     """The attacker's process, playing honestly. It ends with the context."""
     process = await asyncio.create_subprocess_exec(
         *ATTACKER,
@@ -76,10 +76,10 @@ async def neighbour(page_url: str, plan: Plan) -> AsyncIterator[Attacker]:
         start_new_session=True,
         limit=MAX_LINE_BYTES,
     )
-    attacker = Attacker(process)
+    attacker = AttackerProcess(process)
     try:
-        attacker.say({"page_url": page_url, "nice": plan.attacker_nice})
-        await attacker.hear(START_TIMEOUT_S)
+        attacker.send({"page_url": page_url, "nice": plan.attacker_nice})
+        await attacker.receive(START_TIMEOUT_S)
         yield attacker
     finally:
         if process.returncode is None:
@@ -87,23 +87,23 @@ async def neighbour(page_url: str, plan: Plan) -> AsyncIterator[Attacker]:
         await process.wait()
 
 
-async def run(page_url: str, plan: Plan, root_pid: int | None = None) -> Findings:
+async def run(page_url: str, plan: DrillPlan, root_pid: int | None = None) -> Findings:
     """Attack the stack behind `page_url`, which this process or `root_pid` started. Raises
-    NoHouseError or RefusedError when there is nothing to attack."""
-    house = find_house(root_pid or os.getpid())
-    async with playing(page_url, plan) as crowd, neighbour(page_url, plan) as attacker:
-        timed = replace(house, processes=(*house.processes, attacker.process))
+    NoServicesError or RefusedError when there is nothing to attack."""
+    services = find_service_processes(root_pid or os.getpid())
+    async with playing(page_url, plan) as crowd, honest_player(page_url, plan) as attacker:
+        timed = replace(services, processes=(*services.processes, attacker.process))
         await crowd.until_playing()
         await asyncio.sleep(SETTLE_S)
         phases = [await _phase(PHASES[0], plan, timed)]
-        watch = MemoryWatch(house)
+        watch = MemoryWatch(services)
         await watch.sample()
         watching = asyncio.create_task(watch.run())
-        counted_before = await fetch_counters(house.ops_urls)
-        attacker.say(_order(page_url, plan, crowd))
+        counted_before = await fetch_counters(services.ops_urls)
+        attacker.send(_order(page_url, plan, crowd))
         phases.append(await _phase(PHASES[1], plan, timed))
-        said = await attacker.hear(GRACE_S)
-        counted = grown(counted_before, await fetch_counters(house.ops_urls))
+        said = await attacker.receive(GRACE_S)
+        counted = grown(counted_before, await fetch_counters(services.ops_urls))
         phases.append(await _phase(PHASES[2], plan, timed))
         watching.cancel()
         await watch.sample()
@@ -122,32 +122,32 @@ async def run(page_url: str, plan: Plan, root_pid: int | None = None) -> Finding
         )
 
 
-async def _phase(name: str, plan: Plan, house: House) -> Phase:
+async def _phase(name: str, plan: DrillPlan, services: ServiceProcesses) -> DrillPhase:
     print(f"{name}: {plan.seconds:g} s", flush=True)
-    began, used_before, busy_before = time.monotonic(), _used(house), busy_seconds()
+    began, used_before, busy_before = time.monotonic(), _used(services), busy_seconds()
     await asyncio.sleep(plan.seconds)
-    ended, used, busy = time.monotonic(), _used(house), busy_seconds()
+    ended, used, busy = time.monotonic(), _used(services), busy_seconds()
     cpu = {
         process: (seconds - used_before.get(process, 0.0)) / (ended - began)
         for process, seconds in used.items()
     }
     others = max(0.0, (busy - busy_before) / (ended - began) - sum(cpu.values()))
     load = os.getloadavg()[0]
-    return Phase(name=name, began=began, ended=ended, cpu=cpu, others=others, load=load)
+    return DrillPhase(name=name, began=began, ended=ended, cpu=cpu, others=others, load=load)
 
 
-def _used(house: House) -> dict[str, float]:
-    return processor_seconds(house.processes) | {PLAYERS: time.process_time()}
+def _used(services: ServiceProcesses) -> dict[str, float]:
+    return processor_seconds(services.processes) | {PLAYERS: time.process_time()}
 
 
-def _order(page_url: str, plan: Plan, crowd: Crowd) -> dict[str, Any]:
+def _order(page_url: str, plan: DrillPlan, crowd: Crowd) -> dict[str, Any]:
     if not crowd.ports:
-        raise NoHouseError("no player's connection has an address on loopback")
+        raise NoServicesError("no player's connection has an address on loopback")
     order = Order(page_url=page_url, seconds=plan.seconds, rates=plan.rates, ports=crowd.ports)
     return asdict(order)
 
 
-def _figures(plan: Plan, crowd: Crowd, phases: list[Phase]) -> tuple[PlayerFigures, ...]:
+def _figures(plan: DrillPlan, crowd: Crowd, phases: list[DrillPhase]) -> tuple[PlayerFigures, ...]:
     return tuple(
         PlayerFigures(
             player=log.player,

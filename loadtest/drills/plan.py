@@ -41,7 +41,7 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class DrillPlan:
     """`seconds`: of each of the three phases. The attacker's session needs a slot besides.
     `attacker_nice`: how far the attacker's process stands back for the others (nice(1)); what it
     computes would be another machine's, where services and players share this one's cores."""

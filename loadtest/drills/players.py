@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from loadtest.bot import Bot
-from loadtest.drills.house import NoHouseError
-from loadtest.drills.plan import Plan
+from loadtest.drills.plan import DrillPlan
 from loadtest.drills.report import PhasePace
+from loadtest.drills.service_processes import NoServicesError
 from loadtest.figures import pace
 from loadtest.player_log import PlayerLog
-from loadtest.public_api import PublicApi, Session, World
+from loadtest.public_api import ListedWorld, PublicApi, Session
 from loadtest.rtc_hooks import gather_from, gather_loopback_only
 from loadtest.scenario import Scenario
 
@@ -54,13 +54,13 @@ class Crowd:
         return tuple(port for api in self._apis for port in api.ports)
 
     async def until_playing(self) -> None:
-        """Raises NoHouseError when somebody does not get to play."""
+        """Raises NoServicesError when somebody does not get to play."""
         ends_at = time.monotonic() + FIRST_FRAME_TIMEOUT_S
         while any(len(log.arrivals) < MANY_FRAMES for log in self.logs):
             for log in self.logs:
                 if log.errors or time.monotonic() > ends_at:
                     why = "; ".join(log.errors) or f"{len(log.arrivals)} frames in time"
-                    raise NoHouseError(f"player {log.player} does not play: {why}")
+                    raise NoServicesError(f"player {log.player} does not play: {why}")
             await asyncio.sleep(POLL_S)
 
 
@@ -77,8 +77,8 @@ def phase_pace(log: PlayerLog, *, period_s: float, began: float, ended: float) -
 
 
 @asynccontextmanager
-async def playing(page_url: str, plan: Plan) -> AsyncIterator[Crowd]:
-    """The players play until the context ends. Raises NoHouseError or RefusedError."""
+async def playing(page_url: str, plan: DrillPlan) -> AsyncIterator[Crowd]:
+    """The players play until the context ends. Raises NoServicesError or RefusedError."""
     gather_loopback_only()
     async with AsyncExitStack() as undo:
         apis = []
@@ -88,7 +88,7 @@ async def playing(page_url: str, plan: Plan) -> AsyncIterator[Crowd]:
             await apis[-1].open_page()
         worlds = await apis[0].worlds()
         if not worlds:
-            raise NoHouseError("no world is on offer")
+            raise NoServicesError("no world is on offer")
         bots = _bots(plan, worlds[0], apis)
         tasks = [
             asyncio.create_task(_play(bot, plan.address(player))) for player, bot in enumerate(bots)
@@ -97,7 +97,7 @@ async def playing(page_url: str, plan: Plan) -> AsyncIterator[Crowd]:
         yield Crowd(bots, apis, 1 / worlds[0].fps)
 
 
-def _bots(plan: Plan, world: World, apis: list[PortsNotedApi]) -> list[Bot]:
+def _bots(plan: DrillPlan, world: ListedWorld, apis: list[PortsNotedApi]) -> list[Bot]:
     scenario = Scenario(users=plan.players, seconds=600, full_every=0)
     return [
         Bot(player=player, scenario=scenario, world=world, api=api)

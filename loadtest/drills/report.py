@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from loadtest.drills.plan import Plan
+from loadtest.drills.plan import DrillPlan
 
 SCHEMA = "nextframe.drill"
 VERSION = 1
@@ -43,7 +43,7 @@ class MemoryFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
+class DrillPhase:
     """`began`, `ended`: seconds of `time.monotonic`. `cpu`: by process, the processor time that it
     took in seconds per second. `others`: the same of everything that is not the drill's. `load`:
     the machine's load average at the end."""
@@ -71,8 +71,8 @@ class AttackFigures:
 class Findings:
     """`phases`: in the order of PHASES. `redis_keys`: before, the most since, after."""
 
-    plan: Plan
-    phases: tuple[Phase, ...]
+    plan: DrillPlan
+    phases: tuple[DrillPhase, ...]
     players: tuple[PlayerFigures, ...]
     memory: tuple[MemoryFigures, ...]
     redis_keys: tuple[int, int, int]
@@ -80,7 +80,7 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class DrillReport:
     """`harm`: what must not happen and did. `missing`: attacks that did not arrive, with which
     the drill proves nothing."""
 

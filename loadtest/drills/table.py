@@ -1,13 +1,13 @@
 """A drill's report as lines for a terminal."""
 
-from loadtest.drills.report import PHASES, Report
+from loadtest.drills.report import PHASES, DrillReport
 from loadtest.drills.verdict import arrivals
 
 MB = 1 << 20
 MUCH_CPU = 0.2  # cores
 
 
-def table(report: Report) -> str:
+def table(report: DrillReport) -> str:
     findings = report.findings
     parts = [
         _rows(("player", *(f"{phase}: fps, late %, gap ms" for phase in PHASES), "session"),
@@ -26,7 +26,7 @@ def table(report: Report) -> str:
     return "\n\n".join(parts)
 
 
-def _player_rows(report: Report) -> list[tuple[str, ...]]:
+def _player_rows(report: DrillReport) -> list[tuple[str, ...]]:
     return [
         (
             f"{player.player} ({player.address})",
@@ -40,7 +40,7 @@ def _player_rows(report: Report) -> list[tuple[str, ...]]:
     ]
 
 
-def _memory_rows(report: Report) -> list[tuple[str, ...]]:
+def _memory_rows(report: DrillReport) -> list[tuple[str, ...]]:
     rows = [
         (
             one.name,
@@ -52,19 +52,19 @@ def _memory_rows(report: Report) -> list[tuple[str, ...]]:
     return [*rows, ("keys in Redis", *map(str, report.findings.redis_keys), "")]
 
 
-def _cpu(report: Report, name: str) -> str:
+def _cpu(report: DrillReport, name: str) -> str:
     shares = [phase.cpu[name] for phase in report.findings.phases if name in phase.cpu]
     return ", ".join(f"{share:.0%}" for share in shares)
 
 
-def _tally_rows(report: Report) -> list[tuple[str, ...]]:
+def _tally_rows(report: DrillReport) -> list[tuple[str, ...]]:
     return [
         (attack, ", ".join(f"{event}: {count}" for event, count in sorted(events.items())))
         for attack, events in sorted(report.findings.attack.tally.items())
     ]
 
 
-def _verdict_lines(report: Report) -> list[str]:
+def _verdict_lines(report: DrillReport) -> list[str]:
     if report.missing:
         return ["It did not attack, and so shows nothing:", *report.missing, *report.harm]
     if report.harm:
@@ -72,7 +72,7 @@ def _verdict_lines(report: Report) -> list[str]:
     return ["Nobody was harmed."]
 
 
-def _busy_lines(report: Report) -> list[str]:
+def _busy_lines(report: DrillReport) -> list[str]:
     others = max(phase.others for phase in report.findings.phases)
     if others < MUCH_CPU:
         return []

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 
-LOOK_AGAIN_S = 0.1
+RECHECK_S = 0.1
 CREDIT_S = 0.5  # of wall time: unused processor time is not saved up for longer
 CATCH_UP_S = 1.0  # a pace that was held up makes up for this much
 
@@ -45,7 +45,7 @@ class Throttle:
             debt_s = self.debt_s(of_share)
             if debt_s <= 0:
                 return
-            await asyncio.sleep(min(debt_s, LOOK_AGAIN_S))
+            await asyncio.sleep(min(debt_s, RECHECK_S))
 
 
 async def ticks(

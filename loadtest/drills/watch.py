@@ -2,8 +2,8 @@
 
 import asyncio
 
-from loadtest.drills.house import House, redis_figures, resident_bytes
 from loadtest.drills.report import MemoryFigures
+from loadtest.drills.service_processes import ServiceProcesses, redis_figures, resident_bytes
 
 EVERY_S = 1.0
 HELD = "what Redis holds"
@@ -12,8 +12,8 @@ HELD = "what Redis holds"
 class MemoryWatch:
     """Owns the samples, from its construction on: (bytes by name, keys in Redis)."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, services: ServiceProcesses) -> None:
+        self._services = services
         self._samples: list[tuple[dict[str, int], int]] = []
 
     async def run(self) -> None:
@@ -23,8 +23,8 @@ class MemoryWatch:
             await asyncio.sleep(EVERY_S)
 
     async def sample(self) -> None:
-        sizes = resident_bytes(self._house.processes)
-        redis = await asyncio.to_thread(redis_figures, self._house.redis_socket)
+        sizes = resident_bytes(self._services.processes)
+        redis = await asyncio.to_thread(redis_figures, self._services.redis_socket)
         self._samples.append((sizes | {HELD: redis["used_bytes"]}, redis["keys"]))
 
     def memory(self) -> tuple[MemoryFigures, ...]:

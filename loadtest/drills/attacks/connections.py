@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from loadtest.drills.ground import Ground
+from loadtest.drills.attack_context import AttackContext
 from loadtest.drills.plan import ATTACKER_ADDRESS
 
 SILENT = "silent connections"
@@ -15,9 +15,9 @@ ANSWER_TIMEOUT_S = 2.0
 class _Silent(asyncio.Protocol):
     """Says nothing; tells when it was closed."""
 
-    def __init__(self, held: set["_Silent"], ground: Ground) -> None:
+    def __init__(self, held: set["_Silent"], context: AttackContext) -> None:
         self._held = held
-        self._ground = ground
+        self._ground = context
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._held.add(self)
@@ -27,56 +27,56 @@ class _Silent(asyncio.Protocol):
         self._ground.tally.add(SILENT, "closed by the service")
 
 
-async def hold_silent(ground: Ground, door: tuple[str, int]) -> None:
+async def hold_silent(context: AttackContext, address: tuple[str, int]) -> None:
     """As many as the rates say, opened again when they are closed."""
     held: set[_Silent] = set()
     loop = asyncio.get_running_loop()
     local = (ATTACKER_ADDRESS, 0)
-    async for _ in ground.ticks(ground.rates.connections_per_s):
-        if len(held) >= ground.rates.silent_connections:
+    async for _ in context.ticks(context.rates.connections_per_s):
+        if len(held) >= context.rates.silent_connections:
             continue
         try:
-            await loop.create_connection(lambda: _Silent(held, ground), *door, local_addr=local)
+            await loop.create_connection(lambda: _Silent(held, context), *address, local_addr=local)
         except OSError as error:
-            ground.tally.add(SILENT, type(error).__name__)
+            context.tally.add(SILENT, type(error).__name__)
         else:
-            ground.tally.add(SILENT, "opened")
+            context.tally.add(SILENT, "opened")
 
 
-async def send_heads(ground: Ground, door: tuple[str, int]) -> None:
-    async for _ in ground.ticks(ground.rates.heads_per_s):
+async def send_heads(context: AttackContext, address: tuple[str, int]) -> None:
+    async for _ in context.ticks(context.rates.heads_per_s):
         with suppress(TimeoutError):
-            async with asyncio.timeout_at(ground.until):
-                await _send_head(ground, door)
+            async with asyncio.timeout_at(context.until):
+                await _send_head(context, address)
 
 
-async def _send_head(ground: Ground, door: tuple[str, int]) -> None:
+async def _send_head(context: AttackContext, address: tuple[str, int]) -> None:
     try:
-        reader, writer = await asyncio.open_connection(*door, local_addr=(ATTACKER_ADDRESS, 0))
+        reader, writer = await asyncio.open_connection(*address, local_addr=(ATTACKER_ADDRESS, 0))
     except OSError as error:
-        ground.tally.add(HEADS, type(error).__name__)
+        context.tally.add(HEADS, type(error).__name__)
         return
-    ground.tally.add(HEADS, "begun")
+    context.tally.add(HEADS, "begun")
     answering = asyncio.create_task(reader.readline())  # a reset would take the answer with it
     try:
         writer.write(b"GET / HTTP/1.1\r\nHost: drill\r\n")
-        await _pour(ground, writer)
+        await _pour(context, writer)
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             words = (await answering).split()
-        ground.tally.add(HEADS, words[1].decode() if len(words) > 1 else "closed")
+        context.tally.add(HEADS, words[1].decode() if len(words) > 1 else "closed")
     except TimeoutError:
-        ground.tally.add(HEADS, "no answer")
+        context.tally.add(HEADS, "no answer")
     except OSError:
-        ground.tally.add(HEADS, "reset")
+        context.tally.add(HEADS, "reset")
     finally:
         answering.cancel()
         writer.transport.abort()
 
 
-async def _pour(ground: Ground, writer: asyncio.StreamWriter) -> None:
+async def _pour(context: AttackContext, writer: asyncio.StreamWriter) -> None:
     """Until all of the head is sent or the service does not take it any more."""
-    for _ in range(ground.rates.head_bytes // len(CHUNK)):
-        await ground.throttle.pause()
+    for _ in range(context.rates.head_bytes // len(CHUNK)):
+        await context.throttle.pause()
         if writer.is_closing():
             return
         writer.write(CHUNK)
@@ -85,4 +85,4 @@ async def _pour(ground: Ground, writer: asyncio.StreamWriter) -> None:
                 await writer.drain()
         except (TimeoutError, OSError):
             return
-        ground.tally.add(HEADS, "kilobytes", len(CHUNK) // 1000)
+        context.tally.add(HEADS, "kilobytes", len(CHUNK) // 1000)

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from struct import pack
 
-from loadtest.drills.ground import Ground
+from loadtest.drills.attack_context import AttackContext
 from loadtest.drills.plan import ATTACKER_ADDRESS
 
 NAME = "datagrams"
@@ -28,19 +28,19 @@ KINDS: dict[str, Callable[[], bytes]] = {
 }
 
 
-async def send_datagrams(ground: Ground) -> None:
+async def send_datagrams(context: AttackContext) -> None:
     """One of each kind per tick, at the players' ports in turn."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-        stranger.bind((ATTACKER_ADDRESS, 0))
-        stranger.setblocking(False)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind((ATTACKER_ADDRESS, 0))
+        peer.setblocking(False)
         number = 0
-        async for _ in ground.ticks(ground.rates.datagrams_per_s / len(KINDS)):
+        async for _ in context.ticks(context.rates.datagrams_per_s / len(KINDS)):
             for kind, make in KINDS.items():
-                port = ground.order.ports[number % len(ground.order.ports)]
+                port = context.order.ports[number % len(context.order.ports)]
                 number += 1
                 try:
-                    stranger.sendto(make(), port)
+                    peer.sendto(make(), port)
                 except OSError as error:
-                    ground.tally.add(NAME, type(error).__name__)
+                    context.tally.add(NAME, type(error).__name__)
                 else:
-                    ground.tally.add(NAME, kind)
+                    context.tally.add(NAME, kind)

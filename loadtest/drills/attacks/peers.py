@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 
+from loadtest.drills.attack_context import ApiClient, AttackContext, AttackSession
 from loadtest.drills.attacks.rtc_hooks import (
     BEGINNING,
     WHOLE,
@@ -14,7 +15,6 @@ from loadtest.drills.attacks.rtc_hooks import (
     send_nack,
     skip_a_tsn,
 )
-from loadtest.drills.ground import Door, Ground, Session
 from loadtest.rtc_hooks import skip_decoding, watch_packets
 from services.wire.action import Action
 
@@ -31,7 +31,7 @@ ACTIONS_PER_PACKET = 25
 UNKNOWN_STREAM = 1001
 
 
-class Stranger:
+class AttackPeer:
     """One connection; with data channels it is a player's, without it is a watcher's."""
 
     def __init__(self, *, plays: bool) -> None:
@@ -56,9 +56,9 @@ class Stranger:
     def is_connected(self) -> bool:
         return self.connection.connectionState == "connected"
 
-    async def connect(self, door: Door, session: Session, attack: str) -> bool:
+    async def connect(self, api: ApiClient, session: AttackSession, attack: str) -> bool:
         await self.connection.setLocalDescription(await self.connection.createOffer())
-        answer = await door.offer(attack, session, self.connection.localDescription.sdp)
+        answer = await api.offer(attack, session, self.connection.localDescription.sdp)
         if answer is None or answer.is_error:
             return False
         await self.connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
@@ -83,67 +83,69 @@ class Stranger:
 
 
 @asynccontextmanager
-async def misbehaving(ground: Ground, session: Session, attack: str) -> AsyncIterator[Stranger]:
+async def misbehaving(
+    context: AttackContext, session: AttackSession, attack: str
+) -> AsyncIterator[AttackPeer]:
     """A connected player's peer. Raises ConnectionError when it gets none, and passes on the one
     that says that it was cut off; closes what is left of it."""
-    stranger = Stranger(plays=True)
+    peer = AttackPeer(plays=True)
     try:
-        if not await stranger.connect(ground.door, session, attack):
+        if not await peer.connect(context.api, session, attack):
             raise ConnectionError("no connection")
-        ground.tally.add(attack, "connected")
-        beating = asyncio.create_task(stranger.beat())
+        context.tally.add(attack, "connected")
+        beating = asyncio.create_task(peer.beat())
         try:
-            yield stranger
+            yield peer
         finally:
             beating.cancel()
     finally:
-        await stranger.connection.close()
+        await peer.connection.close()
 
 
-async def break_sctp(ground: Ground, session: Session) -> None:
+async def break_sctp(context: AttackContext, session: AttackSession) -> None:
     """A gap and whole messages behind it, then beginnings of messages that never end, in turn;
     each until it is cut off."""
     is_gap = True
-    async for _ in ground.ticks(1 / OFFER_EVERY_S):
+    async for _ in context.ticks(1 / OFFER_EVERY_S):
         try:
-            async with misbehaving(ground, session, SCTP) as stranger:
-                await _flood_sctp(ground, stranger, is_gap=is_gap)
+            async with misbehaving(context, session, SCTP) as peer:
+                await _flood_sctp(context, peer, is_gap=is_gap)
         except ConnectionError:
-            ground.tally.add(SCTP, "ended")
+            context.tally.add(SCTP, "ended")
         is_gap = not is_gap
 
 
-async def _flood_sctp(ground: Ground, stranger: Stranger, *, is_gap: bool) -> None:
-    sctp = stranger.connection.sctp
+async def _flood_sctp(context: AttackContext, peer: AttackPeer, *, is_gap: bool) -> None:
+    sctp = peer.connection.sctp
     assert sctp is not None
     if is_gap:
         skip_a_tsn(sctp)
     messages = [b"x"] * CHUNKS_PER_PACKET
     flags = WHOLE if is_gap else BEGINNING
-    async for _ in ground.ticks(PACKETS_PER_S):
-        if not stranger.is_connected:
+    async for _ in context.ticks(PACKETS_PER_S):
+        if not peer.is_connected:
             raise ConnectionError("cut off")
         await send_messages(sctp, UNKNOWN_STREAM, messages, flags=flags)
-        ground.tally.add(SCTP, "gap packets" if is_gap else "fragment packets")
+        context.tally.add(SCTP, "gap packets" if is_gap else "fragment packets")
 
 
-async def flood_actions(ground: Ground, session: Session) -> None:
+async def flood_actions(context: AttackContext, session: AttackSession) -> None:
     """Half of the actions, until it is cut off, and again."""
     seq = 0
-    async for _ in ground.ticks(1 / OFFER_EVERY_S):
+    async for _ in context.ticks(1 / OFFER_EVERY_S):
         try:
-            async with misbehaving(ground, session, ACTIONS) as stranger:
-                sctp, stream_id = stranger.connection.sctp, stranger.input.id
+            async with misbehaving(context, session, ACTIONS) as peer:
+                sctp, stream_id = peer.connection.sctp, peer.input.id
                 assert sctp is not None and stream_id is not None
-                async for _ in ground.ticks(ground.rates.actions_per_s / 2 / ACTIONS_PER_PACKET):
-                    if not stranger.is_connected:
+                async for _ in context.ticks(context.rates.actions_per_s / 2 / ACTIONS_PER_PACKET):
+                    if not peer.is_connected:
                         raise ConnectionError("cut off")
                     messages = actions(seq + 1, ACTIONS_PER_PACKET)
                     await send_messages(sctp, stream_id, messages)
                     seq += ACTIONS_PER_PACKET
-                    ground.tally.add(ACTIONS, "sent", ACTIONS_PER_PACKET)
+                    context.tally.add(ACTIONS, "sent", ACTIONS_PER_PACKET)
         except ConnectionError:
-            ground.tally.add(ACTIONS, "ended")
+            context.tally.add(ACTIONS, "ended")
 
 
 def actions(first_seq: int, count: int) -> list[bytes]:
@@ -154,33 +156,33 @@ def actions(first_seq: int, count: int) -> list[bytes]:
     ]
 
 
-async def send_nacks(ground: Ground, neighbour: Stranger) -> None:
+async def send_nacks(context: AttackContext, honest_player: AttackPeer) -> None:
     """One second's packets at once, each second."""
-    async for _ in ground.ticks(1.0):
+    async for _ in context.ticks(1.0):
         try:
-            for _ in range(ground.rates.nacks_per_s):
-                if await send_nack(neighbour.receiver):
-                    ground.tally.add(NACKS, "sent")
+            for _ in range(context.rates.nacks_per_s):
+                if await send_nack(honest_player.receiver):
+                    context.tally.add(NACKS, "sent")
         except ConnectionError:
-            ground.tally.add(NACKS, "ended")
+            context.tally.add(NACKS, "ended")
             return
 
 
-async def bring_watchers(ground: Ground, sessions: tuple[Session, ...]) -> None:
+async def bring_watchers(context: AttackContext, sessions: tuple[AttackSession, ...]) -> None:
     """Those that are let in stay until the attack ends."""
     coming: list[asyncio.Task[None]] = []
-    async for _ in ground.ticks(ground.rates.watchers_per_s):
-        if len(coming) < ground.rates.watchers:
+    async for _ in context.ticks(context.rates.watchers_per_s):
+        if len(coming) < context.rates.watchers:
             session = sessions[len(coming) % len(sessions)]
-            coming.append(asyncio.create_task(_watch(ground, session)))
+            coming.append(asyncio.create_task(_watch(context, session)))
     await asyncio.gather(*coming)
 
 
-async def _watch(ground: Ground, session: Session) -> None:
-    watcher = Stranger(plays=False)
+async def _watch(context: AttackContext, session: AttackSession) -> None:
+    watcher = AttackPeer(plays=False)
     try:
-        if await watcher.connect(ground.door, session, WATCHERS):
-            ground.tally.add(WATCHERS, "watching")
-            await asyncio.sleep(ground.until - time.monotonic())
+        if await watcher.connect(context.api, session, WATCHERS):
+            context.tally.add(WATCHERS, "watching")
+            await asyncio.sleep(context.until - time.monotonic())
     finally:
         await watcher.connection.close()

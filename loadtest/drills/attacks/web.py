@@ -5,7 +5,7 @@ import os
 import random
 from collections.abc import Callable
 
-from loadtest.drills.ground import Ground, Session
+from loadtest.drills.attack_context import AttackContext, AttackSession
 
 CREATIONS = "creations"
 OFFERS = "garbage offers"
@@ -25,25 +25,25 @@ def _video(count: int) -> bytes:
     return b"m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 H264/90000\r\n" * count
 
 
-async def create_sessions(ground: Ground) -> None:
-    async for _ in ground.ticks(ground.rates.creations_per_s, of_share=GREEDY_SHARE):
-        await ground.door.create(CREATIONS)
+async def create_sessions(context: AttackContext) -> None:
+    async for _ in context.ticks(context.rates.creations_per_s, of_share=GREEDY_SHARE):
+        await context.api.create(CREATIONS)
 
 
-async def send_offers(ground: Ground, session: Session) -> None:
+async def send_offers(context: AttackContext, session: AttackSession) -> None:
     """With a good token, with a wrong one, and with none."""
     waiting: set[asyncio.Task[None]] = set()
     number = 0
-    async for _ in ground.ticks(ground.rates.offers_per_s):
-        task = asyncio.create_task(_send_offer(ground, session, number))
+    async for _ in context.ticks(context.rates.offers_per_s):
+        task = asyncio.create_task(_send_offer(context, session, number))
         waiting.add(task)
         task.add_done_callback(waiting.discard)
         number += 1
     await asyncio.gather(*waiting)
 
 
-async def _send_offer(ground: Ground, session: Session, number: int) -> None:
-    await ground.door.call(
+async def _send_offer(context: AttackContext, session: AttackSession, number: int) -> None:
+    await context.api.call(
         OFFERS,
         "POST",
         session.whep_url,

@@ -1,12 +1,12 @@
 """Findings of a drill in which all is well, for tests to spoil."""
 
-from loadtest.drills.plan import Plan
+from loadtest.drills.plan import DrillPlan
 from loadtest.drills.report import (
     PHASES,
     AttackFigures,
+    DrillPhase,
     Findings,
     MemoryFigures,
-    Phase,
     PhasePace,
     PlayerFigures,
 )
@@ -62,7 +62,7 @@ def findings(
     attacked: AttackFigures | None = None,
 ) -> Findings:
     phases = tuple(
-        Phase(
+        DrillPhase(
             name=name,
             began=60.0 * n,
             ended=60.0 * (n + 1),
@@ -73,7 +73,7 @@ def findings(
         for n, name in enumerate(PHASES)
     )
     return Findings(
-        plan=Plan(),
+        plan=DrillPlan(),
         phases=phases,
         players=players,
         memory=memories,

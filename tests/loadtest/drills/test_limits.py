@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from loadtest.drills.plan import PRODUCTION_LIMITS, Plan
+from loadtest.drills.plan import PRODUCTION_LIMITS, DrillPlan
 from services.generation.settings import GenerationSettings
 from services.ingest.settings import IngestSettings
 from services.play.plan import ServicePlan, StackOptions, plan_services
@@ -33,11 +33,11 @@ def test_they_are_set_back_to_the_services_own_defaults() -> None:
 
 def test_play_lets_the_drill_overrule_it() -> None:
     for plan in ingest_plans():
-        told = plan.environment(Plan().environment)
+        told = plan.environment(DrillPlan().environment)
         for name in plan.defaults.keys() & PRODUCTION_LIMITS.keys():
             assert told[name] == PRODUCTION_LIMITS[name]
 
 
 def test_there_is_a_slot_for_everybody_of_the_default_drill() -> None:
     [slots] = [one.default for one in fields(GenerationSettings) if one.name == "slots"]
-    assert Plan().environment["NEXTFRAME_GENERATION_SLOTS"] == str(slots)
+    assert DrillPlan().environment["NEXTFRAME_GENERATION_SLOTS"] == str(slots)

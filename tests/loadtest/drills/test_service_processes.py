@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.drills.house import (
-    NoHouseError,
+from loadtest.drills.service_processes import (
+    NoServicesError,
     Process,
-    find_house,
+    find_service_processes,
     processor_seconds,
     redis_figures,
     resident_bytes,
@@ -37,7 +37,7 @@ finally:
 """
 
 
-# One process that starts a house: its Redis, and a session and an ingest service.
+# One process that starts a services: its Redis, and a session and an ingest service.
 ROOT = f"""
 import os, subprocess, sys
 from pathlib import Path
@@ -78,20 +78,20 @@ def root(code: str, *arguments: str) -> Iterator[int]:
 
 def test_a_house_is_everything_that_the_services_started() -> None:
     with tempfile.TemporaryDirectory(prefix="nf-") as folder, root(ROOT, folder) as pid:
-        house = find_house(pid)
-        assert house.ops_urls == {
+        services = find_service_processes(pid)
+        assert services.ops_urls == {
             "session": "http://127.0.0.1:8007",
             "ingest": "http://127.0.0.1:8006",
         }
-        assert house.redis_socket == f"{folder}/redis.sock"
-        names = {process.name for process in house.processes}
+        assert services.redis_socket == f"{folder}/redis.sock"
+        names = {process.name for process in services.processes}
         assert names >= {"session", "ingest", "redis"}
-        assert len(house.processes) >= 5  # with the two children
-        sizes = resident_bytes(house.processes)
+        assert len(services.processes) >= 5  # with the two children
+        sizes = resident_bytes(services.processes)
         assert set(sizes) == names
         assert sum(size > 30 << 20 for size in sizes.values()) >= 2
-        assert processor_seconds(house.processes)["session"] >= 0
-        figures = redis_figures(house.redis_socket)
+        assert processor_seconds(services.processes)["session"] >= 0
+        figures = redis_figures(services.redis_socket)
         assert figures["keys"] == 0 and figures["used_bytes"] > 100_000
 
 
@@ -102,17 +102,17 @@ def test_anothers_redis_below_the_same_process_is_not_the_houses() -> None:
         closing(PrivateRedis(Path(other))),
         root(ROOT, folder),
     ):
-        house = find_house(os.getpid())
-        assert house.redis_socket == f"{folder}/redis.sock"
-        assert sum(process.name.startswith("redis") for process in house.processes) == 1
+        services = find_service_processes(os.getpid())
+        assert services.redis_socket == f"{folder}/redis.sock"
+        assert sum(process.name.startswith("redis") for process in services.processes) == 1
 
 
 def test_without_services_there_is_no_house() -> None:
     with (
         root("import sys; print('up', flush=True); sys.stdin.read()") as pid,
-        pytest.raises(NoHouseError, match="not running: ingest, redis, session"),
+        pytest.raises(NoServicesError, match="not running: ingest, redis, session"),
     ):
-        find_house(pid)
+        find_service_processes(pid)
 
 
 def test_a_process_that_ended_has_no_size() -> None:

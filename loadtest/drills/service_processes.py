@@ -21,7 +21,7 @@ WITH_OPS = ("session", "ingest")  # those that strangers reach
 REDIS_TIMEOUT_S = 5.0
 
 
-class NoHouseError(Exception):
+class NoServicesError(Exception):
     """Something that a drill needs does not run here; says what."""
 
 
@@ -35,7 +35,7 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class ServiceProcesses:
     """All processes of one running stack. `ops_urls`: of the public services, by name."""
 
     processes: tuple[Process, ...]
@@ -43,19 +43,19 @@ class House:
     redis_socket: str
 
 
-def find_house(root_pid: int) -> House:
+def find_service_processes(root_pid: int) -> ServiceProcesses:
     """Of the stack that `root_pid` or a child of it started. Of several Redis servers below, the
-    house's is the one that its session service uses. Raises NoHouseError."""
+    house's is the one that its session service uses. Raises NoServicesError."""
     children = _children()
     below = [pid for pid in _descendants(root_pid, children) if _is_service(_command(pid))]
     pids = sorted({pid for top in below for pid in (top, *_descendants(top, children))})
     found = [Process(pid=pid, name=_name(_command(pid)), command=_command(pid)) for pid in pids]
     by_name = {process.name: process for process in found if process.command}
     if missing := {REDIS, *WITH_OPS} - set(by_name):
-        raise NoHouseError(f"not running: {', '.join(sorted(missing))}")
+        raise NoServicesError(f"not running: {', '.join(sorted(missing))}")
     redis_socket = _variable(by_name["session"], REDIS_VARIABLE).removeprefix("unix://")
     ours = [p for p in found if p.command and (p.name != REDIS or redis_socket in p.command)]
-    return House(
+    return ServiceProcesses(
         processes=_numbered(ours),
         ops_urls={
             name: f"http://127.0.0.1:{_variable(by_name[name], OPS_VARIABLE.format(name.upper()))}"
@@ -180,5 +180,5 @@ def _variable(process: Process, name: str) -> str:
     environment = (PROC / str(process.pid) / "environ").read_text()
     found = re.search(rf"(?:^|\0){name}=([^\0]*)", environment)
     if found is None:
-        raise NoHouseError(f"{process.name} runs without {name}")
+        raise NoServicesError(f"{process.name} runs without {name}")
     return found[1]

@@ -27,7 +27,7 @@ from loadtest.scenario import ScriptedInput
 HEARTBEAT_S = 1.0
 
 
-class Peer:
+class PlayerConnection:
     """Owns the WebRTC connection and what comes over it. The three channels are ours to open."""
 
     def __init__(self, log: PlayerLog, *, ice_servers: Sequence[dict[str, Any]]) -> None:

@@ -27,7 +27,7 @@ class Tally:
 
 
 @dataclass(slots=True, kw_only=True)
-class Session:
+class AttackSession:
     """One session of the attacker's own."""
 
     session_id: str
@@ -37,11 +37,11 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class AttackContext:
     """One attack: `until` is in seconds of `time.monotonic`."""
 
     order: Order
-    door: "Door"
+    api: "ApiClient"
     throttle: Throttle
     tally: Tally
     until: float
@@ -51,16 +51,16 @@ class Ground:
         return self.order.rates
 
     @property
-    def doors(self) -> tuple[tuple[str, int], ...]:
+    def addresses(self) -> tuple[tuple[str, int], ...]:
         """(host, port) of both public ports."""
-        return tuple(map(_host_and_port, (self.order.page_url, self.door.session_url)))
+        return tuple(map(_host_and_port, (self.order.page_url, self.api.session_url)))
 
     def ticks(self, per_s: float, *, of_share: float = 1.0) -> AsyncIterator[None]:
         return ticks(per_s, throttle=self.throttle, until=self.until, of_share=of_share)
 
 
 @dataclass(slots=True, kw_only=True)
-class Door:
+class ApiClient:
     """The attacker's HTTP: every answer is counted, none is an error. This machine only."""
 
     page_url: str
@@ -95,25 +95,25 @@ class Door:
         self.tally.add(attack, str(answer.status_code))
         return answer
 
-    async def create(self, attack: str) -> Session | None:
+    async def create(self, attack: str) -> AttackSession | None:
         answer = await self.call(attack, "POST", f"{self.session_url}/v1/sessions", json={})
         if answer is None or answer.is_error:
             return None
         made = answer.json()
-        return Session(
+        return AttackSession(
             session_id=made["id"],
             token=made["token"],
             whep_url=urljoin(self.page_url, made["whep_url"]),
             actions_url=urljoin(self.page_url, made["actions_url"]),
         )
 
-    async def offer(self, attack: str, session: Session, sdp: str) -> httpx.Response | None:
+    async def offer(self, attack: str, session: AttackSession, sdp: str) -> httpx.Response | None:
         headers = {"Content-Type": "application/sdp"}
         return await self.call(
             attack, "POST", session.whep_url, token=session.token, content=sdp, headers=headers
         )
 
-    async def keep_token(self, session: Session, every_s: float = 20.0) -> None:
+    async def keep_token(self, session: AttackSession, every_s: float = 20.0) -> None:
         """A fresh token as often as the page asks for one, for as long as anybody runs this."""
         url = f"{self.session_url}/v1/sessions/{session.session_id}"
         while True:
