@@ -8,7 +8,7 @@ import time
 
 from loadtest.player_connection import PlayerConnection
 from loadtest.player_log import PlayerLog
-from loadtest.public_api import ListedWorld, PublicApi, RefusedError, Session
+from loadtest.public_api import ListedWorld, PlayerSession, PublicApi, RefusedError
 from loadtest.scenario import Scenario
 
 REFRESH_S = 20.0  # a token lives two minutes; the page asks as often
@@ -43,7 +43,7 @@ class Bot:
         except RefusedError as error:
             self.log.fail(str(error))
 
-    async def _play_session(self, session: Session, until: float) -> None:
+    async def _play_session(self, session: PlayerSession, until: float) -> None:
         peer = PlayerConnection(self.log, ice_servers=session.ice_servers)
         peer_url = None
         try:
@@ -64,7 +64,7 @@ class Bot:
             finally:
                 await peer.close()
 
-    async def _act_and_watch(self, peer: PlayerConnection, session: Session) -> None:
+    async def _act_and_watch(self, peer: PlayerConnection, session: PlayerSession) -> None:
         """Until the services end it; the caller's time limit is the usual end."""
         loops = (peer.beat(), peer.play(self._input), peer.watch(), self._keep_token(session))
         async with asyncio.TaskGroup() as tasks:
@@ -73,7 +73,7 @@ class Bot:
             for task in running:
                 task.cancel()
 
-    async def _keep_token(self, session: Session) -> None:
+    async def _keep_token(self, session: PlayerSession) -> None:
         while True:
             await asyncio.sleep(REFRESH_S)
             try:

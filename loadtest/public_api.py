@@ -29,7 +29,7 @@ class ListedWorld:
 
 
 @dataclass(slots=True, kw_only=True)
-class Session:
+class PlayerSession:
     """One session as its player holds it; `PublicApi.refresh` renews its token."""
 
     session_id: str
@@ -100,13 +100,13 @@ class PublicApi:
                 for offer in answer.json()["worlds"]
             ]
 
-    async def create_session(self, *, world: str, start: int, seed: int) -> Session:
+    async def create_session(self, *, world: str, start: int, seed: int) -> PlayerSession:
         request = {"world": world, "start": start, "seed": seed}
         with _as_refusal("asking for a session"):
             made = (
                 await self._call("POST", f"{self._session_url}/v1/sessions", json=request)
             ).json()
-            return Session(
+            return PlayerSession(
                 session_id=str(made["id"]),
                 token=str(made["token"]),
                 place=made.get("position"),
@@ -114,13 +114,13 @@ class PublicApi:
                 ice_servers=tuple(made["ice_servers"]),
             )
 
-    async def refresh(self, session: Session) -> None:
+    async def refresh(self, session: PlayerSession) -> None:
         """Take a fresh token; asking also shows that the player is still there."""
         with _as_refusal("asking after the session"):
             answer = await self._call("GET", self._path(session), token=session.token)
             session.token = str(answer.json()["token"])
 
-    async def offer(self, session: Session, sdp: str) -> tuple[str, str]:
+    async def offer(self, session: PlayerSession, sdp: str) -> tuple[str, str]:
         """(SDP answer, address of the peer)."""
         with _as_refusal("offering WebRTC"):
             answer = await self._call(
@@ -132,15 +132,15 @@ class PublicApi:
             )
             return answer.text, urljoin(session.whep_url, answer.headers["Location"])
 
-    async def close_peer(self, session: Session, peer_url: str) -> None:
+    async def close_peer(self, session: PlayerSession, peer_url: str) -> None:
         with _as_refusal("closing the peer"):
             await self._call("DELETE", peer_url, token=session.token)
 
-    async def end_session(self, session: Session) -> None:
+    async def end_session(self, session: PlayerSession) -> None:
         with _as_refusal("ending the session"):
             await self._call("DELETE", self._path(session), token=session.token)
 
-    def _path(self, session: Session) -> str:
+    def _path(self, session: PlayerSession) -> str:
         return f"{self._session_url}/v1/sessions/{session.session_id}"
 
     async def _call(
@@ -160,7 +160,7 @@ class PublicApi:
 def _as_refusal(doing: str) -> Iterator[None]:
     """One exception for all that can go wrong with a call, saying what was being done.
 
-    Session ids stay out of it: reports are shown around.
+    PlayerSession ids stay out of it: reports are shown around.
     """
     try:
         yield

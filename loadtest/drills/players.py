@@ -11,7 +11,7 @@ from loadtest.drills.report import PhasePace
 from loadtest.drills.service_processes import NoServicesError
 from loadtest.figures import pace
 from loadtest.player_log import PlayerLog
-from loadtest.public_api import ListedWorld, PublicApi, Session
+from loadtest.public_api import ListedWorld, PlayerSession, PublicApi
 from loadtest.rtc_hooks import gather_from, gather_loopback_only
 from loadtest.scenario import Scenario
 
@@ -28,7 +28,7 @@ class PortsNotedApi(PublicApi):
         super().__init__(page_url, allow_remote=False, local_address=local_address)
         self.ports: list[tuple[str, int]] = []
 
-    async def offer(self, session: Session, sdp: str) -> tuple[str, str]:
+    async def offer(self, session: PlayerSession, sdp: str) -> tuple[str, str]:
         answer, peer_url = await super().offer(session, sdp)
         self.ports += loopback_ports(answer)
         return answer, peer_url

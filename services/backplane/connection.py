@@ -18,7 +18,7 @@ Client = Redis
 TIMEOUT_S = 2.0
 MAX_CONNECTIONS = 32
 _SCRIPTS = Path(__file__).parent / "scripts"
-# Refused when Redis is full: what would grow it, and the probe that says so.
+# LimitError when Redis is full: what would grow it, and the probe that says so.
 _GROWING = frozenset({"create", "copy_snapshot", "save_snapshot", "probe"})
 
 

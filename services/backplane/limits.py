@@ -14,7 +14,7 @@ class Refusal(StrEnum):
     NO_ROOM = "no-room"  # the bytes of visitors are used up
 
 
-class Refused(Exception):
+class LimitError(Exception):
     """Nothing was written."""
 
     def __init__(self, refusal: Refusal) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 from redis.asyncio import Redis
 
 from services.backplane.connection import Script, session_script
-from services.backplane.limits import Limits, Refusal, Refused
+from services.backplane.limits import LimitError, Limits, Refusal
 from services.backplane.records import read_or_raise, readable
 from services.wire import keys
 from services.wire.codec import VideoCodec
@@ -80,7 +80,7 @@ class SessionStore:
         """Queues a new session and returns its 0-based position among all queued sessions.
 
         `max_queued` bounds the queue of the record's world; `max_age_s` bounds the session's life.
-        Redis' clock sets the record's times. Raises Refused beyond a limit.
+        Redis' clock sets the record's times. Raises LimitError beyond a limit.
         """
         written = asdict(record) | {"status": SessionStatus.QUEUED.value}
         pairs = [part for field in written.items() for part in field]
@@ -99,7 +99,7 @@ class SessionStore:
             *pairs,
         )
         if place < 0:
-            raise Refused(_REFUSALS[place])
+            raise LimitError(_REFUSALS[place])
         return int(place)
 
     async def has_room(self, limits: Limits) -> bool:

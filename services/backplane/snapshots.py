@@ -11,7 +11,7 @@ from typing import cast
 from redis.asyncio import Redis
 
 from services.backplane.connection import session_script
-from services.backplane.limits import Refusal, Refused
+from services.backplane.limits import LimitError, Refusal
 from services.backplane.records import read_or_raise
 from services.backplane.sessions import session_keys
 from services.wire import keys
@@ -48,7 +48,7 @@ class SavedSnapshots:
         max_bytes: int = 0,
         session_bytes: int = 0,
     ) -> None:
-        """Copies where no step overwrites it. Raises Refused. `max_saved`: by the session's
+        """Copies where no step overwrites it. Raises LimitError. `max_saved`: by the session's
         caller, from all its sessions; the bytes as in `Limits`."""
         copy = (keys.snapshot(snapshot_id), keys.saved_origin(snapshot_id), keys.copies(session_id))
         prefixes = (keys.snapshot(""), keys.saved_origin(""))
@@ -56,7 +56,7 @@ class SavedSnapshots:
         args = (session_id, snapshot_id, keys.SNAPSHOT_TTL_S, MAX_SAVED, *prefixes, *limits)
         answer = cast(int, await self._copy(keys=(*session_keys(session_id), *copy), args=args))
         if answer != 1:
-            raise Refused(_REFUSALS[answer])
+            raise LimitError(_REFUSALS[answer])
 
     async def get(self, snapshot_id: str) -> SavedSnapshot | None:
         found = cast(dict[bytes, bytes], await self._redis.hgetall(keys.saved_origin(snapshot_id)))

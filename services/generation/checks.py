@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.backplane.connection import connect
-from services.backplane.probe import Probe, RedisFault
+from services.backplane.redis_probe import RedisFault, RedisProbe
 from services.environment import SettingsError
 from services.generation.settings import PREFIX, GenerationSettings
 from services.generation.worlds_served import find_worlds, ops_ports
@@ -50,7 +50,7 @@ def _check_port(host: str, port: int) -> None:
 
 async def _redis_fault(url: str) -> RedisFault | None:
     async with connect(url) as redis:
-        return await Probe(redis).fault()
+        return await RedisProbe(redis).fault()
 
 
 def _check_worlds(worlds: Sequence[Path], settings: GenerationSettings) -> None:

@@ -11,9 +11,9 @@ from aiortc import RTCConfiguration, RTCIceServer
 from services.backplane.actions import ActionWriter
 from services.backplane.connection import connect
 from services.backplane.player_lock import PlayerLock
-from services.backplane.probe import Probe
 from services.backplane.queue_positions import QueuePositions
 from services.backplane.rate_limit import RateLimit
+from services.backplane.redis_probe import RedisProbe
 from services.backplane.sessions import SessionStore
 from services.ingest.session_hub import SessionHub
 from services.ingest.settings import IngestSettings
@@ -34,7 +34,7 @@ class Ingest:
         self.settings = settings
         self.tokens = Tokens(settings.token_secret)
         self._redis = connect(settings.redis)
-        self._probe = Probe(self._redis)
+        self._probe = RedisProbe(self._redis)
         self.store = SessionStore(self._redis)
         self._queue = QueuePositions(self.store)
         self.player_lock = PlayerLock(self._redis)

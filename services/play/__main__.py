@@ -9,10 +9,10 @@ import sys
 import threading
 from pathlib import Path
 
-from services.play.checks import CannotStart
+from services.play.checks import PreconditionError
 from services.play.plan import StackOptions, shipped_worlds
 from services.play.private_redis import NoRedisError
-from services.play.stack import LocalStack, ServiceFailed, Stopped
+from services.play.stack import LocalStack, ServiceFailed, StopRequested
 from services.socket_folder import NoShortFolder
 
 EXIT_FAILED = 1
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(kind, lambda *_: stop.set())
     try:
         return play(options, stop)
-    except (CannotStart, NoRedisError, NoShortFolder) as error:
+    except (PreconditionError, NoRedisError, NoShortFolder) as error:
         say(f"Nextframe cannot start: {error}")
         return EXIT_CANNOT_START
 
@@ -48,7 +48,7 @@ def play(options: StackOptions, stop: threading.Event) -> int:
             say(line)
         say("Ctrl-C ends it.")
         stack.watch(stop)
-    except Stopped:
+    except StopRequested:
         pass
     except ServiceFailed as failure:
         say(str(failure))

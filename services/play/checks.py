@@ -33,13 +33,13 @@ USUAL = {
 }
 
 
-class CannotStart(Exception):
+class PreconditionError(Exception):
     """The stack cannot start here as asked. Nothing was started."""
 
 
 def check_world(world: Path) -> None:
     if not (world / "world.json").is_file():
-        raise CannotStart(
+        raise PreconditionError(
             f"there is no world at {world}: name another with --world, or train one with"
             " `python -m training`"
         )
@@ -49,14 +49,14 @@ def check_space(*folders: Path) -> None:
     for folder in (Path(tempfile.gettempdir()), *folders):
         free_mb = shutil.disk_usage(folder).free // 2**20
         if free_mb < MIN_FREE_MB:
-            raise CannotStart(
+            raise PreconditionError(
                 f"only {free_mb} MB are free in {folder}; {MIN_FREE_MB} MB are needed to play"
             )
 
 
 def with_free_ports(options: StackOptions) -> StackOptions:
     """The options with a free port in place of every 0, and of a usual one that is taken and that
-    nobody types into a browser. Raises CannotStart when one that was asked for is taken."""
+    nobody types into a browser. Raises PreconditionError when one that was asked for is taken."""
     ports: dict[str, Any] = {}
     with ExitStack() as held:
         for name, flag in FLAGS.items():
@@ -73,22 +73,22 @@ def _are_free(host: str, port: int, num_ports: int) -> bool:
     try:
         with ExitStack() as held:
             _hold(held, host, port, num_ports, "")
-    except CannotStart:
+    except PreconditionError:
         return False
     return True
 
 
 def _hold(held: ExitStack, host: str, port: int, num_ports: int, flag: str) -> int:
     """The first of `num_ports` ports in a row, nobody else's while `held` is open. `port`: 0 for
-    any. Raises CannotStart."""
+    any. Raises PreconditionError."""
     if port:
         return _hold_row(held, host, port, num_ports, flag)
     for _ in range(ROWS_TRIED):
-        with suppress(CannotStart), ExitStack() as tried:
+        with suppress(PreconditionError), ExitStack() as tried:
             first = _hold_row(tried, host, 0, num_ports, flag)
             held.push(tried.pop_all())
             return first
-    raise CannotStart(f"no {num_ports} ports in a row are free: choose the first with {flag}")
+    raise PreconditionError(f"no {num_ports} ports in a row are free: choose the first with {flag}")
 
 
 def _hold_row(held: ExitStack, host: str, port: int, num_ports: int, flag: str) -> int:
@@ -108,7 +108,7 @@ def _bind(host: str, port: int, flag: str) -> socket.socket:
         bound.listen()
     except (OSError, OverflowError):  # the latter: no port is that high
         bound.close()
-        raise CannotStart(
+        raise PreconditionError(
             f"port {port} is in use: end what uses it, or choose another with {flag}"
         ) from None
     return bound

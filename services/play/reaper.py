@@ -17,7 +17,7 @@ from services.play import process_session
 from services.play.child import Child
 
 END_TIMEOUT_S = 15.0  # for the services to save what they hold
-_FAREWELL = "farewell"
+_SHUTDOWN = "farewell"
 
 
 class Reaper:
@@ -37,21 +37,21 @@ class Reaper:
     def watch_over(self, child: Child) -> None:
         """From here on it ends with the stack, however that ends. The first named ends last: the
         others need it to save what they hold."""
-        self._say(str(child.pid))
+        self._send(str(child.pid))
 
     def close(self) -> None:
         """The stack has ended everything by itself."""
         with self._process, suppress(BrokenPipeError):  # if somebody ended us before
-            self._say(_FAREWELL)
+            self._send(_SHUTDOWN)
 
-    def _say(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         assert self._process.stdin is not None
         print(line, file=self._process.stdin, flush=True)
 
 
 def main(folder: Path) -> None:
     heard = [line.strip() for line in sys.stdin]  # until the other end is gone
-    if _FAREWELL not in heard:
+    if _SHUTDOWN not in heard:
         end([int(pid) for pid in heard])
         shutil.rmtree(folder, ignore_errors=True)
 

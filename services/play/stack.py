@@ -31,7 +31,7 @@ LINES_SHOWN = 15
 SOCKET_BYTES = OWN_NAME_BYTES + 66
 
 
-class Stopped(Exception):
+class StopRequested(Exception):
     """Somebody asked to stop while we waited."""
 
 
@@ -40,7 +40,7 @@ class ServiceFailed(Exception):
 
 
 class LocalStack:
-    """Runs from construction to `close`. Raises CannotStart, before anything is started, when
+    """Runs from construction to `close`. Raises PreconditionError, before anything is started, when
     a port is taken or something is missing."""
 
     def __init__(self, options: StackOptions) -> None:
@@ -85,13 +85,13 @@ class LocalStack:
         }
 
     def wait_until_ready(self, say: Callable[[str], None], stop: threading.Event) -> None:
-        """Raises ServiceFailed, or Stopped once `stop` is set."""
+        """Raises ServiceFailed, or StopRequested once `stop` is set."""
         began = time.monotonic()
         said_at = began
         waiting = list(self._plans)
         while waiting:
             if stop.wait(POLL_S):
-                raise Stopped
+                raise StopRequested
             self.check()
             for plan in [plan for plan in waiting if is_ready(plan)]:
                 waiting.remove(plan)

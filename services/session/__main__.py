@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 
-from services.backplane.probe import refuse_unfit
+from services.backplane.redis_probe import refuse_unfit
 from services.environment import SettingsError, read_settings
 from services.http_server.limits import ConnectionLimits
 from services.http_server.listener import listen

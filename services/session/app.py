@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 
 from services.backplane.connection import BackplaneError, connect
-from services.backplane.probe import Probe
+from services.backplane.redis_probe import RedisProbe
 from services.guard import Guard
 from services.repeated_log import RepeatedLog
 from services.session.routes import session_routes
@@ -28,7 +28,7 @@ SWEEP_S = 1.0
 
 def create_app(settings: SessionSettings) -> FastAPI:
     redis = connect(settings.redis)
-    probe = Probe(redis)
+    probe = RedisProbe(redis)
     tokens = Tokens(settings.token_secret)
     service = SessionService(redis, settings)
 

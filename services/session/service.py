@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 from services.backplane.connection import Client
-from services.backplane.limits import Limits, Refusal, Refused
+from services.backplane.limits import LimitError, Limits, Refusal
 from services.backplane.queue_positions import QueuePositions
 from services.backplane.rate_limit import RateLimit
 from services.backplane.replicas import ReplicaInfo, ReplicaRegistry
@@ -97,7 +97,7 @@ class SessionService:
             await self._store.create(
                 record, max_queued=max_queued, max_age_s=max_age_s, limits=limits
             )
-        except Refused as error:
+        except LimitError as error:
             if error.refusal is Refusal.QUEUE_FULL:
                 raise await self._queue_full(record.world) from error
             raise self._refused(error.refusal) from error
@@ -161,7 +161,7 @@ class SessionService:
                 max_bytes=self._settings.redis_budget_bytes,
                 session_bytes=SESSION_BYTES,
             )
-        except Refused as error:
+        except LimitError as error:
             if has_ended and error.refusal is Refusal.NOTHING_YET:
                 detail = "The session has ended; nothing is left to save."
                 raise Problem(409, "session-ended", detail) from error

@@ -31,7 +31,7 @@ NO_LINEAGE = Lineage(data="", tokenizer="", teacher="", student="")
 
 
 @dataclass(slots=True)
-class House:
+class Deployment:
     """Two versions of one world, each on a replica of its own, and the operator's API."""
 
     stack: Stack
@@ -59,7 +59,7 @@ def put(registry: Registry, folder: Path, seed: int, card: dict[str, Any]) -> Wo
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     data = tmp_path_factory.mktemp("training")
     registry = Registry(data / "registry")
     first, second = (put(registry, data / str(seed), seed, GOOD_CARD) for seed in (0, 1))
@@ -80,7 +80,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         running_stack(env, options, dict.fromkeys(("generation", "canary"), PLAIN)) as stack,
         httpx.Client(base_url=url, headers=BEARER, timeout=30) as operator,
     ):
-        yield House(stack, operator, first, second, bad)
+        yield Deployment(stack, operator, first, second, bad)
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +90,13 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def playing(browser: Browser, house: House) -> Iterator[tuple[Page, list[str]]]:
+def playing(browser: Browser, deployment: Deployment) -> Iterator[tuple[Page, list[str]]]:
     """A page whose session is live, and the offers that it made."""
     context = browser.new_context()
     page = context.new_page()
     offers: list[str] = []
     page.on("request", lambda sent: offers.append(sent.url) if "/whep/" in sent.url else None)
-    page.goto(house.stack.page_url)
+    page.goto(deployment.stack.page_url)
     until(page, "!document.getElementById('play').disabled", timeout_s=PATIENCE_S)
     page.click("#play")
     until_state(page, "live", timeout_s=PATIENCE_S)
@@ -111,35 +111,42 @@ def plays_on(page: Page) -> bool:
     return bool(stats(page)["state"] == "live")
 
 
-def wait_until_counted(house: House) -> None:
+def wait_until_counted(deployment: Deployment) -> None:
     """Replicas add up how their sessions fare once a second."""
     ends_s = time.monotonic() + PATIENCE_S
-    while not all(house.seen(version)["live"]["fps"] for version in (house.first, house.second)):
+    while not all(
+        deployment.seen(version)["live"]["fps"] for version in (deployment.first, deployment.second)
+    ):
         assert time.monotonic() < ends_s, "a session that nobody counted"
         time.sleep(0.2)
 
 
 def test_a_release_changes_what_newcomers_get_and_nothing_for_who_plays(
-    browser: Browser, house: House
+    browser: Browser, deployment: Deployment
 ) -> None:
-    house.done("promote", digest=house.first.digest)
-    with playing(browser, house) as (early, early_offers):
+    deployment.done("promote", digest=deployment.first.digest)
+    with playing(browser, deployment) as (early, early_offers):
         session = stats(early)["session_id"]
-        rejected = house.step("canary", digest=house.bad.digest, share=0.5)
+        rejected = deployment.step("canary", digest=deployment.bad.digest, share=0.5)
         assert rejected.status_code == 409 and "judge rejects" in rejected.json()["detail"]
-        house.done("canary", digest=house.second.digest, share=0.5)
+        deployment.done("canary", digest=deployment.second.digest, share=0.5)
         assert plays_on(early)
 
-        house.done("promote", digest=house.second.digest)
-        with playing(browser, house) as (late, _):
-            assert (house.seen(house.first)["used"], house.seen(house.second)["used"]) == (1, 1)
-            house.done("rollback")
-            assert house.seen(house.first)["role"] == "current"
+        deployment.done("promote", digest=deployment.second.digest)
+        with playing(browser, deployment) as (late, _):
+            assert (
+                deployment.seen(deployment.first)["used"],
+                deployment.seen(deployment.second)["used"],
+            ) == (1, 1)
+            deployment.done("rollback")
+            assert deployment.seen(deployment.first)["role"] == "current"
             assert plays_on(early) and plays_on(late)
-            wait_until_counted(house)
+            wait_until_counted(deployment)
         assert stats(early)["session_id"] == session
         assert len(early_offers) == 1
 
-    figures = [house.seen(version)["live"] for version in (house.first, house.second)]
+    figures = [
+        deployment.seen(version)["live"] for version in (deployment.first, deployment.second)
+    ]
     assert [live["sessions"] for live in figures] == [1, 1]
     assert all(live["fps"] > 1 and live["lost"] == live["failed"] == 0 for live in figures)

@@ -1,4 +1,4 @@
-"""One browser and one cardboard house for the page's tests; a fresh page for each."""
+"""One browser and one cardboard server for the page's tests; a fresh page for each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.player.browser import open_browser, stats, until, until_state
-from tests.player.house import House, World, open_house
+from tests.player.fake_server import FakeServer, LivePage, open_server
 
 
 @pytest.fixture(scope="module")
@@ -17,35 +17,35 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def shared_house() -> Iterator[House]:
-    with open_house() as house:
-        yield house
+def shared_server() -> Iterator[FakeServer]:
+    with open_server() as server:
+        yield server
 
 
 @pytest.fixture
-def house(shared_house: House) -> House:
-    shared_house.reset()
-    return shared_house
+def server(shared_server: FakeServer) -> FakeServer:
+    shared_server.reset()
+    return shared_server
 
 
 @pytest.fixture
-def page(browser: Browser, house: House) -> Iterator[Page]:
+def page(browser: Browser, server: FakeServer) -> Iterator[Page]:
     """At the title. Fails the test when the page logs an error or calls another origin."""
-    with open_page(browser, house) as opened:
+    with open_page(browser, server) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def shared_world(browser: Browser) -> Iterator[World]:
-    with open_house() as house, open_page(browser, house) as opened:
+def shared_world(browser: Browser) -> Iterator[LivePage]:
+    with open_server() as server, open_page(browser, server) as opened:
         opened.click("#play")
         until_state(opened, "live")
         until(opened, "nextframe.stats().action_to_photon_ms.p50")  # the first action was seen
-        yield World(page=opened, guest=house.guest)
+        yield LivePage(page=opened, guest=server.guest)
 
 
 @pytest.fixture
-def world(shared_world: World) -> Iterator[World]:
+def world(shared_world: LivePage) -> Iterator[LivePage]:
     """Live already, for quick tests to share; whoever uses it leaves it live, with nothing held."""
     yield shared_world
     shared_world.page.evaluate("window.dispatchEvent(new Event('blur'))")
@@ -54,7 +54,7 @@ def world(shared_world: World) -> Iterator[World]:
 
 
 @contextmanager
-def open_page(browser: Browser, house: House) -> Iterator[Page]:
+def open_page(browser: Browser, server: FakeServer) -> Iterator[Page]:
     context = browser.new_context()
     opened = context.new_page()
     complaints: list[str] = []
@@ -63,7 +63,7 @@ def open_page(browser: Browser, house: House) -> Iterator[Page]:
         "request",
         lambda request: (
             None
-            if request.url.startswith((house.url, "data:"))
+            if request.url.startswith((server.url, "data:"))
             else complaints.append(f"called {request.url}")
         ),
     )
@@ -73,7 +73,7 @@ def open_page(browser: Browser, house: House) -> Iterator[Page]:
             complaints.append(said.text) if "Content Security Policy" in said.text else None
         ),
     )
-    opened.goto(house.url)
+    opened.goto(server.url)
     yield opened
     context.close()
     assert complaints == []

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page
 
 from tests.player.browser import until, until_state, wait_for
-from tests.player.house import BUTTONS, House, World
+from tests.player.fake_server import BUTTONS, FakeServer, LivePage
 from tests.player.test_return import begin
 
 pytestmark = pytest.mark.e2e
@@ -46,7 +46,7 @@ def keys_shown(page: Page) -> list[str]:
     return rows
 
 
-def test_meta_lets_go_of_the_keys_that_it_hides(world: World) -> None:
+def test_meta_lets_go_of_the_keys_that_it_hides(world: LivePage) -> None:
     world.page.keyboard.down("KeyW")
     wait_for(world.page, lambda: world.guest.actions[-1].held == FORWARD, "held")
     world.page.keyboard.press("Meta")
@@ -54,12 +54,12 @@ def test_meta_lets_go_of_the_keys_that_it_hides(world: World) -> None:
     world.page.keyboard.up("KeyW")
 
 
-def test_ctrl_a_marks_nothing_while_a_world_is_played(world: World) -> None:
+def test_ctrl_a_marks_nothing_while_a_world_is_played(world: LivePage) -> None:
     world.page.keyboard.press("Control+a")
     assert world.page.evaluate("getSelection().toString()") == ""
 
 
-def test_the_title_leaves_the_browser_its_keys(page: Page, house: House) -> None:
+def test_the_title_leaves_the_browser_its_keys(page: Page, server: FakeServer) -> None:
     page.keyboard.press("Control+a")
     assert "Nobody built this place" in page.evaluate("getSelection().toString()")
     is_free = """(code) => document.dispatchEvent(
@@ -68,32 +68,32 @@ def test_the_title_leaves_the_browser_its_keys(page: Page, house: House) -> None
         assert page.evaluate(is_free, code), code
 
 
-def test_keys_are_named_as_on_the_players_keyboard(page: Page, house: House) -> None:
+def test_keys_are_named_as_on_the_players_keyboard(page: Page, server: FakeServer) -> None:
     page.add_init_script(
         """
         const azerty = new Map([["KeyW", "z"], ["KeyA", "q"], ["KeyS", "s"], ["KeyD", "d"]]);
         navigator.keyboard.getLayoutMap = async () => azerty;
         """
     )
-    page.goto(house.url)
+    page.goto(server.url)
     assert keys_shown(page)[0] == "Z Q S D walk"
 
 
-def test_without_a_layout_a_key_is_named_when_it_is_pressed(page: Page, house: House) -> None:
+def test_without_a_layout_a_key_is_named_when_it_is_pressed(page: Page, server: FakeServer) -> None:
     page.add_init_script("Object.defineProperty(navigator, 'keyboard', { value: undefined })")
-    page.goto(house.url)
+    page.goto(server.url)
     assert keys_shown(page)[0] == "W A S D walk"
     page.evaluate("document.dispatchEvent(new KeyboardEvent('keydown', {code: 'KeyW', key: 'z'}))")
     assert keys_shown(page)[0] == "Z A S D walk"
 
 
-def test_a_gamepad_walks_turns_and_acts(page: Page, house: House) -> None:
+def test_a_gamepad_walks_turns_and_acts(page: Page, server: FakeServer) -> None:
     page.add_init_script(GAMEPAD)
-    page.goto(house.url)
+    page.goto(server.url)
     assert not any("stick" in row for row in keys_shown(page))
     page.evaluate("plug(true)")
     assert "left stick walk" in keys_shown(page) and "right stick look around" in keys_shown(page)
-    actions = begin(page, house)
+    actions = begin(page, server)
     page.evaluate("pad.axes = [0, -1, 0.9, 0]; pad.buttons[0] = button(1)")
     wait_for(page, lambda: actions[-1].held == FORWARD | ACT, "walking and acting")
     turned = actions[-1].x_total
@@ -102,12 +102,12 @@ def test_a_gamepad_walks_turns_and_acts(page: Page, house: House) -> None:
     wait_for(page, lambda: actions[-1].held == 0, "let go")
 
 
-def test_a_world_with_its_own_keys_and_no_camera(page: Page, house: House) -> None:
-    house.world = ISLAND
-    page.goto(house.url)
+def test_a_world_with_its_own_keys_and_no_camera(page: Page, server: FakeServer) -> None:
+    server.world = ISLAND
+    page.goto(server.url)
     shown = ["↑ walk", "Space gather, hit", "R begin anew", "F3 figures"]
     assert keys_shown(page) == shown
-    actions = begin(page, house)
+    actions = begin(page, server)
     assert page.evaluate("document.pointerLockElement") is None
     assert not page.locator("#hint").is_visible()
     page.keyboard.down("ArrowUp")
@@ -115,7 +115,7 @@ def test_a_world_with_its_own_keys_and_no_camera(page: Page, house: House) -> No
 
 
 @pytest.mark.parametrize("width", [360, 390, 480, 640, 1280])
-def test_figures_cover_no_button(world: World, width: int) -> None:
+def test_figures_cover_no_button(world: LivePage, width: int) -> None:
     with sized(world.page, width, 844):
         world.page.keyboard.press("F3")
         world.page.wait_for_timeout(50)
@@ -149,7 +149,7 @@ def overlap(one: Any, other: Any) -> bool:
     )
 
 
-def test_everything_that_is_said_lies_in_a_landmark(world: World) -> None:
+def test_everything_that_is_said_lies_in_a_landmark(world: LivePage) -> None:
     outside = world.page.evaluate(
         """() => {
           const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -165,12 +165,12 @@ def test_everything_that_is_said_lies_in_a_landmark(world: World) -> None:
     assert outside == [], json.dumps(outside)
 
 
-def test_thumbs_have_their_buttons_on_a_phone(browser: Browser, house: House) -> None:
+def test_thumbs_have_their_buttons_on_a_phone(browser: Browser, server: FakeServer) -> None:
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
     )
     page = context.new_page()
-    page.goto(house.url)
+    page.goto(server.url)
     page.tap("#play")
     until_state(page, "live")
     assert page.locator("#pad .act").inner_text() == "act"

@@ -1,11 +1,11 @@
-"""What goes wrong between the page and the house, and what the page makes of it."""
+"""What goes wrong between the page and the server, and what the page makes of it."""
 
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from tests.player.browser import stats, until, until_state, wait_for
 from tests.player.conftest import open_page
-from tests.player.house import House, World
+from tests.player.fake_server import FakeServer, LivePage
 from tests.player.test_return import begin
 
 pytestmark = pytest.mark.e2e
@@ -29,68 +29,74 @@ def hurry(page: Page) -> None:
 
 @pytest.mark.parametrize("status", [401, 404])
 def test_a_refusal_that_is_not_ours_never_ends_a_game(
-    page: Page, house: House, status: int
+    page: Page, server: FakeServer, status: int
 ) -> None:
-    begin(page, house)
+    begin(page, server)
     page.route("**/v1/sessions/*", lambda route: blocked(route, status))
     page.route("**/whep/*", lambda route: blocked(route, status))
-    house.cut()
+    server.cut()
     until(page, f"{TEXT}.includes('answered {status}')")
     until_state(page, "reconnecting")
     page.unroute("**/v1/sessions/*")
     page.unroute("**/whep/*")
     until_state(page, "live")
-    assert len(house.guests) == 1 and not house.guest.ended_by_page
+    assert len(server.guests) == 1 and not server.guest.ended_by_page
 
 
 def blocked(route: Route, status: int) -> None:
     route.fulfill(status=status, content_type="text/html", body="<h1>Denied by the firewall</h1>")
 
 
-def test_a_refused_token_does_not_end_a_game_that_runs(browser: Browser, house: House) -> None:
-    with open_page(browser, house) as page:
+def test_a_refused_token_does_not_end_a_game_that_runs(
+    browser: Browser, server: FakeServer
+) -> None:
+    with open_page(browser, server) as page:
         hurry(page)
         page.reload()
-        begin(page, house)
-        house.takes_tokens = False
-        num_before, frames = house.num_looks, stats(page)["frames"]
-        wait_for(page, lambda: house.num_looks > num_before + 2, "refused looks")
+        begin(page, server)
+        server.takes_tokens = False
+        num_before, frames = server.num_polls, stats(page)["frames"]
+        wait_for(page, lambda: server.num_polls > num_before + 2, "refused looks")
         until(page, f"nextframe.stats().frames > {frames + 20}")
-        assert stats(page)["state"] == "live" and not house.guest.ended_by_page
-        house.takes_tokens = True
+        assert stats(page)["state"] == "live" and not server.guest.ended_by_page
+        server.takes_tokens = True
 
 
-def test_a_refused_token_is_said_when_the_connection_is_gone_too(page: Page, house: House) -> None:
-    begin(page, house)
-    house.takes_tokens = False
-    house.cut()
+def test_a_refused_token_is_said_when_the_connection_is_gone_too(
+    page: Page, server: FakeServer
+) -> None:
+    begin(page, server)
+    server.takes_tokens = False
+    server.cut()
     until_state(page, "ended")
     assert "The token has expired." in page.inner_text("#overlay-text")
-    assert not house.guest.ended_by_page
-    house.takes_tokens = True  # a clock was wrong: the world is still there
+    assert not server.guest.ended_by_page
+    server.takes_tokens = True  # a clock was wrong: the world is still there
     page.get_by_role("button", name="Choose another place").click()
     page.get_by_role("button", name="Go on with your world").click()
     until_state(page, "live")
-    assert len(house.guests) == 1
+    assert len(server.guests) == 1
 
 
 def test_a_browser_without_a_codec_is_told_before_a_session_is_created(
-    page: Page, house: House
+    page: Page, server: FakeServer
 ) -> None:
-    house.video = ["video/H266"]
-    page.goto(house.url)
+    server.video = ["video/H266"]
+    page.goto(server.url)
     until(page, "document.getElementById('offer').textContent.includes('cannot decode')")
-    assert page.locator("#play").is_disabled() and not house.guests
+    assert page.locator("#play").is_disabled() and not server.guests
 
 
-def test_a_browser_without_webrtc_is_told(page: Page, house: House) -> None:
+def test_a_browser_without_webrtc_is_told(page: Page, server: FakeServer) -> None:
     page.add_init_script("delete window.RTCPeerConnection")
-    page.goto(house.url)
+    page.goto(server.url)
     until(page, "document.getElementById('offer').textContent.includes('WebRTC')")
     assert page.locator("#play").is_disabled()
 
 
-def test_a_browser_that_plays_nothing_by_itself_plays_after_a_tap(page: Page, house: House) -> None:
+def test_a_browser_that_plays_nothing_by_itself_plays_after_a_tap(
+    page: Page, server: FakeServer
+) -> None:
     page.add_init_script(
         """
         const play = HTMLMediaElement.prototype.play;
@@ -107,7 +113,7 @@ def test_a_browser_that_plays_nothing_by_itself_plays_after_a_tap(page: Page, ho
         });
         """
     )
-    page.goto(house.url)
+    page.goto(server.url)
     page.click("#play")
     until(page, "document.getElementById('overlay-title').innerText === 'Tap to play'")
     page.wait_for_timeout(300)
@@ -122,35 +128,35 @@ TRY_NOW = """[...document.querySelectorAll("#overlay-actions button")]
 
 
 def test_ten_seconds_without_media_say_what_is_blocked_and_can_be_retried(
-    browser: Browser, house: House
+    browser: Browser, server: FakeServer
 ) -> None:
-    with open_page(browser, house) as page:
+    with open_page(browser, server) as page:
         hurry(page)
-        page.goto(house.url)
-        house.is_reachable = False
+        page.goto(server.url)
+        server.is_reachable = False
         page.click("#play")
         until(page, f"{TEXT}.includes('SSH tunnel')")
         assert page.get_by_role("button", name="Try now").is_visible()
-        house.is_reachable = True
+        server.is_reachable = True
         page.evaluate(TRY_NOW)  # at once, or the page has tried by itself and the button is gone
         until_state(page, "live")
-        assert len(house.guests) == 1
+        assert len(server.guests) == 1
 
 
-def test_a_world_that_sends_no_picture_is_explained(browser: Browser, house: House) -> None:
-    with open_page(browser, house) as page:
+def test_a_world_that_sends_no_picture_is_explained(browser: Browser, server: FakeServer) -> None:
+    with open_page(browser, server) as page:
         hurry(page)
-        page.goto(house.url)
-        begin(page, house)
-        house.is_drawing = False
+        page.goto(server.url)
+        begin(page, server)
+        server.is_drawing = False
         until(page, f"{NOTICE}.startsWith('No new frame for')")
         until(page, f"{TEXT}.includes('no picture is being sent')")
-        house.is_drawing = True
+        server.is_drawing = True
         until_state(page, "live")
-        assert len(house.guest.offers) == 1
+        assert len(server.guest.offers) == 1
 
 
-def test_input_that_does_not_arrive_is_reported(world: World) -> None:
+def test_input_that_does_not_arrive_is_reported(world: LivePage) -> None:
     world.guest.is_heard = False
     until(world.page, f"{NOTICE} === 'Your keys do not reach the world just now.'")
     world.guest.is_heard = True
@@ -159,12 +165,12 @@ def test_input_that_does_not_arrive_is_reported(world: World) -> None:
 
 @pytest.mark.parametrize("takes_patches", [True, False])
 def test_candidates_are_trickled_and_not_needed(
-    page: Page, house: House, takes_patches: bool
+    page: Page, server: FakeServer, takes_patches: bool
 ) -> None:
     page.context.grant_permissions(["microphone"])  # then Chromium hides no address behind a name
-    house.takes_patches = takes_patches
-    begin(page, house)
-    wait_for(page, lambda: house.guest.fragments, "a fragment")
-    assert all("a=ice-ufrag:" in one and "a=candidate:" in one for one in house.guest.fragments)
-    assert "a=candidate:" not in house.guest.offers[0]  # it waited for none
-    assert stats(page)["state"] == "live" and len(house.guest.offers) == 1
+    server.takes_patches = takes_patches
+    begin(page, server)
+    wait_for(page, lambda: server.guest.fragments, "a fragment")
+    assert all("a=ice-ufrag:" in one and "a=candidate:" in one for one in server.guest.fragments)
+    assert "a=candidate:" not in server.guest.offers[0]  # it waited for none
+    assert stats(page)["state"] == "live" and len(server.guest.offers) == 1

@@ -7,12 +7,12 @@ import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from tests.player.browser import until, until_state
-from tests.player.house import House
-from tests.player.room import Room, to_data_url
+from tests.player.fake_server import FakeServer
+from tests.player.raycast_scene import RayCastScene, to_data_url
 
 pytestmark = pytest.mark.e2e
 
-STILL = to_data_url(Room(0.0).draw())
+STILL = to_data_url(RayCastScene(0.0).draw())
 MOVING = "data:image/webp;base64,UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
 
 
@@ -28,14 +28,14 @@ ISLE = offered("isle", "", "Beach", preview=MOVING)
 
 
 @pytest.fixture
-def page(page: Page, house: House) -> Page:
-    """At the title of a house that has two worlds."""
+def page(page: Page, server: FakeServer) -> Page:
+    """At the title of a server that has two worlds."""
 
     def answer(route: Route) -> None:
         route.fulfill(content_type="application/json", body=json.dumps({"worlds": [HALL, ISLE]}))
 
     page.route("**/v1/worlds", answer)
-    page.goto(house.url)
+    page.goto(server.url)
     until(page, "!document.getElementById('play').disabled")
     return page
 
@@ -44,7 +44,9 @@ def captions(page: Page, group: str) -> list[str]:
     return page.locator(f"#{group} .card span").all_text_contents()
 
 
-def test_a_world_is_chosen_first_and_then_one_of_its_own_starts(page: Page, house: House) -> None:
+def test_a_world_is_chosen_first_and_then_one_of_its_own_starts(
+    page: Page, server: FakeServer
+) -> None:
     assert captions(page, "worlds") == ["The hall", "isle"]
     assert captions(page, "starts") == ["Red wall", "Blue wall"]
     page.get_by_text("isle").click()
@@ -53,22 +55,22 @@ def test_a_world_is_chosen_first_and_then_one_of_its_own_starts(page: Page, hous
     page.get_by_text("Blue wall").click()
     page.click("#play")
     until_state(page, "live")
-    assert house.guest.asked == {"world": "hall", "start": 1}
+    assert server.guest.asked == {"world": "hall", "start": 1}
 
 
-def test_the_address_chooses_the_world(page: Page, house: House) -> None:
-    page.goto(f"{house.url}/?world=isle")
+def test_the_address_chooses_the_world(page: Page, server: FakeServer) -> None:
+    page.goto(f"{server.url}/?world=isle")
     until(page, "!document.getElementById('play').disabled")
     assert page.locator("#worlds :checked").count() == 1
     assert captions(page, "starts") == ["Beach"]
 
 
-def test_the_keyboard_alone_chooses_a_world(page: Page, house: House) -> None:
+def test_the_keyboard_alone_chooses_a_world(page: Page, server: FakeServer) -> None:
     page.locator("#worlds input").first.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     until_state(page, "live")
-    assert house.guest.asked == {"world": "isle", "start": 0}
+    assert server.guest.asked == {"world": "isle", "start": 0}
 
 
 def test_previews_move_only_for_who_does_not_mind(page: Page, browser: Browser) -> None:
@@ -78,8 +80,8 @@ def test_previews_move_only_for_who_does_not_mind(page: Page, browser: Browser) 
     until(page, f"{shown} === 'data:image/jpeg'")
 
 
-def test_one_world_alone_is_not_asked_for(page: Page, house: House) -> None:
+def test_one_world_alone_is_not_asked_for(page: Page, server: FakeServer) -> None:
     page.unroute_all()
-    page.goto(house.url)
+    page.goto(server.url)
     until(page, "!document.getElementById('play').disabled")
     assert page.locator("#worlds").count() == 0

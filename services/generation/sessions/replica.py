@@ -11,7 +11,7 @@ from uuid import uuid4
 from model.world import WorldSpec
 from services.backplane.action_reader import ActionReader
 from services.backplane.connection import BackplaneError, connect
-from services.backplane.probe import Probe
+from services.backplane.redis_probe import RedisProbe
 from services.backplane.releases import VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
@@ -57,7 +57,7 @@ class Replica:
         self._spec = spec
         self._listing = listing
         self._redis = connect(settings.redis)
-        self._probe = Probe(self._redis)
+        self._probe = RedisProbe(self._redis)
         self._store = SessionStore(self._redis)
         self._registry = ReplicaRegistry(self._redis)
         self._actions = ActionReader(settings.redis, self.replica_id)

@@ -44,21 +44,21 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class LiveComparison:
     """`advice`: "wait", "promote" or "roll back"; for an operator, who decides."""
 
     advice: str
     reasons: tuple[str, ...]
 
 
-def compare(canary: Live, current: Live) -> Comparison:
+def compare(canary: Live, current: Live) -> LiveComparison:
     if canary.sessions < LEAST_SESSIONS:
         reason = f"{canary.sessions} of {LEAST_SESSIONS} sessions that are needed to say anything"
-        return Comparison(advice="wait", reasons=(reason,))
+        return LiveComparison(advice="wait", reasons=(reason,))
     rulings = list(_rulings(canary, current))
     broken = tuple(reason for is_kept, reason in rulings if not is_kept)
     kept = tuple(reason for _, reason in rulings)
-    return Comparison(advice="roll back" if broken else "promote", reasons=broken or kept)
+    return LiveComparison(advice="roll back" if broken else "promote", reasons=broken or kept)
 
 
 def _rulings(canary: Live, current: Live) -> Iterator[tuple[bool, str]]:

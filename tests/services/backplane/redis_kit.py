@@ -39,7 +39,7 @@ def cluster_node(folder: Path, port: int) -> Iterator[str]:
         process.wait()
 
 
-class Service:
+class MovingService:
     """One address that leads to one server now and to another one later, as in Kubernetes."""
 
     def __init__(self, path: Path, url: str) -> None:

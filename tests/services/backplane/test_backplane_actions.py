@@ -20,7 +20,7 @@ from services.backplane.actions import ActionWriter
 from services.backplane.connection import BackplaneError, connect
 from services.play.private_redis import PrivateRedis
 from services.wire import keys
-from tests.services.backplane.redis_kit import Service, server
+from tests.services.backplane.redis_kit import MovingService, server
 from tests.services.generation.generation_kit import until
 
 pytestmark = [pytest.mark.redis, pytest.mark.asyncio]
@@ -195,7 +195,7 @@ async def test_a_name_that_does_not_resolve_keeps_nobody_waiting(
 async def test_a_demoted_server_is_left(short_folder: Path) -> None:
     """It goes on answering reads, with what the new primary has long overtaken."""
     with server(short_folder / "a") as first, server(short_folder / "b") as second:
-        service = Service(short_folder / "s.sock", first)
+        service = MovingService(short_folder / "s.sock", first)
         with closing(ActionReader(service.url, "r1")) as reader:
             async with connect(first) as demoted, connect(second) as promoted:
                 await demoted.replicaof("127.0.0.1", "1")

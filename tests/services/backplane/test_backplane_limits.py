@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from services.backplane.actions import ActionWriter
 from services.backplane.connection import BackplaneError
-from services.backplane.limits import Limits, Refusal, Refused
+from services.backplane.limits import LimitError, Limits, Refusal
 from services.backplane.player_lock import PlayerLock
 from services.backplane.rate_limit import RateLimit
 from services.backplane.releases import ReleaseStore, VersionFigures
@@ -47,7 +47,7 @@ async def create(store: SessionStore, session_id: str, limits: Limits, max_queue
 
 
 async def refusal_of(store: SessionStore, session_id: str, limits: Limits) -> Refusal:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(LimitError) as refused:
         await create(store, session_id, limits)
     assert await store.get(session_id) is None
     return refused.value.refusal
@@ -119,7 +119,7 @@ async def test_a_caller_saves_a_few_worlds_in_all_its_sessions(
         await live(store, session_id)
     for i in range(2):
         await saves.save("a1", snapshot_id=f"s{i}", max_saved=2)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(LimitError) as refused:
         await saves.save("a2", snapshot_id="s2", max_saved=2)
     assert refused.value.refusal is Refusal.ENOUGH_SAVED
     await saves.save("b", snapshot_id="sb", max_saved=2)
@@ -152,7 +152,7 @@ async def test_nobody_saves_beyond_the_budget(store: SessionStore, redis: Redis)
     saves = SavedSnapshots(redis)
     for i in range(2):
         await saves.save("a", snapshot_id=f"s{i}", max_bytes=budget)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(LimitError) as refused:
         await saves.save("a", snapshot_id="s2", max_bytes=budget)
     assert refused.value.refusal is Refusal.NO_ROOM
     assert await used_memory(redis) <= budget

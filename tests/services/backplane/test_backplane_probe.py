@@ -11,18 +11,18 @@ import pytest
 from redis.asyncio import Redis
 
 from services.backplane.connection import connect
-from services.backplane.probe import Probe, refuse_unfit
+from services.backplane.redis_probe import RedisProbe, refuse_unfit
 from services.backplane.sessions import SessionStore
 from services.environment import SettingsError
 from services.wire import keys
 from services.wire.session import SessionRecord, SessionStatus
-from tests.services.backplane.redis_kit import Service, cluster_node, server
+from tests.services.backplane.redis_kit import MovingService, cluster_node, server
 from tests.services.conftest import outage
 
 pytestmark = [pytest.mark.redis, pytest.mark.asyncio]
 
 
-async def reason(probe: Probe) -> str:
+async def reason(probe: RedisProbe) -> str:
     fault = await probe.fault()
     return fault.reason if fault else ""
 
@@ -39,7 +39,7 @@ async def test_each_change_is_one_line(
     redis: Redis, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    probe = Probe(redis)
+    probe = RedisProbe(redis)
     assert [await reason(probe) for _ in range(2)] == ["", ""]
     with outage(redis_url):
         assert {await reason(probe) for _ in range(3)} == {"Redis does not answer."}
@@ -50,7 +50,7 @@ async def test_each_change_is_one_line(
 
 
 async def test_full_memory_is_no_place_for_sessions(redis: Redis) -> None:
-    probe = Probe(redis)
+    probe = RedisProbe(redis)
     try:
         await redis.config_set("maxmemory", "1")
         assert await reason(probe) == "The memory of Redis is full (maxmemory)."
@@ -74,9 +74,9 @@ async def test_a_full_memory_can_be_left(redis: Redis) -> None:
 
 async def test_a_failover_behind_one_address_is_followed(short_folder: Path) -> None:
     with server(short_folder / "a") as first, server(short_folder / "b") as second:
-        service = Service(short_folder / "s.sock", first)
+        service = MovingService(short_folder / "s.sock", first)
         async with connect(service.url) as redis:
-            probe = Probe(redis)
+            probe = RedisProbe(redis)
             await asyncio.gather(*(redis.ping() for _ in range(8)))  # 8 connections to the first
             await create(redis, "before")
             async with connect(first) as demoted, connect(second) as promoted:
@@ -94,12 +94,12 @@ async def test_a_failover_behind_one_address_is_followed(short_folder: Path) -> 
 
 async def test_connections_that_only_read_leave_the_demoted_server_too(short_folder: Path) -> None:
     with server(short_folder / "a") as first, server(short_folder / "b") as second:
-        service = Service(short_folder / "s.sock", first)
+        service = MovingService(short_folder / "s.sock", first)
         async with connect(service.url) as redis, connect(second) as promoted:
             await asyncio.gather(*(redis.ping() for _ in range(8)))
             async with connect(first) as demoted:
                 await demoted.replicaof("127.0.0.1", "1")
-            probe = Probe(redis)
+            probe = RedisProbe(redis)
             assert "read-only" in await reason(probe)
             service.lead_to(second)
             await promoted.set("who", "second")

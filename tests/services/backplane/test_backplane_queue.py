@@ -4,7 +4,7 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
-from services.backplane.limits import Refusal, Refused
+from services.backplane.limits import LimitError, Refusal
 from services.backplane.queue_positions import REMEMBERED_S, QueuePositions
 from services.backplane.sessions import QueuedSession, SessionStore
 from services.wire.session import SessionRecord, SessionStatus
@@ -20,7 +20,7 @@ class CountedStore(SessionStore):
         return await super().queued(within_ms=within_ms)
 
 
-class Clock:
+class TickingClock:
     now_s = 0.0
 
     def __call__(self) -> float:
@@ -53,7 +53,7 @@ async def test_a_place_counts_those_who_wait_for_the_same_world(store: CountedSt
 async def test_a_crowd_that_polls_costs_one_look_and_a_newcomer_is_seen_at_once(
     store: CountedStore,
 ) -> None:
-    clock = Clock()
+    clock = TickingClock()
     positions = QueuePositions(store, clock)
     await queue(store, "a", "w")
     for _ in range(50):
@@ -70,12 +70,12 @@ async def test_a_crowd_that_polls_costs_one_look_and_a_newcomer_is_seen_at_once(
 async def test_a_full_line_of_one_world_refuses_nobody_of_another(store: CountedStore) -> None:
     await queue(store, "a", "w", max_queued=2)
     await queue(store, "b", "w", max_queued=2)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(LimitError) as refused:
         await queue(store, "c", "w", max_queued=2)
     assert refused.value.refusal is Refusal.QUEUE_FULL
     await queue(store, "d", "v", max_queued=2)
     await queue(store, "e", "v", max_queued=2)
-    with pytest.raises(Refused):
+    with pytest.raises(LimitError):
         await queue(store, "f", "v", max_queued=2)
 
 

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from services.backplane import sessions
-from services.backplane.limits import Refusal, Refused
+from services.backplane.limits import LimitError, Refusal
 from services.backplane.sessions import Loss, SessionStore
 from services.wire import keys
 from services.wire.session import Lease, SessionRecord, SessionStatus
@@ -76,7 +76,7 @@ async def test_a_new_session_waits_at_the_end_of_the_line(store: SessionStore) -
 @pytest.mark.asyncio
 async def test_a_full_line_takes_nobody_and_leaves_nothing(store: SessionStore) -> None:
     await store.create(record("a"), max_queued=1)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(LimitError) as refused:
         await store.create(record("b"), max_queued=1)
     assert refused.value.refusal is Refusal.QUEUE_FULL
     assert await store.get("b") is None

@@ -13,13 +13,13 @@ from tests.services.backplane.redis_kit import server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(RedisSettings):
+class SampleSettings(RedisSettings):
     pass
 
 
-def read(**environment: str) -> Settings:
+def read(**environment: str) -> SampleSettings:
     names = {f"NEXTFRAME_REDIS_{name}": value for name, value in environment.items()}
-    return read_settings(Settings, "NEXTFRAME_TOY_", names)
+    return read_settings(SampleSettings, "NEXTFRAME_TOY_", names)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from redis.asyncio import Redis
 
-from services.backplane.limits import Refusal, Refused
+from services.backplane.limits import LimitError, Refusal
 from services.backplane.sessions import SessionStore
 from services.backplane.snapshots import MAX_SAVED, SavedSnapshot, SavedSnapshots
 from services.wire import keys
@@ -43,7 +43,7 @@ async def test_there_is_nothing_to_keep_before_the_first_snapshot(redis: Redis) 
     await playing(redis, None)
     saved = SavedSnapshots(redis)
     for session_id in ("a", "nobody"):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(LimitError) as refused:
             await saved.save(session_id, snapshot_id="s1")
         assert refused.value.refusal is Refusal.NOTHING_YET
     assert await saved.get("s1") is None

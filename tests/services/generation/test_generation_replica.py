@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from services.backplane.actions import ActionWriter
+from services.backplane.player_lock import PlayerLock
 from services.backplane.releases import VersionFigures
 from services.backplane.replicas import ReplicaRegistry
-from services.backplane.player_lock import PlayerLock
 from services.generation.frames.frame_loop import FrameLoop
 from services.generation.sessions import absence
 from services.wire.action import Action

@@ -60,7 +60,7 @@ WIDTH, HEIGHT, FPS = 128, 96, 25
 WHOLE = SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG | SCTP_DATA_UNORDERED
 
 
-class Picture:
+class GreyVideo:
     """One stream whose pictures are one grey level, so that a decoded one says whose it is."""
 
     def __init__(self, level: int, codec: VideoCodec = VideoCodec.H264) -> None:
@@ -125,7 +125,7 @@ class FakeReplica:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self) -> Self:
-        self._picture = Picture(self.grey)
+        self._picture = GreyVideo(self.grey)
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()
         self.address = f"{host}:{port}"
@@ -159,7 +159,7 @@ class FakeReplica:
             kind, size = read_prefix(await reader.readexactly(PREFIX_BYTES))
             assert kind is Kind.HELLO
             self.hellos.append(Hello.from_body(await reader.readexactly(size)))
-            self._picture = Picture(self.grey, self.hellos[-1].codec)
+            self._picture = GreyVideo(self.grey, self.hellos[-1].codec)
             self.links[writer] = True
             self.changed.set()
             while True:

@@ -37,7 +37,7 @@ AUDIO = ("a=rtpmap:111 opus/48000/2", "a=rtpmap:18 G729/8000")
 
 
 @dataclass(frozen=True)
-class Form:
+class SdpForm:
     """An offer, and what its answer must be like. `kinds`: of its sections; `refused`: places that
     are answered with port 0; `bundle`: mids that its BUNDLE group may have, None without one."""
 
@@ -48,7 +48,7 @@ class Form:
 
 
 @st.composite
-def forms(draw: st.DrawFn) -> Form:
+def forms(draw: st.DrawFn) -> SdpForm:
     """Valid offers of one video that we have a codec for, beside other sections."""
     others = draw(
         st.lists(
@@ -82,7 +82,7 @@ def forms(draw: st.DrawFn) -> Form:
         lines += TRANSPORT if needs_transport else ()
     end = draw(st.sampled_from(("\r\n", "\n", " \r\n")))
     kinds = tuple(_KINDS.get(name, name) for name in names)
-    return Form(
+    return SdpForm(
         sdp=end.join(lines) + end,
         kinds=kinds,
         refused=frozenset(

@@ -22,7 +22,7 @@ from services.ingest.webrtc.rtc_hooks.datagrams import (
     MAX_WAITING,
     MAX_WAITING_BYTES,
     GuardedProtocol,
-    Inbox,
+    ReceiveQueue,
 )
 from services.ingest.webrtc.rtc_hooks.sctp_packet import packet_error
 from services.ingest.webrtc.share import BURST_S, SHARE, ProcessorShare
@@ -31,11 +31,11 @@ RECORD = b"\x17"  # application data, DTLS 1.2
 HANDSHAKE = b"\x16"
 
 
-def inbox(abuse: Abuse | None = None) -> Inbox:
-    return Inbox(abuse or Abuse(), ProcessorShare())
+def inbox(abuse: Abuse | None = None) -> ReceiveQueue:
+    return ReceiveQueue(abuse or Abuse(), ProcessorShare())
 
 
-def put(box: Inbox, *datagrams: bytes) -> None:
+def put(box: ReceiveQueue, *datagrams: bytes) -> None:
     for datagram in datagrams:
         box.put_nowait((datagram, 1))
 

@@ -51,7 +51,7 @@ class Nobody:
     async def append(self, replica_id: str, session_id: str, action: bytes) -> None: ...
 
 
-class Host:
+class GatedHost:
     """A session with a real gate for its actions."""
 
     def __init__(self) -> None:
@@ -263,7 +263,7 @@ ATTACKS: dict[str, tuple[Attack, bool]] = {
 
 async def turn_s(attack: Attack, *, must_go: bool) -> float:
     clock = LoopClock()
-    host = Host()
+    host = GatedHost()
     async with attacked(host) as (attacker, peer):
         with clock.running():
             await attacker.run(attack(attacker))  # type: ignore[arg-type]
@@ -282,7 +282,7 @@ async def settle(peer: Peer, *, must_go: bool) -> None:
 
 
 async def resets_heard_in_one_datagram() -> int:
-    host = Host()
+    host = GatedHost()
     async with attacked(host) as (attacker, _):
         dtls, stream_id = attacker.sctp.transport, stream_of(attacker, "control")
         ssl, sent = dtls._ssl, []
@@ -303,7 +303,7 @@ def test_every_dtls_record_of_a_datagram_is_read() -> None:
 async def trickle_s() -> float:
     lines = [f"a=candidate:{n} 1 udp {n} 10.0.0.{n} 5000 typ host" for n in range(1, 64)]
     clock = LoopClock()
-    async with attacked(Host()) as (_, peer):
+    async with attacked(GatedHost()) as (_, peer):
         with clock.running():
             body = "\r\n".join(lines).encode()
             await peer.add_candidates(read_candidates(body, peer.offer, RULE))

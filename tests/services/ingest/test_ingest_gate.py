@@ -18,7 +18,7 @@ from services.wire.action import Action
 pytestmark = pytest.mark.asyncio
 
 
-class Stream:
+class FakeActionStream:
     """Takes actions, or fails when `is_away`."""
 
     def __init__(self) -> None:
@@ -31,10 +31,10 @@ class Stream:
         self.appended.append((replica_id, session_id, action))
 
 
-class World:
+class GateHarness:
     def __init__(self) -> None:
         self.now_s = 0.0
-        self.stream = Stream()
+        self.stream = FakeActionStream()
         self.gate = ActionGate("s1", self.stream, clock=lambda: self.now_s)
         self.gate.replica_id = "r1"
         self._seq = 0
@@ -54,21 +54,21 @@ class World:
 
 
 async def test_actions_go_to_the_owner_in_their_order() -> None:
-    world = World()
+    world = GateHarness()
     assert [world.offer() for _ in range(3)] == [ActionVerdict.TAKEN] * 3
     assert await world.settle() == [1, 2, 3]
     assert world.stream.appended[0][:2] == ("r1", "s1")
 
 
 async def test_without_an_owner_nothing_is_taken() -> None:
-    world = World()
+    world = GateHarness()
     world.gate.replica_id = ""
     assert world.offer() is ActionVerdict.NOT_LIVE
     assert await world.settle() == []
 
 
 async def test_no_more_than_240_a_second_get_through() -> None:
-    world = World()
+    world = GateHarness()
     num_taken = 0
     for _ in range(10 * 300):
         world.now_s += 1 / 300
@@ -77,14 +77,14 @@ async def test_no_more_than_240_a_second_get_through() -> None:
 
 
 async def test_a_page_at_60_a_second_is_never_refused() -> None:
-    world = World()
+    world = GateHarness()
     for _ in range(600):
         world.now_s += 1 / 60
         assert world.offer() is ActionVerdict.TAKEN
 
 
 async def test_a_thousand_a_second_soon_count_as_abuse() -> None:
-    world = World()
+    world = GateHarness()
     verdicts = []
     for _ in range(2000):
         world.now_s += 1 / 1000
@@ -93,7 +93,7 @@ async def test_a_thousand_a_second_soon_count_as_abuse() -> None:
 
 
 async def test_garbage_is_told_apart_and_soon_counts_as_abuse() -> None:
-    world = World()
+    world = GateHarness()
     assert world.gate.offer(b"x") is ActionVerdict.MALFORMED
     verdicts = set()
     for _ in range(1000):
@@ -103,7 +103,7 @@ async def test_garbage_is_told_apart_and_soon_counts_as_abuse() -> None:
 
 
 async def test_abuse_is_forgiven_in_time() -> None:
-    world = World()
+    world = GateHarness()
     while world.offer() is not ActionVerdict.ABUSE:
         pass
     world.now_s += 10
@@ -111,14 +111,14 @@ async def test_abuse_is_forgiven_in_time() -> None:
 
 
 async def test_a_slow_redis_costs_the_oldest_actions() -> None:
-    world = World()
+    world = GateHarness()
     for _ in range(MAX_BACKLOG + 5):
         world.offer()
     assert await world.settle() == list(range(6, MAX_BACKLOG + 6))
 
 
 async def test_what_redis_does_not_take_is_lost_and_the_rest_goes_on() -> None:
-    world = World()
+    world = GateHarness()
     world.stream.is_away = True
     world.offer()
     assert await world.settle() == []

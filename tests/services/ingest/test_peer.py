@@ -24,7 +24,7 @@ RULE = CandidateRule(private=True, loopback=True)
 RTC = RTCConfiguration(iceServers=[])
 
 
-class Clock:
+class SetClock:
     def __init__(self) -> None:
         self.now_s = 100.0
 
@@ -32,7 +32,7 @@ class Clock:
         return self.now_s
 
 
-class Host:
+class OpenHost:
     """A session that lets every action in."""
 
     def __init__(self) -> None:
@@ -51,14 +51,16 @@ class Host:
     def report_bitrate(self, bits_per_s: int) -> None: ...
 
 
-async def offered(one: Browser, clock: Clock, host: Host | None = None) -> Peer:
+async def offered(one: Browser, clock: SetClock, host: OpenHost | None = None) -> Peer:
     rtc_hooks.gather_only(["127.0.0.1"])
     offer = read_offer((await one.offer()).encode(), RULE)
-    return Peer("p1", offer, host or Host(), RTC, clock=clock)
+    return Peer("p1", offer, host or OpenHost(), RTC, clock=clock)
 
 
 @asynccontextmanager
-async def connected(one: Browser, clock: Clock, host: Host | None = None) -> AsyncIterator[Peer]:
+async def connected(
+    one: Browser, clock: SetClock, host: OpenHost | None = None
+) -> AsyncIterator[Peer]:
     peer = await offered(one, clock, host)
     try:
         answer = RTCSessionDescription(sdp=await peer.answer(), type="answer")
@@ -70,7 +72,7 @@ async def connected(one: Browser, clock: Clock, host: Host | None = None) -> Asy
 
 
 async def test_who_does_not_connect_in_time_must_go() -> None:
-    clock = Clock()
+    clock = SetClock()
     async with browser() as one:
         peer = await offered(one, clock)
         clock.now_s += 9
@@ -81,7 +83,7 @@ async def test_who_does_not_connect_in_time_must_go() -> None:
 
 
 async def test_a_player_that_falls_silent_must_go() -> None:
-    clock = Clock()
+    clock = SetClock()
     async with browser() as one, connected(one, clock) as peer:
         clock.now_s += 5
         assert peer.close_reason() is None
@@ -94,14 +96,14 @@ async def test_a_player_that_falls_silent_must_go() -> None:
 
 
 async def test_a_connection_that_was_closed_must_go() -> None:
-    clock = Clock()
+    clock = SetClock()
     async with browser() as one, connected(one, clock) as peer:
         await one.connection.close()
         await one.until(lambda: peer.close_reason() is CloseReason.GONE, tick_s=0.02)
 
 
 async def test_who_makes_us_hold_unfinished_messages_must_go() -> None:
-    clock = Clock()
+    clock = SetClock()
     async with browser() as one, connected(one, clock) as peer:
         for number in range(MAX_UNREAD_BYTES // 1000 + 50):
             await one.force("control", bytes(1000), flags=0 if number else SCTP_DATA_FIRST_FRAG)
@@ -110,7 +112,7 @@ async def test_who_makes_us_hold_unfinished_messages_must_go() -> None:
 
 
 async def test_only_control_can_reset() -> None:
-    clock, host = Clock(), Host()
+    clock, host = SetClock(), OpenHost()
     async with browser() as one, connected(one, clock, host) as peer:
         for label in ("notes", "input"):
             one.channels[label].send('{"type":"reset"}')
@@ -122,7 +124,7 @@ async def test_only_control_can_reset() -> None:
 
 
 async def test_a_status_is_told_once() -> None:
-    clock = Clock()
+    clock = SetClock()
     async with browser() as one, connected(one, clock) as peer:
         for place in (2, 2, 1):
             peer.show({"type": "status", "status": "queued", "position": place})
@@ -131,7 +133,7 @@ async def test_a_status_is_told_once() -> None:
 
 
 async def test_a_watcher_has_no_channels_and_owes_no_heartbeat() -> None:
-    clock = Clock()
+    clock = SetClock()
     async with browser(plays=False) as one:
         peer = await offered(one, clock)
         assert not peer.is_player
@@ -140,7 +142,7 @@ async def test_a_watcher_has_no_channels_and_owes_no_heartbeat() -> None:
 
 
 async def test_a_viewer_that_also_offers_audio_is_answered_without_it() -> None:
-    clock = Clock()
+    clock = SetClock()
     async with browser(plays=False) as one:
         one.connection.addTransceiver("audio", direction="sendrecv")
         peer = await offered(one, clock)
@@ -152,7 +154,7 @@ async def test_a_viewer_that_also_offers_audio_is_answered_without_it() -> None:
 async def test_an_offer_that_aiortc_chokes_on_is_the_offers_fault() -> None:
     async with browser() as one:
         sdp = (await one.offer()).replace(" UDP/DTLS/SCTP ", " DTLS/SCTP ")
-        peer = Peer("p1", read_offer(sdp.encode(), RULE), Host(), RTC)
+        peer = Peer("p1", read_offer(sdp.encode(), RULE), OpenHost(), RTC)
         with pytest.raises(Problem) as refused:
             await peer.answer()
         assert refused.value.status == 400
@@ -162,7 +164,7 @@ async def test_an_offer_that_aiortc_chokes_on_is_the_offers_fault() -> None:
 async def test_a_peer_that_lost_its_place_before_its_answer_is_told_to_try_again() -> None:
     """Its offer was good: 400 would say that it need not come back."""
     async with browser(plays=False) as one:
-        peer = await offered(one, Clock())
+        peer = await offered(one, SetClock())
         await peer.close()
         with pytest.raises(Problem) as refused:
             await peer.answer()
@@ -171,7 +173,7 @@ async def test_a_peer_that_lost_its_place_before_its_answer_is_told_to_try_again
 
 
 async def test_packets_that_the_line_lost_are_sent_again() -> None:
-    clock = Clock()
+    clock = SetClock()
     async with browser() as one, connected(one, clock) as peer:
         lost = lose_every(7, peer)
         seen: set[int] = set()

@@ -15,7 +15,7 @@ from services.telemetry import Problem
 from services.wire.codec import VideoCodec
 from tests.services.ingest.sdp_kit import (
     TRANSPORT,
-    Form,
+    SdpForm,
     damaged_offers,
     forms,
     sections_of,
@@ -24,7 +24,7 @@ from tests.services.ingest.sdp_kit import (
 RULE = CandidateRule(private=True, loopback=True)
 
 
-class Host:
+class SilentHost:
     """A session that hears nothing."""
 
     def take_action(self, message: bytes) -> ActionVerdict:
@@ -47,7 +47,9 @@ def answer_to(body: bytes) -> str:
         offer = read_offer(body, RULE)
         if not offer.codecs:
             raise Problem(406, "no-common-codec", "none")
-        peer = Peer("p", offer, Host(), RTCConfiguration(iceServers=[]), codec=offer.codecs[0])
+        peer = Peer(
+            "p", offer, SilentHost(), RTCConfiguration(iceServers=[]), codec=offer.codecs[0]
+        )
         try:
             return await peer.answer()
         finally:
@@ -58,7 +60,7 @@ def answer_to(body: bytes) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(forms())
-def test_every_valid_form_is_answered_section_by_section(form: Form) -> None:
+def test_every_valid_form_is_answered_section_by_section(form: SdpForm) -> None:
     answer = answer_to(form.sdp.encode())
     sections = sections_of(answer)
     heads = [section.split("\r\n")[0].split(" ") for section in sections]

@@ -58,7 +58,7 @@ class Queue:
         return {RECORD.world: 7}[world]
 
 
-class PlayerLock:
+class FakePlayerLock:
     """One lock."""
 
     def __init__(self) -> None:
@@ -77,22 +77,22 @@ class PlayerLock:
         return True
 
 
-class Stream:
+class NoActions:
     async def append(self, replica_id: str, session_id: str, action: bytes) -> None: ...
 
 
-class House:
+class HubHarness:
     """A hub and peers under one clock."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
-        self.store, self.player_lock = Store(), PlayerLock()
+        self.store, self.player_lock = Store(), FakePlayerLock()
         self.hub = SessionHub(
             RECORD,
             store=cast(SessionStore, self.store),
             queue=cast(QueuePositions, Queue()),
             player_lock=cast(backplane.PlayerLock, self.player_lock),
-            actions=Stream(),
+            actions=NoActions(),
             clock=self._clock,
         )
 
@@ -119,63 +119,63 @@ async def offer(*, plays: bool) -> Offer:
 
 
 async def test_who_takes_the_player_lock_replaces_who_was_there() -> None:
-    house = House()
-    first, second = await house.peer(), await house.peer()
+    harness = HubHarness()
+    first, second = await harness.peer(), await harness.peer()
     for peer in (first, second):
-        await house.hub.peers.admit(peer)
-    assert house.hub.peers.player is second and len(house.hub.peers) == 1
+        await harness.hub.peers.admit(peer)
+    assert harness.hub.peers.player is second and len(harness.hub.peers) == 1
 
 
 async def test_a_player_whose_lock_went_to_somebody_at_another_ingest_process_must_go() -> None:
-    house = House()
-    player, watcher = await house.peer(), await house.peer(plays=False)
+    harness = HubHarness()
+    player, watcher = await harness.peer(), await harness.peer(plays=False)
     for peer in (player, watcher):
-        await house.hub.peers.admit(peer)
-    house.player_lock.holder = "elsewhere"
-    await house.hub.peers.renew_player_lock()
-    assert list(house.hub.peers) == [watcher]
+        await harness.hub.peers.admit(peer)
+    harness.player_lock.holder = "elsewhere"
+    await harness.hub.peers.renew_player_lock()
+    assert list(harness.hub.peers) == [watcher]
 
 
 async def test_a_player_says_how_long_it_was_silent_and_releases_the_lock() -> None:
-    house = House()
-    player = await house.sit()
-    house.now_s += 2
-    await house.hub.peers.renew_player_lock()
-    assert house.player_lock.silent_s == 2
-    await house.hub.peers.dismiss(player, CloseReason.SILENT)
-    assert (house.player_lock.holder, house.player_lock.silent_s) == ("", 2)
+    harness = HubHarness()
+    player = await harness.sit()
+    harness.now_s += 2
+    await harness.hub.peers.renew_player_lock()
+    assert harness.player_lock.silent_s == 2
+    await harness.hub.peers.dismiss(player, CloseReason.SILENT)
+    assert (harness.player_lock.holder, harness.player_lock.silent_s) == ("", 2)
 
 
 async def test_a_watcher_needs_no_player_lock() -> None:
-    house = House()
-    await house.sit()
-    await house.hub.peers.admit(await house.peer(plays=False))
-    assert len(house.hub.peers) == 2
+    harness = HubHarness()
+    await harness.sit()
+    await harness.hub.peers.admit(await harness.peer(plays=False))
+    assert len(harness.hub.peers) == 2
 
 
 async def test_a_session_hub_closes_behind_the_last_peer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.ingest.session_hub.TICK_S", 0)
-    house = House()
-    peer = await house.sit()
-    running = asyncio.create_task(house.hub.run())
+    harness = HubHarness()
+    peer = await harness.sit()
+    running = asyncio.create_task(harness.hub.run())
     await asyncio.sleep(0)
-    assert house.hub.is_open
-    await house.hub.peers.dismiss(peer)
+    assert harness.hub.is_open
+    await harness.hub.peers.dismiss(peer)
     await asyncio.wait_for(running, 1)
-    assert not house.hub.is_open
+    assert not harness.hub.is_open
 
 
 async def test_a_session_hub_outlives_a_redis_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.ingest.session_hub.TICK_S", 0)
-    house = House()
-    house.store.is_away = True
-    peer = await house.sit()
-    running = asyncio.create_task(house.hub.run())
+    harness = HubHarness()
+    harness.store.is_away = True
+    peer = await harness.sit()
+    running = asyncio.create_task(harness.hub.run())
     for _ in range(100):
         await asyncio.sleep(0)  # the hub ticks
-    assert house.store.num_asked > 5
-    assert house.hub.is_open
-    await house.hub.peers.dismiss(peer)
+    assert harness.store.num_asked > 5
+    assert harness.hub.is_open
+    await harness.hub.peers.dismiss(peer)
     await asyncio.wait_for(running, 1)
 
 
@@ -194,36 +194,36 @@ async def test_a_session_hub_whose_actions_go_nowhere_fails_and_leaves_nothing(
     """cases/security.md, LOW: actions stopped in silence; with a peer that fails, too, the link
     leaked."""
     monkeypatch.setattr("services.ingest.session_hub.TICK_S", 0)
-    house = House()
-    house.hub._gate._stream = BrokenStream()
-    house.hub._gate.replica_id = "r"
-    monkeypatch.setattr(house.hub, "_follow", no_record)
-    failing, other = await house.sit(), await house.peer(plays=False)
-    await house.hub.peers.admit(other)
+    harness = HubHarness()
+    harness.hub._gate._stream = BrokenStream()
+    harness.hub._gate.replica_id = "r"
+    monkeypatch.setattr(harness.hub, "_follow", no_record)
+    failing, other = await harness.sit(), await harness.peer(plays=False)
+    await harness.hub.peers.admit(other)
 
     async def fail() -> None:
         raise ValueError("cannot close")
 
     monkeypatch.setattr(failing, "close", fail)
-    running = asyncio.create_task(house.hub.run())
+    running = asyncio.create_task(harness.hub.run())
     await asyncio.sleep(0.05)
-    assert house.hub.take_action(Action(seq=1).to_bytes()) is ActionVerdict.TAKEN
+    assert harness.hub.take_action(Action(seq=1).to_bytes()) is ActionVerdict.TAKEN
     with pytest.raises(ValueError, match="cannot close") as raised:
         await asyncio.wait_for(running, 3)
     assert isinstance(raised.value.__context__, TypeError)
-    assert not house.hub.is_open and len(house.hub.peers) == 0
-    assert house.hub._link.is_broken
+    assert not harness.hub.is_open and len(harness.hub.peers) == 0
+    assert harness.hub._link.is_broken
 
 
 async def test_a_world_that_no_line_takes_waits_behind_it() -> None:
-    house = House()
-    house.store.record = replace(RECORD, status=SessionStatus.PAUSED)
-    player = await house.sit()
-    running = asyncio.create_task(house.hub.run())
+    harness = HubHarness()
+    harness.store.record = replace(RECORD, status=SessionStatus.PAUSED)
+    player = await harness.sit()
+    running = asyncio.create_task(harness.hub.run())
     for is_full, shown in ((True, {"position": 7}), (False, {})):
-        house.store.is_full = is_full
-        house.now_s += 2
+        harness.store.is_full = is_full
+        harness.now_s += 2
         await asyncio.sleep(0.6)
-        assert house.hub._shown.items() >= shown.items()
-    await house.hub.peers.dismiss(player)
+        assert harness.hub._shown.items() >= shown.items()
+    await harness.hub.peers.dismiss(player)
     await running

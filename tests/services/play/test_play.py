@@ -21,7 +21,7 @@ from services.generation.settings import GenerationSettings
 from services.ingest.settings import IngestSettings
 from services.play import checks, stack
 from services.play.__main__ import play, reach_from_elsewhere, read_options
-from services.play.checks import CannotStart, check_space, check_world, with_free_ports
+from services.play.checks import PreconditionError, check_space, check_world, with_free_ports
 from services.play.child import Child
 from services.play.plan import ROOT, SHIPPED_WORLDS, ServicePlan, StackOptions, plan_services
 from services.session.settings import PREFIX, SessionSettings
@@ -201,14 +201,14 @@ def test_a_service_that_cannot_start_says_why(
 
 
 def test_a_missing_world_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CannotStart, match=f"no world at {tmp_path}.*--world"):
+    with pytest.raises(PreconditionError, match=f"no world at {tmp_path}.*--world"):
         check_world(tmp_path)
 
 
 def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_space(tmp_path)
     monkeypatch.setattr(checks, "MIN_FREE_MB", 10**9)
-    with pytest.raises(CannotStart, match="MB are free in"):
+    with pytest.raises(PreconditionError, match="MB are free in"):
         check_space(tmp_path)
 
 
@@ -327,5 +327,5 @@ def test_a_second_worlds_taken_port_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         options = StackOptions(port=0, session_port=0, generation_port=port - 1, worlds=worlds)
-        with pytest.raises(CannotStart, match=f"port {port} is in use.*--generation-port"):
+        with pytest.raises(PreconditionError, match=f"port {port} is in use.*--generation-port"):
             with_free_ports(options)

@@ -31,7 +31,7 @@ WORLD_BYTES = 1 << 19  # a snapshot
 MINUTES = 5
 
 
-class House:
+class SessionHarness:
     """The session service with its production limits, and a replica that takes whoever comes."""
 
     def __init__(self, app: FastAPI, redis: Redis) -> None:
@@ -78,52 +78,52 @@ def _kind(answer: httpx.Response) -> str:
 
 
 @pytest_asyncio.fixture
-async def house(redis_url: str, redis: Redis) -> AsyncIterator[House]:
+async def harness(redis_url: str, redis: Redis) -> AsyncIterator[SessionHarness]:
     await ReplicaRegistry(redis).publish_world(TOY)
-    yield House(create_app(settings(redis_url, redis_budget_mb=24)), redis)
+    yield SessionHarness(create_app(settings(redis_url, redis_budget_mb=24)), redis)
 
 
-async def plays(house: House, address: str) -> None:
+async def plays(harness: SessionHarness, address: str) -> None:
     """Somebody creates, plays and saves."""
-    async with client_of(house.app, address) as player:
+    async with client_of(harness.app, address) as player:
         session = await created(player)
-        await house.play(session)
+        await harness.play(session)
         saved = await player.post(path(session) + "/snapshot", headers=bearer(session))
         assert saved.status_code == 201, saved.text
 
 
 @pytest.mark.parametrize("leaves", [False, True])
 @pytest.mark.asyncio
-async def test_one_address_cannot_fill_redis(house: House, leaves: bool) -> None:
+async def test_one_address_cannot_fill_redis(harness: SessionHarness, leaves: bool) -> None:
     words: set[str] = set()
-    async with client_of(house.app, "127.0.0.2") as attacker:
+    async with client_of(harness.app, "127.0.0.2") as attacker:
         for _ in range(MINUTES):
-            words |= await house.grab(attacker, leaves=leaves)
-            await house.pass_a_minute()
+            words |= await harness.grab(attacker, leaves=leaves)
+            await harness.pass_a_minute()
     assert words >= {"rate-limited"} if leaves else words >= {"enough-open"}
-    assert house.highest <= 24 << 20
-    await plays(house, "127.0.0.3")
+    assert harness.highest <= 24 << 20
+    await plays(harness, "127.0.0.3")
 
 
 @pytest.mark.asyncio
-async def test_a_crowd_of_addresses_stops_at_the_budget(house: House) -> None:
+async def test_a_crowd_of_addresses_stops_at_the_budget(harness: SessionHarness) -> None:
     words: set[str] = set()
     for i in range(12):
-        async with client_of(house.app, f"198.51.100.{i}") as attacker:
-            words |= await house.grab(attacker, leaves=True)
-        await house.pass_a_minute()
+        async with client_of(harness.app, f"198.51.100.{i}") as attacker:
+            words |= await harness.grab(attacker, leaves=True)
+        await harness.pass_a_minute()
     assert "no-room" in words
-    assert house.highest <= 24 << 20
+    assert harness.highest <= 24 << 20
 
 
 @pytest.mark.asyncio
-async def test_who_is_refused_for_want_of_room_leaves_no_trace(house: House) -> None:
-    await house.redis.set("much", b"x" * (24 << 20))
-    before = await house.redis.dbsize()
+async def test_who_is_refused_for_want_of_room_leaves_no_trace(harness: SessionHarness) -> None:
+    await harness.redis.set("much", b"x" * (24 << 20))
+    before = await harness.redis.dbsize()
     for i in range(5):
-        async with client_of(house.app, f"198.51.100.{i}") as client:
+        async with client_of(harness.app, f"198.51.100.{i}") as client:
             assert_problem(await client.post("/v1/sessions"), 503, "no-room", "Try again in 60 s.")
-    assert await house.redis.dbsize() == before
+    assert await harness.redis.dbsize() == before
 
 
 @pytest.mark.asyncio
@@ -149,29 +149,29 @@ async def _create_from(app: FastAPI, addresses: Sequence[str]) -> list[int]:
 
 
 @pytest.mark.asyncio
-async def test_leaving_works_when_redis_is_full(house: House) -> None:
-    async with client_of(house.app) as client:
+async def test_leaving_works_when_redis_is_full(harness: SessionHarness) -> None:
+    async with client_of(harness.app) as client:
         session = await created(client)
-        await house.play(session)
-        before = str((await house.redis.config_get("maxmemory"))["maxmemory"])
-        await house.redis.config_set("maxmemory", 1)
+        await harness.play(session)
+        before = str((await harness.redis.config_get("maxmemory"))["maxmemory"])
+        await harness.redis.config_set("maxmemory", 1)
         try:
             look = await client.get(path(session), headers=bearer(session))
             newcomer = await client.post("/v1/sessions")
             left = await client.delete(path(session), headers=bearer(session))
-            freed = await house.store.load_snapshot(session["id"])
+            freed = await harness.store.load_snapshot(session["id"])
         finally:
-            await house.redis.config_set("maxmemory", before)
+            await harness.redis.config_set("maxmemory", before)
     assert (look.status_code, left.status_code, freed) == (200, 204, None)
     assert_problem(newcomer, 503, "no-room", "Try again in 60 s.")
 
 
 @pytest.mark.asyncio
-async def test_operators_see_the_budget(house: House) -> None:
-    used, budget = await house.store.memory(max_bytes=24 << 20)
+async def test_operators_see_the_budget(harness: SessionHarness) -> None:
+    used, budget = await harness.store.memory(max_bytes=24 << 20)
     assert 0 < used < budget == 24 << 20
-    ceiling = int((await house.redis.info("memory"))["maxmemory"])
-    assert (await house.store.memory(max_bytes=1 << 50))[1] == pytest.approx(0.8 * ceiling, abs=1)
+    ceiling = int((await harness.redis.info("memory"))["maxmemory"])
+    assert (await harness.store.memory(max_bytes=1 << 50))[1] == pytest.approx(0.8 * ceiling, abs=1)
 
 
 def test_production_keeps_its_limits_strict() -> None:

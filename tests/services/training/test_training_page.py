@@ -33,7 +33,7 @@ PATIENCE_S = 40.0
 
 
 @dataclass(slots=True)
-class House:
+class ConsoleServer:
     """The service on a free port, and where its data lies."""
 
     url: str
@@ -45,7 +45,7 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path, redis_url: str) -> Iterator[House]:
+def server(tmp_path: Path, redis_url: str) -> Iterator[ConsoleServer]:
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     launcher = FakeLauncher()
@@ -57,7 +57,7 @@ def house(tmp_path: Path, redis_url: str) -> Iterator[House]:
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    yield House(url, tmp_path, launcher)
+    yield ConsoleServer(url, tmp_path, launcher)
     server.should_exit = True
     thread.join(10)
     assert not thread.is_alive()
@@ -71,7 +71,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, house: House) -> Iterator[Page]:
+def page(browser: Browser, server: ConsoleServer) -> Iterator[Page]:
     """Signed in. Fails the test when the page logs an error or breaks its own policy."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     opened = context.new_page()
@@ -81,7 +81,7 @@ def page(browser: Browser, house: House) -> Iterator[Page]:
         "console",
         lambda said: complaints.append(said.text) if "Security Policy" in said.text else None,
     )
-    opened.goto(house.url)
+    opened.goto(server.url)
     opened.fill("#token", TOKEN)
     opened.click("#sign-in button")
     until(opened, "!document.getElementById('console').hidden", timeout_s=PATIENCE_S)
@@ -97,10 +97,10 @@ def until_says(page: Page, selector: str, text: str) -> None:
     until(page, found, timeout_s=PATIENCE_S)
 
 
-def test_a_wrong_token_stays_outside(browser: Browser, house: House) -> None:
+def test_a_wrong_token_stays_outside(browser: Browser, server: ConsoleServer) -> None:
     context = browser.new_context()
     page = context.new_page()
-    page.goto(house.url)
+    page.goto(server.url)
     page.fill("#token", "x" * 40)
     page.click("#sign-in button")
     until_says(page, "#refused", "not the operator")
@@ -108,16 +108,16 @@ def test_a_wrong_token_stays_outside(browser: Browser, house: House) -> None:
     context.close()
 
 
-def test_a_run_is_submitted_watched_and_cancelled(page: Page, house: House) -> None:
+def test_a_run_is_submitted_watched_and_cancelled(page: Page, server: ConsoleServer) -> None:
     page.click("summary:has-text('Change the recipe')")
     page.fill("input[name=steps]", "900")
     page.click("#submit button")
     until_says(page, "#run .pill", "running")
-    [(run_id, _)] = house.launcher.started
-    say(house.folder(run_id), 1, done=("record", "tokenizer"), max_steps=900)
-    draw_curve(house.folder(run_id), "tokenizer", 900)
-    draw_curve(house.folder(run_id), "teacher", 450)
-    (house.folder(run_id) / "log.txt").write_text("<b>--- teacher, attempt 1</b>\n")
+    [(run_id, _)] = server.launcher.started
+    say(server.folder(run_id), 1, done=("record", "tokenizer"), max_steps=900)
+    draw_curve(server.folder(run_id), "tokenizer", 900)
+    draw_curve(server.folder(run_id), "teacher", 450)
+    (server.folder(run_id) / "log.txt").write_text("<b>--- teacher, attempt 1</b>\n")
     until_says(page, "#run figcaption", "at step 450")
     assert page.locator("#run svg path.mean").count() == 2
     assert "0.1" in page.locator("#run svg").first.locator("text.level").all_text_contents()
@@ -149,7 +149,7 @@ def test_a_refused_order_says_why(page: Page) -> None:
     until_says(page, "#link", "1 to 5e+06 expected")
 
 
-def test_recordings_are_looked_at_and_picked(page: Page, house: House) -> None:
+def test_recordings_are_looked_at_and_picked(page: Page, server: ConsoleServer) -> None:
     assert page.locator("#recordings").is_hidden()  # the first recipe films by itself
     page.select_option("#recipe", "minecraft_small")
     until_says(page, ".recordings", "1 recordings, 0.0 h of play; skipped: 1 actions missing")
@@ -161,12 +161,12 @@ def test_recordings_are_looked_at_and_picked(page: Page, house: House) -> None:
     page.click("#submit button")
     until_says(page, "#run .pill", "running")
     assert "lab" in page.inner_text("#run .facts")
-    [(run_id, _)] = house.launcher.started
-    assert JobOrder.read(house.folder(run_id)).recordings_folder == str(house.data / "vpt")
+    [(run_id, _)] = server.launcher.started
+    assert JobOrder.read(server.folder(run_id)).recordings_folder == str(server.data / "vpt")
 
 
-def test_a_version_is_canaried_promoted_and_rolled_back(page: Page, house: House) -> None:
-    registry = Registry(house.data / "registry")
+def test_a_version_is_canaried_promoted_and_rolled_back(page: Page, server: ConsoleServer) -> None:
+    registry = Registry(server.data / "registry")
     for number in (1, 2):
         put_version(registry, number, card=GOOD_CARD | {"psnr_16": 20.0 + number})
     put_version(registry, 3, card=GOOD_CARD | {"action_f1": 0.12})

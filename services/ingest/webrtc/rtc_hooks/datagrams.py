@@ -93,7 +93,7 @@ class GuardedProtocol(StunProtocol):
         return any((remote._network_host, remote.port) == addr for remote in remotes)
 
 
-class Inbox(asyncio.Queue[tuple[bytes, int] | None]):
+class ReceiveQueue(asyncio.Queue[tuple[bytes, int] | None]):
     """What waits for one peer's DTLS, in place of aioice's unbounded queue; None ends it.
 
     Every datagram is handed out in a turn of the event loop of its own. Incoming RTP is dropped:

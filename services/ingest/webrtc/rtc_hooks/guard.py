@@ -4,7 +4,7 @@ from aiortc import RTCDtlsTransport, RTCPeerConnection
 from OpenSSL import SSL, crypto
 
 from services.ingest.webrtc.abuse import Abuse
-from services.ingest.webrtc.rtc_hooks.datagrams import Inbox, guard_sockets
+from services.ingest.webrtc.rtc_hooks.datagrams import ReceiveQueue, guard_sockets
 from services.ingest.webrtc.rtc_hooks.rtcp import guard_feedback
 from services.ingest.webrtc.rtc_hooks.sctp import guard_association
 from services.ingest.webrtc.share import ProcessorShare
@@ -30,7 +30,7 @@ def guard_connection(connection: RTCPeerConnection, abuse: Abuse, share: Process
         guard_association(sctp, abuse, share)
         transports.add(sctp.transport)
     for dtls in transports:
-        dtls.transport._connection._queue = Inbox(abuse, share)
+        dtls.transport._connection._queue = ReceiveQueue(abuse, share)
         guard_feedback(dtls, abuse)
         _bound_handshake(dtls)
 

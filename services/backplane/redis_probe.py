@@ -24,7 +24,7 @@ class RedisFault:
     is_final: bool = False
 
 
-class Probe:
+class RedisProbe:
     """Owns what the last write said. One log line whenever that changes."""
 
     def __init__(self, redis: Redis) -> None:
@@ -64,7 +64,7 @@ class Probe:
 async def refuse_unfit(url: str) -> None:
     """Raises SettingsError where Redis answers and will never do. One that is away may come."""
     async with connect(url) as redis:
-        fault = await Probe(redis).fault()
+        fault = await RedisProbe(redis).fault()
     if fault is not None and fault.is_final:
         raise SettingsError(f"NEXTFRAME_REDIS_URL: {fault.reason}")
 

@@ -24,7 +24,7 @@ from playwright.sync_api import Page
 
 from services.telemetry import PROBLEM_TYPE
 from services.wire.action import Action, ActionMerger
-from tests.player.room import Room, to_data_url, to_frame
+from tests.player.raycast_scene import RayCastScene, to_data_url, to_frame
 
 PLAYER = Path(__file__).parents[2] / "services" / "ingest" / "player"
 BUTTONS = ("forward", "back", "left", "right", "turn_left", "turn_right", "act")
@@ -39,7 +39,7 @@ CSP = (
 
 @dataclass
 class Guest:
-    """One session: what the house tells its page, and what its page sent."""
+    """One session: what the server tells its page, and what its page sent."""
 
     session_id: str
     asked: dict[str, Any]
@@ -50,13 +50,13 @@ class Guest:
     reason: str = ""
     level: int = 0
     ended_by_page: bool = False
-    has_hung_up: bool = False
+    has_disconnected: bool = False
     is_heard: bool = True  # whether its actions arrive
     num_resets: int = 0
     offer_tokens: list[str] = field(default_factory=list)
     offers: list[str] = field(default_factory=list)
     fragments: list[str] = field(default_factory=list)
-    room: Room = field(default_factory=Room)
+    scene: RayCastScene = field(default_factory=RayCastScene)
     merger: ActionMerger = field(default_factory=ActionMerger)
     actions: list[Action] = field(default_factory=list)
     connection: RTCPeerConnection | None = None
@@ -72,14 +72,14 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """A live page and what the house holds of it."""
+class LivePage:
+    """A live page and what the server holds of it."""
 
     page: Page
     guest: Guest
 
 
-class House:
+class FakeServer:
     """Holds the guests; its attributes are the switches that tests turn. Methods that touch the
     event loop run on it and wait."""
 
@@ -104,25 +104,25 @@ class House:
         self.is_player_locked = False
         self.is_reachable = True  # whether packets find a way to it
         self.is_drawing = True
-        self.num_looks = 0
+        self.num_polls = 0
 
     @property
     def guest(self) -> Guest:
         """The session opened last."""
         return list(self.guests.values())[-1]
 
-    def tell(self, **message: object) -> None:
+    def send(self, **message: object) -> None:
         """Says something on the newest session's control channel."""
         self._on_loop(lambda: self.guest.control.send(json.dumps(message)))
 
-    def hear(self, guest: Guest, message: str) -> None:
+    def receive(self, guest: Guest, message: str) -> None:
         """What a page says on `control`."""
         match json.loads(message):
             case {"type": "heartbeat"} if self.are_heartbeats_answered:
                 guest.control.send('{"type":"heartbeat"}')
             case {"type": "reset"}:
                 guest.num_resets += 1
-                guest.room = Room()
+                guest.scene = RayCastScene()
                 guest.control.send('{"type":"reset"}')
 
     def cut(self) -> None:
@@ -146,14 +146,14 @@ class House:
         self.loop.call_soon_threadsafe(call)
 
 
-class RoomTrack(MediaStreamTrack):
+class SceneTrack(MediaStreamTrack):
     """The room at FPS; a note tells of the frame before, whose RTP timestamp is known by then."""
 
     kind = "video"
 
-    def __init__(self, house: House, guest: Guest) -> None:
+    def __init__(self, server: FakeServer, guest: Guest) -> None:
         super().__init__()
-        self._house = house
+        self._server = server
         self.sender: Any = None
         self._guest = guest
         self._frame_idx = -1
@@ -162,12 +162,12 @@ class RoomTrack(MediaStreamTrack):
 
     async def recv(self) -> av.VideoFrame:
         loop = asyncio.get_running_loop()
-        self._tell_of_last_frame()
+        self._send_note_of_last_frame()
         self._frame_idx += 1
         if self._began_s is None:
             self._began_s = loop.time()
         await asyncio.sleep(max(0, self._began_s + self._frame_idx / FPS - loop.time()))
-        while self._guest.status != "live" or not self._house.is_drawing:  # noqa: ASYNC110 - a test's thread sets it
+        while self._guest.status != "live" or not self._server.is_drawing:  # noqa: ASYNC110 - set by a test
             await asyncio.sleep(0.05)
         frame = to_frame(self._step())
         frame.pts = round(self._frame_idx * CLOCK_RATE / FPS)
@@ -178,15 +178,15 @@ class RoomTrack(MediaStreamTrack):
         input = self._guest.merger.take()
         down = {name for bit, name in enumerate(BUTTONS) if (input.held | input.pressed) >> bit & 1}
         turn = ("turn_right" in down) - ("turn_left" in down)
-        self._guest.room.move(
+        self._guest.scene.move(
             0.12 * (("forward" in down) - ("back" in down)),
             0.12 * (("right" in down) - ("left" in down)),
             4.0 * turn + 0.1 * input.dx,
         )
         self._last_seq = input.seq
-        return self._guest.room.draw(is_lit="act" in down)
+        return self._guest.scene.draw(is_lit="act" in down)
 
-    def _tell_of_last_frame(self) -> None:
+    def _send_note_of_last_frame(self) -> None:
         notes = self._guest.notes
         if self._frame_idx < 0 or notes is None or notes.readyState != "open":
             return
@@ -204,10 +204,10 @@ class RoomTrack(MediaStreamTrack):
         notes.send(json.dumps(note))
 
 
-def build_app(house: House) -> FastAPI:
+def build_app(server: FakeServer) -> FastAPI:
     app = FastAPI()
     starts = [
-        {"index": i, "name": name, "image": to_data_url(Room(angle).draw())}
+        {"index": i, "name": name, "image": to_data_url(RayCastScene(angle).draw())}
         for i, (name, angle) in enumerate(STARTS)
     ]
 
@@ -219,41 +219,43 @@ def build_app(house: House) -> FastAPI:
 
     @app.get("/config.json")
     async def config() -> dict[str, Any]:
-        house.loop = asyncio.get_running_loop()
-        return {"session_url": house.url, "video": house.video}
+        server.loop = asyncio.get_running_loop()
+        return {"session_url": server.url, "video": server.video}
 
     @app.get("/v1/worlds")
     async def worlds() -> dict[str, Any]:
         world = {"name": "room", "version": "1", "width": 128, "height": 80, "fps": FPS}
-        return {"worlds": [{**world, **house.world, "starts": starts}] if house.has_worlds else []}
+        return {
+            "worlds": [{**world, **server.world, "starts": starts}] if server.has_worlds else []
+        }
 
     @app.post("/v1/sessions", status_code=201)
     async def create(request: Request, response: Response) -> Any:
-        if house.refuse:
-            status, detail, headers = house.refuse
+        if server.refuse:
+            status, detail, headers = server.refuse
             return _problem(status, "line-full", detail, headers)
-        guest = Guest(secrets.token_hex(8), await request.json(), status=house.new_status)
-        house.guests[guest.session_id] = guest
-        house.everybody.append(guest)
-        base = f"{house.url}/v1/sessions/{guest.session_id}"
+        guest = Guest(secrets.token_hex(8), await request.json(), status=server.new_status)
+        server.guests[guest.session_id] = guest
+        server.everybody.append(guest)
+        base = f"{server.url}/v1/sessions/{guest.session_id}"
         return {
             "id": guest.session_id,
             "token": guest.token,
             "status": guest.status,
-            "whep_url": f"{house.url}/whep/{guest.session_id}",
+            "whep_url": f"{server.url}/whep/{guest.session_id}",
             "actions_url": f"{base}/actions",
-            "ice_servers": house.ice_servers,
+            "ice_servers": server.ice_servers,
             "world": "room",
             "expires_at": "2030-01-01T00:00:00Z",
         }
 
     @app.get("/v1/sessions/{session_id}")
     async def read(session_id: str) -> Any:
-        house.num_looks += 1
-        guest = house.guests.get(session_id)
+        server.num_polls += 1
+        guest = server.guests.get(session_id)
         if guest is None:
             return _problem(404, "session-not-found", "This world is gone.")
-        if not house.takes_tokens:
+        if not server.takes_tokens:
             return _problem(401, "token-invalid", "The token has expired.")
         status = {"status": guest.status, "position": guest.position, "eta_s": guest.eta_s}
         guest.token = secrets.token_hex(4)
@@ -261,32 +263,32 @@ def build_app(house: House) -> FastAPI:
 
     @app.delete("/v1/sessions/{session_id}", status_code=204)
     async def end(session_id: str) -> None:
-        house.guests[session_id].ended_by_page = True
+        server.guests[session_id].ended_by_page = True
 
     @app.post("/whep/{session_id}")
     async def offer(session_id: str, request: Request) -> Response:
-        guest = house.guests[session_id]
-        if house.is_player_locked:
+        guest = server.guests[session_id]
+        if server.is_player_locked:
             return _problem(409, "seat-taken", "Somebody plays this session.")
         guest.offer_tokens.append(request.headers["Authorization"].removeprefix("Bearer "))
         if guest.status == "paused":
             guest.status = "live"
         guest.offers.append((await request.body()).decode())
-        sdp = await answer(house, guest, guest.offers[-1])
-        if not house.is_reachable:
+        sdp = await answer(server, guest, guest.offers[-1])
+        if not server.is_reachable:
             sdp = "".join(line for line in sdp.splitlines(True) if "candidate:" not in line)
         headers = {"Location": f"/whep/{session_id}/peer"}
         return Response(sdp, 201, headers, "application/sdp")
 
     @app.patch("/whep/{session_id}/peer", status_code=204)
     async def trickle(session_id: str, request: Request) -> Response:
-        house.guests[session_id].fragments.append((await request.body()).decode())
-        return Response(status_code=204 if house.takes_patches else 405)
+        server.guests[session_id].fragments.append((await request.body()).decode())
+        return Response(status_code=204 if server.takes_patches else 405)
 
     @app.delete("/whep/{session_id}/peer", status_code=204)
-    async def hang_up(session_id: str) -> None:
-        guest = house.guests[session_id]
-        guest.has_hung_up = True
+    async def disconnect(session_id: str) -> None:
+        guest = server.guests[session_id]
+        guest.has_disconnected = True
         assert guest.connection
         await guest.connection.close()
 
@@ -294,18 +296,18 @@ def build_app(house: House) -> FastAPI:
     async def actions(socket: WebSocket, session_id: str) -> None:
         await socket.accept(subprotocol="nextframe")
         async for message in socket.iter_bytes():
-            house.guests[session_id].take(message)
+            server.guests[session_id].take(message)
 
     app.mount("/", StaticFiles(directory=PLAYER, html=True))
     return app
 
 
-async def answer(house: House, guest: Guest, offer: str) -> str:
+async def answer(server: FakeServer, guest: Guest, offer: str) -> str:
     if guest.connection:
         await guest.connection.close()
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     guest.connection = connection
-    track = RoomTrack(house, guest)
+    track = SceneTrack(server, guest)
     track.sender = connection.addTrack(track)
 
     @connection.on("datachannel")
@@ -316,7 +318,7 @@ async def answer(house: House, guest: Guest, offer: str) -> str:
             guest.notes = channel
         else:
             guest.control = channel
-            channel.on("message", lambda message: house.hear(guest, message))
+            channel.on("message", lambda message: server.receive(guest, message))
 
     await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
     await connection.setLocalDescription(await connection.createAnswer())
@@ -331,20 +333,20 @@ def _problem(
 
 
 @contextmanager
-def open_house() -> Iterator[House]:
-    """The house on a free port of 127.0.0.1, in a thread of its own."""
-    house = House()
+def open_server() -> Iterator[FakeServer]:
+    """The server on a free port of 127.0.0.1, in a thread of its own."""
+    server = FakeServer()
     listener = socket.create_server(("127.0.0.1", 0))
-    house.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     gather, aioice.ice.get_host_addresses = aioice.ice.get_host_addresses, _only_loopback
-    server = uvicorn.Server(uvicorn.Config(house.app, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    web = uvicorn.Server(uvicorn.Config(server.app, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=web.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
-        yield house
+        yield server
     finally:
-        house.close()
-        server.should_exit = True
+        server.close()
+        web.should_exit = True
         thread.join(10)
         aioice.ice.get_host_addresses = gather
 

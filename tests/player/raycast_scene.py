@@ -14,7 +14,7 @@ HALF = 4.0  # the room reaches from -HALF to HALF
 FIELD_DEG = 90.0
 
 
-class Room:
+class RayCastScene:
     """Where the player stands and looks; `draw` is what they see."""
 
     def __init__(self, angle_deg: float = 20.0) -> None:
