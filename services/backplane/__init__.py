@@ -1,4 +1,5 @@
-"""What the services plug into: the truth about sessions and replicas, and the way of an action.
+"""Shared state of all services in Redis: session records, replicas, releases, action streams.
 
-The only importer of `redis`. Whatever must not race is one Lua script; clocks are Redis' own.
+Only this package imports `redis`. Every write with a race is one Lua script; all times come from
+Redis' clock.
 """

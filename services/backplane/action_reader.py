@@ -1,6 +1,6 @@
-"""The way of an action from its stream to the serving loop, which never waits for Redis.
+"""Reads a replica's action stream in a thread, so the serving loop never waits for Redis.
 
-Knows streams and bytes; what an action means is `wire.action`'s.
+Knows streams and bytes; `wire.action` gives the bytes a meaning.
 """
 
 import logging
@@ -30,7 +30,7 @@ Streams = list[tuple[bytes, list[Entry]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadAction:
-    """One entry of the stream. `age_s`: how long ago the server took it, by the server's clock."""
+    """One stream entry. `age_s`: seconds since Redis stored the entry, by Redis' clock."""
 
     session_id: str
     message: bytes
@@ -38,8 +38,8 @@ class ReadAction:
 
 
 class ActionReader:
-    """Owns a thread that reads, and what it has read until `read` takes it. A Redis that hangs, a
-    name that does not resolve: the thread waits, and nobody else does."""
+    """Owns a reading thread and a buffer of entries. If Redis hangs or a name does not resolve,
+    only the thread waits."""
 
     def __init__(self, url: str, replica_id: str) -> None:
         self._redis = blocking.Redis.from_url(
@@ -60,10 +60,10 @@ class ActionReader:
         self._thread.start()
 
     def read(self) -> list[ReadAction]:
-        """What arrived since the last call, oldest first. Never waits.
+        """Returns the entries since the last call, oldest first. Never waits.
 
-        After an outage the stream is read again from its start, as a new server may number
-        differently; who merges drops what is not newer.
+        After an outage the thread reads the stream from the start, because a new Redis server may
+        number entries differently. The merger drops actions with an old sequence number.
         """
         with self._lock:
             taken, self._arrived = self._arrived, []
@@ -71,7 +71,7 @@ class ActionReader:
         return readable(lambda one: _action(*one, now_s=now_s), taken, "action")
 
     def close(self) -> None:
-        """A thread that hangs in Redis is left to its time-out."""
+        """Asks the thread to stop; a thread blocked in Redis ends at the socket time-out."""
         self._stopping.set()
         self._thread.join(2 * BLOCK_MS / 1000)
 

@@ -1,6 +1,6 @@
-"""The way of an action to its replica: appended by ingest to the replica's stream.
+"""Appends actions to the stream of a replica. Ingest writes the stream, `action_reader.py` reads.
 
-Knows streams and bytes; what an action means is `wire.action`'s. Read by `action_reader.py`.
+Knows streams and bytes; `wire.action` gives the bytes a meaning.
 """
 
 import asyncio
@@ -22,8 +22,9 @@ class _Entry:
 
 
 class ActionWriter:
-    """Ingest's side. What comes while a batch is on its way goes with the next one, so a round trip
-    to Redis bounds the delay and not the rate; one batch at a time keeps the order."""
+    """Batches appends: actions that arrive during one round trip to Redis go with the next batch.
+    The round trip bounds the delay, not the rate. Only one batch is in flight, which keeps the
+    order."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -31,7 +32,8 @@ class ActionWriter:
         self._sending: asyncio.Task[None] | None = None
 
     async def append(self, replica_id: str, session_id: str, action: bytes) -> None:
-        """Appends to the replica's stream. Raises BackplaneError when Redis does not take it."""
+        """Appends to the replica's stream. Raises BackplaneError if Redis does not store the
+        action."""
         appended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         stream = keys.actions(replica_id)
         self._waiting.append(

@@ -1,4 +1,4 @@
-"""A client of the one Redis, and its scripts. Knows no key."""
+"""Creates Redis clients and loads Lua scripts. Knows no key."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ _GROWING = frozenset({"create", "copy_snapshot", "save_snapshot", "probe"})
 
 
 class Script(Protocol):
-    """One Lua script, run as a whole or not at all."""
+    """One Lua script; Redis runs a script atomically."""
 
     async def __call__(
         self, keys: Sequence[str] | None = None, args: Sequence[str | int | bytes] | None = None
@@ -31,9 +31,12 @@ class Script(Protocol):
 
 
 def connect(url: str) -> Redis:
-    """A lazy client: connects at the first command, again after a lost connection, and fails
-    with BackplaneError within about `TIMEOUT_S` rather than hang. A server that became read-only is
-    left: after a failover the address may lead to another one."""
+    """Returns a lazy client. The client connects at the first command and reconnects after a loss.
+
+    A command fails with BackplaneError within about `TIMEOUT_S` instead of hanging. The client
+    drops a connection to a read-only server, because after a failover the address may lead to
+    another server.
+    """
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=MAX_CONNECTIONS,
@@ -47,7 +50,7 @@ def connect(url: str) -> Redis:
 
 
 def session_script(redis: Redis, name: str) -> Script:
-    """A script about sessions: it finds what common.lua and limits.lua define."""
+    """Loads a session script together with the functions of common.lua and limits.lua."""
     return redis.register_script(_flags(name) + "".join(map(_text, ("common", "limits", name))))
 
 

@@ -1,7 +1,7 @@
-"""Sets that name the keys of one kind, so that nobody scans all there are.
+"""Sets that index the keys of one kind, in place of a scan over all keys.
 
-Who writes a key adds its name; who reads finds out that a key has expired and takes its name off. A
-writer that comes in between adds it again with its next write.
+A writer adds the key's name at each write. A reader removes the name of an expired key; a
+concurrent writer adds the name again at the next write.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from services.backplane.records import readable
 
 
 async def members(redis: Redis, index: str) -> list[str]:
-    """In order. Some may have expired."""
+    """Returns the names in order. The keys of some names may have expired."""
     found = cast(set[bytes], await redis.smembers(index))
     return sorted(readable(bytes.decode, found, "name of a key"))
 
@@ -24,7 +24,8 @@ async def forget(redis: Redis, index: str, names: Sequence[str]) -> None:
 
 
 async def read_all(redis: Redis, index: str, names: Sequence[str]) -> list[bytes]:
-    """The values of string keys; what has expired is left out, here and from the index."""
+    """Returns the values of string keys. Expired keys are left out of the result and removed from
+    the index."""
     found = cast(list[bytes | None], await redis.mget(names) if names else [])
     pairs = list(zip(names, found, strict=True))
     await forget(redis, index, [name for name, value in pairs if value is None])

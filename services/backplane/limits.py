@@ -1,11 +1,12 @@
-"""What visitors may take of Redis and of the slots. `limits.lua` keeps to it, before each write."""
+"""Limits of a visitor on Redis memory and slots. `limits.lua` checks the limits before each
+write."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Refusal(StrEnum):
-    """Why something was not written."""
+    """Reasons for a refused write."""
 
     QUEUE_FULL = "line-full"
     ENOUGH_OPEN = "enough-open"  # sessions, by this caller
@@ -15,7 +16,7 @@ class Refusal(StrEnum):
 
 
 class LimitError(Exception):
-    """Nothing was written."""
+    """A limit refused the write; nothing was written."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.value)
@@ -24,10 +25,12 @@ class LimitError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """For a new session. `callers`: (who, share): whoever has two shares may have twice `max_open`
-    sessions that play or wait, and as many paused ones. `max_bytes`: what Redis may hold in all, 0
-    for no limit but its own; each session in the line counts as `session_bytes`, which it will
-    need."""
+    """Limits for a new session.
+
+    `callers`: pairs (name, share); a share of 2 doubles `max_open`, the number of sessions waiting
+    or playing, and equally the number of paused sessions. `max_bytes`: total memory of Redis, 0 for
+    Redis' own limit only. `session_bytes`: memory reserved for each queued session.
+    """
 
     callers: tuple[tuple[str, int], ...] = ()
     max_open: int = 1
@@ -36,5 +39,5 @@ class Limits:
 
     @property
     def written_callers(self) -> str:
-        """As limits.lua reads them."""
+        """Returns the callers in the format of limits.lua."""
         return " ".join(f"{who}={share}" for who, share in self.callers)

@@ -1,5 +1,5 @@
-"""Places in the queue of each world, remembered for a moment: a crowd that waits and polls costs
-one look at the line."""
+"""Caches the queue of each world for a moment, so that many polling players cost one read of
+Redis."""
 
 import asyncio
 import time
@@ -12,8 +12,8 @@ REMEMBERED_S = 0.5
 
 
 class QueuePositions:
-    """Positions at most REMEMBERED_S old. Sessions of other worlds do not count: another world's
-    replicas play them."""
+    """Positions at most REMEMBERED_S old. Only sessions of the same world count, because replicas
+    of other worlds serve the other sessions."""
 
     def __init__(self, store: SessionStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -24,15 +24,15 @@ class QueuePositions:
         self._asked_at = float("-inf")
 
     async def position(self, session_id: str) -> int | None:
-        """How many are before the session in its world's queue; None when it does not wait. A
-        session that came after the last look is looked for again."""
+        """Returns the number of sessions before this session in the world's queue; None if the
+        session does not wait. A session missing from the cache triggers one fresh read."""
         await self._look(max_age_s=REMEMBERED_S)
         if session_id not in self._positions:
             await self._look(max_age_s=0)
         return self._positions.get(session_id)
 
     async def length(self, world: str) -> int:
-        """How many wait for the world."""
+        """Returns the number of sessions waiting for the world."""
         await self._look(max_age_s=REMEMBERED_S)
         return self._lengths[world]
 

@@ -1,4 +1,5 @@
-"""Records in Redis that this service cannot read, and that must take nobody down."""
+"""Handles Redis records that this version of a service cannot parse, without failing other
+sessions."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -14,12 +15,12 @@ repeated = RepeatedLog(logging.getLogger(__name__))
 
 
 class RecordError(BackplaneError):
-    """A record that this version of the service cannot read. Answered like a Redis that is away:
-    another version may read it, so nothing is ended or deleted for it."""
+    """A record that this version cannot parse. Handled like an unreachable Redis: another version
+    may parse the record, so nothing is ended or deleted."""
 
 
 def read_or_raise(parse: Callable[[Raw], Record], raw: Raw, what: str) -> Record:
-    """Raises RecordError where `parse` raises ValueError, OverflowError, KeyError or TypeError."""
+    """Raises RecordError if `parse` raises ValueError, OverflowError, KeyError or TypeError."""
     try:
         return parse(raw)
     except (ValueError, OverflowError, KeyError, TypeError) as error:
@@ -28,7 +29,7 @@ def read_or_raise(parse: Callable[[Raw], Record], raw: Raw, what: str) -> Record
 
 
 def readable(parse: Callable[[Raw], Record], raws: Iterable[Raw], what: str) -> list[Record]:
-    """Those that can be read; one line a minute for the others."""
+    """Returns the records that parse; logs at most one line a minute about the others."""
     found = []
     for raw in raws:
         try:

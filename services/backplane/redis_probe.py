@@ -1,4 +1,4 @@
-"""Whether Redis can be used now, judged by a write; and why not, in words for an operator."""
+"""Tests with a small write whether Redis is usable, and names the cause for an operator."""
 
 import logging
 from dataclasses import dataclass
@@ -18,14 +18,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisFault:
-    """`is_final`: no waiting helps, this Redis will not do as it is set up."""
+    """Cause of an unusable Redis. `is_final`: waiting does not help; the configuration of Redis
+    must change."""
 
     reason: str
     is_final: bool = False
 
 
 class RedisProbe:
-    """Owns what the last write said. One log line whenever that changes."""
+    """Owns the result of the last probe; logs one line at each change."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -34,7 +35,7 @@ class RedisProbe:
         self._last: RedisFault | None = None
 
     async def fault(self) -> RedisFault | None:
-        """None: Redis takes our writes. Costs one small write that ends by itself."""
+        """Returns None if Redis accepts writes. Costs one small write with an expiry."""
         fault = await self._try()
         if fault != self._last:
             self._last = fault
@@ -45,7 +46,7 @@ class RedisProbe:
         return fault
 
     async def why_not_ready(self) -> str:
-        """The same in words only; empty: Redis takes our writes."""
+        """Returns the cause as text; empty if Redis accepts writes."""
         fault = await self.fault()
         return fault.reason if fault else ""
 
@@ -62,7 +63,8 @@ class RedisProbe:
 
 
 async def refuse_unfit(url: str) -> None:
-    """Raises SettingsError where Redis answers and will never do. One that is away may come."""
+    """Raises SettingsError if Redis answers but can never be used. An unreachable Redis is
+    accepted."""
     async with connect(url) as redis:
         fault = await RedisProbe(redis).fault()
     if fault is not None and fault.is_final:
@@ -70,7 +72,8 @@ async def refuse_unfit(url: str) -> None:
 
 
 def fault_of(error: BackplaneError) -> RedisFault:
-    """Nothing of the error's own text: it may hold what the caller wrote."""
+    """Maps an error to a cause. The result holds no text of the error, since an error may quote a
+    caller's data."""
     if isinstance(error.__cause__, BackplaneError):  # what went wrong while it connected
         return fault_of(error.__cause__)
     code = str(error).partition(" ")[0]

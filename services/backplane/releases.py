@@ -1,4 +1,4 @@
-"""Which version of a world newcomers get, and how the sessions of each version fare."""
+"""The released version of each world, and counters about the sessions of each version."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -12,7 +12,8 @@ from services.wire.release import Release
 
 
 class ReleaseStore:
-    """What the training service decided. Its truth is in the registry; this is how others know."""
+    """Publishes the training service's releases. The registry on disk is authoritative; Redis holds
+    a copy for other services."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -26,20 +27,20 @@ class ReleaseStore:
             await pipe.execute()
 
     async def get(self, world: str) -> Release | None:
-        """Raises RecordError for a release that cannot be read: without one anything on offer would
-        be played, released or not."""
+        """Raises RecordError for an unreadable release. Treating an unreadable release as missing
+        would serve unreleased versions."""
         found = await self._redis.get(keys.world(world))
         return None if found is None else _release(found)
 
     async def all(self) -> dict[str, Release]:
-        """By world. Raises RecordError as `get` does."""
+        """Returns world name -> release. Raises RecordError as `get` does."""
         found = await read_all(self._redis, keys.WORLDS, await members(self._redis, keys.WORLDS))
         releases = [_release(text) for text in found]
         return {release.world: release for release in releases}
 
 
 class VersionFigures:
-    """Running sums over the sessions of one version, from all replicas together."""
+    """Sums over the sessions of one version, written by all replicas."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

@@ -1,4 +1,4 @@
-"""Which replicas live, how full they are, and which worlds they offer."""
+"""Registry of live replicas: load, world and version of each replica."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,9 @@ from services.wire.world import WorldOffer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaInfo:
-    """A replica at its last heartbeat. `slots`: sessions it can hold; `used`: holds now.
-    `refusal`: why it takes nobody whatever is free, for operators; empty: it does."""
+    """A replica at the last heartbeat. `slots`: maximum sessions; `used`: current sessions.
+    `refusal`: for operators, the reason why the replica accepts no session; empty if the replica
+    accepts."""
 
     replica_id: str
     slots: int
@@ -27,7 +28,7 @@ class ReplicaInfo:
 
 
 class ReplicaRegistry:
-    """Replicas and worlds that are there now. Both vanish by themselves without heartbeats."""
+    """Live replicas and served worlds. Entries expire without heartbeats."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -36,7 +37,7 @@ class ReplicaRegistry:
         self, replica_id: str, *, slots: int, used: int, world: str, draining: bool,
         world_digest: str = "", refusal: str = "",
     ) -> None:  # fmt: skip
-        """At least every REPLICA_TTL_S / 2 seconds."""
+        """Must be called at least every REPLICA_TTL_S / 2 seconds."""
         state: dict[Any, str | int] = {"slots": slots, "used": used, "world": world}
         state |= {"draining": int(draining), "world_digest": world_digest}
         state |= {"refusal": refusal}
@@ -48,7 +49,7 @@ class ReplicaRegistry:
             await pipe.execute()
 
     async def all(self) -> list[ReplicaInfo]:
-        """Every replica with a fresh heartbeat, by id."""
+        """Returns every replica with a fresh heartbeat, ordered by id."""
         ids = await members(self._redis, keys.REPLICAS)
         async with self._redis.pipeline(transaction=False) as pipe:
             for replica_id in ids:
@@ -59,7 +60,7 @@ class ReplicaRegistry:
         return readable(lambda item: _info(*item), living, "replica")
 
     async def has_other(self, replica_id: str, world: str) -> bool:
-        """Whether another replica takes sessions of that world."""
+        """Returns whether another replica accepts sessions of the world."""
         return any(
             replica.world == world and replica.replica_id != replica_id
             for replica in await self.all()
@@ -67,7 +68,7 @@ class ReplicaRegistry:
         )
 
     async def publish_world(self, offer: WorldOffer) -> None:
-        """With the heartbeats: an offer lives OFFER_TTL_S."""
+        """Publishes a served version for OFFER_TTL_S seconds; called with each heartbeat."""
         key = keys.offer(offer.name, offer.digest)
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.set(key, offer.to_json(), ex=keys.OFFER_TTL_S)
@@ -76,7 +77,7 @@ class ReplicaRegistry:
             await pipe.execute()
 
     async def worlds(self) -> list[WorldOffer]:
-        """Every version of every world on offer, by name."""
+        """Returns every served version of every world, ordered by name."""
         found = await read_all(self._redis, keys.OFFERS, await members(self._redis, keys.OFFERS))
         return readable(WorldOffer.from_json, found, "world on offer")
 

@@ -1,7 +1,7 @@
-"""The truth about sessions: who waits, who owns, in which state. Every change is one script.
+"""Session records in Redis: status, queue, ownership and snapshots. Every change is one Lua script.
 
-Writes of an owner carry its lease; an owner whose session another acquired is refused. Knows
-neither worlds nor what a snapshot holds.
+An owner's write carries the lease; Redis refuses the write of a replica that lost the session.
+Knows neither worlds nor the content of snapshots.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,21 +49,22 @@ _REFUSALS = {-1: Refusal.QUEUE_FULL, -2: Refusal.ENOUGH_OPEN, -3: Refusal.NO_ROO
 
 
 class Loss(StrEnum):
-    """A replica failed a session. Whether the session is charged with it says `requeue.lua`."""
+    """A replica failed a session. `requeue.lua` decides whether the loss counts against the
+    session."""
 
     ONE_OF_MANY = "many"  # others could play the session
     ONLY = "only"  # no other replica takes sessions of its world
 
 
 class QueuedSession(NamedTuple):
-    """A session in the line, and the world that it waits for."""
+    """A queued session and the world that the session waits for."""
 
     session_id: str
     world: str
 
 
 class SessionStore:
-    """Session records, the waiting line, leases and snapshots, over one client."""
+    """Session records, queue, leases and snapshots over one Redis client."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -103,30 +104,33 @@ class SessionStore:
         return int(place)
 
     async def has_room(self, limits: Limits) -> bool:
-        """Whether Redis has the bytes for one more session. Writes nothing."""
+        """Returns whether Redis has memory for one more session. Writes nothing."""
         return bool(await self._run("has_room", "", limits.max_bytes, limits.session_bytes))
 
     async def memory(self, *, max_bytes: int) -> tuple[int, int]:
-        """(bytes that Redis uses, bytes at which creating and saving end)."""
+        """Returns (bytes used by Redis, bytes at which create and save are refused)."""
         used, limit = await self._run("memory", "", max_bytes)
         return int(used), int(limit)
 
     async def get(self, session_id: str) -> SessionRecord | None:
-        """Raises RecordError for one that cannot be read."""
+        """Raises RecordError for an unreadable record."""
         found = cast(dict[bytes, bytes], await self._redis.hgetall(keys.session(session_id)))
         return read_or_raise(_record, found, "session") if found else None
 
     async def position(self, session_id: str) -> int | None:
-        """Its place in the line of all worlds, 0 is first; None when it does not wait."""
+        """Returns the 0-based position in the queue of all worlds; None if the session does not
+        wait."""
         return cast(int | None, await self._redis.zrank(keys.QUEUE, session_id))
 
     async def waiting(self, *, within_ms: int = QUEUE_PATIENCE_MS) -> list[str]:
-        """The ids of `queued`."""
+        """Returns the ids of `queued`."""
         return [session.session_id for session in await self.queued(within_ms=within_ms)]
 
     async def queued(self, *, within_ms: int = QUEUE_PATIENCE_MS) -> list[QueuedSession]:
-        """The line in order, of it those whose player gave a sign within `within_ms`. Who gave none
-        for QUEUE_PATIENCE_MS has left it and is ended."""
+        """Returns the queued sessions in order, limited to players seen within `within_ms`.
+
+        A queued session whose player was not seen for QUEUE_PATIENCE_MS is ended.
+        """
         flat = await self._run_over_all("waiting", QUEUE_PATIENCE_MS, keys.SESSION_TTL_S, within_ms)
         pairs = zip(flat[::2], flat[1::2], strict=True)
         return readable(
@@ -142,9 +146,12 @@ class SessionStore:
         link_key: str,
         world_digest: str = "",
     ) -> Lease | None:
-        """The lease: queued → starting, out of the line, epoch + 1; None: not to be had.
-        `link_key` is new and random at each call. `world_digest`: the version that the session is
-        played in from now on."""
+        """Takes a queued session: status starting, removed from the queue, epoch + 1. Returns None
+        if the session is not queued.
+
+        `link_key` must be random and new at each call. `world_digest`: the version that serves the
+        session from now on.
+        """
         epoch = await self._run(
             "acquire",
             session_id,
@@ -158,8 +165,12 @@ class SessionStore:
         return None if epoch < 0 else Lease(epoch=epoch, link_key=link_key)
 
     async def renew(self, session_id: str, lease: Lease) -> SessionRecord | None:
-        """The record as it is now, leased for LEASE_MS more; None: lost or ended, stop. A session
-        that was queued because the lease ran out, and that nobody acquired since, is taken back."""
+        """Extends the lease by LEASE_MS and returns the current record; None if the session has
+        ended or has another owner.
+
+        An expired lease puts the session back in the queue. If no replica acquired the session
+        since, renewal takes the session back.
+        """
         args = (lease.epoch, lease.link_key, LEASE_MS, keys.SESSION_TTL_S, SETTLED_MS)
         flat = await self._run("renew", session_id, *args)
         found = dict(zip(flat[::2], flat[1::2], strict=True))
@@ -174,9 +185,11 @@ class SessionStore:
         reason: str = "",
         keeps_snapshot: bool = False,
     ) -> bool:
-        """By the owner: live, paused or ended. False: refused, the caller no longer owns it.
-        `keeps_snapshot`: of a session that ends the newest snapshot stays for as long as it would
-        have."""
+        """Sets status live, paused or ended. Returns False if the caller no longer owns the
+        session.
+
+        `keeps_snapshot`: the newest snapshot of an ended session stays until the normal expiry.
+        """
         assert status in (SessionStatus.LIVE, SessionStatus.PAUSED, SessionStatus.ENDED)
         return bool(
             await self._run(
@@ -195,15 +208,18 @@ class SessionStore:
     async def requeue(
         self, session_id: str, lease: Lease, *, reason: str = "", loss: Loss | None = None
     ) -> bool:
-        """By the owner, which lets the session go, to the front of the line; with `loss` because
-        it failed. False: refused, the caller no longer owns it; or the session was charged with
-        more than MAX_LOSSES losses and ended, its snapshot kept."""
+        """The owner returns the session to the front of the queue; `loss` tells that the replica
+        failed.
+
+        Returns False if the caller no longer owns the session, or if the session had more than
+        MAX_LOSSES losses. In the second case the session ends and the snapshot stays.
+        """
         return await self._requeue(session_id, lease.epoch, lease.link_key, "", reason, loss)
 
     async def requeue_lost(
         self, session_id: str, *, epoch: int, reason: str = "", loss: Loss = Loss.ONE_OF_MANY
     ) -> bool:
-        """The same by who knows that the owner of this epoch is gone."""
+        """Requeues a session whose owner of this epoch is known to be dead."""
         return await self._requeue(session_id, epoch, "", "", reason, loss)
 
     async def requeue_expired(
@@ -214,56 +230,63 @@ class SessionStore:
         reason: str = "",
         loss: Loss = Loss.ONE_OF_MANY,
     ) -> bool:
-        """The same by who saw that the lease was not renewed; refused when it was since. The
-        owner, if it lives, may take the session back by `renew`."""
+        """Requeues a session whose lease expired; refused if the lease was renewed since. A live
+        owner may take the session back with `renew`."""
         return await self._requeue(session_id, "", "", lease_until_ms, reason, loss)
 
     async def wake(self, session_id: str) -> bool:
-        """A paused player came back: to the end of the line, whose slot it gave away. False: the
-        line is full, or its caller has as many sessions that play or wait as it may."""
+        """Puts the session of a returned player at the end of the queue, since a paused session has
+        no slot.
+
+        Returns False if the queue is full, or if the caller has the maximum of open sessions.
+        """
         prefixes = (keys.open_sessions(""), keys.session(""))
         return bool(await self._run("wake", session_id, *prefixes, keys.SESSION_TTL_S) >= 0)
 
     async def end(self, session_id: str, reason: str) -> bool:
-        """By the player or an operator; idempotent. False: there is no such session."""
+        """Ends the session for a player or an operator; idempotent. Returns False if the session
+        does not exist."""
         return bool(await self._run("end", session_id, reason, keys.SESSION_TTL_S))
 
     async def end_overdue(self, reason: str) -> list[str]:
-        """Ends every session whose time is up; their ids."""
+        """Ends every session beyond the maximum age and returns the ids."""
         found = await self._run_over_all("end_overdue", reason, keys.SESSION_TTL_S)
         return readable(bytes.decode, found, "session id")
 
     async def mark_seen(self, session_id: str, *, is_connected: bool = False) -> None:
-        """A sign of the player, from whoever saw it. `is_connected`: over its connection, which is
-        what keeps a slot; a look at the session only says that it will come."""
+        """Records a sign of the player. `is_connected`: over the player's connection, which keeps
+        the slot; a poll alone does not keep a slot."""
         await self._run("mark_seen", session_id, keys.SESSION_TTL_S, int(is_connected))
 
     async def set_codec(self, session_id: str, codec: VideoCodec) -> None:
-        """By the ingest that admits a player: the codec of the session's video from now on."""
+        """Sets the codec of the session's video; ingest calls `set_codec` when a player
+        connects."""
         await self._run("set_codec", session_id, codec.value, keys.SESSION_TTL_S)
 
     async def leases(self) -> dict[str, int]:
-        """When the lease of each starting and live session runs out, ms by Redis' clock."""
+        """Returns session id -> lease expiry in ms of Redis' clock, for starting and live
+        sessions."""
         found = await self._redis.zrange(keys.LEASES, 0, -1, withscores=True)
         pairs = cast(list[tuple[bytes, float]], found)
         return dict(readable(_lease_end, pairs, "lease"))
 
     async def save_snapshot(self, session_id: str, lease: Lease, blob: bytes) -> bool:
-        """The session's newest snapshot. False: refused, the caller no longer owns it."""
+        """Stores the session's newest snapshot. Returns False if the caller no longer owns the
+        session."""
         args = (lease.epoch, lease.link_key, blob, keys.SNAPSHOT_TTL_S)
         return bool(await self._run("save_snapshot", session_id, *args))
 
     async def load_snapshot(self, session_id: str) -> bytes | None:
-        """The newest snapshot of a session, or one kept under this id."""
+        """Returns the newest snapshot of a session, or the saved snapshot with this id."""
         return cast(bytes | None, await self._redis.get(keys.snapshot(session_id)))
 
     async def lengths_s(self) -> list[float]:
-        """How long recent owners held their slot, newest first, at most 64."""
+        """Returns how long recent owners held a slot, in seconds, newest first, at most 64."""
         found = cast(list[bytes], await self._redis.lrange(keys.LENGTHS, 0, -1))
         return [ms / 1000 for ms in readable(int, found, "length of a session")]
 
     async def count(self) -> int:
-        """Sessions that have not ended."""
+        """Returns the number of sessions that have not ended."""
         return int(await self._redis.zcard(keys.ENDINGS))
 
     async def _requeue(
@@ -290,7 +313,7 @@ class SessionStore:
 
 
 def session_keys(session_id: str) -> Sequence[str]:
-    """In the order that common.lua names them."""
+    """Returns the keys in the order of common.lua."""
     return (
         keys.session(session_id),
         keys.QUEUE,

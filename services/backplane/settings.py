@@ -1,4 +1,4 @@
-"""What an operator may set about Redis: the same for every service that uses it."""
+"""Redis settings, shared by all services that use Redis."""
 
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -9,9 +9,10 @@ from services.setting_kinds import redis_url
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisSettings:
-    """`redis_url`: where one primary is; the number in its path is the database, which two
-    installations on one server must not share. `redis_user`, `redis_password`: any characters,
-    as they are; instead of those in the URL, where they must be percent-encoded."""
+    """`redis_url`: address of the primary; the number in the path is the database. Two
+    installations on one server must not share a database. `redis_user`, `redis_password`: any
+    characters, unescaped; an alternative to credentials in the URL, where percent-encoding is
+    required."""
 
     redis_url: str = setting(env="NEXTFRAME_REDIS_URL", secret=True, parse=redis_url)
     redis_user: str = setting("", env="NEXTFRAME_REDIS_USER")
@@ -28,7 +29,7 @@ class RedisSettings:
 
     @property
     def redis(self) -> str:
-        """The whole URL, for `connection.connect`."""
+        """Returns the complete URL for `connection.connect`."""
         if not self._has_login:
             return self.redis_url
         parts = urlsplit(self.redis_url)

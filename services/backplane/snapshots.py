@@ -1,7 +1,7 @@
-"""World snapshots that a player saved: copies under ids of their own, to come back to or share.
+"""World snapshots that a player saved: copies with an own id, to resume from or to share.
 
-The id is the key to it: 128 random bits, given to the session's player only. Whoever has it may
-play on from there, which is what sharing a moment means. Knows nothing of what the bytes hold.
+The id is the credential: 128 random bits, given to the session's player only. Everybody with the id
+may open a session from the snapshot. Knows nothing about the content of the bytes.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ MAX_SAVED = 8  # per session; the oldest makes room
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedSnapshot:
-    """Where the saved world came from."""
+    """Origin of a saved snapshot."""
 
     world: str
     start: int
@@ -33,7 +33,8 @@ _REFUSALS = {0: Refusal.NOTHING_YET, -2: Refusal.ENOUGH_SAVED, -3: Refusal.NO_RO
 
 
 class SavedSnapshots:
-    """Copies of sessions' newest snapshots. Their bytes: `SessionStore.load_snapshot(id)`."""
+    """Copies of the newest snapshots of sessions. `SessionStore.load_snapshot(id)` reads the
+    bytes."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -48,8 +49,11 @@ class SavedSnapshots:
         max_bytes: int = 0,
         session_bytes: int = 0,
     ) -> None:
-        """Copies where no step overwrites it. Raises LimitError. `max_saved`: by the session's
-        caller, from all its sessions; the bytes as in `Limits`."""
+        """Copies the session's newest snapshot to a key of its own. Raises LimitError.
+
+        `max_saved`: limit over all sessions of the session's caller; `max_bytes` and
+        `session_bytes` as in `Limits`.
+        """
         copy = (keys.snapshot(snapshot_id), keys.saved_origin(snapshot_id), keys.copies(session_id))
         prefixes = (keys.snapshot(""), keys.saved_origin(""))
         limits = (max_bytes, session_bytes, max_saved, keys.saved(""))

@@ -1,4 +1,4 @@
-"""`python -m services.session`: one session service, until it is told to end."""
+"""`python -m services.session`: runs one session service until SIGTERM or SIGINT."""
 
 import asyncio
 import os

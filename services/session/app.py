@@ -1,4 +1,5 @@
-"""The session service as one web application: who may play. Builds and wires."""
+"""The session service's web application: session creation, polling, ending. Builds and wires
+only."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Who may play what, and how long a wait is: rules without I/O."""
+"""Rules for the admission of a session and for the estimated wait. No I/O."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ RETRY_UNKNOWN_S = 30
 
 
 class ChoiceError(ValueError):
-    """The player asked for something that is not on offer. The message names what is."""
+    """The requested world, start or snapshot does not exist. The message lists the valid values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRequest:
-    """What a player asks for; None where anything will do."""
+    """A player's request; None leaves the choice to the service."""
 
     world: str | None = None
     start: int | None = None
@@ -29,7 +29,7 @@ class SessionRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """What the player gets."""
+    """The world, start, seed and version of the new session."""
 
     world: str
     start: int
@@ -48,8 +48,8 @@ def admit(
 ) -> Admission:
     """Resolves the request to a world, a start and a seed. Raises ChoiceError.
 
-    `offers`: one version of each world, for a snapshot every version; there is at least one.
-    `saved` is what `request.snapshot` names, if it is still there.
+    `offers`: one version of each world, or every version if the request names a snapshot; at least
+    one. `saved`: the snapshot named by `request.snapshot`, None if expired.
     """
     if request.snapshot is not None:
         return _admit_to_snapshot(request, request.snapshot, offers, saved)
@@ -104,9 +104,9 @@ def _listed(choices: Iterable[object]) -> str:
 def eta_s(
     position: int, *, replicas: Sequence[ReplicaInfo], lengths_s: Sequence[float]
 ) -> float | None:
-    """Seconds until the player at `position` (0 is next) starts; None: nobody can say.
+    """Returns the seconds until the player at `position` (0 is next) starts; None without data.
 
-    With n slots that are each held m seconds on average, one comes free every m / n seconds.
+    With n slots, each held for m seconds on average, one slot becomes free every m / n seconds.
     """
     slots = sum(r.slots for r in replicas if not r.draining)
     free = sum(max(0, r.slots - r.used) for r in replicas if not r.draining)
@@ -118,7 +118,7 @@ def eta_s(
 
 
 def retry_after_s(*, replicas: Sequence[ReplicaInfo], lengths_s: Sequence[float]) -> int:
-    """When it is worth asking again after the line was full: one place will have come free."""
+    """Returns the seconds until one place of a full queue becomes free."""
     busy = [r for r in replicas if not r.draining]
     wait = eta_s(sum(max(0, r.slots - r.used) for r in busy), replicas=busy, lengths_s=lengths_s)
     if wait is None:

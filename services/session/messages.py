@@ -1,4 +1,4 @@
-"""The bodies of this service's requests and answers."""
+"""Request and response bodies of the session service."""
 
 from datetime import datetime
 from typing import Annotated
@@ -12,7 +12,8 @@ Id = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 
 
 class CreateSession(BaseModel):
-    """All optional: the default world, its first start, a random seed."""
+    """All fields are optional; defaults are the default world, the first start and a random
+    seed."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -28,7 +29,7 @@ class CreateSession(BaseModel):
 
 
 class IceServer(BaseModel):
-    """As RTCPeerConnection takes it."""
+    """An ICE server in the format of RTCPeerConnection."""
 
     urls: list[str]
     username: str | None = None
@@ -41,7 +42,8 @@ class Stats(BaseModel):
 
 
 class SessionView(BaseModel):
-    """A session as its player may see it. `token` is fresh; none for one that has ended."""
+    """A session as the player sees the session. `token`: renewed at each response; empty for an
+    ended session."""
 
     id: str
     status: SessionStatus
@@ -57,7 +59,7 @@ class SessionView(BaseModel):
 
 
 class CreatedSession(SessionView):
-    """... and where to play it."""
+    """A new session with the addresses for play."""
 
     whep_url: str
     actions_url: str
@@ -65,7 +67,8 @@ class CreatedSession(SessionView):
 
 
 class Snapshot(BaseModel):
-    """`snapshot`: for POST /v1/sessions; who has it may play on from there."""
+    """`snapshot`: for POST /v1/sessions; everybody with the id may open a session from the
+    snapshot."""
 
     snapshot: str
     expires_at: datetime

@@ -1,4 +1,4 @@
-"""The calls of the session service: HTTP in, HTTP out; what they mean is in `service.py`."""
+"""HTTP routes of the session service; `service.py` holds the rules."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -17,7 +17,7 @@ from services.wire import keys
 
 
 def session_routes(service: SessionService, views: SessionViews, tokens: Tokens) -> APIRouter:
-    """Every call about one session needs that session's token."""
+    """Every call about one session needs the token of the session."""
     router = APIRouter(prefix="/v1", responses=problems(*ALWAYS))
     listing = WorldListing()
     of_one = problems(401, 404, 429)

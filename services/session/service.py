@@ -1,6 +1,6 @@
-"""What the session service does, without HTTP: opens, shows, keeps and ends sessions.
+"""The rules of the session service without HTTP: create, poll, save and end sessions.
 
-Holds no session, they are all in Redis. Raises Problem where a player is to be refused.
+Holds no session; Redis holds all sessions. Raises Problem to refuse a request.
 """
 
 import logging
@@ -49,15 +49,15 @@ REFUSALS = {  # status, why, seconds until it may be otherwise
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """`position`: among those who wait for the same world, 0 is next; `eta_s` is None when nobody
-    can say."""
+    """`position`: sessions before this session in the queue of the same world; 0 is next. `eta_s`:
+    None without data."""
 
     position: int
     eta_s: float | None
 
 
 class SessionService:
-    """Every rule about one session, applied to what Redis holds."""
+    """All rules about one session, applied to the records in Redis."""
 
     def __init__(self, redis: Client, settings: SessionSettings) -> None:
         self._settings = settings
@@ -71,12 +71,12 @@ class SessionService:
         self._worlds = WorldCatalog(redis)
 
     async def worlds(self) -> list[WorldOffer]:
-        """Each world once, in its current version; the default world is the first."""
+        """Returns the current version of each world, the default world first."""
         offers = (await self._worlds.menu()).for_newcomer(draw=STEADY)
         return sorted(offers, key=lambda offer: offer.name != self._settings.default_world)
 
     async def open(self, request: SessionRequest, caller: Caller) -> SessionRecord:
-        """A new session in the line. `caller`: whom the limits count."""
+        """Creates and queues a session. `caller`: the address that the limits count."""
         limits = self._limits(caller)
         if not await self._store.has_room(limits):  # and nobody leaves a trace by asking
             raise self._refused(Refusal.NO_ROOM)
@@ -106,7 +106,8 @@ class SessionService:
         return record
 
     async def get(self, session_id: str) -> SessionRecord:
-        """A poll: also a sign that the player of a session that waits or starts is there."""
+        """A poll: returns the record and marks the player of a queued or starting session as
+        present."""
         if wait_s := await self._polls.take(session_id):
             detail = f"You ask about this session too often. Try again in {wait_s} s."
             raise Problem(429, "rate-limited", detail, retry_after_s=wait_s)
@@ -122,7 +123,7 @@ class SessionService:
         return record
 
     async def wait_of(self, record: SessionRecord) -> Wait | None:
-        """How long it still waits; None when it does not."""
+        """Returns the remaining wait; None if the session does not wait."""
         if record.status is not SessionStatus.QUEUED:
             return None
         position = await self._queue.position(record.session_id)
@@ -141,12 +142,12 @@ class SessionService:
         return [replica for replica in await self._registry.all() if replica.world == world]
 
     async def end(self, session_id: str) -> None:
-        """Idempotent: a session that is gone has ended."""
+        """Ends the session; idempotent."""
         if await self._store.end(session_id, "You left."):
             log.info("session closed", extra={"session_id": session_id})
 
     async def save_snapshot(self, session_id: str) -> str:
-        """The id of a copy of the session's newest snapshot."""
+        """Copies the session's newest snapshot and returns the id of the copy."""
         # Some that ended have left their world: no replica could go on with it.
         has_ended = (await self.find(session_id)).status is SessionStatus.ENDED
         if wait_s := await self._saves.take(session_id):
@@ -170,7 +171,7 @@ class SessionService:
         return snapshot_id
 
     async def sweep(self) -> None:
-        """Ends what is over its time and counts the rest; any number of processes may do it."""
+        """Ends overdue sessions and counts the others. Any number of processes may sweep."""
         for session_id in await self._store.end_overdue("Your time is up."):
             log.info("session overdue", extra={"session_id": session_id})
         OPEN.set(await self._store.count())

@@ -1,4 +1,4 @@
-"""What an operator may set about the session service: NEXTFRAME_SESSION_<FIELD>, read once."""
+"""Settings of the session service: NEXTFRAME_SESSION_<FIELD>, read once at start."""
 
 from dataclasses import dataclass
 
@@ -12,18 +12,18 @@ PREFIX = "NEXTFRAME_SESSION_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSettings(RedisSettings):
-    """`ingest_url`: ingest as players reach it; its origin, where the page comes from, may call
-    us. `allowed_origins`: other pages that may. `default_world`: for players who name none; empty
-    means the first on offer. `max_line`: players who may wait for one world.
+    """`ingest_url`: address of ingest for players; pages of this origin may call the session
+    service. `allowed_origins`: further origins. `default_world`: for requests without a world;
+    empty means the first served world. `max_line`: maximum queued players per world.
 
-    What one address may take, and four times as much a /48 of IPv6: `creations_per_minute`;
-    `open_per_caller`, sessions that play or wait (as many again may be paused); `saved_per_caller`,
-    worlds saved and not yet expired. `polls_per_minute`: of one session. `redis_budget_mb`: what
-    Redis may hold in all; nothing is created or saved beyond it, or beyond 80 % of its own
-    maxmemory.
+    Limits per address, four times as high for a /48 of IPv6: `creations_per_minute`;
+    `open_per_caller`, sessions waiting or playing (as many again may be paused);
+    `saved_per_caller`, saved snapshots that have not expired. `polls_per_minute`: limit per
+    session. `redis_budget_mb`: total memory of Redis; create and save are refused beyond the budget
+    or beyond 80 % of maxmemory.
 
-    `ice_servers`: STUN and TURN URLs for the players' browsers. `trusted_proxies`: addresses whose
-    X-Forwarded-For is believed, and which may have any number of connections.
+    `ice_servers`: STUN and TURN URLs for the players' browsers. `trusted_proxies`: addresses with a
+    trusted X-Forwarded-For header and without a connection limit.
 
     `ops_host`, `ops_port`: probes, metrics and the OpenAPI document, for operators only.
     `max_connections`, `max_connections_per_address`: open HTTP connections.
@@ -55,7 +55,7 @@ class SessionSettings(RedisSettings):
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """Every origin whose pages may call this service."""
+        """Returns all origins whose pages may call the session service."""
         return (self.ingest_url, *self.allowed_origins)
 
     @property

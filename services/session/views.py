@@ -1,4 +1,4 @@
-"""What a player gets to see of a session: the record, in the words of the answers."""
+"""Converts session records to response bodies."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from services.wire.session import SessionRecord, SessionStatus
 
 
 class SessionViews:
-    """Views with a fresh token each, so that a page that is alive always holds a valid one."""
+    """Each view carries a fresh token, so a polling page always holds a valid token."""
 
     def __init__(self, settings: SessionSettings, tokens: Tokens) -> None:
         self._settings = settings

@@ -1,4 +1,5 @@
-"""What GET /v1/worlds answers, as bytes: made once for each change, as thumbnails make it large."""
+"""The body of GET /v1/worlds as bytes, encoded once per change, because thumbnails make the body
+large."""
 
 import hashlib
 import json
@@ -18,7 +19,7 @@ class Worlds(BaseModel):
 
 
 class WorldListing:
-    """Keeps the newest listing and its ETag (RFC 9110, 8.8.3)."""
+    """Keeps the newest listing and the ETag of the listing (RFC 9110, 8.8.3)."""
 
     def __init__(self) -> None:
         self._offers: Sequence[WorldOffer] | None = None
@@ -26,7 +27,7 @@ class WorldListing:
         self._etag = ""
 
     def answer(self, offers: Sequence[WorldOffer], if_none_match: str) -> Response:
-        """200 with the listing, or 304 to a caller who has it."""
+        """Returns 200 with the listing, or 304 if the caller's ETag matches."""
         if offers != self._offers:
             self._body = json.dumps({"worlds": [asdict(offer) for offer in offers]}).encode()
             self._etag = f'"{hashlib.sha256(self._body).hexdigest()[:32]}"'

@@ -1,6 +1,6 @@
-"""The worlds on offer, remembered for a moment: a crowd that looks asks Redis once a second.
+"""Caches the served worlds for a second, so that many polls cost one read of Redis.
 
-And which of several versions of a world a newcomer gets.
+Also chooses the version of a world for a new session.
 """
 
 import time
@@ -21,20 +21,22 @@ STEADY = 1.0  # a draw that no canary gets
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Menu:
-    """Every version of every world that can be played now, and which of them are for newcomers."""
+    """All served versions of all worlds, and the released versions for new sessions."""
 
     offers: Sequence[WorldOffer] = ()
     releases: Mapping[str, Release] = field(default_factory=dict)
 
     def for_newcomer(self, *, draw: float, start: int | None = None) -> list[WorldOffer]:
-        """One version of each world, by name. `draw`: uniform in [0, 1), or STEADY; `start`: a
-        version that lacks it is passed over, as pages know the current version's starts. A world
-        is left out while none of the versions that are released is played."""
+        """Returns one version of each world, by name. `draw`: uniform in [0, 1), or STEADY.
+
+        `start`: versions without this start are skipped, since pages list the starts of the current
+        version. A world without a served released version is left out.
+        """
         chosen = (self._pick(name, draw, start) for name in self._names)
         return [offer for offer in chosen if offer is not None]
 
     def is_awaited(self, name: str) -> bool:
-        """The world is played, but in no version that is released to newcomers."""
+        """Returns whether the world is served, but in no released version."""
         return name in self._names and self._pick(name, STEADY, None) is None
 
     @property
@@ -51,7 +53,7 @@ class Menu:
 
 
 class WorldCatalog:
-    """What replicas offer and releases say, at most REMEMBERED_S old."""
+    """Served versions and releases, at most REMEMBERED_S old."""
 
     def __init__(self, redis: Client) -> None:
         self._registry = ReplicaRegistry(redis)

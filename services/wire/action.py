@@ -1,6 +1,7 @@
-"""What the hands did, as 28 bytes. Knows nothing of worlds: buttons are bits, motion is counts.
+"""An action in 28 bytes: held buttons, pressed buttons, mouse totals, sequence number, time.
 
-The twin of this file is `services/ingest/player/action.js`; a test keeps their bytes equal.
+Knows nothing about worlds: a button is a bit, motion is in mouse counts.
+`services/ingest/player/action.js` writes the same bytes; a test compares both files.
 """
 
 import struct
@@ -15,10 +16,11 @@ assert _LAYOUT.size == ACTION_BYTES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """State of the hands at one moment. Every message carries all of it, so a lost one heals.
+    """The player's input state at one moment. Each message carries the full state, so the next
+    message repairs a lost message.
 
     `held`: bit i is button i of the world's action space, held now.
-    `pressed`: buttons that went down since the previous message (a tap shorter than a frame).
+    `pressed`: buttons pressed since the previous message (a tap shorter than a frame).
     `x_total`, `y_total`: mouse counts since the session began, wrapping at 32 bits.
     `seq`: from 1, grows by 1. `sent_at_ms`: the sender's clock.
     """
@@ -45,7 +47,7 @@ class Action:
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "Action":
-        """Raises ValueError when the message is not exactly one action of this version."""
+        """Raises ValueError if the message is not exactly one action of this version."""
         if len(message) != ACTION_BYTES:
             raise ValueError(f"an action has {ACTION_BYTES} bytes, got {len(message)}")
         version, flags, held, pressed, reserved, x, y, seq, sent_at_ms = _LAYOUT.unpack(message)
@@ -60,7 +62,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameAction:
-    """What one frame sees of the hands: merged from every message since the last frame."""
+    """The input of one frame: all actions since the previous frame, merged."""
 
     held: int
     pressed: int
@@ -70,10 +72,10 @@ class FrameAction:
 
 
 class ActionMerger:
-    """Owns one session's view of its hands between two frames.
+    """Merges one session's actions between two frames.
 
-    Newest `held` wins, taps are kept, motion is the difference of totals, a message that is not
-    newer than the last is dropped and counted.
+    The newest `held` wins, taps add up, motion is the difference of totals. An action with an old
+    `seq` is dropped and counted.
     """
 
     def __init__(self, last_seq: int = 0) -> None:
@@ -92,7 +94,7 @@ class ActionMerger:
         self._newest = action
 
     def peek(self) -> FrameAction:
-        """What `take` would give now."""
+        """Returns the result of `take` without a change of state."""
         newest = self._newest
         origin_x, origin_y = self._origin or (newest.x_total, newest.y_total)
         return FrameAction(
@@ -104,7 +106,7 @@ class ActionMerger:
         )
 
     def take(self) -> FrameAction:
-        """The merged action for the next frame; taps and motion are then used up."""
+        """Returns the merged action of the next frame and resets taps and motion."""
         merged = self.peek()
         if self._origin is not None:
             self._origin = (self._newest.x_total, self._newest.y_total)
@@ -112,7 +114,7 @@ class ActionMerger:
         return merged
 
     def let_go(self) -> None:
-        """The hands are gone (tab hidden, peer lost): nothing is held from here on."""
+        """Releases all buttons, for example after a lost peer or a hidden tab."""
         self._newest = replace(self._newest, held=0, pressed=0)
         self._pressed = 0
 

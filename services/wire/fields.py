@@ -1,5 +1,5 @@
-"""Reading what another version of a service wrote: unknown fields are ignored, missing ones have
-their defaults, and what cannot be read is a ValueError."""
+"""Parses JSON written by another version of a service: unknown fields are ignored, missing fields
+get defaults, and invalid fields raise ValueError."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -10,8 +10,8 @@ _TEXT_AND_NUMBERS = {str: (str,), int: (int,), float: (int, float)}
 
 
 def from_fields(cls: type[Record], content: Any) -> Record:
-    """The dataclass `cls` from a JSON object. Texts and numbers are checked for their type; other
-    fields the caller has read. Raises ValueError, naming the field."""
+    """Builds the dataclass `cls` from a JSON object. Checks the type of strings and numbers; the
+    caller parses other fields. Raises ValueError with the field's name."""
     if not isinstance(content, Mapping):
         raise ValueError(f"no {cls.__name__}: {type(content).__name__} instead of an object")
     types = get_type_hints(cls)

@@ -1,7 +1,7 @@
-"""The frame link: what a replica and an ingest process say to each other over one TCP connection.
+"""The frame link: the TCP protocol between a replica and an ingest process.
 
-Every message is `u32 length (of what follows) | u8 kind | body`, little-endian. Ingest speaks
-first with HELLO. Bounded on both sides: a length above MAX_MESSAGE_BYTES closes the connection.
+Every message is `u32 length (of what follows) | u8 kind | body`, little-endian. Ingest sends HELLO
+first. A length above MAX_MESSAGE_BYTES closes the connection on both sides.
 """
 
 import json
@@ -30,11 +30,11 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedFrame:
-    """One encoded picture with what the player's HUD and ingest need to know about it.
+    """One encoded frame with the values for the player's HUD and for ingest.
 
-    `action_seq`: newest action the frame has seen. `level`: rung of the overload ladder, 0 is full
-    quality. Stage times in milliseconds; `queue_ms` is the wait of the newest action for its step.
-    `sent_at_ms`: wall clock of the replica when the frame left it.
+    `action_seq`: newest action in the frame. `level`: quality level, 0 is full quality. Stage times
+    are in milliseconds; `queue_ms`: from the newest action to the start of the step. `sent_at_ms`:
+    wall clock of the replica at sending.
     """
 
     epoch: int
@@ -75,7 +75,7 @@ class EncodedFrame:
 
     @classmethod
     def from_body(cls, body: bytes) -> "EncodedFrame":
-        """Raises ValueError when the body is shorter than a frame header."""
+        """Raises ValueError if the body is shorter than a frame header."""
         if len(body) < _FRAME.size:
             raise ValueError(f"frame header has {_FRAME.size} bytes, got {len(body)}")
         (epoch, frame_idx, action_seq, flags, is_speculative, steps, level, *times) = (
@@ -103,8 +103,8 @@ class EncodedFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """Ingest's first message: which session it wants, that it may have it, and the codec that the
-    session's player decodes. An ingest process that names no codec means H.264."""
+    """Ingest's first message: session, proof of access, and the codec of the player's browser. A
+    hello without a codec means H.264."""
 
     session_id: str
     epoch: int
@@ -116,7 +116,7 @@ class Hello:
 
     @classmethod
     def from_body(cls, body: bytes) -> "Hello":
-        """Raises ValueError on anything but a hello."""
+        """Raises ValueError if the body is not a hello."""
         match content := json.loads(body):
             case {"session_id": str(session_id), "epoch": int(epoch), "link_key": str(link_key)}:
                 codec = VideoCodec(content.get("codec", VideoCodec.H264))
@@ -126,7 +126,7 @@ class Hello:
 
 
 def pack(kind: Kind, body: bytes = b"") -> bytes:
-    """One message, ready to write."""
+    """Returns one message as bytes."""
     return _PREFIX.pack(len(body) + 1, kind) + body
 
 
@@ -138,7 +138,7 @@ PREFIX_BYTES = _PREFIX.size
 
 
 def read_prefix(prefix: bytes) -> tuple[Kind, int]:
-    """(kind, body length) of the message that follows. Raises ValueError on a bad one."""
+    """Returns (kind, body length) of the next message. Raises ValueError on a bad prefix."""
     length, kind = _PREFIX.unpack(prefix)
     if not 1 <= length <= MAX_MESSAGE_BYTES:
         raise ValueError(f"message of {length} bytes; 1 to {MAX_MESSAGE_BYTES} allowed")

@@ -1,4 +1,4 @@
-"""Every Redis key and channel of the system, and how long each lives. Nothing else names a key."""
+"""Every Redis key and channel of the system, with the lifetime. No other file names a key."""
 
 QUEUE = "line"  # sorted set: session id -> place (smaller is earlier); ends when the session does
 WATCHED = "watched"  # hash: when the line was looked at last, and since when without a gap
@@ -21,7 +21,7 @@ RATE_TTL_S = 60
 
 
 def session(session_id: str) -> str:
-    """Hash: the session record, its owner, its epoch."""
+    """Hash: the session record with owner and epoch."""
     return f"session:{session_id}"
 
 
@@ -31,27 +31,27 @@ def snapshot(session_id: str) -> str:
 
 
 def saved_origin(snapshot_id: str) -> str:
-    """Hash: world, start, seed of a snapshot that a player saved; lives as long as its bytes."""
+    """Hash: world, start and seed of a saved snapshot; expires with the snapshot's bytes."""
     return f"kept:{snapshot_id}"
 
 
 def copies(session_id: str) -> str:
-    """Sorted set: ids of what was kept of one session, by when; lives as long as the newest."""
+    """Sorted set: ids of the saved snapshots of one session, by time; expires with the newest."""
     return f"copies:{session_id}"
 
 
 def saved(who: str) -> str:
-    """Sorted set: ids of what one caller has kept; lives as long as the newest."""
+    """Sorted set: ids of the saved snapshots of one caller; expires with the newest."""
     return f"saved:{who}"
 
 
 def open_sessions(who: str) -> str:
-    """Set: ids of one caller's sessions; the ended ones go when it creates."""
+    """Set: ids of one caller's sessions; `create` removes ended sessions."""
     return f"open:{who}"
 
 
 def actions(replica_id: str) -> str:
-    """Stream: entries {s: session id, a: 28 action bytes}; read by the replica as they come."""
+    """Stream: entries {s: session id, a: 28 action bytes}; the replica reads all entries."""
     return f"actions:{replica_id}"
 
 
@@ -61,22 +61,23 @@ def replica(replica_id: str) -> str:
 
 
 def offer(name: str, digest: str) -> str:
-    """String: JSON of the WorldOffer of one version that replicas serve now."""
+    """String: JSON of the WorldOffer of one served version."""
     return f"offer:{name}:{digest}"
 
 
 def world(name: str) -> str:
-    """String: JSON of the Release, which version newcomers get; without it any on offer."""
+    """String: JSON of the Release with the versions for new sessions. Without a release, new
+    sessions get any served version."""
     return f"world:{name}"
 
 
 def figures(digest: str) -> str:
-    """Hash of counters: how the sessions of one version of a world fare."""
+    """Hash of counters about the sessions of one version of a world."""
     return f"figures:{digest}"
 
 
 def probe(prober: str) -> str:
-    """Counter: what a service writes to see that it can; lives 10 s."""
+    """Counter: the test write of a service; expires after 10 s."""
     return f"probe:{prober}"
 
 

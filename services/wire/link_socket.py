@@ -1,6 +1,5 @@
-"""The TCP socket of a frame link, the same at both ends: a peer whose machine is gone is
-noticed within seconds (RFC 9293 user timeout, RFC 1122 keep-alive), not after the kernel's 15
-minutes."""
+"""TCP options of the frame link, for both ends: detect a dead peer within seconds instead of the
+kernel's 15 minutes (RFC 9293 user timeout, RFC 1122 keep-alive)."""
 
 import socket
 
@@ -9,7 +8,7 @@ PROBE_S = 2
 
 
 def notice_dead_peer(connection: socket.socket) -> None:
-    """Sets the options that this system has."""
+    """Sets the options available on this system."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     values = {
         "TCP_KEEPIDLE": PROBE_S,

@@ -1,7 +1,7 @@
-"""Which versions of a world newcomers get. Written by the training service, read at each opening.
+"""Versions of a world for new sessions. The training service writes a release; each new session
+reads the release.
 
-A version is named by the world's digest. Without a release there is nothing to choose: whatever
-replicas offer is played.
+The world's digest names a version. Without a release, new sessions get any served version.
 """
 
 import json
@@ -14,8 +14,9 @@ MAX_CANARY_SHARE = 0.5  # more than that is a promotion
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """`current` is for everybody but the `canary_share` (0 to 1) of new sessions that get
-    `canary`. `previous` is what `current` replaced, for the way back. "" where there is none."""
+    """`current`: for all new sessions except the `canary_share` (0 to 1) of new sessions on
+    `canary`. `previous`: the version before `current`, for a rollback. An empty string means no
+    version."""
 
     world: str
     current: str = ""
@@ -25,11 +26,12 @@ class Release:
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """Versions that sessions may count on: their replicas, if gone, are coming back."""
+        """Returns the versions that sessions may rely on: absent replicas of these versions will
+        come back."""
         return tuple(filter(None, (self.current, self.canary, self.previous)))
 
     def in_order(self, draw: float) -> tuple[str, ...]:
-        """The versions for one newcomer, the wanted one first. `draw`: uniform in [0, 1)."""
+        """Returns the versions for one new session, preferred first. `draw`: uniform in [0, 1)."""
         steady = tuple(filter(None, (self.current, self.previous)))
         return (self.canary, *steady) if self.canary and draw < self.canary_share else steady
 
@@ -38,5 +40,5 @@ class Release:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Release":
-        """Raises ValueError on anything but a release."""
+        """Raises ValueError if the text is not a release."""
         return from_fields(cls, json.loads(text))

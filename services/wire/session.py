@@ -1,4 +1,4 @@
-"""The session record: who plays, where, and in which state. Rules without I/O."""
+"""The session record: owner, address and status of one session. Rules without I/O."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,8 +31,8 @@ NEXT_STATUSES: dict[SessionStatus, frozenset[SessionStatus]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """What an owner shows with every write. `epoch` orders owners; a failover of Redis that lost
-    the newest lease gives the same epoch again, so the random `link_key` must match, too."""
+    """Proof of ownership in every write of an owner. `epoch` orders owners. A Redis failover that
+    loses the newest lease repeats an epoch, so the random `link_key` must match too."""
 
     epoch: int
     link_key: str
@@ -40,8 +40,8 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRecord:
-    """One session as Redis holds it. `epoch` grows with every new owner; a write by a stale
-    owner is refused, and ingest drops frames that carry an old epoch."""
+    """One session in Redis. `epoch` grows with every new owner. Redis refuses the write of an old
+    owner; ingest drops frames of an old epoch."""
 
     session_id: str
     status: SessionStatus
@@ -68,7 +68,8 @@ class SessionRecord:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether its player has yet to come: it waits, or has a slot and no connection so far."""
+        """Returns whether the player has yet to connect: the session is queued, or has a slot and
+        no connection."""
         held = (SessionStatus.STARTING, SessionStatus.LIVE)
         return self.status is SessionStatus.QUEUED or (
             self.status in held and not self.connected_at_ms

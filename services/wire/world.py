@@ -1,4 +1,4 @@
-"""A world on offer: what a page needs to know before it plays. No weights, no paths."""
+"""The listing of a world: the facts a page needs before play. Holds no weights and no paths."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -8,7 +8,7 @@ from services.wire.fields import from_fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldStart:
-    """One opening of a world. `image`: a small JPEG as a data URL."""
+    """One start of a world. `image`: a small JPEG as a data URL."""
 
     index: int
     name: str
@@ -17,8 +17,8 @@ class WorldStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldKey:
-    """How a page lets people press a button: `code` is the key's place on a keyboard (as in
-    `KeyboardEvent.code`), `pad` the button of a gamepad in the standard mapping, null for none."""
+    """The default keys of a button: `code` is the key's position (as in `KeyboardEvent.code`),
+    `pad` the button of a gamepad in the standard mapping. Null means no key."""
 
     button: str
     label: str
@@ -28,12 +28,14 @@ class WorldKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldOffer:
-    """A version of a world that replicas serve now. `buttons`: bit i of an action's `held` is
-    `buttons[i]`. `degrees_per_count`: how far one mouse count turns, 0 in a world without a camera.
-    `version` is what its makers call it; `digest` names its exact content. `keys`: the world's own
-    controls; none: the page knows its buttons by name. `title`: what players call the world,
-    `preview` a few moving pictures of it as a data URL (WebP); either is empty where a replica of
-    an older service serves it."""
+    """A served version of a world.
+
+    `buttons`: bit i of an action's `held` is `buttons[i]`. `degrees_per_count`: camera rotation per
+    mouse count, 0 in a world without a camera. `version`: the maker's name; `digest`: identifies
+    the exact content. `keys`: the world's own controls; if empty, the page maps buttons by name.
+    `title`: the name for players. `preview`: a short animation as a data URL (WebP). `title` and
+    `preview` are empty on replicas of an older service.
+    """
 
     name: str
     version: str
@@ -53,7 +55,7 @@ class WorldOffer:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "WorldOffer":
-        """Raises ValueError on anything but an offer."""
+        """Raises ValueError if the text is not a listing."""
         match content := json.loads(text):
             case {"buttons": list(buttons), "starts": list(starts)}:
                 content["buttons"] = tuple(map(str, buttons))
