@@ -11,7 +11,7 @@ import pytest
 
 from loadtest.drills import hostile
 from loadtest.drills.__main__ import judged
-from loadtest.drills.plan import ATTACKER_ADDRESS, Plan, Rates
+from loadtest.drills.plan import ATTACKER_ADDRESS, DrillPlan, Rates
 from loadtest.drills.table import table
 from loadtest.drills.verdict import arrivals
 from tests.e2e.stack import ANY_PORTS, running_stack
@@ -31,7 +31,7 @@ RATES = Rates(
     offers_per_s=6,
     creations_per_s=10,
 )
-PLAN = Plan(seconds=6, players=1, rates=RATES)
+PLAN = DrillPlan(seconds=6, players=1, rates=RATES)
 FEW_CONNECTIONS = {
     f"NEXTFRAME_{service}_MAX_CONNECTIONS_PER_ADDRESS": "16" for service in ("SESSION", "INGEST")
 }

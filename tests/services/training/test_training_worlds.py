@@ -54,11 +54,11 @@ class ReleasesHarness:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def look(self) -> Any:
+    async def view(self) -> Any:
         return (await self.client.get("/v1/worlds/toy")).json()
 
     async def version(self, digest: str) -> Any:
-        return next(v for v in (await self.look())["versions"] if v["digest"] == digest)
+        return next(v for v in (await self.view())["versions"] if v["digest"] == digest)
 
     async def published(self) -> Release | None:
         """What session and generation see."""
@@ -72,7 +72,7 @@ def harness(tmp_path: Path, redis: Redis) -> ReleasesHarness:
 
 async def test_from_candidate_to_current_and_back(harness: ReleasesHarness) -> None:
     first, second = harness.first, harness.second
-    assert {v["role"] for v in (await harness.run())["versions"]} == {"candidate"}
+    assert {v["role"] for v in (await harness.view())["versions"]} == {"candidate"}
     await harness.done("promote", digest=first)
     assert await harness.published() == Release(world="toy", current=first)
     await harness.done("canary", digest=second, share=0.1)
@@ -85,7 +85,7 @@ async def test_from_candidate_to_current_and_back(harness: ReleasesHarness) -> N
     assert roles == {second: "current", first: "previous", harness.third: "candidate"}
     await harness.done("rollback")
     assert await harness.published() == Release(world="toy", current=first, previous=second)
-    steps = [step["action"] for step in (await harness.run())["steps"]]
+    steps = [step["action"] for step in (await harness.view())["steps"]]
     assert steps == ["promote", "canary", "canary", "promote", "roll back"]
 
 
@@ -167,13 +167,13 @@ async def test_versions_are_compared_by_how_their_sessions_fare(harness: Release
     figures = VersionFigures(harness.redis)
     played = {"frames": 17_500, "played_ms": 1_000_000}
     await figures.add(harness.first, {"sessions": 100, "failed": 1, **played})
-    assert (await harness.run())["comparison"]["advice"] == "wait"
+    assert (await harness.view())["comparison"]["advice"] == "wait"
     slower = {"sessions": LEAST_SESSIONS, **played, "played_ms": 1_050_000}
     await figures.add(harness.second, slower)
-    assert (await harness.run())["comparison"]["advice"] == "promote"
+    assert (await harness.view())["comparison"]["advice"] == "promote"
     assert (await harness.version(harness.second))["live"]["fps"] == pytest.approx(16.67, abs=0.01)
     await figures.add(harness.second, {"lost": 3})
-    comparison = (await harness.run())["comparison"]
+    comparison = (await harness.view())["comparison"]
     assert comparison["advice"] == "roll back" and "15.0% of sessions broke" in str(comparison)
 
 
