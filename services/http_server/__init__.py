@@ -1,1 +1,1 @@
-"""How every service listens for HTTP: bounded connections, and probes on a port of their own."""
+"""HTTP listeners for every service: bounded connections, and probes on a separate port."""

@@ -1,8 +1,9 @@
-"""One HTTP/1.1 connection under bounds: the adapter to uvicorn's h11 protocol, whose inner parts it
-uses (guarded by tests/services/http_server/test_uvicorn_internals.py).
+"""One HTTP/1.1 connection with bounds, on top of uvicorn's h11 protocol. Uses private parts of
+uvicorn, guarded by tests/services/http_server/test_uvicorn_internals.py.
 
-uvicorn bounds neither the time of a request nor what one read hands to h11. Here every phase of a
-connection has a deadline, and h11 gets small pieces with other work of the event loop in between.
+uvicorn bounds neither the duration of a request nor the bytes of one read. Here every phase of a
+connection has a deadline, and h11 receives small pieces, with other tasks of the event loop in
+between.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ CONNECTIONS_ENDED = meter.create_counter(
 
 
 class BoundedState(ServerState):
-    """What all connections of one server share."""
+    """State shared by all connections of one server."""
 
     def __init__(self, limits: ConnectionLimits, proxies: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -52,9 +53,11 @@ class BoundedState(ServerState):
 
 
 class UpgradedConnection(asyncio.Protocol):
-    """Mixed into a WebSocket protocol, so that the table of connections learns of its end.
-    `payer`: whose share of the event loop it has. `on_closing`: to be called when it waits for
-    nothing but the client's goodbye."""
+    """Mixin of a WebSocket protocol; removes the connection from the table at the end.
+
+    `payer`: the account for event-loop time. `on_closing`: called when the connection only waits
+    for the client's close.
+    """
 
     payer = ""
     on_lost: Callable[[], None] | None = None
@@ -67,7 +70,7 @@ class UpgradedConnection(asyncio.Protocol):
 
 
 class BoundedConnection(H11Protocol):
-    """Owns the deadline of the phase that the connection is in. No phase is prolonged by bytes."""
+    """Owns the deadline of the connection's current phase. Received bytes extend no phase."""
 
     def __init__(
         self,
@@ -142,7 +145,7 @@ class BoundedConnection(H11Protocol):
         self._refuse(400, "bad-request", "This is no valid HTTP/1.1 request.")
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """From here on the connection is the WebSocket protocol's, which has pings of its own."""
+        """Transfers the connection to the WebSocket protocol, which has own pings."""
         self._intake.clear()
         self._cancel_deadline()
         self._table.set_busy(self)

@@ -1,4 +1,5 @@
-"""The open connections of one listening port, and which of them makes room for a new one.
+"""The open connections of one listening port, and the choice of a connection to drop for a new
+connection.
 
 Plain Python: knows no socket and no clock.
 """
@@ -19,11 +20,11 @@ class Connection(Protocol):
 
 
 class ConnectionTable:
-    """Bounds open connections in all and per address (`callers.py`).
+    """Bounds open connections in total and per address (`callers.py`).
 
-    When a bound is reached, the connection that has waited longest without a request in hand makes
-    room, so that silent connections never keep anybody out. `proxies`: addresses or networks whose
-    connections are many people's, which only the bound in all applies to.
+    At a bound, the table drops the connection with the longest wait without a request, so silent
+    connections cannot block new clients. `proxies`: addresses or networks with connections of many
+    people; only the total bound applies.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class ConnectionTable:
         return len(self._groups)
 
     def admit(self, connection: Connection, host: str) -> bool:
-        """Whether the connection may stay. It waits from now on."""
+        """Returns whether the connection may stay. An admitted connection counts as waiting."""
         group = caller_of(host).address
         if not self._make_room(group, is_proxy=self._is_proxy(host)):
             return False
@@ -54,7 +55,7 @@ class ConnectionTable:
         return "" if self._is_proxy(host) else caller_of(host).address
 
     def remove(self, connection: Connection) -> None:
-        """Again is harmless."""
+        """Removes the connection; idempotent."""
         group = self._groups.pop(connection, None)
         if group is None:
             return
@@ -64,13 +65,14 @@ class ConnectionTable:
             del self._counts[group]
 
     def set_waiting(self, connection: Connection) -> None:
-        """The service waits for the client: the newest of those that may be dropped."""
+        """The service waits for the client: the connection becomes the newest candidate for a
+        drop."""
         if connection in self._groups:
             self._waiting.pop(connection, None)
             self._waiting[connection] = None
 
     def set_busy(self, connection: Connection) -> None:
-        """The client waits for the service: not dropped."""
+        """The client waits for the service: the connection is not dropped."""
         self._waiting.pop(connection, None)
 
     def _make_room(self, group: str, *, is_proxy: bool) -> bool:

@@ -1,4 +1,4 @@
-"""A malformed Host header is refused before anything parses it (RFC 9110, 7.2; RFC 3986, 3.2)."""
+"""Refuses a malformed Host header before any parser (RFC 9110, 7.2; RFC 3986, 3.2)."""
 
 import re
 
@@ -11,7 +11,7 @@ _HOST = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(:\d{0,5})
 
 
 class HostHeader:
-    """ASGI around an application: 400 for a malformed Host; a WebSocket is not accepted."""
+    """ASGI middleware: 400 for a malformed Host; a WebSocket is not accepted."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,6 +1,6 @@
-"""What arrived and h11 has not seen: handed on in pieces, a request head only within its bounds.
+"""Buffers received bytes and passes pieces to h11; bounds the size of a request head.
 
-A piece of a head ends where the head ends, so that h11 never holds more than one of them.
+A piece ends at the end of a request head, so h11 never holds more than one head.
 """
 
 import re
@@ -15,7 +15,7 @@ _END_OF_HEAD = re.compile(rb"\n\r?\n")
 
 
 class HeadTooLarge(Exception):
-    """The message says what a head may have."""
+    """The message states the maximum size of a head."""
 
 
 class Intake:
@@ -42,7 +42,7 @@ class Intake:
         self._unread.clear()
 
     def give_piece(self) -> None:
-        """The next piece to h11. Raises HeadTooLarge before h11 parses anything of it."""
+        """Passes the next piece to h11. Raises HeadTooLarge before h11 parses the head."""
         piece = self._head() if self._conn.their_state is h11.IDLE else self._unread[:PIECE_BYTES]
         del self._unread[: len(piece)]
         self._conn.receive_data(bytes(piece))

@@ -1,11 +1,11 @@
-"""How long an HTTP connection may take for each thing it does, and how many there may be."""
+"""Deadlines of an HTTP connection and the maximum number of connections."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Phase(Enum):
-    """What a connection is doing; the value is the metric's label."""
+    """Phase of a connection; the value is the metric's label."""
 
     SILENT = "silent"  # accepted, no byte yet
     HEAD = "head"  # a request head has begun
@@ -17,13 +17,12 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """Seconds for each phase, counted from its beginning whatever arrives meanwhile; bytes and
-    lines of a request head; bytes of a body that are read and thrown away after the response.
+    """Seconds for each phase, counted from the start of the phase; bytes and lines of a request
+    head; discarded bytes of a body after the response.
 
-    `idle_s` is longer than the 60 s for which load balancers reuse a connection, or a balancer
-    would send a request into a connection that is being closed.
-    `max_connections`, `max_per_address`: open connections in all, and of one IPv4 address or IPv6
-    /64 network.
+    `idle_s` is longer than the 60 s reuse time of load balancers. Otherwise a balancer would send a
+    request into a closing connection. `max_connections`, `max_per_address`: open connections in
+    total, and per IPv4 address or IPv6 /64 network.
     """
 
     max_connections: int = 512

@@ -1,4 +1,4 @@
-"""A listening socket, or words that say which setting to change."""
+"""Opens a listening socket, or raises an error with the setting to change."""
 
 import errno
 import os
@@ -14,8 +14,8 @@ _WHY = {
 
 
 def listen(host: str, port: int, variable: str, *, backlog: int = 2048) -> socket.socket:
-    """`host`: an address or a name; `::` takes IPv4, too, where the machine lets it. `port`: 0 for
-    a free one. Raises SettingsError, naming `variable`, when that cannot be."""
+    """`host`: an address or a name; `::` accepts IPv4 too, if the machine allows. `port`: 0 for a
+    free port. Raises SettingsError with the name `variable` on failure."""
     try:
         info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = info[0]

@@ -1,5 +1,4 @@
-"""What operators and probes ask, on a port that no player reaches: health, readiness, metrics, and
-the service's OpenAPI document."""
+"""Health, readiness, metrics and the OpenAPI document, on a port for operators and probes only."""
 
 import asyncio
 import logging
@@ -24,9 +23,9 @@ METHODS = ["GET", "HEAD"]
 
 
 class Readiness:
-    """Asks `check` every `period_s`, more often until there is no refusal, and keeps the answer:
-    probes cost nothing. An answer older than `stale_s` counts as a refusal. `check` returns why the
-    service cannot serve, in words for an operator; empty: it can."""
+    """Calls `check` every `period_s`, more often during a refusal, and caches the answer, so probes
+    are free. An answer older than `stale_s` counts as a refusal. `check` returns the reason for an
+    operator; empty means ready."""
 
     def __init__(
         self,
@@ -45,7 +44,7 @@ class Readiness:
 
     @property
     def refusal(self) -> str:
-        """Why not to send anybody here; empty: ready."""
+        """Returns the reason to send no traffic; empty means ready."""
         is_stale = self._clock() - self._asked_at > self._stale_s
         return self._refusal or ("the last check is long ago" if is_stale else "")
 
@@ -67,9 +66,8 @@ def create_ops_app(
     why_not_ready: Callable[[], Awaitable[str]],
     document: Callable[[], dict[str, Any]] | None = None,
 ) -> FastAPI:
-    """/healthz: the event loop turns. /readyz: `why_not_ready` named nothing lately, else 503
-    with what it named. /metrics.
-    `document`: makes what /openapi.json answers."""
+    """/healthz: the event loop runs. /readyz: 200, or 503 with the reason of `why_not_ready`.
+    /metrics. `document`: builds the response of /openapi.json."""
     readiness = Readiness(why_not_ready)
 
     @asynccontextmanager

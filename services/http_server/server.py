@@ -1,6 +1,6 @@
-"""Starts a service's two HTTP servers: its own port, and the operators' port (`ops.py`).
+"""Starts a service's two HTTP servers: the public port, and the operators' port (`ops.py`).
 
-The only place where uvicorn is started.
+Only this file starts uvicorn.
 """
 
 import asyncio
@@ -28,10 +28,9 @@ OPS_LIMITS = ConnectionLimits(max_connections=64, max_per_address=64)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicServer:
-    """`app`: with `app.state.why_not_ready`, an async function that says why it cannot serve;
-    empty: it can.
-    `proxies`: addresses or networks whose X-Forwarded-For is believed. `web_socket`: uvicorn's
-    settings of WebSockets, none where there are none."""
+    """`app`: with `app.state.why_not_ready`, an async function that returns the reason for an
+    unready service; empty means ready. `proxies`: addresses or networks with a trusted
+    X-Forwarded-For header. `web_socket`: uvicorn's WebSocket settings, None without WebSockets."""
 
     app: FastAPI
     listener: socket.socket
@@ -41,7 +40,8 @@ class PublicServer:
 
 
 def run(public: PublicServer, ops_listener: socket.socket) -> None:
-    """Until SIGTERM or SIGINT; the operators' port answers from before the start to the end."""
+    """Serves until SIGTERM or SIGINT; the operators' port answers before the start and until the
+    end."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(public, ops_listener))
 

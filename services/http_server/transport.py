@@ -1,4 +1,4 @@
-"""What uvicorn is given in place of a transport and of its flow control."""
+"""Replacements for uvicorn's transport and flow control."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,11 +11,11 @@ class Leaving(Protocol):
     transport: asyncio.Transport
 
     def leave(self) -> None:
-        """Closes the connection so that the client can read what was written."""
+        """Closes the connection after the client could read the written bytes."""
 
 
 class GentleClose:
-    """The transport of one request's cycle: `close` is the connection's decision."""
+    """The transport of one request cycle; `close` is left to the connection."""
 
     def __init__(self, connection: Leaving) -> None:
         self._connection = connection
@@ -31,7 +31,7 @@ class GentleClose:
 
 
 class IntakeFlow(FlowControl):
-    """Reading goes on through `on_resume`, which first hands on what was read before."""
+    """Resumes reading through `on_resume`, which first processes the buffered bytes."""
 
     def __init__(self, transport: asyncio.Transport, on_resume: Callable[[], None]) -> None:
         super().__init__(transport)

@@ -1,9 +1,9 @@
-"""The WebSocket protocol that takes a bounded connection over. Needs the library `websockets`.
+"""The WebSocket protocol of an upgraded bounded connection. Needs the library `websockets`.
 
-Adapter to uvicorn's protocol, whose inner parts it uses (guarded by
-tests/services/http_server/test_uvicorn_internals.py). That parses whatever a read brought in one
-go, answers pings without end to who reads no answer, leaves a handshake without an answer that it
-cannot parse, and logs addresses, which may carry a token.
+Adapter to uvicorn's protocol; uses private parts, guarded by
+tests/services/http_server/test_uvicorn_internals.py. uvicorn parses all bytes of a read at once,
+answers pings of a client that reads no answer, leaves an unparsable handshake without an answer,
+and logs addresses, which may contain a token.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""`python -m services.ingest`: ingest as a process."""
+"""`python -m services.ingest`: runs one ingest process until SIGTERM or SIGINT."""
 
 import asyncio
 import logging

@@ -1,4 +1,5 @@
-"""What lets a session's actions through to its owner's stream. Knows neither peers nor sockets."""
+"""Checks and limits a session's actions on the way to the owner's stream. Knows neither peers nor
+sockets."""
 
 import asyncio
 import logging
@@ -24,7 +25,7 @@ repeated = RepeatedLog(logging.getLogger(__name__))
 
 
 class ActionVerdict(StrEnum):
-    """What became of an action; also the label of the counter."""
+    """Result of the check of one action; also the label of the counter."""
 
     TAKEN = "taken"
     NOT_LIVE = "not_live"  # nobody renders the session now
@@ -38,9 +39,10 @@ class ActionStream(Protocol):
 
 
 class ActionGate:
-    """Checks, limits and forwards the actions of one session, whichever way they came.
+    """Checks, limits and forwards the actions of one session, from a data channel or a WebSocket.
 
-    `replica_id` is the owner now, or empty. Actions go out in the order they came; `run` sends.
+    `replica_id`: the current owner, empty without an owner. `run` forwards the actions in order of
+    arrival.
     """
 
     def __init__(
@@ -71,7 +73,8 @@ class ActionGate:
         return verdict
 
     async def run(self) -> None:
-        """Appends what was taken, until cancelled. What Redis does not take is lost."""
+        """Appends accepted actions to the stream until cancelled. Actions refused by Redis are
+        lost."""
         while True:
             await self._arrived.wait()
             self._arrived.clear()

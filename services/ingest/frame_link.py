@@ -1,5 +1,8 @@
-"""One session's stream of frames, from whichever replica renders it now. Speaks services/wire/frame
-over one TCP connection; knows neither peers nor Redis: who owns the session it is told."""
+"""Receives one session's frames from the replica that owns the session.
+
+Speaks services/wire/frame over one TCP connection. Knows neither peers nor Redis; the caller names
+the owner.
+"""
 
 import asyncio
 import json
@@ -39,8 +42,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """The replica that renders a session, what proves to it that we may watch, and the codec that
-    we ask it for."""
+    """The replica that renders a session, the key for access to the frames, and the requested
+    codec."""
 
     epoch: int
     address: str
@@ -58,8 +61,8 @@ class Owner:
 
 
 class FrameLink:
-    """Owns the connection. Frames of an older epoch than the newest one followed are dropped, so a
-    replica that outlived its lease shows nothing."""
+    """Owns the connection. Frames of an epoch older than the newest followed epoch are dropped, so
+    a replica with an expired lease shows nothing."""
 
     def __init__(
         self,
@@ -83,11 +86,12 @@ class FrameLink:
 
     @property
     def is_broken(self) -> bool:
-        """True when nobody is linked or being linked to."""
+        """Returns whether no connection is open or being opened."""
         return self._task is None or self._task.done()
 
     async def follow(self, owner: Owner) -> None:
-        """Links to `owner`, leaving whoever was linked before. No-op when that is under way."""
+        """Connects to `owner` and closes the previous connection. No-op if the connection to
+        `owner` exists or is being opened."""
         is_older = self._owner is not None and owner.epoch < self._owner.epoch
         if is_older and not self.is_broken:
             return  # after a failover of Redis epochs begin again; the newer owner is gone by then
@@ -98,22 +102,22 @@ class FrameLink:
         self._task = asyncio.create_task(self._serve(owner))
 
     def request_keyframe(self) -> None:
-        """Asks for a keyframe; requests that come too soon after one another become one."""
+        """Requests a keyframe; several requests in a short time are merged."""
         if self._keyframe_timer is None:
             wait_s = self._keyframe_at_s + KEYFRAME_INTERVAL_S - time.monotonic()
             loop = asyncio.get_running_loop()
             self._keyframe_timer = loop.call_later(max(0.0, wait_s), self._send_keyframe)
 
     def report_bitrate(self, bits_per_s: int) -> None:
-        """Says what the player can receive. Reports come all the time; some may be left out."""
+        """Reports the bit rate that the player can receive. Some of many reports are skipped."""
         now = time.monotonic()
         if now - self._bitrate_at_s >= BITRATE_INTERVAL_S:
             self._bitrate_at_s = now
             self._send(pack(Kind.BITRATE, struct.pack("<I", min(bits_per_s, 2**32 - 1))))
 
     def request_reset(self) -> None:
-        """Asks for the world as the session began. A replica pays for each with a prefill, so what
-        comes too soon after one is left out."""
+        """Requests a reset to the session's start. A reset costs the replica a prefill, so requests
+        are rate-limited."""
         if self._resets.take(time.monotonic()):
             self._send(pack(Kind.RESET))
 

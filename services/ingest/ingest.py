@@ -1,5 +1,4 @@
-"""What one ingest process holds: its settings, the way to Redis, and a hub for each session that
-somebody here plays or watches."""
+"""State of one ingest process: settings, Redis client, and one hub per session with local peers."""
 
 import asyncio
 import logging
@@ -28,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Ingest:
-    """Owns the hubs and their tasks; an async context that closes them."""
+    """Owns the hubs and the tasks of the hubs; an async context manager."""
 
     def __init__(self, settings: IngestSettings) -> None:
         self.settings = settings
@@ -79,8 +78,8 @@ class Ingest:
         return hub.peers.get(peer_id) if hub else None
 
     def hub(self, record: SessionRecord) -> SessionHub:
-        """The session's hub, opened for the first who comes. Whoever asks must enter before the
-        next await: an empty hub closes."""
+        """Returns the session's hub, created for the first peer. The caller must add a peer before
+        the next await, because an empty hub closes."""
         hub = self._hubs.get(record.session_id)
         if hub is None or not hub.is_open:
             hub = SessionHub(
@@ -97,13 +96,15 @@ class Ingest:
         return hub
 
     def make_place(self, newcomer: Place) -> list[Place]:
-        """Whose places it gets; nobody has gone yet. Raises Problem when it gets none."""
+        """Returns the places to close in favour of `newcomer`; closes none. Raises Problem without
+        a free place."""
         return make_place(
             newcomer, self._held(), num_sockets=self._num_sockets(), limits=self._place_limits
         )
 
     async def admit(self, hub: SessionHub, peer: Peer) -> None:
-        """Raises Problem, as `make_place` does: others may have come since it was asked."""
+        """Adds the peer and closes displaced peers. Raises Problem as `make_place` does, since
+        other peers may have come since the first check."""
         going = self.make_place(_place(hub, peer))
         await hub.peers.admit(peer)
         for place in going:
@@ -115,7 +116,7 @@ class Ingest:
                 await its_hub.peers.dismiss(its_peer, CloseReason.DISPLACED)
 
     def check_socket(self, session_id: str) -> None:
-        """Raises Problem 503 when a player who comes without a peer finds no place."""
+        """Raises Problem 503 if no place is free for a player without a peer."""
         hub = self.find(session_id)
         if hub is not None and (hub.has_socket or hub.peers.player is not None):
             return

@@ -1,4 +1,4 @@
-"""Everything ingest counts. No session is ever a label."""
+"""All metrics of ingest. A session id is never a label."""
 
 from services.telemetry import meter
 

@@ -1,5 +1,7 @@
-"""Everything this ingest process holds for one session, from its first peer to its last: the peers,
-the frame link, the way of the actions. Follows the session's record; never owns it."""
+"""One session in this ingest process: peers, frame link, and action forwarding.
+
+Follows the session record in Redis and never changes ownership.
+"""
 
 import asyncio
 import logging
@@ -26,7 +28,7 @@ repeated = RepeatedLog(logging.getLogger(__name__))
 
 
 class Socket(Protocol):
-    """A WebSocket that sends actions in place of a data channel."""
+    """A WebSocket with actions, in place of a data channel."""
 
     async def end(self) -> None: ...
     async def close_replaced(self) -> None: ...
@@ -34,7 +36,7 @@ class Socket(Protocol):
 
 
 class SessionHub:
-    """One session here. Ticks four times a second while somebody is in it; after that it is done
+    """Runs one session: ticks four times a second while a peer or socket is present, then closes
     (`is_open` is False) and `run` returns."""
 
     def __init__(
@@ -68,7 +70,7 @@ class SessionHub:
         return self._socket is not None
 
     async def attach(self, socket: Socket) -> None:
-        """The socket's actions are the player's from here on; an older socket gives way."""
+        """Takes actions from this socket; closes an older socket."""
         older, self._socket = self._socket, socket
         if older is not None:
             await older.close_replaced()
@@ -81,7 +83,8 @@ class SessionHub:
         return self._gate.offer(message)
 
     def poll_soon(self) -> None:
-        """The record has changed: read it with the next tick, not with the next beat."""
+        """Reads the record at the next tick instead of the next beat, because the record has
+        changed."""
         self._next_beat_s = 0.0
 
     def request_keyframe(self) -> None:
@@ -94,7 +97,8 @@ class SessionHub:
         self._link.report_bitrate(bits_per_s)
 
     async def run(self) -> None:
-        """Raises what ended the way of the actions, as nobody could play without it."""
+        """Runs until the last peer leaves. Raises the error of the action forwarding, because no
+        player can play without actions."""
         async with AsyncExitStack() as stack:  # each of these happens, whatever the others raise
             forwarding = asyncio.create_task(self._gate.run())
             stack.push_async_callback(_cancelled, forwarding)

@@ -1,4 +1,4 @@
-"""What an operator may set about ingest: NEXTFRAME_INGEST_<FIELD>, read once at start."""
+"""Settings of ingest: NEXTFRAME_INGEST_<FIELD>, read once at start."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ PREFIX = "NEXTFRAME_INGEST_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSettings(RedisSettings):
-    """`session_url`: where the page finds the session service. `page_url`: the one address of the
-    page, which the other services allow; who asks by another name (localhost for 127.0.0.1) is sent
-    there. Empty: every name will do.
+    """`session_url`: address of the session service for the page. `page_url`: canonical address of
+    the page, allowed by the other services; requests under another host name (localhost for
+    127.0.0.1) are redirected. Empty: any host name.
 
-    `allowed_origins`: pages from elsewhere that may connect; ingest's own page always may.
-    `ice_servers`: STUN and TURN URLs, none by default so that gathering waits for nothing.
-    `ice_address`: the addresses to gather, and no others; `host` stands for this machine's own,
-    loopback left out. `make play` gathers 127.0.0.1 and `host`: Firefox sends to no loopback.
-    `private_candidates`: whether to try private addresses a browser offers; off on public hosts.
-    `ops_host`, `ops_port`: probes, metrics and the OpenAPI document, for operators only.
+    `allowed_origins`: further origins of pages that may connect; ingest's own page always may.
+    `ice_servers`: STUN and TURN URLs; empty by default, so that gathering needs no network.
+    `ice_address`: the only addresses to gather; `host` means this machine's addresses without
+    loopback. `make play` gathers 127.0.0.1 and `host`, because Firefox sends nothing to loopback.
+    `private_candidates`: whether to try private addresses offered by a browser; off on public
+    hosts. `ops_host`, `ops_port`: probes, metrics and the OpenAPI document, for operators only.
     `max_connections`, `max_connections_per_address`: open HTTP connections.
 
-    `trusted_proxies`: addresses whose X-Forwarded-For is believed, and which may have any number of
-    connections; without them all players behind a proxy are one address. `max_peers`: WebRTC
-    connections of this process, a quarter of them for players only; a core carries about 16.
-    `half_open`: offered and not yet connected; where there are more, the oldest go. A player who
-    finds the process full gets the place of one of those, or of the newest watcher.
+    `trusted_proxies`: addresses with a trusted X-Forwarded-For header and without a connection
+    limit; without the setting, all players behind a proxy share one address. `max_peers`: WebRTC
+    connections of this process, a quarter for players only; one core carries about 16. `half_open`:
+    offered but not yet connected peers; beyond the limit the oldest are closed. In a full process a
+    player takes the place of a half-open peer or of the newest watcher.
     """
 
     host: str = setting("127.0.0.1")

@@ -1,1 +1,1 @@
-"""What ingest answers by HTTP and WebSocket."""
+"""The HTTP and WebSocket interface of ingest."""

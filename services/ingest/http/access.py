@@ -1,4 +1,4 @@
-"""Who may come in, and how much they may bring. Raises `Problem`, worded for the caller."""
+"""Checks of origin, token and body size. Raises `Problem` with a text for the caller."""
 
 import asyncio
 
@@ -15,9 +15,10 @@ BODY_TIMEOUT_S = 5.0
 
 
 def check_origin(connection: HTTPConnection, settings: IngestSettings) -> None:
-    """Browsers always say where a page came from; what is no browser says nothing. Raises 403.
+    """Raises 403 for a page of a foreign origin. A client without an Origin header is no browser
+    and passes.
 
-    The page that this ingest process serves is always welcome, whatever name ingest was reached by.
+    The page served by this process may always connect, under any host name.
     """
     origin = connection.headers.get("origin")
     if origin is None or origin in settings.allowed_origins:
@@ -38,7 +39,7 @@ def check_token(tokens: Tokens, authorization: str | None, session_id: str) -> N
 
 
 async def open_session(store: SessionStore, session_id: str) -> SessionRecord:
-    """The record of a session that has not ended. Raises 404."""
+    """Returns the record of a session that has not ended. Raises 404."""
     record = await store.get(session_id)
     if record is None:
         raise Problem(404, "session-not-found", "There is no such session. Create a new one.")
@@ -55,8 +56,8 @@ def check_content_type(request: Request, wanted: str) -> None:
 
 
 async def read_body(request: Request, *, max_bytes: int) -> bytes:
-    """Raises 413 without holding more than that, 408 when the body does not come. The server reads
-    and throws away what is left of the body (`http_server/connection.py`)."""
+    """Raises 413 without buffering more than `max_bytes`, and 408 if the body does not arrive in
+    time. The server discards the rest of the body (`http_server/connection.py`)."""
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):

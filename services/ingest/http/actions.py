@@ -1,16 +1,18 @@
-"""Actions by WebSocket, for where a data channel does not open: 28 bytes per message, nothing back.
+"""Actions over a WebSocket, for browsers without a working data channel: 28 bytes per message, no
+replies.
 
-The token comes as the second subprotocol (`nextframe, <token>`) or as `?token=`. Every fault has
-its close code; the connection is accepted first, or a browser would never learn the code.
+The token comes as the second subprotocol (`nextframe, <token>`) or as `?token=`. Every error has a
+close code; the server accepts the connection first, because a browser shows no code of a refused
+connection.
 
     1003  a text message; actions are binary        4404  no such session
-    1011  something broke here; try again
+    1011  internal error; try again
     1009  a message far too big (the server's)      4408  no action for 6 s
     4400  a message that is no action               4409  another socket took over
     4401  token missing, wrong or expired           4410  the session has ended
     4403  token of another session, or a page       4429  far too many, for too long
-          from a foreign origin                     1013  try again: no place is free here, or
-                                                          the session cannot be looked up now
+          from a foreign origin                     1013  try again: no free place, or the
+                                                          session record cannot be read now
 """
 
 import asyncio
@@ -59,14 +61,14 @@ async def actions(websocket: WebSocket, session_id: str) -> None:
 
 
 class ActionSocket:
-    """One accepted WebSocket; closed exactly once, by whoever is first."""
+    """One accepted WebSocket; the first close wins, later ones do nothing."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
         self._is_closed = False
 
     async def relay(self, hub: SessionHub) -> None:
-        """Hands every message to the hub until the other side leaves or breaks a rule."""
+        """Passes every message to the hub until the client leaves or breaks a rule."""
         while not self._is_closed:
             try:
                 message = await asyncio.wait_for(self._websocket.receive(), SILENCE_S)

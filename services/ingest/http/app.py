@@ -1,6 +1,6 @@
-"""Ingest as one web application: the page, signalling, the action socket.
+"""The web application of ingest: page, signalling and action socket.
 
-Builds and wires; what happens after an offer is in `session_hub.py`.
+Builds and wires only; `session_hub.py` runs a session after the offer.
 """
 
 from collections.abc import AsyncIterator

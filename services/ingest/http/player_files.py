@@ -1,5 +1,5 @@
-"""The player page as files, under a policy that lets it load nothing from elsewhere and call
-only this ingest process and the session service."""
+"""Serves the player page with a content security policy: the page loads nothing from other origins
+and calls only ingest and the session service."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,8 +13,8 @@ FOLDER = Path(__file__).parents[1] / "player"
 
 
 class PlayerFiles(StaticFiles):
-    """`session_url`: the other origin that the page calls. `page_url`: where who asked for the page
-    by another name is sent, unless it is empty."""
+    """`session_url`: the second origin for the page's calls. `page_url`: the canonical address;
+    requests under another host name are redirected, unless `page_url` is empty."""
 
     def __init__(self, session_url: str, page_url: str) -> None:
         super().__init__(directory=FOLDER, html=True)

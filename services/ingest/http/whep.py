@@ -1,10 +1,10 @@
-"""Signalling: an SDP offer by HTTP, shaped like WHEP with one extension (data channels).
+"""Signalling: an SDP offer over HTTP in the form of WHEP, with data channels as an extension.
 
     POST   /whep/{session_id}             the offer; 201, Location, the answer
     PATCH  {Location}                     further ICE candidates (trickle)
-    DELETE {Location}                     the peer is done
+    DELETE {Location}                     closes the peer
 
-The Location holds the peer's secret id and so needs no token: tokens admit, they do not last.
+The Location contains the peer's secret id and needs no token. A token admits a new peer only.
 """
 
 import secrets
@@ -103,8 +103,11 @@ async def offer(session_id: str, request: Request) -> Response:
 
 
 def choose_codec(offer: Offer, record: SessionRecord) -> VideoCodec:
-    """The player's browser fixes the session's codec; a watcher takes what is there. Raises Problem
-    406 of the type `no-common-codec` or, for a watcher only, `other-codec`."""
+    """Returns the session's codec: a player's browser sets the codec, a watcher must support the
+    current codec.
+
+    Raises Problem 406 with type `no-common-codec` or, for a watcher only, `other-codec`.
+    """
     if not offer.codecs:
         raise Problem(406, "no-common-codec", NO_COMMON_CODEC)
     if offer.is_player:

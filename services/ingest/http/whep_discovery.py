@@ -1,9 +1,9 @@
-"""What WHEP lets a client find out by itself (draft-ietf-wish-whep, RFC 9725): which methods and
-bodies an address takes, and which ICE servers there are. Changes nothing.
+"""WHEP discovery (draft-ietf-wish-whep, RFC 9725): methods, body types and ICE servers of an
+address. Changes nothing.
 
     OPTIONS, GET, HEAD  /whep/{session_id}    204, Accept-Post, Allow; with a token also Link
     OPTIONS, GET, HEAD  {Location}            204, Allow; 404 when the connection is over
-    anything else that an address does not take: 405 with its Allow
+    any other method                          405 with Allow
 """
 
 from fastapi import APIRouter, HTTPException, Request, Response

@@ -1,1 +1,1 @@
-"""One browser over WebRTC: its offer, its channels, its picture."""
+"""One browser over WebRTC: offer, data channels, video."""

@@ -1,4 +1,4 @@
-"""Whether one peer has broken a bound that no honest browser reaches."""
+"""Records whether a peer exceeded a bound that no honest browser reaches."""
 
 import logging
 
@@ -6,8 +6,8 @@ log = logging.getLogger(__name__)
 
 
 class Abuse:
-    """Set once by whatever saw it: the first `reason` stays, empty while there is none. From then
-    on nothing that the peer sends is handled; whoever owns the peer closes it."""
+    """Set once; `reason` keeps the first cause, empty before. After the report the peer's input is
+    ignored, and the peer's owner closes the connection."""
 
     def __init__(self) -> None:
         self.reason = ""

@@ -1,4 +1,4 @@
-"""The SDP answer as the offer wants it: aiortc's own, and what aiortc was not shown."""
+"""Completes aiortc's SDP answer with the sections hidden from aiortc."""
 
 from services.ingest.webrtc.offer import Offer
 from services.ingest.webrtc.sdp_forms import Description, Section
@@ -7,10 +7,12 @@ _TRANSPORT = ("c=", "a=candidate:", "a=end-of-candidates", "a=ice-", "a=fingerpr
 
 
 def finish_answer(sdp: str, offer: Offer) -> str:
-    """`sdp` with a section for each that was refused, and with a BUNDLE group only where the offer
-    has one. A refused section has port 0 (RFC 3264), but the one that the bundle is tagged by is
-    inactive: Chromium takes no answer without it. No `rtcp-mux-only`: RFC 8858 forbids it in
-    answers, whatever drafts of WHEP say."""
+    """Adds every refused section to `sdp`, and a BUNDLE group only if the offer has a group.
+
+    A refused section has port 0 (RFC 3264). The section with the bundle's tag is inactive instead,
+    because Chromium rejects port 0 there. No `rtcp-mux-only`: RFC 8858 forbids the attribute in
+    answers.
+    """
     ours = Description.of(sdp.splitlines())
     sections = list(ours.sections)
     bundled = next((s for s in sections if s.mid in offer.bundle), None)

@@ -1,6 +1,6 @@
 """The three data channels of a player: `input` in, `notes` out, `control` both ways.
 
-The page opens them; which session they belong to is not known here.
+The page opens the channels. Knows no session.
 """
 
 import json
@@ -23,7 +23,7 @@ MAX_UNSENT_BYTES = 1 << 15
 
 class Channels:
     """Owns one player's channels. `last_message_s`: time of the last message on `input` or
-    `control`, initially the creation time. What no page does is reported to `abuse`."""
+    `control`, initially the creation time. Messages that no page sends are reported to `abuse`."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Channels:
         self._controls = TokenBucket(per_s=MAX_CONTROLS_PER_S, burst=MAX_CONTROLS_PER_S)
 
     def add(self, channel: RTCDataChannel) -> None:
-        """The page has opened a channel; one that we do not know is closed again."""
+        """Registers a channel opened by the page; closes a channel with an unknown label."""
         self._num_opened += 1
         if self._num_opened > MAX_CHANNELS:
             self._abuse.report("channels")
@@ -57,7 +57,7 @@ class Channels:
             channel.on("message", self._receive)
 
     def send(self, label: str, message: dict[str, Any]) -> bool:
-        """False when the channel is not open or full: what it carries is worth nothing later."""
+        """Returns False if the channel is closed or full; a late message would be useless."""
         channel = self._open.get(label)
         if channel is None or channel.readyState != "open":
             return False
@@ -96,7 +96,7 @@ def _type_of(message: bytes | str) -> str:
 
 
 def frame_note(frame: EncodedFrame, *, rtp_timestamp: int, hop_ms: float) -> dict[str, Any]:
-    """What `notes` says about one frame. Times in milliseconds."""
+    """Returns the `notes` message of one frame. Times in milliseconds."""
     stage_ms = {
         "queue": frame.queue_ms,
         "denoise": frame.denoise_ms,

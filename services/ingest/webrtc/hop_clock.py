@@ -1,12 +1,12 @@
-"""How long a frame was on its way, by the wall clocks of two machines that may differ."""
+"""Estimates the network delay of frames from the wall clocks of two machines, which may differ."""
 
 FRAMES_PER_WINDOW = 300
 SLOWEST_S = 0.25  # the quickest of some hundred frames does not take longer between two machines
 
 
 class HopClock:
-    """Owns the smallest difference of the two clocks among the last frames. When no hop can be that
-    quick or that slow the clocks differ, and hops are told above the quickest one."""
+    """Keeps the smallest clock difference of the last frames. If the difference is impossible as a
+    delay, the clocks differ, and delays are relative to the fastest frame."""
 
     def __init__(self) -> None:
         self._least_before = float("inf")
@@ -14,7 +14,8 @@ class HopClock:
         self._num_frames = 0
 
     def hop_s(self, *, sent_at_s: float, now_s: float) -> float:
-        """Seconds, at least 0. `sent_at_s`: by the sender's clock; `now_s`: by ours."""
+        """Returns seconds, at least 0. `sent_at_s`: the sender's clock; `now_s`: the receiver's
+        clock."""
         passed_s = now_s - sent_at_s
         self._least = min(self._least, passed_s)
         least = min(self._least, self._least_before)

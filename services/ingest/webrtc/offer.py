@@ -1,6 +1,6 @@
-"""What a browser offers, read before aiortc sees it. Text from strangers: bounded, then parsed.
+"""Parses an SDP offer from an untrusted browser, with bounds on size, before aiortc sees the offer.
 
-Knows nothing of connections. Raises `Problem`, worded for whoever wrote the offer.
+Knows no connection. Raises `Problem` with a text for the author of the offer.
 """
 
 import ipaddress
@@ -48,8 +48,9 @@ _FRAGMENT_FIELDS = (_CANDIDATE, _END, "a=ice-ufrag:")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateRule:
-    """Which remote addresses this process sends to: ICE makes a server write to whatever a stranger
-    names. Names are never looked up; a browser that hides behind one (mDNS) reaches us first."""
+    """Allowed remote addresses. ICE sends packets to any offered address, so a stranger could aim
+    the server at a third party. Host names are never resolved; a browser behind an mDNS name must
+    send first."""
 
     private: bool
     loopback: bool
@@ -70,10 +71,10 @@ class CandidateRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """`sdp`: what aiortc may apply. `is_player`: it has data channels, so somebody wants to play.
-    `has_audio`: it has an audio section, which must be declined by name. `codecs`: those of ours
-    that its video section takes, best first. `mids`: of the sections that aiortc answers;
-    `refused`: the others by their place. `bundle`: mids of the answer's BUNDLE group, if any."""
+    """`sdp`: the part for aiortc. `is_player`: the offer has data channels. `has_audio`: the offer
+    has an audio section, which the answer must decline. `codecs`: supported codecs of the video
+    section, best first. `mids`: sections answered by aiortc; `refused`: indices of the other
+    sections. `bundle`: mids of the answer's BUNDLE group, if any."""
 
     sdp: str
     is_player: bool
@@ -125,8 +126,8 @@ def _answered_bundle(whole: Description, answered: Description) -> tuple[str, ..
 
 
 def read_candidates(body: bytes, offer: Offer, rule: CandidateRule) -> list[RTCIceCandidate]:
-    """The candidates of a trickle fragment (RFC 8840), those that may be tried. Raises Problem 400
-    for what is none, 422 for an ICE restart."""
+    """Returns the allowed candidates of a trickle fragment (RFC 8840). Raises Problem 400 for an
+    invalid candidate, 422 for an ICE restart."""
     lines = [line.rstrip() for line in _decode(body).splitlines() if line.strip()]
     _check_size(lines)
     _check_fragment(lines)

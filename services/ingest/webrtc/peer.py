@@ -1,5 +1,7 @@
-"""One WebRTC connection: video out, and data channels when it is a player's. Decides nothing about
-sessions; its host drives it by the clock and closes it."""
+"""One WebRTC connection: outgoing video, and data channels for a player.
+
+Takes no decision about sessions; the host ticks and closes the peer.
+"""
 
 import asyncio
 import logging
@@ -37,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class CloseReason(StrEnum):
-    """Why a peer must be closed; also the label of the counter."""
+    """Reason for closing a peer; also the label of the counter."""
 
     GONE = "gone"
     LOCK_LOST = "unseated"  # somebody else plays now
@@ -49,7 +51,7 @@ class CloseReason(StrEnum):
 
 
 class PeerHost(Protocol):
-    """What a peer needs of the session it belongs to."""
+    """The session interface for a peer."""
 
     def take_action(self, message: bytes) -> ActionVerdict: ...
     def request_keyframe(self) -> None: ...
@@ -58,9 +60,9 @@ class PeerHost(Protocol):
 
 
 class Peer:
-    """Owns its connection. An offer with data channels makes a player, one without a watcher.
-    `peer_id` is part of its Location: who knows it made the offer. `address`: its caller's, as the
-    limits count them."""
+    """Owns one connection. An offer with data channels makes a player, an offer without makes a
+    watcher. `peer_id` is secret and part of the Location. `address`: the caller's address for the
+    limits."""
 
     def __init__(
         self,
@@ -99,12 +101,12 @@ class Peer:
 
     @property
     def is_half_open(self) -> bool:
-        """True until it is connected for the first time."""
+        """Returns True before the first connection."""
         return self._connected_s is None and not self.is_connected
 
     async def answer(self) -> str:
-        """The SDP answer. Raises Problem: 400 when the offer cannot be answered, 503 when somebody
-        got this peer's place meanwhile."""
+        """Returns the SDP answer. Raises Problem 400 for an offer that aiortc cannot answer, 503 if
+        the peer lost the place meanwhile."""
         if self.offer.has_audio:
             self._connection.addTransceiver("audio", direction="inactive")
         try:
@@ -121,7 +123,7 @@ class Peer:
         return finish_answer(self._connection.localDescription.sdp, self.offer)
 
     async def add_candidates(self, candidates: list[RTCIceCandidate]) -> None:
-        """Raises Problem 400 when they are too many in all."""
+        """Raises Problem 400 beyond the maximum number of candidates."""
         self._num_candidates += len(candidates)
         if self._num_candidates > MAX_CANDIDATES:
             raise bad(f"At most {MAX_CANDIDATES} candidates are taken.")
@@ -133,7 +135,8 @@ class Peer:
         await self._connection.close()
 
     def close_reason(self) -> CloseReason | None:
-        """Why this peer must be closed now, if it must. To be asked several times a second."""
+        """Returns the reason to close this peer now, or None. The host asks several times a
+        second."""
         now = self._clock()
         if self._abuse.reason:
             return CloseReason.FLOOD
@@ -151,11 +154,11 @@ class Peer:
         return None
 
     def send(self, message: dict[str, Any]) -> bool:
-        """To the page on `control`; False when that is not open."""
+        """Sends on `control`; returns False if the channel is not open."""
         return self.channels.send("control", message)
 
     def show(self, status: dict[str, Any]) -> None:
-        """How the session stands: said once, as soon as the page can hear it."""
+        """Sends the session's status once, as soon as `control` is open."""
         if status != self._shown and self.send(status):
             self._shown = status
 

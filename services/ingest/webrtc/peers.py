@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 
 
 class Peers:
-    """Owns them from `admit` to `dismiss`. At most one plays: the one that has the player lock."""
+    """Owns the peers from `admit` to `dismiss`. At most one peer is the player: the holder of the
+    player lock."""
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class Peers:
             await self.dismiss(before, CloseReason.LOCK_LOST)
 
     async def dismiss(self, peer: Peer, reason: CloseReason = CloseReason.GONE) -> None:
-        """Closes a peer that was admitted and gives its player lock back. Idempotent."""
+        """Closes an admitted peer and releases the player lock. Idempotent."""
         if self._peers.pop(peer.id, None) is None:
             return
         PEERS.add(-1, _kind(peer))
@@ -83,7 +84,7 @@ class Peers:
                 await self.dismiss(peer, CloseReason.CODEC)
 
     async def dismiss_all(self) -> None:
-        """Raises what the first failing one raised, after all were dismissed."""
+        """Dismisses all peers, then raises the first error."""
         outcomes = await asyncio.gather(*map(self.dismiss, self), return_exceptions=True)
         for error in filter(None, outcomes):
             raise error

@@ -1,6 +1,6 @@
-"""Who gets one of the places for peers in this process, and who goes for it. Rules without I/O.
+"""Allocates the peer places of this process and chooses the peers to displace. Rules without I/O.
 
-Players come before watchers, and whoever is connected before whoever only says that it will be.
+Players take precedence over watchers, connected peers over half-open peers.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ WATCH_RETRY_S = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One peer. `is_half_open`: it has never been connected. `address`: its caller's."""
+    """One peer. `is_half_open`: never connected so far. `address`: the caller's address."""
 
     peer_id: str
     session_id: str
@@ -26,8 +26,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceLimits:
-    """`max_peers`: in this process, action sockets without a peer included; a quarter of them are
-    for players only. The others are by one session and by one address."""
+    """`max_peers`: limit of this process, including action sockets without a peer; a quarter is for
+    players only. The other limits are per session and per address."""
 
     max_peers: int
     session_watchers: int
@@ -43,7 +43,7 @@ class PlaceLimits:
 def make_place(
     newcomer: Place, held: Sequence[Place], *, num_sockets: int, limits: PlaceLimits
 ) -> list[Place]:
-    """Whose places the newcomer gets. Raises Problem when it gets none."""
+    """Returns the places to close for the newcomer. Raises Problem without a free place."""
     staying = [place for place in held if not _is_replaced(place, newcomer)]
     of_session = [
         place

@@ -1,7 +1,7 @@
-"""Brings a valid offer into the one form that aiortc takes: the same meaning, line by line.
+"""Rewrites a valid offer to the form that aiortc accepts, without a change of meaning.
 
-Text only: no addresses, no limits, no verdict about codecs. What is left out here is answered by
-`answer.py`, which puts sections that were refused back as such.
+Works on text only: no addresses, no limits, no codec decisions. `answer.py` adds the removed
+sections as refused sections.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ _BUNDLE = "a=group:BUNDLE"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A media section: its lines, `m=` first."""
+    """A media section as lines, `m=` first."""
 
     lines: tuple[str, ...]
 
@@ -34,7 +34,7 @@ class Section:
         return self.value("a=mid:")
 
     def value(self, start: str) -> str:
-        """What follows the first line with that start; empty when no line has it."""
+        """Returns the rest of the first line with this start; empty without a match."""
         return next(
             (line[len(start) :].strip() for line in self.lines if line.startswith(start)), ""
         )
@@ -49,7 +49,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """An offer by parts. `bundle`: the mids of its first BUNDLE group, the tagged one first."""
+    """A parsed offer. `bundle`: mids of the first BUNDLE group, the tagged mid first."""
 
     session: tuple[str, ...]
     sections: tuple[Section, ...]
@@ -70,7 +70,7 @@ class Description:
         return tuple(groups[0].split()[1:]) if groups else ()
 
     def without(self, refused: Sequence[int]) -> "Description":
-        """The sections that are left, and of the BUNDLE group the mids that are."""
+        """Removes the refused sections, also from the BUNDLE group."""
         kept = tuple(s for i, s in enumerate(self.sections) if i not in refused)
         mids = [mid for mid in self.bundle if mid in {section.mid for section in kept}]
         session = [line for line in self.session if not line.startswith(_BUNDLE)]
@@ -85,8 +85,8 @@ class Description:
 
 
 def in_one_form(description: Description) -> Description:
-    """Every section with a direction, with the transport of its bundle, and formats as aiortc reads
-    them."""
+    """Gives every section a direction, the transport of the bundle, and formats readable by
+    aiortc."""
     everywhere = next((line[2:] for line in description.session if line[2:] in _DIRECTIONS), "")
     tagged = _tagged(description)
     sections = []
@@ -103,9 +103,9 @@ def in_one_form(description: Description) -> Description:
 
 
 def refused_sections(sections: Sequence[Section]) -> tuple[int, ...]:
-    """Places of the sections that are answered with port 0: those not in use (RFC 3264: port 0 and
-    not bundle-only), of a kind or codec that is not answered here, and inactive ones beside another
-    of their kind."""
+    """Returns the indices of sections to answer with port 0: unused sections (RFC 3264: port 0 and
+    not bundle-only), unsupported kinds or codecs, and inactive sections beside another section of
+    the same kind."""
     used = [i for i, section in enumerate(sections) if _is_used(section)]
     kept = set(used)
     for kind in ("audio", "video"):

@@ -1,4 +1,4 @@
-"""How much of the event loop's processor time the input of one peer may take."""
+"""Bounds the event-loop time spent on the input of one peer."""
 
 import asyncio
 import time
@@ -10,11 +10,11 @@ MAX_PAUSE_S = 0.5
 
 
 class ProcessorShare:
-    """Measures the turns in which the loop's thread handles one peer's input, and pauses that
-    peer's reader between them. Time by `time.thread_time`, in seconds.
+    """Measures the time of one peer's input handling and pauses the peer's reader between inputs.
+    Times are from `time.thread_time`, in seconds.
 
-    Other tasks get the loop at every pause. A reader that used more than `SHARE` of a processor
-    sleeps until it has paid for that, so that what waits for it overflows instead.
+    Other tasks run at every pause. A reader above `SHARE` of a processor sleeps until the average
+    is below `SHARE`; meanwhile the peer's queue overflows.
     """
 
     def __init__(self) -> None:
@@ -23,15 +23,15 @@ class ProcessorShare:
         self._began_s: float | None = None
 
     def begin(self) -> None:
-        """A turn begins: called by the reader right after it waited for input."""
+        """Starts a measurement; the reader calls `begin` directly after waiting for input."""
         self._began_s = time.thread_time()
 
     async def pause(self) -> None:
-        """Ends the turn, if there is one, and lets the others run."""
+        """Ends the measurement, if any, and lets other tasks run."""
         await asyncio.sleep(self._pay())
 
     async def pause_if_long(self) -> None:
-        """To be called between the parts of one input; the turn goes on afterwards."""
+        """Pauses between parts of a long input; the measurement continues afterwards."""
         if self._began_s is not None and time.thread_time() - self._began_s > LONG_TURN_S:
             await self.pause()
             self.begin()

@@ -1,5 +1,5 @@
-"""The video that a peer sends: ready-made packets, the newest only. Encodes nothing, never sleeps;
-whoever renders decides the cadence. Knows neither sessions nor the network."""
+"""The outgoing video of one peer: encoded packets, newest frame only. Never encodes and never
+sleeps; the replica sets the cadence. Knows neither sessions nor the network."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from services.wire.frame import EncodedFrame
 class FrameTrack(MediaStreamTrack):
     """A slot of one encoded frame between the frame link and the RTP sender.
 
-    Frames build on each other, so when one is replaced before it was sent the chain is broken:
-    `on_lost` asks for a keyframe, and nothing is sent until it comes. The same at the start and
-    when another owner takes over. `on_sent` hears of every frame whose packets have all left.
+    Frames depend on previous frames. Replacing an unsent frame breaks the chain: `on_lost` requests
+    a keyframe, and nothing is sent until the keyframe arrives. The start and a change of owner work
+    the same way. `on_sent` is called for every completely sent frame.
     """
 
     kind = "video"
@@ -47,8 +47,8 @@ class FrameTrack(MediaStreamTrack):
         self._pts = -1
 
     def put(self, frame: EncodedFrame) -> None:
-        """The newest frame; takes the place of one that is still waiting. A frame in another codec
-        than `codec` is dropped: the replica has not heard yet what the player decodes."""
+        """Stores the newest frame and replaces a waiting frame. A frame in another codec than
+        `codec` is dropped, since the replica does not know the player's codec yet."""
         if frame.codec is not self._codec:
             self._is_lost = True  # the first frame in ours will be a keyframe
             FRAMES_DROPPED.add(1, {"reason": "codec"})
@@ -69,7 +69,8 @@ class FrameTrack(MediaStreamTrack):
         self._arrived.set()
 
     async def recv(self) -> Packet[Stream]:
-        """The next packet, when there is one. Called again once all of it has been sent."""
+        """Waits for and returns the next packet; the sender calls `recv` again after sending the
+        packet."""
         if self._sending is not None:
             self._on_sent(self._sending)
             self._sending = None

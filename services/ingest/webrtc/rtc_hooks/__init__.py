@@ -1,9 +1,9 @@
-"""The only place that touches what aiortc and aioice keep private. `test_rtc_hooks.py` fails when a
-name here disappears, so the pinned versions can be raised with open eyes.
+"""All access to private names of aiortc and aioice. `test_rtc_hooks.py` fails if a name disappears,
+so an upgrade of the pinned versions is safe.
 
-`sending`: what a sender of ready-made packets must hear and tell. `guard`: puts bounds on what a
-peer sends, before aiortc handles it; `datagrams`, `sctp`, `sctp_packet` and `rtcp` are its parts.
-Knows no session.
+`sending`: keyframe requests, bit rates and RTP timestamps of a sender. `guard`: bounds on a peer's
+input before aiortc handles the input; `datagrams`, `sctp`, `sctp_packet` and `rtcp` are parts of
+`guard`. Knows no session.
 """
 
 from services.ingest.webrtc.rtc_hooks.guard import guard_connection

@@ -1,7 +1,7 @@
-"""Which datagrams reach aiortc, and how many wait for it.
+"""Filters the datagrams for aiortc and bounds the queue.
 
-aioice hands on whatever is not STUN, from any source, without bound; aiortc ends a connection at
-an empty or overlong datagram and reads what waits without yielding to the event loop.
+aioice passes on all non-STUN data, from any source, without bound. aiortc closes a connection at an
+empty or overlong datagram, and reads the whole queue without yielding to the event loop.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _DTLS_HANDSHAKE = 22
 
 
 def guard_sockets() -> None:
-    """From here on every ICE socket that this process opens drops what strangers send."""
+    """Makes every later ICE socket of this process drop datagrams from strangers."""
     aioice.ice.StunProtocol = GuardedProtocol  # type: ignore[misc]
 
 
@@ -42,9 +42,9 @@ def drop(reason: str) -> None:
 
 
 class GuardedProtocol(StunProtocol):
-    """One ICE socket. Data passes from a remote candidate only: one that was offered, or one that
-    aioice learned from a connectivity check whose message integrity it verified. Checks pass from
-    anywhere, at a bounded rate, so that a peer can be learned."""
+    """One ICE socket. Data passes only from a remote candidate: offered by the peer, or learned by
+    aioice from a connectivity check with a valid message integrity. Connectivity checks pass from
+    any address at a bounded rate, so aioice can learn a peer."""
 
     def __init__(self, receiver: Connection) -> None:
         super().__init__(receiver)
@@ -94,10 +94,11 @@ class GuardedProtocol(StunProtocol):
 
 
 class ReceiveQueue(asyncio.Queue[tuple[bytes, int] | None]):
-    """What waits for one peer's DTLS, in place of aioice's unbounded queue; None ends it.
+    """Bounded queue of one peer's DTLS input, in place of aioice's unbounded queue; None ends the
+    queue.
 
-    Every datagram is handed out in a turn of the event loop of its own. Incoming RTP is dropped:
-    nothing is received here, and libsrtp would keep state for every SSRC.
+    Each datagram is returned in a separate turn of the event loop. Incoming RTP is dropped, because
+    ingest receives no media and libsrtp would keep state for every SSRC.
     """
 
     def __init__(self, abuse: Abuse, share: ProcessorShare) -> None:

@@ -1,4 +1,4 @@
-"""Stands between the socket and aiortc for one connection."""
+"""Installs the bounds between socket and aiortc for one connection."""
 
 from aiortc import RTCDtlsTransport, RTCPeerConnection
 from OpenSSL import SSL, crypto
@@ -21,8 +21,8 @@ CIPHERS = (
 
 
 def guard_connection(connection: RTCPeerConnection, abuse: Abuse, share: ProcessorShare) -> None:
-    """Puts bounds on whatever the peer sends. To be called when the offer is applied and before
-    the answer is: the transports exist by then and no socket is open."""
+    """Bounds the peer's input. Must be called between the applied offer and the answer: the
+    transports exist and no socket is open."""
     guard_sockets()
     transports = {transceiver.sender.transport for transceiver in connection.getTransceivers()}
     sctp = connection.sctp
@@ -56,7 +56,7 @@ def _bound_handshake(dtls: RTCDtlsTransport) -> None:
 
 
 def is_cheap(key: crypto.PKey) -> bool:
-    """Whether a signature by this public key is verified in well under a millisecond."""
+    """Returns whether verifying a signature with this public key takes well below a millisecond."""
     if key.type() != crypto.TYPE_RSA:
         return key.type() == crypto.TYPE_EC
     exponent = key.to_cryptography_key().public_numbers().e  # type: ignore[union-attr]

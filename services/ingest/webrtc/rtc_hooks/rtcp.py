@@ -1,5 +1,5 @@
-"""What one peer's feedback (RTCP) may make us do: packets to handle, packets to send again,
-keyframes to ask for."""
+"""Bounds on the work caused by one peer's RTCP feedback: handled packets, retransmissions, keyframe
+requests."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ BURST_LOST_PICTURES = 4
 
 
 def guard_feedback(dtls: RTCDtlsTransport, abuse: Abuse) -> None:
-    """Puts bounds on the feedback of one transport; a datagram beyond them is dropped."""
+    """Bounds the feedback of one transport; datagrams beyond the bounds are dropped."""
     handle = dtls._handle_rtcp_data
     sources: set[bytes] = set()
 
@@ -53,9 +53,8 @@ def _num_packets(data: bytes) -> int:
 
 
 class Repair:
-    """What one sender does for a peer that lost something: sends packets again within a budget.
-    `on_keyframe`: what is beyond the budget is repaired by one keyframe, which is asked for here
-    no more often than `LOST_PICTURES_PER_S`."""
+    """Retransmits lost packets of one sender within a budget. `on_keyframe`: called for losses
+    beyond the budget, at most `LOST_PICTURES_PER_S` times per second."""
 
     def __init__(self, sender: RTCRtpSender, on_keyframe: Callable[[], None]) -> None:
         self._sender = sender
@@ -75,6 +74,6 @@ class Repair:
             await share.pause_if_long()
 
     def restart_picture(self) -> None:
-        """The picture is lost: asks for a keyframe, unless that happened too often."""
+        """Requests a keyframe after a lost frame, unless the rate limit is reached."""
         if self._pictures.take(time.monotonic()):
             self._on_keyframe()

@@ -1,5 +1,7 @@
-"""What one peer's data channels may make us hold and do. aiortc advertises a window but enforces
-none, and its bookkeeping is quadratic in what it holds: so the bounds are checked at every chunk.
+"""Bounds on the memory and work of one peer's data channels, checked at every chunk.
+
+aiortc advertises a receive window without enforcement, and the cost of aiortc's bookkeeping grows
+quadratically with the buffered chunks.
 """
 
 from aiortc import RTCSctpTransport
@@ -21,7 +23,7 @@ MAX_RECORDS = 4  # DTLS records in one datagram
 
 
 def guard_association(sctp: RTCSctpTransport, abuse: Abuse, share: ProcessorShare) -> None:
-    """Puts bounds on an association that has not started; what breaks one is reported."""
+    """Bounds an association before the start; a violation is reported to `abuse`."""
     handle_packet, handle_chunk = sctp._handle_data, sctp._receive_chunk
     handle_message = sctp._data_channel_receive
 

@@ -1,5 +1,5 @@
-"""Reads the frame of an SCTP packet (RFC 9260) before aiortc does, which trusts its lengths: a
-parameter of length 0 holds aiortc's parser for ever, a gap block stands for 65,536 numbers."""
+"""Checks the structure of an SCTP packet (RFC 9260) before aiortc, which trusts the lengths: a
+parameter of length 0 loops aiortc's parser forever, a gap block stands for 65,536 numbers."""
 
 from struct import unpack_from
 
@@ -16,8 +16,8 @@ _PARAMS_AT = {_INIT: 16, _INIT_ACK: 16, _HEARTBEAT: 0, _HEARTBEAT_ACK: 0, _ABORT
 
 
 def packet_error(packet: bytes) -> str:
-    """Why not to handle the packet, in one word; empty when its lengths hold and its parts are as
-    many as a browser's."""
+    """Returns one word with the reason to drop the packet; empty if the lengths are valid and the
+    number of parts is plausible for a browser."""
     position, num_chunks = _HEADER_BYTES, 0
     while position + 4 <= len(packet):
         kind, _, length = unpack_from("!BBH", packet, position)

@@ -1,7 +1,6 @@
-"""What a sender of ready-made packets must hear and tell.
+"""Feedback for a track with ready-made packets: lost frames, receivable bit rate, RTP timestamps.
 
-A track that returns ready-made packets never hears that the picture was lost or how much the
-browser can receive, and nobody tells which RTP timestamp a packet got.
+aiortc passes none of the three values to a track.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,8 +28,8 @@ _own_addresses = aioice.ice.get_host_addresses
 
 
 def gather_only(addresses: Iterable[str]) -> None:
-    """From here on this process offers `addresses` and no others. OWN_ADDRESSES among them stands
-    for what aioice finds by itself, which leaves loopback out."""
+    """Makes this process offer only `addresses`. OWN_ADDRESSES stands for the addresses found by
+    aioice, without loopback."""
 
     def chosen(use_ipv4: bool, use_ipv6: bool) -> list[str]:
         found: list[str] = []
@@ -42,9 +41,10 @@ def gather_only(addresses: Iterable[str]) -> None:
 
 
 def send_only(transceiver: RTCRtpTransceiver, codec: VideoCodec) -> None:
-    """`codec` and retransmissions; of H.264 packetization-mode 1, constrained baseline first.
+    """Restricts the transceiver to `codec` and retransmissions; for H.264 packetization-mode 1,
+    constrained baseline first.
 
-    Counts only before the remote offer is applied; later it is ignored without a word.
+    Works only before the remote offer is applied; aiortc silently ignores a later call.
     """
     known = RTCRtpSender.getCapabilities("video").codecs
     wanted = [one for one in known if one.mimeType == codec.mime_type]
@@ -54,7 +54,8 @@ def send_only(transceiver: RTCRtpTransceiver, codec: VideoCodec) -> None:
 
 
 def sendable_codecs(video: MediaDescription) -> tuple[VideoCodec, ...]:
-    """What aiortc could send to the browser that offers `video`, in our order of preference."""
+    """Returns the codecs that aiortc could send to the browser with offer `video`, in order of
+    preference."""
     common = find_common_codecs(CODECS["video"], video.rtp.codecs)
     mime_types = {codec.mimeType for codec in common}
     return tuple(codec for codec in VideoCodec if codec.mime_type in mime_types)
@@ -67,8 +68,8 @@ def watch_sender(
     on_keyframe: Callable[[], None],
     on_bitrate: Callable[[int], None],
 ) -> None:
-    """Calls back when the browser lost the picture (PLI, FIR, or more NACKs than are answered) and
-    when it says what it can receive (REMB, bits per second). `share` pays for what is resent."""
+    """Calls `on_keyframe` after a lost frame (PLI, FIR, or too many NACKs) and `on_bitrate` with
+    the receivable bits per second (REMB). `share` accounts for the time of retransmissions."""
     handle = sender._handle_rtcp_packet
     repair = Repair(sender, on_keyframe)
     sender._send_keyframe  # noqa: B018 - fails here when the name is gone
@@ -95,6 +96,7 @@ def _report_bitrate(packet: RtcpPsfbPacket, ssrc: int, on_bitrate: Callable[[int
 
 
 def last_rtp_timestamp(sender: RTCRtpSender) -> int:
-    """The RTP timestamp of the packet sent last, random offset included, as the browser sees it."""
+    """Returns the RTP timestamp of the last sent packet, including the random offset, as the
+    browser sees the timestamp."""
     timestamp: int = sender._RTCRtpSender__rtp_timestamp  # type: ignore[attr-defined]
     return timestamp
