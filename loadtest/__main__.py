@@ -1,4 +1,5 @@
-"""`python -m loadtest`: headless players against a running service, or against one started here."""
+"""`python -m loadtest`: headless players against a running service, or against a stack started for
+the test."""
 
 import argparse
 import asyncio
@@ -76,7 +77,7 @@ async def run(args: argparse.Namespace, scenario: Scenario) -> Report:
 
 
 async def load(scenario: Scenario, world: ListedWorld, api: PublicApi) -> Report:
-    """Everybody arrives, plays, and leaves at the same moment."""
+    """Starts all players in turn; all players leave at the same time."""
     bots = [
         Bot(player=player, scenario=scenario, world=world, api=api)
         for player in range(scenario.users)

@@ -1,6 +1,6 @@
-"""One headless player from arriving to leaving, through the public API only.
+"""One headless player from arrival to departure, through the public API only.
 
-Knows no WebRTC; that is `player_connection.py`. What happens is kept in the player's log.
+Knows no WebRTC, see `player_connection.py`. Writes all events to the player's log.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ REFRESH_S = 20.0  # a token lives two minutes; the page asks as often
 
 
 class Bot:
-    """Owns one player from arriving to leaving."""
+    """Owns one player from arrival to departure."""
 
     def __init__(
         self, *, player: int, scenario: Scenario, world: ListedWorld, api: PublicApi
@@ -27,7 +27,7 @@ class Bot:
         self._input = scenario.scripted_input(player, buttons=world.buttons, fps=world.fps)
 
     async def play(self, *, until: float) -> None:
-        """Play until then (seconds of `time.monotonic`). What fails ends up in the log."""
+        """Plays until the time `until` (seconds of `time.monotonic`). Errors go to the log."""
         self.log.joined_at = time.monotonic()
         try:
             session = await self._api.create_session(

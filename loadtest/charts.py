@@ -1,4 +1,4 @@
-"""The report's charts as SVG, drawn by hand; colours are the page's CSS variables."""
+"""The report's charts as hand-written SVG; colours are the page's CSS variables."""
 
 from collections.abc import Sequence
 

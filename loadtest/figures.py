@@ -1,4 +1,4 @@
-"""From what a player recorded to figures. Pure: numbers in, numbers out."""
+"""Computes figures from a player's log. Pure functions."""
 
 import math
 import statistics
@@ -15,7 +15,7 @@ FREEZE_S = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
-    """How a measure is spread over its samples."""
+    """Percentiles and mean of a measure."""
 
     num: int
     mean: float
@@ -26,10 +26,10 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How evenly frames came, from the first one until the player left.
+    """Regularity of frames from the first frame until the player left.
 
-    `low_fps`: the rate during the slowest 1 % of the gaps between frames.
-    `num_late`: gaps longer than 1.5 frame periods. `num_freezes`: gaps longer than 200 ms.
+    `low_fps`: frame rate during the slowest 1 % of the gaps between frames. `num_late`: gaps longer
+    than 1.5 frame periods. `num_freezes`: gaps longer than 200 ms.
     """
 
     fps: float
@@ -43,14 +43,15 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photon:
-    """One action on its way to the eye. `stage_ms`: in the order of STAGES, sum = total."""
+    """The latency of one action (action to photon). `stage_ms`: in the order of STAGES, sum =
+    total."""
 
     total_ms: float
     stage_ms: tuple[float, ...]
 
 
 def percentiles(samples: Sequence[float]) -> tuple[float, ...]:
-    """The values at 0, 1 ... 100 percent; empty when there is no sample."""
+    """Returns the values at 0, 1 ... 100 percent; empty without samples."""
     if len(samples) < 2:
         return tuple(samples) * 101
     inner = statistics.quantiles(samples, n=100, method="inclusive")
@@ -58,7 +59,7 @@ def percentiles(samples: Sequence[float]) -> tuple[float, ...]:
 
 
 def distribution(samples: Sequence[float]) -> Distribution | None:
-    """None when there is no sample."""
+    """Returns None without samples."""
     if not samples:
         return None
     at = percentiles(samples)
@@ -68,10 +69,10 @@ def distribution(samples: Sequence[float]) -> Distribution | None:
 
 
 def pace(arrivals: Sequence[float], *, left_at: float, period_s: float) -> Pace | None:
-    """`arrivals`: seconds, ascending. None when fewer than two frames came.
+    """`arrivals`: ascending, in seconds. Returns None with fewer than two frames.
 
-    Silence before leaving counts as a gap once it is longer than a period, so that a stream that
-    stopped does not keep the fps of its good days.
+    Silence longer than a period before leaving counts as a gap. Otherwise a stopped stream would
+    keep the frame rate of the earlier frames.
     """
     gaps = [after - before for before, after in pairwise(arrivals)]
     if not gaps:
@@ -95,10 +96,11 @@ def pace(arrivals: Sequence[float], *, left_at: float, period_s: float) -> Pace 
 
 
 def photons(log: PlayerLog) -> list[Photon]:
-    """One sample per action: from sending it until the last packet of the first frame that saw it.
+    """Returns one sample per action: the time from sending until the last packet of the first frame
+    with the action.
 
-    An action that was merged into a newer one waited longer for the same frame; that wait is
-    counted as queue.
+    An action merged into a newer action waited longer for the same frame; the additional wait
+    counts as queue time.
     """
     found: list[Photon] = []
     newest_seen = 0

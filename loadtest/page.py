@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else, in light and dark."""
+"""The report as one self-contained HTML file, in light and dark."""
 
 from html import escape
 

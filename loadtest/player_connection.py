@@ -1,7 +1,7 @@
-"""A player's end of WebRTC: video in, actions out, notes and control beside them.
+"""The player's side of a WebRTC connection: incoming video, outgoing actions, notes and control.
 
-Everything that comes is stamped into the player's log; nothing is judged here. Knows no HTTP: the
-offer and its answer are carried by whoever connects it.
+Stamps every event into the player's log and evaluates nothing. Knows no HTTP; the caller transports
+offer and answer.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ HEARTBEAT_S = 1.0
 
 
 class PlayerConnection:
-    """Owns the WebRTC connection and what comes over it. The three channels are ours to open."""
+    """Owns the WebRTC connection and opens the three data channels."""
 
     def __init__(self, log: PlayerLog, *, ice_servers: Sequence[dict[str, Any]]) -> None:
         self.ended = asyncio.Event()  # by the services, not by us
@@ -52,12 +52,12 @@ class PlayerConnection:
         self._control.add_listener("message", self._on_control)
 
     async def offer(self) -> str:
-        """Our SDP, complete with candidates."""
+        """Returns the SDP offer with all candidates."""
         await self._connection.setLocalDescription(await self._connection.createOffer())
         return self._connection.localDescription.sdp
 
     async def accept(self, answer: str) -> None:
-        """Raises ValueError when the answer is not SDP for our offer."""
+        """Raises ValueError if the answer is not valid SDP for the offer."""
         await self._connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     async def close(self) -> None:
@@ -69,14 +69,14 @@ class PlayerConnection:
         await self._connection.close()
 
     async def beat(self) -> None:
-        """A sign of life each second, for as long as anybody runs this."""
+        """Sends a heartbeat each second until cancelled."""
         while True:
             if self._control.readyState == "open":
                 self._control.send(json.dumps({"type": "heartbeat"}))
             await asyncio.sleep(HEARTBEAT_S)
 
     async def play(self, scripted: ScriptedInput) -> None:
-        """Send one action per frame period, from the first frame on."""
+        """Sends one action per frame period, from the first frame on."""
         await self.first_frame.wait()
         next_at = time.monotonic()
         while True:
@@ -90,7 +90,7 @@ class PlayerConnection:
             await asyncio.sleep(next_at - time.monotonic())
 
     async def watch(self) -> None:
-        """Take the decoded pictures; only a full player has any."""
+        """Consumes the decoded frames; only a decoding player receives any."""
         await self.first_frame.wait()  # the track is there by then
         while self._log.is_full:
             try:

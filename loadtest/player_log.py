@@ -1,4 +1,4 @@
-"""What one player did and saw, as it happened. Judges nothing; `figures.py` does.
+"""Records one player's events; `figures.py` evaluates the log.
 
 All times are seconds of `time.monotonic` on this machine.
 """
@@ -14,7 +14,7 @@ MAX_ERRORS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameNote:
-    """What the service says of one frame; `stage_ms` in the order of NOTE_STAGES."""
+    """The service's note on one frame; `stage_ms` in the order of NOTE_STAGES."""
 
     rtp_timestamp: int
     action_seq: int
@@ -25,7 +25,7 @@ class FrameNote:
 
     @classmethod
     def from_json(cls, message: str) -> "FrameNote":
-        """Raises ValueError on anything but a note."""
+        """Raises ValueError if the message is not a note."""
         if len(message) > MAX_NOTE_BYTES:
             raise ValueError(f"a note has at most {MAX_NOTE_BYTES} bytes, got {len(message)}")
         try:
@@ -43,8 +43,8 @@ class FrameNote:
 
     @property
     def waited_ms(self) -> tuple[float, ...]:
-        """Of `stage_ms`, what its action waited for: a frame drawn ahead had been denoised and
-        decoded before the action came."""
+        """Returns the part of `stage_ms` after the action's arrival: a drafted frame was denoised
+        and decoded before the action."""
         if not self.is_speculative:
             return self.stage_ms
         named = zip(NOTE_STAGES, self.stage_ms, strict=True)
@@ -53,14 +53,14 @@ class FrameNote:
 
 @dataclass(slots=True, kw_only=True)
 class Arrival:
-    """One frame on the wire: when its newest packet came and how much came in all."""
+    """Packets of one frame: arrival time of the newest packet, and bytes in total."""
 
     at: float
     num_bytes: int
 
 
 class PlayerLog:
-    """Owns everything one player recorded."""
+    """Owns all records of one player."""
 
     def __init__(self, *, player: int, is_full: bool) -> None:
         self.player = player
@@ -96,6 +96,6 @@ class PlayerLog:
         self.picture = (width, height)
 
     def fail(self, error: str) -> None:
-        """Keep the first few errors; a flood of them says nothing more."""
+        """Keeps the first few errors and drops later errors."""
         if len(self.errors) < MAX_ERRORS:
             self.errors.append(error)

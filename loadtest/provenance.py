@@ -1,4 +1,4 @@
-"""Where a report comes from: this machine and this commit. Names no host and no path."""
+"""Machine and commit of a report. Contains no host name and no path."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def this_machine() -> dict[str, Any]:
-    """`load_1m`: what else is running now; figures from a busy machine are about that, too."""
+    """`load_1m`: load average from other processes; a busy machine changes the figures."""
     return {
         "cpu": _cpu_name(),
         "num_cores": os.cpu_count(),
@@ -28,7 +28,7 @@ def _cpu_name() -> str:
 
 
 def this_commit() -> str:
-    """Short hash of the tree this ran from; "unknown" outside a git work tree."""
+    """Returns the short hash of the source tree; "unknown" outside a git work tree."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)

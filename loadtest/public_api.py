@@ -1,7 +1,7 @@
-"""The HTTP side of a player: what the page asks of the services, and nothing that it could not.
+"""The HTTP client of a player: the same requests as the page's.
 
-Every address is checked before it is called, also those that the services hand out: a load test
-that wanders off to somebody else's machine is an attack.
+Every address is checked before a request, including addresses returned by the services, because a
+load test against a foreign machine is an attack.
 """
 
 import ipaddress
@@ -15,7 +15,7 @@ import httpx
 
 
 class RefusedError(Exception):
-    """The services said no, or said something that is not an answer."""
+    """The services refused a request or sent an invalid answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class ListedWorld:
 
 @dataclass(slots=True, kw_only=True)
 class PlayerSession:
-    """One session as its player holds it; `PublicApi.refresh` renews its token."""
+    """One session from the player's side; `PublicApi.refresh` renews the token."""
 
     session_id: str
     token: str
@@ -40,7 +40,7 @@ class PlayerSession:
 
 
 def check_target(url: str, *, allow_remote: bool) -> str:
-    """`url` itself. Raises ValueError unless it is http(s) and, by default, on this machine."""
+    """Returns `url`. Raises ValueError unless `url` is http(s) and, by default, on this machine."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"an http:// or https:// address is needed, got {url!r}")
@@ -59,8 +59,8 @@ def _is_loopback(host: str) -> bool:
 
 
 class PublicApi:
-    """The session and ingest services as a browser sees them, from the page's address on.
-    `local_address`: where our calls come from, one of this machine's; None for any."""
+    """The session and ingest services from a browser's side, starting at the page's address.
+    `local_address`: source address of the requests, an address of this machine; None for any."""
 
     def __init__(
         self, page_url: str, *, allow_remote: bool, local_address: str | None = None
@@ -82,7 +82,7 @@ class PublicApi:
         await self._http.aclose()
 
     async def open_page(self) -> None:
-        """Learn where the session service is, as the page does."""
+        """Reads the address of the session service, as the page does."""
         with _as_refusal("opening the page"):
             config = (await self._call("GET", urljoin(self._page_url, "/config.json"))).json()
             self._session_url = str(config["session_url"]).rstrip("/")
@@ -115,13 +115,13 @@ class PublicApi:
             )
 
     async def refresh(self, session: PlayerSession) -> None:
-        """Take a fresh token; asking also shows that the player is still there."""
+        """Renews the token; the poll also marks the player as present."""
         with _as_refusal("asking after the session"):
             answer = await self._call("GET", self._path(session), token=session.token)
             session.token = str(answer.json()["token"])
 
     async def offer(self, session: PlayerSession, sdp: str) -> tuple[str, str]:
-        """(SDP answer, address of the peer)."""
+        """Returns (SDP answer, address of the peer)."""
         with _as_refusal("offering WebRTC"):
             answer = await self._call(
                 "POST",

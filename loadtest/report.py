@@ -1,7 +1,7 @@
-"""The load test's result: one entry per player, then the spread over players, as plain values.
+"""The load test's result as plain values: one entry per player, then the spread over players.
 
-`version` grows with every change of a field's name or meaning; adding one keeps it. Knows neither
-how it was measured nor how it is drawn.
+`version` grows if a field changes name or meaning; a new field keeps the version. Knows neither
+measurement nor presentation.
 """
 
 import json
@@ -20,11 +20,11 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Player:
-    """What one player got. None where there was nothing to measure.
+    """Results of one player; None without a measurement.
 
-    `place` in line when the session was made; `first_frame_s` since asking for the session.
-    `cdf_ms[i]` is the action-to-photon time that i percent of the actions kept; empty without any.
-    `stage_ms`: the same samples split by stage.
+    `place`: queue position at session creation; `first_frame_s`: seconds since the request for a
+    session. `cdf_ms[i]`: the latency in ms met by i percent of the actions; empty without actions.
+    `stage_ms`: the same samples by stage.
     """
 
     player: int
@@ -51,7 +51,7 @@ class Player:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """One figure over all players. The worst player decides whether a service is good."""
+    """One figure over all players. The worst player decides the service's quality."""
 
     worst: float
     median: float
@@ -60,7 +60,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The distribution over players, and all their actions taken together."""
+    """The distribution over players, and over all actions together."""
 
     num_players: int
     num_players_with_frames: int
@@ -73,7 +73,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overhead:
-    """How the load test itself fared. Late by more than a few ms: read its figures with care."""
+    """Delays of the load test itself. Figures are unreliable if the delays exceed a few ms."""
 
     loop_lag_ms: Distribution | None
     cpu_share: float  # of one core

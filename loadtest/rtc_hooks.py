@@ -1,9 +1,9 @@
-"""Every private name of aiortc and aioice that the load test touches, but for what the drills'
-attacks send (`drills/attacks/rtc_hooks.py`).
+"""Private names of aiortc and aioice for the load test, except the names for attacks
+(`drills/attacks/rtc_hooks.py`).
 
-A player's picture is complete when its last packet is there. aiortc tells of a picture only when
-the next one begins, one frame period late, so the packets are stamped here on their way in.
-`tests/loadtest/test_rtc_hooks.py` fails loudly when one of these names goes.
+A frame is complete with its last packet. aiortc reports a frame at the first packet of the next
+frame, one frame period late, so the hooks stamp the packets on arrival.
+`tests/loadtest/test_rtc_hooks.py` fails if a name disappears.
 """
 
 import queue
@@ -25,7 +25,7 @@ PacketListener = Callable[[int, int, float], None]
 
 
 def watch_packets(receiver: RTCRtpReceiver, listener: PacketListener) -> None:
-    """Tell `listener` of every video packet as it arrives, retransmitted ones included."""
+    """Calls `listener` for every arriving video packet, including retransmissions."""
     handle = receiver._handle_rtp_packet
 
     async def stamp_and_handle(packet: RtpPacket, arrival_time_ms: int) -> None:
@@ -36,9 +36,9 @@ def watch_packets(receiver: RTCRtpReceiver, listener: PacketListener) -> None:
 
 
 def skip_decoding(receiver: RTCRtpReceiver) -> None:
-    """Let `receiver` put packets together as always, but decode nothing.
+    """Makes `receiver` assemble packets without decoding.
 
-    Must be called before the connection starts: the decoder's thread keeps the queue it finds.
+    Must be called before the connection starts, because the decoder's thread keeps the first queue.
     """
     if not isinstance(getattr(receiver, _DECODER_QUEUE, None), queue.Queue):
         raise RuntimeError("this aiortc keeps its decoder queue elsewhere; see rtc_hooks.py")
@@ -46,13 +46,14 @@ def skip_decoding(receiver: RTCRtpReceiver) -> None:
 
 
 def gather_loopback_only() -> None:
-    """Offer 127.0.0.1 as the only address of this process, or what `gather_from` says; aioice
-    leaves loopback out by itself."""
+    """Offers 127.0.0.1, or the address of `gather_from`, as the only address of this process;
+    aioice excludes loopback by default."""
     setattr(aioice.ice, "get_host_addresses", _loopback_address)  # noqa: B010
 
 
 def gather_from(address: str) -> None:
-    """Connections of the running task, and of those it starts, offer this loopback address."""
+    """Makes connections of the running task, and of tasks started by the task, offer this loopback
+    address."""
     _own_address.set(address)
 
 

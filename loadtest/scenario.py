@@ -15,11 +15,10 @@ MAX_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """How many players, for how long, and which of them decode what they see.
+    """Number of players, duration, and the decoding players.
 
-    `seconds`: how long all of them play together, counted from the last arrival.
-    `stagger_s`: mean time between two arrivals.
-    `full_every`: players 0, n, 2n... decode the video; 0 means that nobody does.
+    `seconds`: common play time of all players, from the last arrival. `stagger_s`: mean time
+    between two arrivals. `full_every`: players 0, n, 2n... decode the video; 0: no player decodes.
     """
 
     users: int
@@ -39,7 +38,8 @@ class Scenario:
             raise ValueError(f"full-every must not be negative, got {self.full_every}")
 
     def arrival_s(self, player: int) -> float:
-        """When `player` arrives, in seconds from the start; the first arrives at 0."""
+        """Returns the arrival time of `player` in seconds from the start; the first player arrives
+        at 0."""
         if player == 0:
             return 0.0
         jitter = random.Random(f"arrival {self.seed} {player}").uniform(-0.4, 0.4)
@@ -47,7 +47,7 @@ class Scenario:
 
     @property
     def length_s(self) -> float:
-        """From the start until everybody leaves."""
+        """Returns the time from the start until all players leave."""
         return self.arrival_s(self.users - 1) + self.seconds
 
     def is_full(self, player: int) -> bool:
@@ -101,7 +101,7 @@ class ScriptedInput:
         self._last = Action(seq=0)
 
     def next_pause_s(self) -> float:
-        """From the last action to the next, two periods at most."""
+        """Returns the time between the last and the next action, at most two periods."""
         last, self._moment = self._moment, self._random.random()
         return self._period_s * (1 + self._moment - last)
 

@@ -1,6 +1,6 @@
-"""The local stack, for a load test that is given no address: started, waited for, ended.
+"""A local stack for a load test without an address: start, wait, end.
 
-Knows the one command and the one line it prints; nothing of what runs behind it.
+Knows the command and the printed address only.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ LINES_KEPT = 15
 
 
 class StackError(Exception):
-    """The local stack did not come up; says what it said last."""
+    """The local stack did not start; the message contains the last output."""
 
 
 @asynccontextmanager
 async def local_stack(
     command: tuple[str, ...] = STACK_COMMAND, *, env: Mapping[str, str] = MappingProxyType({})
 ) -> AsyncIterator[str]:
-    """The address of the page while the stack runs. Everything it started ends with it. `env`: what
-    its services are told besides what this process was."""
+    """Yields the address of the page and ends all started processes at the end. `env`: additional
+    variables for the services."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdout=asyncio.subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The report as lines for a terminal: players first, the spread over them last."""
+"""Formats the report for a terminal: players first, then the spread."""
 
 from loadtest.figures import STAGES, Distribution
 from loadtest.report import Player, Report
@@ -8,7 +8,7 @@ WIDTH = 8
 
 
 def table(report: Report) -> str:
-    """Times in milliseconds unless a column says otherwise; stages are means."""
+    """Times are in milliseconds unless a column says otherwise; stages are means."""
     summary = report.summary
     lines = [
         f"{summary.num_players_with_frames} of {summary.num_players} players got frames; "

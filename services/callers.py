@@ -1,6 +1,6 @@
-"""Whom the limits count: an address, and in IPv6 also the network that its household's is part of.
+"""The unit of rate limits: an address, and for IPv6 also the surrounding network.
 
-Behind a proxy the address is the proxy's, unless the service is told which proxies to believe.
+Behind a proxy the address is the proxy's, unless the settings name trusted proxies.
 """
 
 import ipaddress
@@ -11,22 +11,22 @@ NETWORK_SHARE = 4  # what a network may take, in shares of one address
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """`address`: an IPv4 address, or the /64 that one household has in IPv6. `network`: the /48
-    around that, of which one customer of a provider may have every /64; empty for IPv4."""
+    """`address`: an IPv4 address, or the IPv6 /64 of one household. `network`: the surrounding /48,
+    since one customer of a provider may own every /64 inside; empty for IPv4."""
 
     address: str
     network: str = ""
 
     @property
     def shares(self) -> tuple[tuple[str, int], ...]:
-        """(who, how many times as much as one address may take): the widest first, so that a
-        network that is at its limit leaves no trace of each of its addresses."""
+        """Returns pairs (name, multiple of the allowance of one address), widest first. A network
+        at the limit then leaves no entry for each address."""
         network = ((self.network, NETWORK_SHARE),) if self.network else ()
         return (*network, (self.address, 1))
 
 
 def caller_of(address: str) -> Caller:
-    """Of the address that a request came from. What is none is one caller for all that send it."""
+    """Returns the caller of a request's address. All invalid addresses count as one caller."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

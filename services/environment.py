@@ -1,8 +1,7 @@
-"""Settings from the environment: the one reader every service uses at its start.
+"""Reads settings from environment variables; every service uses this reader at start.
 
-A service declares a frozen dataclass whose fields are made by `setting()` and reads it once. A
-wrong value stops the service with the name of the variable. Knows no service and no default of
-theirs.
+A service declares a frozen dataclass with fields made by `setting()`, read once. A wrong value
+stops the service with the variable's name. Knows no service and no default of a service.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,12 +26,12 @@ def setting(
     secret: bool = False,
     parse: Callable[[str], str] | None = None,
 ) -> Any:
-    """A field of a settings dataclass.
+    """Declares a field of a settings dataclass.
 
-    `env`: the variable's whole name, for one that several services share; otherwise the prefix and
-    the field's name in capitals. `at_least`, `at_most`: bounds of a number, both allowed.
-    `secret`: kept out of `repr` and out of error messages. `parse`: one of `setting_kinds`, for a
-    text or each part of a tuple. Without a default it must be set.
+    `env`: complete variable name, for a variable shared by several services; by default the prefix
+    and the field's name in capitals. `at_least`, `at_most`: inclusive bounds of a number. `secret`:
+    hidden in `repr` and in error messages. `parse`: a function of `setting_kinds`, applied to the
+    text or to each part of a tuple. A field without a default is required.
     """
     metadata = {
         "env": env,
@@ -46,10 +45,10 @@ def setting(
 
 
 def read_settings(cls: type[Settings], prefix: str, environ: Mapping[str, str]) -> Settings:
-    """The settings that `environ` holds, `prefix` being like "NEXTFRAME_SESSION_".
+    """Returns the settings in `environ`; `prefix` is for example "NEXTFRAME_SESSION_".
 
     Field types: str, int, float, bool, Path, and tuples of str or Path (separated by commas).
-    Raises SettingsError, also on a variable with our prefix that no field answers to.
+    Raises SettingsError, also for a variable with the prefix and no matching field.
     """
     types = get_type_hints(cls)
     names = {_variable(prefix, f): f for f in fields(cls)}  # type: ignore[arg-type]

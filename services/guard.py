@@ -1,4 +1,4 @@
-"""What is refused before any route looks at it: pages from elsewhere, bodies out of bounds."""
+"""Checks of origin and body size before any route."""
 
 from collections.abc import Collection
 from http import HTTPStatus
@@ -12,9 +12,10 @@ MAX_BODY_BYTES = 16 * 1024
 
 
 class Guard:
-    """ASGI middleware. A request without Origin is no browser page's and needs no leave.
+    """ASGI middleware. A request without an Origin header comes from no browser page and passes.
 
-    Answers are marked as not to be stored, as they carry tokens, unless a route says otherwise.
+    Responses are marked as not cacheable, because responses contain tokens, unless a route sets a
+    cache header.
     """
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:

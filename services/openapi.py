@@ -1,6 +1,7 @@
-"""How refusals stand in a service's OpenAPI document: one schema, one media type for each status.
+"""Declares problem responses in a service's OpenAPI document: one schema, one media type per
+status.
 
-FastAPI would declare its own form of a 422, which no service answers with.
+Replaces FastAPI's own schema of a 422, which no service returns.
 """
 
 from http import HTTPStatus
@@ -32,7 +33,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def problems(*statuses: int) -> Responses:
-    """For `responses=` of a router or a route."""
+    """Returns a value for `responses=` of a router or a route."""
     content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {s: {"description": HTTPStatus(s).phrase, "content": content} for s in statuses}
 

@@ -1,4 +1,5 @@
-"""Warnings that may come a thousand times a second: one line per cause and minute, with a count."""
+"""Rate-limits warnings that may occur a thousand times a second: one line per cause and minute,
+with a count."""
 
 import logging
 import time
@@ -9,7 +10,7 @@ MAX_CAUSES = 64  # causes beyond share one line
 
 
 class RepeatedLog:
-    """Owns which causes were logged lately, and how often each came since. Event loop only."""
+    """Owns the recently logged causes with counts. For use on the event loop only."""
 
     def __init__(self, log: logging.Logger, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log
@@ -19,8 +20,8 @@ class RepeatedLog:
     def warning(
         self, message: str, *, cause: str, with_traceback: bool = False, **extra: object
     ) -> None:
-        """Logs `message` with `extra`, `cause` and `count`, the times since the last line of the
-        same message and cause; nothing when that line is younger than PERIOD_S."""
+        """Logs `message` with `extra`, `cause` and `count`, the occurrences since the last line of
+        the same message and cause. Logs nothing within PERIOD_S of the last line."""
         now = self._clock()
         key = self._key(message, cause, now)
         logged_s, count = self._logged.get(key, (-PERIOD_S, 0))

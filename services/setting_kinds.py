@@ -1,7 +1,7 @@
-"""Kinds of settings: what a text must be to work, and its one normal form.
+"""Formats of text settings, each with one normal form.
 
-Each function is a `parse` of `environment.setting`: it returns the normal form, or raises
-ValueError in words that do not repeat the text, as that may be a secret.
+Each function is a `parse` of `environment.setting`: returns the normal form, or raises ValueError
+without quoting the text, since the text may be a secret.
 """
 
 import ipaddress
@@ -17,7 +17,7 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def http_url(text: str) -> str:
-    """http(s)://host[:port][/path], without a final slash."""
+    """Accepts http(s)://host[:port][/path]; removes a final slash."""
     parts = _split(text)
     if parts is None or parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         raise ValueError("must be http(s)://host[:port][/path]")
@@ -27,8 +27,9 @@ def http_url(text: str) -> str:
 
 
 def origin(text: str) -> str:
-    """scheme://host[:port] as browsers write it in `Origin` (RFC 6454): in small letters, without
-    a default port. Final slashes are taken away; a path would never match."""
+    """Accepts scheme://host[:port], in the form of a browser's `Origin` header (RFC 6454): lower
+    case, without a default port. Final slashes are removed; a path is refused, since no Origin
+    header contains a path."""
     url = http_url(text)
     if urlsplit(url).path:
         raise ValueError("must be an origin, http(s)://host[:port] without a path")

@@ -1,5 +1,5 @@
-"""A temporary folder whose path leaves room for the Unix sockets below it: a socket's address holds
-107 bytes (unix(7)), and a long TMPDIR, as on clusters, does not fit."""
+"""Temporary folders with short paths for Unix sockets: a socket address has at most 107 bytes
+(unix(7)), and a long TMPDIR, as on clusters, exceeds the limit."""
 
 import os
 import tempfile
@@ -11,13 +11,17 @@ FALLBACKS = ("/tmp", "/var/tmp", "/dev/shm")
 
 
 class NoShortFolder(OSError):
-    """No folder for temporary files can be used; the message says what to set."""
+    """No folder for temporary files has a short enough path; the message names the setting to
+    change."""
 
 
 def make_socket_folder(room_bytes: int) -> Path:
-    """A new folder, readable by this user only, below which a socket's path may go on for
-    `room_bytes`. It lies in the folder for temporary files (TMPDIR), or in one of the system's
-    where that path is too long. Raises NoShortFolder."""
+    """Creates a folder, readable by this user only, whose path leaves `room_bytes` for a socket's
+    path.
+
+    Uses the folder for temporary files (TMPDIR), or a system folder if TMPDIR is too long. Raises
+    NoShortFolder.
+    """
     limit = MAX_SOCKET_PATH_BYTES - OWN_NAME_BYTES - room_bytes
     for base in dict.fromkeys((tempfile.gettempdir(), *FALLBACKS)):
         if len(os.fsencode(base)) <= limit and os.access(base, os.W_OK | os.X_OK):

@@ -1,6 +1,7 @@
-"""What every service says about itself: logs, metrics, and its refusals (RFC 9457).
+"""Logs, metrics and problem responses (RFC 9457) of every service.
 
-Knows no service. The only home of OpenTelemetry; instruments are made where they are observed:
+Knows no service. Only this file imports OpenTelemetry; an instrument is created in the file of the
+observation:
 
     FRAMES = meter.create_counter("nextframe_frames", description="frames sent to players")
 """
@@ -32,7 +33,7 @@ meter = metrics.get_meter("nextframe")
 
 
 class JsonLines(logging.Formatter):
-    """One event per line: a static message, and what was given as `extra` as fields."""
+    """One event per line: a static message, with the values of `extra` as fields."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -54,21 +55,21 @@ class JsonLines(logging.Formatter):
 
 
 def setup_logging(service: str, *, level: int = logging.INFO) -> None:
-    """Everything this process logs goes to stderr as JSON lines, libraries included."""
+    """Sends all logs of this process, including libraries, to stderr as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(service))
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 def setup_metrics(service: str) -> None:
-    """Once per process, before the first observation that shall count."""
+    """Must be called once per process, before the first observation."""
     reader = PrometheusMetricReader(scope_info_enabled=False)
     resource = Resource.create({"service.name": f"nextframe-{service}"})
     metrics.set_meter_provider(MeterProvider(metric_readers=[reader], resource=resource))
 
 
 class Problem(HTTPException):
-    """A refusal as the caller gets it. `kind`: a stable slug; `detail`: what to do about it."""
+    """An error response. `kind`: a stable slug; `detail`: what the caller can do."""
 
     def __init__(self, status: int, kind: str, detail: str, *, retry_after_s: int = 0) -> None:
         super().__init__(status, detail)
@@ -78,7 +79,7 @@ class Problem(HTTPException):
 
 
 def problem(status: int, kind: str, detail: str, *, retry_after_s: int = 0) -> JSONResponse:
-    """An RFC 9457 answer: `application/problem+json`."""
+    """Returns an RFC 9457 response: `application/problem+json`."""
     content: dict[str, Any] = {
         "type": PROBLEM_TYPE + kind,
         "title": HTTPStatus(status).phrase,
@@ -94,7 +95,8 @@ def problem(status: int, kind: str, detail: str, *, retry_after_s: int = 0) -> J
 
 
 def add_problem_answers(app: FastAPI) -> None:
-    """Every error of `app` is answered as a problem; what went wrong inside is only logged."""
+    """Converts every error of `app` to a problem response; details of internal errors go to the log
+    only."""
 
     @app.exception_handler(Problem)
     async def refused(request: Request, error: Problem) -> JSONResponse:

@@ -1,8 +1,8 @@
-"""Session tokens: proof that a caller may act for one session. The only place that knows JWT.
+"""Session tokens: proof that a caller may act for one session. Only this file imports JWT.
 
-Short-lived on purpose: a token admits a connection, it does not keep one alive. The session
-service answers a fresh one with each look at the session, and for a look alone it takes one that
-ran out not long ago: a laptop that slept finds its world again.
+Tokens are short-lived: a token admits a connection but does not keep a connection open. The session
+service returns a fresh token with each poll, and accepts a recently expired token for a poll, so a
+laptop after sleep finds the session again.
 """
 
 import logging
@@ -24,15 +24,15 @@ repeated = RepeatedLog(logging.getLogger(__name__))
 
 
 class TokenError(Exception):
-    """The caller may not act for the session. The message is fit for the caller."""
+    """The caller may not act for the session. The message is safe for the caller."""
 
 
 class InvalidToken(TokenError):
-    """No token, a forged, broken or expired one: answer 401."""
+    """The token is missing, forged, broken or expired: answer 401."""
 
 
 class ForeignToken(TokenError):
-    """A good token, of another session: answer 403."""
+    """The token is valid for another session: answer 403."""
 
 
 def _blame_clock(how: str) -> None:
@@ -42,7 +42,7 @@ def _blame_clock(how: str) -> None:
 
 
 class Tokens:
-    """Mints and checks the tokens of all sessions under one secret."""
+    """Creates and checks the tokens of all sessions with one secret."""
 
     def __init__(self, secret: str) -> None:
         if len(secret) < MIN_SECRET_CHARS:
@@ -55,10 +55,9 @@ class Tokens:
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
     def check(self, token: str, session_id: str, *, leeway_s: float = 0.0) -> None:
-        """Returns when `token` is for `session_id` and did not expire more than `leeway_s` ago,
-        give or take CLOCK_LEEWAY_S; raises InvalidToken or ForeignToken. What only a difference
-        between two clocks explains is logged. `iat` and `nbf` (RFC 7519) may not be ahead by
-        more."""
+        """Returns if `token` is for `session_id` and expired at most `leeway_s` ago, within
+        CLOCK_LEEWAY_S. Raises InvalidToken or ForeignToken. Logs a result explained only by a clock
+        difference. `iat` and `nbf` (RFC 7519) may be ahead by at most CLOCK_LEEWAY_S."""
         try:
             claims = jwt.decode(
                 token,
@@ -86,7 +85,7 @@ class Tokens:
     def check_bearer(
         self, authorization: str | None, session_id: str, *, leeway_s: float = 0.0
     ) -> None:
-        """The same for the value of an Authorization header."""
+        """Same as `check` for the value of an Authorization header."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise InvalidToken("send the session's token as: Authorization: Bearer <token>")

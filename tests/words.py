@@ -88,7 +88,6 @@ NOT_YET: frozenset[str] = frozenset(
 # must stay below AIM. A line only falls: lower the number or delete the line with a rewrite.
 AIM = 4.0
 CEILINGS: dict[str, float] = {
-    "loadtest": 9.9,
     "model": 7.5,
     "model/ar": 7.9,
     "model/arithmetic": 8.5,
@@ -104,15 +103,7 @@ CEILINGS: dict[str, float] = {
     "model/place": 8.0,
     "model/sampling": 4.2,
     "model/tokenizer": 5.4,
-    "services": 8.2,
-    "services/backplane": 11.3,
     "services/generation": 9.9,
-    "services/http_server": 7.7,
-    "services/ingest": 9.9,
-    "services/play": 12.1,
-    "services/session": 10.6,
-    "services/training": 10.6,
-    "services/wire": 8.4,
     "tests": 9.4,
     "tests/charts": 8.4,
     "tests/e2e": 10.1,

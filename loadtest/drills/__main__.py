@@ -1,4 +1,4 @@
-"""`python -m loadtest.drills`: what the service must bear, done to a stack that is started here."""
+"""`python -m loadtest.drills`: runs a hostile drill against a local stack."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""What all attacks of one hostile client share: where to, for how long, how much, and the tally."""
+"""State shared by all attacks of one hostile client: targets, end time, rates and tally."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ PATIENCE_S = 10.0
 
 
 class Tally:
-    """What was sent and what came back, by attack: {attack: {event: count}}."""
+    """Sent and received events by attack: {attack: {event: count}}."""
 
     def __init__(self) -> None:
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -28,7 +28,7 @@ class Tally:
 
 @dataclass(slots=True, kw_only=True)
 class AttackSession:
-    """One session of the attacker's own."""
+    """A session opened by the attacker."""
 
     session_id: str
     token: str
@@ -38,7 +38,7 @@ class AttackSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttackContext:
-    """One attack: `until` is in seconds of `time.monotonic`."""
+    """One attack; `until` is in seconds of `time.monotonic`."""
 
     order: Order
     api: "ApiClient"
@@ -52,7 +52,7 @@ class AttackContext:
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
-        """(host, port) of both public ports."""
+        """Returns (host, port) of both public ports."""
         return tuple(map(_host_and_port, (self.order.page_url, self.api.session_url)))
 
     def ticks(self, per_s: float, *, of_share: float = 1.0) -> AsyncIterator[None]:
@@ -61,7 +61,7 @@ class AttackContext:
 
 @dataclass(slots=True, kw_only=True)
 class ApiClient:
-    """The attacker's HTTP: every answer is counted, none is an error. This machine only."""
+    """The attacker's HTTP client: counts every answer, raises none. Calls this machine only."""
 
     page_url: str
     tally: Tally
@@ -74,7 +74,7 @@ class ApiClient:
         self.http = httpx.AsyncClient(transport=transport, timeout=PATIENCE_S)
 
     async def open(self) -> None:
-        """Learns where the session service is, as the page does."""
+        """Reads the address of the session service from the page's configuration."""
         answer = await self.http.get(urljoin(self.page_url, "/config.json"))
         self.session_url = check_target(
             str(answer.json()["session_url"]).rstrip("/"), allow_remote=False
@@ -83,7 +83,7 @@ class ApiClient:
     async def call(
         self, attack: str, method: str, url: str, *, token: str = "", **request: Any
     ) -> httpx.Response | None:
-        """None when there was no answer; the tally has why."""
+        """Returns None without an answer; the tally holds the cause."""
         check_target(url, allow_remote=False)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         headers |= request.pop("headers", {})
@@ -114,7 +114,7 @@ class ApiClient:
         )
 
     async def keep_token(self, session: AttackSession, every_s: float = 20.0) -> None:
-        """A fresh token as often as the page asks for one, for as long as anybody runs this."""
+        """Renews the token as often as the page does, until cancelled."""
         url = f"{self.session_url}/v1/sessions/{session.session_id}"
         while True:
             await asyncio.sleep(every_s)

@@ -42,11 +42,11 @@ NUM_QUEUED = 2  # sessions besides the one that plays: an address may have three
 
 
 class CannotAttack(Exception):
-    """The attacker did not get what it needs; says what."""
+    """The attacker got no session or no connection; the message says which."""
 
 
 class HonestPlayer:
-    """The attacker while it is honest: a session that plays."""
+    """The attacker before the attack: a playing session."""
 
     def __init__(self, session: AttackSession, peer: AttackPeer) -> None:
         self.session = session
@@ -64,7 +64,7 @@ class HonestPlayer:
 
 @asynccontextmanager
 async def playing(api: ApiClient) -> AsyncIterator[HonestPlayer]:
-    """Raises CannotAttack when no frame comes."""
+    """Raises CannotAttack if no frame arrives."""
     session = await api.create(OWN)
     peer = AttackPeer(plays=True)
     if session is None or not await peer.connect(api, session, OWN):
@@ -86,7 +86,7 @@ async def playing(api: ApiClient) -> AsyncIterator[HonestPlayer]:
 
 
 async def attack(order: Order, api: ApiClient, honest_player: HonestPlayer) -> dict[str, Any]:
-    """Everything at once; the tally, and what it cost."""
+    """Runs all attacks at once; returns the tally and the used processor time."""
     asyncio.get_running_loop().set_exception_handler(
         lambda _, context: api.tally.add(FAILED, repr(context.get("exception"))[:200])
     )

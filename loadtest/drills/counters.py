@@ -1,4 +1,4 @@
-"""What a service counted, from its metrics page (Prometheus's text format)."""
+"""Reads a service's counters from the metrics page (Prometheus text format)."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,8 @@ METRICS_TIMEOUT_S = 10.0
 
 
 def read_counters(text: str) -> dict[str, float]:
-    """By `name{label=value,...}` without the exporter's own labels and without `_total`."""
+    """Returns `name{label=value,...}` -> value, without the exporter's own labels and without
+    `_total`."""
     found: dict[str, float] = {}
     for name, labels, value in LINE.findall(text):
         pairs = sorted(p for p in LABEL.findall(labels) if not p[0].startswith(NOT_OURS))
@@ -23,7 +24,8 @@ def read_counters(text: str) -> dict[str, float]:
 
 
 async def fetch_counters(ops_urls: Mapping[str, str]) -> dict[str, float]:
-    """Of all these services, each name behind its service's. Raises httpx.HTTPError."""
+    """Returns the counters of all services, each name prefixed with the service's name. Raises
+    httpx.HTTPError."""
     found: dict[str, float] = {}
     async with httpx.AsyncClient(timeout=METRICS_TIMEOUT_S, trust_env=False) as http:
         for service, url in ops_urls.items():
@@ -34,13 +36,13 @@ async def fetch_counters(ops_urls: Mapping[str, str]) -> dict[str, float]:
 
 
 def grown(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """What each counter gained; those that gained nothing are left out."""
+    """Returns the increase of each counter; unchanged counters are left out."""
     gains = {name: value - before.get(name, 0.0) for name, value in after.items()}
     return {name: gain for name, gain in sorted(gains.items()) if gain > 0}
 
 
 def total(counted: Mapping[str, float], name: str, **labels: str) -> float:
-    """Of all counters with that name and these labels."""
+    """Returns the sum of all counters with this name and these labels."""
     wanted = [f"{label}={value}" for label, value in labels.items()]
     return sum(
         value

@@ -1,7 +1,8 @@
-"""The hostile client: players play, one client attacks in every way at once, players play on.
+"""The hostile drill in three phases of equal length: players only, players under all attacks,
+players again.
 
-Every phase is as long as the others. The attacker is a process of its own and plays honestly
-before its attack, so that what a fourth player costs is no harm.
+The attacker is a separate process and plays honestly before the attack, so the load of a further
+player does not count as harm.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ MAX_LINE_BYTES = 1 << 20
 
 
 class AttackerProcess:
-    """Owns the hostile process; knows only what it is told and what it says, lines of JSON."""
+    """Owns the hostile process; communicates by lines of JSON."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -52,7 +53,7 @@ class AttackerProcess:
         self._process.stdin.write(json.dumps(message).encode() + b"\n")
 
     async def receive(self, timeout_s: float) -> dict[str, Any]:
-        """Raises NoServicesError when it says nothing in time, or what is wrong."""
+        """Raises NoServicesError at a time-out, or with the error sent by the attacker."""
         assert self._process.stdout is not None
         try:
             async with asyncio.timeout(timeout_s):
@@ -68,7 +69,7 @@ class AttackerProcess:
 
 @asynccontextmanager
 async def honest_player(page_url: str, plan: DrillPlan) -> AsyncIterator[AttackerProcess]:
-    """The attacker's process, playing honestly. It ends with the context."""
+    """Yields the attacker's process in honest play; ends the process at the end."""
     process = await asyncio.create_subprocess_exec(
         *ATTACKER,
         stdin=asyncio.subprocess.PIPE,
@@ -88,8 +89,8 @@ async def honest_player(page_url: str, plan: DrillPlan) -> AsyncIterator[Attacke
 
 
 async def run(page_url: str, plan: DrillPlan, root_pid: int | None = None) -> Findings:
-    """Attack the stack behind `page_url`, which this process or `root_pid` started. Raises
-    NoServicesError or RefusedError when there is nothing to attack."""
+    """Attacks the stack behind `page_url`, started by this process or by `root_pid`. Raises
+    NoServicesError or RefusedError if no stack can be attacked."""
     services = find_service_processes(root_pid or os.getpid())
     async with playing(page_url, plan) as crowd, honest_player(page_url, plan) as attacker:
         timed = replace(services, processes=(*services.processes, attacker.process))

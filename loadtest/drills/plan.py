@@ -1,4 +1,4 @@
-"""What the hostile drill does, in numbers: phases, players, attacks and their rates. Plain data."""
+"""Numbers of the hostile drill: phases, players, attacks and rates. Plain data."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -22,9 +22,8 @@ PRODUCTION_LIMITS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """What one hostile client sends. `cpu_share`: of one core, for all of it. Half of the actions
-    go over a data channel, half over a WebSocket. Connections and heads are for each public port.
-    """
+    """Send rates of one hostile client. `cpu_share`: share of one core for all attacks. Half of the
+    actions use a data channel, half a WebSocket. Connections and heads are per public port."""
 
     cpu_share: float = 0.5
     datagrams_per_s: int = 200
@@ -42,9 +41,9 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillPlan:
-    """`seconds`: of each of the three phases. The attacker's session needs a slot besides.
-    `attacker_nice`: how far the attacker's process stands back for the others (nice(1)); what it
-    computes would be another machine's, where services and players share this one's cores."""
+    """`seconds`: length of each of the three phases. The attacker's session needs an additional
+    slot. `attacker_nice`: nice value (nice(1)) of the attacker's process, since the attacker's work
+    would run on another machine, while services and players share this machine's cores."""
 
     seconds: float = 60.0
     players: int = 3
@@ -61,7 +60,7 @@ class DrillPlan:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the services are told for this drill, over what `services.play` tells them."""
+        """Returns variables for the services in this drill, on top of `services.play`'s."""
         return PRODUCTION_LIMITS | {"NEXTFRAME_GENERATION_SLOTS": str(self.players + 1)}
 
     def address(self, player: int) -> str:
@@ -70,7 +69,7 @@ class DrillPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What the attacker's process is told. `ports`: (address, UDP port) of the players' peers."""
+    """The order for the attacker's process. `ports`: (address, UDP port) of the players' peers."""
 
     page_url: str
     seconds: float
@@ -79,7 +78,8 @@ class Order:
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> Self:
-        """Raises ValueError or KeyError on anything else than `dataclasses.asdict` of an order."""
+        """Raises ValueError or KeyError unless the object is an order in the form of
+        `dataclasses.asdict`."""
         known = {one.name for one in fields(Rates)}
         if unknown := set(found["rates"]) - known:
             raise ValueError(f"unknown rates: {sorted(unknown)}")

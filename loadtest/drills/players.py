@@ -1,4 +1,4 @@
-"""Honest players beside an attack: bots that each have an address of their own."""
+"""Honest players beside an attack: bots with an own address each."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ POLL_S = 0.1
 
 
 class PortsNotedApi(PublicApi):
-    """Keeps where ingest's end of each WebRTC connection listens."""
+    """Records the UDP port of ingest for each WebRTC connection."""
 
     def __init__(self, page_url: str, *, local_address: str) -> None:
         super().__init__(page_url, allow_remote=False, local_address=local_address)
@@ -35,14 +35,14 @@ class PortsNotedApi(PublicApi):
 
 
 def loopback_ports(answer: str) -> list[tuple[str, int]]:
-    """(address, UDP port) of the candidates in an SDP answer (RFC 8839, section 5.1)."""
+    """Returns (address, UDP port) of the candidates in an SDP answer (RFC 8839, section 5.1)."""
     lines = [line.split() for line in answer.splitlines() if line.startswith("a=candidate:")]
     found = {(words[4], int(words[5])) for words in lines if words[2].lower() == "udp"}
     return sorted(place for place in found if place[0].startswith("127."))
 
 
 class Crowd:
-    """All players of one drill. `period_s`: of the world's frames."""
+    """All players of one drill. `period_s`: frame period of the world."""
 
     def __init__(self, bots: list[Bot], apis: list[PortsNotedApi], period_s: float) -> None:
         self.logs = [bot.log for bot in bots]
@@ -54,7 +54,7 @@ class Crowd:
         return tuple(port for api in self._apis for port in api.ports)
 
     async def until_playing(self) -> None:
-        """Raises NoServicesError when somebody does not get to play."""
+        """Raises NoServicesError if a player gets no frame."""
         ends_at = time.monotonic() + FIRST_FRAME_TIMEOUT_S
         while any(len(log.arrivals) < MANY_FRAMES for log in self.logs):
             for log in self.logs:
@@ -65,8 +65,8 @@ class Crowd:
 
 
 def phase_pace(log: PlayerLog, *, period_s: float, began: float, ended: float) -> PhasePace:
-    """Frame rate, share of late frames and longest gap between two times. No frames: all of it is
-    one gap."""
+    """Returns frame rate, share of late frames and longest gap between two times. Without frames,
+    the whole interval is one gap."""
     arrivals = sorted(one.at for one in log.arrivals.values() if began <= one.at < ended)
     found = pace([began, *arrivals], left_at=ended, period_s=period_s)
     if found is None:
@@ -78,7 +78,7 @@ def phase_pace(log: PlayerLog, *, period_s: float, began: float, ended: float) -
 
 @asynccontextmanager
 async def playing(page_url: str, plan: DrillPlan) -> AsyncIterator[Crowd]:
-    """The players play until the context ends. Raises NoServicesError or RefusedError."""
+    """Runs the players until the context ends. Raises NoServicesError or RefusedError."""
     gather_loopback_only()
     async with AsyncExitStack() as undo:
         apis = []

@@ -1,4 +1,4 @@
-"""What a drill found, as it goes into `build/drill.json`."""
+"""The result of a drill, stored in `build/drill.json`."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ class PhasePace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayerFigures:
-    """`phases`: in the order of PHASES. `errors`: why the session ended, if it did."""
+    """`phases`: in the order of PHASES. `errors`: reasons for an early end of the session."""
 
     player: int
     address: str
@@ -32,8 +32,8 @@ class PlayerFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryFigures:
-    """Bytes of one process, or of what Redis holds: at the end of the phase before, the most of
-    any second since, and at the end. `ended`: it ran no more then."""
+    """Bytes of one process, or of Redis' data: at the end of the first phase, the later maximum,
+    and at the end. `ended`: the process had ended."""
 
     name: str
     before: int
@@ -44,9 +44,9 @@ class MemoryFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillPhase:
-    """`began`, `ended`: seconds of `time.monotonic`. `cpu`: by process, the processor time that it
-    took in seconds per second. `others`: the same of everything that is not the drill's. `load`:
-    the machine's load average at the end."""
+    """`began`, `ended`: seconds of `time.monotonic`. `cpu`: process -> processor seconds per
+    second. `others`: the same for all other processes of the machine. `load`: load average at the
+    end."""
 
     name: str
     began: float
@@ -58,8 +58,8 @@ class DrillPhase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttackFigures:
-    """`tally`: by attack, what was sent and what came back. `counted`: what the services' counters
-    gained meanwhile. `cpu_share`: of one core, the attacker's."""
+    """`tally`: attack -> sent and received events. `counted`: increase of the services' counters.
+    `cpu_share`: share of one core used by the attacker."""
 
     seconds: float
     cpu_share: float
@@ -69,7 +69,7 @@ class AttackFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """`phases`: in the order of PHASES. `redis_keys`: before, the most since, after."""
+    """`phases`: in the order of PHASES. `redis_keys`: before, maximum, after."""
 
     plan: DrillPlan
     phases: tuple[DrillPhase, ...]
@@ -81,8 +81,8 @@ class Findings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillReport:
-    """`harm`: what must not happen and did. `missing`: attacks that did not arrive, with which
-    the drill proves nothing."""
+    """`harm`: forbidden effects that occurred. `missing`: attacks that did not arrive; with a
+    missing attack the drill proves nothing."""
 
     machine: dict[str, Any]
     commit: str

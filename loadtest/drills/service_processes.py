@@ -1,6 +1,5 @@
-"""The services of this machine as processes: found among those that a process started, by their
-commands. Reads /proc only; Linux.
-"""
+"""Finds the service processes of a stack by their commands, among the descendants of a process.
+Reads /proc; Linux only."""
 
 import os
 import re
@@ -22,12 +21,12 @@ REDIS_TIMEOUT_S = 5.0
 
 
 class NoServicesError(Exception):
-    """Something that a drill needs does not run here; says what."""
+    """A process needed for the drill does not run; the message names the process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """`name`: its service, or its program, with a number where there are several."""
+    """`name`: service or program, with a number if several run."""
 
     pid: int
     name: str
@@ -36,7 +35,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProcesses:
-    """All processes of one running stack. `ops_urls`: of the public services, by name."""
+    """All processes of one running stack. `ops_urls`: public service -> operators' address."""
 
     processes: tuple[Process, ...]
     ops_urls: dict[str, str]
@@ -44,8 +43,8 @@ class ServiceProcesses:
 
 
 def find_service_processes(root_pid: int) -> ServiceProcesses:
-    """Of the stack that `root_pid` or a child of it started. Of several Redis servers below, the
-    house's is the one that its session service uses. Raises NoServicesError."""
+    """Finds the stack started by `root_pid` or by a child. Among several Redis servers, selects the
+    server used by the session service. Raises NoServicesError."""
     children = _children()
     below = [pid for pid in _descendants(root_pid, children) if _is_service(_command(pid))]
     pids = sorted({pid for top in below for pid in (top, *_descendants(top, children))})
@@ -66,7 +65,7 @@ def find_service_processes(root_pid: int) -> ServiceProcesses:
 
 
 def resident_bytes(processes: Iterable[Process]) -> dict[str, int]:
-    """Resident memory by the process's name, of those that still run."""
+    """Returns process name -> resident memory in bytes, for running processes."""
     found = {}
     for process in processes:
         try:
@@ -79,7 +78,7 @@ def resident_bytes(processes: Iterable[Process]) -> dict[str, int]:
 
 
 def processor_seconds(processes: Iterable[Process]) -> dict[str, float]:
-    """Processor time used so far, user and system, by name; as `resident_bytes`."""
+    """Returns process name -> user and system processor time in seconds, for running processes."""
     found = {}
     for process in processes:
         try:
@@ -92,7 +91,7 @@ def processor_seconds(processes: Iterable[Process]) -> dict[str, float]:
 
 
 def busy_seconds() -> float:
-    """Processor time that this whole machine has used so far, on all cores."""
+    """Returns the processor time used by the whole machine so far, over all cores."""
     user, nice, system, _idle, _waiting, *interrupts = map(
         int, (PROC / "stat").read_text().splitlines()[0].split()[1:8]
     )
@@ -100,7 +99,7 @@ def busy_seconds() -> float:
 
 
 def redis_figures(socket_path: str) -> dict[str, int]:
-    """Used bytes and number of keys. Raises OSError when Redis does not answer."""
+    """Returns used bytes and number of keys. Raises OSError if Redis does not answer."""
     memory = _ask_redis(socket_path, b"INFO memory")
     keys = _ask_redis(socket_path, b"DBSIZE")
     used = re.search(rb"used_memory:(\d+)", memory)

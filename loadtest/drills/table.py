@@ -1,4 +1,4 @@
-"""A drill's report as lines for a terminal."""
+"""Formats a drill's report for a terminal."""
 
 from loadtest.drills.report import PHASES, DrillReport
 from loadtest.drills.verdict import arrivals

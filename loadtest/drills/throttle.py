@@ -1,4 +1,4 @@
-"""Keeps a process to its share of a core, and its attacks to their rates."""
+"""Limits a process to a share of a core, and attacks to their rates."""
 
 import asyncio
 import time
@@ -10,8 +10,8 @@ CATCH_UP_S = 1.0  # a pace that was held up makes up for this much
 
 
 class Throttle:
-    """Counts this process's own processor time against the wall clock. Everything that costs must
-    ask for a `pause` first; what runs between two pauses is the error."""
+    """Compares this process's processor time with the wall clock. Every expensive operation must
+    call `pause` first; the work between two pauses is the error."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Throttle:
         self._used_before = used()
 
     def debt_s(self, of_share: float = 1.0) -> float:
-        """How long to wait until what was used is `of_share` of the share, or less."""
+        """Returns the wait in seconds until the use falls to `of_share` of the share."""
         used_s = self._used() - self._used_before
         earned_until = self._began + used_s / self._share
         now = self._clock()
@@ -39,7 +39,7 @@ class Throttle:
         return max(0.0, self._began + used_s / (self._share * of_share) - now)
 
     async def pause(self, of_share: float = 1.0) -> None:
-        """Returns at once, but for one turn of the event loop, unless the share is used up."""
+        """Yields to the event loop once; sleeps if the share is used up."""
         await asyncio.sleep(0)
         while True:
             debt_s = self.debt_s(of_share)
@@ -51,7 +51,7 @@ class Throttle:
 async def ticks(
     per_s: float, *, throttle: Throttle, until: float, of_share: float = 1.0
 ) -> AsyncIterator[None]:
-    """One item per period, until then (seconds of `time.monotonic`)."""
+    """Yields one item per period, until the time `until` (seconds of `time.monotonic`)."""
     next_at = time.monotonic()
     while time.monotonic() < until:
         await throttle.pause(of_share)

@@ -1,6 +1,6 @@
-"""What a hostile drill's figures say: whether anybody was harmed, and whether it was an attack.
+"""Evaluates a hostile drill: harm to players and services, and attacks that did not arrive.
 
-Pure: figures in, sentences out.
+Pure functions from figures to sentences.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ FORGIVEN_S = 1.0  # of an attack, until all of it has begun
 
 
 def harm(findings: Findings) -> tuple[str, ...]:
-    """One sentence for each thing that must not happen; empty when nobody was harmed."""
+    """Returns one sentence for each forbidden effect; empty without harm."""
     sentences = [one for player in findings.players for one in _player_harm(player)]
     sentences += [one for memory in findings.memory for one in _memory_harm(memory)]
     return tuple(sentences)
@@ -48,7 +48,7 @@ def _memory_harm(memory: MemoryFigures) -> Iterator[str]:
 
 
 def missing(findings: Findings) -> tuple[str, ...]:
-    """One sentence for each attack of which too little arrived."""
+    """Returns one sentence for each attack with too few arrivals."""
     attack, rates = findings.attack, findings.plan.rates
     sentences = [
         f"{what}: {found:.0f}, wanted {wanted:.0f} or more"
@@ -61,7 +61,7 @@ def missing(findings: Findings) -> tuple[str, ...]:
 
 
 def arrivals(findings: Findings) -> tuple[tuple[str, float, float], ...]:
-    """(what, how much of it the services or the attacker saw arrive, how much must) by attack."""
+    """Returns (attack, amount observed by the services or the attacker, required amount)."""
     attack, rates = findings.attack, findings.plan.rates
     counted = attack.counted
     share_s = MIN_SHARE * max(0.0, findings.plan.seconds - FORGIVEN_S)

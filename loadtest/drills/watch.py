@@ -1,4 +1,4 @@
-"""Memory of all processes and of Redis, once a second."""
+"""Samples the memory of all processes and of Redis once a second."""
 
 import asyncio
 
@@ -10,14 +10,14 @@ HELD = "what Redis holds"
 
 
 class MemoryWatch:
-    """Owns the samples, from its construction on: (bytes by name, keys in Redis)."""
+    """Owns the samples since construction: (bytes by name, keys in Redis)."""
 
     def __init__(self, services: ServiceProcesses) -> None:
         self._services = services
         self._samples: list[tuple[dict[str, int], int]] = []
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Samples until cancelled."""
         while True:
             await self.sample()
             await asyncio.sleep(EVERY_S)
@@ -28,7 +28,7 @@ class MemoryWatch:
         self._samples.append((sizes | {HELD: redis["used_bytes"]}, redis["keys"]))
 
     def memory(self) -> tuple[MemoryFigures, ...]:
-        """Of all that ran at the first sample."""
+        """Returns figures of all processes in the first sample."""
         first, last = self._samples[0][0], self._samples[-1][0]
         return tuple(
             MemoryFigures(

@@ -1,1 +1,1 @@
-"""The whole system on one machine: `python -m services.play`, or `LocalStack` from code."""
+"""Runs the whole system on one machine: `python -m services.play`, or `LocalStack` from code."""

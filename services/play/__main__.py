@@ -1,4 +1,5 @@
-"""`python -m services.play`: everything on this machine; Ctrl-C ends all that it started."""
+"""`python -m services.play`: starts all services on this machine; Ctrl-C ends all started
+processes."""
 
 import argparse
 import os
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def play(options: StackOptions, stop: threading.Event) -> int:
-    """Until somebody stops it or a service fails; the exit status."""
+    """Runs until a stop request or the failure of a service; returns the exit status."""
     say(f"Starting Nextframe; its logs are in {options.log_folder}")
     stack = LocalStack(options)
     try:
@@ -119,7 +120,8 @@ def _worlds(given: list[Path] | None) -> tuple[Path, ...]:
 
 
 def reach_from_elsewhere(options: StackOptions) -> list[str]:
-    """What whoever lets others play must know; nothing where only this machine plays."""
+    """Returns hints about ports and firewall for players on other machines; empty if only this
+    machine can play."""
     if options.is_local:
         return []
     return [

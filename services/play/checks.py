@@ -1,4 +1,4 @@
-"""What must be so before anything is started; each complaint says what to do."""
+"""Checks before the start of any process; each error message says what to do."""
 
 import shutil
 import socket
@@ -34,7 +34,7 @@ USUAL = {
 
 
 class PreconditionError(Exception):
-    """The stack cannot start here as asked. Nothing was started."""
+    """The stack cannot start on this machine with these options. No process was started."""
 
 
 def check_world(world: Path) -> None:
@@ -55,8 +55,8 @@ def check_space(*folders: Path) -> None:
 
 
 def with_free_ports(options: StackOptions) -> StackOptions:
-    """The options with a free port in place of every 0, and of a usual one that is taken and that
-    nobody types into a browser. Raises PreconditionError when one that was asked for is taken."""
+    """Replaces every port 0 by a free port, and also an occupied default port that no user types
+    into a browser. Raises PreconditionError if a requested port is occupied."""
     ports: dict[str, Any] = {}
     with ExitStack() as held:
         for name, flag in FLAGS.items():

@@ -1,8 +1,8 @@
-"""One process that the stack started, and everything that process started in turn.
+"""A child process of the stack, with all descendants of the child.
 
-Each child leads a session of its own (setsid), which its descendants share even where they make
-process groups of their own, as Ray's workers do. The child is not reaped before the end, so its
-pid, the session's name, cannot come to mean another process meanwhile.
+Each child leads a process session (setsid). Descendants stay in the session even in process groups
+of their own, as Ray's workers do. The child is not reaped before the end, so the pid, which names
+the session, cannot be reused.
 """
 
 import os
@@ -16,7 +16,7 @@ from services.play import process_session
 
 
 class Child:
-    """A running process from construction to `finish`; its output goes to `log_path`."""
+    """A process running from construction to `finish`; writes output to `log_path`."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Also the name of its session; nobody else's before `finish`."""
+        """The pid, also the id of the process session; not reused before `finish`."""
         return self._process.pid
 
     @property
@@ -51,7 +51,8 @@ class Child:
 
     @property
     def exit_status(self) -> int | None:
-        """None while it runs; negative: the signal that ended it."""
+        """Returns None for a running process; a negative value is the signal that ended the
+        process."""
         exit_ = self._exit()
         if exit_ is None:
             return None
@@ -61,7 +62,7 @@ class Child:
         os.kill(self.pid, signal.SIGTERM)  # Popen.send_signal would reap it
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether it has ended by itself within the time."""
+        """Returns whether the process ended within the time."""
         deadline = time.monotonic() + timeout_s
         while not self.has_ended:
             if time.monotonic() >= deadline:
@@ -70,14 +71,14 @@ class Child:
         return True
 
     def finish(self) -> None:
-        """Ends the process and all that it started, by force where it must; again is harmless."""
+        """Ends the process and all descendants, by SIGKILL if necessary; idempotent."""
         if self._process.returncode is not None:
             return
         process_session.end(self.pid)
         self._process.wait()
 
     def last_lines(self, count: int) -> list[str]:
-        """The end of what it said."""
+        """Returns the last lines of the log."""
         with self.log_path.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - 32_768))
             return log.read().decode(errors="replace").splitlines()[-count:]

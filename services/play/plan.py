@@ -1,4 +1,4 @@
-"""What runs on one machine, and where: decided before anything starts, without I/O."""
+"""The plan of a local stack: processes, ports and variables. Made before the start, without I/O."""
 
 import os
 import sys
@@ -12,17 +12,16 @@ SHIPPED_WORLDS = ROOT / "model" / "worlds"
 
 
 def shipped_worlds() -> tuple[Path, ...]:
-    """By name."""
+    """Returns the folders of the shipped worlds, ordered by name."""
     return tuple(sorted(manifest.parent for manifest in SHIPPED_WORLDS.glob("*/world.json")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackOptions:
-    """`host`: how players' browsers reach this machine; by another than the default, everybody who
-    can reach its ports can play. `port` is the page's. A port of 0 means any free one; None, that
-    this service is not asked for. `generation_port` and `..._ops_port` are where a service's
-    probes and metrics are; each world after the first has the next port. `canary_world`: another
-    version of a world, served beside the first."""
+    """`host`: the address for players' browsers; with a host other than the default, everybody with
+    access to the ports can play. `port`: the page's port. Port 0 means any free port; None disables
+    the service. `generation_port` and `..._ops_port`: probes and metrics of a service; each further
+    world has the next port. `canary_world`: another version of a world, served beside the first."""
 
     host: str = HOST
     port: int = 8080
@@ -40,12 +39,12 @@ class StackOptions:
 
     @property
     def is_local(self) -> bool:
-        """Only browsers on this machine can play."""
+        """Returns whether only browsers on this machine can play."""
         return self.host in (HOST, "localhost")
 
     @property
     def listen_host(self) -> str:
-        """Where the page's and the session service's ports are opened."""
+        """Returns the listen address of the page and of the session service."""
         return HOST if self.is_local else "0.0.0.0"
 
     @property
@@ -59,9 +58,9 @@ class StackOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServicePlan:
-    """One service. `env`: variables it must have. `defaults`: those that the caller's own
-    environment may overrule. `what`: one waits for. `num_ports`: how many ports, from `port` on,
-    have a /readyz of their own."""
+    """One service. `env`: fixed variables. `defaults`: variables that the caller's environment may
+    override. `what`: text of the wait message. `num_ports`: number of ports with a /readyz, from
+    `port` on."""
 
     name: str
     command: tuple[str, ...]
@@ -76,14 +75,15 @@ class ServicePlan:
         return range(self.port, self.port + self.num_ports)
 
     def environment(self, callers: Mapping[str, str]) -> dict[str, str]:
-        """All variables of its process, of which `callers` are those of whoever starts it."""
+        """Returns all variables of the process, based on the environment `callers` of the starting
+        process."""
         return {**self.defaults, **callers, **self.env}
 
 
 def plan_services(
     options: StackOptions, *, redis_url: str, token_secret: str
 ) -> tuple[ServicePlan, ...]:
-    """In the order of starting: the one that takes longest first. Ports are given by now."""
+    """Returns the services in start order, slowest first. All ports must be assigned."""
     redis = {"NEXTFRAME_REDIS_URL": redis_url}
     redis |= {"NEXTFRAME_REDIS_USER": "", "NEXTFRAME_REDIS_PASSWORD": ""}  # not the caller's
     plans = [_generation("generation", redis, options.worlds, options.generation_port)]

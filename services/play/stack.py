@@ -1,7 +1,7 @@
-"""The whole system on this machine: a private Redis and three services, each its own process.
+"""A local stack: a private Redis and three services, each a separate process.
 
-Owns every process it starts and all that they start. Knows the services by their commands,
-variables and /readyz only.
+Owns every started process with all descendants. Knows only commands, variables and /readyz of a
+service.
 """
 
 import http.client
@@ -32,16 +32,16 @@ SOCKET_BYTES = OWN_NAME_BYTES + 66
 
 
 class StopRequested(Exception):
-    """Somebody asked to stop while we waited."""
+    """A stop was requested during the start."""
 
 
 class ServiceFailed(Exception):
-    """A service ended or is never ready. The message has its last lines."""
+    """A service ended or never became ready. The message contains the service's last log lines."""
 
 
 class LocalStack:
-    """Runs from construction to `close`. Raises PreconditionError, before anything is started, when
-    a port is taken or something is missing."""
+    """Runs from construction to `close`. Raises PreconditionError before any start if a port is
+    occupied or a file is missing."""
 
     def __init__(self, options: StackOptions) -> None:
         options.log_folder.mkdir(parents=True, exist_ok=True)
@@ -76,8 +76,8 @@ class LocalStack:
 
     @property
     def ops_urls(self) -> dict[str, str]:
-        """Where each service's probes, metrics and OpenAPI document are, by its name; of its
-        further processes by its name and a number."""
+        """Returns service name -> address of probes, metrics and OpenAPI document; further
+        processes of a service have a number in the name."""
         return {
             plan.name if i == 0 else f"{plan.name}-{i + 1}": f"http://{HOST}:{port}"
             for plan in self._plans
@@ -106,18 +106,18 @@ class LocalStack:
                 say(f"... {now - began:.0f} s, waiting for {doing}")
 
     def watch(self, stop: threading.Event) -> None:
-        """Returns once `stop` is set; raises ServiceFailed when a service ends before."""
+        """Returns once `stop` is set; raises ServiceFailed if a service ends before."""
         while not stop.wait(POLL_S):
             self.check()
 
     def check(self) -> None:
-        """Raises ServiceFailed when a service has ended."""
+        """Raises ServiceFailed if a service has ended."""
         for child in self._watched:
             if child.has_ended:
                 raise ServiceFailed(_complaint(child, f"ended ({_how(child.exit_status)})"))
 
     def close(self) -> None:
-        """Ends all that was started; again is harmless."""
+        """Ends all started processes; idempotent."""
         self._undo.close()
 
     def _end_services(self) -> None:
@@ -144,7 +144,7 @@ def _start(plan: ServicePlan, log_folder: Path, temp_folder: Path) -> Child:
 
 
 def is_ready(plan: ServicePlan) -> bool:
-    """Each of its processes says so itself."""
+    """Returns whether /readyz of every process answers 200."""
     return all(map(_is_ready, plan.ports))
 
 

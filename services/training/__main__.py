@@ -1,4 +1,4 @@
-"""`python -m services.training`: the training service, until it is told to end."""
+"""`python -m services.training`: runs the training service until SIGTERM or SIGINT."""
 
 import asyncio
 import os

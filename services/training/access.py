@@ -1,4 +1,4 @@
-"""Who may call: operators, by one token. Compared in constant time, never logged."""
+"""Access for operators by one token, compared in constant time and never logged."""
 
 import hmac
 from typing import Annotated
@@ -9,7 +9,7 @@ from services.telemetry import Problem
 
 
 class OperatorAccess:
-    """A dependency of every route but the page."""
+    """A dependency of every route except the page."""
 
     def __init__(self, token: str) -> None:
         self._token = token.encode()

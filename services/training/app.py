@@ -1,6 +1,6 @@
-"""The training service as one web application: runs, recordings, worlds, the operator's page.
+"""The training service's web application: runs, recordings, releases, operator's page.
 
-Builds and wires.
+Builds and wires only.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ REPUBLISH_S = 5.0
 
 
 def create_app(settings: TrainingSettings, launcher: Launcher | None = None) -> FastAPI:
-    """`launcher`: instead of the one that the settings name."""
+    """`launcher`: replaces the launcher named in the settings."""
     store = RunStore(settings.runs, settings.registry)
     runs = RunService(
         store,

@@ -1,5 +1,5 @@
-"""How the service starts other processes: behind whoever plays, and without its secrets. A job and
-the decoder of foreign recordings see the variables named here, and no others."""
+"""Starts child processes with low priority and without the service's secrets. A job and the decoder
+of foreign recordings get only the listed variables."""
 
 import os
 
@@ -18,7 +18,7 @@ _FAMILIES = ("CUDA_", "GOMP_", "KMP_", "LC_", "MKL_", "NCCL_", "NVIDIA_", "OMP_"
 
 
 def bare_environment() -> dict[str, str]:
-    """The allowed part of the service's own environment."""
+    """Returns the allowed part of the service's environment."""
     return {
         name: value
         for name, value in os.environ.items()

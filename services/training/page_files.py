@@ -1,5 +1,5 @@
-"""The operator's page as files, under a policy that lets it load and call nothing but us. It holds
-no secret: whoever opens it must show the token with each call."""
+"""Serves the operator's page with a content security policy: the page loads and calls only the
+training service. The page contains no secret; each call needs the operator's token."""
 
 from pathlib import Path
 

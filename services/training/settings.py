@@ -1,4 +1,4 @@
-"""What an operator may set about the training service: NEXTFRAME_TRAINING_<FIELD>, read once."""
+"""Settings of the training service: NEXTFRAME_TRAINING_<FIELD>, read once at start."""
 
 import re
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ _RECORDINGS = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})=(/.+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings(RedisSettings):
-    """`operator_token`: who shows it may do everything here. `public_url`: where operators reach
-    the page; its origin may call us, as may `allowed_origins`. `data`: the folder of runs and of
-    the registry; with launchers other than `local`, a path that the jobs see too. `recordings`:
-    name=path of each folder in VPT's form that runs may learn from, seen likewise; on Kubernetes
-    inside of `data`, which is all that jobs mount.
+    """`operator_token`: grants access to all operations. `public_url`: address of the page for
+    operators; pages of this origin and of `allowed_origins` may call the service. `data`: the
+    folder of runs and registry; with a launcher other than `local`, the jobs must see the same
+    path. `recordings`: name=path of each folder in VPT's format, seen likewise by jobs; on
+    Kubernetes inside `data`, the only mounted folder.
 
-    `launcher`: where jobs run; `max_running`: how many at once. `keep_runs_days`: a run that has
-    ended is deleted so long after its last change, 0: never. `jobs_outlive`: whether local jobs go
-    on when the service's own process session is ended; they are found again either way.
-    `job_cpus`, `job_gpus`, `job_memory`: what one asks for; as a RayJob in each of its `job_pods`.
-    `ray_address`: of the dashboard, http://host:8265. `kubernetes_*`: namespace, image and volume
-    claim of the jobs; the claim is what `data` lies on.
+    `launcher`: the place of the jobs; `max_running`: maximum concurrent jobs. `keep_runs_days`:
+    days until an ended run is deleted, 0: never. `jobs_outlive`: whether local jobs survive the end
+    of the service's process session; a restarted service finds the jobs in both cases. `job_cpus`,
+    `job_gpus`, `job_memory`: resources per job, for a RayJob per pod of `job_pods`. `ray_address`:
+    address of the dashboard, http://host:8265. `kubernetes_*`: namespace, image and volume claim of
+    the jobs; the claim contains `data`.
 
     `ops_host`, `ops_port`: probes, metrics and the OpenAPI document, for operators only.
     `max_connections`, `max_connections_per_address`: open HTTP connections.
@@ -84,13 +84,13 @@ class TrainingSettings(RedisSettings):
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """Every origin whose pages may call this service."""
+        """Returns all origins whose pages may call the training service."""
         page = urlsplit(self.public_url)
         return (f"{page.scheme}://{page.netloc}", *self.allowed_origins)
 
     @property
     def recording_folders(self) -> dict[str, Path]:
-        """By name."""
+        """Returns name -> folder of recordings."""
         pairs = (said.partition("=") for said in self.recordings)
         return {name: Path(folder) for name, _, folder in pairs}
 

@@ -1,4 +1,4 @@
-"""TCP at the public ports: connections that say nothing, and request heads that never end."""
+"""TCP attacks on the public ports: silent connections, and endless request heads."""
 
 import asyncio
 from contextlib import suppress
@@ -28,7 +28,7 @@ class _Silent(asyncio.Protocol):
 
 
 async def hold_silent(context: AttackContext, address: tuple[str, int]) -> None:
-    """As many as the rates say, opened again when they are closed."""
+    """Holds as many connections as the rates say and reopens closed connections."""
     held: set[_Silent] = set()
     loop = asyncio.get_running_loop()
     local = (ATTACKER_ADDRESS, 0)

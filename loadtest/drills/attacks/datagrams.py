@@ -1,4 +1,4 @@
-"""UDP from a socket that no peer knows, at the ports of other people's connections."""
+"""UDP attacks on the players' ports from an unknown socket."""
 
 import os
 import random
@@ -15,7 +15,7 @@ OVERLONG_BYTES = 1700
 
 
 def like_stun() -> bytes:
-    """A binding request by its header; the rest is noise."""
+    """Returns a datagram with the header of a STUN binding request and a random body."""
     noise = os.urandom(random.randrange(4, 64, 4))
     return pack("!HHI", 1, len(noise), STUN_COOKIE) + os.urandom(12) + noise
 
@@ -29,7 +29,7 @@ KINDS: dict[str, Callable[[], bytes]] = {
 
 
 async def send_datagrams(context: AttackContext) -> None:
-    """One of each kind per tick, at the players' ports in turn."""
+    """Sends one datagram of each kind per tick, to the players' ports in turn."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind((ATTACKER_ADDRESS, 0))
         peer.setblocking(False)

@@ -1,4 +1,4 @@
-"""The attacker's own WebRTC connections: they connect as anybody's, and then misbehave."""
+"""Attacks over the attacker's own WebRTC connections, after a normal handshake."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ UNKNOWN_STREAM = 1001
 
 
 class AttackPeer:
-    """One connection; with data channels it is a player's, without it is a watcher's."""
+    """One connection: with data channels a player's, without a watcher's."""
 
     def __init__(self, *, plays: bool) -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -75,7 +75,7 @@ class AttackPeer:
         return self.is_connected and (channel is None or channel.readyState == "open")
 
     async def beat(self) -> None:
-        """A sign of life each second, as the page gives it, for as long as anybody runs this."""
+        """Sends a heartbeat each second, as the page does, until cancelled."""
         while True:
             if self._control is not None and self._control.readyState == "open":
                 self._control.send('{"type":"heartbeat"}')
@@ -86,8 +86,8 @@ class AttackPeer:
 async def misbehaving(
     context: AttackContext, session: AttackSession, attack: str
 ) -> AsyncIterator[AttackPeer]:
-    """A connected player's peer. Raises ConnectionError when it gets none, and passes on the one
-    that says that it was cut off; closes what is left of it."""
+    """Yields a connected player's peer and closes the peer at the end. Raises ConnectionError
+    without a connection or after a cut-off."""
     peer = AttackPeer(plays=True)
     try:
         if not await peer.connect(context.api, session, attack):
@@ -103,8 +103,8 @@ async def misbehaving(
 
 
 async def break_sctp(context: AttackContext, session: AttackSession) -> None:
-    """A gap and whole messages behind it, then beginnings of messages that never end, in turn;
-    each until it is cut off."""
+    """Alternates two attacks until cut off: a gap with whole messages behind, and beginnings of
+    endless messages."""
     is_gap = True
     async for _ in context.ticks(1 / OFFER_EVERY_S):
         try:
@@ -130,7 +130,7 @@ async def _flood_sctp(context: AttackContext, peer: AttackPeer, *, is_gap: bool)
 
 
 async def flood_actions(context: AttackContext, session: AttackSession) -> None:
-    """Half of the actions, until it is cut off, and again."""
+    """Sends half of the actions until cut off, then connects again."""
     seq = 0
     async for _ in context.ticks(1 / OFFER_EVERY_S):
         try:
@@ -157,7 +157,7 @@ def actions(first_seq: int, count: int) -> list[bytes]:
 
 
 async def send_nacks(context: AttackContext, honest_player: AttackPeer) -> None:
-    """One second's packets at once, each second."""
+    """Sends one second's packets at once, each second."""
     async for _ in context.ticks(1.0):
         try:
             for _ in range(context.rates.nacks_per_s):
@@ -169,7 +169,7 @@ async def send_nacks(context: AttackContext, honest_player: AttackPeer) -> None:
 
 
 async def bring_watchers(context: AttackContext, sessions: tuple[AttackSession, ...]) -> None:
-    """Those that are let in stay until the attack ends."""
+    """Opens watchers; admitted watchers stay until the end of the attack."""
     coming: list[asyncio.Task[None]] = []
     async for _ in context.ticks(context.rates.watchers_per_s):
         if len(coming) < context.rates.watchers:

@@ -1,6 +1,6 @@
-"""Every private name of aiortc that the attacks touch: packets that no honest peer sends.
+"""Private names of aiortc for the attacks, to send packets of no honest peer.
 
-`tests/loadtest/drills/test_rtc_hooks.py` fails when one of these names goes.
+`tests/loadtest/drills/test_rtc_hooks.py` fails if a name disappears.
 """
 
 from collections.abc import Sequence
@@ -36,14 +36,15 @@ class _Chunks:
 
 
 def skip_a_tsn(sctp: RTCSctpTransport) -> None:
-    """All that is sent from here on lies behind a gap (RFC 9260, section 6.2)."""
+    """Puts all later data behind a gap (RFC 9260, section 6.2)."""
     sctp._local_tsn = tsn_plus_one(sctp._local_tsn)
 
 
 async def send_messages(
     sctp: RTCSctpTransport, stream_id: int, messages: Sequence[bytes], *, flags: int = WHOLE
 ) -> None:
-    """All in one packet, past every window. Raises ConnectionError when the connection is over."""
+    """Sends all messages in one packet, ignoring every window. Raises ConnectionError on a closed
+    connection."""
     assert sctp._remote_port is not None  # there is an association by now
     chunks = []
     for message in messages:
@@ -62,8 +63,8 @@ async def send_messages(
 
 
 async def send_nack(receiver: RTCRtpReceiver) -> bool:
-    """Asks for thousands of packets again in one (RFC 4585, section 6.2.1). False while no video
-    has come; raises ConnectionError when the connection is over."""
+    """Requests thousands of packets in one NACK (RFC 4585, section 6.2.1). Returns False before the
+    first video packet; raises ConnectionError on a closed connection."""
     for ssrc, stream in getattr(receiver, _STREAMS).items():
         if stream.max_seq is None:
             return False

@@ -1,4 +1,4 @@
-"""Actions by WebSocket, far too many."""
+"""Floods the action WebSocket."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ AGAIN_PER_S = 1.0
 
 
 async def flood_socket(context: AttackContext, session: AttackSession) -> None:
-    """Half of the actions, until the socket is closed, and again."""
+    """Sends half of the actions until the socket closes, then connects again."""
     url = session.actions_url.replace("http", "ws", 1)
     async for _ in context.ticks(AGAIN_PER_S):
         try:

@@ -1,4 +1,4 @@
-"""HTTP: sessions made as fast as they are refused, and offers that are none."""
+"""HTTP attacks: sessions created at the rate of refusal, and invalid offers."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ async def create_sessions(context: AttackContext) -> None:
 
 
 async def send_offers(context: AttackContext, session: AttackSession) -> None:
-    """With a good token, with a wrong one, and with none."""
+    """Sends offers with a valid token, with a wrong token, and without a token."""
     waiting: set[asyncio.Task[None]] = set()
     number = 0
     async for _ in context.ticks(context.rates.offers_per_s):

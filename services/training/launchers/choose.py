@@ -1,4 +1,5 @@
-"""The launcher that the settings name. Imports only that one: each brings a large library."""
+"""Selects the launcher named in the settings. Imports only the selected launcher, since each
+launcher needs a large library."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def make_launcher(settings: TrainingSettings) -> Launcher:
-    """Raises LaunchError where this one cannot work."""
+    """Raises LaunchError if the selected launcher cannot work."""
     if settings.launcher == "ray":
         from services.training.launchers.ray_job import RayLauncher
 

@@ -1,4 +1,4 @@
-"""What launchers on Kubernetes share: the pod that runs a job, and how the API is asked."""
+"""Shared parts of the Kubernetes launchers: the pod of a job, and calls of the API."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,14 +20,14 @@ GRACE_S = 30
 
 
 class NotThereError(LaunchError):
-    """The API knows no such object (any more)."""
+    """The Kubernetes API has no such object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobShape:
-    """What every job's pods look like. `data`: where the claim is mounted, the same path as in
-    the service's own pod. `memory`: a Kubernetes quantity. `pods`: of one run, where it may have
-    several; each has these cores and GPUs."""
+    """The pods of a job. `data`: mount path of the claim, the same as in the service's pod.
+    `memory`: a Kubernetes quantity. `pods`: number of pods per run; each pod has these cores and
+    GPUs."""
 
     namespace: str
     image: str
@@ -40,7 +40,8 @@ class JobShape:
 
 
 def use_this_cluster() -> None:
-    """With the rights of the pod we run in. Raises LaunchError outside of a cluster."""
+    """Configures the client with the rights of the service's pod. Raises LaunchError outside a
+    cluster."""
     try:
         config.load_incluster_config()  # type: ignore[no-untyped-call]
     except config.ConfigException as error:
@@ -48,7 +49,7 @@ def use_this_cluster() -> None:
 
 
 async def ask(question: Callable[[], T]) -> T:
-    """The client is synchronous. Raises LaunchError, NotThereError."""
+    """Runs a call of the synchronous client in a thread. Raises LaunchError, NotThereError."""
     try:
         return await asyncio.to_thread(question)
     except ApiException as error:
@@ -75,7 +76,7 @@ def entrypoint(folder: Path, attempt: int) -> list[str]:
 
 
 def pod_spec(shape: JobShape) -> dict[str, Any]:
-    """A pod that can run a job; what it runs is for the caller to say."""
+    """Returns a pod spec for a job; the caller adds the command."""
     resources: dict[str, Any] = {
         "requests": {"cpu": f"{shape.cpus:g}", "memory": shape.memory},
         "limits": {"memory": shape.memory},

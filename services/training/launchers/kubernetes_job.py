@@ -1,6 +1,6 @@
-"""Jobs as Kubernetes Jobs: one pod each, on the volume that the service's data lies on.
+"""Runs jobs as Kubernetes Jobs: one pod each, on the volume with the service's data.
 
-Kubernetes never restarts them: a start is an attempt, and attempts are counted by the service.
+Kubernetes never restarts a job, because the service counts the attempts.
 """
 
 from pathlib import Path
@@ -31,7 +31,7 @@ class KubernetesLauncher:
 
     @classmethod
     def of_this_cluster(cls, shape: JobShape) -> "KubernetesLauncher":
-        """Raises LaunchError outside of a cluster."""
+        """Raises LaunchError outside a cluster."""
         use_this_cluster()
         return cls(client.BatchV1Api(), shape)
 
@@ -64,7 +64,7 @@ class KubernetesLauncher:
 
 
 def job_object(shape: JobShape, run_id: str, folder: Path, attempt: int) -> dict[str, Any]:
-    """The Job, as the API takes it."""
+    """Returns the Job in the format of the Kubernetes API."""
     pod = pod_spec(shape) | {"restartPolicy": "Never"}
     pod["containers"][0]["command"] = entrypoint(folder, attempt)
     labels = labels_of(run_id)

@@ -1,5 +1,5 @@
-"""Jobs as RayJobs of the KubeRay operator: a Ray cluster for each run, of one pod or several, for a
-teacher that several workers train together. The job itself runs in the first pod."""
+"""Runs jobs as RayJobs of the KubeRay operator: one Ray cluster per run, with one or several pods,
+for training with several workers. The job runs in the first pod."""
 
 import shlex
 from importlib.metadata import version
@@ -35,7 +35,7 @@ class RayJobLauncher:
 
     @classmethod
     def of_this_cluster(cls, shape: JobShape) -> "RayJobLauncher":
-        """Raises LaunchError outside of a cluster."""
+        """Raises LaunchError outside a cluster."""
         use_this_cluster()
         return cls(client.CustomObjectsApi(), shape)
 
@@ -62,7 +62,7 @@ class RayJobLauncher:
 
 
 def ray_job_object(shape: JobShape, run_id: str, folder: Path, attempt: int) -> dict[str, Any]:
-    """The RayJob, as KubeRay takes it. It says itself what a pod of Ray runs."""
+    """Returns the RayJob in KubeRay's format. KubeRay adds the command of the Ray pods."""
     pod = {"metadata": {"labels": labels_of(run_id)}, "spec": pod_spec(shape)}
     others = {
         "groupName": "others",

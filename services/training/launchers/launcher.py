@@ -1,4 +1,4 @@
-"""What a place that runs jobs must be able to do. The service knows no more of it."""
+"""The interface between the training service and a place that runs jobs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,29 +6,29 @@ from typing import Protocol
 
 
 class LaunchError(Exception):
-    """The job could not be started or asked for; the message says why."""
+    """The job could not be started or polled; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """How a job is. `exit_status`: None while it runs, and where nobody knows it any more."""
+    """State of a job. `exit_status`: None for a running or forgotten job."""
 
     is_running: bool
     exit_status: int | None = None
 
 
 class Launcher(Protocol):
-    """Starts `python -m training.job FOLDER ATTEMPT` somewhere that sees the folder."""
+    """Starts `python -m training.job FOLDER ATTEMPT` in a place with access to the folder."""
 
     async def start(self, run_id: str, folder: Path, attempt: int) -> str:
-        """The handle by which the job is found again, also by another process of ours. Raises
+        """Returns a handle of the job, valid for other processes of the service too. Raises
         LaunchError."""
         ...
 
     async def poll(self, handle: str) -> JobState:
-        """Raises LaunchError when the place cannot be asked; it may run all the same."""
+        """Raises LaunchError if the place does not answer; the job may still run."""
         ...
 
     async def stop(self, handle: str) -> None:
-        """Ends it, gently and then by force. Again, or when it has ended, is harmless."""
+        """Ends the job, by force after a grace period; idempotent."""
         ...

@@ -1,4 +1,5 @@
-"""Jobs as processes of this machine. They outlive the service, and are found again after it."""
+"""Runs jobs as processes of this machine. Jobs outlive the service; a restarted service finds the
+jobs."""
 
 import asyncio
 import os
@@ -20,10 +21,10 @@ _POLL_S = 0.1
 
 
 class LocalLauncher:
-    """Owns the processes that it started, until they have ended or it goes itself.
+    """Owns the started processes until the end of the process or of the launcher.
 
-    A handle is "boot id:pid:start time": a pid alone may come to mean another process. Without
-    `outlive` jobs stay in the service's process session, and whoever ends that ends them.
+    A handle is "boot id:pid:start time", because a pid alone may be reused. Without `outlive`, jobs
+    stay in the service's process session and end with the session.
     """
 
     def __init__(

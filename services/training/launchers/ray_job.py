@@ -1,5 +1,5 @@
-"""Jobs on a Ray cluster, through its job server. Cluster and service share the data folder and
-the image; Ray finds the cores, the GPUs and the node."""
+"""Runs jobs on a Ray cluster through the job server. Cluster and service share the data folder and
+the image; Ray selects the node, cores and GPUs."""
 
 import asyncio
 import sys
@@ -17,7 +17,7 @@ _RUNNING = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
 class RayLauncher:
-    """A handle is Ray's submission id. `address`: of the dashboard, http://host:8265."""
+    """A handle is Ray's submission id. `address`: address of the dashboard, http://host:8265."""
 
     def __init__(self, address: str, *, num_cpus: float, num_gpus: float) -> None:
         self._address = address

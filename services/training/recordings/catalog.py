@@ -1,6 +1,6 @@
-"""The folders of recordings that an operator lets runs learn from, and which of them a run gets.
+"""The folders of recordings allowed for training, and the folder of one run.
 
-Rules; what a folder holds is found out by `scanner.py`.
+Rules only; `scanner.py` reads the folders.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from training.recipes.overrides import NEED_RECORDINGS
 
 @dataclass(frozen=True, slots=True)
 class RecordingsCatalog:
-    """By name: an order never holds a path."""
+    """Folders by name, so a request never contains a path."""
 
     folders: Mapping[str, Path]
 
     def folder_for(self, recipe: str, name: str) -> Path | None:
-        """What a run of that recipe learns from; None where it films by itself and nothing was
-        named. Raises Problem."""
+        """Returns the folder of recordings for a run of the recipe; None if the recipe records its
+        own data and no name is given. Raises Problem."""
         if recipe not in NEED_RECORDINGS:
             if not name:
                 return None

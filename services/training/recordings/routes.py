@@ -1,4 +1,4 @@
-"""The call about recordings: which folders a run may name, and what they hold."""
+"""HTTP route of the recordings: allowed folders with their content."""
 
 from fastapi import APIRouter
 

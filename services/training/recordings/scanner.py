@@ -1,8 +1,8 @@
-"""What the folders of recordings hold: each is scanned when the service starts and whenever
-files come or go. Only what is new is read, and all that is known is on disk.
+"""Scans the folders of recordings at the start of the service and after each change of the files. A
+scan reads only new files and stores the result on disk.
 
-The scan is `python -m training.data.inventory.stock` in a process of its own: a video of somebody
-else's is decoded there, never in the service.
+A scan is the process `python -m training.data.inventory.stock`, so untrusted videos are never
+decoded in the service.
 """
 
 import asyncio
@@ -31,10 +31,10 @@ log = logging.getLogger(__name__)
 
 
 class RecordingsView(BaseModel):
-    """`state`: missing (no such folder), waiting or looking (figures are of the scan before, if
-    there was one), known, or failed, with the `reason`. `hours`: of play worth learning from.
-    `skipped`: how many recordings, by what is wrong with them. `lost`: what could not be used of
-    the others, by reason."""
+    """`state`: missing (no folder), waiting or looking (figures are from the previous scan, if
+    any), known, or failed, with the `reason`. `hours`: hours of play usable for training.
+    `skipped`: number of unusable recordings by reason. `lost`: amount of unusable parts in other
+    recordings by reason."""
 
     name: str
     folder: str
@@ -58,7 +58,7 @@ class _Scan:
 
 
 class RecordingsScanner:
-    """Owns the scans, one at a time, and the manifests that they leave in `kept`."""
+    """Owns the scans, one at a time, and writes manifests to `kept`."""
 
     def __init__(
         self,
@@ -75,8 +75,8 @@ class RecordingsScanner:
         self._scans: dict[str, _Scan] = {}  # the last one of each folder
 
     async def watch(self) -> None:
-        """Starts the next scan that is due, unless one is under way. One that takes longer than
-        allowed is ended, so that the others get their turn."""
+        """Starts the next due scan unless a scan is running. Ends a scan beyond the time limit, so
+        the other folders are scanned too."""
         for name, scan in self._scans.items():
             if scan.process.returncode is None:
                 if asyncio.get_running_loop().time() > scan.deadline_s:

@@ -1,4 +1,4 @@
-"""A run as its folder's `run.json` holds it: what was asked for, where it stands. Rules, no I/O."""
+"""The content of a run's `run.json`: request and state. Rules, no I/O."""
 
 import json
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ NEXT_STATES: dict[RunState, frozenset[RunState]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Numbers that a run was resumed with: they count from its start number `attempt` on."""
+    """Overrides of a resumed run, valid from start number `attempt` on."""
 
     attempt: int
     overrides: Mapping[str, int | float]
@@ -43,9 +43,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """`overrides`: as it was submitted; `changes`: as it was resumed, in order. `handle`: what its
-    launcher finds it by, "" while nothing was started. `attempt` counts the starts; `interruptions`
-    those that were killed since somebody last asked for a start."""
+    """`overrides`: as submitted; `changes`: added by resumes, in order. `handle`: the launcher's
+    handle, "" before the first start. `attempt`: number of starts. `interruptions`: number of
+    killed starts since the last request for a start."""
 
     run_id: str
     recipe: str
@@ -63,14 +63,14 @@ class RunRecord:
 
     @property
     def numbers(self) -> dict[str, int | float]:
-        """The overrides that count now."""
+        """Returns the currently valid overrides."""
         numbers = dict(self.overrides)
         for change in self.changes:
             numbers |= change.overrides
         return numbers
 
     def changed(self, overrides: Mapping[str, int | float]) -> "RunRecord":
-        """With numbers that count from its next start on."""
+        """Returns a record with overrides for the next start."""
         if not overrides:
             return self
         change = Change(attempt=self.attempt + 1, overrides=overrides)

@@ -1,4 +1,4 @@
-"""The calls about runs: HTTP in, HTTP out; what they mean is in `service.py`."""
+"""HTTP routes of the runs; `service.py` holds the rules."""
 
 from typing import Annotated, Any
 
@@ -21,8 +21,8 @@ RunId = Annotated[str, Path(pattern="^[0-9]{8}-[0-9]{6}-[0-9a-f]{6}$")]
 
 
 class SubmitRun(BaseModel):
-    """`overrides`: place in the recipe → value, as GET /v1/recipes lists them. `recordings`: a name
-    out of GET /v1/recordings, for recipes that need one."""
+    """`overrides`: place in the recipe -> value, as listed by GET /v1/recipes. `recordings`: a name
+    of GET /v1/recordings, for recipes with recordings."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -32,7 +32,7 @@ class SubmitRun(BaseModel):
 
 
 class ResumeRun(BaseModel):
-    """`overrides`: what the stages that are left shall use instead."""
+    """`overrides`: new values for the remaining stages."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

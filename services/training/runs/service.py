@@ -1,7 +1,7 @@
-"""What the training service does about runs, without HTTP: submits, watches, cancels, resumes.
+"""The rules of training runs without HTTP: submit, poll, cancel, resume, delete.
 
-The truth is on disk: a service that is killed and started again goes on where it was. Raises
-Problem where an operator is to be refused.
+The disk is authoritative: a restarted service continues from the files. Raises Problem to refuse a
+request.
 """
 
 import asyncio
@@ -37,9 +37,8 @@ log = logging.getLogger(__name__)
 
 
 class RunService:
-    """Every rule about a run, applied to what the disk holds. `max_running`: runs at once.
-    `keep_days`: how long a run that has ended stays on disk after its last change; None: until
-    somebody deletes it."""
+    """All rules about runs, applied to the files on disk. `max_running`: maximum concurrent runs.
+    `keep_days`: days until an ended run is deleted after the last change; None: never."""
 
     def __init__(
         self,
@@ -65,7 +64,7 @@ class RunService:
     async def submit(
         self, recipe: str, overrides: Mapping[str, object], recordings: str = ""
     ) -> RunRecord:
-        """`recordings`: which of the catalog's, for a recipe that needs them."""
+        """`recordings`: a name of the catalog, for recipes with recordings."""
         if recipe not in RECIPES:
             raise Problem(
                 422, "no-such-recipe", f"There is no such recipe; there are {', '.join(RECIPES)}."
@@ -81,7 +80,7 @@ class RunService:
         return record
 
     def all(self) -> list[RunRecord]:
-        """The newest first."""
+        """Returns all runs, newest first."""
         return self._store.all()[::-1]
 
     def find(self, run_id: str) -> RunRecord:
@@ -95,7 +94,7 @@ class RunService:
         return self._store.folder(run_id)
 
     async def cancel(self, run_id: str) -> RunRecord:
-        """Ends it; what it has saved stays, and `resume` goes on from there."""
+        """Ends the run; saved state stays, and `resume` continues from the saved state."""
         async with self._changing:
             if (record := self.find(run_id)).state is RunState.RUNNING:
                 await self._poll(record)  # it may have ended just now
@@ -105,8 +104,8 @@ class RunService:
             return self._store.change(record, RunState.CANCELLED, reason="Cancelled.", handle="")
 
     async def resume(self, run_id: str, overrides: Mapping[str, object] | None = None) -> RunRecord:
-        """`overrides`: other numbers for the stages that are left, as lower learning rates where a
-        loss was not a number: with the same ones it would not be one again."""
+        """Continues the run. `overrides`: new values for the remaining stages, for example lower
+        learning rates after a loss of NaN, which would repeat with the old values."""
         checked = _checked(overrides or {})
         async with self._changing:
             record = self.find(run_id)
@@ -119,7 +118,7 @@ class RunService:
             return self._store.change(record, RunState.QUEUED, reason="", interruptions=0)
 
     async def delete(self, run_id: str) -> None:
-        """Removes a run that has ended, with all it saved. Published worlds stay."""
+        """Deletes an ended run with all files. Published worlds stay."""
         async with self._changing:
             record = self.find(run_id)
             if record.state not in ENDED:
@@ -128,8 +127,8 @@ class RunService:
             await asyncio.to_thread(self._store.delete, run_id)
 
     async def watch(self) -> None:
-        """Polls everything once: a run that has ended is recorded, a queued run is started, a run
-        that ended `keep_days` ago is deleted. What goes wrong with one run costs no other."""
+        """Polls all runs once: records ended runs, starts queued runs, deletes runs that ended
+        `keep_days` ago. An error of one run does not affect the others."""
         async with self._changing:
             await asyncio.to_thread(self._watch_disk)
             for record in await asyncio.to_thread(self._in_state, RunState.RUNNING):

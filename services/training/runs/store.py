@@ -1,4 +1,5 @@
-"""Runs on disk: one folder each, `run.json` replaced whole. What is not here does not exist."""
+"""Runs on disk: one folder per run; `run.json` is replaced atomically. A run without a `run.json`
+does not exist."""
 
 import logging
 import secrets
@@ -19,8 +20,8 @@ log = logging.getLogger(__name__)
 
 
 class RunStore:
-    """The only writer of `run.json`. `root`: the folder of all runs; `registry`: where their
-    worlds go."""
+    """The only writer of `run.json`. `root`: the folder of all runs; `registry`: the target folder
+    of published worlds."""
 
     def __init__(self, root: Path, registry: Path) -> None:
         self._root = root
@@ -67,7 +68,7 @@ class RunStore:
             return None
 
     def all(self) -> list[RunRecord]:
-        """The oldest first."""
+        """Returns all runs, oldest first."""
         found = []
         for path in self._root.glob(f"*/{RECORD}"):
             try:
@@ -77,7 +78,7 @@ class RunStore:
         return sorted(found, key=lambda record: record.created_at)
 
     def change(self, record: RunRecord, state: RunState, **fields: Any) -> RunRecord:
-        """The record in its next state, on disk."""
+        """Writes the record with the next state and returns the record."""
         assert state in NEXT_STATES[record.state], f"{record.state} cannot become {state}"
         changed = replace(record, state=state, changed_at=_now(), **fields)
         self._write(changed)
@@ -85,12 +86,12 @@ class RunStore:
         return changed
 
     def reorder(self, record: RunRecord) -> None:
-        """Tells the run's next start by which numbers to go on."""
+        """Writes the overrides for the run's next start."""
         order = JobOrder.read(self.folder(record.run_id))
         replace(order, overrides=record.numbers).write(self.folder(record.run_id))
 
     def delete(self, run_id: str) -> None:
-        """The record goes first: a folder without one is not a run."""
+        """Deletes the record first, since a folder without a record is not a run."""
         folder = self.folder(run_id)
         (folder / RECORD).unlink(missing_ok=True)
         shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""What an operator gets to see of a run: its record, its job's progress, its loss curves."""
+"""Response bodies about runs: record, job progress, loss curves."""
 
 import json
 import math
@@ -21,7 +21,7 @@ Row = dict[str, float]  # of a loss curve: step, seconds, and each loss by its n
 
 
 class StageView(BaseModel):
-    """`progress` 0 to 1; `minutes`: spent of `max_minutes`, null where there is no budget."""
+    """`progress`: 0 to 1; `minutes`: elapsed of `max_minutes`, null without a budget."""
 
     name: str
     progress: float
@@ -33,14 +33,14 @@ class StageView(BaseModel):
 
 
 class ChangeView(BaseModel):
-    """What counts from start number `attempt` on."""
+    """Overrides valid from start number `attempt` on."""
 
     attempt: int
     overrides: dict[str, float]
 
 
 class RunView(BaseModel):
-    """`overrides`: those that count now, `changes` among them."""
+    """`overrides`: the currently valid overrides, including `changes`."""
 
     id: str
     recipe: str
@@ -91,14 +91,16 @@ def _progress_in(folder: Path) -> Progress | None:
 
 
 def curve(folder: Path, stage: str, *, max_points: int) -> list[Row]:
-    """The stage's losses, at most about `max_points` rows, evenly spread, the newest among them."""
+    """Returns the stage's losses: at most about `max_points` rows, evenly spaced, including the
+    newest row."""
     rows = _rows(folder / f"{stage}.jsonl", MAX_CURVE_BYTES)
     stride = max(1, math.ceil(len(rows) / max_points))
     return rows[::-1][::stride][::-1]
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    """Of a log, whose progress bars overwrite their line: only what they said last counts."""
+    """Returns the last lines of a log; of an overwritten progress bar only the final state
+    counts."""
     lines = _tail(path, MAX_LOG_BYTES).decode(errors="replace").split("\n")
     return [line.rstrip("\r").rpartition("\r")[2] for line in lines][-count - 1 :]
 

@@ -1,5 +1,5 @@
-"""Releases on disk, beside the versions: `<registry>/<world>/release.json`, replaced whole, with
-every step that was taken. Redis may forget them, this does not."""
+"""Releases on disk: `<registry>/<world>/release.json`, replaced atomically, with the history of all
+steps. The file survives a loss of Redis' data."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ MAX_STEPS_KEPT = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What was done, with which version, and why it was allowed."""
+    """One step: action, version, and the reason for permission."""
 
     at: str  # ISO 8601, UTC
     action: str
@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One world's release and how it came to that, the newest step last."""
+    """One world's release with the history, newest step last."""
 
     release: Release
     steps: tuple[Step, ...] = ()

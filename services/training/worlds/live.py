@@ -1,4 +1,4 @@
-"""How the sessions of a version fare, and what that says about its promotion. Rules, no I/O."""
+"""Statistics of a version's sessions, and the resulting advice on promotion. Rules, no I/O."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ MOST_MORE_BROKEN = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """Sums over the sessions of one version: those that began in it, frames they were shown and
-    how long that took; how often one failed, was lost with its replica, or was refused."""
+    """Sums over the sessions of one version: sessions begun, frames shown and play time; sessions
+    failed, lost with a replica, or refused."""
 
     sessions: int = 0
     frames: int = 0
@@ -39,13 +39,13 @@ class Live:
 
     @property
     def stay_s(self) -> float:
-        """How long a session plays, on average."""
+        """Returns the mean play time of a session in seconds."""
         return self.played_s / max(1, self.sessions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveComparison:
-    """`advice`: "wait", "promote" or "roll back"; for an operator, who decides."""
+    """`advice`: "wait", "promote" or "roll back"; the operator decides."""
 
     advice: str
     reasons: tuple[str, ...]

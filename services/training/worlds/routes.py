@@ -1,4 +1,4 @@
-"""The calls about worlds: HTTP in, HTTP out; what they mean is in `service.py`."""
+"""HTTP routes of the releases; `service.py` holds the rules."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ Digest = Annotated[str, Field(pattern=f"^{DIGEST.pattern}$")]
 
 
 class Canary(BaseModel):
-    """`share`: of new sessions."""
+    """`share`: share of new sessions."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

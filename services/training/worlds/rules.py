@@ -1,9 +1,9 @@
-"""How a version becomes the one that players get, and how it stops being that. Rules, no I/O.
+"""State machine of a version's release. Rules, no I/O.
 
     candidate ──canary──► a share of new sessions ──promote──► current ──roll back──► previous
                                    └──────roll back──────► candidate again
 
-Sessions that play are never touched: they end in the version they began with.
+Running sessions are never moved; a session ends in the version of its start.
 """
 
 from dataclasses import replace
@@ -12,11 +12,12 @@ from services.wire.release import MAX_CANARY_SHARE, Release
 
 
 class StepRefusedError(Exception):
-    """The step cannot be taken from here; the message says which can."""
+    """The step is not allowed in this state; the message lists the allowed steps."""
 
 
 def canary(release: Release, digest: str, share: float) -> Release:
-    """`share` of new sessions, 0 to MAX_CANARY_SHARE; again with another share to change it."""
+    """Gives the version `share` of new sessions, 0 to MAX_CANARY_SHARE; a second call changes the
+    share."""
     assert 0 < share <= MAX_CANARY_SHARE
     if not release.current:
         raise StepRefusedError("Nothing is released yet: promote a version first.")
@@ -28,14 +29,14 @@ def canary(release: Release, digest: str, share: float) -> Release:
 
 
 def promote(release: Release, digest: str) -> Release:
-    """The canary becomes current; so does any version where nothing is released yet."""
+    """Makes the canary current; without a release, any version may become current."""
     if release.current and digest != release.canary:
         raise StepRefusedError("Only the canary is promoted: give this version a share first.")
     return Release(world=release.world, current=digest, previous=release.current)
 
 
 def roll_back(release: Release) -> Release:
-    """The canary is taken away; without one, what was current before is current again."""
+    """Removes the canary; without a canary, restores the previous version."""
     if release.canary:
         return replace(release, canary="", canary_share=0.0)
     if not release.previous:

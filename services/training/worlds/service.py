@@ -1,5 +1,5 @@
-"""What the training service does about worlds, without HTTP: judges versions, gives one a share of
-new sessions, promotes it, takes it back. Raises Problem where an operator is to be refused."""
+"""The rules of releases without HTTP: evaluate versions, start a canary, promote, roll back. Raises
+Problem to refuse a request."""
 
 import asyncio
 import logging
@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionStatus:
-    """A version, what the judge says of it beside the current one, and how it fares. `live` is
-    None while nobody can be asked."""
+    """A version with the release gate's verdict against the current version, and live figures.
+    `live`: None while Redis is unreachable."""
 
     version: WorldVersion
     verdict: Verdict
@@ -34,7 +34,7 @@ class VersionStatus:
 
 
 class ReleaseService:
-    """Every rule about a release, applied to what registry and book hold."""
+    """All rules about releases, applied to registry and release files."""
 
     def __init__(self, registry: Registry, redis: Client) -> None:
         self.registry = registry
@@ -50,7 +50,7 @@ class ReleaseService:
         return self._book.read(world)
 
     async def version_statuses(self, world: str) -> list[VersionStatus]:
-        """The newest version first."""
+        """Returns all versions, newest first."""
         current = self._current(self.page(world).release)
         versions = await asyncio.to_thread(self.registry.versions, world)
         replicas = await self._all_replicas()
@@ -85,7 +85,7 @@ class ReleaseService:
             await self._take(step, "roll back", release.canary or release.current, ())
 
     async def republish(self) -> None:
-        """Redis may have forgotten: says every release again."""
+        """Writes every release to Redis again, in case Redis lost the data."""
         for world in self.registry.names():
             release = self._book.read(world).release
             if release.current:
