@@ -145,5 +145,5 @@ async def test_names_and_numbers_that_are_none_are_left_out(redis: Redis) -> Non
     assert await store.leases() == {"whole": 5}
     assert await VersionFigures(redis).read("d") == {"frames": 5}
     await redis.hset(keys.session("broken"), mapping={"world": b"\xff", "seen_at_ms": 9e15})
-    await redis.zadd(keys.LINE, {"broken": 1})
+    await redis.zadd(keys.QUEUE, {"broken": 1})
     assert await store.waiting() == ["whole"]
