@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
+from services.backplane.probe import Probe
+from services.backplane.rates import RateLimit
+from services.backplane.seats import Seats
 
 from services.backplane.action_reader import ActionReader
 from services.backplane.actions import ActionWriter
 from services.backplane.connection import Client, connect
 from services.backplane.limits import Limits
-from services.backplane.probe import Probe
-from services.backplane.rates import RateLimit
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
-from services.backplane.seats import Seats
 from services.backplane.sessions import Loss, SessionStore
 from services.backplane.snapshots import KeptSnapshots
 from services.play.private_redis import PrivateRedis
