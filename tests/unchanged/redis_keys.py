@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
-from services.backplane.probe import Probe
-from services.backplane.rates import RateLimit
-from services.backplane.seats import Seats
 
 from services.backplane.action_reader import ActionReader
 from services.backplane.actions import ActionWriter
 from services.backplane.connection import Client, connect
 from services.backplane.limits import Limits
+from services.backplane.player_lock import PlayerLock
+from services.backplane.rate_limit import RateLimit
+from services.backplane.redis_probe import RedisProbe
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import Loss, SessionStore
-from services.backplane.snapshots import KeptSnapshots
+from services.backplane.snapshots import SavedSnapshots
 from services.play.private_redis import PrivateRedis
 from services.wire import keys
 from services.wire.codec import VideoCodec
@@ -47,20 +47,20 @@ class _Session:
 
     def __init__(self, redis: Client, url: str) -> None:
         self.sessions = SessionStore(redis)
-        self.controls = Seats(redis)
-        self.kept = KeptSnapshots(redis)
+        self.controls = PlayerLock(redis)
+        self.saved = SavedSnapshots(redis)
         self.replicas = ReplicaRegistry(redis)
         self.releases = ReleaseStore(redis)
         self.figures = VersionFigures(redis)
         self.rate = RateLimit(redis, "sessions", max_per_minute=9)
-        self.probe = Probe(redis)
+        self.probe = RedisProbe(redis)
         self.actions = ActionWriter(redis)
         self.url = url
         self.lease = Lease(epoch=0, link_key="")
 
     async def create(self) -> None:
-        await self.sessions.create(_record("s1"), max_line=4, limits=LIMITS)
-        await self.sessions.create(_record("s2"), max_line=4, limits=LIMITS)
+        await self.sessions.create(_record("s1"), max_queued=4, limits=LIMITS)
+        await self.sessions.create(_record("s2"), max_queued=4, limits=LIMITS)
 
     async def acquire(self) -> None:
         lease = await self.sessions.acquire(
@@ -77,7 +77,7 @@ class _Session:
 
     async def play(self) -> None:
         await self.controls.take("s1", "p1")
-        await self.controls.keep("s1", "p1", silent_s=0.5)
+        await self.controls.renew("s1", "p1", silent_s=0.5)
         await self.actions.append("r1", "s1", ACTION.to_bytes())
         await self.actions.aclose()
 
@@ -94,8 +94,8 @@ class _Session:
 
     async def save(self) -> None:
         await self.sessions.save_snapshot("s1", self.lease, b"snapshot")
-        await self.kept.keep("s1", snapshot_id="copy", session_bytes=1024)
-        await self.kept.get("copy")
+        await self.saved.save("s1", snapshot_id="copy", session_bytes=1024)
+        await self.saved.get("copy")
 
     async def publish(self) -> None:
         await self.replicas.heartbeat(
@@ -108,7 +108,7 @@ class _Session:
         await self.figures.add("d1", {"sessions": 1})
 
     async def requeue(self) -> None:
-        await self.controls.leave("s1", "p1")
+        await self.controls.release("s1", "p1")
         await self.sessions.requeue("s1", self.lease, loss=Loss.ONE_OF_MANY)
         await self.sessions.queued()
 
