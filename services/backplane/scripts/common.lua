@@ -10,8 +10,10 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- What is no hash is no session.
 local function status_of(session)
-  return redis.call('HGET', session, 'status') or 'none'
+  local status = redis.pcall('HGET', session, 'status')
+  return type(status) == 'string' and status or 'none'
 end
 
 -- The epoch alone repeats after a failover that lost the newest lease; the link key does not.
@@ -33,7 +35,7 @@ end
 
 -- How long a slot was held, for the wait we promise to those in line.
 local function measure_length(session, now)
-  local since = tonumber(redis.call('HGET', session, 'held_since_ms') or 0)
+  local since = tonumber(redis.call('HGET', session, 'held_since_ms')) or 0
   if since > 0 then
     redis.call('LPUSH', LENGTHS, now - since)
     redis.call('LTRIM', LENGTHS, 0, LENGTHS_KEPT - 1)

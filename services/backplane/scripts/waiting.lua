@@ -7,16 +7,16 @@ local now = now_ms()
 -- KEYS[7]: when this ran last, and since when it has without a gap. While Redis was away (or if its
 -- clock jumped) nobody could give a sign: patience counts from the end of the gap.
 local last = redis.call('HMGET', KEYS[7], 'at_ms', 'since_ms')
-local since_ms = tonumber(last[2] or 0)
-if last[1] and now - last[1] > GAP_MS then since_ms = now end
+local at_ms, since_ms = tonumber(last[1]), tonumber(last[2]) or 0
+if at_ms and now - at_ms > GAP_MS then since_ms = now end
 redis.call('HSET', KEYS[7], 'at_ms', now, 'since_ms', since_ms)
 redis.call('EXPIRE', KEYS[7], ttl_s)
 
 local waiting = {}
 for _, id in ipairs(redis.call('ZRANGE', QUEUE, 0, -1)) do
   local session = session_prefix .. id
-  local found = redis.call('HMGET', session, 'seen_at_ms', 'world')
-  local seen_at_ms = found[1]
+  local found = redis.pcall('HMGET', session, 'seen_at_ms', 'world')
+  local seen_at_ms = tonumber(found[1]) -- without one, whatever it holds, nobody waits there
   if not seen_at_ms then
     redis.call('ZREM', QUEUE, id)
   elseif now - math.max(seen_at_ms, since_ms) > tonumber(patience_ms) then

@@ -147,3 +147,17 @@ async def test_names_and_numbers_that_are_none_are_left_out(redis: Redis) -> Non
     await redis.hset(keys.session("broken"), mapping={"world": b"\xff", "seen_at_ms": 9e15})
     await redis.zadd(keys.QUEUE, {"broken": 1})
     assert await store.waiting() == ["whole"]
+
+
+async def test_a_session_whose_times_are_none_stops_nobody(redis: Redis) -> None:
+    """One such record stopped the whole line, and no session ended when its time was up."""
+    store = SessionStore(redis)
+    for session_id in ("broken", "torn", "whole"):
+        await queue(store, session_id)
+    await redis.hset(keys.session("broken"), mapping={"seen_at_ms": "x", "held_since_ms": "y"})
+    await redis.set(keys.session("torn"), "no hash")
+    await redis.hset(keys.WATCHED, mapping={"at_ms": "z", "since_ms": ""})
+    assert await store.waiting() == ["whole"]
+    await redis.zadd(keys.ENDINGS, {"broken": 1, "torn": 2, "whole": 3})
+    await store.end_overdue("over")
+    assert await store.count() == 0
