@@ -14,7 +14,7 @@ PAGES = {
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
         ROOT / "ARCHITECTURE.md",
-        ROOT / "docs" / "performance.md",
+        *sorted((ROOT / "docs").glob("*.md")),
         ROOT / "services" / "README.md",
         ROOT / "training" / "README.md",
         ROOT / "loadtest" / "README.md",
