@@ -18,7 +18,7 @@ if not has_room(promised(session_bytes) + session_bytes, max_bytes) then return 
 local now = now_ms()
 redis.call('HSET', SESSION, unpack(ARGV, 11))
 redis.call('HSET', SESSION, 'created_at_ms', now, 'seen_at_ms', now, 'callers', callers,
-  'max_open', max_open, 'max_queued', max_queued)
+  'max_open', max_open, 'max_line', max_queued)
 redis.call('EXPIRE', SESSION, ttl_s)
 for who in each_caller(callers) do
   redis.call('SADD', open_prefix .. who, id)
