@@ -95,5 +95,9 @@ def test_links_lead_somewhere(page: str) -> None:
         assert (ROOT / page).parent.joinpath(target).exists(), target
 
 
+def test_the_overview_fits_on_three_screens() -> None:
+    assert len(PAGES["ARCHITECTURE.md"].splitlines()) < 150
+
+
 def test_the_readme_fits_on_two_screens() -> None:
     assert len(README.splitlines()) < 130
