@@ -60,7 +60,8 @@ class TokenizerRecipe:
 class DecoderRecipe:
     """The tokenizer's second stage: the decoder goes on behind the finished encoder. `adversarial`
     is how hard a critic may pull, against the picture loss; 0 is none. `lpips` names the weights
-    of the perceptual term (AlexNet's and LPIPS's own); without them the run's own eye looks.
+    of the perceptual term (AlexNet's and LPIPS's own); without them the run's own feature network
+    measures.
     """
 
     batch_size: int

@@ -8,19 +8,21 @@ from torch.optim import AdamW, Optimizer
 
 from training.data.recording import Recording
 from training.loop.trainer import Budget, Trainer
-from training.tokenizer.losses.features import Eye, InverseDynamics, ReadActions
+from training.tokenizer.losses.features import ActionRegression, ActionRegressor, FeatureNetwork
 
 _STEPS = 600
 
 
-def trained_eye(folder: Path, films: Sequence[Recording], device: torch.device) -> Eye:
-    """Taught on the first call, found in `folder` afterwards."""
+def trained_feature_network(
+    folder: Path, films: Sequence[Recording], device: torch.device
+) -> FeatureNetwork:
+    """The trained network; the first call trains it, later calls load `folder`/eye.pt."""
     torch.manual_seed(0)
-    reader = InverseDynamics(films[0].actions.shape[1]).to(device)
-    optimizers: list[Optimizer] = [AdamW(reader.parameters(), lr=2e-3, weight_decay=0.01)]
-    trainer = Trainer(folder, "eye", reader, optimizers, ema_decay=0.99)
+    regressor = ActionRegressor(films[0].actions.shape[1]).to(device)
+    optimizers: list[Optimizer] = [AdamW(regressor.parameters(), lr=2e-3, weight_decay=0.01)]
+    trainer = Trainer(folder, "eye", regressor, optimizers, ema_decay=0.99)
     if trainer.step < _STEPS:
-        trainer.train(ReadActions(reader, films), Budget(steps=_STEPS - trainer.step))
+        trainer.train(ActionRegression(regressor, films), Budget(steps=_STEPS - trainer.step))
     averaged = trainer.averaged
-    assert isinstance(averaged, InverseDynamics)
+    assert isinstance(averaged, ActionRegressor)
     return averaged.eye

@@ -13,14 +13,14 @@ from training.device import pick_device
 from training.evaluate.given.lpips import LPIPS
 from training.loop.optimizers import vae_optimizers
 from training.loop.trainer import Budget, Trainer, TrainingError
-from training.pipeline.stages.perceptual import trained_eye
+from training.pipeline.stages.perceptual import trained_feature_network
 from training.recipes.numbers import numbers_of
 from training.recipes.recipe import Recipe
 from training.recipes.settings.picture import PictureWeights
 from training.run import Run
 from training.tokenizer.frames import Film, FrameSource, spread
 from training.tokenizer.losses.colours import RareColours
-from training.tokenizer.losses.features import EyeDistance
+from training.tokenizer.losses.features import FeatureDistance
 from training.tokenizer.losses.picture_loss import Looks, PictureLoss
 from training.tokenizer.reconstruction import Reconstruction
 
@@ -101,7 +101,7 @@ def _looks(run: Run, weights: PictureWeights, lpips: tuple[Path, Path] | None) -
         except ValueError as error:
             raise TrainingError(str(error)) from error
     films = load_recordings(run.train_recordings)
-    return EyeDistance(trained_eye(run.folder, films, pick_device()))
+    return FeatureDistance(trained_feature_network(run.folder, films, pick_device()))
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
-"""A small eye of our own for perceptual distance. It is taught by inverse dynamics: what it sees in
-two frames in a row must tell the action between them, so it cannot do without edges and colours
-that move with the view. It needs no downloaded weights, and never judges a world: evaluation has a
-reader of its own.
+"""A small feature network for a perceptual distance. It is trained by inverse dynamics: the
+features of two successive frames must predict the action between them, so they keep edges and
+colours that move with the view. The network needs no downloaded weights and measures no world;
+evaluation has an inverse dynamics model of its own.
 
 Shape letters: B frames, A action size, C H W feature channels, rows, columns.
 """
@@ -22,7 +22,7 @@ _WIDTHS = (32, 64, 96)
 _BATCH = 16
 
 
-class Eye(nn.Module):
+class FeatureNetwork(nn.Module):
     """Frames to feature maps at a half, a quarter and an eighth of their size."""
 
     def __init__(self) -> None:
@@ -39,28 +39,29 @@ class Eye(nn.Module):
         return maps[1:]
 
 
-class InverseDynamics(nn.Module):
-    """The action (B, A) that leads from one frame to the next."""
+class ActionRegressor(nn.Module):
+    """Predicts the action (B, A) that leads from one frame to the next. The attribute `eye` is a
+    key of saved states."""
 
     def __init__(self, action_size: int) -> None:
         super().__init__()
-        self.eye = Eye()
+        self.eye = FeatureNetwork()
         self.compare = nn.Conv2d(2 * _WIDTHS[-1], 64, 3, stride=2, padding=1)
         self.pool = nn.AdaptiveAvgPool2d((2, 4))
         self.action = nn.Linear(64 * 2 * 4, action_size)
 
     def forward(self, before_B3HW: Tensor, after_B3HW: Tensor) -> Tensor:
-        seen = torch.cat([self.eye(frames)[-1] for frames in (before_B3HW, after_B3HW)], dim=1)
-        moved = self.pool(nnf.leaky_relu(self.compare(seen), 0.1))
+        features = torch.cat([self.eye(frames)[-1] for frames in (before_B3HW, after_B3HW)], dim=1)
+        moved = self.pool(nnf.leaky_relu(self.compare(features), 0.1))
         action_BA: Tensor = self.action(moved.flatten(1))
         return action_BA
 
 
-class ReadActions:
-    """The objective: squared error of the action vector over pairs with no cut between."""
+class ActionRegression:
+    """The objective: squared error of the action vector over pairs of frames without a cut."""
 
-    def __init__(self, reader: InverseDynamics, films: Sequence[Recording]) -> None:
-        self._reader = reader
+    def __init__(self, regressor: ActionRegressor, films: Sequence[Recording]) -> None:
+        self._regressor = regressor
         self._films = films
         self._pairs = np.concatenate(
             [
@@ -80,21 +81,21 @@ class ReadActions:
             pixels_from_uint8(torch.from_numpy(frames_B2HW3[:, n]).to(device)) for n in (0, 1)
         )
         truth = torch.from_numpy(actions_BA).to(device)
-        return {"loss": (self._reader(before, after) - truth).square().mean()}
+        return {"loss": (self._regressor(before, after) - truth).square().mean()}
 
 
-class EyeDistance:
-    """How different pictures look to an eye: features of unit length at every place of every
-    level, squared difference, as LPIPS does it (arXiv 1801.03924) with all channels alike."""
+class FeatureDistance:
+    """A perceptual distance as in LPIPS (arXiv 1801.03924): the squared difference of features of
+    unit length at every position of every level, with equal channel weights."""
 
-    def __init__(self, eye: Eye) -> None:
-        self._eye = eye.eval().requires_grad_(False)
+    def __init__(self, network: FeatureNetwork) -> None:
+        self._network = network.eval().requires_grad_(False)
 
     def __call__(self, rebuilt_B3HW: Tensor, real_B3HW: Tensor) -> Tensor:
-        """One number for the batch; gradients reach `rebuilt` only."""
+        """The mean over the batch; gradients reach `rebuilt_B3HW` only."""
         with torch.no_grad():
-            real_maps = self._eye(real_B3HW)
-        maps = zip(self._eye(rebuilt_B3HW), real_maps, strict=True)
+            real_maps = self._network(real_B3HW)
+        maps = zip(self._network(rebuilt_B3HW), real_maps, strict=True)
         distances = [
             (nnf.normalize(ours) - nnf.normalize(real)).square().sum(dim=1).mean()
             for ours, real in maps

@@ -1,4 +1,4 @@
-"""The eye learns to see what actions do, and tells pictures apart by how they look."""
+"""The feature network learns from actions, and its distance tells images apart by content."""
 
 from pathlib import Path
 
@@ -8,9 +8,14 @@ import torch
 import torch.nn.functional as nnf
 
 from training.data.recording import Recording
-from training.pipeline.stages.perceptual import trained_eye
+from training.pipeline.stages.perceptual import trained_feature_network
 from training.tokenizer.frames import spread
-from training.tokenizer.losses.features import Eye, EyeDistance, InverseDynamics, ReadActions
+from training.tokenizer.losses.features import (
+    ActionRegression,
+    ActionRegressor,
+    FeatureDistance,
+    FeatureNetwork,
+)
 
 
 def _film(num_frames: int = 200) -> Recording:
@@ -29,8 +34,8 @@ def _film(num_frames: int = 200) -> Recording:
 
 def test_what_it_sees_in_two_frames_tells_the_action_between() -> None:
     torch.manual_seed(0)
-    reader = InverseDynamics(action_size=1)
-    objective = ReadActions(reader, [_film()])
+    reader = ActionRegressor(action_size=1)
+    objective = ActionRegression(reader, [_film()])
     optimizer = torch.optim.AdamW(reader.parameters(), lr=3e-3)
     generator = torch.Generator().manual_seed(0)
     seen = []
@@ -44,14 +49,14 @@ def test_what_it_sees_in_two_frames_tells_the_action_between() -> None:
 
 
 def test_no_pair_is_taken_over_a_cut() -> None:
-    objective = ReadActions(InverseDynamics(1), [_film(), _film()])
+    objective = ActionRegression(ActionRegressor(1), [_film(), _film()])
     assert len(objective._pairs) == 2 * 198
     assert not (objective._pairs[:, 1] == 99).any()
 
 
 def test_more_blur_looks_more_different_and_the_same_looks_the_same() -> None:
     torch.manual_seed(0)
-    distance = EyeDistance(Eye())
+    distance = FeatureDistance(FeatureNetwork())
     real = torch.rand(2, 3, 32, 48) * 2 - 1
     little, much = (nnf.avg_pool2d(real, size, stride=1, padding=size // 2) for size in (3, 7))
     assert distance(real, real).item() == pytest.approx(0.0, abs=1e-6)
@@ -61,10 +66,10 @@ def test_more_blur_looks_more_different_and_the_same_looks_the_same() -> None:
     assert rebuilt.grad is not None and rebuilt.grad.abs().sum() > 0
 
 
-def test_an_eye_is_taught_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_feature_network_is_trained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.pipeline.stages.perceptual._STEPS", 2)
     films = [_film(40)]
-    first, again = (trained_eye(tmp_path, films, torch.device("cpu")) for _ in range(2))
+    first, again = (trained_feature_network(tmp_path, films, torch.device("cpu")) for _ in range(2))
     pixels = torch.from_numpy(spread([films[0].frames], 2)).permute(0, 3, 1, 2) / 255
     assert all(torch.equal(a, b) for a, b in zip(first(pixels), again(pixels), strict=True))
     assert len(list(tmp_path.glob("eye.pt"))) == 1
