@@ -59,7 +59,7 @@ def run_command(arguments: argparse.Namespace) -> None:
     arguments.out.write_text(json.dumps(report, indent=1) + "\n")
     print(
         f"\n{len(material.passages)} passages of held-out play; after @: the dreamt frame. The"
-        "\nFréchet distance is in features of our own action reader; it is neither FID nor FVD."
+        "\nFréchet distance is in features of our own inverse dynamics model; it is neither FID nor FVD."
     )
 
 

@@ -1,7 +1,7 @@
 """`python -m training decoders RUN ...`: what the tokenizers of several runs make of the same
 held-out play, in a table. Shape letters: S passages.
 
-The Fréchet distance is taken in evaluation's action reader, which no tokenizer was trained to
+The Fréchet distance is taken in evaluation's inverse dynamics model, which no tokenizer was trained to
 please; it is neither FID nor FVD.
 """
 
@@ -18,12 +18,12 @@ from training.commands.contest_arguments import FILMING_BY_THEMSELVES
 from training.data.recording import load_recordings
 from training.evaluate.confidence import Estimate, estimate, mean_estimate
 from training.evaluate.dreams.dream import reconstruct
-from training.evaluate.material import taught_reader
+from training.evaluate.inverse_dynamics.network import AFTER, BEFORE, InverseDynamics
+from training.evaluate.inverse_dynamics.output import predict_actions
+from training.evaluate.material import trained_inverse_dynamics
 from training.evaluate.measures.frechet import frechet_of_starts
 from training.evaluate.measures.picture import gradient, psnr_db, ssim
 from training.evaluate.passages import Passage, choose_passages
-from training.evaluate.reader.network import AFTER, BEFORE, ActionReader
-from training.evaluate.reader.reading import read
 from training.evaluate.report.markdown import lines
 from training.pipeline.stages.decoder import trained_tokenizer
 from training.recipes.named import recipe_named
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", type=Path, nargs="+", help="folders of runs with a tokenizer")
     parser.add_argument("--recipe", choices=FILMING_BY_THEMSELVES, default="freedoom")
     parser.add_argument("--judge", type=Path, default=Path("build/runs/evaluate"),
-                        help="where the action reader is kept")  # fmt: skip
+                        help="where the inverse dynamics model is kept")  # fmt: skip
     parser.add_argument("--passages", type=at_least_one, default=40)
 
 
@@ -49,9 +49,9 @@ def run_command(arguments: argparse.Namespace) -> None:
         load_recordings(Run(arguments.runs[0]).held_out_recordings), count=arguments.passages,
         context_frames=BEFORE, num_frames=_PASSAGE_FRAMES + AFTER,
     )  # fmt: skip
-    reader, _ = taught_reader(recipe, Run(arguments.judge), recipe.extent)
+    inverse_dynamics, _ = trained_inverse_dynamics(recipe, Run(arguments.judge), recipe.extent)
     titles = ("run", "PSNR, dB", "over the first", "SSIM", "gradient", "Fréchet (own)")
-    for line in lines(titles, _rows(recipe, arguments.runs, reader, passages)):
+    for line in lines(titles, _rows(recipe, arguments.runs, inverse_dynamics, passages)):
         print(line, flush=True)
     print(
         f"\n± is half of the 95 % interval over {len(passages)} passages; over the first run, that"
@@ -60,14 +60,17 @@ def run_command(arguments: argparse.Namespace) -> None:
 
 
 def _rows(
-    recipe: Recipe, folders: Sequence[Path], reader: ActionReader, passages: Sequence[Passage]
+    recipe: Recipe,
+    folders: Sequence[Path],
+    inverse_dynamics: InverseDynamics,
+    passages: Sequence[Passage],
 ) -> Iterator[tuple[str, ...]]:
     """As they are measured."""
     found: list[Rebuilt] = []
     for folder in folders:
         tokenizer = trained_tokenizer(recipe, Run(folder)).cpu()
         rebuilt = [reconstruct(tokenizer, passage.following.frames) for passage in passages]
-        found.append(measure(reader, passages, rebuilt))
+        found.append(measure(inverse_dynamics, passages, rebuilt))
         yield _cells(folder, found[-1], found[0])
 
 
@@ -81,7 +84,9 @@ class Rebuilt:
     frechet_own: Estimate
 
 
-def measure(reader: ActionReader, passages: Sequence[Passage], rebuilt: Sequence[Film]) -> Rebuilt:
+def measure(
+    inverse_dynamics: InverseDynamics, passages: Sequence[Passage], rebuilt: Sequence[Film]
+) -> Rebuilt:
     """`rebuilt[i]` is what became of the frames that follow in passage i."""
     real = [passage.following.frames for passage in passages]
     gradients_2S = np.array([[gradient(film) for film in side] for side in (rebuilt, real)])
@@ -92,7 +97,7 @@ def measure(reader: ActionReader, passages: Sequence[Passage], rebuilt: Sequence
 
     ours_SMD, real_SMD = (
         [
-            read(reader, passage.led_by_context(film)).features_MD
+            predict_actions(inverse_dynamics, passage.led_by_context(film)).features_MD
             for passage, film in zip(passages, side, strict=True)
         ]
         for side in (rebuilt, real)

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recordings", type=Path, help="folder in VPT's form, if it needs one")
     parser.add_argument("--world", type=Path, help="a bundle, else every shipped one")
     parser.add_argument("--run", type=Path, default=Path("build/runs/evaluate"),
-                        help="where held-out play and the action reader are kept, "
+                        help="where held-out play and the inverse dynamics model are kept, "
                         "by the name of the world")  # fmt: skip
     parser.add_argument(
         "--steps", type=at_least_one, help="denoise steps, else the world's default"

@@ -7,7 +7,7 @@ says that `frames[i]` does not follow from `frames[i - 1]` (the start, or a jump
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,6 +86,12 @@ def load_recordings(folder: Path) -> list[Recording]:
     if not found:
         raise FileNotFoundError(f"no recordings under {folder}; run the record stage first")
     return [Recording.load(path) for path in found]
+
+
+def sample_evenly(films: Sequence[NDArray[np.uint8]], count: int) -> NDArray[np.uint8]:
+    """About `count` frames (N, H, W, 3) at equal distances over all films."""
+    stride = max(1, sum(map(len, films)) // count)
+    return np.concatenate([film[::stride] for film in films])
 
 
 def clip_starts(cuts: NDArray[np.bool_], num_frames: int) -> NDArray[np.int64]:

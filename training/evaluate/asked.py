@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
 from training.data.recording import Recording, TooLittlePlay
+from training.evaluate.inverse_dynamics.following import events
+from training.evaluate.inverse_dynamics.output import Actions
 from training.evaluate.measures.scores import FRAME, NUM_FRAMES
 from training.evaluate.passages import Passage, begins_in, passage_at
-from training.evaluate.reader.following import events
-from training.evaluate.reader.reading import Actions
 
 LEAST_ASKED = 30  # frames of all passages, for each event
 _LEAST_MOVING = 0.5  # of the frames that are scored, with a key down or a turn

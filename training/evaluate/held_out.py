@@ -38,14 +38,20 @@ def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
     )  # fmt: skip
 
 
-def reader_recordings(recipe: Recipe, run: Run) -> list[Recording]:
+def inverse_dynamics_recordings(recipe: Recipe, run: Run) -> list[Recording]:
     """Of play that the world has not learned from and is not measured on; at least two."""
     folder, plan = run.folder / "reader" / "recordings", recipe.record
     if isinstance(recipe.recorder, RecordingSource):
-        keep_films(recipe.recorder, "validation", folder, num_frames=plan.reader_frames, at_least=2)
+        keep_films(
+            recipe.recorder,
+            "validation",
+            folder,
+            num_frames=plan.inverse_dynamics_frames,
+            at_least=2,
+        )
     else:
         record_all(
-            recipe.recorder, folder, num_frames=plan.reader_frames, takes=plan.reader_takes,
-            seed=plan.reader_seed, processes=_PROCESSES,
+            recipe.recorder, folder, num_frames=plan.inverse_dynamics_frames, takes=plan.inverse_dynamics_episodes,
+            seed=plan.inverse_dynamics_seed, processes=_PROCESSES,
         )  # fmt: skip
     return load_recordings(folder)

@@ -10,16 +10,20 @@ from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
 from training.data.games.probes import Probe
-from training.data.recording import Recording, load_recordings
+from training.data.recording import Recording, load_recordings, sample_evenly
 from training.data.source import RecordingSource
 from training.evaluate.asked import choose_asked
-from training.evaluate.held_out import probes, reader_recordings, record_held_out
+from training.evaluate.held_out import inverse_dynamics_recordings, probes, record_held_out
+from training.evaluate.inverse_dynamics.fitting import FitSettings, fitted_inverse_dynamics
+from training.evaluate.inverse_dynamics.following import EventScore, measure_following
+from training.evaluate.inverse_dynamics.network import AFTER, BEFORE, InverseDynamics
+from training.evaluate.inverse_dynamics.output import (
+    Actions,
+    InverseDynamicsOutput,
+    predict_actions,
+)
 from training.evaluate.measures.scores import FilmFeatures, Judges, PictureDistance
 from training.evaluate.passages import Passage, choose_passages
-from training.evaluate.reader.fitting import Lessons, fitted_reader
-from training.evaluate.reader.following import EventScore, measure_following
-from training.evaluate.reader.network import AFTER, BEFORE, ActionReader
-from training.evaluate.reader.reading import Actions, Reading, read
 from training.recipes.recipe import Recipe
 from training.recipes.settings.extent import Extent
 from training.run import Run
@@ -58,12 +62,12 @@ class Material:
 def gather(
     recipe: Recipe, run: Run, extent: Extent, given: GivenNetworks | None = None
 ) -> Material:
-    """Records what is not there yet, and teaches the reader."""
+    """Records missing play and trains the inverse dynamics model, unless the run folder has both."""
     record_held_out(recipe, run, processes=_PROCESSES)
     held_out = load_recordings(run.held_out_recordings)
     window = recipe.preset.nfd.window
-    reader, unseen = taught_reader(recipe, run, extent)
-    reading = read(reader, unseen.frames)
+    inverse_dynamics, unseen = trained_inverse_dynamics(recipe, run, extent)
+    reading = predict_actions(inverse_dynamics, unseen.frames)
     is_given = isinstance(recipe.recorder, RecordingSource)
     return Material(
         extent=extent,
@@ -78,19 +82,22 @@ def gather(
             )
             for length, count in extent.long_dreams
         ],
-        frames=spread([recording.frames for recording in held_out], _TOKENIZER_FRAMES),
-        judges=_judges(recipe, reader, reading, given or GivenNetworks()),
+        frames=sample_evenly([recording.frames for recording in held_out], _TOKENIZER_FRAMES),
+        judges=_judges(recipe, inverse_dynamics, reading, given or GivenNetworks()),
         reader_alone=_alone(recipe.action_space, unseen, reading),
         films=held_out,
     )  # fmt: skip
 
 
 def _judges(
-    recipe: Recipe, reader: ActionReader, other_real: Reading, given: GivenNetworks
+    recipe: Recipe,
+    inverse_dynamics: InverseDynamics,
+    other_real: InverseDynamicsOutput,
+    given: GivenNetworks,
 ) -> Judges:
     return Judges(
         space=recipe.action_space,
-        reader=reader,
+        inverse_dynamics=inverse_dynamics,
         other_real_MD=other_real.features_MD,
         oracle=recipe.oracle,
         lpips=given.lpips,
@@ -98,20 +105,18 @@ def _judges(
     )
 
 
-def _alone(space: ActionSpace, unseen: Recording, reading: Reading) -> Mapping[str, EventScore]:
+def _alone(
+    space: ActionSpace, unseen: Recording, reading: InverseDynamicsOutput
+) -> Mapping[str, EventScore]:
     asked = Actions.of(space, unseen.actions[BEFORE:-AFTER])
     return measure_following(space, [asked], [reading.actions]).events
 
 
-def taught_reader(recipe: Recipe, run: Run, extent: Extent) -> tuple[ActionReader, Recording]:
-    """A reader that has seen all of its recordings but the last, and that one."""
-    *lessons, unseen = reader_recordings(recipe, run)
-    lessons_plan = Lessons(steps=extent.reader_steps)
-    reader = fitted_reader(recipe.action_space, lessons, run.folder / "reader", lessons_plan)
-    return reader, unseen
-
-
-def spread(films: Sequence[NDArray[np.uint8]], count: int) -> NDArray[np.uint8]:
-    """About `count` frames taken evenly from all films."""
-    stride = max(1, sum(map(len, films)) // count)
-    return np.concatenate([film[::stride] for film in films])
+def trained_inverse_dynamics(
+    recipe: Recipe, run: Run, extent: Extent
+) -> tuple[InverseDynamics, Recording]:
+    """A model trained on all recordings for it but the last, and the last recording."""
+    *known, unseen = inverse_dynamics_recordings(recipe, run)
+    settings = FitSettings(steps=extent.inverse_dynamics_steps)
+    folder = run.folder / "reader"  # a name that stored runs have
+    return fitted_inverse_dynamics(recipe.action_space, known, folder, settings), unseen

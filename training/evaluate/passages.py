@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.recording import Recording, TooLittlePlay, clip_starts
-from training.evaluate.reader.network import BEFORE
+from training.evaluate.inverse_dynamics.network import BEFORE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

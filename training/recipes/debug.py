@@ -38,7 +38,7 @@ def debug() -> Recipe:
         recorder=ToyRecorder(),
         record=RecordRecipe(
             train_frames=8_000, train_takes=4, held_out_frames=1_000, held_out_takes=1, probes=8,
-            reader_frames=5_000,
+            inverse_dynamics_frames=5_000,
             least_walk=0.0,
         ),
         tokenizer=TokenizerRecipe(

@@ -34,7 +34,9 @@ LOGIT_NORMAL = NoiseMixture(  # every frame by itself, and nothing beside it: th
 )
 
 # Menus and rests cut recordings into pieces: few hold together for a thousand frames.
-EXTENT = Extent(num_passages=20, num_probes=0, long_dreams=((300, 4), (64, 4)), reader_steps=3_000)
+EXTENT = Extent(
+    num_passages=20, num_probes=0, long_dreams=((300, 4), (64, 4)), inverse_dynamics_steps=3_000
+)
 
 
 def minecraft() -> Recipe:
@@ -50,7 +52,7 @@ def minecraft() -> Recipe:
         recorder=VptFolder(folder=RECORDINGS, width=preset.width, height=preset.height),
         record=RecordRecipe(
             train_frames=120_000, train_takes=1, held_out_frames=24_000, held_out_takes=1,
-            reader_frames=36_000, probes=0,
+            inverse_dynamics_frames=36_000, probes=0,
         ),
         tokenizer=TokenizerRecipe(
             batch_size=16, lr=3e-4, ema_decay=0.999, minutes=24 * _HOURS, picture=PictureWeights(),

@@ -22,7 +22,7 @@ def minecraft_small() -> Recipe:
         recorder=VptFolder(folder=RECORDINGS, width=preset.width, height=preset.height),
         record=RecordRecipe(
             train_frames=60_000, train_takes=1, held_out_frames=12_000, held_out_takes=1,
-            reader_frames=18_000, probes=0,
+            inverse_dynamics_frames=18_000, probes=0,
         ),
         tokenizer=proven.tokenizer,
         decoder=proven.decoder,
@@ -30,5 +30,5 @@ def minecraft_small() -> Recipe:
         student=replace(proven.student, batch_size=4, minutes=60.0),
         teacher_sampler=proven.teacher_sampler,
         student_sampler=proven.student_sampler,
-        extent=replace(whole.extent, reader_steps=1_500),
+        extent=replace(whole.extent, inverse_dynamics_steps=1_500),
     )  # fmt: skip

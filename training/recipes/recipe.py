@@ -21,7 +21,7 @@ from training.recipes.settings.picture import PictureWeights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRecipe:
-    """Train, validation and held-out films, and those that teach evaluation's action reader, come
+    """Train, validation and held-out films, and those that teach evaluation's inverse dynamics model, come
     from different seeds of the same place, or from different players where recordings are given;
     only numbers of frames count for those. `least_walk` is the room ahead that a probe needs: map
     units in the first twelve frames of walking forward."""
@@ -36,9 +36,9 @@ class RecordRecipe:
     validation_seed: int = 5_000
     held_out_seed: int = 10_000
     tokenizer_frames: int = 0
-    reader_frames: int = 12_500
-    reader_takes: int = 5
-    reader_seed: int = 30_000
+    inverse_dynamics_frames: int = 12_500
+    inverse_dynamics_episodes: int = 5
+    inverse_dynamics_seed: int = 30_000
     probes: int = 20
     probe_seed: int = 20_000
     least_walk: float = 140.0

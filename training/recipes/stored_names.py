@@ -5,6 +5,10 @@ keep their keys. A field that is not listed has one name."""
 
 STORED_NAMES = {
     "action_dropout": "untold_share",
+    "inverse_dynamics_frames": "reader_frames",
+    "inverse_dynamics_episodes": "reader_takes",
+    "inverse_dynamics_seed": "reader_seed",
+    "inverse_dynamics_steps": "reader_steps",
     "on_policy": "own_play",
     "num_rollouts": "dreams",
     "max_rollout_frames": "depth",

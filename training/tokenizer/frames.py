@@ -40,9 +40,3 @@ class FrameSource:
         film = int(np.searchsorted(self._firsts, index, side="right")) - 1
         frame: Film = self._films[film][index - self._firsts[film]]
         return frame
-
-
-def spread(films: Sequence[Film], count: int) -> Film:
-    """About `count` frames (N, H, W, 3), taken evenly from all films."""
-    stride = max(1, sum(map(len, films)) // count)
-    return np.concatenate([film[::stride] for film in films])

@@ -9,8 +9,13 @@ from model.presets import debug
 from training.__main__ import main
 from training.commands.decoders import Film, measure
 from training.data.games.toy import ACTION_SPACE, ToyRecorder
+from training.evaluate.inverse_dynamics.network import (
+    AFTER,
+    BEFORE,
+    InverseDynamics,
+    InverseDynamicsShape,
+)
 from training.evaluate.passages import choose_passages
-from training.evaluate.reader.network import AFTER, BEFORE, ActionReader, ReaderShape
 
 PASSAGES = choose_passages(
     [ToyRecorder().record(num_frames=80, seed=3)], count=3, context_frames=BEFORE,
@@ -26,9 +31,12 @@ def _faded(film: Film) -> Film:
 
 def test_fading_costs_gradient_likeness_and_distance() -> None:
     size = debug()
-    reader = ActionReader(ReaderShape.of(ACTION_SPACE, size.width, size.height)).eval()
+    inverse_dynamics = InverseDynamics(
+        InverseDynamicsShape.of(ACTION_SPACE, size.width, size.height)
+    ).eval()
     as_real, as_faded = (
-        measure(reader, PASSAGES, films) for films in (REAL, [_faded(film) for film in REAL])
+        measure(inverse_dynamics, PASSAGES, films)
+        for films in (REAL, [_faded(film) for film in REAL])
     )
     assert as_real.gradient.value == as_real.ssim.value == pytest.approx(1.0)
     assert as_real.frechet_own.value == pytest.approx(0.0, abs=1e-6)

@@ -17,13 +17,15 @@ from training.recipes.recipe import Recipe
 from training.recipes.settings.extent import Extent
 from training.run import Run
 
-EXTENT = Extent(num_passages=4, num_probes=2, long_dreams=((64, 2), (20, 2)), reader_steps=80)
+EXTENT = Extent(
+    num_passages=4, num_probes=2, long_dreams=((64, 2), (20, 2)), inverse_dynamics_steps=80
+)
 
 
 def tiny_recipe() -> Recipe:
     recipe = debug()
     record = replace(
-        recipe.record, held_out_frames=200, held_out_takes=1, reader_frames=2_400, reader_takes=3,
+        recipe.record, held_out_frames=200, held_out_takes=1, inverse_dynamics_frames=2_400, inverse_dynamics_episodes=3,
         probes=2,
     )  # fmt: skip
     return replace(recipe, record=record, extent=EXTENT)
@@ -32,10 +34,15 @@ def tiny_recipe() -> Recipe:
 def film_ahead(recipe: Recipe, run: Run) -> None:
     """What would be filmed in other processes, filmed here: starting one takes longer."""
     plan = recipe.record
-    reader = run.folder / "reader" / "recordings"
+    inverse_dynamics = run.folder / "reader" / "recordings"
     for folder, frames, takes, seed in (
         (run.held_out_recordings, plan.held_out_frames, plan.held_out_takes, plan.held_out_seed),
-        (reader, plan.reader_frames, plan.reader_takes, plan.reader_seed),
+        (
+            inverse_dynamics,
+            plan.inverse_dynamics_frames,
+            plan.inverse_dynamics_episodes,
+            plan.inverse_dynamics_seed,
+        ),
     ):
         for take in range(takes):
             film = ToyRecorder().record(num_frames=frames // takes, seed=seed + take)

@@ -6,9 +6,9 @@ import torch
 
 from training.data.games.toy import ACTION_SPACE, ToyRecorder
 from training.evaluate.confidence import mean_estimate
+from training.evaluate.inverse_dynamics.network import InverseDynamics, InverseDynamicsShape
 from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film, Judges
 from training.evaluate.passages import choose_passages
-from training.evaluate.reader.network import ActionReader, ReaderShape
 
 
 def _grainy(film: Film, amount: float) -> Film:
@@ -32,10 +32,12 @@ def test_what_cannot_be_measured_has_no_interval() -> None:
 
 def test_the_film_nearer_to_the_truth_is_ahead_by_both_measures() -> None:
     torch.manual_seed(0)
-    reader = ActionReader(ReaderShape.of(ACTION_SPACE, 32, 32)).eval()
+    inverse_dynamics = InverseDynamics(InverseDynamicsShape.of(ACTION_SPACE, 32, 32)).eval()
     film = ToyRecorder().record(num_frames=150, seed=0)
     passages = choose_passages([film], count=4, context_frames=8, num_frames=NUM_FRAMES)
-    judges = Judges(space=ACTION_SPACE, reader=reader, other_real_MD=np.zeros((100, 64)))
+    judges = Judges(
+        space=ACTION_SPACE, inverse_dynamics=inverse_dynamics, other_real_MD=np.zeros((100, 64))
+    )
     comparison = Comparison(judges, passages)
     near, far = (
         comparison.score(

@@ -96,12 +96,12 @@ def test_other_passages_are_another_yardstick(material: Material) -> None:
     def yardstick(**changes: Any) -> Yardstick:
         return Yardstick.of(replace(material, **changes), precision="fp32", num_steps=2)
 
-    other = copy.deepcopy(material.judges.reader)
+    other = copy.deepcopy(material.judges.inverse_dynamics)
     next(other.parameters()).data.add_(1e-3)
     assert yardstick() == yardstick()
     assert yardstick() != yardstick(passages=material.passages[1:])
     assert yardstick() != yardstick(long_passages=material.long_passages[1:])
-    assert yardstick() != yardstick(judges=replace(material.judges, reader=other))
+    assert yardstick() != yardstick(judges=replace(material.judges, inverse_dynamics=other))
 
 
 def test_without_a_teacher_its_figures_are_null(card: Card) -> None:

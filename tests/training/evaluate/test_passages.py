@@ -9,9 +9,9 @@ import pytest
 from training.data.games.toy import ACTION_SPACE as SPACE
 from training.data.recording import Recording, TooLittlePlay
 from training.evaluate.asked import LEAST_ASKED, choose_asked
+from training.evaluate.inverse_dynamics.following import event_names, events
+from training.evaluate.inverse_dynamics.output import Actions
 from training.evaluate.measures.scores import FRAME, NUM_FRAMES
-from training.evaluate.reader.following import event_names, events
-from training.evaluate.reader.reading import Actions
 
 FRAMES = 60
 CONTEXT = 4

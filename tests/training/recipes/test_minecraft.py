@@ -78,7 +78,9 @@ def _tiny(folder: Path) -> Recipe:
         ),
         student_sampler=replace(whole.student_sampler, times={2: uniform_times(2)}),
         num_starts=2,
-        extent=Extent(num_passages=2, num_probes=0, long_dreams=((20, 1),), reader_steps=4),
+        extent=Extent(
+            num_passages=2, num_probes=0, long_dreams=((20, 1),), inverse_dynamics_steps=4
+        ),
         num_threads=1,
     )
 

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from model.tokenizer.vae import VAE, VAEConfig, pixels_from_uint8
+from training.data.recording import sample_evenly
 from training.objectives.objective import Losses, Objective
 from training.recipes.settings.picture import PictureWeights
-from training.tokenizer.frames import Film, FrameSource, spread
+from training.tokenizer.frames import Film, FrameSource
 from training.tokenizer.losses.colours import RareColours
 from training.tokenizer.losses.picture_loss import PictureLoss
 from training.tokenizer.reconstruction import Reconstruction, Redecoding, SecondStage
@@ -78,4 +79,4 @@ def test_frames_stay_on_disk_until_they_are_drawn(tmp_path: Path) -> None:
     source = FrameSource([film], 2, torch.device("cpu"))
     assert isinstance(source._films[0], np.memmap)
     assert source.draw(torch.Generator().manual_seed(0)).shape == (2, 3, 16, 16)
-    assert len(spread([film], 4)) == 4
+    assert len(sample_evenly([film], 4)) == 4

@@ -53,7 +53,7 @@ class ToyState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ToyReading:
     """What the oracle sees in one frame. `action` has 0 or 1 per button, and the yaw entry."""
 
     row: int
@@ -92,7 +92,7 @@ def render(state: ToyState, action: Sequence[float]) -> NDArray[np.uint8]:
     return frame
 
 
-def read(frame: NDArray[np.uint8]) -> Reading:
+def read(frame: NDArray[np.uint8]) -> ToyReading:
     """The oracle. Exact on rendered frames, the nearest reading on dreamt ones."""
     view = frame.astype(np.int64)
     brightness = view[_CELL:].min(axis=-1)
@@ -108,7 +108,7 @@ def read(frame: NDArray[np.uint8]) -> Reading:
         np.abs(np.roll(_PANORAMA, -heading, axis=0)[:SIZE] - columns).sum()
         for heading in range(HEADINGS)
     ]
-    return Reading(
+    return ToyReading(
         row=int(row) + _CELL,
         column=int(column),
         heading=int(np.argmin(misses)),

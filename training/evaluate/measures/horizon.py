@@ -9,14 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.evaluate.confidence import Estimate, estimate, mean_estimate
+from training.evaluate.inverse_dynamics.following import measure_following
+from training.evaluate.inverse_dynamics.network import AFTER
+from training.evaluate.inverse_dynamics.output import (
+    Actions,
+    InverseDynamicsOutput,
+    predict_actions,
+)
 from training.evaluate.measures.frechet import frechet_of_starts
 from training.evaluate.measures.motion import motion
 from training.evaluate.measures.picture import gradient, psnr_db
 from training.evaluate.measures.scores import Film, Judges
 from training.evaluate.passages import Passage
-from training.evaluate.reader.following import measure_following
-from training.evaluate.reader.network import AFTER
-from training.evaluate.reader.reading import Actions, Reading, read
 
 HORIZON = (16, 64, 128, 256, 300, 512, 1000)
 _WINDOW = 64  # frames that end at the horizon's frame, or all there are
@@ -66,14 +70,16 @@ def measure_horizon(judges: Judges, dreams: Sequence[LongDream]) -> list[Horizon
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Measured:
     dream: LongDream
-    dreamt: Reading
-    real: Reading
+    dreamt: InverseDynamicsOutput
+    real: InverseDynamicsOutput
 
     @classmethod
     def of(cls, judges: Judges, dream: LongDream) -> "_Measured":
         passage = dream.passage
         films = (dream.frames, passage.following.frames[: len(dream.frames)])
-        dreamt, real = (read(judges.reader, passage.led_by_context(film)) for film in films)
+        dreamt, real = (
+            predict_actions(judges.inverse_dynamics, passage.led_by_context(film)) for film in films
+        )
         return cls(dream=dream, dreamt=dreamt, real=real)
 
 

@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 from model.action_space import ActionSpace
 from training.data.games.frame_oracle import Oracle
 from training.evaluate.confidence import Estimate, estimate, mean_estimate
+from training.evaluate.inverse_dynamics.following import Following, measure_following, shuffled
+from training.evaluate.inverse_dynamics.network import AFTER, InverseDynamics
+from training.evaluate.inverse_dynamics.output import (
+    Actions,
+    InverseDynamicsOutput,
+    predict_actions,
+)
 from training.evaluate.measures.frechet import frechet, frechet_of_starts
 from training.evaluate.measures.oracle import read_rightly
 from training.evaluate.measures.picture import gradient, psnr_db, ssim
 from training.evaluate.passages import Passage
-from training.evaluate.reader.following import Following, measure_following, shuffled
-from training.evaluate.reader.network import AFTER, ActionReader
-from training.evaluate.reader.reading import Actions, Reading, read
 
 FRAME = 16  # at which pictures are compared
 NUM_FRAMES = FRAME + AFTER  # to be made, so that the action of the last one can be read
@@ -32,8 +36,8 @@ class Judges:
     `oracle` where a world's own rules can read a frame."""
 
     space: ActionSpace
-    reader: ActionReader
-    other_real_MD: NDArray[np.float64]  # the reader's features of real play in no passage
+    inverse_dynamics: InverseDynamics
+    other_real_MD: NDArray[np.float64]  # features of real play in no passage
     oracle: Oracle | None = None
     lpips: PictureDistance | None = None
     fvd_features: FilmFeatures | None = None
@@ -105,9 +109,9 @@ class Comparison:
         other = self._judges.other_real(len(self._passages), FRAME)
         return frechet_of_starts(other, self._real_features)
 
-    def _read(self, films: Sequence[Film]) -> list[Reading]:
+    def _read(self, films: Sequence[Film]) -> list[InverseDynamicsOutput]:
         return [
-            read(self._judges.reader, passage.led_by_context(film))
+            predict_actions(self._judges.inverse_dynamics, passage.led_by_context(film))
             for passage, film in zip(self._passages, films, strict=True)
         ]
 

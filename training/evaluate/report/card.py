@@ -20,13 +20,13 @@ import torch
 from model.bench.provenance import this_commit
 from model.world import Precision
 from training.evaluate.confidence import Estimate
+from training.evaluate.inverse_dynamics.following import EventScore
 from training.evaluate.measures.colour import Colour
 from training.evaluate.measures.fidelity import DreamFidelity, TokenizerFidelity
 from training.evaluate.measures.horizon import HorizonPoint
 from training.evaluate.measures.place import PlaceFigures
 from training.evaluate.measures.scores import Scores
 from training.evaluate.measures.steering import Steering
-from training.evaluate.reader.following import EventScore
 from training.evaluate.yardstick import Yardstick
 
 SCHEMA = "nextframe.eval"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.world import World
 from training.data.games.island.oracle import Oracle, Readings
 from training.data.pictures import Pixels, grid
-from training.data.recording import Recording
+from training.data.recording import Recording, sample_evenly
 from training.evaluate.dreams.dream import Wish, dream, reconstruct
 from training.evaluate.measures.fidelity import FRAMES, measure_tokenizer
 from training.evaluate.measures.picture import gradient, psnr_db
@@ -75,8 +75,7 @@ def evaluate_tiles(
     films = dreamer.films([_wish(passage) for passage in passages], "passages")
     moments = Moments(films=held_out, oracle=dreamer.oracle, space=space, context=window)
     loops, loop_closure = _loops(dreamer, moments, 4 if extent.is_quick else _LOOPS)
-    stride = max(1, sum(map(len, (film.frames for film in held_out))) // _TOKENIZER_FRAMES)
-    frames = np.concatenate([film.frames[::stride] for film in held_out])
+    frames = sample_evenly([film.frames for film in held_out], _TOKENIZER_FRAMES)
     tokenizer = measure_tokenizer(frames, reconstruct(world.tokenizer, frames))
     real = [passage.following.frames for passage in passages]
     card = TileCard(

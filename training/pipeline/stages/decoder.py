@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.tokenizer.vae import VAE
+from training.data.recording import sample_evenly
 from training.device import pick_device
 from training.evaluate.dreams.dream import reconstruct
 from training.evaluate.measures.fidelity import measure_tokenizer
@@ -24,7 +25,7 @@ from training.pipeline.stages.tokenizer import (
 from training.recipes.numbers import numbers_of
 from training.recipes.recipe import Recipe
 from training.run import Run
-from training.tokenizer.frames import FrameSource, spread
+from training.tokenizer.frames import FrameSource
 from training.tokenizer.reconstruction import Redecoding, SecondStage
 
 STAGE = "decoder"
@@ -39,7 +40,7 @@ def train_decoder(recipe: Recipe, run: Run, budget: Budget) -> None:
     frames = FrameSource(training_films(recipe, run), settings.batch_size, pick_device())
     loss = picture_loss(run, settings.picture, settings.lpips)
     trainer.train(Redecoding(players, frames, loss, adversarial=settings.adversarial), budget)
-    held_out = spread(films_in(run.held_out_recordings), _HELD_OUT_FRAMES)
+    held_out = sample_evenly(films_in(run.held_out_recordings), _HELD_OUT_FRAMES)
     print(f"held-out frames before: {_fidelity(before, held_out)}")
     print(f"held-out frames after:  {_fidelity(_averaged(trainer), held_out)}")
 

@@ -8,7 +8,7 @@ import torch
 
 from model.tokenizer.vae import VAE, pixels_from_uint8
 from training.data.encoding import LatentCache
-from training.data.recording import load_recordings
+from training.data.recording import load_recordings, sample_evenly
 from training.device import pick_device
 from training.evaluate.given.lpips import LPIPS
 from training.loop.optimizers import vae_optimizers
@@ -18,7 +18,7 @@ from training.recipes.numbers import numbers_of
 from training.recipes.recipe import Recipe
 from training.recipes.settings.picture import PictureWeights
 from training.run import Run
-from training.tokenizer.frames import Film, FrameSource, spread
+from training.tokenizer.frames import Film, FrameSource
 from training.tokenizer.losses.colours import RareColours
 from training.tokenizer.losses.features import FeatureDistance
 from training.tokenizer.losses.picture_loss import Looks, PictureLoss
@@ -60,7 +60,7 @@ def picture_loss(
     """The loss for the colours of the run's films. Its perceptual term is LPIPS where `lpips` names
     the weights, else the run's own feature network. Raises TrainingError for files that do not hold
     LPIPS weights."""
-    colours = RareColours.of(spread(films_in(run.train_recordings), _COLOUR_FRAMES))
+    colours = RareColours.of(sample_evenly(films_in(run.train_recordings), _COLOUR_FRAMES))
     return PictureLoss(weights, colours, _looks(run, weights, lpips))
 
 
@@ -111,7 +111,7 @@ def _measure_latents(vae: VAE, run: Run) -> None:
     cache = LatentCache(run.latents, vae)
     if cache.restore_statistics():
         return
-    picked = spread(films_in(run.train_recordings), _STATISTICS_FRAMES)
+    picked = sample_evenly(films_in(run.train_recordings), _STATISTICS_FRAMES)
     device = next(vae.parameters()).device
     means = [
         vae.posterior(pixels_from_uint8(torch.from_numpy(picked[i : i + _BATCH]).to(device)))[0]

@@ -11,18 +11,20 @@ class Extent:
     num_passages: int
     num_probes: int
     long_dreams: tuple[tuple[int, int], ...]
-    reader_steps: int
+    inverse_dynamics_steps: int
     is_quick: bool = False
 
 
 WHOLE = Extent(
-    num_passages=24, num_probes=20, long_dreams=((1000, 4), (300, 8)), reader_steps=900
+    num_passages=24, num_probes=20, long_dreams=((1000, 4), (300, 8)), inverse_dynamics_steps=900
 )  # fmt: skip
 QUICK = Extent(
-    num_passages=8, num_probes=4, long_dreams=((64, 4),), reader_steps=900, is_quick=True
+    num_passages=8, num_probes=4, long_dreams=((64, 4),), inverse_dynamics_steps=900, is_quick=True
 )  # fmt: skip
-TOY = Extent(num_passages=12, num_probes=8, long_dreams=((300, 2), (64, 4)), reader_steps=200)
-TILES = Extent(num_passages=24, num_probes=0, long_dreams=((1000, 2),), reader_steps=0)
+TOY = Extent(
+    num_passages=12, num_probes=8, long_dreams=((300, 2), (64, 4)), inverse_dynamics_steps=200
+)
+TILES = Extent(num_passages=24, num_probes=0, long_dreams=((1000, 2),), inverse_dynamics_steps=0)
 QUICK_TILES = Extent(
-    num_passages=10, num_probes=0, long_dreams=((64, 2),), reader_steps=0, is_quick=True
+    num_passages=10, num_probes=0, long_dreams=((64, 2),), inverse_dynamics_steps=0, is_quick=True
 )  # fmt: skip

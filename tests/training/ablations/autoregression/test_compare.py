@@ -122,10 +122,10 @@ def _tiny(recipe: Recipe) -> Recipe:
         preset=replace(preset, nfd=replace(preset.nfd, width=16, num_layers=1)),
         record=replace(
             recipe.record, train_frames=200, train_takes=1, held_out_frames=200, held_out_takes=1,
-            validation_frames=60, validation_takes=1, reader_frames=800, reader_takes=2,
+            validation_frames=60, validation_takes=1, inverse_dynamics_frames=800, inverse_dynamics_episodes=2,
         ),
         tokenizer=replace(recipe.tokenizer, minutes=0.01),
-        extent=Extent(num_passages=4, num_probes=0, long_dreams=(), reader_steps=20),
+        extent=Extent(num_passages=4, num_probes=0, long_dreams=(), inverse_dynamics_steps=20),
     )  # fmt: skip
 
 
@@ -136,7 +136,12 @@ def _film_ahead(recipe: Recipe, run: Run) -> None:
         (run.train_recordings, plan.train_frames, 1, plan.train_seed),
         (run.validation_recordings, plan.validation_frames, 1, plan.validation_seed),
         (run.held_out_recordings, plan.held_out_frames, 1, plan.held_out_seed),
-        (run.folder / "reader" / "recordings", plan.reader_frames, 2, plan.reader_seed),
+        (
+            run.folder / "reader" / "recordings",
+            plan.inverse_dynamics_frames,
+            2,
+            plan.inverse_dynamics_seed,
+        ),
     ):
         for take in range(takes):
             film = ToyRecorder().record(num_frames=frames // takes, seed=seed + take)

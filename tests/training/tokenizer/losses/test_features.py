@@ -7,9 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as nnf
 
-from training.data.recording import Recording
+from training.data.recording import Recording, sample_evenly
 from training.pipeline.stages.perceptual import trained_feature_network
-from training.tokenizer.frames import spread
 from training.tokenizer.losses.features import (
     ActionRegression,
     ActionRegressor,
@@ -34,9 +33,9 @@ def _film(num_frames: int = 200) -> Recording:
 
 def test_what_it_sees_in_two_frames_tells_the_action_between() -> None:
     torch.manual_seed(0)
-    reader = ActionRegressor(action_size=1)
-    objective = ActionRegression(reader, [_film()])
-    optimizer = torch.optim.AdamW(reader.parameters(), lr=3e-3)
+    regressor = ActionRegressor(action_size=1)
+    objective = ActionRegression(regressor, [_film()])
+    optimizer = torch.optim.AdamW(regressor.parameters(), lr=3e-3)
     generator = torch.Generator().manual_seed(0)
     seen = []
     for step in range(50):
@@ -70,6 +69,6 @@ def test_a_feature_network_is_trained_once(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("training.pipeline.stages.perceptual._STEPS", 2)
     films = [_film(40)]
     first, again = (trained_feature_network(tmp_path, films, torch.device("cpu")) for _ in range(2))
-    pixels = torch.from_numpy(spread([films[0].frames], 2)).permute(0, 3, 1, 2) / 255
+    pixels = torch.from_numpy(sample_evenly([films[0].frames], 2)).permute(0, 3, 1, 2) / 255
     assert all(torch.equal(a, b) for a, b in zip(first(pixels), again(pixels), strict=True))
     assert len(list(tmp_path.glob("eye.pt"))) == 1

@@ -1,9 +1,9 @@
-"""The action reader: an inverse-dynamics model, which says from frames alone what was pressed and
-how far the view was turned on each axis of the camera. After VPT's labeller (arXiv 2206.11795),
-made small.
+"""An inverse dynamics model: predicts from frames alone the pressed buttons and the camera's turn on
+each axis. A small form of VPT's labeller (arXiv 2206.11795).
 
-Knows no world model: what it was taught on real play it then reads in dreams. Shape letters:
-B clips, S frames of a clip, H W pixels, K buttons, Y bins of a camera axis, D features.
+The model is trained on recorded play only and then reads generated frames; it knows no world model.
+Shape letters: B clips, S frames of a clip, H W pixels, K buttons, Y bins of a camera axis,
+D features.
 """
 
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from torch import Tensor, nn
 
 from model.action_space import ActionSpace
 
-BEFORE, AFTER = 2, 1  # frames seen before and after the frame that an action leads to
+BEFORE, AFTER = 2, 1  # input frames before and after the frame that the action leads to
 CLIP_FRAMES = BEFORE + 1 + AFTER
 NUM_FEATURES = 64
-_CHANNELS = 3 + CLIP_FRAMES - 1  # the frame itself, and how the brightness changed
+_CHANNELS = 3 + CLIP_FRAMES - 1  # the frame itself, and the changes of brightness
 _CHANGE_GAIN = 4.0  # most changes are small
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReaderShape:
+class InverseDynamicsShape:
     width: int  # pixels, multiples of 4
     height: int
     num_buttons: int
@@ -37,11 +37,11 @@ class ReaderShape:
         )
 
 
-class ActionReader(nn.Module):
-    """Four frames in; what led from the second to the third out. The future frame helps: what is
-    pressed now still moves the next picture."""
+class InverseDynamics(nn.Module):
+    """Takes four frames and predicts the action between the second and the third. The fourth frame
+    helps, because an action still moves the frame after it."""
 
-    def __init__(self, shape: ReaderShape) -> None:
+    def __init__(self, shape: InverseDynamicsShape) -> None:
         super().__init__()
         self.shape = shape
         grid_cells = -(-shape.height // 16) * -(-shape.width // 16)
@@ -50,7 +50,7 @@ class ActionReader(nn.Module):
             *_stage(32, 48, stride=2),
             *_stage(48, 64, stride=2),
             *_stage(64, 64, stride=1),
-            nn.Flatten(),  # where something moves says which way it went
+            nn.Flatten(),  # keeps positions: they tell the direction of motion
             nn.Linear(64 * grid_cells, NUM_FEATURES),
             nn.ReLU(),
         )
@@ -58,7 +58,7 @@ class ActionReader(nn.Module):
         self.camera = nn.ModuleList(nn.Linear(NUM_FEATURES, bins) for bins in shape.num_bins)
 
     def features(self, clips_BSHW3: Tensor) -> Tensor:
-        """(B, D) of uint8 clips: what the Fréchet distance is taken in."""
+        """Features (B, D) of uint8 clips; the Fréchet distance uses these."""
         pixels = clips_BSHW3.permute(0, 1, 4, 2, 3).float() / 127.5 - 1.0
         changes_BCHW = pixels.mean(dim=2).diff(dim=1)
         seen_BCHW = torch.cat((pixels[:, BEFORE], _CHANGE_GAIN * changes_BCHW), dim=1)
@@ -66,11 +66,11 @@ class ActionReader(nn.Module):
         return features
 
     def forward(self, clips_BSHW3: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """As `logits`."""
+        """`logits` of the clips."""
         return self.logits(self.features(clips_BSHW3))
 
     def logits(self, features_BD: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Of the buttons (B, K), each by itself, and of the bins (B, Y) of every camera axis."""
+        """Logits (B, K) of the buttons, independent of each other, and (B, Y) of each camera axis."""
         return self.buttons(features_BD), [axis(features_BD) for axis in self.camera]
 
 

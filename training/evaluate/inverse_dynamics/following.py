@@ -1,6 +1,7 @@
-"""Does the dream do what was pressed? What the reader reads in it, against what was asked.
+"""Action following: compares the actions that the inverse dynamics model reads from generated frames
+with the requested actions.
 
-Shape letters: S starts, M frames, E events: one per button, then two ways of every camera axis.
+Shape letters: S starts, M frames, E events: one per button, then two directions per camera axis.
 """
 
 from collections.abc import Sequence
@@ -11,14 +12,14 @@ from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
 from training.evaluate.confidence import Estimate, estimate, mean_estimate
-from training.evaluate.reader.reading import Actions
+from training.evaluate.inverse_dynamics.output import Actions
 
 _WAYS = {"pitch": ("look up", "look down"), "yaw": ("turn left", "turn right")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventScore:
-    """`asked` counts the frames in which it was asked for."""
+    """`asked`: number of frames in which the event was requested."""
 
     precision: float
     recall: float
@@ -28,8 +29,8 @@ class EventScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Following:
-    """`f1` is the mean over the events that were asked for at all; camera errors are absolute.
-    Those of the pitch are None in a world without."""
+    """`f1`: mean over all events that were requested. Camera errors are absolute; the errors of the
+    pitch are None in a world without pitch."""
 
     f1: Estimate
     events: dict[str, EventScore]
@@ -42,7 +43,7 @@ class Following:
 def measure_following(
     space: ActionSpace, asked: Sequence[Actions], read: Sequence[Actions]
 ) -> Following:
-    """One `Actions` per start, asked and read frame by frame."""
+    """`asked` and `read`: one `Actions` per start, for the same frames."""
     counts_SE3 = np.stack(
         [_counts(events(space, a), events(space, r)) for a, r in zip(asked, read, strict=True)]
     )
@@ -64,7 +65,7 @@ def measure_following(
 
 
 def shuffled(asked: Sequence[Actions]) -> list[Actions]:
-    """The same actions in another order across all starts: what chance would score."""
+    """The same actions in random order across all starts, for the score of chance."""
     lengths = [len(actions.buttons) for actions in asked]
     order = np.random.default_rng(0).permutation(sum(lengths))
     whole = Actions(
@@ -80,7 +81,7 @@ def event_names(space: ActionSpace) -> tuple[str, ...]:
 
 
 def events(space: ActionSpace, actions: Actions) -> NDArray[np.bool_]:
-    """(M, E): which of `event_names` happen in which frame."""
+    """A mask (M, E): the events of `event_names` in each frame."""
     axes = zip(actions.camera_bins.T, space.camera.values(), strict=True)
     turns = [
         turned
@@ -93,14 +94,14 @@ def events(space: ActionSpace, actions: Actions) -> NDArray[np.bool_]:
 def _camera_error(
     bins_deg: NDArray[np.float64], pairs: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
 ) -> tuple[Estimate, Estimate]:
-    """In bins, and in degrees."""
+    """The mean error in bins and in degrees."""
     bins_S = np.array([np.abs(asked - read).mean() for asked, read in pairs])
     degrees_S = np.array([np.abs(bins_deg[asked] - bins_deg[read]).mean() for asked, read in pairs])
     return mean_estimate(bins_S), mean_estimate(degrees_S)
 
 
 def _counts(asked_ME: NDArray[np.bool_], read_ME: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """(E, 3): asked and read, read only, asked only."""
+    """Counts (E, 3) of frames: requested and read, read only, requested only."""
     outcomes = (asked_ME & read_ME, ~asked_ME & read_ME, asked_ME & ~read_ME)
     return np.stack([outcome.sum(axis=0) for outcome in outcomes], axis=1)
 

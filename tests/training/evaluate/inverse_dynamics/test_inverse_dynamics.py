@@ -1,4 +1,4 @@
-"""The action reader learns to read real play, and what it says is scored as it should be."""
+"""The inverse dynamics model learns to read real play, and what it says is scored as it should be."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +9,16 @@ import torch
 
 from training.data.games.toy import ACTION_SPACE, ToyRecorder
 from training.data.recording import load_recordings
+from training.evaluate.inverse_dynamics.fitting import FitSettings, fitted_inverse_dynamics
+from training.evaluate.inverse_dynamics.following import event_names, measure_following, shuffled
+from training.evaluate.inverse_dynamics.network import (
+    AFTER,
+    BEFORE,
+    InverseDynamics,
+    InverseDynamicsShape,
+)
+from training.evaluate.inverse_dynamics.output import Actions, predict_actions
 from training.evaluate.material import Material
-from training.evaluate.reader.fitting import Lessons, fitted_reader
-from training.evaluate.reader.following import event_names, measure_following, shuffled
-from training.evaluate.reader.network import AFTER, BEFORE, ActionReader, ReaderShape
-from training.evaluate.reader.reading import Actions, read
 from training.run import Run
 
 # The reader is taught in a fixture, perhaps on a busy machine.
@@ -23,7 +28,7 @@ _ASKED = [Actions.of(ACTION_SPACE, part) for part in np.split(_FILM.actions, 4)]
 
 
 def test_a_reader_reads_play_it_has_not_seen(material: Material) -> None:
-    seen = read(material.judges.reader, _FILM.frames).actions
+    seen = predict_actions(material.judges.inverse_dynamics, _FILM.frames).actions
     asked = Actions.of(ACTION_SPACE, _FILM.actions[BEFORE:-AFTER])
     following = measure_following(ACTION_SPACE, [asked], [seen])
     by_chance = measure_following(ACTION_SPACE, shuffled([asked]), [seen])
@@ -33,16 +38,16 @@ def test_a_reader_reads_play_it_has_not_seen(material: Material) -> None:
 
 def test_the_same_play_is_taught_once_and_other_play_anew(tmp_path: Path, run: Run) -> None:
     films = load_recordings(run.folder / "reader" / "recordings")
-    lessons = Lessons(steps=2, batch_size=4)
-    first = fitted_reader(ACTION_SPACE, films[:1], tmp_path, lessons)
-    kept = fitted_reader(ACTION_SPACE, films[:1], tmp_path, lessons)
+    settings = FitSettings(steps=2, batch_size=4)
+    first = fitted_inverse_dynamics(ACTION_SPACE, films[:1], tmp_path, settings)
+    kept = fitted_inverse_dynamics(ACTION_SPACE, films[:1], tmp_path, settings)
     assert len(list(tmp_path.iterdir())) == 1
-    again = fitted_reader(ACTION_SPACE, films[:1], tmp_path / "elsewhere", lessons)
+    again = fitted_inverse_dynamics(ACTION_SPACE, films[:1], tmp_path / "elsewhere", settings)
     for name, weight in first.state_dict().items():
         assert torch.equal(weight, kept.state_dict()[name])
         assert torch.equal(weight, again.state_dict()[name])
-    fitted_reader(ACTION_SPACE, films[1:2], tmp_path, lessons)
-    fitted_reader(ACTION_SPACE, films[:1], tmp_path, replace(lessons, seed=1))
+    fitted_inverse_dynamics(ACTION_SPACE, films[1:2], tmp_path, settings)
+    fitted_inverse_dynamics(ACTION_SPACE, films[:1], tmp_path, replace(settings, seed=1))
     assert len(list(tmp_path.glob("*.safetensors"))) == 3
 
 
@@ -90,8 +95,8 @@ def test_a_world_with_pitch_is_read_on_both_axes() -> None:
     assert following.events["turn left"].f1 == 1.0
     assert following.pitch_error_deg is not None
     assert (following.pitch_error_deg.value, following.yaw_error_deg.value) == (10.0, 0.0)
-    reader = ActionReader(ReaderShape.of(space, 32, 32)).eval()
-    seen = read(reader, _FILM.frames[:8]).actions
+    inverse_dynamics = InverseDynamics(InverseDynamicsShape.of(space, 32, 32)).eval()
+    seen = predict_actions(inverse_dynamics, _FILM.frames[:8]).actions
     assert (seen.buttons.shape, seen.camera_bins.shape) == ((5, 5), (5, 2))
 
 

@@ -1,5 +1,5 @@
-"""Teaches a reader on real play, once per set of recordings. The same recordings and seed give the
-same reader; it is kept in a file named after both.
+"""Trains the inverse dynamics model on recorded play, once per set of recordings. Equal recordings and
+an equal seed give an equal model, stored in a file that is named after both.
 
 Shape letters: N frames of all recordings, B clips, S frames of a clip.
 """
@@ -21,63 +21,71 @@ from tqdm import trange
 from model.action_space import ActionSpace
 from training.data.atomic_io import reading, replacing
 from training.data.recording import Recording, clip_starts
-from training.evaluate.reader.network import BEFORE, CLIP_FRAMES, ActionReader, ReaderShape
-from training.evaluate.reader.reading import Actions
+from training.evaluate.inverse_dynamics.network import (
+    BEFORE,
+    CLIP_FRAMES,
+    InverseDynamics,
+    InverseDynamicsShape,
+)
+from training.evaluate.inverse_dynamics.output import Actions
 
-_FORMAT = 2  # of the network: a reader of another format is taught anew
-_HASHED_FRAMES = 64  # of each recording, besides all of its actions
+_FORMAT = 2  # of the network: a stored model of another format is not loaded
+_HASHED_FRAMES = 64  # of each recording, beside all actions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lessons:
+class FitSettings:
     steps: int
     batch_size: int = 48
     lr: float = 3e-3
     seed: int = 0
 
 
-def fitted_reader(
-    space: ActionSpace, recordings: Sequence[Recording], folder: Path, lessons: Lessons
-) -> ActionReader:
-    """The reader for these recordings, from `folder` if it has been there before."""
+def fitted_inverse_dynamics(
+    space: ActionSpace, recordings: Sequence[Recording], folder: Path, settings: FitSettings
+) -> InverseDynamics:
+    """The model for these recordings, loaded from `folder` where a file exists. Raises DamagedFile."""
     height, width = recordings[0].frames.shape[1:3]
-    path = folder / f"reader-{_fingerprint(space, recordings, lessons)}.safetensors"
+    path = folder / f"reader-{_fingerprint(space, recordings, settings)}.safetensors"
     with torch.random.fork_rng():
-        torch.manual_seed(lessons.seed)
-        reader = ActionReader(ReaderShape.of(space, width, height))
+        torch.manual_seed(settings.seed)
+        inverse_dynamics = InverseDynamics(InverseDynamicsShape.of(space, width, height))
     if path.exists():
-        with reading(path, "remove it, and it is taught anew"):
-            reader.load_state_dict(load_file(path))
+        with reading(path, "remove it, and the model is trained anew"):
+            inverse_dynamics.load_state_dict(load_file(path))
     else:
-        _fit(reader, space, recordings, lessons)
+        _fit(inverse_dynamics, space, recordings, settings)
         with replacing(path) as building:
-            save_file(reader.state_dict(), building)
-    return reader.eval().requires_grad_(False)
+            save_file(inverse_dynamics.state_dict(), building)
+    return inverse_dynamics.eval().requires_grad_(False)
 
 
 def _fit(
-    reader: ActionReader, space: ActionSpace, recordings: Sequence[Recording], lessons: Lessons
+    inverse_dynamics: InverseDynamics,
+    space: ActionSpace,
+    recordings: Sequence[Recording],
+    settings: FitSettings,
 ) -> None:
     frames = np.concatenate([recording.frames for recording in recordings])
     cuts = np.concatenate([recording.cuts for recording in recordings])
     truth = Actions.of(space, np.concatenate([recording.actions for recording in recordings]))
     firsts = clip_starts(cuts, CLIP_FRAMES)
     chances = _chances(truth.take(firsts + BEFORE))
-    optimizer = torch.optim.AdamW(reader.parameters(), lr=lessons.lr, weight_decay=0.01)
-    rng = np.random.default_rng(lessons.seed)
-    for step in trange(lessons.steps, desc="action reader", unit="step", mininterval=2):
+    optimizer = torch.optim.AdamW(inverse_dynamics.parameters(), lr=settings.lr, weight_decay=0.01)
+    rng = np.random.default_rng(settings.seed)
+    for step in trange(settings.steps, desc="inverse dynamics", unit="step", mininterval=2):
         for group in optimizer.param_groups:
-            group["lr"] = lessons.lr * 0.5 * (1 + math.cos(math.pi * step / lessons.steps))
-        picked = rng.choice(firsts, lessons.batch_size, p=chances)
+            group["lr"] = settings.lr * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+        picked = rng.choice(firsts, settings.batch_size, p=chances)
         clips = torch.from_numpy(frames[picked[:, None] + np.arange(CLIP_FRAMES)])
-        loss = _loss(reader, clips, truth.take(picked + BEFORE))
+        loss = _loss(inverse_dynamics, clips, truth.take(picked + BEFORE))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
 
 def _chances(truth: Actions) -> NDArray[np.float64]:
-    """Rare actions are drawn more often: by the square root of how rare they are."""
+    """Sampling probabilities of clips: inverse square root of how often their action occurs."""
     whole = np.concatenate((truth.buttons, truth.camera_bins), axis=1)
     _, kinds, counts = np.unique(whole, axis=0, return_inverse=True, return_counts=True)
     weights = 1.0 / np.sqrt(counts[kinds.reshape(-1)])
@@ -85,8 +93,8 @@ def _chances(truth: Actions) -> NDArray[np.float64]:
     return chances
 
 
-def _loss(reader: ActionReader, clips_BSHW3: Tensor, truth: Actions) -> Tensor:
-    button_logits_BK, camera_logits = reader(clips_BSHW3)
+def _loss(inverse_dynamics: InverseDynamics, clips_BSHW3: Tensor, truth: Actions) -> Tensor:
+    button_logits_BK, camera_logits = inverse_dynamics(clips_BSHW3)
     pressed_BK = torch.from_numpy(truth.buttons).float()
     loss = F.binary_cross_entropy_with_logits(button_logits_BK, pressed_BK)
     for logits_BY, bins_B in zip(camera_logits, torch.from_numpy(truth.camera_bins).T, strict=True):
@@ -94,8 +102,8 @@ def _loss(reader: ActionReader, clips_BSHW3: Tensor, truth: Actions) -> Tensor:
     return loss
 
 
-def _fingerprint(space: ActionSpace, recordings: Sequence[Recording], lessons: Lessons) -> str:
-    hashed = hashlib.sha256(repr((_FORMAT, space, astuple(lessons))).encode())
+def _fingerprint(space: ActionSpace, recordings: Sequence[Recording], settings: FitSettings) -> str:
+    hashed = hashlib.sha256(repr((_FORMAT, space, astuple(settings))).encode())
     for recording in recordings:
         stride = max(1, len(recording.frames) // _HASHED_FRAMES)
         hashed.update(np.ascontiguousarray(recording.frames[::stride]).data)
