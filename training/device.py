@@ -1,4 +1,4 @@
-"""Where training runs: the GPU if there is one, else the CPU, and on how many threads of it."""
+"""The device of training (the GPU where there is one, else the CPU), its threads and bf16."""
 
 from contextlib import AbstractContextManager
 
@@ -12,7 +12,7 @@ def pick_device() -> torch.device:
 
 
 def limit_threads(num_threads: int | None) -> None:
-    """On a CPU; None leaves them to torch."""
+    """Limits torch's CPU threads; None leaves torch's own number."""
     if num_threads is not None:
         torch.set_num_threads(num_threads)
 

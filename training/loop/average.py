@@ -1,4 +1,4 @@
-"""The moving average of a network's weights: what is evaluated and released."""
+"""The exponential moving average of a network's weights, for evaluation and releases."""
 
 import copy
 
@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 
 class MovingAverage(nn.Module):
-    """Owns a copy of a network that follows it: the first update copies, every later one moves
-    `1 - decay` of the way. Buffers follow like weights."""
+    """Owns the averaged copy of a network. The first update copies the weights; each later update
+    moves the copy by `1 - decay` of the difference. Floating-point buffers follow like weights,
+    other buffers are copied."""
 
     n_averaged: Tensor
 

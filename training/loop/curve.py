@@ -8,9 +8,9 @@ from tempfile import TemporaryFile
 
 
 class LossCurve:
-    """Owns the file while a stage trains. Rows ascend by step, none is there twice: opening it at
-    a step drops what an interrupted life wrote after that step, and all from the first row that a
-    power cut has damaged: a curve never stops a training. Without a path nobody will see it."""
+    """Owns the file while a stage trains. Rows ascend by step without duplicates: opening the file at
+    a step drops all rows after that step and all rows from the first damaged row, so a damaged
+    curve never stops a training. `path` None: rows go to a temporary file."""
 
     def __init__(self, path: Path | None, last_step: int) -> None:
         self._file = path.open("a+b") if path is not None else TemporaryFile()  # noqa: SIM115
@@ -20,18 +20,18 @@ class LossCurve:
         self._file.close()
 
     def add(self, step: int, seconds: float, losses: Mapping[str, float]) -> None:
-        """One row, in the hands of the operating system when this returns. Raises OSError."""
+        """Writes and flushes one row. Raises OSError."""
         rounded = {name: round(value, 5) for name, value in losses.items()}
         row = {"step": step, "seconds": round(seconds, 1)} | rounded
         self._file.write(json.dumps(row).encode() + b"\n")
         self._file.flush()
 
     def sync(self) -> None:
-        """On disk when this returns: a state that names a step must find its rows."""
+        """Syncs the rows to disk, before a state that refers to them is saved."""
         os.fsync(self._file.fileno())
 
     def _end_of(self, last_step: int) -> int:
-        """Bytes up to and with the last whole row of a step up to `last_step`."""
+        """The number of bytes up to the end of the last whole row with a step <= `last_step`."""
         self._file.seek(0)
         end = 0
         for line in self._file:
@@ -43,7 +43,7 @@ class LossCurve:
 
 
 def _step_of(line: bytes) -> int | None:
-    """The step of a whole row, None of a torn or damaged one."""
+    """The step of a whole row; None for a damaged row."""
     try:
         step = json.loads(line)["step"]
     except (ValueError, KeyError, TypeError):

@@ -1,8 +1,8 @@
-"""One step of training: gradients of its micro-batches, clipped; optimizers; moving average. Knows
+"""One optimisation step: gradients of the micro-batches, clipping, optimizers, moving average. Knows
 no budget, no files and no clock.
 
-The randomness of a step is a function of (seed, step, micro-batch) alone, so a step can be taken
-again, by this process or by another, without those before it.
+The randomness of a step is a function of (seed, step, micro-batch) alone, so a step can be repeated,
+by this process or by another, without the steps before it.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ VALIDATION_BATCHES = 4
 
 
 class NotANumber(ArithmeticError):
-    """The gradient is not finite; the weights are as they were before the step."""
+    """The gradient is not finite; the weights are unchanged by the step."""
 
 
 class Learner:
-    """Owns weights, their moving average, and what the optimizers remember."""
+    """Owns the weights, their moving average and the optimizer states."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Learner:
         seed: int,
         workers: Workers,
     ) -> None:
-        """Raises ValueError where `workers` cannot divide the micro-batches of a step."""
+        """Raises ValueError for micro-batches that `workers` cannot divide."""
         if micro_batches % workers.size:
             raise ValueError(
                 f"{micro_batches} micro-batches a step cannot be divided among "
@@ -65,10 +65,10 @@ class Learner:
         return [optimizer.param_groups[0]["lr"] for optimizer in self._optimizers]
 
     def take(self, step: int, objective: Objective, rate: float) -> dict[str, float]:
-        """One step at `rate` times the learning rates; its losses. Raises NotANumber."""
+        """One step at `rate` times the learning rates. Returns the losses. Raises NotANumber."""
         self._set_learning_rates(rate)
         losses = self._backward(step, objective)
-        norm = self._workers.gathered(
+        norm = self._workers.all_gather(
             nn.utils.clip_grad_norm_(self._module.parameters(), self._max_grad_norm)
         )
         if not torch.isfinite(norm):
@@ -81,19 +81,19 @@ class Learner:
 
     @torch.no_grad()
     def validate(self, step: int, objective: Objective) -> float:
-        """The same clips and the same noise each time, so that the values compare."""
+        """The mean loss on the same clips and noise in every call, so values are comparable."""
         generator = torch.Generator(self.device).manual_seed(self._seed)
         losses = [objective(generator, step)["loss"] for _ in range(VALIDATION_BATCHES)]
         return torch.stack(losses).mean().item()
 
-    def spread(self) -> None:
-        """From here on each worker keeps its part. The state must be loaded before."""
-        self._workers.spread(self._module, self._optimizers)
-        self._workers.spread(self._average.module, ())
+    def shard(self) -> None:
+        """From here on each worker holds its shard. Load a saved state before."""
+        self._workers.shard(self._module, self._optimizers)
+        self._workers.shard(self._average.module, ())
 
     def state(self) -> dict[str, Any]:
-        """Whole, however many workers keep it."""
-        state: dict[str, Any] = self._workers.gathered(
+        """The whole state, gathered from all workers."""
+        state: dict[str, Any] = self._workers.all_gather(
             {
                 "module": self._module.state_dict(),
                 "ema": self._average.state_dict(),
@@ -109,7 +109,7 @@ class Learner:
             optimizer.load_state_dict(saved)
 
     def _backward(self, step: int, objective: Objective) -> Losses:
-        """Gradients of this worker's micro-batches, and the means of all losses."""
+        """Adds the gradients of this worker's micro-batches; returns losses averaged over all."""
         mine = range(self._workers.rank, self._micro_batches, self._workers.size)
         drawn: list[Losses] = []
         for micro_batch in mine:

@@ -1,4 +1,4 @@
-"""Which optimizer moves which weight: Muon the matrices of the blocks, AdamW everything else."""
+"""Muon trains the matrices of the blocks, AdamW all other weights."""
 
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
@@ -12,8 +12,8 @@ _PLANES_FASTER = 10
 def nfd_optimizers(
     transformer: nn.Module, *, muon_lr: float, adamw_lr: float, weight_decay: float = 0.01
 ) -> list[Optimizer]:
-    """Muon's updates are scaled to AdamW's size, so the two rates are of one kind. What is frozen
-    (a place's map) has neither."""
+    """Muon's updates are scaled to the RMS of AdamW's updates, so both rates have one scale. Frozen
+    weights (a place's map) belong to neither optimizer."""
     matrices: list[Tensor] = []
     others: list[Tensor] = []
     for name, parameter in transformer.named_parameters():
@@ -31,8 +31,8 @@ def nfd_optimizers(
 
 
 def map_optimizers(place: PlaceMap, *, muon_lr: float, adamw_lr: float) -> list[Optimizer]:
-    """As for a transformer; the planes, of which a step touches a few points, go ten times as
-    fast."""
+    """As for a transformer, with ten times AdamW's rate for the feature planes, of which a step
+    touches few points."""
     planes = [place.fine, place.coarse]
     muon, adamw = nfd_optimizers(place, muon_lr=muon_lr, adamw_lr=adamw_lr, weight_decay=0.0)
     (group,) = adamw.param_groups
@@ -58,5 +58,5 @@ def vae_optimizers(vae: nn.Module, *, lr: float) -> list[Optimizer]:
 
 
 def critic_optimizers(critic: nn.Module, *, lr: float) -> list[Optimizer]:
-    """Less momentum than its opponent has: it judges somebody who moves."""
+    """AdamW with a low beta1, because the generator that the critic rates changes."""
     return [AdamW(critic.parameters(), lr=lr, betas=(0.5, 0.95), weight_decay=0.01)]

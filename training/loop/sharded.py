@@ -1,6 +1,6 @@
-"""Several processes train one network by FSDP2: each keeps a part of the weights and of what the
-optimizers remember, and takes some of the micro-batches of a step. Knows nothing of who started
-the processes; `torch.distributed` must be ready.
+"""Several processes train one network by FSDP2 (`fully_shard`): each holds a shard of the weights and
+of the optimizer states, and computes some of the micro-batches of a step. Knows nothing of who
+started the processes; `torch.distributed` must be initialised.
 """
 
 from collections.abc import Sequence
@@ -32,8 +32,8 @@ class ShardedWorkers:
     def size(self) -> int:
         return dist.get_world_size()
 
-    def spread(self, module: nn.Module, optimizers: Sequence[Optimizer]) -> None:
-        """A block at a time, so that only one is whole at once."""
+    def shard(self, module: nn.Module, optimizers: Sequence[Optimizer]) -> None:
+        """Shards block by block, so that at most one block is whole at a time."""
         whole: list[Tensor] = list(module.parameters())
         for block in module.modules():
             if isinstance(block, DiTBlock):
@@ -48,12 +48,12 @@ class ShardedWorkers:
         dist.all_reduce(total)
         return total / self.size
 
-    def gathered(self, state: Any) -> Any:
+    def all_gather(self, state: Any) -> Any:
         return tree_map(lambda x: x.full_tensor() if isinstance(x, DTensor) else x, state)
 
 
 def _follow(optimizer: Optimizer, sharded: dict[Tensor, nn.Parameter]) -> None:
-    """The optimizer goes on with the shards, and keeps what it remembers of each."""
+    """Replaces the optimizer's parameters by their shards, and shards the state of each."""
     for group in optimizer.param_groups:
         group["params"] = [sharded[parameter] for parameter in group["params"]]
     for parameter in list(optimizer.state):

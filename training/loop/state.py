@@ -1,4 +1,4 @@
-"""The saved state of a stage, `<stage>.pt`, as it is found on disk. Knows no network."""
+"""Reads the saved state of a stage, `<stage>.pt`. Knows no network."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,9 @@ from training.data.atomic_io import DamagedFile
 
 
 def read_state(path: Path, device: torch.device | None = None) -> dict[str, Any]:
-    """With its tensors on `device`; without one they stay in the file until somebody looks. Raises
-    DamagedFile."""
-    if not is_zipfile(path):  # its directory comes last, so what is cut short has none
+    """The state with its tensors on `device`; without a device the tensors are memory-mapped. Only
+    plain values and tensors are unpickled. Raises DamagedFile."""
+    if not is_zipfile(path):  # the zip directory comes last, so a truncated file has none
         raise DamagedFile(f"{path} is damaged or cut short; remove it to begin this stage anew")
     state = torch.load(path, device or "cpu", mmap=device is None, weights_only=True)
     assert isinstance(state, dict)

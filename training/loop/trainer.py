@@ -1,9 +1,9 @@
-"""The training loop: steps until the budget is spent, resumes where it stopped, saves whole or not
-at all. Knows no data and no loss; those come in as one callable.
+"""The training loop: steps until the budget is spent, resumes from the saved step, saves atomically.
+Knows no data and no loss; both are inside the objective.
 
-A run folder holds `<stage>.pt` (everything needed to go on) and `<stage>.jsonl` (the loss curve).
-A process may be killed at any moment: the next one takes up the interrupted call from the last
-saved step, and ends with the very weights and the very curve of a run that nobody killed.
+A run folder holds `<stage>.pt` (the state) and `<stage>.jsonl` (the loss curve). A process may be
+killed at any moment: the next process takes up the interrupted call from the last saved step, and
+ends with the weights and the curve of an uninterrupted run.
 """
 
 import math
@@ -37,28 +37,29 @@ NOT_A_NUMBER = (
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; the message says why and what is safe on disk."""
+    """Training cannot continue; the message gives the reason and the state on disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What one call may spend, whichever ends first. `cooldown` is for the last call of a stage:
-    without it the learning rate stays up for the next."""
+    """Limits of one call in seconds and in steps; the call ends at the first limit. `cooldown`:
+    the learning rate falls to zero, as the last call of a stage should; without it the rate stays
+    up for the next call."""
 
     seconds: float = math.inf
     steps: int | None = None
     cooldown: bool = True
 
     def spent(self, seconds: float, steps: int) -> float:
-        """Fraction of the budget gone, 1 or more when it is over."""
+        """The spent fraction of the budget; the call ends at 1."""
         by_steps = steps / self.steps if self.steps is not None else 0.0
         return max(seconds / self.seconds, by_steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call of `train` that has not ended: its budget, and where it began. Part of the saved
-    state, so that a killed call is taken up instead of begun again."""
+    """An unfinished call of `train`: its budget and its first step. Part of the saved state, so a
+    killed call is resumed instead of restarted."""
 
     budget: Budget
     first_step: int
@@ -70,7 +71,7 @@ class Call:
 
 
 class Trainer:
-    """Owns a stage's folder entries, its step and its clock, and drives a Learner."""
+    """Owns the files, the step and the clock of a stage, and drives a Learner."""
 
     def __init__(
         self,
@@ -88,9 +89,10 @@ class Trainer:
         workers: Workers | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        """A step is the mean over `micro_batches` calls of the objective, which `workers` divide
-        among them; raises ValueError where they cannot. `settings`, by which objective and
-        optimizers were made, are kept in the state for each call, so that a world can tell."""
+        """A step is the mean over `micro_batches` calls of the objective, divided among `workers`.
+        `settings`: the numbers behind objective and optimizers; the state stores them for each
+        call, for a released world's provenance. Raises ValueError for micro-batches that the
+        workers cannot divide, DamagedFile and TrainingError for an unusable state."""
         folder.mkdir(parents=True, exist_ok=True)
         self._state_path = folder / f"{stage}.pt"
         self._curve_path = folder / f"{stage}.jsonl"
@@ -104,35 +106,34 @@ class Trainer:
         )  # fmt: skip
         self._call: Call | None = None
         self._settings = dict(settings or {})
-        self._calls: list[dict[str, Any]] = []  # where each began, and with what
+        self._calls: list[dict[str, Any]] = []  # first step, seconds and settings of each call
         self.step = 0
         self.seconds = 0.0
         if self._state_path.exists():
             self._resume()
-        self._learner.spread()
+        self._learner.shard()
 
     @property
     def averaged(self) -> nn.Module:
-        """The moving average: what is evaluated and released."""
+        """The moving average of the weights: evaluation and releases use this network."""
         return self._learner.averaged
 
     @property
     def is_interrupted(self) -> bool:
-        """The last call was ended by a kill or an error; the same budget takes it up."""
+        """A kill or an error ended the last call; a call with the same budget resumes it."""
         return self._call is not None
 
     def learning_rates(self) -> list[float]:
-        """The rates of the step being taken, one per optimizer."""
+        """The rates of the current step, one per optimizer."""
         return self._learner.learning_rates()
 
     def train(
         self, objective: Objective, budget: Budget, validation: Objective | None = None
     ) -> None:
-        """Steps until the budget is spent, then saves. A call of the same budget that was
-        interrupted is taken up: its spending counts. `validation`, an objective of the averaged
-        weights on clips of its own, puts its loss beside the others now and then. Raises
-        TrainingError on a loss that is not a number and on a full disk, with the last saved state
-        untouched."""
+        """Steps until the budget is spent, then saves. Resumes an interrupted call of the same
+        budget, whose spent part counts. `validation`: an objective of the averaged weights on
+        validation clips, logged every VALIDATE_EVERY steps. Raises TrainingError for a loss that is
+        not a number and for a full disk; the last saved state stays."""
         call = self._call = self._call_for(budget)
         saved = seconds_before = self.seconds
         started = time.monotonic()
@@ -168,7 +169,7 @@ class Trainer:
         return Call(budget=budget, first_step=self.step, first_seconds=self.seconds)
 
     def _save(self, curve: LossCurve) -> None:
-        """Replaces the state on disk, whole or not at all."""
+        """Replaces the state on disk atomically."""
         state = self._learner.state() | {
             "step": self.step, "seconds": self.seconds, "calls": self._calls,
         }  # fmt: skip
@@ -198,7 +199,7 @@ class Trainer:
         return {"validation": self._learner.validate(self.step, validation)}
 
     def _agreed(self, seconds: float) -> float:
-        """The same clock in all workers, so that they save and end together."""
+        """The mean clock of all workers, so that all workers save and end at the same step."""
         clock = torch.tensor(seconds, dtype=torch.float64, device=self._learner.device)
         return self._workers.mean(clock).item()
 
@@ -221,7 +222,7 @@ class Trainer:
             ) from error
         self.step, self.seconds = state["step"], state["seconds"]
         self._call = Call.from_state(state["call"]) if "call" in state else None
-        self._calls = state.get("calls", [])  # none are known of a state from before they were kept
+        self._calls = state.get("calls", [])  # older states hold no calls
 
     def _error(self, what: str) -> TrainingError:
         return TrainingError(
@@ -231,7 +232,7 @@ class Trainer:
 
 
 def _in_short(error: Exception) -> str:
-    """torch lists what differs line by line, below a heading."""
+    """The error on one line, at most 160 characters: torch lists differences line by line."""
     return " ".join(str(error).split())[:160]
 
 

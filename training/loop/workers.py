@@ -1,5 +1,5 @@
-"""The processes that train one network together, as the training loop sees them. Every one of them
-runs the very same code; what differs is which micro-batches it takes."""
+"""The processes that train one network together, as the training loop sees them. Every process runs
+the same code on its own share of the micro-batches."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -11,37 +11,37 @@ from torch.optim import Optimizer
 class Workers(Protocol):
     @property
     def rank(self) -> int:
-        """Which of them this process is; 0 writes."""
+        """The number of this process, from 0; process 0 writes files."""
         ...
 
     @property
     def size(self) -> int: ...
 
-    def spread(self, module: nn.Module, optimizers: Sequence[Optimizer]) -> None:
-        """Divides weights, and what optimizers keep about them, among the workers, in place. From
-        then on gradients are means over the workers."""
+    def shard(self, module: nn.Module, optimizers: Sequence[Optimizer]) -> None:
+        """Divides the weights and the optimizer states among the workers, in place. From then on
+        gradients are means over the workers."""
         ...
 
     def mean(self, values: Tensor) -> Tensor:
-        """Over the workers; the same in all of them."""
+        """The mean over the workers; equal in all workers."""
         ...
 
-    def gathered(self, state: Any) -> Any:
-        """The same nest of dicts and lists, with every tensor whole again."""
+    def all_gather(self, state: Any) -> Any:
+        """The same nested dicts and lists with whole tensors instead of shards."""
         ...
 
 
 class Alone:
-    """One process that does all."""
+    """A single process."""
 
     rank = 0
     size = 1
 
-    def spread(self, module: nn.Module, optimizers: Sequence[Optimizer]) -> None:
+    def shard(self, module: nn.Module, optimizers: Sequence[Optimizer]) -> None:
         pass
 
     def mean(self, values: Tensor) -> Tensor:
         return values
 
-    def gathered(self, state: Any) -> Any:
+    def all_gather(self, state: Any) -> Any:
         return state
