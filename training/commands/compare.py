@@ -30,13 +30,24 @@ from training.run import Run
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run_command)
     parser.add_argument("--recipe", choices=FILMING_BY_THEMSELVES, default="debug")
-    parser.add_argument("--run", type=Path, default=Path("build/runs/compare"),
-                        help="its films and tokenizer are used, or made; all else goes into its "
-                        "folder compare/, which a further call goes on from")  # fmt: skip
-    parser.add_argument("--minutes", type=above_zero, default=1.5,
-                        help="of processor time for each model, from nothing")  # fmt: skip
-    parser.add_argument("--tokenizer-minutes", type=above_zero,
-                        help="of processor time for the codes, else as the recipe's")  # fmt: skip
+    parser.add_argument(
+        "--run",
+        type=Path,
+        default=Path("build/runs/compare"),
+        help="its films and tokenizer are used, or made; all else goes into its "
+        "folder compare/, which a further call goes on from",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=above_zero,
+        default=1.5,
+        help="of processor time for each model, from nothing",
+    )
+    parser.add_argument(
+        "--tokenizer-minutes",
+        type=above_zero,
+        help="of processor time for the codes, else as the recipe's",
+    )
     parser.add_argument("--quick", action="store_true", help="fewer passages: wide intervals")
     parser.add_argument("--out", type=Path, default=Path("build/compare.json"))
 
@@ -59,7 +70,8 @@ def run_command(arguments: argparse.Namespace) -> None:
     arguments.out.write_text(json.dumps(report, indent=1) + "\n")
     print(
         f"\n{len(material.passages)} passages of held-out play; after @: the dreamt frame. The"
-        "\nFréchet distance is in features of our own inverse dynamics model; it is neither FID nor FVD."
+        "\nFréchet distance is in features of our own inverse dynamics model, so it is neither FID "
+        "nor FVD."
     )
 
 

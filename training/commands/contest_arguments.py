@@ -11,6 +11,10 @@ FILMING_BY_THEMSELVES = tuple(name for name in RECIPES if name not in NEED_RECOR
 
 def add_contest_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", choices=FILMING_BY_THEMSELVES, default="debug")
-    parser.add_argument("--run", type=Path, default=Path("build/runs/debug"),
-                        help="folder of a run that has a teacher")  # fmt: skip
+    parser.add_argument(
+        "--run",
+        type=Path,
+        default=Path("build/runs/debug"),
+        help="folder of a run that has a teacher",
+    )
     parser.add_argument("--seconds", type=above_zero, default=60.0, help="of training for each")

@@ -1,9 +1,8 @@
 """`python -m training decoders RUN ...`: what the tokenizers of several runs make of the same
 held-out play, in a table. Shape letters: S passages.
 
-The Fréchet distance is taken in evaluation's inverse dynamics model, which no tokenizer was trained to
-please; it is neither FID nor FVD.
-"""
+The Fréchet distance is taken in evaluation's inverse dynamics model, which no tokenizer was trained
+to please; it is neither FID nor FVD."""
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
@@ -38,17 +37,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run_command)
     parser.add_argument("runs", type=Path, nargs="+", help="folders of runs with a tokenizer")
     parser.add_argument("--recipe", choices=FILMING_BY_THEMSELVES, default="freedoom")
-    parser.add_argument("--judge", type=Path, default=Path("build/runs/evaluate"),
-                        help="where the inverse dynamics model is kept")  # fmt: skip
+    parser.add_argument(
+        "--judge",
+        type=Path,
+        default=Path("build/runs/evaluate"),
+        help="where the inverse dynamics model is kept",
+    )
     parser.add_argument("--passages", type=at_least_one, default=40)
 
 
 def run_command(arguments: argparse.Namespace) -> None:
     recipe = recipe_named(arguments.recipe)
     passages = choose_passages(
-        load_recordings(Run(arguments.runs[0]).held_out_recordings), count=arguments.passages,
-        context_frames=BEFORE, num_frames=_PASSAGE_FRAMES + AFTER,
-    )  # fmt: skip
+        load_recordings(Run(arguments.runs[0]).held_out_recordings),
+        count=arguments.passages,
+        context_frames=BEFORE,
+        num_frames=_PASSAGE_FRAMES + AFTER,
+    )
     inverse_dynamics, _ = trained_inverse_dynamics(recipe, Run(arguments.judge), recipe.extent)
     titles = ("run", "PSNR, dB", "over the first", "SSIM", "gradient", "Fréchet (own)")
     for line in lines(titles, _rows(recipe, arguments.runs, inverse_dynamics, passages)):
@@ -125,7 +130,10 @@ def _of_films(
 def _cells(folder: Path, rebuilt: Rebuilt, first: Rebuilt) -> tuple[str, ...]:
     gain = mean_estimate(rebuilt.psnr_S - first.psnr_S)
     return (
-        folder.name, f"{mean_estimate(rebuilt.psnr_S):.2f}",
+        folder.name,
+        f"{mean_estimate(rebuilt.psnr_S):.2f}",
         f"{gain:.3f}" if rebuilt is not first else "",
-        f"{rebuilt.ssim:.3f}", f"{rebuilt.gradient:.3f}", f"{rebuilt.frechet_own:.2f}",
-    )  # fmt: skip
+        f"{rebuilt.ssim:.3f}",
+        f"{rebuilt.gradient:.3f}",
+        f"{rebuilt.frechet_own:.2f}",
+    )

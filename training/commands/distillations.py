@@ -31,17 +31,30 @@ def run_command(arguments: argparse.Namespace) -> None:
 
 def markdown(rows: Sequence[Row]) -> str:
     titles = (
-        "distilled by", "trained", "steps", "PSNR @16, dB", "gradient", "Fréchet (own)",
-        "actions, F1", "read by the oracle", "PSNR less sCM's", "Fréchet less sCM's",
-    )  # fmt: skip
+        "distilled by",
+        "trained",
+        "steps",
+        "PSNR @16, dB",
+        "gradient",
+        "Fréchet (own)",
+        "actions, F1",
+        "read by the oracle",
+        "PSNR less sCM's",
+        "Fréchet less sCM's",
+    )
     return table(titles, map(_cells, rows))
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     scores, margin = row.scores, row.margin
     return (
-        row.name, str(row.trained or ""), str(row.num_steps), f"{scores.psnr_16:.2f}",
-        f"{scores.gradient_16:.2f}", f"{scores.frechet_own:.0f}", f"{scores.following.f1:.3f}",
+        row.name,
+        str(row.trained or ""),
+        str(row.num_steps),
+        f"{scores.psnr_16:.2f}",
+        f"{scores.gradient_16:.2f}",
+        f"{scores.frechet_own:.0f}",
+        f"{scores.following.f1:.3f}",
         f"{scores.oracle:.3f}" if scores.oracle else "",
         *((f"{margin.psnr_16:.2f}", f"{margin.frechet_own:.0f}") if margin else ("", "")),
-    )  # fmt: skip
+    )

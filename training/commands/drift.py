@@ -13,18 +13,27 @@ from training.recipes.named import recipe_named
 from training.run import Run
 
 _TITLES = (
-    "trained on", "steps", "turns, forward", "zoom", "PSNR @16, dB", "actions, F1",
+    "trained on",
+    "steps",
+    "turns, forward",
+    "zoom",
+    "PSNR @16, dB",
+    "actions, F1",
     "Fréchet (own) @16",
-)  # fmt: skip
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run_command)
     add_contest_arguments(parser)
     parser.add_argument(
-        "--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY",
+        "--ways",
+        nargs="+",
+        choices=WAYS,
+        default=list(WAYS),
+        metavar="WAY",
         help=f"rows to train, quoted; all of: {', '.join(WAYS)}",
-    )  # fmt: skip
+    )
 
 
 def run_command(arguments: argparse.Namespace) -> None:
@@ -45,10 +54,14 @@ def markdown(rows: Iterator[Row]) -> Iterator[str]:
 def _cells(row: Row) -> tuple[str, ...]:
     card = row.card
     return (
-        row.name, str(row.trained or ""), *_steering(card.steering), f"{card.served.psnr_16:.2f}",
-        f"{card.served.following.f1:.2f}", f"{card.served.frechet_own:.0f}",
+        row.name,
+        str(row.trained or ""),
+        *_steering(card.steering),
+        f"{card.served.psnr_16:.2f}",
+        f"{card.served.following.f1:.2f}",
+        f"{card.served.frechet_own:.0f}",
         *map(_point, card.horizon),
-    )  # fmt: skip
+    )
 
 
 def _steering(steering: Steering | None) -> tuple[str, str]:

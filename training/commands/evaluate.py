@@ -39,27 +39,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", choices=RECIPES, help="else the one of the world's name")
     parser.add_argument("--recordings", type=Path, help="folder in VPT's form, if it needs one")
     parser.add_argument("--world", type=Path, help="a bundle, else every shipped one")
-    parser.add_argument("--run", type=Path, default=Path("build/runs/evaluate"),
-                        help="where held-out play and the inverse dynamics model are kept, "
-                        "by the name of the world")  # fmt: skip
+    parser.add_argument(
+        "--run",
+        type=Path,
+        default=Path("build/runs/evaluate"),
+        help="where held-out play and the inverse dynamics model are kept, "
+        "by the name of the world",
+    )
     parser.add_argument(
         "--steps", type=at_least_one, help="denoise steps, else the world's default"
     )
-    parser.add_argument("--memory", type=at_least_one, metavar="FRAMES",
-                        help="frames of context that a frame sees, else all that it can: "
-                        "as the quality level with a short context serves it")  # fmt: skip
-    parser.add_argument("--precision", choices=get_args(CpuPrecision), default="fp32",
-                        help="numbers that its frames are computed with")  # fmt: skip
-    parser.add_argument("--quick", action="store_true",
-                        help="fewer starts and short dreams: wide intervals")  # fmt: skip
-    parser.add_argument("--teacher", type=Path, help="bundle to dream with 18 steps beside it, "
-                        "else the teacher that the world keeps")  # fmt: skip
-    parser.add_argument("--lpips", type=Path, nargs=2, metavar=("ALEXNET", "LINEAR"),
-                        help="weights: alexnet of torchvision, alex.pth of lpips")  # fmt: skip
-    parser.add_argument("--fvd", type=Path, metavar="I3D",
-                        help="TorchScript of I3D; it is code, give one you trust")  # fmt: skip
-    parser.add_argument("--registry", type=Path, help="keep the figures there too, beside the "
-                        "version: the judge compares by them")  # fmt: skip
+    parser.add_argument(
+        "--memory",
+        type=at_least_one,
+        metavar="FRAMES",
+        help="frames of context that a frame sees, else all that it can: "
+        "as the quality level with a short context serves it",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=get_args(CpuPrecision),
+        default="fp32",
+        help="numbers that its frames are computed with",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer starts and short dreams: wide intervals"
+    )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        help="bundle to dream with 18 steps beside it, else the teacher that the world keeps",
+    )
+    parser.add_argument(
+        "--lpips",
+        type=Path,
+        nargs=2,
+        metavar=("ALEXNET", "LINEAR"),
+        help="weights: alexnet of torchvision, alex.pth of lpips",
+    )
+    parser.add_argument(
+        "--fvd", type=Path, metavar="I3D", help="TorchScript of I3D; it is code, give one you trust"
+    )
+    parser.add_argument(
+        "--registry",
+        type=Path,
+        help="keep the figures there too, beside the version: the judge compares by them",
+    )
     parser.add_argument("--out", type=Path, default=Path("build/eval.json"))
 
 
@@ -126,10 +151,14 @@ def _measure(task: _Task, arguments: argparse.Namespace) -> dict[str, Any]:
     spec, recipe = task.world.spec, task.recipe
     quick = QUICK_TILES if recipe.is_tiled else QUICK
     measured = measure(
-        task.world, recipe, Run(arguments.run / spec.name),
+        task.world,
+        recipe,
+        Run(arguments.run / spec.name),
         quick if arguments.quick else recipe.extent,
-        num_steps=task.num_steps, teacher=task.teacher, given=task.given,
-    )  # fmt: skip
+        num_steps=task.num_steps,
+        teacher=task.teacher,
+        given=task.given,
+    )
     figures: dict[str, Any] = json.loads(measured.figures())
     title = spec.title
     if arguments.memory:

@@ -25,12 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     stage = "all" if name == "debug" else None
     parser.set_defaults(command=run_command, recipe=name)
     parser.add_argument("--stage", choices=(*STAGES, "all"), default=stage, required=not stage)
-    parser.add_argument("--run", type=Path, default=Path("build") / "runs" / name,
-                       help="folder of the run, resumed if it is there")  # fmt: skip
-    parser.add_argument("--recordings", type=Path,
-                       help="folder in VPT's form, for recipes that need one")  # fmt: skip
-    parser.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE",
-                       help="a number of the recipe: decoder.adversarial=0.3")  # fmt: skip
+    parser.add_argument(
+        "--run",
+        type=Path,
+        default=Path("build") / "runs" / name,
+        help="folder of the run, resumed if it is there",
+    )
+    parser.add_argument(
+        "--recordings", type=Path, help="folder in VPT's form, for recipes that need one"
+    )
+    parser.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a number of the recipe: decoder.adversarial=0.3",
+    )
     parser.add_argument("--minutes", type=above_zero, help="budget of this call")
     parser.add_argument(
         "--steps", type=at_least_one, help="end after so many steps, if that is sooner"
@@ -39,8 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         "--workers", type=at_least_one, default=1, help="processes that train together"
     )
     parser.add_argument("--keep-going", action="store_true", help="do not cool down yet")
-    parser.add_argument("--lpips", type=Path, nargs=2, metavar=("ALEXNET", "LINEAR"),
-                       help="weights for the decoder stage's perceptual term")  # fmt: skip
+    parser.add_argument(
+        "--lpips",
+        type=Path,
+        nargs=2,
+        metavar=("ALEXNET", "LINEAR"),
+        help="weights for the decoder stage's perceptual term",
+    )
     parser.add_argument("--weights", choices=("teacher", "student"), help="what to release")
     parser.add_argument("--out", type=Path, help="folder of the released world")
 

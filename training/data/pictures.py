@@ -37,9 +37,15 @@ def captioned(pixels: Pixels, caption: str, *, times: int) -> Pixels:
     large = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC)
     row = np.zeros((_CAPTION_PX, width, 3), np.uint8)
     cv2.putText(
-        row, caption, (6, _CAPTION_PX - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 140, 70), 1,
+        row,
+        caption,
+        (6, _CAPTION_PX - 7),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        0.5,
+        (235, 140, 70),
+        1,
         cv2.LINE_AA,
-    )  # fmt: skip
+    )
     framed: Pixels = np.concatenate([large, row])
     return framed
 
@@ -66,7 +72,13 @@ def _labelled(row: Pixels, label: str) -> list[Pixels]:
     strip = np.full((_LABEL_PX if label else _GAP_PX, row.shape[1], 3), 255, np.uint8)
     if label:
         cv2.putText(
-            strip, label, (2, _LABEL_PX - 3), cv2.FONT_HERSHEY_SIMPLEX, 0.33, (0, 0, 0), 1,
+            strip,
+            label,
+            (2, _LABEL_PX - 3),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.33,
+            (0, 0, 0),
+            1,
             cv2.LINE_AA,
-        )  # fmt: skip
+        )
     return [strip, row]

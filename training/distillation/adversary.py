@@ -44,11 +44,13 @@ class CriticHeads(nn.Module):
         self.layers = [(i + 1) * config.num_layers // count - 1 for i in range(count)]
         self.heads = nn.ModuleList(
             nn.Sequential(
-                nn.LayerNorm(config.width), nn.Linear(config.width, config.width // 2), nn.SiLU(),
+                nn.LayerNorm(config.width),
+                nn.Linear(config.width, config.width // 2),
+                nn.SiLU(),
                 nn.Linear(config.width // 2, 1),
             )
             for _ in self.layers
-        )  # fmt: skip
+        )
 
     def forward(self, hidden: list[Tensor]) -> Tensor:
         """Logits (B, F, P, L) of hidden states (B, F, P, D)."""

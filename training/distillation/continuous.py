@@ -103,9 +103,7 @@ def scm_tangent(
 ) -> Tensor:
     """g, multiplied through by cos t so that it stays finite at pure noise."""
     t = t_BF[:, :, None, None, None]
-    return -t.cos().square() * (direction - velocity) - warmup * (
-        t.cos() * t.sin() * noisy + jvp
-    )  # fmt: skip
+    return -t.cos().square() * (direction - velocity) - warmup * (t.cos() * t.sin() * noisy + jvp)
 
 
 def normalise(tangent: Tensor, floor: float) -> Tensor:

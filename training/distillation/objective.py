@@ -29,10 +29,11 @@ def distillation(
             student,
             teacher,
             ContinuousSettings(
-                warmup_steps=settings.warmup_steps, guidance=settings.guidance,
+                warmup_steps=settings.warmup_steps,
+                guidance=settings.guidance,
                 is_apart=settings.checkpointing,
             ),
-        )  # fmt: skip
+        )
     adversary = None
     if settings.adversarial:
         strength = AdversarySettings(strength=settings.adversarial)

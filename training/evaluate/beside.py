@@ -43,19 +43,26 @@ class Other:
     @classmethod
     def release(cls, current: Figures) -> "Other":
         return cls(
-            name="the current release", share=RELEASE_SHARE, frechet=current["frechet_student"],
-            frechet_drawn=_drawn(current, "frechet_student"), f1=current["action_f1"],
-            f1_drawn=_drawn(current, "action_f1"), f1_shuffled=current["action_f1_shuffled"],
-        )  # fmt: skip
+            name="the current release",
+            share=RELEASE_SHARE,
+            frechet=current["frechet_student"],
+            frechet_drawn=_drawn(current, "frechet_student"),
+            f1=current["action_f1"],
+            f1_drawn=_drawn(current, "action_f1"),
+            f1_shuffled=current["action_f1_shuffled"],
+        )
 
     @classmethod
     def teacher(cls, student: Figures) -> "Other":
         return cls(
-            name="the teacher", share=TEACHER_SHARE, frechet=student["frechet_teacher"],
-            frechet_drawn=_drawn(student, "frechet_teacher"), f1=student["action_f1_teacher"],
+            name="the teacher",
+            share=TEACHER_SHARE,
+            frechet=student["frechet_teacher"],
+            frechet_drawn=_drawn(student, "frechet_teacher"),
+            f1=student["action_f1_teacher"],
             f1_drawn=_drawn(student, "action_f1_teacher"),
             f1_shuffled=student["action_f1_shuffled"],
-        )  # fmt: skip
+        )
 
 
 def against(student: Figures, other: Other) -> Iterator[Ruling]:

@@ -22,9 +22,13 @@ def record_held_out(recipe: Recipe, run: Run, *, processes: int) -> None:
         )
         return
     record_all(
-        recipe.recorder, run.held_out_recordings, num_frames=plan.held_out_frames,
-        takes=plan.held_out_takes, seed=plan.held_out_seed, processes=processes,
-    )  # fmt: skip
+        recipe.recorder,
+        run.held_out_recordings,
+        num_frames=plan.held_out_frames,
+        takes=plan.held_out_takes,
+        seed=plan.held_out_seed,
+        processes=processes,
+    )
 
 
 def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
@@ -32,10 +36,15 @@ def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
     if isinstance(recipe.recorder, RecordingSource) or not count:
         return []
     return record_probes(
-        recipe.recorder, run.probes, count=count, key_turn_deg=recipe.action_space.key_turn_deg,
-        context_frames=recipe.preset.nfd.window, least_walk=recipe.record.least_walk,
-        seed=recipe.record.probe_seed, processes=_PROCESSES,
-    )  # fmt: skip
+        recipe.recorder,
+        run.probes,
+        count=count,
+        key_turn_deg=recipe.action_space.key_turn_deg,
+        context_frames=recipe.preset.nfd.window,
+        least_walk=recipe.record.least_walk,
+        seed=recipe.record.probe_seed,
+        processes=_PROCESSES,
+    )
 
 
 def inverse_dynamics_recordings(recipe: Recipe, run: Run) -> list[Recording]:
@@ -51,7 +60,11 @@ def inverse_dynamics_recordings(recipe: Recipe, run: Run) -> list[Recording]:
         )
     else:
         record_all(
-            recipe.recorder, folder, num_frames=plan.inverse_dynamics_frames, takes=plan.inverse_dynamics_episodes,
-            seed=plan.inverse_dynamics_seed, processes=_PROCESSES,
-        )  # fmt: skip
+            recipe.recorder,
+            folder,
+            num_frames=plan.inverse_dynamics_frames,
+            takes=plan.inverse_dynamics_episodes,
+            seed=plan.inverse_dynamics_seed,
+            processes=_PROCESSES,
+        )
     return load_recordings(folder)

@@ -23,8 +23,12 @@ MOST_MOTION, LEAST_MOTION = 2.0, 0.5  # of real motion, at the farthest frame me
 
 _OF_ANOTHER = ("frechet_student", "action_f1", "action_f1_shuffled")
 _OF_A_STUDENT = (
-    *_OF_ANOTHER, "psnr_16", "psnr_16_copy_last", "psnr_16_mean_frame", "action_f1_ceiling",
-)  # fmt: skip
+    *_OF_ANOTHER,
+    "psnr_16",
+    "psnr_16_copy_last",
+    "psnr_16_mean_frame",
+    "action_f1_ceiling",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,8 @@ class Material:
 def gather(
     recipe: Recipe, run: Run, extent: Extent, given: GivenNetworks | None = None
 ) -> Material:
-    """Records missing play and trains the inverse dynamics model, unless the run folder has both."""
+    """Records missing play and trains the inverse dynamics model, unless the run folder has
+    both."""
     record_held_out(recipe, run, processes=_PROCESSES)
     held_out = load_recordings(run.held_out_recordings)
     window = recipe.preset.nfd.window
@@ -77,16 +78,14 @@ def gather(
             held_out, recipe.action_space, count=extent.num_passages, context_frames=window
         ),
         long_passages=[
-            choose_passages(
-                held_out, count=count, context_frames=window, num_frames=length + AFTER
-            )
+            choose_passages(held_out, count=count, context_frames=window, num_frames=length + AFTER)
             for length, count in extent.long_dreams
         ],
         frames=sample_evenly([recording.frames for recording in held_out], _TOKENIZER_FRAMES),
         judges=_judges(recipe, inverse_dynamics, reading, given or GivenNetworks()),
         reader_alone=_alone(recipe.action_space, unseen, reading),
         films=held_out,
-    )  # fmt: skip
+    )
 
 
 def _judges(

@@ -15,8 +15,8 @@ _LENGTH = 16  # characters of a digest: to tell apart, not to protect
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Yardstick:
-    """`reader`: digest of the inverse dynamics model's weights; `passages`: of all real play that is dreamt
-    after, frames and hands."""
+    """`reader`: digest of the inverse dynamics model's weights; `passages`: of all real play that
+    is dreamt after, frames and hands."""
 
     reader: str
     passages: str

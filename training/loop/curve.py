@@ -8,8 +8,8 @@ from tempfile import TemporaryFile
 
 
 class LossCurve:
-    """Owns the file while a stage trains. Rows ascend by step without duplicates: opening the file at
-    a step drops all rows after that step and all rows from the first damaged row, so a damaged
+    """Owns the file while a stage trains. Rows ascend by step without duplicates: opening the file
+    at a step drops all rows after that step and all rows from the first damaged row, so a damaged
     curve never stops a training. `path` None: rows go to a temporary file."""
 
     def __init__(self, path: Path | None, last_step: int) -> None:

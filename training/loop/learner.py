@@ -1,9 +1,8 @@
-"""One optimisation step: gradients of the micro-batches, clipping, optimizers, moving average. Knows
-no budget, no files and no clock.
+"""One optimisation step: gradients of the micro-batches, clipping, optimizers, moving average.
+Knows no budget, no files and no clock.
 
-The randomness of a step is a function of (seed, step, micro-batch) alone, so a step can be repeated,
-by this process or by another, without the steps before it.
-"""
+The randomness of a step is a function of (seed, step, micro-batch) alone, so a step can be
+repeated, by this process or by another, without the steps before it."""
 
 from collections.abc import Sequence
 from typing import Any

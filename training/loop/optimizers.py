@@ -23,11 +23,14 @@ def nfd_optimizers(
         (matrices if is_block_matrix else others).append(parameter)
     return [
         Muon(
-            matrices, lr=muon_lr, weight_decay=weight_decay, ns_steps=4,
+            matrices,
+            lr=muon_lr,
+            weight_decay=weight_decay,
+            ns_steps=4,
             adjust_lr_fn="match_rms_adamw",
         ),
         AdamW(others, lr=adamw_lr, betas=(0.9, 0.95), weight_decay=weight_decay),
-    ]  # fmt: skip
+    ]
 
 
 def map_optimizers(place: PlaceMap, *, muon_lr: float, adamw_lr: float) -> list[Optimizer]:

@@ -1,7 +1,6 @@
-"""Several processes train one network by FSDP2 (`fully_shard`): each holds a shard of the weights and
-of the optimizer states, and computes some of the micro-batches of a step. Knows nothing of who
-started the processes; `torch.distributed` must be initialised.
-"""
+"""Several processes train one network by FSDP2 (`fully_shard`): each holds a shard of the weights
+and of the optimizer states, and computes some of the micro-batches of a step. Knows nothing of who
+started the processes; `torch.distributed` must be initialised."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,5 +1,5 @@
-"""The training loop: steps until the budget is spent, resumes from the saved step, saves atomically.
-Knows no data and no loss; both are inside the objective.
+"""The training loop: steps until the budget is spent, resumes from the saved step, saves
+atomically. Knows no data and no loss; both are inside the objective.
 
 A run folder holds `<stage>.pt` (the state) and `<stage>.jsonl` (the loss curve). A process may be
 killed at any moment: the next process takes up the interrupted call from the last saved step, and
@@ -101,9 +101,14 @@ class Trainer:
         self._save_every_s = save_every_s
         self._workers = workers or Alone()
         self._learner = Learner(
-            module, optimizers, ema_decay=ema_decay, max_grad_norm=max_grad_norm,
-            micro_batches=micro_batches, seed=seed, workers=self._workers,
-        )  # fmt: skip
+            module,
+            optimizers,
+            ema_decay=ema_decay,
+            max_grad_norm=max_grad_norm,
+            micro_batches=micro_batches,
+            seed=seed,
+            workers=self._workers,
+        )
         self._call: Call | None = None
         self._settings = dict(settings or {})
         self._calls: list[dict[str, Any]] = []  # first step, seconds and settings of each call
@@ -141,10 +146,13 @@ class Trainer:
         with (
             closing(LossCurve(self._curve_path if is_first else None, self.step)) as curve,
             tqdm(
-                desc=self._stage, initial=self.step, unit="step", mininterval=5,
+                desc=self._stage,
+                initial=self.step,
+                unit="step",
+                mininterval=5,
                 disable=not is_first,
             ) as bar,
-        ):  # fmt: skip
+        ):
             while (
                 spent := budget.spent(
                     self.seconds - call.first_seconds, self.step - call.first_step
@@ -171,8 +179,10 @@ class Trainer:
     def _save(self, curve: LossCurve) -> None:
         """Replaces the state on disk atomically."""
         state = self._learner.state() | {
-            "step": self.step, "seconds": self.seconds, "calls": self._calls,
-        }  # fmt: skip
+            "step": self.step,
+            "seconds": self.seconds,
+            "calls": self._calls,
+        }
         if self._workers.rank > 0:
             return
         if self._call is not None:

@@ -112,9 +112,13 @@ class ServedPast:
         with autocast(clean_BFChw.device):
             self._past = CleanPast(num_frames, config.tokens_per_frame, config.window, clean_BFChw)
             transformer(
-                self._x_BFChw, self._t_BF, told_BFA, positions, Previous.absent(clean_BFChw),
+                self._x_BFChw,
+                self._t_BF,
+                told_BFA,
+                positions,
+                Previous.absent(clean_BFChw),
                 self._past,
-            )  # fmt: skip
+            )
 
     def directions(self, noisy_BDChw: Tensor, t_BD: Tensor) -> Tensor:
         """(B, D, C, h, w) in fp32, for the last D frames of the clips, each after its past."""

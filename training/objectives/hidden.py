@@ -25,10 +25,12 @@ class PartialAttention:
             mask_B11S = seen_BF.repeat_interleave(tokens, dim=1)[:, None, None]
             mixed.append(
                 nnf.scaled_dot_product_attention(
-                    q_BNSK[:, :, end - tokens : end], k_BNSK[:, :, keys], v_BNSK[:, :, keys],
+                    q_BNSK[:, :, end - tokens : end],
+                    k_BNSK[:, :, keys],
+                    v_BNSK[:, :, keys],
                     attn_mask=mask_B11S,
                 )
-            )  # fmt: skip
+            )
         return torch.cat(mixed, dim=2)
 
 

@@ -85,9 +85,12 @@ class History:
         if settings.dropout:
             hidden_BF = is_context_BF & _happens(settings.dropout, t_BF, generator)
         return Shown(
-            truth_BFChw=truth_BFChw, latents_BFChw=latents_BFChw, actions_BFA=actions_BFA,
-            own_BF=own_BF, hidden_BF=hidden_BF,
-        )  # fmt: skip
+            truth_BFChw=truth_BFChw,
+            latents_BFChw=latents_BFChw,
+            actions_BFA=actions_BFA,
+            own_BF=own_BF,
+            hidden_BF=hidden_BF,
+        )
 
     @torch.no_grad()
     def _guess(

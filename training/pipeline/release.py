@@ -40,20 +40,32 @@ def build_world(recipe: Recipe, run: Run, weights: str) -> World:
         _round_to_half(module.cpu())
     state_model = recipe.state_model() if recipe.state_model is not None else None
     spec = WorldSpec(
-        name=recipe.name, version=recipe.version, title=recipe.title, width=recipe.preset.width,
-        height=recipe.preset.height, fps=recipe.fps, action_space=recipe.action_space,
-        vae=tokenizer.config, nfd=recipe.preset.nfd, sampler=sampler, licence=recipe.licence,
+        name=recipe.name,
+        version=recipe.version,
+        title=recipe.title,
+        width=recipe.preset.width,
+        height=recipe.preset.height,
+        fps=recipe.fps,
+        action_space=recipe.action_space,
+        vae=tokenizer.config,
+        nfd=recipe.preset.nfd,
+        sampler=sampler,
+        licence=recipe.licence,
         training=provenance(recipe, run, weights),
         state=state_model.spec if state_model is not None else None,
-    )  # fmt: skip
+    )
     starts = tuple(
         start_clip(tokenizer, opening, name=f"view-{i + 1:02d}", state_model=state_model)
         for i, opening in enumerate(_openings(recipe, run))
     )
     return World(
-        spec=spec, tokenizer=tokenizer, transformer=transformer, starts=starts, digest="",
+        spec=spec,
+        tokenizer=tokenizer,
+        transformer=transformer,
+        starts=starts,
+        digest="",
         state_model=state_model,
-    )  # fmt: skip
+    )
 
 
 def release(recipe: Recipe, run: Run, folder: Path, weights: str) -> World:
@@ -82,9 +94,11 @@ def _openings(recipe: Recipe, run: Run) -> list[Recording]:
     if found:
         return [probe.context for probe in choose_starts(found, recipe.num_starts)]
     passages = choose_passages(
-        load_recordings(run.held_out_recordings), count=_OPENINGS_LOOKED_AT * recipe.num_starts,
-        context_frames=recipe.preset.nfd.window, num_frames=1,
-    )  # fmt: skip
+        load_recordings(run.held_out_recordings),
+        count=_OPENINGS_LOOKED_AT * recipe.num_starts,
+        context_frames=recipe.preset.nfd.window,
+        num_frames=1,
+    )
     contexts = [passage.context for passage in passages]
     groups = [contexts[i :: recipe.num_starts] for i in range(recipe.num_starts)]
     return [max(group, key=lambda film: gradient(film.frames[-1])) for group in groups]

@@ -66,4 +66,4 @@ def debug() -> Recipe:
         extent=TOY,
         oracle=Oracle(read=show, slack=SLACK),
         num_threads=1,
-    )  # fmt: skip
+    )  # fmt: skip  # a table of numbers

@@ -94,4 +94,4 @@ def freedoom() -> Recipe:
             context_t=_CONTEXT_T,
         ),
         num_starts=10,
-    )  # fmt: skip
+    )  # fmt: skip  # a table of numbers

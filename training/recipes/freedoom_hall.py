@@ -27,7 +27,7 @@ def freedoom_hall() -> Recipe:
         wad="freedoom1", map_name="e1m7", x=(-560, 560), y=(-320, 800), width=_PRESET.width,
         height=_PRESET.height, gamma=0.7, action_space=room.action_space, habits=BOUND,
         doors=(_DOOR,),
-    )  # fmt: skip
+    )  # fmt: skip  # a table of numbers
     return replace(
         room,
         title="Freedoom: the control room and the great hall",
@@ -47,4 +47,4 @@ def freedoom_hall() -> Recipe:
             history=HistorySettings(chain_share=0.5, chain_from_noise=True),
         ),
         student=replace(room.student, judge_jumps=True),
-    )  # fmt: skip
+    )  # fmt: skip  # a table of numbers

@@ -69,7 +69,8 @@ def island() -> Recipe:
         tokenizer_recorder=MixedTiles(num_actions=_ACTION_SPACE.size),
         record=RecordRecipe(
             train_frames=240_000, train_takes=200, tokenizer_frames=40_000,
-            held_out_frames=12_000, held_out_takes=10, inverse_dynamics_frames=0, probes=0, least_walk=0.0,
+            held_out_frames=12_000, held_out_takes=10,
+            inverse_dynamics_frames=0, probes=0, least_walk=0.0,
         ),
         tokenizer=TokenizerRecipe(
             batch_size=8, lr=1.5e-3, ema_decay=0.98, minutes=12.0, picture=_PICTURE, kl=1e-4,
@@ -103,4 +104,4 @@ def island() -> Recipe:
         num_starts=10,
         extent=TILES,
         is_tiled=True,
-    )  # fmt: skip
+    )  # fmt: skip  # a table of numbers

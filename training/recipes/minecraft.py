@@ -86,4 +86,4 @@ def minecraft() -> Recipe:
         ),
         num_starts=10,
         extent=EXTENT,
-    )  # fmt: skip
+    )  # fmt: skip  # a table of numbers

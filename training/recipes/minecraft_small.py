@@ -31,4 +31,4 @@ def minecraft_small() -> Recipe:
         teacher_sampler=proven.teacher_sampler,
         student_sampler=proven.student_sampler,
         extent=replace(whole.extent, inverse_dynamics_steps=1_500),
-    )  # fmt: skip
+    )  # fmt: skip  # a table of numbers

@@ -21,10 +21,10 @@ from training.recipes.settings.picture import PictureWeights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRecipe:
-    """Train, validation and held-out films, and those that teach evaluation's inverse dynamics model, come
-    from different seeds of the same place, or from different players where recordings are given;
-    only numbers of frames count for those. `least_walk` is the room ahead that a probe needs: map
-    units in the first twelve frames of walking forward."""
+    """Train, validation and held-out films, and those that teach evaluation's inverse dynamics
+    model, come from different seeds of the same place, or from different players where recordings
+    are given; only numbers of frames count for those. `least_walk` is the room ahead that a probe
+    needs: map units in the first twelve frames of walking forward."""
 
     train_frames: int
     train_takes: int
@@ -134,7 +134,7 @@ class NFDRecipe:
         return replace(
             self, batch_size=self.batch_size // num_workers,
             micro_batches=self.micro_batches * num_workers,
-        )  # fmt: skip
+        )  # fmt: skip  # a table of numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

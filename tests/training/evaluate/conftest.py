@@ -25,8 +25,8 @@ EXTENT = Extent(
 def tiny_recipe() -> Recipe:
     recipe = debug()
     record = replace(
-        recipe.record, held_out_frames=200, held_out_takes=1, inverse_dynamics_frames=2_400, inverse_dynamics_episodes=3,
-        probes=2,
+        recipe.record, held_out_frames=200, held_out_takes=1, probes=2,
+        inverse_dynamics_frames=2_400, inverse_dynamics_episodes=3,
     )  # fmt: skip
     return replace(recipe, record=record, extent=EXTENT)
 

@@ -61,7 +61,8 @@ def _record(folder: VptFolder, name: str, seed: int) -> None:
 
 
 def _tiny(folder: Path) -> Recipe:
-    """A hundredth of the small recipe: 64x48, one layer, one number of steps, no feature network to train."""
+    """A hundredth of the small recipe: 64x48, one layer, one number of steps, no feature network to
+    train."""
     whole = minecraft_small()
     vae = replace(whole.preset.vae, encoder_widths=(16, 16, 16), decoder_widths=(16, 16, 16))
     nfd = replace(

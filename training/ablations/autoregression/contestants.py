@@ -135,6 +135,8 @@ def _world(recipe: Recipe, fsq: FSQ, transformer: nn.Module) -> ARWorld:
     assert isinstance(transformer, ARTransformer)
     vocabulary = _untrained(recipe).vocabulary
     return ARWorld(
-        action_space=recipe.action_space, vocabulary=vocabulary, tokenizer=fsq,
+        action_space=recipe.action_space,
+        vocabulary=vocabulary,
+        tokenizer=fsq,
         transformer=transformer,
-    )  # fmt: skip
+    )

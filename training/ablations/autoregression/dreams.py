@@ -51,9 +51,13 @@ class _Together:
         self.actions_TSA = np.stack([wish.actions_TA for wish in wishes], axis=1)
         self._num_turns = order.num_turns
         self._runner = ARRunner(
-            baseline, order, TopP(), num_slots=len(wishes), pages_per_slot=window,
+            baseline,
+            order,
+            TopP(),
+            num_slots=len(wishes),
+            pages_per_slot=window,
             device=torch.device("cpu"),
-        )  # fmt: skip
+        )
         self._scheduler = Scheduler(
             context, max_sessions=len(wishes), batch_sizes=range(1, 2 * len(wishes) + 1)
         )

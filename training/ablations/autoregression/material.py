@@ -27,9 +27,7 @@ def _on_a_finer_grid(toy: Recipe) -> Recipe:
     """8x compression instead of 16x."""
     preset = toy.preset
     vae = replace(preset.vae, encoder_widths=(24, 48), decoder_widths=(24, 48))
-    nfd = replace(
-        preset.nfd, grid_height=4, grid_width=4, width=80, num_layers=3, num_heads=4
-    )  # fmt: skip
+    nfd = replace(preset.nfd, grid_height=4, grid_width=4, width=80, num_layers=3, num_heads=4)
     return replace(toy, preset=replace(preset, vae=vae, nfd=nfd))
 
 

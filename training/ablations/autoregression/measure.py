@@ -52,41 +52,57 @@ def nfd_world(recipe: Recipe, contestants: Contestants, opening: Passage) -> Wor
     """The trained transformer as a world, undistilled: along the ODE."""
     preset = recipe.preset
     spec = WorldSpec(
-        name="compare", version="1", title="", width=preset.width, height=preset.height,
-        fps=recipe.fps, action_space=recipe.action_space, vae=preset.vae, nfd=preset.nfd,
+        name="compare",
+        version="1",
+        title="",
+        width=preset.width,
+        height=preset.height,
+        fps=recipe.fps,
+        action_space=recipe.action_space,
+        vae=preset.vae,
+        nfd=preset.nfd,
         sampler=replace(
             recipe.teacher_sampler, times={n: uniform_times(n) for n in STEPS}, default_steps=2
         ),
         licence=recipe.licence,
-    )  # fmt: skip
+    )
     start = start_clip(contestants.vae, opening.context, name="start")
     return World(
-        spec=spec, tokenizer=contestants.vae, transformer=contestants.nfd, starts=(start,),
+        spec=spec,
+        tokenizer=contestants.vae,
+        transformer=contestants.nfd,
+        starts=(start,),
         digest="",
-    )  # fmt: skip
+    )
 
 
 def _drawn(
-    world: World, contestants: Contestants, orders: Mapping[str, DecodeOrder],
+    world: World,
+    contestants: Contestants,
+    orders: Mapping[str, DecodeOrder],
     passages: Sequence[Passage],
-) -> Iterator[tuple[Row, list[Film]]]:  # fmt: skip
+) -> Iterator[tuple[Row, list[Film]]]:
     wishes = [
         Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
         for passage in passages
     ]
     for steps in STEPS:
         row = Row(
-            name=_nfd_name(steps), params=num_parameters(contestants.nfd), passes=steps + 1,
+            name=_nfd_name(steps),
+            params=num_parameters(contestants.nfd),
+            passes=steps + 1,
             trained=contestants.steps["nfd"],
-        )  # fmt: skip
+        )
         dreams = dream(world, wishes, num_steps=steps, title=row.name)
         yield row, [dreamt.frames for dreamt in dreams]
     for name, baseline in contestants.baselines.items():
         order = orders[name]
         row = Row(
-            name=_codes_name(name), params=num_parameters(baseline.transformer),
-            passes=order.num_turns, trained=contestants.steps[name],
-        )  # fmt: skip
+            name=_codes_name(name),
+            params=num_parameters(baseline.transformer),
+            passes=order.num_turns,
+            trained=contestants.steps[name],
+        )
         yield row, dream_codes(baseline, order, wishes, title=row.name)
 
 
@@ -103,17 +119,23 @@ def _plain(contestants: Contestants, material: Material) -> Iterator[tuple[str, 
 
 
 def _scored(
-    row: Row, films: Sequence[Film], comparison: Comparison, passages: Sequence[Passage],
-    *, frame_ms: float | None = None,
-) -> Row:  # fmt: skip
+    row: Row,
+    films: Sequence[Film],
+    comparison: Comparison,
+    passages: Sequence[Passage],
+    *,
+    frame_ms: float | None = None,
+) -> Row:
     firsts = [
         psnr_db(film[0], passage.following.frames[0])
         for film, passage in zip(films, passages, strict=True)
     ]
     return replace(
-        row, frame_ms=frame_ms, psnr_1=mean_estimate(np.array(firsts)),
+        row,
+        frame_ms=frame_ms,
+        psnr_1=mean_estimate(np.array(firsts)),
         scores=comparison.score(films),
-    )  # fmt: skip
+    )
 
 
 def _times(

@@ -9,9 +9,18 @@ from training.evaluate.measures.scores import Scores
 from training.evaluate.report.markdown import lines
 
 _TITLES = (
-    "", "parameters", "steps trained", "passes a frame", "ms a frame", "frames a second",
-    "PSNR @1, dB", "PSNR @16, dB", "gradient @16", "Fréchet (own)", "actions, F1",
-)  # fmt: skip
+    "",
+    "parameters",
+    "steps trained",
+    "passes a frame",
+    "ms a frame",
+    "frames a second",
+    "PSNR @1, dB",
+    "PSNR @16, dB",
+    "gradient @16",
+    "Fréchet (own)",
+    "actions, F1",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

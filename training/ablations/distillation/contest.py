@@ -78,17 +78,18 @@ def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
         world = replace(teacher, spec=few_steps, transformer=student)
         films[name] = _dreams(world, material.passages, name)
     comparison = Comparison(material.judges, material.passages)
-    scores = {
-        name: {n: comparison.score(made[n]) for n in _STEPS} for name, made in films.items()
-    }  # fmt: skip
+    scores = {name: {n: comparison.score(made[n]) for n in _STEPS} for name, made in films.items()}
     return [
         Row(
-            name=name, trained=trained[name], num_steps=n, scores=ours,
+            name=name,
+            trained=trained[name],
+            num_steps=n,
+            scores=ours,
             margin=Margin.of(ours, scores[SCM][n]) if name != SCM else None,
         )
         for name, by_steps in scores.items()
         for n, ours in by_steps.items()
-    ]  # fmt: skip
+    ]
 
 
 def _students(recipe: Recipe, run: Run, seconds: float) -> dict[str, tuple[NFDTransformer, int]]:
@@ -126,9 +127,8 @@ def _train(
     settings = recipe.student
     student.zero_grad(set_to_none=True)
     optimizers = student_optimizers(
-        student, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr,
-        critic_lr=settings.critic_lr,
-    )  # fmt: skip
+        student, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr, critic_lr=settings.critic_lr
+    )
     folder = run.folder / "distillations"
     trainer = Trainer(folder, name, student, optimizers, ema_decay=settings.ema_decay)
     if trainer.step == 0 or trainer.is_interrupted:

@@ -16,18 +16,18 @@ _LUMPS = 10  # after a map's name: things, lines, sides, vertices, ..., blockmap
 _LINE = np.dtype([
     ("first", "<u2"), ("second", "<u2"), ("flags", "<u2"), ("special", "<u2"), ("tag", "<u2"),
     ("right", "<u2"), ("left", "<u2"),
-])  # fmt: skip
+])  # fmt: skip  # a table
 _SIDE = np.dtype([
     ("x", "<i2"), ("y", "<i2"), ("upper", "S8"), ("lower", "S8"), ("middle", "S8"),
     ("sector", "<u2"),
-])  # fmt: skip
+])  # fmt: skip  # a table
 _SECTOR = np.dtype([
     ("floor", "<i2"), ("ceiling", "<i2"), ("floor_flat", "S8"), ("ceiling_flat", "S8"),
     ("light", "<i2"), ("special", "<i2"), ("tag", "<i2"),
-])  # fmt: skip
+])  # fmt: skip  # a table
 _THING = np.dtype([
     ("x", "<i2"), ("y", "<i2"), ("angle", "<i2"), ("kind", "<i2"), ("flags", "<i2")
-])  # fmt: skip
+])  # fmt: skip  # a table
 _IMPASSABLE = 1  # a bit of a line's flags
 PLAYER_START = 1
 # Columns, lamps, trees, torches: what stands where it is and cannot be picked up or blown up.

@@ -52,17 +52,17 @@ class Habits:
 STEADY = Habits(
     cruise=0.28, advance_and_retreat=0.14, strafe=0.18, arc=0.06, look=0.12, key_turn=0.10,
     idle=0.12,
-)  # fmt: skip
+)  # fmt: skip  # a table
 # The mouse hardly stops, also on the way, and every third thing is a step aside: how people play.
 LIVELY = Habits(
     cruise=0.04, advance_and_retreat=0.06, strafe=0.30, arc=0.03, look=0.07, key_turn=0.06,
     idle=0.10, wander=0.26, scan=0.08,
-)  # fmt: skip
+)  # fmt: skip  # a table
 # On its way somewhere, through doors and round corners, and now and then what the others do.
 BOUND = Habits(
     cruise=0.04, advance_and_retreat=0.05, strafe=0.15, arc=0.02, look=0.06, key_turn=0.05,
     idle=0.06, wander=0.12, scan=0.05, errand=0.40,
-)  # fmt: skip
+)  # fmt: skip  # a table
 
 
 @dataclass(slots=True)

@@ -61,9 +61,12 @@ def record_probes(
     begin too late."""
     if not _reach_back(folder / f"{count - 1:03d}" / REPLAY, context_frames):
         shoot = partial(
-            film_answers, recorder, plans(key_turn_deg), least_walk=least_walk,
+            film_answers,
+            recorder,
+            plans(key_turn_deg),
+            least_walk=least_walk,
             context_frames=context_frames,
-        )  # fmt: skip
+        )
         _film_all(shoot, folder, count=count, seed=seed, processes=processes)
     return [_load(folder / f"{i:03d}", context_frames) for i in range(count)]
 

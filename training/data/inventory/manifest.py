@@ -102,10 +102,14 @@ def read_manifest(path: Path) -> Manifest:
 def _entry(source: RecordingSource, name: str, stamp: str) -> Entry:
     recording = source.open(name)
     return Entry(
-        name=name, split=source.split(name), num_frames=len(recording.frames),
-        digest=recording.digest(), stamp=stamp,
-        shares=measure(recording.actions, source.action_names), lost=dict(recording.lost),
-    )  # fmt: skip
+        name=name,
+        split=source.split(name),
+        num_frames=len(recording.frames),
+        digest=recording.digest(),
+        stamp=stamp,
+        shares=measure(recording.actions, source.action_names),
+        lost=dict(recording.lost),
+    )
 
 
 def _stamp(source: RecordingSource, name: str) -> str:

@@ -69,9 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run_command(arguments: argparse.Namespace) -> None:
     """Raises FileNotFoundError where there is no such folder."""
     folder = VptFolder(
-        folder=arguments.folder, width=arguments.width, height=arguments.height,
+        folder=arguments.folder,
+        width=arguments.width,
+        height=arguments.height,
         max_idle_frames=arguments.max_idle_frames,
-    )  # fmt: skip
+    )
     print(report(take_stock(folder, arguments.out)))
 
 

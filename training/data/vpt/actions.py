@@ -20,7 +20,16 @@ CAMERA_BINS_DEG = mu_law_bins(MAX_CAMERA_DEG, NUM_CAMERA_BINS, MU)
 # leaves out or hardly sees; and without the last three slots of the hotbar.
 ACTION_SPACE = ActionSpace(
     buttons=(
-        "forward", "back", "left", "right", "jump", "sneak", "sprint", "attack", "use", "drop",
+        "forward",
+        "back",
+        "left",
+        "right",
+        "jump",
+        "sneak",
+        "sprint",
+        "attack",
+        "use",
+        "drop",
         *HOTBAR[:6],
     ),
     degrees_per_count=DEGREES_PER_COUNT,
@@ -28,7 +37,7 @@ ACTION_SPACE = ActionSpace(
     yaw_bins_deg=CAMERA_BINS_DEG,
     pitch_bins_deg=CAMERA_BINS_DEG,
     mu=MU,
-)  # fmt: skip
+)
 
 _KEYS = {
     "key.keyboard.w": "forward",

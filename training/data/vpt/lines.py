@@ -37,9 +37,14 @@ class Line:
 
 
 NOTHING_PRESSED = Line(
-    keys=frozenset(), buttons=frozenset(), new_buttons=frozenset(), dx=0.0, dy=0.0, hotbar=None,
+    keys=frozenset(),
+    buttons=frozenset(),
+    new_buttons=frozenset(),
+    dx=0.0,
+    dy=0.0,
+    hotbar=None,
     is_gui_open=False,
-)  # fmt: skip
+)
 
 
 class LineFault(StrEnum):

@@ -90,9 +90,10 @@ def _dream_passages(
 
 def _unhurried(teacher: World) -> World:
     sampler = replace(
-        teacher.spec.sampler, times={_TEACHER_STEPS: uniform_times(_TEACHER_STEPS)},
+        teacher.spec.sampler,
+        times={_TEACHER_STEPS: uniform_times(_TEACHER_STEPS)},
         default_steps=_TEACHER_STEPS,
-    )  # fmt: skip
+    )
     return replace(teacher, spec=replace(teacher.spec, sampler=sampler))
 
 

@@ -39,6 +39,7 @@ def teacher_of(world: World, folder: Path) -> World | None:
         raise ValueError(f"{path} is no teacher of this world: {error}") from error
     sampler = replace(world.spec.sampler, kind="euler")
     return replace(
-        world, transformer=transformer.eval().requires_grad_(False),
+        world,
+        transformer=transformer.eval().requires_grad_(False),
         spec=replace(world.spec, sampler=sampler),
-    )  # fmt: skip
+    )

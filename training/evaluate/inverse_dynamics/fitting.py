@@ -1,5 +1,5 @@
-"""Trains the inverse dynamics model on recorded play, once per set of recordings. Equal recordings and
-an equal seed give an equal model, stored in a file that is named after both.
+"""Trains the inverse dynamics model on recorded play, once per set of recordings. Equal recordings
+and an equal seed give an equal model, stored in a file that is named after both.
 
 Shape letters: N frames of all recordings, B clips, S frames of a clip.
 """
@@ -44,7 +44,8 @@ class FitSettings:
 def fitted_inverse_dynamics(
     space: ActionSpace, recordings: Sequence[Recording], folder: Path, settings: FitSettings
 ) -> InverseDynamics:
-    """The model for these recordings, loaded from `folder` where a file exists. Raises DamagedFile."""
+    """The model for these recordings, loaded from `folder` where a file exists. Raises
+    DamagedFile."""
     height, width = recordings[0].frames.shape[1:3]
     path = folder / f"reader-{_fingerprint(space, recordings, settings)}.safetensors"
     with torch.random.fork_rng():

@@ -1,5 +1,5 @@
-"""Action following: compares the actions that the inverse dynamics model reads from generated frames
-with the requested actions.
+"""Action following: compares the actions that the inverse dynamics model reads from generated
+frames with the requested actions.
 
 Shape letters: S starts, M frames, E events: one per button, then two directions per camera axis.
 """
@@ -48,10 +48,12 @@ def measure_following(
         [_counts(events(space, a), events(space, r)) for a, r in zip(asked, read, strict=True)]
     )
     errors = {
-        axis: _camera_error(np.array(bins), [(a.camera_bins[:, i], r.camera_bins[:, i])
-                                             for a, r in zip(asked, read, strict=True)])
+        axis: _camera_error(
+            np.array(bins),
+            [(a.camera_bins[:, i], r.camera_bins[:, i]) for a, r in zip(asked, read, strict=True)],
+        )
         for i, (axis, bins) in enumerate(space.camera.items())
-    }  # fmt: skip
+    }
     pitch_bins, pitch_deg = errors.get("pitch", (None, None))
     yaw_bins, yaw_deg = errors["yaw"]
     return Following(

@@ -1,5 +1,5 @@
-"""An inverse dynamics model: predicts from frames alone the pressed buttons and the camera's turn on
-each axis. A small form of VPT's labeller (arXiv 2206.11795).
+"""An inverse dynamics model: predicts from frames alone the pressed buttons and the camera's turn
+on each axis. A small form of VPT's labeller (arXiv 2206.11795).
 
 The model is trained on recorded play only and then reads generated frames; it knows no world model.
 Shape letters: B clips, S frames of a clip, H W pixels, K buttons, Y bins of a camera axis,
@@ -28,7 +28,7 @@ class InverseDynamicsShape:
     num_bins: tuple[int, ...]  # of each camera axis
 
     @classmethod
-    def of(cls, space: ActionSpace, width: int, height: int) -> "ReaderShape":
+    def of(cls, space: ActionSpace, width: int, height: int) -> "InverseDynamicsShape":
         return cls(
             width=width,
             height=height,
@@ -70,7 +70,8 @@ class InverseDynamics(nn.Module):
         return self.logits(self.features(clips_BSHW3))
 
     def logits(self, features_BD: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Logits (B, K) of the buttons, independent of each other, and (B, Y) of each camera axis."""
+        """Logits (B, K) of the buttons, independent of each other, and (B, Y) of each camera
+        axis."""
         return self.buttons(features_BD), [axis(features_BD) for axis in self.camera]
 
 

@@ -1,7 +1,7 @@
 """Fréchet distance between two sets of features, taken as Gaussians (Dowson and Landau, 1982).
 
-Ours are features of our own inverse dynamics model, so a figure compares worlds measured alike in this
-project. It is not FID and not FVD, and must never be printed under their names.
+Ours are features of our own inverse dynamics model, so a figure compares worlds measured alike in
+this project. It is not FID and not FVD, and must never be printed under their names.
 
 Shape letters: S starts, M features of one start, N features of all, D their size.
 """

@@ -30,7 +30,7 @@ def held_keys(ours: Steering, real: Steering) -> str:
             ("act lights the muzzle", f"{ours.act_flashes}/{probes}",
              f"{real.act_flashes}/{probes}"),
         ),
-    )  # fmt: skip
+    )  # fmt: skip  # a table
 
 
 def contenders(card: Card) -> str:
@@ -70,7 +70,7 @@ def drafts(card: Card) -> str:
          f"the same, bit for bit (`{drafts.proof.split('::')[1]}`)" if drafts.proof
          else f"{drafts.share:.0%} of the frames of that row were drawn so")
         for drafts in card.speculation
-    )  # fmt: skip
+    )  # fmt: skip  # a table
     return table(("drawn before the action is known", "as good as the row", "because"), rows)
 
 
@@ -81,7 +81,7 @@ def events(card: Card) -> str:
          f"{event.f1:.2f}", f"{real[name].f1:.2f}", f"{card.reader_alone[name].f1:.2f}",
          str(card.reader_alone[name].asked))
         for name, event in card.served.following.events.items()
-    )  # fmt: skip
+    )  # fmt: skip  # a table
     header = ("read in the dream", "frames asked", "precision", "recall", "F1",
               "F1 in the real frames", "F1 in other real play", "frames asked there")  # fmt: skip
     return table(header, rows)
@@ -108,9 +108,9 @@ def horizon(card: Card) -> str:
          f"{point.frechet_own:.0f}", f"{point.frechet_own_real:.0f}",
          f"{point.action_f1:.2f}", f"{point.action_f1_ceiling:.2f}")
         for point in card.horizon
-    )  # fmt: skip
+    )  # fmt: skip  # a table
     header = ("frame", "dreams", "PSNR, dB", "gradient", "motion", "Fréchet (own)",
-              "other real play", "actions, F1", "the same, real play")  # fmt: skip
+              "other real play", "actions, F1", "the same, real play")  # fmt: skip  # a table
     return table(header, rows)
 
 
@@ -123,10 +123,10 @@ def place(card: Card) -> str:
          f"{point.psnr_db_true:.1f}", f"{point.gradient_own:.2f}", f"{point.gradient_true:.2f}",
          f"{point.lost_units[0]:.1f}, {point.lost_units[1]:.1f}")
         for point in card.place.points
-    )  # fmt: skip
+    )  # fmt: skip  # a table
     header = ("frame", "dreams", "PSNR by the own state, dB", "by the true state",
               "gradient against the tokenizer", "by the true state",
-              "units lost: median, 90th percentile")  # fmt: skip
+              "units lost: median, 90th percentile")  # fmt: skip  # a table
     loops = card.place.loop_closure
     turned = (
         ""

@@ -98,7 +98,7 @@ def to_markdown(card: TileCard, *, title: str, licence: str) -> str:
            ".97" if frame == 1000 else "") for frame, share in oracle.valid.items()),
         (f"out and back in {card.loop_frames} frames: tiles as before",
          f"{card.loop_closure:.3f}", ".9"),
-    )  # fmt: skip
+    )  # fmt: skip  # a table
     pictures = (
         ("PSNR, dB", *(f"{value:.1f}" for value in card.psnr.values())),
         ("PSNR of the last real frame, dB", *(f"{v:.1f}" for v in card.psnr_copy_last.values())),

@@ -48,10 +48,12 @@ def scrolls(before: Readings, film: Readings) -> NDArray[np.int64]:
     under which most tiles are the same."""
     grounds = np.concatenate((before.ground_NRC[-1:], film.ground_NRC))
     agreed = [
-        [(_moved_view(old, *shift) == new).mean(where=_moved_view(old, *shift) >= 0)
-         for shift in _SHIFTS]
+        [
+            (_moved_view(old, *shift) == new).mean(where=_moved_view(old, *shift) >= 0)
+            for shift in _SHIFTS
+        ]
         for old, new in pairwise(grounds)
-    ]  # fmt: skip
+    ]
     best = np.argmax(agreed, axis=1)
     chosen: NDArray[np.int64] = np.array(_SHIFTS)[best]
     return chosen

@@ -53,9 +53,13 @@ def _map_trainer(recipe: Recipe, run: Run) -> tuple[PlaceMap, Trainer]:
     place = PlaceMap(nfd.place, *cell).to(pick_device())
     optimizers = map_optimizers(place, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr)
     return place, Trainer(
-        run.folder, STAGE, place, optimizers, ema_decay=settings.ema_decay,
+        run.folder,
+        STAGE,
+        place,
+        optimizers,
+        ema_decay=settings.ema_decay,
         settings=numbers_of(settings),
-    )  # fmt: skip
+    )
 
 
 def _settings(recipe: Recipe) -> MapRecipe:

@@ -18,25 +18,34 @@ def record(recipe: Recipe, run: Run, *, processes: int) -> None:
     plan = recipe.record
     record_held_out(recipe, run, processes=processes)
     if isinstance(recipe.recorder, RecordingSource):
-        keep_films(
-            recipe.recorder, "train", run.train_recordings, num_frames=plan.train_frames
-        )  # fmt: skip
+        keep_films(recipe.recorder, "train", run.train_recordings, num_frames=plan.train_frames)
     else:
         record_all(
-            recipe.recorder, run.validation_recordings, num_frames=plan.validation_frames,
-            takes=plan.validation_takes, seed=plan.validation_seed, processes=processes,
-        )  # fmt: skip
+            recipe.recorder,
+            run.validation_recordings,
+            num_frames=plan.validation_frames,
+            takes=plan.validation_takes,
+            seed=plan.validation_seed,
+            processes=processes,
+        )
         record_all(
-            recipe.recorder, run.train_recordings, num_frames=plan.train_frames,
-            takes=plan.train_takes, seed=plan.train_seed, processes=processes,
+            recipe.recorder,
+            run.train_recordings,
+            num_frames=plan.train_frames,
+            takes=plan.train_takes,
+            seed=plan.train_seed,
+            processes=processes,
             then=recipe.second_recorder,
-        )  # fmt: skip
+        )
         if recipe.tokenizer_recorder is not None:
             record_all(
-                recipe.tokenizer_recorder, run.tokenizer_recordings,
-                num_frames=plan.tokenizer_frames, takes=1, seed=plan.train_seed,
+                recipe.tokenizer_recorder,
+                run.tokenizer_recordings,
+                num_frames=plan.tokenizer_frames,
+                takes=1,
+                seed=plan.train_seed,
                 processes=processes,
-            )  # fmt: skip
+            )
     for reason, count in manifest(recipe, run).skipped.items():
         print(f"skipped {count} recordings: {reason}")
 

@@ -39,9 +39,13 @@ def teacher_objective(recipe: Recipe, run: Run, transformer: NFDTransformer) -> 
         return _as_served(recipe, run, transformer, settings.as_served)
     history = History(transformer, settings.mixture, settings.history, recipe.teacher_sampler)
     clips = clip_source(
-        recipe, run, settings.batch_size, "train", num_lead=history.num_lead,
+        recipe,
+        run,
+        settings.batch_size,
+        "train",
+        num_lead=history.num_lead,
         num_frames=settings.clip_frames,
-    )  # fmt: skip
+    )
     return FlowMatching(
         transformer, clips, settings.mixture, history, action_dropout=settings.action_dropout
     )
@@ -52,13 +56,19 @@ def _as_served(
 ) -> AsServed:
     teacher, space = recipe.teacher, recipe.action_space
     focus = PressFocus(
-        share=settings.press_share, first_frame=settings.num_past,
-        num_buttons=len(space.model_buttons), tells_presses=space.tells_presses,
-    )  # fmt: skip
+        share=settings.press_share,
+        first_frame=settings.num_past,
+        num_buttons=len(space.model_buttons),
+        tells_presses=space.tells_presses,
+    )
     clips = clip_source(
-        recipe, run, teacher.batch_size, "train", num_frames=teacher.clip_frames,
+        recipe,
+        run,
+        teacher.batch_size,
+        "train",
+        num_frames=teacher.clip_frames,
         focus=focus if settings.press_share else None,
-    )  # fmt: skip
+    )
     return AsServed(
         transformer, clips, teacher.mixture, settings, space, action_dropout=teacher.action_dropout
     )
@@ -80,13 +90,17 @@ def _teacher_trainer(
         transformer.place.load_state_dict(trained_map(recipe, run).state_dict())
         transformer.place.requires_grad_(False)
     settings = recipe.teacher
-    optimizers = nfd_optimizers(
-        transformer, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr
-    )  # fmt: skip
+    optimizers = nfd_optimizers(transformer, muon_lr=settings.muon_lr, adamw_lr=settings.adamw_lr)
     return transformer, Trainer(
-        run.folder, "teacher", transformer, optimizers, ema_decay=settings.ema_decay,
-        micro_batches=settings.micro_batches, workers=workers, settings=numbers_of(settings),
-    )  # fmt: skip
+        run.folder,
+        "teacher",
+        transformer,
+        optimizers,
+        ema_decay=settings.ema_decay,
+        micro_batches=settings.micro_batches,
+        workers=workers,
+        settings=numbers_of(settings),
+    )
 
 
 def _validation(recipe: Recipe, run: Run, trainer: Trainer) -> Objective | None:

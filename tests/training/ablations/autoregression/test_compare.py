@@ -122,7 +122,8 @@ def _tiny(recipe: Recipe) -> Recipe:
         preset=replace(preset, nfd=replace(preset.nfd, width=16, num_layers=1)),
         record=replace(
             recipe.record, train_frames=200, train_takes=1, held_out_frames=200, held_out_takes=1,
-            validation_frames=60, validation_takes=1, inverse_dynamics_frames=800, inverse_dynamics_episodes=2,
+            validation_frames=60, validation_takes=1,
+            inverse_dynamics_frames=800, inverse_dynamics_episodes=2,
         ),
         tokenizer=replace(recipe.tokenizer, minutes=0.01),
         extent=Extent(num_passages=4, num_probes=0, long_dreams=(), inverse_dynamics_steps=20),

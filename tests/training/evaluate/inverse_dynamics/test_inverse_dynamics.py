@@ -1,4 +1,5 @@
-"""The inverse dynamics model learns to read real play, and what it says is scored as it should be."""
+"""The inverse dynamics model learns to read real play, and what it says is scored as it should
+be."""
 
 from dataclasses import replace
 from pathlib import Path

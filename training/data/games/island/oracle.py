@@ -63,10 +63,10 @@ class Oracle:
     def __init__(self, tiles: TileSet | None = None) -> None:
         tiles = tiles or draw()
         self._pairs = np.array([(g, f) for g in range(_NUM_GROUNDS) for f in range(_NUM_FIGURES)
-                                if occurs(GROUNDS[g], FIGURES[f])])  # fmt: skip
+                                if occurs(GROUNDS[g], FIGURES[f])])  # fmt: skip  # a table
         grounds, figures = self._pairs.T
         self._map = [_Nearest(tiles.map_LGFSS3[light, grounds, figures])
-                     for light in range(len(LIGHTS))]  # fmt: skip
+                     for light in range(len(LIGHTS))]  # fmt: skip  # a table
         self._items = [_Nearest(tiles_10SS3) for tiles_10SS3 in tiles.items_I10SS3]
         self._beat, self._clock = _Nearest(tiles.beats_3SS3), _Nearest(tiles.clock_4SS3)
 

@@ -24,19 +24,19 @@ _COMMON = {
     "n": "ece7d6", "N": "c9c1a9", "m": "9a6a3c", "M": "c08c52", "s": "9298a2", "S": "b4bac2",
     "i": "d39a6a", "I": "f0c79a", "a": "3fa9dc", "A": "b9ecf7", "Y": "fbd84b", "G": "3f8f3f",
     "L": "6dbb4e", "D": "2c6a38",
-}  # fmt: skip
+}  # fmt: skip  # a table
 _MEADOW = {
     "grass": ("6cb34f", "7cc25a", "5b9f45"), "sand": ("ead79c", "f4e5b4", "d6be80"),
     "water": ("3f83c9", "6aa9e2", "356fb0"), "stone": ("8a8f98", "a1a6ae", "70757f"),
     "path": ("b59b7a", "c6ad8b", "9d8464"), "lava": ("e2571e", "ffc23a", "b8340f"),
-}  # fmt: skip
+}  # fmt: skip  # a table
 _AUTUMN = {
     "grass": ("c49a45", "d6ad55", "a98238"), "water": ("3d7fa6", "67a6c6", "336b8d"),
-}  # fmt: skip
+}  # fmt: skip  # a table
 _FROST = {
     "grass": ("dfe8ee", "f3f8fb", "c4d2dc"), "sand": ("cfd3c4", "dfe2d4", "b5baa9"),
     "water": ("5b9bb8", "8cc3d8", "4a86a3"), "path": ("9a9aa6", "adadb8", "84848f"),
-}  # fmt: skip
+}  # fmt: skip  # a table
 STYLES = (  # the first is what is shipped
     Style(_COMMON, _MEADOW),
     Style(_COMMON | {"G": "b5542a", "L": "e08a3a", "D": "8a3a26"}, _MEADOW | _AUTUMN),

@@ -21,14 +21,35 @@ STEP_FRAMES = 3
 DEATH_FRAMES = 8
 _OUTFITS: tuple[Mapping[str, int], ...] = (
     # What a settler may have done before the film begins: most of each thing it has.
-    {}, {"wood": 5, "sapling": 1},
+    {},
+    {"wood": 5, "sapling": 1},
     {"wood": 9, "wood_pickaxe": 1, "wood_sword": 1, "sapling": 2, "stone": 3},
     {"wood": 9, "wood_pickaxe": 1, "wood_sword": 1, "stone_pickaxe": 1, "stone": 9, "coal": 4},
-    {"wood": 9, "wood_pickaxe": 1, "stone_pickaxe": 1, "wood_sword": 1, "stone_sword": 1,
-     "stone": 9, "coal": 9, "iron": 3, "sapling": 3},
-    {"wood": 9, "wood_pickaxe": 1, "stone_pickaxe": 1, "iron_pickaxe": 1, "wood_sword": 1,
-     "stone_sword": 1, "iron_sword": 1, "stone": 9, "coal": 9, "iron": 9, "diamond": 4},
-)  # fmt: skip
+    {
+        "wood": 9,
+        "wood_pickaxe": 1,
+        "stone_pickaxe": 1,
+        "wood_sword": 1,
+        "stone_sword": 1,
+        "stone": 9,
+        "coal": 9,
+        "iron": 3,
+        "sapling": 3,
+    },
+    {
+        "wood": 9,
+        "wood_pickaxe": 1,
+        "stone_pickaxe": 1,
+        "iron_pickaxe": 1,
+        "wood_sword": 1,
+        "stone_sword": 1,
+        "iron_sword": 1,
+        "stone": 9,
+        "coal": 9,
+        "iron": 9,
+        "diamond": 4,
+    },
+)
 _DEGREES = {(0, -1): 0, (1, 0): 90, (0, 1): 180, (-1, 0): 270}
 
 

@@ -50,7 +50,7 @@ class Settler:
         if self.rng.random() < 0.85 and (need := self._need()) is not None:
             return need
         modes = (self._settle, self._wander, self._out_and_back, self._build, self._fiddle,
-                 self._idle, self._garden)  # fmt: skip
+                 self._idle, self._garden)  # fmt: skip  # a table
         drawn = self.rng.choice(len(modes), p=(0.42, 0.16, 0.12, 0.1, 0.1, 0.05, 0.05))
         return modes[drawn]()
 

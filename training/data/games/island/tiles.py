@@ -17,18 +17,18 @@ Tile = NDArray[np.uint8]
 GROUNDS = (
     "grass", "sand", "water", "stone", "path", "tree", "coal", "iron", "diamond", "lava", "table",
     "furnace",
-)  # fmt: skip
+)  # fmt: skip  # a table
 _BENEATH = {"tree": "grass", "coal": "stone", "iron": "stone", "diamond": "stone",
-            "table": "path", "furnace": "stone"}  # fmt: skip
+            "table": "path", "furnace": "stone"}  # fmt: skip  # a table
 FIGURES = (
     "none", "player_left", "player_right", "player_up", "player_down", "player_sleep", "cow",
     "zombie", "skeleton", "arrow_left", "arrow_right", "arrow_up", "arrow_down", "sapling",
     "plant_ripe",
-)  # fmt: skip
+)  # fmt: skip  # a table
 ITEMS = (
     "health", "food", "drink", "energy", "sapling", "wood", "stone", "coal", "iron", "diamond",
     "wood_pickaxe", "stone_pickaxe", "iron_pickaxe", "wood_sword", "stone_sword", "iron_sword",
-)  # fmt: skip
+)  # fmt: skip  # a table
 _FLOORS = ("grass", "sand", "path")
 LIGHTS = ("day", "dusk", "night", "dawn", "asleep")
 _TINTS = np.array(
@@ -103,7 +103,7 @@ def _figure(name: str, style: Style) -> Tile:
         turned: dict[str, Tile] = {
             "arrow_left": left, "arrow_right": left[:, ::-1],
             "arrow_up": left.transpose(1, 0, 2), "arrow_down": left.transpose(1, 0, 2)[::-1],
-        }  # fmt: skip
+        }  # fmt: skip  # a table
         return turned[name]
     return _art(sprites.FIGURES[name], style)
 
@@ -127,7 +127,7 @@ _STROKES = {  # (row, column, length, shade): 1 light, 2 dark
              (12, 5, 2, 2), (11, 5, 2, 1)),
     "lava": ((2, 2, 5, 1), (3, 6, 4, 1), (6, 10, 4, 1), (7, 8, 3, 1), (10, 3, 5, 1), (11, 7, 3, 1),
              (13, 11, 4, 1), (5, 2, 3, 2), (9, 12, 3, 2), (13, 3, 4, 2)),
-}  # fmt: skip
+}  # fmt: skip  # a table
 
 
 def _texture(name: str, shades: Shades) -> Tile:
