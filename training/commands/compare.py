@@ -57,7 +57,7 @@ def run_command(arguments: argparse.Namespace) -> None:
     recipe, run = contest_recipe(arguments.recipe), Run(arguments.run)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     _prepare(recipe, run)
-    extent = replace(QUICK if arguments.quick else recipe.extent, num_probes=0, long_dreams=())
+    extent = replace(QUICK if arguments.quick else recipe.extent, num_probes=0, long_rollouts=())
     material = gather(recipe, run, extent)
     orders = decode_orders(recipe.preset.nfd)
     codes_minutes = arguments.tokenizer_minutes or recipe.tokenizer.minutes

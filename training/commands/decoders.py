@@ -16,7 +16,6 @@ from model.arguments import at_least_one
 from training.commands.contest_arguments import FILMING_BY_THEMSELVES
 from training.data.recording import load_recordings
 from training.evaluate.confidence import Estimate, estimate, mean_estimate
-from training.evaluate.dreams.dream import reconstruct
 from training.evaluate.inverse_dynamics.network import AFTER, BEFORE, InverseDynamics
 from training.evaluate.inverse_dynamics.output import predict_actions
 from training.evaluate.material import trained_inverse_dynamics
@@ -24,6 +23,7 @@ from training.evaluate.measures.frechet import frechet_of_starts
 from training.evaluate.measures.picture import gradient, psnr_db, ssim
 from training.evaluate.passages import Passage, choose_passages
 from training.evaluate.report.markdown import lines
+from training.evaluate.rollouts.generate import reconstruct
 from training.pipeline.stages.decoder import trained_tokenizer
 from training.recipes.named import recipe_named
 from training.recipes.recipe import Recipe

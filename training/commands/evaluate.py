@@ -15,12 +15,12 @@ from model.arguments import at_least_one
 from model.int8.serving import CpuPrecision, in_precision
 from model.world import World, WorldSpec
 from training.data.pictures import write_png
-from training.evaluate.dreams.dream import remembering
-from training.evaluate.dreams.teacher import teacher_of
 from training.evaluate.given.fvd import I3DFeatures
 from training.evaluate.given.lpips import LPIPS
 from training.evaluate.material import GivenNetworks
 from training.evaluate.measured import measure
+from training.evaluate.rollouts.generate import with_context_length
+from training.evaluate.rollouts.teacher import teacher_of
 from training.loop.trainer import TrainingError
 from training.pipeline.stages.recordings import with_recordings
 from training.recipes.named import recipe_named
@@ -118,7 +118,7 @@ def _task(folder: Path, arguments: argparse.Namespace) -> _Task:
         published = World.load(folder)
         world = in_precision(published, arguments.precision)
         if arguments.memory:
-            world = remembering(world, arguments.memory)
+            world = with_context_length(world, arguments.memory)
         if arguments.teacher:
             teacher: World | None = World.load(arguments.teacher)
         else:

@@ -6,7 +6,7 @@ from pathlib import Path
 from model.world import World
 from training.commands.evaluate import SHIPPED_WORLD
 from training.data.pictures import write_webp
-from training.evaluate.dreams.film import film
+from training.evaluate.rollouts.preview import film
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 from model.world import World
 from training.data.games.probes import Probe, frames_of, plans
 from training.data.pictures import Pixels, grid
-from training.evaluate.dreams.contenders import contenders, dream_jointly, speculation
-from training.evaluate.dreams.dream import Wish, dream, reconstruct
-from training.evaluate.dreams.one_frame_prompt import measure_one_frame_prompt
-from training.evaluate.dreams.place import measure_place
+from training.evaluate.contenders import contenders, generate_jointly, speculation
 from training.evaluate.material import Material
 from training.evaluate.measures.colour import measure_colour
-from training.evaluate.measures.fidelity import measure_dream, measure_tokenizer
-from training.evaluate.measures.horizon import LongDream, measure_horizon
+from training.evaluate.measures.fidelity import measure_rollout, measure_tokenizer
+from training.evaluate.measures.horizon import LongRollout, measure_horizon
 from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film
 from training.evaluate.measures.steering import measure_steering
 from training.evaluate.passages import Passage
@@ -31,6 +28,9 @@ from training.evaluate.report.card import (
     to_json,
 )
 from training.evaluate.report.page import to_markdown
+from training.evaluate.rollouts.generate import RolloutRequest, generate, reconstruct
+from training.evaluate.rollouts.one_frame_prompt import measure_one_frame_prompt
+from training.evaluate.rollouts.place import measure_place
 from training.evaluate.yardstick import Yardstick
 
 _COLOUR_FRAME = 4  # late enough to be dreamt, early enough that things are where they really are
@@ -65,7 +65,7 @@ def evaluate(
     """`teacher` is dreamt with 18 denoise steps, as a row of the comparison only."""
     passages = material.passages
     comparison = Comparison(material.judges, passages)
-    jointly = dream_jointly(world, material, num_steps)
+    jointly = generate_jointly(world, material, num_steps)
     films: Films = dict(contenders(world, material, teacher, jointly, num_steps))
     ours, real = films[steps_name(num_steps)], films[REAL]
     held, held_real = _held(world, material.probes, num_steps)
@@ -81,7 +81,7 @@ def evaluate(
         held_out=material.held_out,
         num_passages=len(passages),
         tokenizer=measure_tokenizer(material.frames, reconstruct(world.tokenizer, material.frames)),
-        dream=measure_dream(
+        dream=measure_rollout(
             _from_last(passages, ours),
             _from_last(passages, real),
             _from_last(passages, films[TOKENIZER]),
@@ -95,7 +95,7 @@ def evaluate(
         frechet_real=comparison.frechet_real(),
         speculation=speculation(jointly, num_steps),
         horizon=tuple(
-            measure_horizon(material.judges, list(_long_dreams(world, material, num_steps)))
+            measure_horizon(material.judges, list(_long_rollouts(world, material, num_steps)))
         ),
         steering=measure_steering(held) if material.probes else None,
         steering_control=measure_steering(held_real) if material.probes else None,
@@ -119,16 +119,16 @@ def evaluate(
     )
 
 
-def _long_dreams(world: World, material: Material, num_steps: int) -> Iterator[LongDream]:
+def _long_rollouts(world: World, material: Material, num_steps: int) -> Iterator[LongRollout]:
     for passages in material.long_passages:
-        wishes = [
-            Wish(context=passage.context, actions_TA=passage.following.actions)
+        requests = [
+            RolloutRequest(context=passage.context, actions_TA=passage.following.actions)
             for passage in passages
         ]
-        title = f"long, {len(wishes[0].actions_TA)} frames"
-        dreams = dream(world, wishes, num_steps=num_steps, title=title)
-        for passage, dreamt in zip(passages, dreams, strict=True):
-            yield LongDream(passage=passage, frames=dreamt.frames)
+        title = f"long, {len(requests[0].actions_TA)} frames"
+        rollouts = generate(world, requests, num_steps=num_steps, title=title)
+        for passage, generated in zip(passages, rollouts, strict=True):
+            yield LongRollout(passage=passage, frames=generated.frames)
 
 
 def _held(
@@ -136,30 +136,32 @@ def _held(
 ) -> tuple[dict[str, list[Film]], dict[str, list[Film]]]:
     """Dreams and the game's answers to every held key, probe by probe."""
     names = tuple(plans(world.spec.action_space.key_turn_deg)) if probes else ()
-    dreamt = {plan: _dream_held(world, probes, plan, num_steps) for plan in names}
+    generated = {plan: _generate_held(world, probes, plan, num_steps) for plan in names}
     real = {plan: [frames_of(probe, plan) for probe in probes] for plan in names}
-    return dreamt, real
+    return generated, real
 
 
-def _dream_held(
+def _generate_held(
     world: World, probes: Sequence[Probe], plan: str, num_steps: int
 ) -> list[NDArray[np.uint8]]:
     """(1 + frames, H, W, 3) for each probe, with the plan's keys held."""
-    wishes = [
-        Wish(context=probe.context, actions_TA=probe.answers[plan].actions[:_HELD_FRAMES])
+    requests = [
+        RolloutRequest(context=probe.context, actions_TA=probe.answers[plan].actions[:_HELD_FRAMES])
         for probe in probes
     ]
-    dreams = dream(world, wishes, num_steps=num_steps, title=f"held: {plan}")
+    rollouts = generate(world, requests, num_steps=num_steps, title=f"held: {plan}")
     return [
-        np.concatenate((probe.context.frames[-1:], dreamt.frames))
-        for probe, dreamt in zip(probes, dreams, strict=True)
+        np.concatenate((probe.context.frames[-1:], generated.frames))
+        for probe, generated in zip(probes, rollouts, strict=True)
     ]
 
 
 def _speed(world: World, passage: Passage, num_steps: int) -> Speed:
-    wish = Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
+    request = RolloutRequest(
+        context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES]
+    )
     title = f"speed, {steps_name(num_steps)}"
-    seconds = dream(world, [wish], num_steps=num_steps, title=title)[0].frame_s
+    seconds = generate(world, [request], num_steps=num_steps, title=title)[0].frame_s
     return Speed(num_steps=num_steps, frame_ms=float(np.median(seconds[2:]) * 1e3))
 
 
@@ -175,9 +177,9 @@ def _at(films: Sequence[Film], frame: int) -> NDArray[np.uint8]:
     return np.stack([film[frame - 1] for film in films])
 
 
-def _contact_sheet(real: Sequence[Film], dreamt: Sequence[Film]) -> Pixels:
+def _contact_sheet(real: Sequence[Film], generated: Sequence[Film]) -> Pixels:
     rows = []
-    for truth, ours in list(zip(real, dreamt, strict=True))[:_SHEET_PASSAGES]:
+    for truth, ours in list(zip(real, generated, strict=True))[:_SHEET_PASSAGES]:
         rows += [[film[n - 1] for n in _SHEET_FRAMES] for film in (truth, ours)]
     return grid(rows, ["real", "dreamt"] * (len(rows) // 2))
 

@@ -79,7 +79,7 @@ def gather(
         ),
         long_passages=[
             choose_passages(held_out, count=count, context_frames=window, num_frames=length + AFTER)
-            for length, count in extent.long_dreams
+            for length, count in extent.long_rollouts
         ],
         frames=sample_evenly([recording.frames for recording in held_out], _TOKENIZER_FRAMES),
         judges=_judges(recipe, inverse_dynamics, reading, given or GivenNetworks()),

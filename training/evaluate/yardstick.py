@@ -38,7 +38,7 @@ class Yardstick:
 
 
 def _words(extent: Extent) -> str:
-    longs = ", ".join(f"{count} of {frames} frames" for frames, count in extent.long_dreams)
+    longs = ", ".join(f"{count} of {frames} frames" for frames, count in extent.long_rollouts)
     return f"{extent.num_passages} passages, {extent.num_probes} probes; long dreams: {longs}"
 
 

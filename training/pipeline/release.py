@@ -12,12 +12,12 @@ from model.world import World, WorldSpec
 from training.data.games.probes import Probe
 from training.data.pictures import write_png
 from training.data.recording import Recording, load_recordings
-from training.evaluate.dreams.dream import start_clip
-from training.evaluate.dreams.teacher import keep_teacher
 from training.evaluate.held_out import probes
 from training.evaluate.measured import measure
 from training.evaluate.measures.picture import gradient
 from training.evaluate.passages import choose_passages
+from training.evaluate.rollouts.generate import start_clip
+from training.evaluate.rollouts.teacher import keep_teacher
 from training.pipeline.provenance import provenance
 from training.pipeline.stages.decoder import trained_tokenizer
 from training.pipeline.stages.student import trained_student

@@ -35,7 +35,7 @@ LOGIT_NORMAL = NoiseMixture(  # every frame by itself, and nothing beside it: th
 
 # Menus and rests cut recordings into pieces: few hold together for a thousand frames.
 EXTENT = Extent(
-    num_passages=20, num_probes=0, long_dreams=((300, 4), (64, 4)), inverse_dynamics_steps=3_000
+    num_passages=20, num_probes=0, long_rollouts=((300, 4), (64, 4)), inverse_dynamics_steps=3_000
 )
 
 

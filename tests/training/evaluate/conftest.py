@@ -4,21 +4,21 @@ from dataclasses import replace
 
 import pytest
 import torch
+from training.recipes.settings.extent import Extent
 
 from model.nfd.transformer import NFDTransformer
 from model.tokenizer.vae import VAE
 from model.world import World, WorldSpec
 from training.data.games.probes import film_answers, plans
 from training.data.games.toy import ToyRecorder
-from training.evaluate.dreams.dream import start_clip
 from training.evaluate.material import Material, gather
+from training.evaluate.rollouts.generate import start_clip
 from training.recipes.debug import debug
 from training.recipes.recipe import Recipe
-from training.recipes.settings.extent import Extent
 from training.run import Run
 
 EXTENT = Extent(
-    num_passages=4, num_probes=2, long_dreams=((64, 2), (20, 2)), inverse_dynamics_steps=80
+    num_passages=4, num_probes=2, long_rollouts=((64, 2), (20, 2)), inverse_dynamics_steps=80
 )
 
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from model.world import World
-from training.evaluate.dreams.dream import Wish, dream
-from training.evaluate.dreams.one_frame_prompt import measure_one_frame_prompt
 from training.evaluate.evaluation import evaluate
 from training.evaluate.material import Material
-from training.evaluate.measures.horizon import LongDream, measure_horizon
+from training.evaluate.measures.horizon import LongRollout, measure_horizon
 from training.evaluate.passages import Passage
 from training.evaluate.report.card import EXACT_DRAFTS, REAL, TEACHER, Card, to_json
 from training.evaluate.report.page import to_markdown
+from training.evaluate.rollouts.generate import RolloutRequest, generate
+from training.evaluate.rollouts.one_frame_prompt import measure_one_frame_prompt
 from training.evaluate.yardstick import Yardstick
 
 # The reader is taught in a fixture, perhaps on a busy machine.
@@ -144,12 +144,12 @@ def test_the_papers_protocol_sees_one_real_frame_and_counts_fifteen(
 
 
 def test_a_dream_is_the_same_alone_and_among_others(world: World, material: Material) -> None:
-    wishes = [
-        Wish(context=passage.context, actions_TA=passage.following.actions[:3])
+    requests = [
+        RolloutRequest(context=passage.context, actions_TA=passage.following.actions[:3])
         for passage in [*material.passages, *material.passages[:1]]  # more than one engine takes
     ]
-    together = dream(world, wishes, num_steps=2, title="together")
-    alone = dream(world, wishes[2:3], num_steps=2, title="alone")
+    together = generate(world, requests, num_steps=2, title="together")
+    alone = generate(world, requests[2:3], num_steps=2, title="alone")
     difference = together[2].frames.astype(int) - alone[0].frames
     assert np.abs(difference).max() <= 1  # the decoder rounds by its batch
     assert (together[4].frames == together[0].frames).mean() > 0.99
@@ -159,11 +159,11 @@ def test_a_dream_that_stands_still_is_caught_and_real_play_is_not(material: Mate
     passages = material.long_passages[0]
     frames = [passage.following.frames for passage in passages]
     real = [
-        LongDream(passage=passage, frames=film)
+        LongRollout(passage=passage, frames=film)
         for passage, film in zip(passages, frames, strict=True)
     ]
     still = [
-        LongDream(passage=passage, frames=np.repeat(film[:1], len(film), axis=0))
+        LongRollout(passage=passage, frames=np.repeat(film[:1], len(film), axis=0))
         for passage, film in zip(passages, frames, strict=True)
     ]
     as_real, as_still = (measure_horizon(material.judges, side)[-1] for side in (real, still))

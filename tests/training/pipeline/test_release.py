@@ -9,7 +9,7 @@ import pytest
 
 from model.world import World
 from tests.model.conftest import make_world
-from training.evaluate.dreams.teacher import teacher_of
+from training.evaluate.rollouts.teacher import teacher_of
 from training.pipeline import release as releasing
 from training.recipes.debug import debug
 from training.run import Run

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from training.recipes.settings.extent import Extent
 
 from model.engine.world_engine import WorldEngine
 from model.sampling.schedule import uniform_times
@@ -17,7 +18,7 @@ from training.__main__ import main
 from training.data.source import SPLITS, Split
 from training.data.vpt.folder import VptFolder
 from training.data.vpt.video import write_video
-from training.evaluate.dreams.teacher import teacher_of
+from training.evaluate.rollouts.teacher import teacher_of
 from training.loop.trainer import Budget
 from training.objectives.noise import FrameTimes
 from training.pipeline.release import release
@@ -31,7 +32,6 @@ from training.recipes.minecraft_small import minecraft_small
 from training.recipes.named import recipe_named
 from training.recipes.overrides import NEED_RECORDINGS, RECIPES
 from training.recipes.recipe import Recipe
-from training.recipes.settings.extent import Extent
 from training.recipes.settings.picture import PictureWeights
 from training.run import Run
 
@@ -80,7 +80,7 @@ def _tiny(folder: Path) -> Recipe:
         student_sampler=replace(whole.student_sampler, times={2: uniform_times(2)}),
         num_starts=2,
         extent=Extent(
-            num_passages=2, num_probes=0, long_dreams=((20, 1),), inverse_dynamics_steps=4
+            num_passages=2, num_probes=0, long_rollouts=((20, 1),), inverse_dynamics_steps=4
         ),
         num_threads=1,
     )

@@ -19,14 +19,14 @@ from model.bench.workloads.worlds import drive, drive_baseline
 from model.sampling.schedule import uniform_times
 from model.world import World, WorldSpec
 from training.ablations.autoregression.contestants import Contestants
-from training.ablations.autoregression.dreams import dream_codes
+from training.ablations.autoregression.rollouts import generate_codes
 from training.ablations.autoregression.table import Row
 from training.evaluate.confidence import mean_estimate
-from training.evaluate.dreams.dream import Wish, dream, reconstruct, start_clip
 from training.evaluate.material import Material
 from training.evaluate.measures.picture import psnr_db
 from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film
 from training.evaluate.passages import Passage
+from training.evaluate.rollouts.generate import RolloutRequest, generate, reconstruct, start_clip
 from training.recipes.recipe import Recipe
 
 STEPS = (1, 2, 4)
@@ -82,8 +82,8 @@ def _drawn(
     orders: Mapping[str, DecodeOrder],
     passages: Sequence[Passage],
 ) -> Iterator[tuple[Row, list[Film]]]:
-    wishes = [
-        Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
+    requests = [
+        RolloutRequest(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
         for passage in passages
     ]
     for steps in STEPS:
@@ -93,8 +93,8 @@ def _drawn(
             passes=steps + 1,
             trained=contestants.steps["nfd"],
         )
-        dreams = dream(world, wishes, num_steps=steps, title=row.name)
-        yield row, [dreamt.frames for dreamt in dreams]
+        rollouts = generate(world, requests, num_steps=steps, title=row.name)
+        yield row, [generated.frames for generated in rollouts]
     for name, baseline in contestants.baselines.items():
         order = orders[name]
         row = Row(
@@ -103,7 +103,7 @@ def _drawn(
             passes=order.num_turns,
             trained=contestants.steps[name],
         )
-        yield row, dream_codes(baseline, order, wishes, title=row.name)
+        yield row, generate_codes(baseline, order, requests, title=row.name)
 
 
 def _plain(contestants: Contestants, material: Material) -> Iterator[tuple[str, list[Film]]]:

@@ -19,10 +19,10 @@ from training.device import pick_device
 from training.distillation.objective import distillation
 from training.distillation.student import Student
 from training.evaluate.confidence import Estimate
-from training.evaluate.dreams.dream import Wish, dream
 from training.evaluate.material import gather
 from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film, Scores
 from training.evaluate.passages import Passage
+from training.evaluate.rollouts.generate import RolloutRequest, generate
 from training.loop.optimizers import student_optimizers
 from training.loop.trainer import Budget, Trainer
 from training.objectives.objective import Objective
@@ -72,11 +72,11 @@ def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
     few_steps = replace(teacher.spec, sampler=recipe.student_sampler)
     material = gather(recipe, run, recipe.extent)
     trained = {TEACHER: 0}
-    films = {TEACHER: _dreams(teacher, material.passages, TEACHER)}
+    films = {TEACHER: _rollouts_by_steps(teacher, material.passages, TEACHER)}
     for name, (student, num_steps) in _students(recipe, run, seconds).items():
         trained[name] = num_steps
         world = replace(teacher, spec=few_steps, transformer=student)
-        films[name] = _dreams(world, material.passages, name)
+        films[name] = _rollouts_by_steps(world, material.passages, name)
     comparison = Comparison(material.judges, material.passages)
     scores = {name: {n: comparison.score(made[n]) for n in _STEPS} for name, made in films.items()}
     return [
@@ -138,13 +138,18 @@ def _train(
     return averaged.transformer.cpu().eval().requires_grad_(False), trainer.step
 
 
-def _dreams(world: World, passages: Sequence[Passage], name: str) -> dict[int, list[Film]]:
+def _rollouts_by_steps(
+    world: World, passages: Sequence[Passage], name: str
+) -> dict[int, list[Film]]:
     """By number of denoise steps."""
-    wishes = [
-        Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
+    requests = [
+        RolloutRequest(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
         for passage in passages
     ]
     return {
-        n: [dreamt.frames for dreamt in dream(world, wishes, num_steps=n, title=f"{name}, {n}")]
+        n: [
+            generated.frames
+            for generated in generate(world, requests, num_steps=n, title=f"{name}, {n}")
+        ]
         for n in _STEPS
     }

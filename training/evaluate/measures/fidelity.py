@@ -26,7 +26,7 @@ class TokenizerFidelity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DreamFidelity:
+class RolloutFidelity:
     """By number of dreamt frames. Gradient ratios are to the real frames and, for the dream
     alone, to the same frames after the tokenizer."""
 
@@ -46,9 +46,9 @@ def measure_tokenizer(real: Film, rebuilt: Film) -> TokenizerFidelity:
     )
 
 
-def measure_dream(
-    dreamt: Sequence[Film], real: Sequence[Film], rebuilt: Sequence[Film], mean_frame: Film
-) -> DreamFidelity:
+def measure_rollout(
+    generated: Sequence[Film], real: Sequence[Film], rebuilt: Sequence[Film], mean_frame: Film
+) -> RolloutFidelity:
     """Films are (1 + frames, H, W, 3) and begin with the last real frame."""
 
     def mean_psnr(ours: Sequence[Film], frame: int) -> float:
@@ -58,10 +58,10 @@ def measure_dream(
     def sharpness(films: Sequence[Film], frame: int) -> float:
         return gradient(np.stack([film[frame] for film in films]))
 
-    return DreamFidelity(
-        psnr_db={n: mean_psnr([film[n] for film in dreamt], n) for n in FRAMES},
+    return RolloutFidelity(
+        psnr_db={n: mean_psnr([film[n] for film in generated], n) for n in FRAMES},
         copy_last_psnr_db={n: mean_psnr([film[0] for film in real], n) for n in FRAMES},
         mean_frame_psnr_db={n: mean_psnr([mean_frame] * len(real), n) for n in FRAMES},
-        gradient_ratio={n: sharpness(dreamt, n) / sharpness(real, n) for n in FRAMES},
-        gradient_to_tokenizer={n: sharpness(dreamt, n) / sharpness(rebuilt, n) for n in FRAMES},
+        gradient_ratio={n: sharpness(generated, n) / sharpness(real, n) for n in FRAMES},
+        gradient_to_tokenizer={n: sharpness(generated, n) / sharpness(rebuilt, n) for n in FRAMES},
     )

@@ -45,7 +45,7 @@ class HorizonPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LongDream:
+class LongRollout:
     """`frames` (T + 1, H, W, 3) dreamt after a passage with the player's own actions."""
 
     passage: Passage
@@ -56,12 +56,12 @@ class LongDream:
         return len(self.frames) - AFTER
 
 
-def measure_horizon(judges: Judges, dreams: Sequence[LongDream]) -> list[HorizonPoint]:
+def measure_horizon(judges: Judges, rollouts: Sequence[LongRollout]) -> list[HorizonPoint]:
     """A point for every frame of HORIZON that at least one dream reaches."""
-    measured = [_Measured.of(judges, dream) for dream in dreams]
+    measured = [_Measured.of(judges, rollout) for rollout in rollouts]
     points = []
     for frame in HORIZON:
-        reaching = [m for m in measured if m.dream.num_frames >= frame]
+        reaching = [m for m in measured if m.rollout.num_frames >= frame]
         if reaching:
             points.append(_point(judges, reaching, frame))
     return points
@@ -69,32 +69,34 @@ def measure_horizon(judges: Judges, dreams: Sequence[LongDream]) -> list[Horizon
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Measured:
-    dream: LongDream
-    dreamt: InverseDynamicsOutput
+    rollout: LongRollout
+    generated: InverseDynamicsOutput
     real: InverseDynamicsOutput
 
     @classmethod
-    def of(cls, judges: Judges, dream: LongDream) -> "_Measured":
-        passage = dream.passage
-        films = (dream.frames, passage.following.frames[: len(dream.frames)])
-        dreamt, real = (
+    def of(cls, judges: Judges, rollout: LongRollout) -> "_Measured":
+        passage = rollout.passage
+        films = (rollout.frames, passage.following.frames[: len(rollout.frames)])
+        generated, real = (
             predict_actions(judges.inverse_dynamics, passage.led_by_context(film)) for film in films
         )
-        return cls(dream=dream, dreamt=dreamt, real=real)
+        return cls(rollout=rollout, generated=generated, real=real)
 
 
 def _point(judges: Judges, measured: Sequence[_Measured], frame: int) -> HorizonPoint:
     window = slice(max(0, frame - _WINDOW), frame)
-    ours = [m.dream.frames[window] for m in measured]
-    real = [m.dream.passage.following.frames[window] for m in measured]
-    asked = [Actions.of(judges.space, m.dream.passage.following.actions[window]) for m in measured]
+    ours = [m.rollout.frames[window] for m in measured]
+    real = [m.rollout.passage.following.frames[window] for m in measured]
+    asked = [
+        Actions.of(judges.space, m.rollout.passage.following.actions[window]) for m in measured
+    ]
     followed, ceiling = (
         measure_following(judges.space, asked, [reading.actions.take(window) for reading in side])
-        for side in ([m.dreamt for m in measured], [m.real for m in measured])
+        for side in ([m.generated for m in measured], [m.real for m in measured])
     )
     ours_SMD, real_SMD = (
         [reading.features_MD[window] for reading in side]
-        for side in ([m.dreamt for m in measured], [m.real for m in measured])
+        for side in ([m.generated for m in measured], [m.real for m in measured])
     )
     other_SMD = judges.other_real(len(measured), window.stop - window.start)
     return HorizonPoint(
@@ -123,7 +125,7 @@ def _ratio(
     both_S2 = np.array([(measure(a), measure(b)) for a, b in zip(ours, real, strict=True)])
 
     def ratio(starts: NDArray[np.int64]) -> float:
-        dreamt, truth = both_S2[starts].sum(axis=0)
-        return float(dreamt / truth)
+        generated, truth = both_S2[starts].sum(axis=0)
+        return float(generated / truth)
 
     return estimate(ratio, len(both_S2))

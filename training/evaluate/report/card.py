@@ -22,7 +22,7 @@ from model.world import Precision
 from training.evaluate.confidence import Estimate
 from training.evaluate.inverse_dynamics.following import EventScore
 from training.evaluate.measures.colour import Colour
-from training.evaluate.measures.fidelity import DreamFidelity, TokenizerFidelity
+from training.evaluate.measures.fidelity import RolloutFidelity, TokenizerFidelity
 from training.evaluate.measures.horizon import HorizonPoint
 from training.evaluate.measures.place import PlaceFigures
 from training.evaluate.measures.scores import Scores
@@ -80,7 +80,7 @@ class Card:
     held_out: str
     num_passages: int
     tokenizer: TokenizerFidelity
-    dream: DreamFidelity
+    dream: RolloutFidelity
     one_frame_prompt: Estimate  # mean PSNR in dB of 15 frames after one real one: the paper's
     dream_colour: Colour
     contenders: Mapping[str, Scores]

@@ -114,7 +114,7 @@ of this is the paper's.
 
 {table(("", "measured", "wanted"), figures)}
 
-{table(("player's own actions, dreamt frame", *map(str, frames)), pictures)}
+{table(("player's own actions, generated frame", *map(str, frames)), pictures)}
 
 Milliseconds a frame on one thread, load {card.load_1m}: \
 {", ".join(f"{steps} steps {ms:.0f}" for steps, ms in speed.items())}.

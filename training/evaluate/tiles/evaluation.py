@@ -12,11 +12,11 @@ from model.world import World
 from training.data.games.island.oracle import Oracle, Readings
 from training.data.pictures import Pixels, grid
 from training.data.recording import Recording, sample_evenly
-from training.evaluate.dreams.dream import Wish, dream, reconstruct
 from training.evaluate.measures.fidelity import FRAMES, measure_tokenizer
 from training.evaluate.measures.picture import gradient, psnr_db
 from training.evaluate.passages import Passage, choose_passages
 from training.evaluate.report.card import Speed
+from training.evaluate.rollouts.generate import RolloutRequest, generate, reconstruct
 from training.evaluate.tiles.card import OracleFigures, TileCard, to_json, to_markdown
 from training.evaluate.tiles.measures import closed_loop, kept_tiles, obeyed, share
 from training.evaluate.tiles.moments import LOOP_FRAMES, Moments
@@ -48,19 +48,19 @@ class TileEvaluation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Dreamer:
+class _Rollouts:
     """Dreams of one world in so many denoise steps, as frames and as what the oracle reads."""
 
     world: World
     num_steps: int
     oracle: Oracle
 
-    def films(self, wishes: Sequence[Wish], title: str) -> list[NDArray[np.uint8]]:
-        dreams = dream(self.world, wishes, num_steps=self.num_steps, title=title)
-        return [dreamt.frames for dreamt in dreams]
+    def films(self, requests: Sequence[RolloutRequest], title: str) -> list[NDArray[np.uint8]]:
+        rollouts = generate(self.world, requests, num_steps=self.num_steps, title=title)
+        return [generated.frames for generated in rollouts]
 
-    def readings(self, wishes: Sequence[Wish], title: str) -> list[Readings]:
-        return [self.oracle.read(film) for film in self.films(wishes, title)]
+    def readings(self, requests: Sequence[RolloutRequest], title: str) -> list[Readings]:
+        return [self.oracle.read(film) for film in self.films(requests, title)]
 
 
 def evaluate_tiles(
@@ -68,13 +68,13 @@ def evaluate_tiles(
 ) -> TileEvaluation:
     """Raises TooLittlePlay or ValueError where held-out play has not what is asked for."""
     window, space = world.spec.nfd.window, world.spec.action_space
-    dreamer = _Dreamer(world=world, num_steps=num_steps, oracle=Oracle())
+    rollouts = _Rollouts(world=world, num_steps=num_steps, oracle=Oracle())
     passages = choose_passages(
         held_out, count=extent.num_passages, context_frames=window, num_frames=NUM_FRAMES
     )
-    films = dreamer.films([_wish(passage) for passage in passages], "passages")
-    moments = Moments(films=held_out, oracle=dreamer.oracle, space=space, context=window)
-    loops, loop_closure = _loops(dreamer, moments, 4 if extent.is_quick else _LOOPS)
+    films = rollouts.films([_request(passage) for passage in passages], "passages")
+    moments = Moments(films=held_out, oracle=rollouts.oracle, space=space, context=window)
+    loops, loop_closure = _loops(rollouts, moments, 4 if extent.is_quick else _LOOPS)
     frames = sample_evenly([film.frames for film in held_out], _TOKENIZER_FRAMES)
     tokenizer = measure_tokenizer(frames, reconstruct(world.tokenizer, frames))
     real = [passage.following.frames for passage in passages]
@@ -96,7 +96,7 @@ def evaluate_tiles(
             n: _psnr([passage.context.frames[-1] for passage in passages], real, n) for n in FRAMES
         },
         gradient={n: _gradient(films, n) / _gradient(real, n) for n in FRAMES},
-        oracle=_oracle_figures(dreamer, moments, passages, films, held_out, extent),
+        oracle=_oracle_figures(rollouts, moments, passages, films, held_out, extent),
         loop_closure=loop_closure,
         speed=tuple(
             _speed(world, passages[0], steps) for steps in sorted(world.spec.sampler.times)
@@ -108,14 +108,14 @@ def evaluate_tiles(
 
 
 def _oracle_figures(
-    dreamer: _Dreamer,
+    rollouts: _Rollouts,
     moments: Moments,
     passages: Sequence[Passage],
     films: Sequence[NDArray[np.uint8]],
     held_out: Sequence[Recording],
     extent: Extent,
 ) -> OracleFigures:
-    read = dreamer.oracle.read
+    read = rollouts.oracle.read
     triples = [
         (read(passage.context.frames[-1:]), read(passage.following.frames), read(film))
         for passage, film in zip(passages, films, strict=True)
@@ -128,7 +128,7 @@ def _oracle_figures(
         return share([kept_tiles(*triple, by[frame - 1], frame - 1) for triple, by in pairs])
 
     last = NUM_FRAMES - 1
-    gathered, tries = _gathered(dreamer, moments, 4 if extent.is_quick else _TRIES)
+    gathered, tries = _gathered(rollouts, moments, 4 if extent.is_quick else _TRIES)
     return OracleFigures(
         kept_1=kept(1),
         kept_16=kept(NUM_FRAMES),
@@ -137,31 +137,33 @@ def _oracle_figures(
         obeyed=share([obeyed(*triple, keys) for triple, keys in zip(triples, asked, strict=True)]),
         gathered=gathered,
         tries=tries,
-        valid=_valid(dreamer, held_out, extent),
+        valid=_valid(rollouts, held_out, extent),
     )
 
 
-def _gathered(dreamer: _Dreamer, moments: Moments, tries: int) -> tuple[int, int]:
+def _gathered(rollouts: _Rollouts, moments: Moments, tries: int) -> tuple[int, int]:
     """How often holding `do` before a tree makes the number of wood grow, of so many tries."""
-    wishes = moments.gathering(tries)
-    before = [dreamer.oracle.read(wish.context.frames[-1:]).count("wood")[0] for wish in wishes]
-    after = [seen.count("wood")[-1] for seen in dreamer.readings(wishes, "gathering")]
+    requests = moments.gathering(tries)
+    before = [
+        rollouts.oracle.read(request.context.frames[-1:]).count("wood")[0] for request in requests
+    ]
+    after = [seen.count("wood")[-1] for seen in rollouts.readings(requests, "gathering")]
     return sum(int(now > then) for now, then in zip(after, before, strict=True)), tries
 
 
-def _loops(dreamer: _Dreamer, moments: Moments, count: int) -> tuple[int, float]:
-    wishes = moments.loops(count)
-    before = [dreamer.oracle.read(wish.context.frames[-1:]) for wish in wishes]
-    ends = dreamer.readings(wishes, "loops")
+def _loops(rollouts: _Rollouts, moments: Moments, count: int) -> tuple[int, float]:
+    requests = moments.loops(count)
+    before = [rollouts.oracle.read(request.context.frames[-1:]) for request in requests]
+    ends = rollouts.readings(requests, "loops")
     return count, float(np.mean([closed_loop(*pair) for pair in zip(before, ends, strict=True)]))
 
 
-def _valid(dreamer: _Dreamer, held_out: Sequence[Recording], extent: Extent) -> dict[int, float]:
+def _valid(rollouts: _Rollouts, held_out: Sequence[Recording], extent: Extent) -> dict[int, float]:
     """By frame, the share of cells that show a tile in the frames up to it."""
-    length, count = extent.long_dreams[0]
-    window = dreamer.world.spec.nfd.window
+    length, count = extent.long_rollouts[0]
+    window = rollouts.world.spec.nfd.window
     passages = choose_passages(held_out, count=count, context_frames=window, num_frames=length)
-    films = dreamer.readings([_wish(passage) for passage in passages], f"long, {length} frames")
+    films = rollouts.readings([_request(passage) for passage in passages], f"long, {length} frames")
     return {
         frame: float(np.mean([f.valid_NRC[frame - _VALID_FRAMES : frame].mean() for f in films]))
         for frame in _VALID_AT
@@ -169,8 +171,8 @@ def _valid(dreamer: _Dreamer, held_out: Sequence[Recording], extent: Extent) -> 
     }
 
 
-def _wish(passage: Passage) -> Wish:
-    return Wish(context=passage.context, actions_TA=passage.following.actions)
+def _request(passage: Passage) -> RolloutRequest:
+    return RolloutRequest(context=passage.context, actions_TA=passage.following.actions)
 
 
 def _psnr(pictures: Sequence[Pixels], real: Sequence[NDArray[np.uint8]], frame: int) -> float:
@@ -183,15 +185,17 @@ def _gradient(films: Sequence[NDArray[np.uint8]], frame: int) -> float:
 
 
 def _speed(world: World, passage: Passage, num_steps: int) -> Speed:
-    wish = Wish(context=passage.context, actions_TA=passage.following.actions)
-    seconds = dream(world, [wish], num_steps=num_steps, title=f"speed, {num_steps}")[0].frame_s
+    request = RolloutRequest(context=passage.context, actions_TA=passage.following.actions)
+    seconds = generate(world, [request], num_steps=num_steps, title=f"speed, {num_steps}")[
+        0
+    ].frame_s
     return Speed(num_steps=num_steps, frame_ms=float(np.median(seconds[2:]) * 1e3))
 
 
 def _contact_sheet(
-    real: Sequence[NDArray[np.uint8]], dreamt: Sequence[NDArray[np.uint8]]
+    real: Sequence[NDArray[np.uint8]], generated: Sequence[NDArray[np.uint8]]
 ) -> Pixels:
     rows = []
-    for truth, ours in list(zip(real, dreamt, strict=True))[:_SHEET_PASSAGES]:
+    for truth, ours in list(zip(real, generated, strict=True))[:_SHEET_PASSAGES]:
         rows += [[film[n - 1] for n in _SHEET_FRAMES] for film in (truth, ours)]
     return grid(rows, ["real", "dreamt"] * (len(rows) // 2))

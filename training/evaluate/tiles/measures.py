@@ -20,7 +20,7 @@ _SHIFTS = [(0, 0), *MOVES.values()]
 
 
 def kept_tiles(
-    before: Readings, real: Readings, dreamt: Readings, moved: Place, frame: int
+    before: Readings, real: Readings, generated: Readings, moved: Place, frame: int
 ) -> tuple[int, int]:
     """Of the tiles of the last real frame (`before`) that are still in view at `frame` (0 is the
     first dreamt) and unchanged in the real one, how many the dream shows, and how many there are.
@@ -29,17 +29,17 @@ def kept_tiles(
     old_RC = _moved_view(before.ground_NRC[0], int(moved[0]), int(moved[1]))
     real_RC = real.ground_NRC[frame]
     is_asked = (old_RC == real_RC) & (real.figure_NRC[frame] == _NONE)
-    right = (dreamt.ground_NRC[frame] == real_RC) & dreamt.valid_NRC[frame, :MAP_ROWS]
+    right = (generated.ground_NRC[frame] == real_RC) & generated.valid_NRC[frame, :MAP_ROWS]
     return int((right & is_asked).sum()), int(is_asked.sum())
 
 
 def obeyed(
-    before: Readings, real: Readings, dreamt: Readings, is_asked_N: NDArray[np.bool_]
+    before: Readings, real: Readings, generated: Readings, is_asked_N: NDArray[np.bool_]
 ) -> tuple[int, int]:
     """Of the frames in which a button is down, in how many the dream's player looks the same way as
     the real one and the land has moved as it did; and how many there are."""
-    ways = [real.player_N[n] == dreamt.player_N[n] for n in range(len(real))]
-    is_right_N = np.array(ways) & (scrolls(before, real) == scrolls(before, dreamt)).all(axis=1)
+    ways = [real.player_N[n] == generated.player_N[n] for n in range(len(real))]
+    is_right_N = np.array(ways) & (scrolls(before, real) == scrolls(before, generated)).all(axis=1)
     return int((is_right_N & is_asked_N).sum()), int(is_asked_N.sum())
 
 
@@ -59,11 +59,11 @@ def scrolls(before: Readings, film: Readings) -> NDArray[np.int64]:
     return chosen
 
 
-def closed_loop(before: Readings, dreamt: Readings) -> float:
+def closed_loop(before: Readings, generated: Readings) -> float:
     """The share of the tiles of the last real frame that the last dreamt frame shows, where neither
     shows a creature."""
-    is_asked = (before.figure_NRC[0] == _NONE) & (dreamt.figure_NRC[-1] == _NONE)
-    is_same = before.ground_NRC[0] == dreamt.ground_NRC[-1]
+    is_asked = (before.figure_NRC[0] == _NONE) & (generated.figure_NRC[-1] == _NONE)
+    is_same = before.ground_NRC[0] == generated.ground_NRC[-1]
     return float(is_same[is_asked].mean())
 
 

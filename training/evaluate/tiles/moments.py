@@ -14,7 +14,7 @@ from training.data.games.island.rules import MOVES, WALKABLE
 from training.data.games.island.tiles import FIGURES, GROUNDS
 from training.data.games.island.view import MIDDLE
 from training.data.recording import Recording, clip_starts
-from training.evaluate.dreams.dream import Wish
+from training.evaluate.rollouts.generate import RolloutRequest
 
 GATHER_FRAMES = 16
 LOOP_STEPS = 2  # tiles out and as many back
@@ -36,28 +36,28 @@ class Moments:
     space: ActionSpace
     context: int
 
-    def gathering(self, count: int) -> list[Wish]:
+    def gathering(self, count: int) -> list[RolloutRequest]:
         """The player faces a tree, awake, with room for more wood; `do` is held."""
         return self._choose(count, self._gather)
 
-    def loops(self, count: int) -> list[Wish]:
+    def loops(self, count: int) -> list[RolloutRequest]:
         """LOOP_STEPS tiles along a free way, and back."""
         return self._choose(count, self._loop)
 
-    def _choose(self, count: int, ask: Callable[[Readings], _Answer]) -> list[Wish]:
+    def _choose(self, count: int, ask: Callable[[Readings], _Answer]) -> list[RolloutRequest]:
         """Spread evenly over all moments that have an answer. Raises ValueError for too few."""
         found = list(self._asked(ask))
         if len(found) < count:
             raise ValueError(f"{count} moments wanted, held-out play has {len(found)}")
         return [found[i] for i in np.linspace(0, len(found) - 1, count).astype(int)]
 
-    def _asked(self, ask: Callable[[Readings], _Answer]) -> Iterator[Wish]:
+    def _asked(self, ask: Callable[[Readings], _Answer]) -> Iterator[RolloutRequest]:
         for film in self.films:
             for first in clip_starts(film.cuts, self.context)[::_STRIDE]:
                 last = int(first) + self.context
                 actions_TA = ask(self.oracle.read(film.frames[last - 1 : last]))
                 if actions_TA is not None:
-                    yield Wish(context=film.part(int(first), last), actions_TA=actions_TA)
+                    yield RolloutRequest(context=film.part(int(first), last), actions_TA=actions_TA)
 
     def _gather(self, seen: Readings) -> _Answer:
         way = seen.player_N[0]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from model.tokenizer.vae import VAE
 from training.data.recording import sample_evenly
 from training.device import pick_device
-from training.evaluate.dreams.dream import reconstruct
 from training.evaluate.measures.fidelity import measure_tokenizer
+from training.evaluate.rollouts.generate import reconstruct
 from training.loop.optimizers import critic_optimizers, vae_optimizers
 from training.loop.trainer import Budget, Trainer, TrainingError
 from training.pipeline.stages.tokenizer import (

@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from training.recipes.settings.extent import Extent
 
 from model.ar.decoding.order import blocks, raster
 from model.ar.matched import matched_world, num_parameters
 from model.nfd.transformer import NFDTransformer
 from training.__main__ import main
 from training.ablations.autoregression import measure
-from training.ablations.autoregression.dreams import dream_codes
 from training.ablations.autoregression.material import contest_recipe, decode_orders
+from training.ablations.autoregression.rollouts import generate_codes
 from training.ablations.equal_compute import PROBE_STEPS, Learner, train_alike
 from training.commands import compare
 from training.data.games.toy import ToyRecorder
-from training.evaluate.dreams.dream import Wish
+from training.evaluate.rollouts.generate import RolloutRequest
 from training.loop.trainer import Trainer
 from training.objectives.objective import Losses
 from training.recipes.recipe import Recipe
-from training.recipes.settings.extent import Extent
 from training.run import Run
 
 
@@ -103,16 +103,20 @@ def test_a_dream_in_codes_does_not_depend_on_its_company() -> None:
     for network in (baseline.tokenizer, baseline.transformer):
         network.eval().requires_grad_(False)
     play = ToyRecorder().record(num_frames=40, seed=1)
-    wishes = [
-        Wish(context=play.part(first, first + 8), actions_TA=play.actions[first : first + 3])
+    requests = [
+        RolloutRequest(
+            context=play.part(first, first + 8), actions_TA=play.actions[first : first + 3]
+        )
         for first in (0, 20)
     ]
-    together = dream_codes(baseline, blocks(4, 4, 4), wishes, title="both")
-    alone = [dream_codes(baseline, blocks(4, 4, 4), [wish], title="one")[0] for wish in wishes]
+    together = generate_codes(baseline, blocks(4, 4, 4), requests, title="both")
+    alone = [
+        generate_codes(baseline, blocks(4, 4, 4), [request], title="one")[0] for request in requests
+    ]
     assert together[0].shape == (3, 32, 32, 3)
     for one, other in zip(together, alone, strict=True):
         assert np.abs(one.astype(int) - other).max() <= 1  # convolutions of one picture round so
-    assert not np.array_equal(dream_codes(baseline, raster(4, 4), wishes, title="r"), together)
+    assert not np.array_equal(generate_codes(baseline, raster(4, 4), requests, title="r"), together)
 
 
 def _tiny(recipe: Recipe) -> Recipe:
@@ -126,7 +130,7 @@ def _tiny(recipe: Recipe) -> Recipe:
             inverse_dynamics_frames=800, inverse_dynamics_episodes=2,
         ),
         tokenizer=replace(recipe.tokenizer, minutes=0.01),
-        extent=Extent(num_passages=4, num_probes=0, long_dreams=(), inverse_dynamics_steps=20),
+        extent=Extent(num_passages=4, num_probes=0, long_rollouts=(), inverse_dynamics_steps=20),
     )  # fmt: skip
 
 

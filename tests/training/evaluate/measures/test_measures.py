@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.evaluate.measures.fidelity import measure_dream
+from training.evaluate.measures.fidelity import measure_rollout
 from training.evaluate.measures.motion import shift_px, zoom
 from training.evaluate.measures.picture import gradient, psnr_db
 from training.evaluate.measures.steering import measure_steering
@@ -68,6 +68,6 @@ def test_steering_counts_turns_that_go_the_way_of_the_key() -> None:
 def test_a_dream_that_copies_scores_as_the_copying_baseline() -> None:
     real = [_turning(4)]
     copied = [np.repeat(film[:1], len(film), axis=0) for film in real]
-    fidelity = measure_dream(copied, real, real, real[0].mean(axis=0).astype(np.uint8))
+    fidelity = measure_rollout(copied, real, real, real[0].mean(axis=0).astype(np.uint8))
     assert fidelity.psnr_db == fidelity.copy_last_psnr_db
     assert fidelity.psnr_db[1] > fidelity.psnr_db[8]

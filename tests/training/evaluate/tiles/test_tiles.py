@@ -111,8 +111,8 @@ def test_moments_are_found_by_what_is_seen(oracle: Oracle) -> None:
     def moments(material: str) -> Moments:
         return Moments(films=[facing(material)], oracle=oracle, space=SPACE, context=CONTEXT)
 
-    wish = moments("tree").gathering(1)[0]
-    assert wish.actions_TA.sum(axis=0)[BUTTONS.index("do")] == GATHER_FRAMES
+    request = moments("tree").gathering(1)[0]
+    assert request.actions_TA.sum(axis=0)[BUTTONS.index("do")] == GATHER_FRAMES
     with pytest.raises(ValueError, match="held-out play has 0"):
         moments("grass").gathering(1)
     loop = moments("tree").loops(1)[0].actions_TA

@@ -8,7 +8,7 @@ import torch
 
 from model.nfd.transformer import NFDTransformer
 from model.world import World
-from training.evaluate.dreams.teacher import FILE, keep_teacher, teacher_of
+from training.evaluate.rollouts.teacher import FILE, keep_teacher, teacher_of
 
 
 def test_a_kept_teacher_dreams_with_its_own_weights_and_sampler(

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from model.world import World
 from training.data.recording import Recording
 from training.data.states import states_of
-from training.evaluate.dreams.dream import Wish, dream, reconstruct
-from training.evaluate.dreams.recorded_states import following
 from training.evaluate.measures.place import (
     PlaceFigures,
     PlacePoint,
@@ -18,6 +16,8 @@ from training.evaluate.measures.place import (
     other_views,
 )
 from training.evaluate.passages import Passage
+from training.evaluate.rollouts.generate import RolloutRequest, generate, reconstruct
+from training.evaluate.rollouts.recorded_states import following
 
 FRAMES = (16, 300)
 _SEED = 0
@@ -58,12 +58,15 @@ def _measure_frame(
 ) -> PlacePoint:
     assert world.state_model is not None
     whole = [_joined(passage, frame) for passage in passages]
-    wishes = [
-        Wish(context=passage.context, actions_TA=passage.following.actions[:frame])
+    requests = [
+        RolloutRequest(context=passage.context, actions_TA=passage.following.actions[:frame])
         for passage in passages
     ]
     own, true = (
-        [dreamt.frames for dreamt in dream(each, wishes, num_steps=num_steps, title=title)]
+        [
+            generated.frames
+            for generated in generate(each, requests, num_steps=num_steps, title=title)
+        ]
         for title, each in (
             (f"own states, {frame} frames", world),
             (f"true states, {frame} frames", following(world, whole)),
@@ -116,5 +119,7 @@ def _turned_round(
     actions = np.array([rest, *[right] * round(360.0 / space.key_turn_deg)], np.float32)
     if not starts:
         return []
-    wishes = [Wish(context=start, actions_TA=actions) for start in starts]
-    return [turn.frames for turn in dream(world, wishes, num_steps=num_steps, title="turn round")]
+    requests = [RolloutRequest(context=start, actions_TA=actions) for start in starts]
+    return [
+        turn.frames for turn in generate(world, requests, num_steps=num_steps, title="turn round")
+    ]

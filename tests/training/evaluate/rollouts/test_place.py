@@ -10,12 +10,12 @@ from tests.model.conftest import make_world
 from tests.model.place.conftest import make_place_world, make_state_model
 from training.data.recording import Recording
 from training.data.states import states_of
-from training.evaluate.dreams import place
-from training.evaluate.dreams.dream import Wish, dream
-from training.evaluate.dreams.place import measure_place
-from training.evaluate.dreams.recorded_states import following
 from training.evaluate.measures.place import is_back, other_views
 from training.evaluate.passages import Passage, passage_at
+from training.evaluate.rollouts import place
+from training.evaluate.rollouts.generate import RolloutRequest, generate
+from training.evaluate.rollouts.place import measure_place
+from training.evaluate.rollouts.recorded_states import following
 
 FORWARD = (1.0, 0.0, 0.0, 0.0, 0.0, 0.2)
 
@@ -131,5 +131,5 @@ def test_other_views_are_near_and_far_and_never_the_same(world: World) -> None:
 
 def test_dreams_begin_in_the_recorded_state(world: World) -> None:
     walk = film(world)
-    wish = Wish(context=walk.part(0, 10), actions_TA=walk.actions[10:12])
-    assert len(dream(world, [wish], num_steps=1, title="t")[0].frames) == 2
+    request = RolloutRequest(context=walk.part(0, 10), actions_TA=walk.actions[10:12])
+    assert len(generate(world, [request], num_steps=1, title="t")[0].frames) == 2

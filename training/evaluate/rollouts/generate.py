@@ -26,7 +26,7 @@ _BATCH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class RolloutRequest:
     """A dream to be had: real play to begin with, then one action (A,) per frame to dream."""
 
     context: Recording
@@ -34,7 +34,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dream:
+class GeneratedRollout:
     """What came of a wish: frames (T, H, W, 3), which of them were drawn jointly with the one
     before (T,), and seconds per frame spent in the engine."""
 
@@ -43,15 +43,15 @@ class Dream:
     frame_s: NDArray[np.float64]
 
 
-def dream(
+def generate(
     world: World,
-    wishes: Sequence[Wish],
+    requests: Sequence[RolloutRequest],
     *,
     num_steps: int,
     title: str,
     seed: int = 0,
     num_joint: int = 0,
-) -> list[Dream]:
+) -> list[GeneratedRollout]:
     """Every wish in a session of its own, under a progress bar of this title. All of one length.
     With `num_joint`, so many frames are drawn along with each that has to be drawn, and shown for
     as long as the action stays the same.
@@ -59,22 +59,22 @@ def dream(
     Each core has an engine of its own with one thread: threads that share the small matrices of
     one engine spend their time waiting for each other.
     """
-    total = sum(len(wish.actions_TA) for wish in wishes)
-    groups = [wishes[first : first + _SESSIONS] for first in range(0, len(wishes), _SESSIONS)]
+    total = sum(len(request.actions_TA) for request in requests)
+    groups = [requests[first : first + _SESSIONS] for first in range(0, len(requests), _SESSIONS)]
     threads = torch.get_num_threads()
     with (
         tqdm(total=total, desc=title, unit="frame", mininterval=1) as bar,
         ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
     ):
         done = pool.map(
-            lambda group: _dream_together(world, group, num_steps, seed, num_joint, bar), groups
+            lambda group: _generate_together(world, group, num_steps, seed, num_joint, bar), groups
         )
-        dreams = [dreamt for group in done for dreamt in group]
+        rollouts = [generated for group in done for generated in group]
     torch.set_num_threads(threads)  # a worker's call counts for the whole process in part
-    return dreams
+    return rollouts
 
 
-def remembering(world: World, num_frames: int) -> World:
+def with_context_length(world: World, num_frames: int) -> World:
     """The world, whose frames see only so many before them: what is drawn of a session whose memory
     is short from its first frame to its last, as a lower quality level may make it. Raises
     ValueError for less than 2, of which a joint frame takes one, and for no less than the world
@@ -117,30 +117,33 @@ def reconstruct(tokenizer: Tokenizer, frames: NDArray[np.uint8]) -> NDArray[np.u
     return rebuilt
 
 
-def _dream_together(
+def _generate_together(
     world: World,
-    wishes: Sequence[Wish],
+    requests: Sequence[RolloutRequest],
     num_steps: int,
     seed: int,
     num_joint: int,
     bar: "tqdm",
-) -> list[Dream]:
+) -> list[GeneratedRollout]:
     """In one engine, step by step."""
     starts = tuple(
-        start_clip(world.tokenizer, wish.context, name=f"wish-{i}", state_model=world.state_model)
-        for i, wish in enumerate(wishes)
+        start_clip(
+            world.tokenizer, request.context, name=f"wish-{i}", state_model=world.state_model
+        )
+        for i, request in enumerate(requests)
     )
     engine = WorldEngine(
-        replace(world, starts=starts), max_sessions=len(wishes), max_joint=num_joint
+        replace(world, starts=starts), max_sessions=len(requests), max_joint=num_joint
     )
-    for i in range(len(wishes)):
+    for i in range(len(requests)):
         engine.open(str(i), start=i, seed=seed)
-    length = min(len(wish.actions_TA) for wish in wishes)
-    frames: dict[str, list[Frame]] = {str(i): [] for i in range(len(wishes))}
+    length = min(len(request.actions_TA) for request in requests)
+    frames: dict[str, list[Frame]] = {str(i): [] for i in range(len(requests))}
     seconds = np.empty(length)
     for step in range(length):
         actions = {
-            str(i): tuple(map(float, wish.actions_TA[step])) for i, wish in enumerate(wishes)
+            str(i): tuple(map(float, request.actions_TA[step]))
+            for i, request in enumerate(requests)
         }
         if num_joint:
             finished = _step_jointly(engine, actions, num_steps, num_joint)
@@ -151,7 +154,7 @@ def _dream_together(
             frames[frame.session_id].append(frame)
         bar.update(len(finished))
     return [
-        Dream(
+        GeneratedRollout(
             frames=np.stack([frame.pixels for frame in film]),
             is_joint=np.array([frame.is_joint for frame in film]),
             frame_s=seconds,

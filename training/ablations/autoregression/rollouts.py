@@ -19,21 +19,21 @@ from model.context.sliding_window import SlidingWindow
 from model.engine.prefill import opening_clip, opening_frame_idxs
 from model.engine.scheduling.scheduler import Scheduler
 from model.engine.types import FrameRequest
-from training.evaluate.dreams.dream import Wish, start_clip
 from training.evaluate.measures.scores import Film
+from training.evaluate.rollouts.generate import RolloutRequest, start_clip
 
 _SESSIONS = 8
 
 
-def dream_codes(
-    baseline: ARWorld, order: DecodeOrder, wishes: Sequence[Wish], *, title: str
+def generate_codes(
+    baseline: ARWorld, order: DecodeOrder, requests: Sequence[RolloutRequest], *, title: str
 ) -> list[Film]:
     """One film (T, H, W, 3) for each wish, sampled as MineWorld samples. All of one length."""
-    total = sum(len(wish.actions_TA) for wish in wishes)
+    total = sum(len(request.actions_TA) for request in requests)
     films: list[Film] = []
     with tqdm(total=total, desc=title, unit="frame", mininterval=1) as bar:
-        for first in range(0, len(wishes), _SESSIONS):
-            together = _Together(baseline, order, wishes[first : first + _SESSIONS])
+        for first in range(0, len(requests), _SESSIONS):
+            together = _Together(baseline, order, requests[first : first + _SESSIONS])
             frames = []
             for actions_SA in together.actions_TSA:
                 frames.append(together.step(actions_SA))
@@ -45,24 +45,26 @@ def dream_codes(
 class _Together:
     """Sessions of the baseline in lockstep, one for each wish."""
 
-    def __init__(self, baseline: ARWorld, order: DecodeOrder, wishes: Sequence[Wish]) -> None:
+    def __init__(
+        self, baseline: ARWorld, order: DecodeOrder, requests: Sequence[RolloutRequest]
+    ) -> None:
         window = baseline.transformer.config.window
         context = SlidingWindow(window - 1)
-        self.actions_TSA = np.stack([wish.actions_TA for wish in wishes], axis=1)
+        self.actions_TSA = np.stack([request.actions_TA for request in requests], axis=1)
         self._num_turns = order.num_turns
         self._runner = ARRunner(
             baseline,
             order,
             TopP(),
-            num_slots=len(wishes),
+            num_slots=len(requests),
             pages_per_slot=window,
             device=torch.device("cpu"),
         )
         self._scheduler = Scheduler(
-            context, max_sessions=len(wishes), batch_sizes=range(1, 2 * len(wishes) + 1)
+            context, max_sessions=len(requests), batch_sizes=range(1, 2 * len(requests) + 1)
         )
-        for number, wish in enumerate(wishes):
-            start = start_clip(baseline.tokenizer, wish.context, name=str(number))
+        for number, request in enumerate(requests):
+            start = start_clip(baseline.tokenizer, request.context, name=str(number))
             idxs = opening_frame_idxs(start, context.max_frames)
             clip = opening_clip(start, idxs, seed=0, context_t=0.0)  # codes bear no noise
             self._runner.load(self._scheduler.open(str(number), 0, idxs), clip)

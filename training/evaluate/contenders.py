@@ -10,7 +10,6 @@ import numpy as np
 from model.sampling.schedule import uniform_times
 from model.world import World
 from training.data.pictures import Pixels
-from training.evaluate.dreams.dream import Dream, Wish, dream, reconstruct
 from training.evaluate.material import Material
 from training.evaluate.measures.scores import NUM_FRAMES, Film
 from training.evaluate.passages import Passage
@@ -25,6 +24,12 @@ from training.evaluate.report.card import (
     joint_name,
     steps_name,
 )
+from training.evaluate.rollouts.generate import (
+    GeneratedRollout,
+    RolloutRequest,
+    generate,
+    reconstruct,
+)
 
 _TEACHER_STEPS = 18
 _NUM_JOINT = 1  # frames drawn along with one
@@ -34,18 +39,18 @@ def contenders(
     world: World,
     material: Material,
     teacher: World | None,
-    jointly: Sequence[Dream],
+    jointly: Sequence[GeneratedRollout],
     num_steps: int,
 ) -> Iterator[tuple[str, list[Film]]]:
     """By name, one film per passage; `jointly` is what `dream_jointly` made with `num_steps`. The
     teacher takes 18 denoise steps."""
     passages = material.passages
     for steps in sorted(world.spec.sampler.times):
-        yield steps_name(steps), _films(_dream_passages(world, passages, steps, steps_name(steps)))
+        yield steps_name(steps), _films(_generate_after(world, passages, steps, steps_name(steps)))
     yield joint_name(num_steps), _films(jointly)
     if teacher is not None:
         slow = _unhurried(teacher)
-        yield TEACHER, _films(_dream_passages(slow, passages, _TEACHER_STEPS, TEACHER))
+        yield TEACHER, _films(_generate_after(slow, passages, _TEACHER_STEPS, TEACHER))
     real = [passage.following.frames[:NUM_FRAMES] for passage in passages]
     mean_frame = material.frames.mean(axis=0).round().astype(np.uint8)
     yield COPY_LAST, [_still(passage.context.frames[-1]) for passage in passages]
@@ -54,38 +59,38 @@ def contenders(
     yield REAL, real
 
 
-def dream_jointly(world: World, material: Material, num_steps: int) -> list[Dream]:
+def generate_jointly(world: World, material: Material, num_steps: int) -> list[GeneratedRollout]:
     """After each passage, with one frame drawn along with another wherever the action stays."""
     title = joint_name(num_steps)
-    return _dream_passages(world, material.passages, num_steps, title, num_joint=_NUM_JOINT)
+    return _generate_after(world, material.passages, num_steps, title, num_joint=_NUM_JOINT)
 
 
-def speculation(jointly: Sequence[Dream], num_steps: int) -> tuple[Drafts, ...]:
+def speculation(jointly: Sequence[GeneratedRollout], num_steps: int) -> tuple[Drafts, ...]:
     exact = (
         Drafts(kind=kind, row=steps_name(num_steps), proof=EXACT_DRAFTS)
         for kind in ("ahead", "branch")
     )
-    share = float(np.mean([dreamt.is_joint.mean() for dreamt in jointly]))
+    share = float(np.mean([generated.is_joint.mean() for generated in jointly]))
     return (*exact, Drafts(kind="joint", row=joint_name(num_steps), share=share))
 
 
-def _films(dreams: Sequence[Dream]) -> list[Film]:
-    return [dreamt.frames for dreamt in dreams]
+def _films(rollouts: Sequence[GeneratedRollout]) -> list[Film]:
+    return [generated.frames for generated in rollouts]
 
 
-def _dream_passages(
+def _generate_after(
     world: World,
     passages: Sequence[Passage],
     num_steps: int,
     title: str,
     *,
     num_joint: int = 0,
-) -> list[Dream]:
-    wishes = [
-        Wish(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
+) -> list[GeneratedRollout]:
+    requests = [
+        RolloutRequest(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
         for passage in passages
     ]
-    return dream(world, wishes, num_steps=num_steps, title=title, num_joint=num_joint)
+    return generate(world, requests, num_steps=num_steps, title=title, num_joint=num_joint)
 
 
 def _unhurried(teacher: World) -> World:

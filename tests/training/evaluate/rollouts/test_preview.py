@@ -7,7 +7,7 @@ import pytest
 
 from tests.model.conftest import make_world
 from training.data.pictures import write_webp
-from training.evaluate.dreams.film import PLAYERS, film
+from training.evaluate.rollouts.preview import PLAYERS, film
 
 
 def test_every_player_is_in_the_picture_and_it_moves() -> None:
