@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.training": SHARED
     | {
         "training.data.inventory.stock",
-        "training.evaluate.judge",
+        "training.evaluate.release_gate",
         "training.data.atomic_io",
         "training.job_state",
         "training.recipes.overrides",

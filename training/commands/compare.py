@@ -23,7 +23,7 @@ from training.pipeline.run_state import has_ended
 from training.pipeline.stages.recordings import record
 from training.pipeline.stages.tokenizer import train_tokenizer
 from training.recipes.recipe import Recipe
-from training.recipes.settings.extent import QUICK
+from training.recipes.settings.evaluation import QUICK
 from training.run import Run
 
 
@@ -57,8 +57,10 @@ def run_command(arguments: argparse.Namespace) -> None:
     recipe, run = contest_recipe(arguments.recipe), Run(arguments.run)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     _prepare(recipe, run)
-    extent = replace(QUICK if arguments.quick else recipe.extent, num_probes=0, long_rollouts=())
-    material = gather(recipe, run, extent)
+    budget = replace(
+        QUICK if arguments.quick else recipe.evaluation, num_probes=0, long_rollouts=()
+    )
+    material = gather(recipe, run, budget)
     orders = decode_orders(recipe.preset.nfd)
     codes_minutes = arguments.tokenizer_minutes or recipe.tokenizer.minutes
     fsq = train_codes(recipe, run, cpu_seconds=60.0 * codes_minutes)
@@ -69,7 +71,7 @@ def run_command(arguments: argparse.Namespace) -> None:
     report = {"recipe": arguments.recipe, "rows": [asdict(row) for row in rows]}
     arguments.out.write_text(json.dumps(report, indent=1) + "\n")
     print(
-        f"\n{len(material.passages)} passages of held-out play; after @: the dreamt frame. The"
+        f"\n{len(material.clips)} passages of held-out play; after @: the dreamt frame. The"
         "\nFréchet distance is in features of our own inverse dynamics model, so it is neither FID "
         "nor FVD."
     )

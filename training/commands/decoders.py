@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from model.arguments import at_least_one
 from training.commands.contest_arguments import FILMING_BY_THEMSELVES
 from training.data.recording import load_recordings
-from training.evaluate.confidence import Estimate, estimate, mean_estimate
+from training.evaluate.clips.evaluation_clips import EvaluationClip, evenly_spaced_clips
 from training.evaluate.inverse_dynamics.network import AFTER, BEFORE, InverseDynamics
 from training.evaluate.inverse_dynamics.output import predict_actions
 from training.evaluate.material import trained_inverse_dynamics
 from training.evaluate.measures.frechet import frechet_of_starts
 from training.evaluate.measures.picture import gradient, psnr_db, ssim
-from training.evaluate.passages import Passage, choose_passages
 from training.evaluate.report.markdown import lines
 from training.evaluate.rollouts.generate import reconstruct
+from training.evaluate.statistics.confidence import Estimate, estimate, mean_estimate
 from training.pipeline.stages.decoder import trained_tokenizer
 from training.recipes.named import recipe_named
 from training.recipes.recipe import Recipe
@@ -43,24 +43,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path("build/runs/evaluate"),
         help="where the inverse dynamics model is kept",
     )
-    parser.add_argument("--passages", type=at_least_one, default=40)
+    parser.add_argument("--clips", "--passages", type=at_least_one, default=40)
 
 
 def run_command(arguments: argparse.Namespace) -> None:
     recipe = recipe_named(arguments.recipe)
-    passages = choose_passages(
+    clips = evenly_spaced_clips(
         load_recordings(Run(arguments.runs[0]).held_out_recordings),
-        count=arguments.passages,
+        count=arguments.clips,
         context_frames=BEFORE,
         num_frames=_PASSAGE_FRAMES + AFTER,
     )
-    inverse_dynamics, _ = trained_inverse_dynamics(recipe, Run(arguments.judge), recipe.extent)
+    inverse_dynamics, _ = trained_inverse_dynamics(recipe, Run(arguments.judge), recipe.evaluation)
     titles = ("run", "PSNR, dB", "over the first", "SSIM", "gradient", "Fréchet (own)")
-    for line in lines(titles, _rows(recipe, arguments.runs, inverse_dynamics, passages)):
+    for line in lines(titles, _rows(recipe, arguments.runs, inverse_dynamics, clips)):
         print(line, flush=True)
-    print(
-        f"\n± is half of the 95 % interval over {len(passages)} passages; over the first run, that"
-    )
+    print(f"\n± is half of the 95 % interval over {len(clips)} passages; over the first run, that")
     print("of differences, passage by passage.")
 
 
@@ -68,14 +66,14 @@ def _rows(
     recipe: Recipe,
     folders: Sequence[Path],
     inverse_dynamics: InverseDynamics,
-    passages: Sequence[Passage],
+    clips: Sequence[EvaluationClip],
 ) -> Iterator[tuple[str, ...]]:
     """As they are measured."""
     found: list[Rebuilt] = []
     for folder in folders:
         tokenizer = trained_tokenizer(recipe, Run(folder)).cpu()
-        rebuilt = [reconstruct(tokenizer, passage.following.frames) for passage in passages]
-        found.append(measure(inverse_dynamics, passages, rebuilt))
+        rebuilt = [reconstruct(tokenizer, clip.following.frames) for clip in clips]
+        found.append(measure(inverse_dynamics, clips, rebuilt))
         yield _cells(folder, found[-1], found[0])
 
 
@@ -90,10 +88,10 @@ class Rebuilt:
 
 
 def measure(
-    inverse_dynamics: InverseDynamics, passages: Sequence[Passage], rebuilt: Sequence[Film]
+    inverse_dynamics: InverseDynamics, clips: Sequence[EvaluationClip], rebuilt: Sequence[Film]
 ) -> Rebuilt:
     """`rebuilt[i]` is what became of the frames that follow in passage i."""
-    real = [passage.following.frames for passage in passages]
+    real = [clip.following.frames for clip in clips]
     gradients_2S = np.array([[gradient(film) for film in side] for side in (rebuilt, real)])
 
     def share(starts: NDArray[np.int64]) -> float:
@@ -102,15 +100,15 @@ def measure(
 
     ours_SMD, real_SMD = (
         [
-            predict_actions(inverse_dynamics, passage.led_by_context(film)).features_MD
-            for passage, film in zip(passages, side, strict=True)
+            predict_actions(inverse_dynamics, clip.with_context(film)).features_MD
+            for clip, film in zip(clips, side, strict=True)
         ]
         for side in (rebuilt, real)
     )
     return Rebuilt(
         psnr_S=_of_films(psnr_db, rebuilt, real),
         ssim=mean_estimate(_of_films(ssim, rebuilt, real)),
-        gradient=estimate(share, len(passages)),
+        gradient=estimate(share, len(clips)),
         frechet_own=frechet_of_starts(ours_SMD, real_SMD),
     )
 

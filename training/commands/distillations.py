@@ -16,14 +16,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run_command)
     add_contest_arguments(parser)
     parser.add_argument(
-        "--passages", type=at_least_one, help="to dream after; else what the recipe says"
+        "--clips",
+        "--passages",
+        type=at_least_one,
+        help="number of evaluation clips, else the recipe's",
     )
 
 
 def run_command(arguments: argparse.Namespace) -> None:
     recipe = recipe_named(arguments.recipe)
-    num_passages = arguments.passages or recipe.extent.num_passages
-    recipe = replace(recipe, extent=replace(recipe.extent, num_passages=num_passages))
+    num_passages = arguments.clips or recipe.evaluation.num_passages
+    recipe = replace(recipe, evaluation=replace(recipe.evaluation, num_passages=num_passages))
     rows = contest(recipe, Run(arguments.run), arguments.seconds)
     print(markdown(rows))
     print(f"\n± is half of the 95 % interval over {num_passages} passages.")

@@ -15,9 +15,9 @@ from model.arguments import at_least_one
 from model.int8.serving import CpuPrecision, in_precision
 from model.world import World, WorldSpec
 from training.data.pictures import write_png
-from training.evaluate.given.fvd import I3DFeatures
-from training.evaluate.given.lpips import LPIPS
-from training.evaluate.material import GivenNetworks
+from training.evaluate.external_metrics.fvd import I3DFeatures
+from training.evaluate.external_metrics.lpips import LPIPS
+from training.evaluate.material import ExternalMetrics
 from training.evaluate.measured import measure
 from training.evaluate.rollouts.generate import with_context_length
 from training.evaluate.rollouts.teacher import teacher_of
@@ -26,7 +26,7 @@ from training.pipeline.stages.recordings import with_recordings
 from training.recipes.named import recipe_named
 from training.recipes.overrides import RECIPES
 from training.recipes.recipe import Recipe
-from training.recipes.settings.extent import QUICK, QUICK_TILES
+from training.recipes.settings.evaluation import QUICK, QUICK_TILES
 from training.registry.registry import Registry, RegistryError
 from training.run import Run
 
@@ -106,12 +106,12 @@ class _Task:
     teacher: World | None
     recipe: Recipe
     num_steps: int
-    given: GivenNetworks
+    given: ExternalMetrics
 
 
 def _task(folder: Path, arguments: argparse.Namespace) -> _Task:
     try:
-        given = GivenNetworks(
+        given = ExternalMetrics(
             lpips=LPIPS.load(*arguments.lpips) if arguments.lpips else None,
             fvd_features=I3DFeatures(arguments.fvd) if arguments.fvd else None,
         )
@@ -154,7 +154,7 @@ def _measure(task: _Task, arguments: argparse.Namespace) -> dict[str, Any]:
         task.world,
         recipe,
         Run(arguments.run / spec.name),
-        quick if arguments.quick else recipe.extent,
+        quick if arguments.quick else recipe.evaluation,
         num_steps=task.num_steps,
         teacher=task.teacher,
         given=task.given,

@@ -10,9 +10,9 @@ import numpy as np
 from model.sampling.schedule import uniform_times
 from model.world import World
 from training.data.pictures import Pixels
+from training.evaluate.clips.evaluation_clips import NUM_FRAMES, EvaluationClip
 from training.evaluate.material import Material
-from training.evaluate.measures.scores import NUM_FRAMES, Film
-from training.evaluate.passages import Passage
+from training.evaluate.measures.scores import Film
 from training.evaluate.report.card import (
     COPY_LAST,
     EXACT_DRAFTS,
@@ -44,17 +44,17 @@ def contenders(
 ) -> Iterator[tuple[str, list[Film]]]:
     """By name, one film per passage; `jointly` is what `dream_jointly` made with `num_steps`. The
     teacher takes 18 denoise steps."""
-    passages = material.passages
+    clips = material.clips
     for steps in sorted(world.spec.sampler.times):
-        yield steps_name(steps), _films(_generate_after(world, passages, steps, steps_name(steps)))
+        yield steps_name(steps), _films(_generate_after(world, clips, steps, steps_name(steps)))
     yield joint_name(num_steps), _films(jointly)
     if teacher is not None:
         slow = _unhurried(teacher)
-        yield TEACHER, _films(_generate_after(slow, passages, _TEACHER_STEPS, TEACHER))
-    real = [passage.following.frames[:NUM_FRAMES] for passage in passages]
+        yield TEACHER, _films(_generate_after(slow, clips, _TEACHER_STEPS, TEACHER))
+    real = [clip.following.frames[:NUM_FRAMES] for clip in clips]
     mean_frame = material.frames.mean(axis=0).round().astype(np.uint8)
-    yield COPY_LAST, [_still(passage.context.frames[-1]) for passage in passages]
-    yield MEAN_FRAME, [_still(mean_frame)] * len(passages)
+    yield COPY_LAST, [_still(clip.context.frames[-1]) for clip in clips]
+    yield MEAN_FRAME, [_still(mean_frame)] * len(clips)
     yield TOKENIZER, [reconstruct(world.tokenizer, film) for film in real]
     yield REAL, real
 
@@ -62,7 +62,7 @@ def contenders(
 def generate_jointly(world: World, material: Material, num_steps: int) -> list[GeneratedRollout]:
     """After each passage, with one frame drawn along with another wherever the action stays."""
     title = joint_name(num_steps)
-    return _generate_after(world, material.passages, num_steps, title, num_joint=_NUM_JOINT)
+    return _generate_after(world, material.clips, num_steps, title, num_joint=_NUM_JOINT)
 
 
 def speculation(jointly: Sequence[GeneratedRollout], num_steps: int) -> tuple[Drafts, ...]:
@@ -80,15 +80,15 @@ def _films(rollouts: Sequence[GeneratedRollout]) -> list[Film]:
 
 def _generate_after(
     world: World,
-    passages: Sequence[Passage],
+    clips: Sequence[EvaluationClip],
     num_steps: int,
     title: str,
     *,
     num_joint: int = 0,
 ) -> list[GeneratedRollout]:
     requests = [
-        RolloutRequest(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
-        for passage in passages
+        RolloutRequest(context=clip.context, actions_TA=clip.following.actions[:NUM_FRAMES])
+        for clip in clips
     ]
     return generate(world, requests, num_steps=num_steps, title=title, num_joint=num_joint)
 

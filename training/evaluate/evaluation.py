@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from model.world import World
 from training.data.games.probes import Probe, frames_of, plans
 from training.data.pictures import Pixels, grid
+from training.evaluate.clips.evaluation_clips import NUM_FRAMES, EvaluationClip
 from training.evaluate.contenders import contenders, generate_jointly, speculation
 from training.evaluate.material import Material
 from training.evaluate.measures.colour import measure_colour
 from training.evaluate.measures.fidelity import measure_rollout, measure_tokenizer
 from training.evaluate.measures.horizon import LongRollout, measure_horizon
-from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film
+from training.evaluate.measures.scores import Comparison, Film
 from training.evaluate.measures.steering import measure_steering
-from training.evaluate.passages import Passage
 from training.evaluate.report.card import (
     MEAN_FRAME,
     REAL,
@@ -31,7 +31,6 @@ from training.evaluate.report.page import to_markdown
 from training.evaluate.rollouts.generate import RolloutRequest, generate, reconstruct
 from training.evaluate.rollouts.one_frame_prompt import measure_one_frame_prompt
 from training.evaluate.rollouts.place import measure_place
-from training.evaluate.yardstick import Yardstick
 
 _COLOUR_FRAME = 4  # late enough to be dreamt, early enough that things are where they really are
 _SHEET_FRAMES = (1, 2, 4, 8, 12, 16)
@@ -63,8 +62,8 @@ def evaluate(
     world: World, material: Material, *, num_steps: int, teacher: World | None = None
 ) -> Evaluation:
     """`teacher` is dreamt with 18 denoise steps, as a row of the comparison only."""
-    passages = material.passages
-    comparison = Comparison(material.judges, passages)
+    clips = material.clips
+    comparison = Comparison(material.networks, clips)
     jointly = generate_jointly(world, material, num_steps)
     films: Films = dict(contenders(world, material, teacher, jointly, num_steps))
     ours, real = films[steps_name(num_steps)], films[REAL]
@@ -76,18 +75,18 @@ def evaluate(
         sampler=world.spec.sampler.kind,
         num_steps=num_steps,
         precision=world.precision,
-        is_quick=material.extent.is_quick,
-        yardstick=Yardstick.of(material, precision=world.precision, num_steps=num_steps),
+        is_quick=material.budget.is_quick,
+        yardstick=material.protocol(world.precision, num_steps),
         held_out=material.held_out,
-        num_passages=len(passages),
+        num_passages=len(clips),
         tokenizer=measure_tokenizer(material.frames, reconstruct(world.tokenizer, material.frames)),
         dream=measure_rollout(
-            _from_last(passages, ours),
-            _from_last(passages, real),
-            _from_last(passages, films[TOKENIZER]),
+            _from_last(clips, ours),
+            _from_last(clips, real),
+            _from_last(clips, films[TOKENIZER]),
             films[MEAN_FRAME][0][0],
         ),
-        one_frame_prompt=measure_one_frame_prompt(world, passages, num_steps),
+        one_frame_prompt=measure_one_frame_prompt(world, clips, num_steps),
         dream_colour=measure_colour(_at(real, _COLOUR_FRAME), _at(ours, _COLOUR_FRAME)),
         contenders={name: comparison.score(made) for name, made in films.items()},
         reader_alone=material.reader_alone,
@@ -95,16 +94,14 @@ def evaluate(
         frechet_real=comparison.frechet_real(),
         speculation=speculation(jointly, num_steps),
         horizon=tuple(
-            measure_horizon(material.judges, list(_long_rollouts(world, material, num_steps)))
+            measure_horizon(material.networks, list(_long_rollouts(world, material, num_steps)))
         ),
         steering=measure_steering(held) if material.probes else None,
         steering_control=measure_steering(held_real) if material.probes else None,
-        speed=tuple(
-            _speed(world, passages[0], steps) for steps in sorted(world.spec.sampler.times)
-        ),
+        speed=tuple(_speed(world, clips[0], steps) for steps in sorted(world.spec.sampler.times)),
         place=measure_place(
             world,
-            (passages, *sorted(material.long_passages, key=_length)),
+            (clips, *sorted(material.long_clips, key=_length)),
             [probe.context for probe in material.probes],
             material.films,
             num_steps=num_steps,
@@ -120,15 +117,15 @@ def evaluate(
 
 
 def _long_rollouts(world: World, material: Material, num_steps: int) -> Iterator[LongRollout]:
-    for passages in material.long_passages:
+    for clips in material.long_clips:
         requests = [
-            RolloutRequest(context=passage.context, actions_TA=passage.following.actions)
-            for passage in passages
+            RolloutRequest(context=clip.context, actions_TA=clip.following.actions)
+            for clip in clips
         ]
         title = f"long, {len(requests[0].actions_TA)} frames"
         rollouts = generate(world, requests, num_steps=num_steps, title=title)
-        for passage, generated in zip(passages, rollouts, strict=True):
-            yield LongRollout(passage=passage, frames=generated.frames)
+        for clip, generated in zip(clips, rollouts, strict=True):
+            yield LongRollout(clip=clip, frames=generated.frames)
 
 
 def _held(
@@ -156,21 +153,19 @@ def _generate_held(
     ]
 
 
-def _speed(world: World, passage: Passage, num_steps: int) -> Speed:
-    request = RolloutRequest(
-        context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES]
-    )
+def _speed(world: World, clip: EvaluationClip, num_steps: int) -> Speed:
+    request = RolloutRequest(context=clip.context, actions_TA=clip.following.actions[:NUM_FRAMES])
     title = f"speed, {steps_name(num_steps)}"
     seconds = generate(world, [request], num_steps=num_steps, title=title)[0].frame_s
     return Speed(num_steps=num_steps, frame_ms=float(np.median(seconds[2:]) * 1e3))
 
 
-def _length(passages: Sequence[Passage]) -> int:
-    return len(passages[0].following.frames)
+def _length(clips: Sequence[EvaluationClip]) -> int:
+    return len(clips[0].following.frames)
 
 
-def _from_last(passages: Sequence[Passage], films: Sequence[Film]) -> list[Film]:
-    return [p.from_last(film) for p, film in zip(passages, films, strict=True)]
+def _from_last(clips: Sequence[EvaluationClip], films: Sequence[Film]) -> list[Film]:
+    return [p.from_last(film) for p, film in zip(clips, films, strict=True)]
 
 
 def _at(films: Sequence[Film], frame: int) -> NDArray[np.uint8]:

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
+from model.world import Precision
 from training.data.games.probes import Probe
 from training.data.recording import Recording, load_recordings, sample_evenly
 from training.data.source import RecordingSource
-from training.evaluate.asked import choose_asked
+from training.evaluate.clips.clip_selection import select_clips
+from training.evaluate.clips.evaluation_clips import EvaluationClip, evenly_spaced_clips
 from training.evaluate.held_out import inverse_dynamics_recordings, probes, record_held_out
 from training.evaluate.inverse_dynamics.fitting import FitSettings, fitted_inverse_dynamics
 from training.evaluate.inverse_dynamics.following import EventScore, measure_following
@@ -22,10 +24,10 @@ from training.evaluate.inverse_dynamics.output import (
     InverseDynamicsOutput,
     predict_actions,
 )
-from training.evaluate.measures.scores import FilmFeatures, Judges, PictureDistance
-from training.evaluate.passages import Passage, choose_passages
+from training.evaluate.measures.scores import FilmFeatures, MetricNetworks, PictureDistance
+from training.evaluate.report.protocol import EvaluationProtocol
 from training.recipes.recipe import Recipe
-from training.recipes.settings.extent import Extent
+from training.recipes.settings.evaluation import EvaluationBudget
 from training.run import Run
 
 _TOKENIZER_FRAMES = 160
@@ -35,7 +37,7 @@ _PROCESSES = os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenNetworks:
+class ExternalMetrics:
     """Judges whose weights are not ours to ship."""
 
     lpips: PictureDistance | None = None
@@ -48,53 +50,64 @@ class Material:
     all of it; `long_passages` has one group per length. `reader_alone` is how well the action
     reader reads real play that it was not taught. `films`: all of that play."""
 
-    extent: Extent
+    budget: EvaluationBudget
     held_out: str
     probes: Sequence[Probe]
-    passages: Sequence[Passage]
-    long_passages: Sequence[Sequence[Passage]]
+    clips: Sequence[EvaluationClip]
+    long_clips: Sequence[Sequence[EvaluationClip]]
     frames: NDArray[np.uint8]
-    judges: Judges
+    networks: MetricNetworks
     reader_alone: Mapping[str, EventScore]
     films: Sequence[Recording] = ()
 
+    def protocol(self, precision: Precision, num_steps: int) -> EvaluationProtocol:
+        return EvaluationProtocol.of(
+            inverse_dynamics=self.networks.inverse_dynamics,
+            clips=[*self.clips, *(clip for group in self.long_clips for clip in group)],
+            budget=self.budget,
+            precision=precision,
+            num_steps=num_steps,
+        )
+
 
 def gather(
-    recipe: Recipe, run: Run, extent: Extent, given: GivenNetworks | None = None
+    recipe: Recipe, run: Run, budget: EvaluationBudget, given: ExternalMetrics | None = None
 ) -> Material:
     """Records missing play and trains the inverse dynamics model, unless the run folder has
     both."""
     record_held_out(recipe, run, processes=_PROCESSES)
     held_out = load_recordings(run.held_out_recordings)
     window = recipe.preset.nfd.window
-    inverse_dynamics, unseen = trained_inverse_dynamics(recipe, run, extent)
+    inverse_dynamics, unseen = trained_inverse_dynamics(recipe, run, budget)
     reading = predict_actions(inverse_dynamics, unseen.frames)
     is_given = isinstance(recipe.recorder, RecordingSource)
     return Material(
-        extent=extent,
+        budget=budget,
         held_out=_HELD_OUT_PLAYERS if is_given else _HELD_OUT_PLAY,
-        probes=probes(recipe, run, min(extent.num_probes, recipe.record.probes)),
-        passages=choose_asked(
-            held_out, recipe.action_space, count=extent.num_passages, context_frames=window
+        probes=probes(recipe, run, min(budget.num_probes, recipe.record.probes)),
+        clips=select_clips(
+            held_out, recipe.action_space, count=budget.num_passages, context_frames=window
         ),
-        long_passages=[
-            choose_passages(held_out, count=count, context_frames=window, num_frames=length + AFTER)
-            for length, count in extent.long_rollouts
+        long_clips=[
+            evenly_spaced_clips(
+                held_out, count=count, context_frames=window, num_frames=length + AFTER
+            )
+            for length, count in budget.long_rollouts
         ],
         frames=sample_evenly([recording.frames for recording in held_out], _TOKENIZER_FRAMES),
-        judges=_judges(recipe, inverse_dynamics, reading, given or GivenNetworks()),
+        networks=_networks(recipe, inverse_dynamics, reading, given or ExternalMetrics()),
         reader_alone=_alone(recipe.action_space, unseen, reading),
         films=held_out,
     )
 
 
-def _judges(
+def _networks(
     recipe: Recipe,
     inverse_dynamics: InverseDynamics,
     other_real: InverseDynamicsOutput,
-    given: GivenNetworks,
-) -> Judges:
-    return Judges(
+    given: ExternalMetrics,
+) -> MetricNetworks:
+    return MetricNetworks(
         space=recipe.action_space,
         inverse_dynamics=inverse_dynamics,
         other_real_MD=other_real.features_MD,
@@ -112,10 +125,10 @@ def _alone(
 
 
 def trained_inverse_dynamics(
-    recipe: Recipe, run: Run, extent: Extent
+    recipe: Recipe, run: Run, budget: EvaluationBudget
 ) -> tuple[InverseDynamics, Recording]:
     """A model trained on all recordings for it but the last, and the last recording."""
     *known, unseen = inverse_dynamics_recordings(recipe, run)
-    settings = FitSettings(steps=extent.inverse_dynamics_steps)
+    settings = FitSettings(steps=budget.inverse_dynamics_steps)
     folder = run.folder / "reader"  # a name that stored runs have
     return fitted_inverse_dynamics(recipe.action_space, known, folder, settings), unseen

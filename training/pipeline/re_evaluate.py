@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from model.world import World, WorldError
-from training.evaluate.beside import differing_yardsticks
 from training.evaluate.measured import measure
+from training.evaluate.statistics.paired_statistics import protocol_differences
 from training.recipes.recipe import Recipe
 from training.registry.publish import CARD
 from training.registry.registry import Registry, RegistryError
@@ -24,7 +24,7 @@ def measure_current(registry: Registry, recipe: Recipe, run: Run, bundle: Path) 
     card = json.loads((bundle / CARD).read_bytes())
     try:
         known = registry.figures(registry.version(recipe.name, current), like=card)
-        if not differing_yardsticks(card, known or {}):
+        if not protocol_differences(card, known or {}):
             return
         world = World.load(registry.folder(recipe.name, current))
     except (RegistryError, WorldError) as error:
@@ -34,7 +34,7 @@ def measure_current(registry: Registry, recipe: Recipe, run: Run, bundle: Path) 
         print(f"the current release is not measured again: {reason}")
         return
     print(f"--- the current release {current[:12]}, measured as this version was", flush=True)
-    measured = measure(world, recipe, run, recipe.extent, num_steps=card["num_steps"])
+    measured = measure(world, recipe, run, recipe.evaluation, num_steps=card["num_steps"])
     registry.keep_figures(recipe.name, json.loads(measured.figures()))
 
 

@@ -12,10 +12,10 @@ from model.world import World, WorldSpec
 from training.data.games.probes import Probe
 from training.data.pictures import write_png
 from training.data.recording import Recording, load_recordings
+from training.evaluate.clips.evaluation_clips import evenly_spaced_clips
 from training.evaluate.held_out import probes
 from training.evaluate.measured import measure
 from training.evaluate.measures.picture import gradient
-from training.evaluate.passages import choose_passages
 from training.evaluate.rollouts.generate import start_clip
 from training.evaluate.rollouts.teacher import keep_teacher
 from training.pipeline.provenance import provenance
@@ -75,7 +75,7 @@ def release(recipe: Recipe, run: Run, folder: Path, weights: str) -> World:
     teacher = build_world(recipe, run, "teacher") if weights == "student" else None
     spec = world.spec
     num_steps = spec.sampler.default_steps
-    measured = measure(world, recipe, run, recipe.extent, num_steps=num_steps, teacher=teacher)
+    measured = measure(world, recipe, run, recipe.evaluation, num_steps=num_steps, teacher=teacher)
     text = measured.page(title=spec.title, licence=spec.licence)
     with world.saving(folder, card=text) as bundle:
         if teacher is not None:
@@ -93,13 +93,13 @@ def _openings(recipe: Recipe, run: Run) -> list[Recording]:
     found = probes(recipe, run, recipe.record.probes)
     if found:
         return [probe.context for probe in choose_starts(found, recipe.num_starts)]
-    passages = choose_passages(
+    clips = evenly_spaced_clips(
         load_recordings(run.held_out_recordings),
         count=_OPENINGS_LOOKED_AT * recipe.num_starts,
         context_frames=recipe.preset.nfd.window,
         num_frames=1,
     )
-    contexts = [passage.context for passage in passages]
+    contexts = [clip.context for clip in clips]
     groups = [contexts[i :: recipe.num_starts] for i in range(recipe.num_starts)]
     return [max(group, key=lambda film: gradient(film.frames[-1])) for group in groups]
 

@@ -15,7 +15,7 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
-from training.recipes.settings.extent import TOY
+from training.recipes.settings.evaluation import TOY
 from training.recipes.settings.noise import NoiseMixture
 from training.recipes.settings.picture import PictureWeights
 
@@ -63,7 +63,7 @@ def debug() -> Recipe:
             kind="consistency", times=times, default_steps=2, context_t=context_t
         ),
         num_starts=4,
-        extent=TOY,
+        evaluation=TOY,
         oracle=Oracle(read=show, slack=SLACK),
         num_threads=1,
     )  # fmt: skip  # a table of numbers

@@ -20,7 +20,7 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
-from training.recipes.settings.extent import TILES
+from training.recipes.settings.evaluation import TILES
 from training.recipes.settings.noise import NoiseMixture
 from training.recipes.settings.picture import PictureWeights
 
@@ -102,6 +102,6 @@ def island() -> Recipe:
             context_t=_CONTEXT_T,
         ),
         num_starts=10,
-        extent=TILES,
+        evaluation=TILES,
         is_tiled=True,
     )  # fmt: skip  # a table of numbers

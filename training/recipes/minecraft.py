@@ -22,7 +22,7 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
-from training.recipes.settings.extent import Extent
+from training.recipes.settings.evaluation import EvaluationBudget
 from training.recipes.settings.noise import NoiseMixture
 from training.recipes.settings.picture import PictureWeights
 
@@ -34,7 +34,7 @@ LOGIT_NORMAL = NoiseMixture(  # every frame by itself, and nothing beside it: th
 )
 
 # Menus and rests cut recordings into pieces: few hold together for a thousand frames.
-EXTENT = Extent(
+EXTENT = EvaluationBudget(
     num_passages=20, num_probes=0, long_rollouts=((300, 4), (64, 4)), inverse_dynamics_steps=3_000
 )
 
@@ -85,5 +85,5 @@ def minecraft() -> Recipe:
             context_t=_CONTEXT_T,
         ),
         num_starts=10,
-        extent=EXTENT,
+        evaluation=EXTENT,
     )  # fmt: skip  # a table of numbers

@@ -30,5 +30,5 @@ def minecraft_small() -> Recipe:
         student=replace(proven.student, batch_size=4, minutes=60.0),
         teacher_sampler=proven.teacher_sampler,
         student_sampler=proven.student_sampler,
-        extent=replace(whole.extent, inverse_dynamics_steps=1_500),
+        evaluation=replace(whole.evaluation, inverse_dynamics_steps=1_500),
     )  # fmt: skip  # a table of numbers

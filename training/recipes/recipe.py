@@ -12,7 +12,7 @@ from model.world import SamplerSpec
 from training.data.games.frame_oracle import Oracle
 from training.data.recorder import Recorder
 from training.data.source import RecordingSource
-from training.recipes.settings.extent import WHOLE, Extent
+from training.recipes.settings.evaluation import FULL, EvaluationBudget
 from training.recipes.settings.history import TRUTH, HistorySettings
 from training.recipes.settings.noise import NoiseMixture
 from training.recipes.settings.on_policy import NO_ROLLOUTS, OnPolicySettings
@@ -193,7 +193,7 @@ class Recipe:
     teacher_sampler: SamplerSpec
     student_sampler: SamplerSpec
     num_starts: int
-    extent: Extent = WHOLE
+    evaluation: EvaluationBudget = FULL
     oracle: Oracle | None = None
     num_threads: int | None = None
     is_tiled: bool = False

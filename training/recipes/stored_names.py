@@ -10,6 +10,7 @@ STORED_NAMES = {
     "inverse_dynamics_seed": "reader_seed",
     "inverse_dynamics_steps": "reader_steps",
     "long_rollouts": "long_dreams",
+    "evaluation": "extent",
     "on_policy": "own_play",
     "num_rollouts": "dreams",
     "max_rollout_frames": "depth",

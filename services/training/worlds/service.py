@@ -15,7 +15,7 @@ from services.training.worlds.book import Page, ReleaseBook
 from services.training.worlds.live import Live
 from services.training.worlds.rules import StepRefusedError
 from services.wire.release import Release
-from training.evaluate.judge import Verdict, verdict
+from training.evaluate.release_gate import Verdict, verdict
 from training.registry.registry import Registry, RegistryError
 from training.registry.version import WorldVersion
 

@@ -9,19 +9,19 @@ from model.presets import debug
 from training.__main__ import main
 from training.commands.decoders import Film, measure
 from training.data.games.toy import ACTION_SPACE, ToyRecorder
+from training.evaluate.clips.evaluation_clips import evenly_spaced_clips
 from training.evaluate.inverse_dynamics.network import (
     AFTER,
     BEFORE,
     InverseDynamics,
     InverseDynamicsShape,
 )
-from training.evaluate.passages import choose_passages
 
-PASSAGES = choose_passages(
+PASSAGES = evenly_spaced_clips(
     [ToyRecorder().record(num_frames=80, seed=3)], count=3, context_frames=BEFORE,
     num_frames=8 + AFTER,
 )  # fmt: skip
-REAL = [passage.following.frames for passage in PASSAGES]
+REAL = [clip.following.frames for clip in PASSAGES]
 
 
 def _faded(film: Film) -> Film:

@@ -15,9 +15,10 @@ from training.evaluate.material import Material, gather
 from training.evaluate.rollouts.generate import start_clip
 from training.recipes.debug import debug
 from training.recipes.recipe import Recipe
+from training.recipes.settings.evaluation import EvaluationBudget
 from training.run import Run
 
-EXTENT = Extent(
+EXTENT = EvaluationBudget(
     num_passages=4, num_probes=2, long_rollouts=((64, 2), (20, 2)), inverse_dynamics_steps=80
 )
 
@@ -28,7 +29,7 @@ def tiny_recipe() -> Recipe:
         recipe.record, held_out_frames=200, held_out_takes=1, probes=2,
         inverse_dynamics_frames=2_400, inverse_dynamics_episodes=3,
     )  # fmt: skip
-    return replace(recipe, record=record, extent=EXTENT)
+    return replace(recipe, record=record, evaluation=EXTENT)
 
 
 def film_ahead(recipe: Recipe, run: Run) -> None:
@@ -74,7 +75,7 @@ def run(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def material(recipe: Recipe, run: Run) -> Material:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    gathered = gather(recipe, run, recipe.extent)
+    gathered = gather(recipe, run, recipe.evaluation)
     torch.set_num_threads(threads)
     return gathered
 
@@ -89,7 +90,7 @@ def world(recipe: Recipe, material: Material) -> World:
         height=preset.height, fps=recipe.fps, action_space=recipe.action_space, vae=preset.vae,
         nfd=preset.nfd, sampler=recipe.student_sampler, licence=recipe.licence,
     )  # fmt: skip
-    start = start_clip(tokenizer, material.passages[0].context, name="start")
+    start = start_clip(tokenizer, material.clips[0].context, name="start")
     return World(
         spec=spec, tokenizer=tokenizer, transformer=transformer, starts=(start,), digest="random"
     )

@@ -14,8 +14,8 @@ from model.world import World
 from tests.training.evaluate.conftest import film_ahead, tiny_recipe
 from training.data.games.toy import ToyRecorder
 from training.evaluate.evaluation import evaluate
-from training.evaluate.judge import verdict
 from training.evaluate.material import gather
+from training.evaluate.release_gate import verdict
 from training.evaluate.report.card import to_json
 from training.loop.trainer import Budget
 from training.pipeline.release import build_world
@@ -34,7 +34,7 @@ def test_a_student_with_noised_weights_is_refused_against_its_original(tmp_path:
     train_teacher(recipe, run, Budget(steps=350))
     good = build_world(recipe, run, "teacher")
 
-    material = gather(recipe, run, recipe.extent)
+    material = gather(recipe, run, recipe.evaluation)
 
     def figures(world: World) -> dict[str, Any]:
         measured = evaluate(world, material, num_steps=2)

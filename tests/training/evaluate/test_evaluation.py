@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from model.world import World
+from training.evaluate.clips.evaluation_clips import EvaluationClip
 from training.evaluate.evaluation import evaluate
 from training.evaluate.material import Material
 from training.evaluate.measures.horizon import LongRollout, measure_horizon
-from training.evaluate.passages import Passage
 from training.evaluate.report.card import EXACT_DRAFTS, REAL, TEACHER, Card, to_json
 from training.evaluate.report.page import to_markdown
+from training.evaluate.report.protocol import EvaluationProtocol
 from training.evaluate.rollouts.generate import RolloutRequest, generate
 from training.evaluate.rollouts.one_frame_prompt import measure_one_frame_prompt
-from training.evaluate.yardstick import Yardstick
 
 # The reader is taught in a fixture, perhaps on a busy machine.
 pytestmark = pytest.mark.timeout(600)
@@ -92,16 +92,16 @@ def test_a_card_says_by_what_it_was_measured_and_what_its_play_was(
     assert all(score.asked for score in card.reader_alone.values())
 
 
-def test_other_passages_are_another_yardstick(material: Material) -> None:
-    def yardstick(**changes: Any) -> Yardstick:
-        return Yardstick.of(replace(material, **changes), precision="fp32", num_steps=2)
+def test_other_clips_are_another_protocol(material: Material) -> None:
+    def protocol(**changes: Any) -> EvaluationProtocol:
+        return replace(material, **changes).protocol("fp32", 2)
 
-    other = copy.deepcopy(material.judges.inverse_dynamics)
+    other = copy.deepcopy(material.networks.inverse_dynamics)
     next(other.parameters()).data.add_(1e-3)
-    assert yardstick() == yardstick()
-    assert yardstick() != yardstick(passages=material.passages[1:])
-    assert yardstick() != yardstick(long_passages=material.long_passages[1:])
-    assert yardstick() != yardstick(judges=replace(material.judges, inverse_dynamics=other))
+    assert protocol() == protocol()
+    assert protocol() != protocol(clips=material.clips[1:])
+    assert protocol() != protocol(long_clips=material.long_clips[1:])
+    assert protocol() != protocol(networks=replace(material.networks, inverse_dynamics=other))
 
 
 def test_without_a_teacher_its_figures_are_null(card: Card) -> None:
@@ -132,21 +132,21 @@ def test_the_page_shows_every_contender_and_every_horizon(card: Card) -> None:
 def test_the_papers_protocol_sees_one_real_frame_and_counts_fifteen(
     world: World, material: Material, card: Card
 ) -> None:
-    def first_context_replaced(passage: Passage) -> Passage:
-        context = passage.context
+    def first_context_replaced(clip: EvaluationClip) -> EvaluationClip:
+        context = clip.context
         frames = np.concatenate((255 - context.frames[:-1], context.frames[-1:]))
-        return replace(passage, context=replace(context, frames=frames))
+        return replace(clip, context=replace(context, frames=frames))
 
-    passages = [first_context_replaced(passage) for passage in material.passages]
-    found = measure_one_frame_prompt(world, passages, num_steps=2)
+    clips = [first_context_replaced(clip) for clip in material.clips]
+    found = measure_one_frame_prompt(world, clips, num_steps=2)
     assert found == card.one_frame_prompt
     assert f"all 15) PSNR is\n{found:.1f} dB" in to_markdown(card, title="Toy", licence="none")
 
 
 def test_a_dream_is_the_same_alone_and_among_others(world: World, material: Material) -> None:
     requests = [
-        RolloutRequest(context=passage.context, actions_TA=passage.following.actions[:3])
-        for passage in [*material.passages, *material.passages[:1]]  # more than one engine takes
+        RolloutRequest(context=clip.context, actions_TA=clip.following.actions[:3])
+        for clip in [*material.clips, *material.clips[:1]]  # more than one engine takes
     ]
     together = generate(world, requests, num_steps=2, title="together")
     alone = generate(world, requests[2:3], num_steps=2, title="alone")
@@ -156,17 +156,14 @@ def test_a_dream_is_the_same_alone_and_among_others(world: World, material: Mate
 
 
 def test_a_dream_that_stands_still_is_caught_and_real_play_is_not(material: Material) -> None:
-    passages = material.long_passages[0]
-    frames = [passage.following.frames for passage in passages]
-    real = [
-        LongRollout(passage=passage, frames=film)
-        for passage, film in zip(passages, frames, strict=True)
-    ]
+    clips = material.long_clips[0]
+    frames = [clip.following.frames for clip in clips]
+    real = [LongRollout(clip=clip, frames=film) for clip, film in zip(clips, frames, strict=True)]
     still = [
-        LongRollout(passage=passage, frames=np.repeat(film[:1], len(film), axis=0))
-        for passage, film in zip(passages, frames, strict=True)
+        LongRollout(clip=clip, frames=np.repeat(film[:1], len(film), axis=0))
+        for clip, film in zip(clips, frames, strict=True)
     ]
-    as_real, as_still = (measure_horizon(material.judges, side)[-1] for side in (real, still))
+    as_real, as_still = (measure_horizon(material.networks, side)[-1] for side in (real, still))
     assert as_real.motion_ratio.value == as_real.gradient_ratio.value == 1.0
     assert as_real.frechet_own.value == pytest.approx(0.0, abs=1e-3)
     assert as_real.action_f1.value == as_real.action_f1_ceiling.value

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.model.conftest import make_world
-from training.evaluate.beside import differing_yardsticks
+from training.evaluate.statistics.paired_statistics import protocol_differences
 from training.pipeline import re_evaluate
 from training.pipeline.re_evaluate import measure_current
 from training.recipes.debug import debug
@@ -68,11 +68,11 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
 
 
 def test_an_old_release_is_measured_once_as_the_new_version_was(office: Office) -> None:
-    assert differing_yardsticks(NEW, office.figures()) == ["passages"]
+    assert protocol_differences(NEW, office.figures()) == ["passages"]
     office.measure()
     office.measure()
     assert office.measured == [2]
-    assert office.figures()["psnr_16"] == 14.0 and not differing_yardsticks(NEW, office.figures())
+    assert office.figures()["psnr_16"] == 14.0 and not protocol_differences(NEW, office.figures())
     assert office.registry.figures(office.released, like=OLD) == OLD
     assert office.registry.versions("tiny") == [office.released]
 

@@ -32,6 +32,7 @@ from training.recipes.minecraft_small import minecraft_small
 from training.recipes.named import recipe_named
 from training.recipes.overrides import NEED_RECORDINGS, RECIPES
 from training.recipes.recipe import Recipe
+from training.recipes.settings.evaluation import EvaluationBudget
 from training.recipes.settings.picture import PictureWeights
 from training.run import Run
 
@@ -79,7 +80,7 @@ def _tiny(folder: Path) -> Recipe:
         ),
         student_sampler=replace(whole.student_sampler, times={2: uniform_times(2)}),
         num_starts=2,
-        extent=Extent(
+        evaluation=EvaluationBudget(
             num_passages=2, num_probes=0, long_rollouts=((20, 1),), inverse_dynamics_steps=4
         ),
         num_threads=1,

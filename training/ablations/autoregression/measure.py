@@ -21,12 +21,12 @@ from model.world import World, WorldSpec
 from training.ablations.autoregression.contestants import Contestants
 from training.ablations.autoregression.rollouts import generate_codes
 from training.ablations.autoregression.table import Row
-from training.evaluate.confidence import mean_estimate
+from training.evaluate.clips.evaluation_clips import NUM_FRAMES, EvaluationClip
 from training.evaluate.material import Material
 from training.evaluate.measures.picture import psnr_db
-from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film
-from training.evaluate.passages import Passage
+from training.evaluate.measures.scores import Comparison, Film
 from training.evaluate.rollouts.generate import RolloutRequest, generate, reconstruct, start_clip
+from training.evaluate.statistics.confidence import mean_estimate
 from training.recipes.recipe import Recipe
 
 STEPS = (1, 2, 4)
@@ -38,17 +38,17 @@ def measure(
     recipe: Recipe, contestants: Contestants, orders: Mapping[str, DecodeOrder], material: Material
 ) -> Iterator[Row]:
     """Row by row, as they are measured."""
-    passages = material.passages
-    comparison = Comparison(material.judges, passages)
-    world = nfd_world(recipe, contestants, passages[0])
+    clips = material.clips
+    comparison = Comparison(material.networks, clips)
+    world = nfd_world(recipe, contestants, clips[0])
     times = _times(world, contestants.baselines, orders)
-    for row, films in _drawn(world, contestants, orders, passages):
-        yield _scored(row, films, comparison, passages, frame_ms=times.median_ms(row.name))
+    for row, films in _drawn(world, contestants, orders, clips):
+        yield _scored(row, films, comparison, clips, frame_ms=times.median_ms(row.name))
     for name, films in _plain(contestants, material):
-        yield _scored(Row(name=name), films, comparison, passages)
+        yield _scored(Row(name=name), films, comparison, clips)
 
 
-def nfd_world(recipe: Recipe, contestants: Contestants, opening: Passage) -> World:
+def nfd_world(recipe: Recipe, contestants: Contestants, opening: EvaluationClip) -> World:
     """The trained transformer as a world, undistilled: along the ODE."""
     preset = recipe.preset
     spec = WorldSpec(
@@ -80,11 +80,11 @@ def _drawn(
     world: World,
     contestants: Contestants,
     orders: Mapping[str, DecodeOrder],
-    passages: Sequence[Passage],
+    clips: Sequence[EvaluationClip],
 ) -> Iterator[tuple[Row, list[Film]]]:
     requests = [
-        RolloutRequest(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
-        for passage in passages
+        RolloutRequest(context=clip.context, actions_TA=clip.following.actions[:NUM_FRAMES])
+        for clip in clips
     ]
     for steps in STEPS:
         row = Row(
@@ -108,12 +108,12 @@ def _drawn(
 
 def _plain(contestants: Contestants, material: Material) -> Iterator[tuple[str, list[Film]]]:
     """What costs nothing, and the best that each tokenizer could show."""
-    passages = material.passages
+    clips = material.clips
     mean_frame = material.frames.mean(axis=0).round().astype(np.uint8)
-    real = [passage.following.frames[:NUM_FRAMES] for passage in passages]
+    real = [clip.following.frames[:NUM_FRAMES] for clip in clips]
     fsq = next(iter(contestants.baselines.values())).tokenizer
-    yield "the last frame again", [_still(passage.context.frames[-1]) for passage in passages]
-    yield "the mean frame", [_still(mean_frame)] * len(passages)
+    yield "the last frame again", [_still(clip.context.frames[-1]) for clip in clips]
+    yield "the mean frame", [_still(mean_frame)] * len(clips)
     yield "the truth through the VAE", [reconstruct(contestants.vae, film) for film in real]
     yield "the truth through codes", [reconstruct(fsq, film) for film in real]
 
@@ -122,13 +122,12 @@ def _scored(
     row: Row,
     films: Sequence[Film],
     comparison: Comparison,
-    passages: Sequence[Passage],
+    clips: Sequence[EvaluationClip],
     *,
     frame_ms: float | None = None,
 ) -> Row:
     firsts = [
-        psnr_db(film[0], passage.following.frames[0])
-        for film, passage in zip(films, passages, strict=True)
+        psnr_db(film[0], clip.following.frames[0]) for film, clip in zip(films, clips, strict=True)
     ]
     return replace(
         row,

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from training.evaluate.confidence import Estimate
 from training.evaluate.measures.scores import Scores
 from training.evaluate.report.markdown import lines
+from training.evaluate.statistics.confidence import Estimate
 
 _TITLES = (
     "",

@@ -18,11 +18,11 @@ from training.data.latents import ClipSource
 from training.device import pick_device
 from training.distillation.objective import distillation
 from training.distillation.student import Student
-from training.evaluate.confidence import Estimate
+from training.evaluate.clips.evaluation_clips import NUM_FRAMES, EvaluationClip
 from training.evaluate.material import gather
-from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film, Scores
-from training.evaluate.passages import Passage
+from training.evaluate.measures.scores import Comparison, Film, Scores
 from training.evaluate.rollouts.generate import RolloutRequest, generate
+from training.evaluate.statistics.confidence import Estimate
 from training.loop.optimizers import student_optimizers
 from training.loop.trainer import Budget, Trainer
 from training.objectives.objective import Objective
@@ -70,14 +70,14 @@ def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
     training is only measured again."""
     teacher = build_world(recipe, run, "teacher")
     few_steps = replace(teacher.spec, sampler=recipe.student_sampler)
-    material = gather(recipe, run, recipe.extent)
+    material = gather(recipe, run, recipe.evaluation)
     trained = {TEACHER: 0}
-    films = {TEACHER: _rollouts_by_steps(teacher, material.passages, TEACHER)}
+    films = {TEACHER: _rollouts_by_steps(teacher, material.clips, TEACHER)}
     for name, (student, num_steps) in _students(recipe, run, seconds).items():
         trained[name] = num_steps
         world = replace(teacher, spec=few_steps, transformer=student)
-        films[name] = _rollouts_by_steps(world, material.passages, name)
-    comparison = Comparison(material.judges, material.passages)
+        films[name] = _rollouts_by_steps(world, material.clips, name)
+    comparison = Comparison(material.networks, material.clips)
     scores = {name: {n: comparison.score(made[n]) for n in _STEPS} for name, made in films.items()}
     return [
         Row(
@@ -139,12 +139,12 @@ def _train(
 
 
 def _rollouts_by_steps(
-    world: World, passages: Sequence[Passage], name: str
+    world: World, clips: Sequence[EvaluationClip], name: str
 ) -> dict[int, list[Film]]:
     """By number of denoise steps."""
     requests = [
-        RolloutRequest(context=passage.context, actions_TA=passage.following.actions[:NUM_FRAMES])
-        for passage in passages
+        RolloutRequest(context=clip.context, actions_TA=clip.following.actions[:NUM_FRAMES])
+        for clip in clips
     ]
     return {
         n: [

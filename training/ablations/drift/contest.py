@@ -76,8 +76,8 @@ def contest(
     """`seconds` of training for each of `ways`, by what its steps cost. One that has ended its
     training is only measured again."""
     run.require("teacher")
-    extent = replace(recipe.extent, long_rollouts=_LONG)
-    material = gather(recipe, run, extent)
+    budget = replace(recipe.evaluation, long_rollouts=_LONG)
+    material = gather(recipe, run, budget)
     yield Row(name=BEFORE, trained=0, card=_measure(recipe, run, material))
     begun_at, _ = spent_on(run, "teacher")
     recipes = {name: way.applied_to(recipe) for name, way in ways.items()}

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
-from training.evaluate.confidence import Estimate, estimate, mean_estimate
 from training.evaluate.inverse_dynamics.output import Actions
+from training.evaluate.statistics.confidence import Estimate, estimate, mean_estimate
 
 _WAYS = {"pitch": ("look up", "look down"), "yaw": ("turn left", "turn right")}
 

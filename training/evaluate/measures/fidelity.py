@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluate.confidence import Estimate, mean_estimate
 from training.evaluate.measures.colour import Colour, measure_colour
 from training.evaluate.measures.picture import gradient, psnr_db
+from training.evaluate.statistics.confidence import Estimate, mean_estimate
 
 FRAMES = (1, 2, 4, 8, 16)
 

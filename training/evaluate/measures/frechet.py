@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.evaluate.confidence import Estimate, estimate
+from training.evaluate.statistics.confidence import Estimate, estimate
 
 Matrix = NDArray[np.float64]
 

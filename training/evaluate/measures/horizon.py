@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluate.confidence import Estimate, estimate, mean_estimate
+from training.evaluate.clips.evaluation_clips import EvaluationClip
 from training.evaluate.inverse_dynamics.following import measure_following
 from training.evaluate.inverse_dynamics.network import AFTER
 from training.evaluate.inverse_dynamics.output import (
@@ -19,8 +19,8 @@ from training.evaluate.inverse_dynamics.output import (
 from training.evaluate.measures.frechet import frechet_of_starts
 from training.evaluate.measures.motion import motion
 from training.evaluate.measures.picture import gradient, psnr_db
-from training.evaluate.measures.scores import Film, Judges
-from training.evaluate.passages import Passage
+from training.evaluate.measures.scores import Film, MetricNetworks
+from training.evaluate.statistics.confidence import Estimate, estimate, mean_estimate
 
 HORIZON = (16, 64, 128, 256, 300, 512, 1000)
 _WINDOW = 64  # frames that end at the horizon's frame, or all there are
@@ -48,7 +48,7 @@ class HorizonPoint:
 class LongRollout:
     """`frames` (T + 1, H, W, 3) dreamt after a passage with the player's own actions."""
 
-    passage: Passage
+    clip: EvaluationClip
     frames: NDArray[np.uint8]
 
     @property
@@ -56,14 +56,16 @@ class LongRollout:
         return len(self.frames) - AFTER
 
 
-def measure_horizon(judges: Judges, rollouts: Sequence[LongRollout]) -> list[HorizonPoint]:
+def measure_horizon(
+    networks: MetricNetworks, rollouts: Sequence[LongRollout]
+) -> list[HorizonPoint]:
     """A point for every frame of HORIZON that at least one dream reaches."""
-    measured = [_Measured.of(judges, rollout) for rollout in rollouts]
+    measured = [_Measured.of(networks, rollout) for rollout in rollouts]
     points = []
     for frame in HORIZON:
         reaching = [m for m in measured if m.rollout.num_frames >= frame]
         if reaching:
-            points.append(_point(judges, reaching, frame))
+            points.append(_point(networks, reaching, frame))
     return points
 
 
@@ -74,31 +76,29 @@ class _Measured:
     real: InverseDynamicsOutput
 
     @classmethod
-    def of(cls, judges: Judges, rollout: LongRollout) -> "_Measured":
-        passage = rollout.passage
-        films = (rollout.frames, passage.following.frames[: len(rollout.frames)])
+    def of(cls, networks: MetricNetworks, rollout: LongRollout) -> "_Measured":
+        clip = rollout.clip
+        films = (rollout.frames, clip.following.frames[: len(rollout.frames)])
         generated, real = (
-            predict_actions(judges.inverse_dynamics, passage.led_by_context(film)) for film in films
+            predict_actions(networks.inverse_dynamics, clip.with_context(film)) for film in films
         )
         return cls(rollout=rollout, generated=generated, real=real)
 
 
-def _point(judges: Judges, measured: Sequence[_Measured], frame: int) -> HorizonPoint:
+def _point(networks: MetricNetworks, measured: Sequence[_Measured], frame: int) -> HorizonPoint:
     window = slice(max(0, frame - _WINDOW), frame)
     ours = [m.rollout.frames[window] for m in measured]
-    real = [m.rollout.passage.following.frames[window] for m in measured]
-    asked = [
-        Actions.of(judges.space, m.rollout.passage.following.actions[window]) for m in measured
-    ]
+    real = [m.rollout.clip.following.frames[window] for m in measured]
+    asked = [Actions.of(networks.space, m.rollout.clip.following.actions[window]) for m in measured]
     followed, ceiling = (
-        measure_following(judges.space, asked, [reading.actions.take(window) for reading in side])
+        measure_following(networks.space, asked, [reading.actions.take(window) for reading in side])
         for side in ([m.generated for m in measured], [m.real for m in measured])
     )
     ours_SMD, real_SMD = (
         [reading.features_MD[window] for reading in side]
         for side in ([m.generated for m in measured], [m.real for m in measured])
     )
-    other_SMD = judges.other_real(len(measured), window.stop - window.start)
+    other_SMD = networks.other_real(len(measured), window.stop - window.start)
     return HorizonPoint(
         frame=frame,
         num_dreams=len(measured),

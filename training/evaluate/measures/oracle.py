@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.games.frame_oracle import Oracle, Shown
-from training.evaluate.confidence import Estimate, estimate
+from training.evaluate.statistics.confidence import Estimate, estimate
 
 
 def read_rightly(

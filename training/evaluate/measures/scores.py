@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
 from training.data.games.frame_oracle import Oracle
-from training.evaluate.confidence import Estimate, estimate, mean_estimate
+from training.evaluate.clips.evaluation_clips import FRAME, NUM_FRAMES, EvaluationClip
 from training.evaluate.inverse_dynamics.following import Following, measure_following, shuffled
-from training.evaluate.inverse_dynamics.network import AFTER, InverseDynamics
+from training.evaluate.inverse_dynamics.network import InverseDynamics
 from training.evaluate.inverse_dynamics.output import (
     Actions,
     InverseDynamicsOutput,
@@ -20,10 +20,7 @@ from training.evaluate.inverse_dynamics.output import (
 from training.evaluate.measures.frechet import frechet, frechet_of_starts
 from training.evaluate.measures.oracle import read_rightly
 from training.evaluate.measures.picture import gradient, psnr_db, ssim
-from training.evaluate.passages import Passage
-
-FRAME = 16  # at which pictures are compared
-NUM_FRAMES = FRAME + AFTER  # to be made, so that the action of the last one can be read
+from training.evaluate.statistics.confidence import Estimate, estimate, mean_estimate
 
 Film = NDArray[np.uint8]  # (NUM_FRAMES, H, W, 3): what follows a passage's context
 PictureDistance = Callable[[Film, Film], NDArray[np.float64]]  # of (N, H, W, 3), per picture
@@ -31,7 +28,7 @@ FilmFeatures = Callable[[NDArray[np.uint8]], NDArray[np.float64]]  # (B, N, H, W
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judges:
+class MetricNetworks:
     """What scores: networks, of which the last two need weights that are not ours to ship, and an
     `oracle` where a world's own rules can read a frame."""
 
@@ -68,16 +65,16 @@ class Scores:
 class Comparison:
     """Scores anyone's films after the same passages. Reads the real ones once."""
 
-    def __init__(self, judges: Judges, passages: Sequence[Passage]) -> None:
-        self._judges = judges
-        self._passages = passages
-        self._real = [passage.following.frames[:NUM_FRAMES] for passage in passages]
-        self._asked = [Actions.of(judges.space, p.following.actions[:FRAME]) for p in passages]
+    def __init__(self, networks: MetricNetworks, clips: Sequence[EvaluationClip]) -> None:
+        self._networks = networks
+        self._clips = clips
+        self._real = [clip.following.frames[:NUM_FRAMES] for clip in clips]
+        self._asked = [Actions.of(networks.space, p.following.actions[:FRAME]) for p in clips]
         self._real_features = [reading.features_MD for reading in self._read(self._real)]
 
     def score(self, films: Sequence[Film]) -> Scores:
         """`films[i]` is what somebody made to follow passage i."""
-        judges, num_starts = self._judges, len(films)
+        networks, num_starts = self._networks, len(films)
         ours, real = (np.stack([film[FRAME - 1] for film in side]) for side in (films, self._real))
         pairs = list(zip(ours, real, strict=True))
         ours_S, real_S = (
@@ -92,34 +89,34 @@ class Comparison:
             frechet_own=frechet_of_starts(
                 [reading.features_MD for reading in readings], self._real_features
             ),
-            following=measure_following(judges.space, self._asked, [r.actions for r in readings]),
+            following=measure_following(networks.space, self._asked, [r.actions for r in readings]),
             oracle=seen.pop("action", None),
             dynamics=seen,
-            lpips_16=mean_estimate(judges.lpips(ours, real)) if judges.lpips else None,
-            fvd=self._fvd(judges.fvd_features, films) if judges.fvd_features else None,
+            lpips_16=mean_estimate(networks.lpips(ours, real)) if networks.lpips else None,
+            fvd=self._fvd(networks.fvd_features, films) if networks.fvd_features else None,
         )
 
     def f1_by_chance(self, films: Sequence[Film]) -> Estimate:
         """How well `films` would seem to follow actions that nobody gave."""
         seen = [reading.actions for reading in self._read(films)]
-        return measure_following(self._judges.space, shuffled(self._asked), seen).f1
+        return measure_following(self._networks.space, shuffled(self._asked), seen).f1
 
     def frechet_real(self) -> Estimate:
         """From the real frames to as much other real play."""
-        other = self._judges.other_real(len(self._passages), FRAME)
+        other = self._networks.other_real(len(self._clips), FRAME)
         return frechet_of_starts(other, self._real_features)
 
     def _read(self, films: Sequence[Film]) -> list[InverseDynamicsOutput]:
         return [
-            predict_actions(self._judges.inverse_dynamics, passage.led_by_context(film))
-            for passage, film in zip(self._passages, films, strict=True)
+            predict_actions(self._networks.inverse_dynamics, clip.with_context(film))
+            for clip, film in zip(self._clips, films, strict=True)
         ]
 
     def _seen_by_the_oracle(self, films: Sequence[Film]) -> dict[str, Estimate]:
-        if self._judges.oracle is None:
+        if self._networks.oracle is None:
             return {}
         ours, real = ([film[:FRAME] for film in side] for side in (films, self._real))
-        return read_rightly(self._judges.oracle, ours, real)
+        return read_rightly(self._networks.oracle, ours, real)
 
     def _fvd(self, features: FilmFeatures, films: Sequence[Film]) -> float:
         ours, real = (features(np.stack(side)[:, :FRAME]) for side in (films, self._real))

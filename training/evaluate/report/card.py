@@ -19,7 +19,6 @@ import torch
 
 from model.bench.provenance import this_commit
 from model.world import Precision
-from training.evaluate.confidence import Estimate
 from training.evaluate.inverse_dynamics.following import EventScore
 from training.evaluate.measures.colour import Colour
 from training.evaluate.measures.fidelity import RolloutFidelity, TokenizerFidelity
@@ -27,7 +26,8 @@ from training.evaluate.measures.horizon import HorizonPoint
 from training.evaluate.measures.place import PlaceFigures
 from training.evaluate.measures.scores import Scores
 from training.evaluate.measures.steering import Steering
-from training.evaluate.yardstick import Yardstick
+from training.evaluate.report.protocol import EvaluationProtocol
+from training.evaluate.statistics.confidence import Estimate
 
 SCHEMA = "nextframe.eval"
 VERSION = 3  # of what the figures mean, too: other passages are another version
@@ -76,7 +76,7 @@ class Card:
     num_steps: int
     precision: Precision
     is_quick: bool
-    yardstick: Yardstick
+    yardstick: EvaluationProtocol
     held_out: str
     num_passages: int
     tokenizer: TokenizerFidelity

@@ -99,9 +99,9 @@ mean frame, and keeps {ours.gradient_16.value:.2f} of the real gradient."""
 
 
 def _extent(card: Card) -> str:
-    passages = f"{card.num_passages} passages of a player's own actions"
+    clips = f"{card.num_passages} passages of a player's own actions"
     starts = f"{card.steering.probes} starts with a held key and " if card.steering else ""
-    return starts + passages
+    return starts + clips
 
 
 def _steering(card: Card) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from model.world import World
 from training.data.recording import Recording
 from training.data.states import states_of
+from training.evaluate.clips.evaluation_clips import EvaluationClip
 from training.evaluate.measures.place import (
     PlaceFigures,
     PlacePoint,
@@ -15,7 +16,6 @@ from training.evaluate.measures.place import (
     measure_point,
     other_views,
 )
-from training.evaluate.passages import Passage
 from training.evaluate.rollouts.generate import RolloutRequest, generate, reconstruct
 from training.evaluate.rollouts.recorded_states import following
 
@@ -25,7 +25,7 @@ _SEED = 0
 
 def measure_place(
     world: World,
-    groups: Sequence[Sequence[Passage]],
+    groups: Sequence[Sequence[EvaluationClip]],
     starts: Sequence[Recording],
     films: Sequence[Recording],
     *,
@@ -54,13 +54,13 @@ def measure_place(
 
 
 def _measure_frame(
-    world: World, passages: Sequence[Passage], frame: int, num_steps: int
+    world: World, clips: Sequence[EvaluationClip], frame: int, num_steps: int
 ) -> PlacePoint:
     assert world.state_model is not None
-    whole = [_joined(passage, frame) for passage in passages]
+    whole = [_joined(clip, frame) for clip in clips]
     requests = [
-        RolloutRequest(context=passage.context, actions_TA=passage.following.actions[:frame])
-        for passage in passages
+        RolloutRequest(context=clip.context, actions_TA=clip.following.actions[:frame])
+        for clip in clips
     ]
     own, true = (
         [
@@ -72,19 +72,19 @@ def _measure_frame(
             (f"true states, {frame} frames", following(world, whole)),
         )
     )
-    real = [passage.following.frames[:frame] for passage in passages]
+    real = [clip.following.frames[:frame] for clip in clips]
     return measure_point(
         frame,
         real=real,
         rebuilt=[_last_rebuilt(world, film) for film in real],
         own=own,
         true=true,
-        lost=[_lost(world, passage, film) for passage, film in zip(passages, whole, strict=True)],
+        lost=[_lost(world, clip, film) for clip, film in zip(clips, whole, strict=True)],
     )
 
 
-def _joined(passage: Passage, frame: int) -> Recording:
-    context, after = passage.context, passage.following.part(0, frame)
+def _joined(clip: EvaluationClip, frame: int) -> Recording:
+    context, after = clip.context, clip.following.part(0, frame)
     return Recording(
         frames=np.concatenate((context.frames, after.frames)),
         actions=np.concatenate((context.actions, after.actions)),
@@ -98,12 +98,12 @@ def _last_rebuilt(world: World, film: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate((film[:-1], reconstruct(world.tokenizer, film[-1:])))
 
 
-def _lost(world: World, passage: Passage, whole: Recording) -> float:
+def _lost(world: World, clip: EvaluationClip, whole: Recording) -> float:
     """Map units from where the own state ends to where the player did."""
     model = world.state_model
     assert model is not None
-    state = tuple(states_of(whole, model)[len(passage.context.frames) - 1].tolist())
-    for action in whole.actions[len(passage.context.frames) :].tolist():
+    state = tuple(states_of(whole, model)[len(clip.context.frames) - 1].tolist())
+    for action in whole.actions[len(clip.context.frames) :].tolist():
         state = model.advance(state, action)
     x, y, _ = whole.poses[-1]
     return float(np.hypot(state[0] - x, state[1] - y))

@@ -12,15 +12,15 @@ from model.world import World
 from training.data.games.island.oracle import Oracle, Readings
 from training.data.pictures import Pixels, grid
 from training.data.recording import Recording, sample_evenly
+from training.evaluate.clips.evaluation_clips import EvaluationClip, evenly_spaced_clips
 from training.evaluate.measures.fidelity import FRAMES, measure_tokenizer
 from training.evaluate.measures.picture import gradient, psnr_db
-from training.evaluate.passages import Passage, choose_passages
 from training.evaluate.report.card import Speed
 from training.evaluate.rollouts.generate import RolloutRequest, generate, reconstruct
 from training.evaluate.tiles.card import OracleFigures, TileCard, to_json, to_markdown
 from training.evaluate.tiles.measures import closed_loop, kept_tiles, obeyed, share
 from training.evaluate.tiles.moments import LOOP_FRAMES, Moments
-from training.recipes.settings.extent import Extent
+from training.recipes.settings.evaluation import EvaluationBudget
 
 NUM_FRAMES = 16
 _TOKENIZER_FRAMES = 160
@@ -64,20 +64,20 @@ class _Rollouts:
 
 
 def evaluate_tiles(
-    world: World, held_out: Sequence[Recording], extent: Extent, *, num_steps: int
+    world: World, held_out: Sequence[Recording], budget: EvaluationBudget, *, num_steps: int
 ) -> TileEvaluation:
     """Raises TooLittlePlay or ValueError where held-out play has not what is asked for."""
     window, space = world.spec.nfd.window, world.spec.action_space
     rollouts = _Rollouts(world=world, num_steps=num_steps, oracle=Oracle())
-    passages = choose_passages(
-        held_out, count=extent.num_passages, context_frames=window, num_frames=NUM_FRAMES
+    clips = evenly_spaced_clips(
+        held_out, count=budget.num_passages, context_frames=window, num_frames=NUM_FRAMES
     )
-    films = rollouts.films([_request(passage) for passage in passages], "passages")
+    films = rollouts.films([_request(clip) for clip in clips], "passages")
     moments = Moments(films=held_out, oracle=rollouts.oracle, space=space, context=window)
-    loops, loop_closure = _loops(rollouts, moments, 4 if extent.is_quick else _LOOPS)
+    loops, loop_closure = _loops(rollouts, moments, 4 if budget.is_quick else _LOOPS)
     frames = sample_evenly([film.frames for film in held_out], _TOKENIZER_FRAMES)
     tokenizer = measure_tokenizer(frames, reconstruct(world.tokenizer, frames))
-    real = [passage.following.frames for passage in passages]
+    real = [clip.following.frames for clip in clips]
     card = TileCard(
         world=world.spec.name,
         world_version=world.spec.version,
@@ -85,22 +85,20 @@ def evaluate_tiles(
         sampler=world.spec.sampler.kind,
         num_steps=num_steps,
         precision=world.precision,
-        is_quick=extent.is_quick,
-        num_passages=len(passages),
+        is_quick=budget.is_quick,
+        num_passages=len(clips),
         num_loops=loops,
         loop_frames=LOOP_FRAMES,
         tokenizer_psnr=tokenizer.psnr_db.value,
         tokenizer_gradient=tokenizer.gradient_ratio,
         psnr={n: _psnr([film[n - 1] for film in films], real, n) for n in FRAMES},
         psnr_copy_last={
-            n: _psnr([passage.context.frames[-1] for passage in passages], real, n) for n in FRAMES
+            n: _psnr([clip.context.frames[-1] for clip in clips], real, n) for n in FRAMES
         },
         gradient={n: _gradient(films, n) / _gradient(real, n) for n in FRAMES},
-        oracle=_oracle_figures(rollouts, moments, passages, films, held_out, extent),
+        oracle=_oracle_figures(rollouts, moments, clips, films, held_out, budget),
         loop_closure=loop_closure,
-        speed=tuple(
-            _speed(world, passages[0], steps) for steps in sorted(world.spec.sampler.times)
-        ),
+        speed=tuple(_speed(world, clips[0], steps) for steps in sorted(world.spec.sampler.times)),
         load_1m=round(os.getloadavg()[0], 1),
         training=world.spec.training,
     )
@@ -110,25 +108,25 @@ def evaluate_tiles(
 def _oracle_figures(
     rollouts: _Rollouts,
     moments: Moments,
-    passages: Sequence[Passage],
+    clips: Sequence[EvaluationClip],
     films: Sequence[NDArray[np.uint8]],
     held_out: Sequence[Recording],
-    extent: Extent,
+    budget: EvaluationBudget,
 ) -> OracleFigures:
     read = rollouts.oracle.read
     triples = [
-        (read(passage.context.frames[-1:]), read(passage.following.frames), read(film))
-        for passage, film in zip(passages, films, strict=True)
+        (read(clip.context.frames[-1:]), read(clip.following.frames), read(film))
+        for clip, film in zip(clips, films, strict=True)
     ]
-    moved = [passage.following.poses[:, :2] - passage.context.poses[-1, :2] for passage in passages]
-    asked = [passage.following.actions.max(axis=1) > 0 for passage in passages]
+    moved = [clip.following.poses[:, :2] - clip.context.poses[-1, :2] for clip in clips]
+    asked = [clip.following.actions.max(axis=1) > 0 for clip in clips]
 
     def kept(frame: int) -> float:
         pairs = zip(triples, moved, strict=True)
         return share([kept_tiles(*triple, by[frame - 1], frame - 1) for triple, by in pairs])
 
     last = NUM_FRAMES - 1
-    gathered, tries = _gathered(rollouts, moments, 4 if extent.is_quick else _TRIES)
+    gathered, tries = _gathered(rollouts, moments, 4 if budget.is_quick else _TRIES)
     return OracleFigures(
         kept_1=kept(1),
         kept_16=kept(NUM_FRAMES),
@@ -137,7 +135,7 @@ def _oracle_figures(
         obeyed=share([obeyed(*triple, keys) for triple, keys in zip(triples, asked, strict=True)]),
         gathered=gathered,
         tries=tries,
-        valid=_valid(rollouts, held_out, extent),
+        valid=_valid(rollouts, held_out, budget),
     )
 
 
@@ -158,12 +156,14 @@ def _loops(rollouts: _Rollouts, moments: Moments, count: int) -> tuple[int, floa
     return count, float(np.mean([closed_loop(*pair) for pair in zip(before, ends, strict=True)]))
 
 
-def _valid(rollouts: _Rollouts, held_out: Sequence[Recording], extent: Extent) -> dict[int, float]:
+def _valid(
+    rollouts: _Rollouts, held_out: Sequence[Recording], budget: EvaluationBudget
+) -> dict[int, float]:
     """By frame, the share of cells that show a tile in the frames up to it."""
-    length, count = extent.long_rollouts[0]
+    length, count = budget.long_rollouts[0]
     window = rollouts.world.spec.nfd.window
-    passages = choose_passages(held_out, count=count, context_frames=window, num_frames=length)
-    films = rollouts.readings([_request(passage) for passage in passages], f"long, {length} frames")
+    clips = evenly_spaced_clips(held_out, count=count, context_frames=window, num_frames=length)
+    films = rollouts.readings([_request(clip) for clip in clips], f"long, {length} frames")
     return {
         frame: float(np.mean([f.valid_NRC[frame - _VALID_FRAMES : frame].mean() for f in films]))
         for frame in _VALID_AT
@@ -171,8 +171,8 @@ def _valid(rollouts: _Rollouts, held_out: Sequence[Recording], extent: Extent) -
     }
 
 
-def _request(passage: Passage) -> RolloutRequest:
-    return RolloutRequest(context=passage.context, actions_TA=passage.following.actions)
+def _request(clip: EvaluationClip) -> RolloutRequest:
+    return RolloutRequest(context=clip.context, actions_TA=clip.following.actions)
 
 
 def _psnr(pictures: Sequence[Pixels], real: Sequence[NDArray[np.uint8]], frame: int) -> float:
@@ -184,8 +184,8 @@ def _gradient(films: Sequence[NDArray[np.uint8]], frame: int) -> float:
     return gradient(np.stack([film[frame - 1] for film in films]))
 
 
-def _speed(world: World, passage: Passage, num_steps: int) -> Speed:
-    request = RolloutRequest(context=passage.context, actions_TA=passage.following.actions)
+def _speed(world: World, clip: EvaluationClip, num_steps: int) -> Speed:
+    request = RolloutRequest(context=clip.context, actions_TA=clip.following.actions)
     seconds = generate(world, [request], num_steps=num_steps, title=f"speed, {num_steps}")[
         0
     ].frame_s

@@ -10,7 +10,7 @@ from model.tokenizer.vae import VAE, pixels_from_uint8
 from training.data.encoding import LatentCache
 from training.data.recording import load_recordings, sample_evenly
 from training.device import pick_device
-from training.evaluate.given.lpips import LPIPS
+from training.evaluate.external_metrics.lpips import LPIPS
 from training.loop.optimizers import vae_optimizers
 from training.loop.trainer import Budget, Trainer, TrainingError
 from training.pipeline.stages.perceptual import trained_feature_network

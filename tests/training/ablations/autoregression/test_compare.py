@@ -24,6 +24,7 @@ from training.evaluate.rollouts.generate import RolloutRequest
 from training.loop.trainer import Trainer
 from training.objectives.objective import Losses
 from training.recipes.recipe import Recipe
+from training.recipes.settings.evaluation import EvaluationBudget
 from training.run import Run
 
 
@@ -130,7 +131,9 @@ def _tiny(recipe: Recipe) -> Recipe:
             inverse_dynamics_frames=800, inverse_dynamics_episodes=2,
         ),
         tokenizer=replace(recipe.tokenizer, minutes=0.01),
-        extent=Extent(num_passages=4, num_probes=0, long_rollouts=(), inverse_dynamics_steps=20),
+        evaluation=EvaluationBudget(
+            num_passages=4, num_probes=0, long_rollouts=(), inverse_dynamics_steps=20
+        ),
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ _ASKED = [Actions.of(ACTION_SPACE, part) for part in np.split(_FILM.actions, 4)]
 
 
 def test_a_reader_reads_play_it_has_not_seen(material: Material) -> None:
-    seen = predict_actions(material.judges.inverse_dynamics, _FILM.frames).actions
+    seen = predict_actions(material.networks.inverse_dynamics, _FILM.frames).actions
     asked = Actions.of(ACTION_SPACE, _FILM.actions[BEFORE:-AFTER])
     following = measure_following(ACTION_SPACE, [asked], [seen])
     by_chance = measure_following(ACTION_SPACE, shuffled([asked]), [seen])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.evaluate.confidence import estimate, mean_estimate
 from training.evaluate.measures.frechet import frechet, frechet_of_starts
+from training.evaluate.statistics.confidence import estimate, mean_estimate
 
 _RNG = np.random.default_rng(0)
 A = _RNG.normal(size=(500, 6))

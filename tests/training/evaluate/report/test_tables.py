@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from training.evaluate.confidence import Estimate
 from training.evaluate.report.markdown import lines, table
+from training.evaluate.statistics.confidence import Estimate
 
 
 def test_a_figure_is_written_with_half_of_its_interval() -> None:

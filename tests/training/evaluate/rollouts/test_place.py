@@ -10,8 +10,8 @@ from tests.model.conftest import make_world
 from tests.model.place.conftest import make_place_world, make_state_model
 from training.data.recording import Recording
 from training.data.states import states_of
+from training.evaluate.clips.evaluation_clips import EvaluationClip, clip_at
 from training.evaluate.measures.place import is_back, other_views
-from training.evaluate.passages import Passage, passage_at
 from training.evaluate.rollouts import place
 from training.evaluate.rollouts.generate import RolloutRequest, generate
 from training.evaluate.rollouts.place import measure_place
@@ -45,8 +45,8 @@ def film(world: World, *, slip: float = 0.0) -> Recording:
     )
 
 
-def passage(world: World, *, slip: float = 0.0) -> Passage:
-    return passage_at(film(world, slip=slip), 10, 10, 16)
+def clip(world: World, *, slip: float = 0.0) -> EvaluationClip:
+    return clip_at(film(world, slip=slip), 10, 10, 16)
 
 
 def test_states_of_a_film_are_where_it_was_recorded(world: World) -> None:
@@ -85,7 +85,7 @@ def test_both_kinds_of_dream_are_laid_beside_the_real_frames(
     monkeypatch.setattr(place, "FRAMES", (8, 16, 300))
     with torch.inference_mode():
         figures = measure_place(
-            world, [[passage(world)], [passage(world, slip=20.0)]], [], [], num_steps=1
+            world, [[clip(world)], [clip(world, slip=20.0)]], [], [], num_steps=1
         )
     assert figures is not None and figures.loop_closure is None
     assert [point.frame for point in figures.points] == [8, 16]  # nothing reaches 300
@@ -95,7 +95,7 @@ def test_both_kinds_of_dream_are_laid_beside_the_real_frames(
 
 def test_who_slipped_is_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, "FRAMES", (16,))
-    figures = measure_place(world, [[passage(world, slip=20.0)]], [], [], num_steps=1)
+    figures = measure_place(world, [[clip(world, slip=20.0)]], [], [], num_steps=1)
     assert figures is not None
     (point,) = figures.points
     assert point.lost_units[0] > 10.0 and point.psnr_db_own != point.psnr_db_true

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.evaluate.judge import verdict
+from training.evaluate.release_gate import verdict
 
 GOOD: dict[str, Any] = {
     "version": 3,

@@ -8,10 +8,10 @@ import pytest
 
 from training.data.games.toy import ACTION_SPACE as SPACE
 from training.data.recording import Recording, TooLittlePlay
-from training.evaluate.asked import LEAST_ASKED, choose_asked
+from training.evaluate.clips.clip_selection import LEAST_ASKED, select_clips
+from training.evaluate.clips.evaluation_clips import FRAME, NUM_FRAMES
 from training.evaluate.inverse_dynamics.following import event_names, events
 from training.evaluate.inverse_dynamics.output import Actions
-from training.evaluate.measures.scores import FRAME, NUM_FRAMES
 
 FRAMES = 60
 CONTEXT = 4
@@ -31,7 +31,7 @@ def _film(*, is_pressed: bool, step: float = 0.0, turn_deg: float = 0.0) -> Reco
 
 def _num_found(film: Recording) -> int:
     try:
-        return len(choose_asked([film], SPACE, count=3, context_frames=CONTEXT))
+        return len(select_clips([film], SPACE, count=3, context_frames=CONTEXT))
     except TooLittlePlay:
         return 0
 
@@ -71,18 +71,18 @@ def _long_walk(num_frames: int) -> Recording:
 
 def test_what_is_rarely_pressed_is_asked_for_often_enough_and_of_all_that_there_is() -> None:
     film = _long_walk(1_200)
-    passages = choose_asked([film], SPACE, count=8, context_frames=CONTEXT)
-    asked = Actions.of(SPACE, np.concatenate([p.following.actions[:FRAME] for p in passages]))
+    clips = select_clips([film], SPACE, count=8, context_frames=CONTEXT)
+    asked = Actions.of(SPACE, np.concatenate([p.following.actions[:FRAME] for p in clips]))
     counts = dict(zip(event_names(SPACE), events(SPACE, asked).sum(axis=0), strict=True))
-    assert len(passages) == 8
+    assert len(clips) == 8
     assert counts["right"] >= LEAST_ASKED
     assert counts["left"] == 6 and counts["act"] == 0
 
 
 def test_no_frame_is_dreamt_twice_and_the_choice_never_changes() -> None:
     film = _long_walk(400)
-    once, again = (choose_asked([film], SPACE, count=99, context_frames=CONTEXT) for _ in range(2))
-    begins = [int(passage.following.poses[0, 0]) for passage in once]
-    assert begins == [int(passage.following.poses[0, 0]) for passage in again] == sorted(begins)
+    once, again = (select_clips([film], SPACE, count=99, context_frames=CONTEXT) for _ in range(2))
+    begins = [int(clip.following.poses[0, 0]) for clip in once]
+    assert begins == [int(clip.following.poses[0, 0]) for clip in again] == sorted(begins)
     assert min(np.diff(begins)) >= NUM_FRAMES
     assert len(begins) > 400 // NUM_FRAMES // 2

@@ -1,24 +1,23 @@
-"""May this student be released? Decides on figures alone: the dicts that `build/eval.json` holds.
-Reads no file and no network, and has no opinion that is not a rule below or, where two versions are
-held side by side, in `beside.py`.
-"""
+"""Decides whether a student may be released, from figures alone: the dicts of `build/eval.json`.
+Reads no file and no network. Every rule is below or, for comparisons of two versions, in
+`statistics/paired_statistics.py`."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from training.evaluate.beside import (
+from training.evaluate.statistics.paired_statistics import (
     RELEASE_SHARE,
     Figures,
     Other,
     Ruling,
     against,
-    differing_yardsticks,
     incomparable,
+    protocol_differences,
 )
 
-LEAST_PSNR_GAIN_DB = 0.0  # over showing the last real frame for ever
-LEAST_OBEDIENCE = 0.4  # of the way from shuffled actions (0) to real play (1)
+LEAST_PSNR_GAIN_DB = 0.0  # over a rollout that repeats the last real frame
+LEAST_OBEDIENCE = 0.4  # on a scale from shuffled actions (0) to recorded play (1)
 MOST_MOTION, LEAST_MOTION = 2.0, 0.5  # of real motion, at the farthest frame measured
 
 _OF_ANOTHER = ("frechet_student", "action_f1", "action_f1_shuffled")
@@ -33,22 +32,22 @@ _OF_A_STUDENT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """`reasons` are the rules that were broken when refused, those that were kept when accepted."""
+    """`reasons`: the broken rules of a refused student, the satisfied rules of an accepted one."""
 
     accepted: bool
     reasons: tuple[str, ...]
 
 
 def verdict(student: Figures, current: Figures | None) -> Verdict:
-    """Judges by itself, against its teacher where its card has one, and against the current release
-    where there is one. Raises ValueError when one of them lacks a figure that a rule needs."""
+    """Applies the absolute rules, the comparison with the teacher where the card holds one, and the
+    comparison with the current release where one exists. Raises ValueError for a missing figure."""
     _check(student, "the student", _OF_A_STUDENT)
     if not student.get("horizon"):
         raise ValueError("the student: horizon must hold at least one point")
     rulings = [*_by_itself(student), *_against_teacher(student)]
     if current is None:
         rulings.append(_motion(student, None))
-    elif differing := differing_yardsticks(student, current):
+    elif differing := protocol_differences(student, current):
         rulings.append(incomparable(differing))
     else:
         _check(current, "the current release", _OF_ANOTHER)
@@ -78,8 +77,8 @@ def _by_itself(student: Figures) -> Iterator[Ruling]:
 
 
 def _motion(student: Figures, current: Figures | None) -> Ruling:
-    """No dream may stand still or flicker; but one that stands nearly as still as what players have
-    already is no step back."""
+    """A rollout must neither stand still nor flicker. A current release with less motion lowers the
+    bound for the candidate."""
     farthest = student["horizon"][-1]
     frame, moved = farthest["frame"], farthest["motion_ratio"]["value"]
     now = [p for p in (current or {}).get("horizon", ()) if p["frame"] == frame]

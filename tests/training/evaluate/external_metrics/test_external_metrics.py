@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.__main__ import main
-from training.evaluate.given.fvd import NUM_LOGITS, I3DFeatures
-from training.evaluate.given.lpips import LPIPS
+from training.evaluate.external_metrics.fvd import NUM_LOGITS, I3DFeatures
+from training.evaluate.external_metrics.lpips import LPIPS
 
 _WIDTHS = (64, 192, 384, 256, 256)
 PICTURES = np.random.default_rng(0).integers(0, 256, (2, 80, 128, 3)).astype(np.uint8)

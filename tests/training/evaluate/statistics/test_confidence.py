@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from training.data.games.toy import ACTION_SPACE, ToyRecorder
-from training.evaluate.confidence import mean_estimate
+from training.evaluate.clips.evaluation_clips import NUM_FRAMES, evenly_spaced_clips
 from training.evaluate.inverse_dynamics.network import InverseDynamics, InverseDynamicsShape
-from training.evaluate.measures.scores import NUM_FRAMES, Comparison, Film, Judges
-from training.evaluate.passages import choose_passages
+from training.evaluate.measures.scores import Comparison, Film, MetricNetworks
+from training.evaluate.statistics.confidence import mean_estimate
 
 
 def _grainy(film: Film, amount: float) -> Film:
@@ -34,15 +34,13 @@ def test_the_film_nearer_to_the_truth_is_ahead_by_both_measures() -> None:
     torch.manual_seed(0)
     inverse_dynamics = InverseDynamics(InverseDynamicsShape.of(ACTION_SPACE, 32, 32)).eval()
     film = ToyRecorder().record(num_frames=150, seed=0)
-    passages = choose_passages([film], count=4, context_frames=8, num_frames=NUM_FRAMES)
-    judges = Judges(
+    clips = evenly_spaced_clips([film], count=4, context_frames=8, num_frames=NUM_FRAMES)
+    networks = MetricNetworks(
         space=ACTION_SPACE, inverse_dynamics=inverse_dynamics, other_real_MD=np.zeros((100, 64))
     )
-    comparison = Comparison(judges, passages)
+    comparison = Comparison(networks, clips)
     near, far = (
-        comparison.score(
-            [_grainy(passage.following.frames[:NUM_FRAMES], amount) for passage in passages]
-        )
+        comparison.score([_grainy(clip.following.frames[:NUM_FRAMES], amount) for clip in clips])
         for amount in (5.0, 40.0)
     )
     assert near.psnr_16.less(far.psnr_16).low > 3

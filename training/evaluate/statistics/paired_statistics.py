@@ -1,12 +1,13 @@
-"""One version beside another, on figures alone. Reads no file and no network, imports no torch.
+"""Compares two versions by the figures of their cards. Reads no file and no network, imports no
+torch.
 
-**Beside another** (its own teacher, the current release) a student is worse only if two things
-hold: it is beyond the margin, and the difference is sure, which is to say that its 95 % interval,
-over the same resampled passages for both, does not reach zero. So neither an unlucky draw refuses
-anybody, nor a difference too small to matter.
+**Paired comparison** (with the teacher, with the current release): a student is worse only when the
+difference exceeds a margin and is significant, which means that the 95 % interval of the paired
+difference, over equal resamples for both, excludes zero. Neither an unlucky sample nor a negligible
+difference refuses a version.
 
-**By another yardstick** (reader, passages, extent, precision, denoise steps, the card's version)
-figures say nothing of each other: it refuses, and says what to measure.
+**Different protocols** (inverse dynamics model, clips, budget, precision, denoise steps, version of
+the card): the figures are not comparable; the comparison is refused with the measurement to make.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 from statistics import pstdev
 from typing import Any
 
-TEACHER_SHARE = 0.15  # a few-step student may be this much worse than its teacher
-RELEASE_SHARE = 0.10  # a candidate may be this much worse than what players have now
+TEACHER_SHARE = 0.15  # how much worse than the teacher a few-step student may be
+RELEASE_SHARE = 0.10  # how much worse than the current release a candidate may be
 _Z_95 = 1.96
 
 Figures = Mapping[str, Any]
@@ -29,8 +30,8 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Other:
-    """Whom a student is held against, and how much worse it may be. Draws are over resampled
-    passages, in the order of the student's own; empty where its card is too old to tell."""
+    """The other side of a comparison and the allowed difference `share`. `*_drawn`: values over
+    resampled clips, paired with the student's; empty for cards of an older version."""
 
     name: str
     share: float
@@ -88,8 +89,8 @@ def _said(gap: float, unsure: float) -> str:
 
 
 def _unsure(student: Figures, figure: str, theirs: Sequence[float | None]) -> float:
-    """Half of the 95 % interval of the difference; 0 where a card does not tell, and the margin
-    alone decides."""
+    """Half of the 95 % interval of the paired difference; 0 where a card holds no resamples, and
+    the margin alone decides."""
     pairs = zip(_drawn(student, figure), theirs, strict=False)
     differences = [a - b for a, b in pairs if a is not None and b is not None]
     return _Z_95 * pstdev(differences) if differences else 0.0
@@ -100,9 +101,9 @@ def _drawn(figures: Figures, name: str) -> Sequence[float | None]:
     return drawn
 
 
-def differing_yardsticks(one: Figures, other: Figures) -> list[str]:
-    """In what two cards were measured differently; empty where their figures compare. A card that
-    does not say compares with none."""
+def protocol_differences(one: Figures, other: Figures) -> list[str]:
+    """The fields in which two protocols differ; empty for comparable cards. A card without a
+    protocol is comparable with no card."""
     ours, theirs = (
         {"version": card.get("version"), **(card.get("yardstick") or {})} for card in (one, other)
     )

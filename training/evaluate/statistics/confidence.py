@@ -1,9 +1,9 @@
-"""How sure a figure is: bootstrap over starts, since the frames of one dream depend on each other.
-Knows nothing about what is measured.
+"""95 % intervals by bootstrap over starts, because the frames of one rollout depend on each other.
+Knows nothing about the measured quantity.
 
-Starts are drawn from one seed, so that equally many starts are always drawn alike. Figures of two
-players after the same starts can therefore be subtracted draw by draw: both are hard where a start
-is hard, and the difference is surer than either.
+One seed draws all resamples, so equal numbers of starts give equal resamples. Figures of two worlds
+after the same starts can be subtracted resample by resample; the difference has a smaller interval
+than either figure, since a hard start is hard for both worlds.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ Statistic = Callable[[NDArray[np.int64]], float]  # of the starts with these ind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A figure and the 95 % interval around it; `drawn` is what it was over resampled starts. As
-    text with a number's format: its value, "±" and half of the interval."""
+    """A figure, the 95 % interval around the figure, and its values over resampled starts
+    (`drawn`). Formatted with a number's format: the value, "±" and half of the interval."""
 
     value: float
     low: float
@@ -30,17 +30,17 @@ class Estimate:
 
     @classmethod
     def of(cls, value: float, drawn: NDArray[np.float64]) -> "Estimate":
-        """`value`, give or take 1.96 standard errors.
+        """The interval is `value` plus and minus 1.96 standard deviations of `drawn`.
 
-        Not the percentiles: a resample holds doubles, which make a Fréchet distance larger than it
-        is, so its percentiles lie beside the value and not around it.
+        Percentiles of `drawn` would be biased: a resample repeats starts, which enlarges a Fréchet
+        distance, so the percentiles would not enclose the value.
         """
         known = drawn[~np.isnan(drawn)]
         margin = _Z_95 * float(known.std()) if known.size else float("nan")
         return cls(value=value, low=value - margin, high=value + margin, drawn=tuple(drawn))
 
     def less(self, other: "Estimate") -> "Estimate":
-        """This figure less the other's, which is of the same starts."""
+        """The difference to a figure of the same starts."""
         return Estimate.of(self.value - other.value, np.array(self.drawn) - np.array(other.drawn))
 
     def __format__(self, style: str) -> str:
@@ -48,7 +48,7 @@ class Estimate:
 
 
 def estimate(statistic: Statistic, num_starts: int) -> Estimate:
-    """`statistic` of all starts, and over resampled ones."""
+    """`statistic` of all starts, with an interval from resampled starts."""
     rng = np.random.default_rng(0)
     value = statistic(np.arange(num_starts))
     drawn = [statistic(rng.integers(num_starts, size=num_starts)) for _ in range(_RESAMPLES)]

@@ -1,7 +1,7 @@
-"""Passages in which the player moves and every button and turn is asked for: what is pressed in one
-frame of all cannot be scored. Chosen by actions and poses, never by looks.
+"""Selects evaluation clips in which the player moves and every button and turn occurs, because an
+action that occurs in one frame cannot be scored. Decides by actions and poses, never by images.
 
-Shape letters: C candidates, E events (a button, or one way of a camera axis), N frames.
+Shape letters: C candidates, E events (a button, or one direction of a camera axis), N frames.
 """
 
 from collections.abc import Sequence
@@ -12,22 +12,30 @@ from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
 from training.data.recording import Recording, TooLittlePlay
+from training.evaluate.clips.evaluation_clips import (
+    FRAME,
+    NUM_FRAMES,
+    EvaluationClip,
+    clip_at,
+    possible_begins,
+)
 from training.evaluate.inverse_dynamics.following import events
 from training.evaluate.inverse_dynamics.output import Actions
-from training.evaluate.measures.scores import FRAME, NUM_FRAMES
-from training.evaluate.passages import Passage, begins_in, passage_at
 
-LEAST_ASKED = 30  # frames of all passages, for each event
-_LEAST_MOVING = 0.5  # of the frames that are scored, with a key down or a turn
-_LEAST_STEP, _LEAST_TURN_DEG = 1.0, 1.0  # map units and degrees, from before them to their last
+LEAST_ASKED = 30  # frames with each event, over all clips
+_LEAST_MOVING = 0.5  # share of the scored frames with a button or a turn
+_LEAST_STEP, _LEAST_TURN_DEG = (
+    1.0,
+    1.0,
+)  # map units and degrees from the last context frame to the last scored frame
 
 
-def choose_asked(
+def select_clips(
     recordings: Sequence[Recording], space: ActionSpace, *, count: int, context_frames: int
-) -> list[Passage]:
-    """At most `count` passages that share no frame to be dreamt. First those that ask most for the
-    rarest event of which there is too little, then what is left, spread evenly. Raises
-    TooLittlePlay where nobody moves for long enough."""
+) -> list[EvaluationClip]:
+    """At most `count` clips without common scored frames. First come the clips with most frames of
+    the rarest event below LEAST_ASKED, then evenly spaced others. Raises TooLittlePlay for
+    recordings in which the player never moves long enough."""
     found = [
         _Candidate(recording=i, begins=begins, asked_E=asked_E)
         for i, recording in enumerate(recordings)
@@ -38,14 +46,14 @@ def choose_asked(
         raise TooLittlePlay(f"no held-out recording has {length} frames without a cut, and moves")
     taken = _taken(found, count)
     return [
-        passage_at(recordings[found[i].recording], found[i].begins, context_frames, NUM_FRAMES)
+        clip_at(recordings[found[i].recording], found[i].begins, context_frames, NUM_FRAMES)
         for i in sorted(taken)
     ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Candidate:
-    """`asked_E`: in how many of the frames that are scored each event is asked for."""
+    """`asked_E`: number of scored frames with each event."""
 
     recording: int
     begins: int
@@ -80,8 +88,8 @@ def _taken(found: Sequence[_Candidate], count: int) -> list[int]:
 def _most_telling(
     asked_CE: NDArray[np.int64], so_far_E: NDArray[np.int64], free: NDArray[np.bool_]
 ) -> int | None:
-    """The free candidate that asks most for the rarest event that lacks frames; of equals the one
-    that asks most for the others. None where none can help."""
+    """The free candidate with most frames of the rarest event that lacks frames; ties go to the
+    most frames of the other lacking events. None where no candidate has any."""
     lacking = so_far_E < LEAST_ASKED
     for event in np.argsort(asked_CE.sum(axis=0), kind="stable"):
         asked_C = np.where(free, asked_CE[:, event], 0)
@@ -94,19 +102,19 @@ def _most_telling(
 def _moving(
     recording: Recording, space: ActionSpace, context_frames: int
 ) -> list[tuple[int, NDArray[np.int64]]]:
-    """Where passages that move begin, and what each asks for."""
+    """Begins of clips in which the player moves, with the event counts of each."""
     asked_NE = events(space, Actions.of(space, recording.actions))
     before_NE = np.concatenate((np.zeros_like(asked_NE[:1], np.int64), asked_NE.cumsum(axis=0)))
     return [
         (begins, before_NE[begins + FRAME] - before_NE[begins])
-        for begins in begins_in(recording, context_frames, NUM_FRAMES)
+        for begins in possible_begins(recording, context_frames, NUM_FRAMES)
         if _moves(recording, begins)
     ]
 
 
 def _moves(recording: Recording, begins: int) -> bool:
-    """Whoever only fires, or walks against a wall, shows the same picture again: it takes hands and
-    feet. Where poses were not recorded (all zero), the hands alone."""
+    """A player that only fires, or walks against a wall, shows one image: both the actions and the
+    pose must change. Recordings without poses (all zero) count by actions alone."""
     following = slice(begins, begins + FRAME)
     if recording.actions[following].any(axis=1).mean() < _LEAST_MOVING:
         return False
