@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from model.presets import debug as preset
-from model.sampling.schedule import trig_time, uniform_times
-from model.world import SamplerSpec
+from model.sampling.schedule import trig_time
 from training.data.games.frame_oracle import Oracle
 from training.data.games.toy import ACTION_SPACE, SLACK, ToyRecorder, show
 from training.recipes.recipe import (
@@ -15,18 +14,18 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
+from training.recipes.samplers import STUDENT_NOISE, consistency, euler
 from training.recipes.settings.evaluation import TOY
 from training.recipes.settings.noise import NoiseMixture
 from training.recipes.settings.picture import PictureWeights
 
+_CONTEXT_T = trig_time(0.05)
 # Half of a toy frame is one moving background; what matters are a few cells and a small square.
 _PICTURE = PictureWeights(gradient=0.2, texture=0.1, square=8.0)
 
 
 def debug() -> Recipe:
     sizes = preset()
-    times = {steps: uniform_times(steps) for steps in (1, 2, 4)}
-    context_t = trig_time(0.05)
     return Recipe(
         name="toy",
         title="The toy world",
@@ -53,15 +52,11 @@ def debug() -> Recipe:
         ),
         student=StudentRecipe(
             batch_size=16, muon_lr=3e-5, adamw_lr=3e-5, ema_decay=0.95, minutes=0.2,
-            mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
+            mixture=STUDENT_NOISE,
             method="continuous", warmup_steps=50,
         ),
-        teacher_sampler=SamplerSpec(
-            kind="euler", times=times, default_steps=4, context_t=context_t
-        ),
-        student_sampler=SamplerSpec(
-            kind="consistency", times=times, default_steps=2, context_t=context_t
-        ),
+        teacher_sampler=euler((1, 2, 4), default=4, context_t=_CONTEXT_T),
+        student_sampler=consistency((1, 2, 4), default=2, context_t=_CONTEXT_T),
         num_starts=4,
         evaluation=TOY,
         oracle=Oracle(read=show, slack=SLACK),

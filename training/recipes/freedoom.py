@@ -9,8 +9,7 @@ from dataclasses import replace
 
 from model import presets
 from model.action_space import ActionSpace
-from model.sampling.schedule import trig_time, uniform_times
-from model.world import SamplerSpec
+from model.sampling.schedule import trig_time
 from training.data.games.players import LIVELY
 from training.data.games.recorder import DoomRecorder
 from training.recipes.recipe import (
@@ -21,6 +20,7 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
+from training.recipes.samplers import STUDENT_NOISE, euler, two_steps
 from training.recipes.settings.history import HistorySettings
 from training.recipes.settings.noise import NoiseMixture
 from training.recipes.settings.on_policy import OnPolicySettings
@@ -75,23 +75,11 @@ def freedoom() -> Recipe:
         ),
         student=StudentRecipe(
             batch_size=2, muon_lr=1e-4, adamw_lr=1e-4, ema_decay=0.995, minutes=70.0,
-            mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
+            mixture=STUDENT_NOISE,
             method="continuous", warmup_steps=150, guidance=1.2, adversarial=0.5,
             on_policy=OnPolicySettings(strength=0.5),
         ),
-        teacher_sampler=SamplerSpec(
-            kind="euler",
-            times={steps: uniform_times(steps) for steps in (1, 2, 3, 4, 8)},
-            default_steps=3,
-            context_t=_CONTEXT_T,
-        ),
-        student_sampler=SamplerSpec(
-            kind="consistency",
-            # The second of two steps begins late: training/LOG.md tells why.
-            times={steps: uniform_times(steps) for steps in (1, 2, 3, 4)}
-            | {2: (trig_time(1.0), trig_time(0.3))},
-            default_steps=2,
-            context_t=_CONTEXT_T,
-        ),
+        teacher_sampler=euler((1, 2, 3, 4, 8), default=3, context_t=_CONTEXT_T),
+        student_sampler=two_steps(context_t=_CONTEXT_T),
         num_starts=10,
     )  # fmt: skip  # a table of numbers

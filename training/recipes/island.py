@@ -6,8 +6,7 @@ numbers count. `training/LOG.md` says what was tried.
 
 from model import presets
 from model.action_space import ActionSpace, Key
-from model.sampling.schedule import trig_time, uniform_times
-from model.world import SamplerSpec
+from model.sampling.schedule import trig_time
 from training.data.games.island.mixed import MixedTiles
 from training.data.games.island.recorder import IslandRecorder
 from training.data.games.island.rules import BUTTONS
@@ -20,6 +19,7 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
+from training.recipes.samplers import STUDENT_NOISE, euler, two_steps
 from training.recipes.settings.evaluation import TILES
 from training.recipes.settings.noise import NoiseMixture
 from training.recipes.settings.picture import PictureWeights
@@ -85,22 +85,11 @@ def island() -> Recipe:
         ),
         student=StudentRecipe(
             batch_size=4, muon_lr=1e-4, adamw_lr=1e-4, ema_decay=0.995, minutes=20.0,
-            mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
+            mixture=STUDENT_NOISE,
             method="continuous", warmup_steps=150, guidance=1.2, adversarial=0.5,
         ),
-        teacher_sampler=SamplerSpec(
-            kind="euler",
-            times={steps: uniform_times(steps) for steps in (1, 2, 3, 4)},
-            default_steps=2,
-            context_t=_CONTEXT_T,
-        ),
-        student_sampler=SamplerSpec(
-            kind="consistency",
-            times={steps: uniform_times(steps) for steps in (1, 2, 3, 4)}
-            | {2: (trig_time(1.0), trig_time(0.3))},
-            default_steps=2,
-            context_t=_CONTEXT_T,
-        ),
+        teacher_sampler=euler((1, 2, 3, 4), default=2, context_t=_CONTEXT_T),
+        student_sampler=two_steps(context_t=_CONTEXT_T),
         num_starts=10,
         evaluation=TILES,
         is_tiled=True,

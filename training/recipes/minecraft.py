@@ -9,8 +9,7 @@ own and no GPU has tried them yet. `minecraft_small.py` is the same on a CPU.
 from pathlib import Path
 
 from model import presets
-from model.sampling.schedule import trig_time, uniform_times
-from model.world import SamplerSpec
+from model.sampling.schedule import trig_time
 from training.data.vpt.actions import ACTION_SPACE
 from training.data.vpt.folder import VptFolder
 from training.data.vpt.lines import FPS
@@ -22,6 +21,7 @@ from training.recipes.recipe import (
     StudentRecipe,
     TokenizerRecipe,
 )
+from training.recipes.samplers import STUDENT_NOISE, consistency, euler
 from training.recipes.settings.evaluation import EvaluationBudget
 from training.recipes.settings.noise import NoiseMixture
 from training.recipes.settings.picture import PictureWeights
@@ -69,21 +69,11 @@ def minecraft() -> Recipe:
         student=StudentRecipe(
             batch_size=2, micro_batches=4, muon_lr=1e-5, adamw_lr=4e-6, ema_decay=0.999,
             minutes=24 * _HOURS, checkpointing=True,
-            mixture=NoiseMixture(pure_share=0.0, logit_mean=0.2, logit_std=1.6),
+            mixture=STUDENT_NOISE,
             method="continuous", warmup_steps=1_000, adversarial=0.1,
         ),
-        teacher_sampler=SamplerSpec(
-            kind="euler",
-            times={steps: uniform_times(steps) for steps in (4, 18)},
-            default_steps=18,
-            context_t=_CONTEXT_T,
-        ),
-        student_sampler=SamplerSpec(
-            kind="consistency",
-            times={steps: uniform_times(steps) for steps in (1, 2, 4)},
-            default_steps=4,
-            context_t=_CONTEXT_T,
-        ),
+        teacher_sampler=euler((4, 18), default=18, context_t=_CONTEXT_T),
+        student_sampler=consistency((1, 2, 4), default=4, context_t=_CONTEXT_T),
         num_starts=10,
         evaluation=EXTENT,
     )  # fmt: skip  # a table of numbers
