@@ -1,4 +1,4 @@
-"""Recipes by name. Imports only the one that is asked for: the debug recipe needs no game."""
+"""Recipes by name. Imports only the named recipe, because the debug recipe needs no game."""
 
 import importlib
 

@@ -1,6 +1,6 @@
-"""What a submitted run may change about a recipe, and within which bounds.
+"""The numbers of a recipe that a submitted run may change, with their bounds.
 
-Knows recipes by their names only and imports no torch: the training service reads this too.
+Knows recipes by name only and imports no torch, because the training service imports this module.
 """
 
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ NEED_RECORDINGS = frozenset({"minecraft", "minecraft_small"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """Both ends are allowed."""
+    """An inclusive range of numbers."""
 
     kind: type[int] | type[float]
     low: float
     high: float
 
     def check(self, name: str, value: object) -> int | float:
-        """`value` as the recipe wants it. Raises ValueError."""
+        """`value` in the field's type. Raises ValueError."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{name}: a number expected, got {value!r:.40}")
         if not self.low <= value <= self.high:
@@ -48,11 +48,11 @@ _WEIGHT = Bound(kind=float, low=0.0, high=100.0)
 _RATE = Bound(kind=float, low=1e-6, high=0.1)
 _SHARE = Bound(kind=float, low=0.0, high=1.0)
 
-# The run's own: every stage ends after `steps`, if that is sooner than its minutes; `workers`
-# processes train the teacher together, on a GPU each.
+# Numbers of the run: every stage ends after `steps` or after its minutes, whichever is sooner;
+# `workers` processes train the teacher together, on one GPU each.
 OF_THE_RUN: dict[str, Bound] = {"steps": _COUNT, "workers": Bound(kind=int, low=1, high=64)}
 
-# By the place of the value in the recipe, which begins with the stage that it is for.
+# Numbers of the recipe, by the stored names of their fields; the first name is the stage.
 OF_THE_RECIPE: dict[str, Bound] = {
     "record.train_frames": _COUNT,
     "record.held_out_frames": _COUNT,
@@ -93,15 +93,15 @@ OVERRIDES = OF_THE_RUN | OF_THE_RECIPE
 def check_overrides(
     overrides: Mapping[str, object], allowed: Mapping[str, Bound] = OVERRIDES
 ) -> dict[str, int | float]:
-    """The overrides with their right types. Raises ValueError with what is allowed."""
+    """The overrides in the types of their fields. Raises ValueError with the allowed values."""
     if unknown := sorted(overrides.keys() - allowed.keys()):
         raise ValueError(f"{unknown[0]!r:.60} cannot be set; there are {', '.join(allowed)}")
     return {name: allowed[name].check(name, value) for name, value in overrides.items()}
 
 
 def apply_overrides(recipe: R, overrides: Mapping[str, int | float]) -> R:
-    """The recipe with these values in their places; those of the run are not the recipe's. Raises
-    ValueError for a stage that the recipe does not have."""
+    """The recipe with the overridden numbers; numbers of the run are ignored. Raises ValueError for
+    a stage that the recipe lacks."""
     for name in OF_THE_RECIPE.keys() & overrides.keys():
         stage = name.partition(".")[0]
         if getattr(recipe, stage) is None:

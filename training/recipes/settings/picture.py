@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureWeights:
-    """L1 alone keeps colours and blurs; the others pay for edges (`gradient`) and for as much
-    texture as there was even where its phase is lost (`texture`). `rare_colours` is the share of
-    the L1 that counts colours instead of pixels; `square` weighs the squared error, which small
-    things that are missing altogether dominate; `perceptual` how different it looks to a network.
+    """L1 keeps colours and blurs edges. `gradient` weighs the error of spatial differences, and
+    `texture` the error of their local mean size, which ignores phase. `rare_colours`: share of the
+    L1 that is weighted by the rarity of a colour. `square` weighs the squared error, which missing
+    small objects dominate; `perceptual` weighs the perceptual distance.
     """
 
     gradient: float = 2.0
