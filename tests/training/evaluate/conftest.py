@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from training.recipes.settings.extent import Extent
 
 from model.nfd.transformer import NFDTransformer
 from model.tokenizer.vae import VAE

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training.recipes.settings.extent import Extent
 
 from model.engine.world_engine import WorldEngine
 from model.sampling.schedule import uniform_times

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from training.recipes.settings.extent import Extent
 
 from model.ar.decoding.order import blocks, raster
 from model.ar.matched import matched_world, num_parameters
