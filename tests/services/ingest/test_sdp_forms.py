@@ -101,6 +101,30 @@ def offer_of(*formats: str, transport: tuple[str, ...] = TRANSPORT) -> bytes:
     return "\r\n".join([*head, *video, ""]).encode()
 
 
+@pytest.mark.parametrize("port", ["0", "9"])
+def test_a_bundled_channel_without_lines_of_its_own_has_those_of_its_bundle(port: str) -> None:
+    """JSEP, section 5.2.1. The generated forms have it, too, but not in every run."""
+    video = offer_of("a=rtpmap:102 H264/90000").decode().replace("s=-", "s=-\r\na=group:BUNDLE 0 1")
+    channel = (
+        f"m=application {port} UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\na=sctp-port:5000"
+    )
+    body = f"{video}{channel}\r\na=bundle-only\r\n".encode()
+    assert read_offer(body, RULE).is_player
+    assert [section.split()[1] != "0" for section in sections_of(answer_to(body))] == [True, True]
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "  "])
+def test_blanks_in_parameters_mean_nothing(blank: str) -> None:
+    """The examples of RFC 6184 have them after the semicolon."""
+    said = ("packetization-mode=0", "profile-level-id=42e01f")
+    fmtp = "a=fmtp:102 " + f";{blank}".join(reversed(said))
+    offer = read_offer(offer_of("a=rtpmap:102 H264/90000", fmtp), RULE)
+    assert offer.codecs == ()  # the mode was read: one that is not ours
+    fmtp = fmtp.replace("mode=0", "mode=1")
+    offer = read_offer(offer_of("a=rtpmap:102 H264/90000", fmtp), RULE)
+    assert offer.codecs == (VideoCodec.H264,)
+
+
 def test_h264_without_a_packetization_mode_is_taken_as_gstreamer_means_it() -> None:
     bare = read_offer(offer_of("a=rtpmap:102 H264/90000"), RULE)
     assert bare.codecs == (VideoCodec.H264,)
