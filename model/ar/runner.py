@@ -12,10 +12,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from model.ar.decoding.choice import Choice
 from model.ar.decoding.decoder import Draw, FrameDecoder
 from model.ar.decoding.feed import Feed
 from model.ar.decoding.order import DecodeOrder
+from model.ar.decoding.token_sampling import TokenSampler
 from model.ar.world import ARWorld
 from model.cache.frame_store import ContextClip
 from model.cache.page_table import Placement
@@ -34,7 +34,7 @@ class ARRunner:
         self,
         world: ARWorld,
         order: DecodeOrder,
-        choice: Choice,
+        sampler: TokenSampler,
         *,
         num_slots: int,
         pages_per_slot: int,
@@ -46,7 +46,7 @@ class ARRunner:
         self._vocabulary = world.vocabulary
         self._device = device
         self._decoder = FrameDecoder(
-            world.transformer.to(device), order, choice,
+            world.transformer.to(device), order, sampler,
             num_slots=num_slots, pages_per_slot=pages_per_slot,
         )  # fmt: skip
         self._actions = torch.zeros(num_slots, pages_per_slot, world.action_space.size)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from model import presets
 from model.action_space import ActionSpace
-from model.ar.decoding.choice import TopP
 from model.ar.decoding.order import diagonal
+from model.ar.decoding.token_sampling import TopP
 from model.ar.matched import matched_config
 from model.ar.runner import ARRunner
 from model.ar.transformer import ARTransformer

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from model.ar.decoding.cache import CachedAttention, TokenStore
-from model.ar.decoding.choice import Choice, uniforms
 from model.ar.decoding.feed import Feed, build_feeds
 from model.ar.decoding.order import DecodeOrder
+from model.ar.decoding.token_sampling import TokenSampler, uniforms
 from model.ar.transformer import ARTransformer
 from model.cache.page_table import Placement
 
@@ -35,7 +35,7 @@ class FrameDecoder:
         self,
         transformer: ARTransformer,
         order: DecodeOrder,
-        choice: Choice,
+        sampler: TokenSampler,
         *,
         num_slots: int,
         pages_per_slot: int,
@@ -45,7 +45,7 @@ class FrameDecoder:
         self._transformer = transformer
         self._num_actions = transformer.config.actions_per_frame
         self._num_cells = order.num_cells
-        self._choice = choice
+        self._sampler = sampler
         self._device = weight.device
         self.feeds = build_feeds(transformer.config, order, weight.device)
         sizes = {"num_slots": num_slots, "pages_per_slot": pages_per_slot}
@@ -82,7 +82,7 @@ class FrameDecoder:
     def _pick(self, logits_1NV: Tensor, draw: Draw, feed: Feed) -> Tensor:
         uniform_P = uniforms(self._num_cells, seed=draw.seed, frame_idx=draw.place.frame_idx)
         uniform_1N = uniform_P[None, list(feed.drawn)].to(self._device)
-        return self._choice(logits_1NV, uniform_1N)[0]
+        return self._sampler(logits_1NV, uniform_1N)[0]
 
     def _ids(self, feed: Feed, place: Placement) -> Tensor:
         """(E,) of one row. Where nothing came before, a guess is whatever the page holds."""

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from model.action_space import ActionSpace
-from model.ar.decoding.choice import TopP
 from model.ar.decoding.order import DecodeOrder
+from model.ar.decoding.token_sampling import TopP
 from model.ar.matched import matched_world
 from model.ar.runner import ARRunner
 from model.ar.world import ARWorld

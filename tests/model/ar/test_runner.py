@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from model import presets
 from model.action_space import ActionSpace
 from model.ar.clip import ClipAttention, ClipLayout
-from model.ar.decoding.choice import Likeliest, TopP
 from model.ar.decoding.order import diagonal
+from model.ar.decoding.token_sampling import Greedy, TopP
 from model.ar.matched import matched_config
 from model.ar.runner import ARRunner
 from model.ar.transformer import ARTransformer
@@ -76,8 +76,8 @@ class House:
         self.scheduler = Scheduler(
             SlidingWindow(WINDOW - 1), max_sessions=2, batch_sizes=(1, 2, 3, 4), merge=merge
         )
-        choice = TopP() if sampled else Likeliest()
-        runner = ARRunner(world, ORDER, choice, num_slots=2, pages_per_slot=WINDOW, device=CPU)
+        sampler = TopP() if sampled else Greedy()
+        runner = ARRunner(world, ORDER, sampler, num_slots=2, pages_per_slot=WINDOW, device=CPU)
         rules = RequestRules(
             action_size=world.action_space.size, num_steps=(ORDER.num_turns,), num_newest=WINDOW - 1
         )

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from model.ar.decoding.choice import TopP
 from model.ar.decoding.order import DecodeOrder
+from model.ar.decoding.token_sampling import TopP
 from model.ar.runner import ARRunner
 from model.ar.world import ARWorld
 from model.context.sliding_window import SlidingWindow

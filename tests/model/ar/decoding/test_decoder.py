@@ -8,10 +8,10 @@ from torch import Tensor
 
 from model.ar.clip import ClipAttention, ClipLayout
 from model.ar.decoding.cache import attend_grouped
-from model.ar.decoding.choice import Choice, Likeliest, TopP
 from model.ar.decoding.decoder import Draw, FrameDecoder
 from model.ar.decoding.feed import Feed
 from model.ar.decoding.order import DecodeOrder, blocks, diagonal, raster
+from model.ar.decoding.token_sampling import Greedy, TokenSampler, TopP
 from model.ar.transformer import ARConfig, ARTransformer
 from model.cache.page_table import Placement
 
@@ -65,12 +65,12 @@ def ring_place(slot: int, number: int, frame_idx: int) -> Placement:
 
 def draw_cached(
     transformer: ARTransformer, order: DecodeOrder, films: Sequence[tuple[Tensor, Tensor]],
-    *, given: int, first_idx: int = 0, choice: Choice | None = None, slots: Sequence[int] = (0, 1),
-    merge: bool = True,
+    *, given: int, first_idx: int = 0, sampler: TokenSampler | None = None,
+    slots: Sequence[int] = (0, 1), merge: bool = True,
 ) -> Tensor:  # fmt: skip
     """Codes (B, F, P): `given` frames of each film as they are, the others drawn together."""
     decoder = FrameDecoder(
-        transformer, order, choice or Likeliest(), num_slots=3, pages_per_slot=CONFIG.window
+        transformer, order, sampler or Greedy(), num_slots=3, pages_per_slot=CONFIG.window
     )
     drawn = torch.stack([codes for codes, _ in films])
     uncached: list[tuple[Feed, Placement]] = []
@@ -182,8 +182,8 @@ def test_grouped_queries_attend_as_if_keys_were_copied_to_every_head() -> None:
 
 def test_sampling_is_keyed_by_seed_and_frame_alone(transformer: ARTransformer) -> None:
     order = ORDERS["raster"]
-    first = draw_cached(transformer, order, [film(2)], given=3, choice=TopP())
-    again = draw_cached(transformer, order, [film(2), film(3)], given=3, choice=TopP())
+    first = draw_cached(transformer, order, [film(2)], given=3, sampler=TopP())
+    again = draw_cached(transformer, order, [film(2), film(3)], given=3, sampler=TopP())
     greedy = draw_cached(transformer, order, [film(2)], given=3)
     assert torch.equal(first[0], again[0])
     assert not torch.equal(first, greedy)

@@ -1,4 +1,4 @@
-"""From log-odds to tokens. Carries no state: randomness comes in as numbers.
+"""From logits to tokens. Stateless: uniform random numbers are arguments.
 
 Shape letters: B rows, N cells of one turn, V codes, P cells of a frame.
 """
@@ -11,23 +11,23 @@ from torch import Tensor
 from model.sampling.noise import draw_noise
 
 
-class Choice(Protocol):
-    """Picks the code of each cell."""
+class TokenSampler(Protocol):
+    """Samples the token of each cell."""
 
     def __call__(self, logits_BNV: Tensor, uniform_BN: Tensor) -> Tensor:
         """int64 codes (B, N), given one number in (0, 1) for each."""
         ...
 
 
-class Likeliest:
-    """The code with the highest odds: for tests and measurements."""
+class Greedy:
+    """The most likely token: for tests and measurements."""
 
     def __call__(self, logits_BNV: Tensor, uniform_BN: Tensor) -> Tensor:
         return logits_BNV.argmax(dim=-1)
 
 
 class TopP:
-    """Draws from the likeliest codes that together hold `top_p` of the probability (nucleus
+    """Samples from the most likely codes that together hold `top_p` of the probability (nucleus
     sampling, arXiv 1904.09751); 0.8 is MineWorld's."""
 
     def __init__(self, top_p: float = 0.8) -> None:
