@@ -37,7 +37,7 @@ class ActionSpace:
     because equality of the vector is what "the action did not change" means: a draft is right if
     the motion is off by no more than half the way to the next bin. In the shipped world that is
     0.4 degrees a frame around none, 2.5 at the fastest. Positive yaw turns right, positive pitch
-    looks down. What is nearest is told in degrees, or with a `mu` on the
+    looks down. The nearest is measured in degrees, or with a `mu` on the
     mu-law scale that the bins were made by.
 
     A world without yaw bins has no camera: its vector holds buttons only. With `one_at_a_time` at

@@ -134,7 +134,7 @@ class WorldSnapshot:
         cell = (nfd.latent_channels, nfd.grid_height, nfd.grid_width)
         if self.context.latents_FChw.shape[1:] != cell:
             raise SnapshotError(f"latents {tuple(self.context.latents_FChw.shape)} do not fit")
-        if self.context.actions_FA.shape[1] != nfd.told_size:
+        if self.context.actions_FA.shape[1] != nfd.condition_size:
             raise SnapshotError(f"actions {tuple(self.context.actions_FA.shape)} do not fit")
 
 

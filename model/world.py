@@ -7,7 +7,7 @@
     state.safetensors       in a world with a place: where its walls are
     card.md                 measured quality and speed, for people
 
-Shape letters: F frames, A numbers told (the action, then the state in a world with a place),
+Shape letters: F frames, A condition size (the action, then the state in a world with a place),
 C h w latent channels, rows, columns.
 """
 
@@ -82,8 +82,8 @@ class WorldSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """A real opening clip: latents (F, C, h, w) and what each frame is told (F, A): the action that
-    led to it and, in a world with a place, where the player was."""
+    """A real opening clip: latents (F, C, h, w) and the condition of each frame (F, A): the action
+    that led to it and, in a world with a place, where the player was."""
 
     name: str
     latents_FChw: Tensor
@@ -275,7 +275,7 @@ def _read_starts(
             latents, actions = tensors[f"{name}.latents"], tensors[f"{name}.actions"]
         except KeyError as error:
             raise WorldError(f"starts: {error} is missing") from error
-        if latents.shape[1:] != cell or actions.shape != (len(latents), spec.nfd.told_size):
+        if latents.shape[1:] != cell or actions.shape != (len(latents), spec.nfd.condition_size):
             raise WorldError(f"starts: {name} has shapes {latents.shape}, {actions.shape}")
         _check_finite(f"starts: {name}", latents)
         _check_finite(f"starts: {name}", actions)

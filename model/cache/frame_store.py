@@ -1,6 +1,6 @@
 """The frames behind the keys: what the transformer was shown of every page. Tensors only.
 
-Shape letters: B rows, F frames, C h w latent channels, rows, columns, A numbers told: the action,
+Shape letters: B rows, F frames, C h w latent channels, rows, columns, A condition size: the action,
 and in a world with a place the state behind it.
 """
 
@@ -75,7 +75,9 @@ class FrameStore:
         self.dtype = like.dtype
         self._latents = like.new_zeros(num_slots, pages_per_slot, *cell)
         self._t = torch.zeros(num_slots, pages_per_slot, device=like.device)
-        self._actions = torch.zeros(num_slots, pages_per_slot, config.told_size, device=like.device)
+        self._actions = torch.zeros(
+            num_slots, pages_per_slot, config.condition_size, device=like.device
+        )
 
     @property
     def nbytes(self) -> int:

@@ -49,7 +49,7 @@ class KVPool:
         return self._slots[layer].flatten(2, 3)
 
     def places(self, pages_B: Tensor) -> Tensor:
-        """Where the heads of these pages lie (H,), as `write` wants to be told."""
+        """Where the heads of these pages lie (H,), an argument of `write`."""
         slots_B, page_B = pages_B // self._pages_per_slot, pages_B % self._pages_per_slot
         first_B = slots_B * len(self._heads_N) * self._pages_per_slot + page_B
         return (first_B[:, None] + self._heads_N).flatten().clamp(max=self._nowhere)

@@ -120,11 +120,13 @@ def _compare_operations(
     block = DiTBlock(0, 192, 3, 4).to(device, torch.bfloat16)
     rotation = RotaryEmbedding(64, 2, 3).to(device)(torch.tensor([[4], [90]], device=device))
     x, mixed = (torch.randn(2, 1, 6, 192, device=device).bfloat16() for _ in range(2))
-    shift, scale, *told = (torch.randn(2, 1, 1, 192, device=device).bfloat16() for _ in range(6))
+    shift, scale, *conditions = (
+        torch.randn(2, 1, 1, 192, device=device).bfloat16() for _ in range(6)
+    )
     first = project(block, x, shift, scale, rotation)
     for ours, theirs in zip(first, plain.project(block, x, shift, scale, rotation), strict=True):
         _compare(ours, theirs)
-    _compare(finish(block, x, mixed, *told), plain.finish(block, x, mixed, *told))
+    _compare(finish(block, x, mixed, *conditions), plain.finish(block, x, mixed, *conditions))
 
 
 def _beside(device: torch.device) -> None:

@@ -87,7 +87,7 @@ class FastRunner(NFDRunner):
                 compute, numbers, captures[0], max_sub_batches=max_sub_batches
             )
             self._decoder = Decoder(
-                self._tokenizer, widths, self._told.cell,
+                self._tokenizer, widths, self._plan_tensors.cell,
                 precision=world.precision, device=device, capture=captures[1],
             )  # fmt: skip
         self._async_decoder = AsyncDecoder(self._decoder, device) if paths.beside else None
@@ -117,7 +117,9 @@ class FastRunner(NFDRunner):
             x_DChw = self._denoise(plan, rows_D)
         with span("decode"):
             images = (
-                self._async_decoder.decode(x_DChw[self._told.last(plan)]) if plan.finished else ()
+                self._async_decoder.decode(x_DChw[self._plan_tensors.last(plan)])
+                if plan.finished
+                else ()
             )
         with span("store"):
             finite_B = self._store(plan, rows_D, x_DChw)
@@ -141,23 +143,23 @@ class FastRunner(NFDRunner):
                 actions_BA=rows_R.actions_BA,
                 previous_BChw=previous.x_BChw,
                 previous_t_B=previous.t_B,
-                positions_B=self._told.positions(placements),
-                next_t_B=_behind(num_cached, self._told.next_t(plan.drawn)),
-                noise_BChw=_behind(num_cached, self._told.next_noise(plan.drawn)),
+                positions_B=self._plan_tensors.positions(placements),
+                next_t_B=_behind(num_cached, self._plan_tensors.next_t(plan.drawn)),
+                noise_BChw=_behind(num_cached, self._plan_tensors.next_noise(plan.drawn)),
             ),
         )
         self._foresee(plan)
         return stepped_RChw[num_cached:]
 
     def _foresee(self, plan: PassPlan) -> None:
-        """Draws what the next passes will be roughened with, while the device is busy."""
+        """Draws the noise of the next passes while the device is busy."""
         for row in plan.drawn:
             frame_idx = row.placement.frame_idx
             if row.is_last:
                 for denoise_step in range(min(2, row.request.num_steps)):
-                    self._told.draw(row.seed, frame_idx + 1, denoise_step)
+                    self._plan_tensors.draw(row.seed, frame_idx + 1, denoise_step)
             elif row.denoise_step + 2 < row.request.num_steps:
-                self._told.draw(row.seed, frame_idx, row.denoise_step + 2)
+                self._plan_tensors.draw(row.seed, frame_idx, row.denoise_step + 2)
 
     def _decode(self, x_BChw: Tensor, decode_size: int) -> Tensor:
         return self._decoder(x_BChw)

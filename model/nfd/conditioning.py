@@ -31,7 +31,7 @@ class TimeEmbedding(nn.Module):
 
 
 class Conditioning(nn.Module):
-    """Owns everything a frame is told: its noise level, the noise level of the frame before it,
+    """Owns all conditioning of a frame: its noise level, the noise level of the frame before it,
     and the action that leads to it. One vector per frame, shared by its tokens."""
 
     def __init__(self, width: int, action_size: int) -> None:

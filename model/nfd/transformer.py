@@ -29,12 +29,12 @@ MIN_GEMM_ROWS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NFDConfig:
-    """`window` counts the frames a frame may attend to, itself included. With
-    `concat_previous`, the previous frame (as noisy as the context holds it) is also part of a
-    frame's input channels: small models learn motion much faster so. With `see_neighbours` each
-    cell gets the 3 x 3 cells around it of that frame: where motion is a shift by a token, the first
-    layer can then make it by itself. With a `place`, a frame is told where the player is besides
-    the action, and what the place's map says of it is part of the frame's input channels, too."""
+    """`window` counts the frames a frame may attend to, itself included. With `concat_previous`,
+    the previous frame (as noisy as the context holds it) is also part of a frame's input channels:
+    small models learn motion much faster so. With `see_neighbours` each cell gets the 3 x 3 cells
+    around it of that frame: where motion is a shift by a token, the first layer can then make it by
+    itself. With a `place`, a frame is conditioned on the player's state besides the action, and
+    what the place's map says of it is part of the frame's input channels, too."""
 
     latent_channels: int
     grid_height: int
@@ -60,8 +60,8 @@ class NFDConfig:
         return self.latent_channels * (1 + previous)
 
     @property
-    def told_size(self) -> int:
-        """Numbers that a frame is told: the action, then the state."""
+    def condition_size(self) -> int:
+        """Numbers that condition a frame: the action, then the state."""
         return self.action_size + (self.place.state_size if self.place else 0)
 
     @property
@@ -139,7 +139,7 @@ class NFDTransformer(nn.Module):
         return self.predict(x_BFChw, previous.x_BChw, modulation, rotation, attend, seen_BFChw)
 
     def look(self, told_BFA: Tensor) -> Tensor:
-        """What should be seen (B, F, C, h, w), by the place's map, from the states told."""
+        """What should be seen (B, F, C, h, w), by the place's map, from the states."""
         states_NS = told_BFA.flatten(0, 1)[:, self.config.action_size :]
         seen_NChw: Tensor = self.place(states_NS)
         return seen_NChw.view(*told_BFA.shape[:2], *seen_NChw.shape[1:])

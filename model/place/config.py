@@ -9,9 +9,9 @@ SEEN_ENTRIES = 3  # of a state: x, y, heading; nothing else decides what should 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceConfig:
-    """`state_size` numbers follow the action in what a frame is told. The map covers a square of
-    `2 * reach` units around `middle_x`, `middle_y`, by one plane of features with `fine` points a
-    side and one with `coarse`, `channels` features each. Every token column has `rays` of the
+    """`state_size` numbers follow the action in the condition of a frame. The map covers a square
+    of `2 * reach` units around `middle_x`, `middle_y`, by one plane of features with `fine` points
+    a side and one with `coarse`, `channels` features each. Every token column has `rays` of the
     camera's `field_deg` wide view, which meet the planes at `depths` depths up to `farthest`."""
 
     state_size: int

@@ -18,7 +18,7 @@ class Views:
         self._kept: OrderedDict[tuple[float, ...], Tensor] = OrderedDict()
 
     def of(self, told_BA: Tensor) -> Tensor:
-        """(B, C, h, w) for rows that are told these actions and states."""
+        """(B, C, h, w) for rows with these actions and states."""
         first = self._transformer.config.action_size
         states = [tuple(row) for row in told_BA[:, first:].tolist()]
         for row, state in enumerate(states):

@@ -1,4 +1,4 @@
-"""Few steps: estimate the clean frame, roughen it anew at the next time. What we serve."""
+"""Few steps: estimate the clean frame, re-noise it at the next time. What we serve."""
 
 from collections.abc import Callable
 

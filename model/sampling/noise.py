@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 MAX_SEED = 2**64 - 1
-# The draw that roughens a finished frame for the context; denoise steps count from 0.
+# The draw that re-noises a finished frame for the context; denoise steps count from 0.
 CONTEXT_STEP = 2**32
 
 

@@ -99,7 +99,7 @@ class ClipSource:
         """`state_size`: numbers of a state that frames are told. Raises TooLittlePlay; ValueError
         for films without poses where there are any."""
         self._films = films
-        self._told = [film.told(state_size) for film in films]
+        self._conditions = [film.told(state_size) for film in films]
         self._starts = [clip_starts(film.cuts_N.numpy(), num_frames) for film in films]
         self._firsts = np.cumsum([0] + [len(starts) for starts in self._starts])
         if not len(self):
@@ -147,4 +147,4 @@ class ClipSource:
         i = int(np.searchsorted(self._firsts, index, side="right")) - 1
         first = int(self._starts[i][index - self._firsts[i]])
         frames = slice(first, first + self._num_frames)
-        return self._films[i].latents_NChw[frames], self._told[i][frames]
+        return self._films[i].latents_NChw[frames], self._conditions[i][frames]

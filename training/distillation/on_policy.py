@@ -42,7 +42,7 @@ class RolloutBuffer(nn.Module):
         cell = (config.latent_channels, config.grid_height, config.grid_width)
         num_frames = config.window + settings.num_frames
         self.register_buffer("latents_NWChw", torch.zeros(count, config.window, *cell))
-        self.register_buffer("actions_NTA", torch.zeros(count, num_frames, config.told_size))
+        self.register_buffer("actions_NTA", torch.zeros(count, num_frames, config.condition_size))
         self.register_buffer("age_N", torch.zeros(count, dtype=torch.long))
         self.register_buffer("end_N", torch.zeros(count, dtype=torch.long))
 

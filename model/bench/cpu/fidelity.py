@@ -1,7 +1,7 @@
 """How far the frames of each form drift from those of fp32: same starts, same noise, same keys.
 
 A world is chaotic: two runs part for good once they differ at all, so the frames of another seed
-are told beside them.
+stand beside them.
 """
 
 import random

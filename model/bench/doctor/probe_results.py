@@ -40,10 +40,10 @@ def works(code: str) -> bool:
 def why_not_fast(forms: Sequence[str], command: Sequence[str] = _PROBES) -> Mapping[str, str]:
     """Why each of `model.fast.probes.FORMS`, in that order, cannot be used; empty where it can.
     Where the probes ended early, the form that they were trying has crashed."""
-    told = {line["form"]: line["why_not"] for line in map(json.loads, _lines(command))}
-    untold = [form for form in forms if form not in told]
-    crashed = dict.fromkeys(untold[:1], "its probe crashed or took too long")
-    return told | crashed | dict.fromkeys(untold[1:], "not tried: a probe before it crashed")
+    found = {line["form"]: line["why_not"] for line in map(json.loads, _lines(command))}
+    missing = [form for form in forms if form not in found]
+    crashed = dict.fromkeys(missing[:1], "its probe crashed or took too long")
+    return found | crashed | dict.fromkeys(missing[1:], "not tried: a probe before it crashed")
 
 
 def _lines(command: Sequence[str]) -> list[str]:

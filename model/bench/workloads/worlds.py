@@ -34,7 +34,7 @@ def random_world(preset_name: str) -> World:
     start = Start(
         name="noise",
         latents_FChw=torch.randn(num_frames, nfd.latent_channels, nfd.grid_height, nfd.grid_width),
-        actions_FA=torch.zeros(num_frames, nfd.told_size),
+        actions_FA=torch.zeros(num_frames, nfd.condition_size),
     )
     spec = WorldSpec(
         name=f"preset {preset_name}",
@@ -90,7 +90,7 @@ def drive(
     merge: bool = True,
     paths: FastPaths | None = None,
 ) -> Driver:
-    """Sessions of a world, at the steps it is served with unless told otherwise."""
+    """Sessions of a world, at the steps it is served with by default."""
     context = policy or SlidingWindow(world.spec.nfd.window - 1)
     runner = runner_of(paths)(
         world,

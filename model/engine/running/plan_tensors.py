@@ -22,7 +22,7 @@ class PlanTensors:
     def __init__(self, spec: WorldSpec, device: torch.device, draw: Draw) -> None:
         config = spec.nfd
         self.cell = (config.latent_channels, config.grid_height, config.grid_width)
-        self._told_size = config.told_size
+        self._condition_size = config.condition_size
         self._times = {steps: (*times, 0.0) for steps, times in spec.sampler.times.items()}
         self._device = device
         self._draw = draw
@@ -39,8 +39,8 @@ class PlanTensors:
 
     def actions(self, drawn: Sequence[DrawnFrame]) -> Tensor:
         """(D, A), with the states behind the actions."""
-        told = torch.tensor([(*row.request.action, *row.state) for row in drawn])
-        return send(told, self._device).view(len(drawn), self._told_size)
+        conditions = torch.tensor([(*row.request.action, *row.state) for row in drawn])
+        return send(conditions, self._device).view(len(drawn), self._condition_size)
 
     def positions(self, placements: Sequence[Placement], num_padding: int = 0) -> Tensor:
         """(R + padding,)."""
@@ -62,7 +62,7 @@ class PlanTensors:
         return self._integers([n for n, row in enumerate(drawn) if row.denoise_step == 0])
 
     def next_noise(self, drawn: Sequence[DrawnFrame]) -> Tensor:
-        """(D, C, h, w): what each row is roughened with after this pass."""
+        """(D, C, h, w): what each row is re-noised with after this pass."""
         return self.noise(drawn, [None if r.is_last else r.denoise_step + 1 for r in drawn])
 
     def noise(self, rows: Sequence[DrawnFrame], steps: Sequence[int | None]) -> Tensor:

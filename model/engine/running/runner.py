@@ -100,7 +100,7 @@ class NFDRunner:
         self._transformer = world.transformer.to(device)
         self._tokenizer = world.tokenizer.to(device)
         self._device = device
-        self._told = PlanTensors(world.spec, device, draw or draw_noise)
+        self._plan_tensors = PlanTensors(world.spec, device, draw or draw_noise)
         self._precision = world.precision
         like = self._transformer.embed.weight
         kept_in, self._attend = context_attention(world.precision, like.dtype)
@@ -126,7 +126,7 @@ class NFDRunner:
         self._views = Views(self._transformer, num_slots * branches) if has_place else None
         self._no_pixels = torch.empty(0, world.spec.height, world.spec.width, 3, dtype=torch.uint8)
         # By slot and branch: frames between their denoise steps.
-        self._drawn = torch.zeros(num_slots, max_drafts, *self._told.cell, device=device)
+        self._drawn = torch.zeros(num_slots, max_drafts, *self._plan_tensors.cell, device=device)
 
     @property
     def cache_nbytes(self) -> int:
@@ -162,7 +162,7 @@ class NFDRunner:
         pixels_BHWC = self._no_pixels
         if plan.finished:
             with span("decode"), computing_in(self._precision, self._device):
-                pixels_BHWC = self._decode(x_DChw[self._told.last(plan)], plan.decode_size)
+                pixels_BHWC = self._decode(x_DChw[self._plan_tensors.last(plan)], plan.decode_size)
         decoded_s = self._now_s()
         with span("store"):
             finite_B = self._store(plan, rows_D, x_DChw)
@@ -175,12 +175,16 @@ class NFDRunner:
 
     def _begin(self, drawn: Sequence[DrawnFrame]) -> FrameRows:
         """The drawn rows as they are before the pass: fresh noise, or what the last pass left."""
-        x_DChw = self._drawn[self._told.places(drawn)]
+        x_DChw = self._drawn[self._plan_tensors.places(drawn)]
         beginning = [row for row in drawn if row.denoise_step == 0]
         if beginning:
-            x_DChw[self._told.fresh(drawn)] = self._told.noise(beginning, [0] * len(beginning))
+            x_DChw[self._plan_tensors.fresh(drawn)] = self._plan_tensors.noise(
+                beginning, [0] * len(beginning)
+            )
         return FrameRows(
-            latents_BChw=x_DChw, t_B=self._told.t(drawn), actions_BA=self._told.actions(drawn)
+            latents_BChw=x_DChw,
+            t_B=self._plan_tensors.t(drawn),
+            actions_BA=self._plan_tensors.actions(drawn),
         )
 
     def _denoise(self, plan: PassPlan, rows_D: FrameRows) -> Tensor:
@@ -197,7 +201,7 @@ class NFDRunner:
             rows_B.latents_BChw[:, None],
             rows_B.t_B[:, None],
             rows_B.actions_BA[:, None],
-            self._told.positions(placements, missing)[:, None],
+            self._plan_tensors.positions(placements, missing)[:, None],
             Previous(_pad(previous.x_BChw, missing), _pad(previous.t_B, missing)),
             PagedAttention(
                 self._kv,
@@ -236,8 +240,8 @@ class NFDRunner:
             rows_D.latents_BChw,
             direction_DChw,
             rows_D.t_B,
-            self._told.next_t(drawn),
-            lambda: self._told.next_noise(drawn),
+            self._plan_tensors.next_t(drawn),
+            lambda: self._plan_tensors.next_noise(drawn),
         )
 
     def _decode(self, x_BChw: Tensor, decode_size: int) -> Tensor:
@@ -248,10 +252,10 @@ class NFDRunner:
     def _store(self, plan: PassPlan, rows_D: FrameRows, x_DChw: Tensor) -> Tensor:
         """Leaves what the next passes go on from. Returns, for each frame that is finished now,
         whether its latents are finite numbers (B,) bool; on the device, so that nobody waits."""
-        self._drawn[self._told.places(plan.drawn)] = x_DChw
+        self._drawn[self._plan_tensors.places(plan.drawn)] = x_DChw
         if not plan.finished:
             return _NONE_FINISHED
-        last = self._told.last(plan)
+        last = self._plan_tensors.last(plan)
         x_BChw = x_DChw[last]
         self._finish(plan.finished, x_BChw, rows_D.actions_BA[last])
         # A sum of latents is finite when they all are: they are far too small to overflow.
@@ -260,7 +264,7 @@ class NFDRunner:
     def _finish(self, finished: Sequence[DrawnFrame], x_BChw: Tensor, actions_BA: Tensor) -> None:
         """Leaves the frames in their pages as contexts hold them, drafts in pages of theirs."""
         t_B = torch.full((len(finished),), self._context_t, device=self._device)
-        noise_BChw = self._told.noise(finished, [CONTEXT_STEP] * len(finished))
+        noise_BChw = self._plan_tensors.noise(finished, [CONTEXT_STEP] * len(finished))
         rows = FrameRows(
             latents_BChw=diffuse(x_BChw, noise_BChw, t_B), t_B=t_B, actions_BA=actions_BA
         )

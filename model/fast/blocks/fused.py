@@ -37,10 +37,10 @@ def add_and_modulate(
     x_BFPD: Tensor, y_BFPD: Tensor, gate_BF1D: Tensor, shift_BF1D: Tensor, scale_BF1D: Tensor
 ) -> tuple[Tensor, Tensor]:
     x, y = x_BFPD.contiguous(), y_BFPD.contiguous()
-    told = _by_frame(gate_BF1D, shift_BF1D, scale_BF1D)
+    conditions = _by_frame(gate_BF1D, shift_BF1D, scale_BF1D)
     out, hidden = torch.empty_like(x), torch.empty_like(x)
     kernels.add_and_modulate[_programs(x)](
-        x, y, *told, out, hidden, *_sizes(x, told[0]), _EPS, **_block(x)
+        x, y, *conditions, out, hidden, *_sizes(x, conditions[0]), _EPS, **_block(x)
     )
     return out, hidden
 
@@ -62,9 +62,9 @@ def rotate_normed(qkv_BS3NK: Tensor, block: DiTBlock, rotation: Rotation) -> tup
     return q_BNSK, k_BNSK
 
 
-def _by_frame(*told_BF1D: Tensor) -> Sequence[Tensor]:
+def _by_frame(*conditions_BF1D: Tensor) -> Sequence[Tensor]:
     """Views (frames, D). Parts of one modulation: their rows lie equally far apart."""
-    rows = [told.flatten(0, 2) for told in told_BF1D]
+    rows = [conditions.flatten(0, 2) for conditions in conditions_BF1D]
     assert len({row.stride(0) for row in rows}) == 1, "shift, scale and gate of different layouts"
     return rows
 

@@ -12,9 +12,9 @@ import triton.language as tl
 def modulate(x, shift, scale, out, frame_stride, tokens, width, eps, BLOCK: tl.constexpr):
     """Layer norm, scale and shift of one token; `tokens` of them share a frame's row."""
     token, column, inside = _columns(width, BLOCK)
-    told = token // tokens * frame_stride + column
+    condition = token // tokens * frame_stride + column
     values = tl.load(x + token * width + column, mask=inside, other=0.0).to(tl.float32)
-    moved = _modulated(values, shift + told, scale + told, inside, width, eps)
+    moved = _modulated(values, shift + condition, scale + condition, inside, width, eps)
     tl.store(out + token * width + column, moved.to(out.dtype.element_ty), mask=inside)
 
 
@@ -22,8 +22,8 @@ def modulate(x, shift, scale, out, frame_stride, tokens, width, eps, BLOCK: tl.c
 def add_gated(x, y, gate, out, frame_stride, tokens, width, BLOCK: tl.constexpr):
     """What a layer gives one token, times its frame's gate, added to the token."""
     token, column, inside = _columns(width, BLOCK)
-    told = token // tokens * frame_stride + column
-    total = _gated_sum(x, y, gate + told, token * width + column, inside)
+    condition = token // tokens * frame_stride + column
+    total = _gated_sum(x, y, gate + condition, token * width + column, inside)
     tl.store(out + token * width + column, total.to(out.dtype.element_ty), mask=inside)
 
 
@@ -33,10 +33,10 @@ def add_and_modulate(
 ):
     """Both: the sum, and what the next layer is shown of it."""
     token, column, inside = _columns(width, BLOCK)
-    told = token // tokens * frame_stride + column
+    condition = token // tokens * frame_stride + column
     place = token * width + column
-    total = _gated_sum(x, y, gate + told, place, inside)
-    moved = _modulated(total, shift + told, scale + told, inside, width, eps)
+    total = _gated_sum(x, y, gate + condition, place, inside)
+    moved = _modulated(total, shift + condition, scale + condition, inside, width, eps)
     tl.store(out + place, total.to(out.dtype.element_ty), mask=inside)
     tl.store(hidden + place, moved.to(hidden.dtype.element_ty), mask=inside)
 

@@ -1,9 +1,9 @@
 """Transformer and sampler as one computation over static buffers: what may be captured.
 
-The plan stays outside: a pass is told its rows by filling buffers, then called. Without a GPU the
-same buffers and the same computation run uncaptured, so what a graph would hold is tested there.
-Shape letters: R rows of a pass, B places in it (padding included), C h w latent channels, rows,
-columns.
+The plan stays outside: the rows of a pass are written to buffers, then the pass is called. Without
+a GPU the same buffers and the same computation run uncaptured, so what a graph would hold is tested
+there. Shape letters: R rows of a pass, B places in it (padding included), C h w latent channels,
+rows, columns.
 """
 
 from collections.abc import Sequence

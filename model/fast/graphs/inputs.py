@@ -23,7 +23,7 @@ class RowInputs:
     previous_t_B: Tensor
     positions_B: Tensor  # int64
     next_t_B: Tensor
-    noise_BChw: Tensor  # to roughen with at `next_t_B`
+    noise_BChw: Tensor  # to re-noise with at `next_t_B`
 
     @classmethod
     def zeros(cls, config: NFDConfig, *, num_rows: int, device: torch.device) -> "RowInputs":
@@ -35,7 +35,7 @@ class RowInputs:
         return cls(
             latents_BChw=zeros(*cell),
             t_B=zeros(),
-            actions_BA=zeros(config.told_size),
+            actions_BA=zeros(config.condition_size),
             previous_BChw=zeros(*cell),
             previous_t_B=zeros(),
             positions_B=zeros().long(),

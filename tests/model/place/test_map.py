@@ -78,7 +78,7 @@ def test_impossible_sizes_are_refused(wrong: dict[str, int]) -> None:
 
 def test_a_transformer_without_a_place_has_no_part_of_it(world: World) -> None:
     assert not any("place" in name or "seen" in name for name in world.transformer.state_dict())
-    assert world.spec.nfd.told_size == world.spec.nfd.action_size
+    assert world.spec.nfd.condition_size == world.spec.nfd.action_size
 
 
 def test_what_should_be_seen_is_added_to_the_tokens_and_is_nothing_at_first(

@@ -57,7 +57,7 @@ def test_euler_draws_no_noise() -> None:
     make_sampler("euler").advance(CLEAN, NOISE, t, t / 2, refuse)
 
 
-def test_consistency_sampling_roughens_with_fresh_noise() -> None:
+def test_consistency_sampling_re_noises_with_fresh_noise() -> None:
     t, next_t = torch.full((4,), 1.0), torch.full((4,), 0.5)
     x = diffuse(CLEAN, NOISE, t)
     result = make_sampler("consistency").advance(x, true_direction(x, t), t, next_t, lambda: FRESH)

@@ -72,7 +72,7 @@ def test_clips_are_told_where_the_player_is_and_the_frozen_map_stays() -> None:
         [film()], CONFIG.window, 4, torch.device("cpu"), state_size=PLACE.state_size
     )
     clips = source.draw(torch.Generator().manual_seed(0))
-    assert clips.actions_BFA.shape[-1] == PLACED.told_size
+    assert clips.actions_BFA.shape[-1] == PLACED.condition_size
     assert not clips.actions_BFA[..., CONFIG.action_size + 3 :].any()
     torch.manual_seed(0)
     transformer = NFDTransformer(PLACED)
@@ -94,7 +94,7 @@ def test_clips_are_told_where_the_player_is_and_the_frozen_map_stays() -> None:
 def test_the_critics_wrong_action_is_at_the_right_place() -> None:
     teacher = NFDTransformer(PLACED)
     adversary = Adversary(CriticHeads(PLACED), teacher, AdversarySettings(strength=1.0))
-    told = torch.randn(2, 3, PLACED.told_size)
+    told = torch.randn(2, 3, PLACED.condition_size)
     wrong = adversary._of_others(told)
     size = CONFIG.action_size
     assert torch.equal(wrong[0, :, :size], told[1, :, :size])
