@@ -53,11 +53,6 @@ class ARRunner:
         self._no_pixels = torch.empty(0, 1, 1, 3, dtype=torch.uint8)
         self._drawn: set[tuple[int, int]] = set()  # slot, page: but its last cells are cached
 
-    @property
-    def cache_nbytes(self) -> int:
-        """Bytes held for all slots, from the start."""
-        return self._decoder.store.nbytes
-
     @torch.inference_mode()
     def load(self, slot: int, clip: ContextClip) -> None:
         """The clip's latents must lie on the tokenizer's grid: no noise is added to codes."""

@@ -79,10 +79,6 @@ class FrameStore:
             num_slots, pages_per_slot, config.condition_size, device=like.device
         )
 
-    @property
-    def nbytes(self) -> int:
-        return self._latents.nbytes + self._t.nbytes + self._actions.nbytes
-
     def write(self, slots: Sequence[int], pages: Sequence[int], rows: FrameRows) -> None:
         """Row i goes to page `pages[i]` of slot `slots[i]`."""
         where = self._at(slots, pages)

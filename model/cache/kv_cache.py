@@ -27,7 +27,3 @@ class KVCache:
             KVPool(config, num_slots=num_slots, pages_per_slot=num_pages, like=like)
             for num_pages in (pages_per_slot, pages_per_slot, num_sinks)
         )
-
-    @property
-    def nbytes(self) -> int:
-        return self.keys.nbytes + self.values.nbytes + self.sinks.nbytes

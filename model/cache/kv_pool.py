@@ -31,10 +31,6 @@ class KVPool:
         shape = (config.num_layers, num_slots, heads, pages_per_slot, *page)
         self._slots = self._places[:, :-1].view(shape)
 
-    @property
-    def nbytes(self) -> int:
-        return self._places.nbytes
-
     def page(self, layer: int, slot: int, page: int) -> Tensor:
         """View (N, P, K) of one page."""
         return self._slots[layer, slot, :, page]

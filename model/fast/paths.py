@@ -29,14 +29,13 @@ class FastPaths:
     `graphs`: common passes are one launch each.
     `beside`: asynchronous decoding: decodes, and makes the encoder's colours, while the next pass
     runs; wants a GPU.
-    `compile_mode`: torch.compile's. `compile_cache`: a folder of this user's own, where what was
-    compiled outlives the process; nowhere if not given."""
+    `compile_cache`: a folder of this user's own that keeps compiled code between processes; none:
+    compiled anew in each process."""
 
     flash: bool = False
     graphs: bool = False
     blocks: Blocks = Blocks.PLAIN
     beside: bool = False
-    compile_mode: str = "default"
     compile_cache: Path | None = None
 
     @property
@@ -60,9 +59,9 @@ class FastPaths:
 
                 return with_operations(plain, FUSED.project, FUSED.finish)
             case Blocks.COMPILED:
-                operations, mode = BlockOperations(), self.compile_mode
+                operations = BlockOperations()
                 return with_operations(
                     plain,
-                    compiled(operations.project, mode=mode),
-                    compiled(operations.finish, mode=mode),
+                    compiled(operations.project),
+                    compiled(operations.finish),
                 )

@@ -108,8 +108,8 @@ def _fused(device: torch.device) -> None:
 
 def _compiled(device: torch.device) -> None:
     plain = BlockOperations()
-    project = compiled(plain.project, mode="default")
-    _compare_operations(project, compiled(plain.finish, mode="default"), device)
+    project = compiled(plain.project)
+    _compare_operations(project, compiled(plain.finish), device)
 
 
 def _compare_operations(

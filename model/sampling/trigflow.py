@@ -2,6 +2,10 @@
 
 Every function takes one time per row: t has as many leading axes as it likes and is broadcast over
 the rest, so rows of one call may be at different noise levels.
+
+A flow-matching network is the same thing in other coordinates: at time s = sin t / (sin t + cos t)
+its input is x_t / (sin t + cos t), and its velocity v = z - x0 gives the direction ((cos t - sin t)
+x_t + v) / (sin t + cos t), exactly.
 """
 
 from torch import Tensor
@@ -26,19 +30,6 @@ def rotate(x: Tensor, direction: Tensor, t: Tensor, next_t: Tensor) -> Tensor:
     """
     angle = _broadcast(t - next_t, x)
     return angle.cos() * x - angle.sin() * direction
-
-
-def flow_input(x: Tensor, t: Tensor) -> Tensor:
-    """What a flow-matching network is fed at time `schedule.flow_time(t)` in place of x_t."""
-    t = _broadcast(t, x)
-    return x / (t.sin() + t.cos())
-
-
-def direction_of_velocity(x: Tensor, velocity: Tensor, t: Tensor) -> Tensor:
-    """Direction of a flow-matching network's velocity z - x0 at `flow_input(x, t)`; exact."""
-    t = _broadcast(t, x)
-    scale = t.sin() + t.cos()
-    return (x * (t.cos() - t.sin()) + velocity) / scale
 
 
 def _broadcast(t: Tensor, like: Tensor) -> Tensor:

@@ -31,10 +31,6 @@ class TokenStore:
         self.values = torch.zeros_like(self.keys)
         self.queries_per_key = config.num_heads // config.num_kv_heads
 
-    @property
-    def nbytes(self) -> int:
-        return self.ids.nbytes + self.keys.nbytes + self.values.nbytes
-
 
 class CachedAttention:
     """Each row against its own session's pages and no other's.

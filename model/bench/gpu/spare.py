@@ -1,5 +1,5 @@
 """What spare capacity buys: how soon a world is back from its snapshot, and how much of a
-frame's time is hidden when it is drawn ahead, under one guess or two, or with the frame before."""
+frame's time is hidden when it is drawn ahead, under one draft action or two, or with the frame before."""
 
 import statistics
 import time
@@ -62,12 +62,12 @@ def restore(world: World, device: torch.device) -> Mapping[str, Any]:
 def draw_ahead(world: World, device: torch.device, players: int) -> Mapping[str, Any]:
     """Players who hold a key and change it now and then: how long they wait for a frame that was
     begun as if the key stayed, and how much spare time that took."""
-    return _play(_house(world, device, players, max_drafts=1), num_guesses=1)
+    return _play(_house(world, device, players, max_drafts=1), num_drafts=1)
 
 
 def draw_branches(world: World, device: torch.device, players: int) -> Mapping[str, Any]:
     """The same play, each frame begun under the key that is held and under the other one."""
-    return _play(_house(world, device, players, max_drafts=2), num_guesses=2)
+    return _play(_house(world, device, players, max_drafts=2), num_drafts=2)
 
 
 def draw_jointly(world: World, device: torch.device, players: int) -> Mapping[str, Any]:
@@ -92,12 +92,12 @@ def _house(world: World, device: torch.device, players: int, *, max_drafts: int)
     return engine
 
 
-def _play(engine: WorldEngine, *, num_guesses: int) -> Mapping[str, Any]:
+def _play(engine: WorldEngine, *, num_drafts: int) -> Mapping[str, Any]:
     plain = [_wait_s(engine, _keys(engine, number)) for number in range(2 * CHANGE_EVERY)]
     spare, waited = [], []
     for number in range(2 * CHANGE_EVERY):
-        guesses = _guesses(engine, number)[:num_guesses]
-        spare.append(_draft_s(engine, guesses))
+        draft_actions = _draft_actions(engine, number)[:num_drafts]
+        spare.append(_draft_s(engine, draft_actions))
         waited.append(_wait_s(engine, _keys(engine, number)))
     counts, frame_s = engine.speculation.exact, statistics.median(plain)
     return {
@@ -119,17 +119,17 @@ def _keys(engine: WorldEngine, number: int) -> Mapping[str, ActionVector]:
     }
 
 
-def _guesses(engine: WorldEngine, number: int) -> Sequence[Mapping[str, ActionVector]]:
+def _draft_actions(engine: WorldEngine, number: int) -> Sequence[Mapping[str, ActionVector]]:
     """Of everybody's action in that frame, the likeliest first: it stays, or it changes."""
     held = _keys(engine, max(0, number - 1))
     changed = {name: (1 - key, *others) for name, (key, *others) in held.items()}
     return held, changed
 
 
-def _draft_s(engine: WorldEngine, guesses: Sequence[Mapping[str, ActionVector]]) -> float:
+def _draft_s(engine: WorldEngine, draft_actions: Sequence[Mapping[str, ActionVector]]) -> float:
     """Seconds of spare time until all drafts are finished."""
     started_s = time.perf_counter()
-    for actions in guesses:
+    for actions in draft_actions:
         for name, action in actions.items():
             engine.draft(name, engine.request(action))
     while engine.advance() is not None:

@@ -92,10 +92,10 @@ class House:
         while self.scheduler.has_in_flight:
             self._engine.advance()
 
-    def draft(self, guesses: Sequence[float], *, passes: int) -> None:
+    def draft(self, draft_actions: Sequence[float], *, passes: int) -> None:
         """So many passes for the next frame of all who have none already, under each guess."""
         for name in self._names:
-            for guess in guesses if not self.scheduler.session(name).joint else ():
+            for guess in draft_actions if not self.scheduler.session(name).joint else ():
                 self._engine.draft(name, FrameRequest(action=(guess,), num_steps=NUM_STEPS))
         for _ in range(passes):
             self._engine.advance()
@@ -131,7 +131,7 @@ class House:
 
 
 class Night:
-    """A house in which everything happens that may: drafts under two guesses, right or wrong,
+    """A house in which everything happens that may: drafts under two draft_actions, right or wrong,
     finished or not; joint frames; shortened contexts, also in flight; players who come and go."""
 
     def __init__(self, num_sessions: int) -> None:

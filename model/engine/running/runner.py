@@ -128,11 +128,6 @@ class NFDRunner:
         # By slot and branch: frames between their denoise steps.
         self._drawn = torch.zeros(num_slots, max_drafts, *self._plan_tensors.cell, device=device)
 
-    @property
-    def cache_nbytes(self) -> int:
-        """Bytes held for all slots, from the start."""
-        return self._kv.nbytes + self._frames.nbytes + self._drawn.nbytes
-
     @torch.inference_mode()
     def load(self, slot: int, clip: ContextClip) -> None:
         rows = FrameRows(

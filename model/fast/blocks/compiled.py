@@ -1,6 +1,6 @@
-"""Halves of a block compiled by torch, and a cache of what was compiled that outlives the process.
+"""Block operations compiled by torch, and a cache file of compiled code that outlives the process.
 
-A half is compiled once for all layers, whose weights are its arguments. Knows no runner.
+Operations are compiled once for all layers, whose weights are arguments. Knows no runner.
 """
 
 import os
@@ -11,15 +11,15 @@ from typing import TypeVar, cast
 
 import torch
 
-Half = TypeVar("Half", bound=Callable[..., object])
+Operation = TypeVar("Operation", bound=Callable[..., object])
 
 
-def compiled(half: Half, *, mode: str, backend: str | Callable[..., object] = "inductor") -> Half:
-    """The same function, compiled when a shape is first met. `mode`, `backend`: torch.compile's;
-    modes that capture graphs by themselves are of no use here. The second shape that is met
-    is compiled for all others."""
-    chosen = mode if backend == "inductor" else None
-    return cast(Half, torch.compile(half, mode=chosen, backend=backend))
+def compiled(
+    operation: Operation, *, backend: str | Callable[..., object] = "inductor"
+) -> Operation:
+    """The same function, compiled when its first shape is met; the second shape is compiled for all
+    others. `backend`: torch.compile's."""
+    return cast(Operation, torch.compile(operation, backend=backend))
 
 
 class CompileCache:

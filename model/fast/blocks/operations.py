@@ -1,8 +1,8 @@
-"""A transformer block cut in two where it attends, so that each half can have another form.
+"""The operations of a transformer block before and after attention, which may have other forms.
 
-Attention writes to the store and differs between passes; the halves are pure functions of tensors,
-the same for every layer. As they stand they are what `model.nfd.block` does.
-Shape letters: B sessions, F frames, P tokens per frame, S = F * P, D width, N heads, K head size.
+Attention writes to the store and differs between passes; the operations are pure functions of
+tensors, the same for every layer. As they stand they are what `model.nfd.block` does. Shape
+letters: B sessions, F frames, P tokens per frame, S = F * P, D width, N heads, K head size.
 """
 
 import copy
@@ -85,7 +85,7 @@ class BlockOperations:
 
 
 class HalvedBlock(nn.Module):
-    """A block over the same weights, its halves called as given."""
+    """A block over the same weights that calls the given operations."""
 
     def __init__(
         self, block: DiTBlock, project: Callable[..., tuple[Tensor, Tensor, Tensor]],
@@ -111,7 +111,7 @@ def with_operations(
     project: Callable[..., tuple[Tensor, Tensor, Tensor]],
     finish: Callable[..., Tensor],
 ) -> NFDTransformer:
-    """The same network, over the same weights, with these halves in every block."""
+    """The same network, over the same weights, with these operations in every block."""
     kept = {id(t): t for t in chain(transformer.parameters(), transformer.buffers())}
     twin = copy.deepcopy(transformer, kept)
     blocks = cast(Iterable[DiTBlock], twin.blocks)

@@ -1,5 +1,6 @@
-"""One half of a block compiled by torch, with a cache file in a given folder; run by test_blocks in
-a process of its own. Prints what it computed, and how much torch compiled for that."""
+"""One operation of a block compiled by torch, with a cache file in a given folder; run by
+test_blocks in a process of its own. Prints what it computed, and how much torch compiled for
+that."""
 
 import json
 import sys
@@ -24,7 +25,7 @@ def main(folder: Path) -> None:
     was_loaded = cache.load()
     operations = BlockOperations()
     with torch.inference_mode():
-        ours = compiled(operations.finish, mode="default")(block, x, mixed, *told)
+        ours = compiled(operations.finish)(block, x, mixed, *told)
         torch.testing.assert_close(
             ours, operations.finish(block, x, mixed, *told), atol=1e-5, rtol=0
         )

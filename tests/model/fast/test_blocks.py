@@ -71,8 +71,8 @@ def test_a_half_is_compiled_once_for_all_layers(network: NFDTransformer) -> None
         return graph.forward
 
     operations = BlockOperations()
-    project = compiled(operations.project, mode="default", backend=count)
-    finish = compiled(operations.finish, mode="default", backend=count)
+    project = compiled(operations.project, backend=count)
+    finish = compiled(operations.finish, backend=count)
     twin = with_operations(network, project, finish)
     assert len(network.blocks) > 1
     torch.testing.assert_close(directions(twin), directions(network), atol=1e-6, rtol=0)

@@ -42,8 +42,8 @@ def test_nothing_is_compiled_for_a_plan(world: World, monkeypatch: pytest.Monkey
         compilations.append(graph)
         return graph.forward
 
-    def compiled(half: Callable[..., object], *, mode: str) -> Callable[..., object]:
-        return torch.compile(half, backend=count)
+    def compiled(operation: Callable[..., object]) -> Callable[..., object]:
+        return torch.compile(operation, backend=count)
 
     monkeypatch.setattr(forms, "compiled", compiled)
     watched = Watched(world, FastPaths(blocks=Blocks.COMPILED))

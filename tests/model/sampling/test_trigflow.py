@@ -6,13 +6,7 @@ import pytest
 import torch
 
 from model.sampling.schedule import flow_time, trig_time, uniform_times
-from model.sampling.trigflow import (
-    diffuse,
-    direction_of_velocity,
-    estimate_clean,
-    flow_input,
-    rotate,
-)
+from model.sampling.trigflow import diffuse, estimate_clean, rotate
 
 T = torch.tensor([0.0, 0.05, 0.8, 1.3, math.pi / 2], dtype=torch.float64)
 CLEAN = torch.linspace(-2, 2, 5 * 12, dtype=torch.float64).view(5, 3, 2, 2)
@@ -54,11 +48,5 @@ def test_a_rotation_is_an_euler_step_of_flow_matching() -> None:
     )
     velocity = NOISE - CLEAN
     euler = (1 - s) * CLEAN + s * NOISE + (next_s - s) * velocity
-    torch.testing.assert_close(flow_input(rotated, next_t), euler)
-
-
-def test_a_flow_matching_network_converts_exactly() -> None:
-    x = diffuse(CLEAN, NOISE, T)
-    s = torch.tensor([flow_time(t) for t in T.tolist()], dtype=torch.float64).view(-1, 1, 1, 1)
-    torch.testing.assert_close(flow_input(x, T), (1 - s) * CLEAN + s * NOISE)
-    torch.testing.assert_close(direction_of_velocity(x, NOISE - CLEAN, T), true_direction())
+    t = next_t.view(-1, 1, 1, 1)
+    torch.testing.assert_close(rotated / (t.sin() + t.cos()), euler)
