@@ -1,5 +1,5 @@
-"""What spare capacity buys: how soon a world is back from its snapshot, and how much of a
-frame's time is hidden when it is drawn ahead, under one draft action or two, or with the frame before."""
+"""What spare capacity buys: how soon a world is back from its snapshot, and how much of a frame's
+time is hidden when it is drawn ahead, under one draft action or two, or with the frame before."""
 
 import statistics
 import time

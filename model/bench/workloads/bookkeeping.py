@@ -93,10 +93,11 @@ class House:
             self._engine.advance()
 
     def draft(self, draft_actions: Sequence[float], *, passes: int) -> None:
-        """So many passes for the next frame of all who have none already, under each guess."""
+        """So many passes for the next frame of all who have none already, under each draft
+        action."""
         for name in self._names:
-            for guess in draft_actions if not self.scheduler.session(name).joint else ():
-                self._engine.draft(name, FrameRequest(action=(guess,), num_steps=NUM_STEPS))
+            for action in draft_actions if not self.scheduler.session(name).joint else ():
+                self._engine.draft(name, FrameRequest(action=(action,), num_steps=NUM_STEPS))
         for _ in range(passes):
             self._engine.advance()
 

@@ -84,7 +84,7 @@ class BlockOperations:
         return self.add_gated(x_BFPD, hidden, gate2_BF1D)
 
 
-class HalvedBlock(nn.Module):
+class BlockWithOperations(nn.Module):
     """A block over the same weights that calls the given operations."""
 
     def __init__(
@@ -115,5 +115,5 @@ def with_operations(
     kept = {id(t): t for t in chain(transformer.parameters(), transformer.buffers())}
     twin = copy.deepcopy(transformer, kept)
     blocks = cast(Iterable[DiTBlock], twin.blocks)
-    twin.blocks = nn.ModuleList(HalvedBlock(block, project, finish) for block in blocks)
+    twin.blocks = nn.ModuleList(BlockWithOperations(block, project, finish) for block in blocks)
     return twin

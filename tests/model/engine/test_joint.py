@@ -171,7 +171,7 @@ def test_they_come_at_once_and_marked_for_as_long_as_the_action_stays(
     assert counts.saved_s > 0
 
 
-def test_other_guesses_may_be_drafted_beside_one_that_waits(world: World, action_log: Log) -> None:
+def test_other_actions_may_be_drafted_beside_a_joint_frame(world: World, action_log: Log) -> None:
     plain, engine = jointly(world), jointly(world)
     first, other = action_log(0, 2)
     draw(plain, first)

@@ -90,9 +90,11 @@ def play(
         context_length = lengths[number % len(lengths)]
         is_held = action == actions[number - 1]
         if num_drafts and (is_held or not draws_jointly):  # else that is drafted already
-            guesses = dict.fromkeys((actions[number - 1], actions[(number + 3) % len(actions)]))
-            for guess in list(guesses)[:num_drafts]:
-                engine.draft("me", engine.request(guess, context_length=context_length))
+            draft_actions = dict.fromkeys(
+                (actions[number - 1], actions[(number + 3) % len(actions)])
+            )
+            for draft_action in list(draft_actions)[:num_drafts]:
+                engine.draft("me", engine.request(draft_action, context_length=context_length))
             engine.advance()
         frame = engine.begin("me", engine.request(action, context_length=context_length))
         if frame is None and draws_jointly and is_held:

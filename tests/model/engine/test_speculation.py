@@ -26,18 +26,18 @@ def test_frames_are_bitwise_those_without_speculation(
     any_world: World, action_log: Log, merge: bool, num_steps: int
 ) -> None:
     """Drafts are finished, half done or not begun when the action comes; some are right, of two
-    under different guesses at most one."""
+    under different actions at most one."""
     plain, ahead = (
         WorldEngine(any_world, batch_sizes=(4,), max_drafts=2, merge=merge) for _ in range(2)
     )
     for engine in (plain, ahead):
         engine.open("a", start=LONG_START, seed=5)
     passes = np.random.default_rng(0)
-    guess = action_log(0, 1)[0]
+    draft_action = action_log(0, 1)[0]
     actions = held(action_log(0, NUM_FRAMES))
-    for action, next_action in zip(actions, [*actions[1:], guess], strict=True):
+    for action, next_action in zip(actions, [*actions[1:], draft_action], strict=True):
         wanted = plain.step({"a": action}, num_steps=num_steps)[0]
-        for draft in {guess, next_action}:
+        for draft in {draft_action, next_action}:
             ahead.draft("a", ahead.request(draft, num_steps=num_steps))
         for _ in range(int(passes.integers(4))):
             ahead.advance()
@@ -48,7 +48,7 @@ def test_frames_are_bitwise_those_without_speculation(
         assert torch.equal(one.latents_FChw, other.latents_FChw)
         assert torch.equal(one.actions_FA, other.actions_FA)
         ahead.check_integrity()
-        guess = action
+        draft_action = action
     counts = ahead.speculation.exact
     assert counts.accepted >= 6
     assert counts.discarded >= 6

@@ -39,7 +39,7 @@ def drawn_along(engine: WorldEngine) -> None:
     assert engine.draft_jointly("a") == 1
 
 
-def drafted_under_two_guesses(engine: WorldEngine) -> None:
+def drafted_under_two_actions(engine: WorldEngine) -> None:
     engine.step({"a": act(1), "b": act(1)})
     engine.draft("a", engine.request(act(1)))
     engine.draft("a", engine.request(act(2)))
@@ -64,7 +64,7 @@ KINDS: dict[Kind, int] = {  # to the most rows of one session in a pass
     drawn_in_company: 1,
     cached_and_drawn: 2,
     drawn_along: 3,
-    drafted_under_two_guesses: 3,
+    drafted_under_two_actions: 3,
     opened: 4,
     opened_and_played_at_once: 6,
 }

@@ -49,8 +49,8 @@ def test_a_draft_is_the_frame_it_would_have_been(int8_world: World, action_log: 
     for engine in (plain, drafting):
         engine.open("a", start=1, seed=5)
     for action, wrong in zip(action_log(0, 7), action_log(1, 7), strict=True):
-        for guess in (wrong, action):
-            drafting.draft("a", drafting.request(guess))
+        for draft_action in (wrong, action):
+            drafting.draft("a", drafting.request(draft_action))
         while drafting.advance() is not None:
             pass
         drafted, [frame] = drafting.begin("a", drafting.request(action)), plain.step({"a": action})
