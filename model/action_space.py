@@ -9,9 +9,13 @@ MAX_BUTTONS = 16  # bits of the wire's `held`
 PRESSED = "pressed"  # the entry of a vector that tells a press from a button that is held
 TURN_LEFT, TURN_RIGHT = "turn_left", "turn_right"
 OPPOSITES = (
-    ("forward", "back"), ("left", "right"), ("sprint", "sneak"), ("attack", "use"),
-    ("jump", "sneak"), ("up", "down"),
-)  # fmt: skip
+    ("forward", "back"),
+    ("left", "right"),
+    ("sprint", "sneak"),
+    ("attack", "use"),
+    ("jump", "sneak"),
+    ("up", "down"),
+)
 HOTBAR = tuple(f"hotbar.{slot}" for slot in range(1, 10))  # one hand holds one thing
 
 

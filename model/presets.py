@@ -21,13 +21,23 @@ class Preset:
 def debug() -> Preset:
     """The toy world: 32x32 frames, seconds on a CPU."""
     vae = VAEConfig(
-        latent_channels=8, patch=4, encoder_widths=(16, 32, 32), decoder_widths=(16, 32, 32),
+        latent_channels=8,
+        patch=4,
+        encoder_widths=(16, 32, 32),
+        decoder_widths=(16, 32, 32),
         num_blocks=1,
-    )  # fmt: skip
+    )
     nfd = NFDConfig(
-        latent_channels=8, grid_height=2, grid_width=2, width=64, num_layers=2, num_heads=2,
-        action_size=6, window=8, concat_previous=True,
-    )  # fmt: skip
+        latent_channels=8,
+        grid_height=2,
+        grid_width=2,
+        width=64,
+        num_layers=2,
+        num_heads=2,
+        action_size=6,
+        window=8,
+        concat_previous=True,
+    )
     return Preset(width=32, height=32, vae=vae, nfd=nfd)
 
 
@@ -84,9 +94,16 @@ def freedoom_hall() -> Preset:
     base = freedoom()
     channels = 32
     place = PlaceConfig(
-        state_size=STATE_SIZE, middle_x=0.0, middle_y=256.0, reach=700.0, farthest=1600.0,
-        width=192, num_layers=4, num_heads=4, fine=192,
-    )  # fmt: skip
+        state_size=STATE_SIZE,
+        middle_x=0.0,
+        middle_y=256.0,
+        reach=700.0,
+        farthest=1600.0,
+        width=192,
+        num_layers=4,
+        num_heads=4,
+        fine=192,
+    )
     return replace(
         base,
         vae=replace(base.vae, latent_channels=channels),
@@ -99,13 +116,22 @@ def _minecraft(width: int, num_layers: int, num_heads: int) -> Preset:
     the published parameter counts; the latent channels are the usual 16 (neither is published).
     18 action entries: as many buttons as the wire holds, and two camera angles."""
     vae = VAEConfig(
-        latent_channels=16, patch=1, encoder_widths=(128, 128, 256, 256, 512),
-        decoder_widths=(128, 128, 256, 256, 512), num_blocks=2,
-    )  # fmt: skip
+        latent_channels=16,
+        patch=1,
+        encoder_widths=(128, 128, 256, 256, 512),
+        decoder_widths=(128, 128, 256, 256, 512),
+        num_blocks=2,
+    )
     nfd = NFDConfig(
-        latent_channels=16, grid_height=14, grid_width=24, width=width, num_layers=num_layers,
-        num_heads=num_heads, action_size=18, window=32,
-    )  # fmt: skip
+        latent_channels=16,
+        grid_height=14,
+        grid_width=24,
+        width=width,
+        num_layers=num_layers,
+        num_heads=num_heads,
+        action_size=18,
+        window=32,
+    )
     return Preset(width=384, height=224, vae=vae, nfd=nfd)
 
 
@@ -113,9 +139,16 @@ def minecraft_small() -> Preset:
     """192x112, 12x7 = 84 tokens, 16 frames: half of the paper's picture each way, for a CPU."""
     vae = freedoom().vae
     nfd = NFDConfig(
-        latent_channels=vae.latent_channels, grid_height=7, grid_width=12, width=256, num_layers=6,
-        num_heads=4, action_size=18, window=16, concat_previous=True,
-    )  # fmt: skip
+        latent_channels=vae.latent_channels,
+        grid_height=7,
+        grid_width=12,
+        width=256,
+        num_layers=6,
+        num_heads=4,
+        action_size=18,
+        window=16,
+        concat_previous=True,
+    )
     return Preset(width=192, height=112, vae=vae, nfd=nfd)
 
 

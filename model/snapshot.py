@@ -36,9 +36,15 @@ MAX_TEXT_CHARS = 200
 _METADATA_KEY = "nextframe"
 _SHA256_KEY = "nextframe_sha256"
 _HEADER_KEYS = {
-    "format_version", "world_name", "world_version", "world_digest", "seed", "frame_idxs",
-    "last_action_seq", "engine_profile",
-}  # fmt: skip
+    "format_version",
+    "world_name",
+    "world_version",
+    "world_digest",
+    "seed",
+    "frame_idxs",
+    "last_action_seq",
+    "engine_profile",
+}
 _LATENT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 

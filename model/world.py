@@ -245,8 +245,9 @@ def _load_module(module: nn.Module, state: Mapping[str, Tensor], name: str) -> N
         raise WorldError(f"{name}: keys differ from the model's: {odd}")
     for key, value in state.items():
         if value.shape != wanted[key].shape:
-            raise WorldError(f"{name}.{key}: {list(wanted[key].shape)} expected, got "
-                             f"{list(value.shape)}")  # fmt: skip
+            raise WorldError(
+                f"{name}.{key}: {list(wanted[key].shape)} expected, got {list(value.shape)}"
+            )
         _check_finite(f"{name}.{key}", value)
     module.load_state_dict({key: value.float() for key, value in state.items()})
 

@@ -46,9 +46,12 @@ class ARRunner:
         self._vocabulary = world.vocabulary
         self._device = device
         self._decoder = FrameDecoder(
-            world.transformer.to(device), order, sampler,
-            num_slots=num_slots, pages_per_slot=pages_per_slot,
-        )  # fmt: skip
+            world.transformer.to(device),
+            order,
+            sampler,
+            num_slots=num_slots,
+            pages_per_slot=pages_per_slot,
+        )
         self._actions = torch.zeros(num_slots, pages_per_slot, world.action_space.size)
         self._no_pixels = torch.empty(0, 1, 1, 3, dtype=torch.uint8)
         self._drawn: set[tuple[int, int]] = set()  # slot, page: but its last cells are cached

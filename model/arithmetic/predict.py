@@ -58,11 +58,15 @@ def players_at(
     players = 0
     while (
         frame_s(
-            preset, device, share=share, players=players + 1, num_steps=num_steps,
+            preset,
+            device,
+            share=share,
+            players=players + 1,
+            num_steps=num_steps,
             frames_seen=frames_seen,
         )
         <= 1 / FPS
-    ):  # fmt: skip
+    ):
         players += 1
     return players
 
@@ -87,9 +91,15 @@ def cost_table() -> str:
             )
         )
     header = (
-        "preset", "parameters", "matrices, GFLOP", f"attention over {WINDOW} / 1 frames, GFLOP",
-        "decoder, GFLOP", "weights, bf16", "keys and values, a frame", "a session",
-    )  # fmt: skip
+        "preset",
+        "parameters",
+        "matrices, GFLOP",
+        f"attention over {WINDOW} / 1 frames, GFLOP",
+        "decoder, GFLOP",
+        "weights, bf16",
+        "keys and values, a frame",
+        "a session",
+    )
     return table(header, rows)
 
 
@@ -103,12 +113,16 @@ def speed_table() -> str:
                 rates = [
                     1
                     / frame_s(
-                        PRESETS[name](), device, share=share, players=1, num_steps=steps,
+                        PRESETS[name](),
+                        device,
+                        share=share,
+                        players=1,
+                        num_steps=steps,
                         frames_seen=frames_seen,
                     )
                     for device in DEVICES
                     for share in SHARES
-                ]  # fmt: skip
+                ]
                 rows.append((name, context, str(steps), *(f"{rate:.0f}" for rate in rates)))
     columns = [f"{device.name}, {share:.0%}" for device in DEVICES for share in SHARES]
     return table(("preset", "context", "steps", *columns), rows)

@@ -246,9 +246,10 @@ def _write(out: Path, report: Mapping[str, object]) -> None:
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m model.bench", description=__doc__,
+        prog="python -m model.bench",
+        description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     parser.set_defaults(command=_bench, argv=argv)
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--world", type=Path, help="a bundle's folder; else the shipped world")

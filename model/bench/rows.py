@@ -53,9 +53,16 @@ def world_row(
     )
     nfd = world.spec.nfd
     return _measure(
-        served, plain.flop(), world.spec.name, precision, num_parameters(world.transformer),
-        nfd.tokens_per_frame, nfd.window, device, repeats,
-    )  # fmt: skip
+        served,
+        plain.flop(),
+        world.spec.name,
+        precision,
+        num_parameters(world.transformer),
+        nfd.tokens_per_frame,
+        nfd.window,
+        device,
+        repeats,
+    )
 
 
 def baseline_row(
@@ -64,15 +71,29 @@ def baseline_row(
     driver = drive_baseline(baseline, order, batch=1, device=device)
     config = baseline.transformer.config
     return _measure(
-        driver, driver.flop(), name, "fp32", num_parameters(baseline.transformer),
-        config.cells_per_frame, config.window, device, repeats,
-    )  # fmt: skip
+        driver,
+        driver.flop(),
+        name,
+        "fp32",
+        num_parameters(baseline.transformer),
+        config.cells_per_frame,
+        config.window,
+        device,
+        repeats,
+    )
 
 
 def _measure(
-    driver: Driver, flop: int, name: str, precision: Precision, params: int, tokens: int,
-    window: int, device: torch.device, repeats: int,
-) -> Row:  # fmt: skip
+    driver: Driver,
+    flop: int,
+    name: str,
+    precision: Precision,
+    params: int,
+    tokens: int,
+    window: int,
+    device: torch.device,
+    repeats: int,
+) -> Row:
     steps = [driver.step() for _ in range(repeats)]
     frames_s = [step.frame_s for step in steps]
     frame_ms = _median_ms(frames_s)

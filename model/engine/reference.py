@@ -53,9 +53,12 @@ class ReferenceSession:
         for denoise_step, (t, next_t) in enumerate(pairwise(times), start=1):
             direction_FChw = self._predict(self._with_frame(x_Chw, t, action))
             x_1Chw = self._sampler.advance(
-                x_Chw[None], direction_FChw[-1:], torch.tensor([t]), torch.tensor([next_t]),
+                x_Chw[None],
+                direction_FChw[-1:],
+                torch.tensor([t]),
+                torch.tensor([next_t]),
                 partial(self._draw, denoise_step),
-            )  # fmt: skip
+            )
             x_Chw = x_1Chw[0]
         noisy_Chw = diffuse(x_Chw, self._draw(CONTEXT_STEP), torch.tensor(spec.context_t))
         self.context = self._with_frame(noisy_Chw, spec.context_t, action)
@@ -68,9 +71,13 @@ class ReferenceSession:
         latents_BFChw = clip.latents_FChw[None]
         attend = MaskedAttention(len(clip), config.tokens_per_frame, config.window, latents_BFChw)
         directions_BFChw: Tensor = self._world.transformer(
-            latents_BFChw, clip.t_F[None], clip.actions_FA[None],
-            torch.tensor([self._frame_idxs]), Previous.absent(latents_BFChw), attend,
-        )  # fmt: skip
+            latents_BFChw,
+            clip.t_F[None],
+            clip.actions_FA[None],
+            torch.tensor([self._frame_idxs]),
+            Previous.absent(latents_BFChw),
+            attend,
+        )
         return directions_BFChw[0]
 
     def _with_frame(self, x_Chw: Tensor, t: float, action: ActionVector) -> ContextClip:

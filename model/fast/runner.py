@@ -87,9 +87,13 @@ class FastRunner(NFDRunner):
                 compute, numbers, captures[0], max_sub_batches=max_sub_batches
             )
             self._decoder = Decoder(
-                self._tokenizer, widths, self._plan_tensors.cell,
-                precision=world.precision, device=device, capture=captures[1],
-            )  # fmt: skip
+                self._tokenizer,
+                widths,
+                self._plan_tensors.cell,
+                precision=world.precision,
+                device=device,
+                capture=captures[1],
+            )
         self._async_decoder = AsyncDecoder(self._decoder, device) if paths.beside else None
         if cache is not None:
             cache.save()

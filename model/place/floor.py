@@ -43,8 +43,11 @@ class Floor:
         height, width = self.room_HW.shape
         spec = self.spec
         return (
-            spec.west, spec.south, spec.west + width * spec.cell, spec.south + height * spec.cell
-        )  # fmt: skip
+            spec.west,
+            spec.south,
+            spec.west + width * spec.cell,
+            spec.south + height * spec.cell,
+        )
 
     def middles(self, least_room: float = 0.0) -> NDArray[np.float64]:
         """x, y of the middles of cells with so much room (N, 2), row by row."""

@@ -74,9 +74,15 @@ def _turn_feed(
 
 
 def _feed(
-    config: ARConfig, order: DecodeOrder, actions: Sequence[int], known: Sequence[int],
-    guessed: Sequence[int], device: torch.device, *, drawn: tuple[int, ...] = (),
-) -> Feed:  # fmt: skip
+    config: ARConfig,
+    order: DecodeOrder,
+    actions: Sequence[int],
+    known: Sequence[int],
+    guessed: Sequence[int],
+    device: torch.device,
+    *,
+    drawn: tuple[int, ...] = (),
+) -> Feed:
     num_actions, cells = config.actions_per_frame, (*known, *guessed)
     mask_ET = torch.zeros(len(actions) + len(cells), config.tokens_per_frame, dtype=torch.bool)
     for entry in range(len(actions)):

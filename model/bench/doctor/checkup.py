@@ -87,9 +87,10 @@ def _memory() -> Finding:
 def _gpu() -> Finding:
     if not torch.cuda.is_available():
         return Finding(
-            name="GPU", value="none that torch can use",
+            name="GPU",
+            value="none that torch can use",
             advice="the shipped world needs none; the paper's presets do",
-        )  # fmt: skip
+        )
     properties = torch.cuda.get_device_properties(0)
     return Finding(
         name="GPU",
@@ -101,9 +102,10 @@ def _gpu() -> Finding:
 def _int8() -> Finding:
     if reason := why_not_int8():
         return Finding(
-            name="int8", value=f"not here: {reason}",
+            name="int8",
+            value=f"not here: {reason}",
             advice="worlds are served in fp32 on the CPU, at two thirds of the speed",
-        )  # fmt: skip
+        )
     return Finding(name="int8", value=f"{int8_gops():.0f} GOP/s on the CPU, exact sums")
 
 

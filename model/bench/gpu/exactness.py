@@ -78,9 +78,12 @@ def draw(world: World, form: Form, device: torch.device) -> list[Tensor]:
     latents = []
     with sdpa_kernel(list(form.backends)):
         engine = WorldEngine(
-            world, max_sessions=1 + form.strangers, device=str(device), merge=form.merge,
+            world,
+            max_sessions=1 + form.strangers,
+            device=str(device),
+            merge=form.merge,
             make_runner=runner_of(form.paths),
-        )  # fmt: skip
+        )
         for seed in range(1 + form.strangers):
             engine.open(str(seed), seed=seed)
         actions = dict.fromkeys(engine.session_ids, (0.0,) * world.spec.nfd.action_size)

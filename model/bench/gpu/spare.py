@@ -84,9 +84,12 @@ def draw_jointly(world: World, device: torch.device, players: int) -> Mapping[st
 
 def _house(world: World, device: torch.device, players: int, *, max_drafts: int) -> WorldEngine:
     engine = WorldEngine(
-        world, max_sessions=players, device=str(device), max_drafts=max_drafts,
+        world,
+        max_sessions=players,
+        device=str(device),
+        max_drafts=max_drafts,
         make_runner=runner_of(paths_on(device)),
-    )  # fmt: skip
+    )
     for seed in range(players):
         engine.open(str(seed), seed=seed)
     return engine

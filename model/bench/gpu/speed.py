@@ -99,10 +99,14 @@ def cells(window: int, device: torch.device) -> Iterator[tuple[str, Settings]]:
 def _cell(subject: Subject, settings: Settings) -> Mapping[str, Any]:
     with sdpa_kernel(list(settings.backends)):
         driver = drive(
-            subject.world, batch=settings.batch, device=subject.device,
-            num_steps=settings.num_steps, policy=settings.policy, merge=settings.merge,
+            subject.world,
+            batch=settings.batch,
+            device=subject.device,
+            num_steps=settings.num_steps,
+            policy=settings.policy,
+            merge=settings.merge,
             paths=settings.paths,
-        )  # fmt: skip
+        )
         steps = [_timed(driver) for _ in range(REPEATS)]
     frame_s, middle = sorted(steps, key=lambda step: step[0])[len(steps) // 2]
     flop = settings.batch * frame_flop(

@@ -54,6 +54,7 @@ def rotate_normed(qkv_BS3NK: Tensor, block: DiTBlock, rotation: Rotation) -> tup
     cos, sin = rotation.cos_BNSK.expand(angles), rotation.sin_BNSK.expand(angles)
     out = qkv.new_empty(2, batch, num_heads, tokens, size)
     kernels.rotate_normed[batch * tokens, 2](
+        # Not formatted: tensors, sizes and constants on a line each, as in the kernel.
         qkv, block.q_norm.weight, block.k_norm.weight, cos, sin, out,
         tokens, batch * tokens, num_heads, size // 2, cos.stride(0), cos.stride(2), _EPS,
         HEADS=_power_of_2(num_heads), HALF=_power_of_2(size // 2),

@@ -43,6 +43,7 @@ def add_and_modulate(
 
 @triton.jit
 def rotate_normed(
+    # Not formatted: tensors, sizes and constants on a line each, as in the call.
     qkv, q_weight, k_weight, cos, sin, out,
     tokens, num_rows, num_heads, half, session_stride, token_stride, eps,
     HEADS: tl.constexpr, HALF: tl.constexpr,

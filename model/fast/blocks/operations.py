@@ -88,9 +88,11 @@ class BlockWithOperations(nn.Module):
     """A block over the same weights that calls the given operations."""
 
     def __init__(
-        self, block: DiTBlock, project: Callable[..., tuple[Tensor, Tensor, Tensor]],
+        self,
+        block: DiTBlock,
+        project: Callable[..., tuple[Tensor, Tensor, Tensor]],
         finish: Callable[..., Tensor],
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.block = block
         self._project = project
