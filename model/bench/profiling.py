@@ -9,8 +9,7 @@ import torch
 from torch.autograd.profiler_util import EventList, FunctionEventAvg
 
 from model.engine.world_engine import WorldEngine
-from model.fast.paths import FastPaths
-from model.fast.runner import runner_of
+from model.fast import FastPaths, runner_of
 from model.span import watching
 from model.world import World
 

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from model.attention.context import ContextAttention, flash_attention, gathered_attention
 from model.fast.blocks.compiled import compiled
 from model.fast.blocks.operations import BlockOperations, with_operations
+from model.fast.sub_batches.context_attention import (
+    ContextAttention,
+    flash_attention,
+    gathered_attention,
+)
 from model.nfd.transformer import NFDTransformer
 from model.world import Precision
 

@@ -1,10 +1,9 @@
 """Whether a fast form works on this machine, asked by using it: one real call each, compared with
 its twin. A library that can be imported may still have no kernel for this device.
 
-`python -m model.fast.probes` says so line by line: in a process of its own, for a driver may crash.
+`python -m model.fast` says so line by line: in a process of its own, for a driver may crash.
 """
 
-import json
 import logging
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
@@ -13,12 +12,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from model.attention.context import flash_attention, gathered_attention
 from model.fast.blocks.compiled import compiled
 from model.fast.blocks.operations import BlockOperations
 from model.fast.graphs.capture import GraphPool
 from model.fast.images.async_decoder import AsyncDecoder
 from model.fast.paths import Blocks, FastPaths
+from model.fast.sub_batches.context_attention import flash_attention, gathered_attention
 from model.layers.rope import RotaryEmbedding
 from model.nfd.block import DiTBlock
 
@@ -150,13 +149,3 @@ FORMS: dict[str, Callable[[torch.device], None]] = {
     "compiled": _compiled,
     "beside": _beside,
 }
-
-
-def main() -> None:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    for finding in probe(device):
-        print(json.dumps(asdict(finding)), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
-from model.cache.batch_layout import SlotMapping
 from model.cache.frame_store import FrameRows
 from model.engine.running.runner import MakeRunner, NFDRunner
 from model.engine.types import PassPlan, PassResult
@@ -25,6 +24,7 @@ from model.fast.graphs.inputs import RowInputs
 from model.fast.graphs.shapes import MAX_SUB_BATCHES, sub_batch_widths
 from model.fast.images.async_decoder import AsyncDecoder
 from model.fast.paths import FastPaths
+from model.fast.sub_batches.layout import SlotMapping
 from model.sampling.noise import draw_noise
 from model.span import span
 from model.world import World

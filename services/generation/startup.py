@@ -11,9 +11,7 @@ from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
 from model.engine.world_engine import WorldEngine
-from model.fast.paths import FastPaths
-from model.fast.probes import find_paths
-from model.fast.runner import runner_of
+from model.fast import FastPaths, find_paths, runner_of
 from model.int8.serving import in_precision, why_not_int8
 from model.precision import in_bf16
 from model.world import Precision, World

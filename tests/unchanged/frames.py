@@ -19,8 +19,7 @@ from model.engine.prefill import opening_clip, opening_frame_idxs
 from model.engine.reference import ReferenceSession
 from model.engine.types import ActionVector, Frame
 from model.engine.world_engine import WorldEngine
-from model.fast.paths import FastPaths
-from model.fast.runner import runner_of
+from model.fast import FastPaths, runner_of
 from model.snapshot import WorldSnapshot
 from model.world import World
 from tests.unchanged.baseline import baseline_frames

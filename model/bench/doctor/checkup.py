@@ -14,8 +14,7 @@ from model.arithmetic.costs import frame_flop
 from model.bench.doctor.probe_results import encodes, why_not_fast
 from model.bench.provenance import int8_gops, matmul_gflops, this_machine
 from model.bench.workloads.worlds import drive
-from model.fast.paths import FastPaths
-from model.fast.probes import paths_of
+from model.fast import FastPaths, paths_of
 from model.int8.serving import in_precision, quickest_precision, why_not_int8
 from model.precision import as_served_on
 from model.presets import PRESETS

@@ -19,7 +19,7 @@ frame = av.VideoFrame.from_ndarray(picture).reformat(format="yuv420p")
 frame.pts = 0
 assert codec.encode(frame) + codec.encode(None)
 """
-_PROBES = (sys.executable, "-m", "model.fast.probes")
+_PROBES = (sys.executable, "-m", "model.fast")
 
 
 def encodes(codec: str) -> bool:

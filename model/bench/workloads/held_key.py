@@ -7,8 +7,7 @@ import torch
 
 from model.engine.types import Frame
 from model.engine.world_engine import WorldEngine
-from model.fast.paths import FastPaths
-from model.fast.runner import runner_of
+from model.fast import FastPaths, runner_of
 from model.world import World
 
 

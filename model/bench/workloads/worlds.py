@@ -14,8 +14,7 @@ from model.cache.frame_store import ContextClip
 from model.context.policy import ContextPolicy
 from model.context.sliding_window import SlidingWindow
 from model.engine.prefill import opening_clip, opening_frame_idxs
-from model.fast.paths import FastPaths
-from model.fast.runner import runner_of
+from model.fast import FastPaths, runner_of
 from model.nfd.transformer import NFDTransformer
 from model.presets import PRESETS
 from model.sampling.schedule import trig_time, uniform_times

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.attention.context import ContextAttention
-from model.cache.attend_sub_batches import SubBatchAttention
-from model.cache.batch_layout import BatchLayout, SlotMapping, lay_out
 from model.cache.kv_cache import KVCache
 from model.cache.page_table import Placement
 from model.cache.transfer import send
 from model.fast.graphs.capture import Capture, Compute
 from model.fast.graphs.inputs import RowInputs
 from model.fast.graphs.shapes import Sizes, in_parts, prepared_sizes, sub_batch_widths
+from model.fast.sub_batches.attention import SubBatchAttention
+from model.fast.sub_batches.context_attention import ContextAttention
+from model.fast.sub_batches.layout import BatchLayout, SlotMapping, lay_out
 from model.nfd.transformer import NFDTransformer, Previous
 from model.precision import computing_in
 from model.sampling.sampler import Sampler

@@ -1,7 +1,7 @@
 """Which shapes of passes are prepared, and how every pass is made to fit one. Integers only.
 
-The shape of a pass is the padded sizes of its sub-batches (`model.cache.batch_layout`): the first
-rows of all sessions, their second rows, and so on.
+The shape of a pass is the padded sizes of its sub-batches (`model.fast.sub_batches.layout`): the
+first rows of all sessions, their second rows, and so on.
 """
 
 from collections import Counter

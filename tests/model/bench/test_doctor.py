@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from model.bench.doctor import checkup, probe_results
-from model.fast.paths import Blocks, FastPaths
-from model.fast.probes import FORMS
+from model.fast import FORMS, Blocks, FastPaths
 from model.world import World
 
 

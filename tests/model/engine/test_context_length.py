@@ -15,8 +15,7 @@ from model.context.sliding_window import SlidingWindow
 from model.engine.prefill import opening_clip, opening_frame_idxs
 from model.engine.types import ActionVector, Frame
 from model.engine.world_engine import WorldEngine
-from model.fast.paths import FastPaths
-from model.fast.runner import runner_of
+from model.fast import FastPaths, runner_of
 from model.nfd.transformer import NFDTransformer
 from model.world import World
 from tests.model.engine.test_context import SinkReference

@@ -16,8 +16,7 @@ from model.context.sliding_window import SlidingWindow
 from model.engine.reference import ReferenceSession
 from model.engine.types import ActionVector, Frame
 from model.engine.world_engine import WorldEngine
-from model.fast.paths import FastPaths
-from model.fast.runner import runner_of
+from model.fast import FastPaths, runner_of
 from model.nfd.transformer import Previous
 from model.sampling.noise import CONTEXT_STEP, draw_noise
 from model.sampling.sampler import make_sampler

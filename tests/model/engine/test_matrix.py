@@ -17,8 +17,7 @@ from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
 from model.engine.types import ActionVector
 from model.engine.world_engine import WorldEngine
-from model.fast.paths import FastPaths
-from model.fast.runner import runner_of
+from model.fast import FastPaths, runner_of
 from model.world import World
 
 Log = Callable[[int, int], list[ActionVector]]

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.attention.context import gathered_attention
-from model.cache.batch_layout import NUM_FIELDS
 from model.cache.kv_cache import KVCache
 from model.fast.graphs.denoiser import Denoising
 from model.fast.graphs.inputs import RowInputs
 from model.fast.images.colour import yuv420
+from model.fast.sub_batches.context_attention import gathered_attention
+from model.fast.sub_batches.layout import NUM_FIELDS
 from model.sampling.sampler import make_sampler
 from model.tokenizer.vae import uint8_from_pixels
 from model.world import World

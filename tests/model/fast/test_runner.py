@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.bench.gpu.forms import ALONE
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
 from model.engine.types import ActionVector
 from model.engine.world_engine import WorldEngine
 from model.fast import runner
+from model.fast.jobs.forms import ALONE
 from model.fast.paths import FastPaths
 from model.fast.runner import runner_of
 from model.precision import in_bf16

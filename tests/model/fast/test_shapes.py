@@ -5,9 +5,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.cache.batch_layout import lay_out
 from model.cache.page_table import Placement
 from model.fast.graphs.shapes import in_parts, prepared_sizes, sub_batch_widths
+from model.fast.sub_batches.layout import lay_out
 
 SLOTS = 6
 

@@ -17,8 +17,7 @@ from redis.asyncio import Redis
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
-from model.fast import probes
-from model.fast.paths import FastPaths
+from model.fast import FastPaths, probes
 from services.backplane.sessions import SessionStore
 from services.generation import startup
 from services.generation.frames.quality_levels import ShortContext, make_levels

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from model.bench import __main__ as bench
-from model.bench.gpu import exactness, spare, speed
-from model.bench.gpu.capacity import play
-from model.bench.gpu.results_file import ResultsFile
 from model.bench.workloads.worlds import random_world
 from model.engine.image import ReadyImage
 from model.engine.types import Frame, FrameRequest
 from model.engine.world_engine import WorldEngine
+from model.fast.jobs import exactness, spare, speed
+from model.fast.jobs.capacity import play
+from model.fast.jobs.results_file import ResultsFile
 from model.world import World
 
 CPU = torch.device("cpu")

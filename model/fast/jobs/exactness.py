@@ -10,13 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from model.bench.gpu.forms import forms
-from model.bench.gpu.results_file import ResultsFile
 from model.bench.workloads.worlds import opening, random_world
 from model.engine.reference import ReferenceSession
 from model.engine.world_engine import WorldEngine
-from model.fast.paths import FastPaths
-from model.fast.runner import runner_of
+from model.fast import FastPaths, runner_of
+from model.fast.jobs.forms import forms
+from model.fast.jobs.results_file import ResultsFile
 from model.precision import in_bf16
 from model.world import World
 

@@ -11,7 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.attention.context import ContextAttention, flash_attention, gathered_attention
+from model.fast.sub_batches.context_attention import (
+    ContextAttention,
+    flash_attention,
+    gathered_attention,
+)
 
 SLOTS, HEADS, SLOT_TOKENS, HEAD_SIZE, ROW_TOKENS = 5, 3, 28, 8, 4  # no two alike
 ROWS = ((3, 12), (0, 28), (4, 1), (0, 4), (1, 13), (2, 24))  # slot, length; 0 twice, as in padding

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.attention.context import ContextAttention
-from model.cache.batch_layout import NUM_FIELDS
 from model.cache.kv_cache import KVCache
+from model.fast.sub_batches.context_attention import ContextAttention
+from model.fast.sub_batches.layout import NUM_FIELDS
 from model.layers.rope import RotaryEmbedding, Rotation
 
 
@@ -32,7 +32,7 @@ class SubBatchAttention:
         rope: RotaryEmbedding,
         attend: ContextAttention,
     ) -> None:
-        """`mapping_BI`: int64, rows of `model.cache.batch_layout.SlotMapping`."""
+        """`mapping_BI`: int64, rows of `model.fast.sub_batches.layout.SlotMapping`."""
         self._sub_batches = [
             _SubBatch(store, rows, rope, attend) for rows in torch.split(mapping_BI, list(sizes))
         ]

@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 from model.attention.backend import Attend
-from model.attention.context import gathered_attention
 from model.cache.attend import PagedAttention
-from model.cache.attend_sub_batches import SubBatchAttention
-from model.cache.batch_layout import SlotMapping, lay_out
 from model.cache.kv_cache import KVCache
 from model.cache.page_table import PageTable, Placement
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
+from model.fast.sub_batches.attention import SubBatchAttention
+from model.fast.sub_batches.context_attention import gathered_attention
+from model.fast.sub_batches.layout import SlotMapping, lay_out
 from model.world import World
 
 SLOTS = 4

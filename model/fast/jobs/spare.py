@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 
-from model.bench.gpu.forms import paths_on
-from model.bench.gpu.results_file import ResultsFile
 from model.bench.interleaved import time_interleaved
 from model.bench.workloads.held_key import HeldKey
 from model.bench.workloads.worlds import random_world
 from model.engine.types import ActionVector
 from model.engine.world_engine import WorldEngine
-from model.fast.runner import runner_of
+from model.fast import runner_of
+from model.fast.jobs.forms import paths_on
+from model.fast.jobs.results_file import ResultsFile
 from model.precision import as_served_on
 from model.world import World
 

@@ -5,8 +5,7 @@ from functools import cache
 
 import torch
 
-from model.fast.paths import Blocks, FastPaths
-from model.fast.probes import find_paths, probe
+from model.fast import Blocks, FastPaths, find_paths, probe
 
 ALONE: Mapping[str, FastPaths] = {
     "sub-batches": FastPaths(),

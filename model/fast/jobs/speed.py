@@ -11,15 +11,15 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from model.arithmetic.costs import frame_flop
-from model.bench.gpu.forms import forms, paths_on
-from model.bench.gpu.results_file import ResultsFile
 from model.bench.provenance import matmul_gflops
 from model.bench.workloads.driver import Driver, StepTime
 from model.bench.workloads.worlds import drive, random_world
 from model.context.policy import ContextPolicy
 from model.context.sink_window import SinkWindow
 from model.context.sliding_window import SlidingWindow
-from model.fast.paths import FastPaths
+from model.fast import FastPaths
+from model.fast.jobs.forms import forms, paths_on
+from model.fast.jobs.results_file import ResultsFile
 from model.precision import as_served_on
 from model.presets import PRESETS, Preset
 from model.world import World
