@@ -1,8 +1,8 @@
-"""The seam between a transformer and where its keys and values live.
+"""Attention as the transformer calls it; keys and values live behind the call.
 
-A transformer computes rotated queries, keys and values; an `Attend` decides what they meet. The
-reference here is one masked pass; the engine brings its own over the cache.
-Shape letters: B sessions, N heads, S tokens of this pass, K head size.
+A transformer computes rotated queries, keys and values; an `Attend` decides which keys a query
+meets. The reference here is a masked pass over a clip; the engine has another over its cache. Shape
+letters: B sessions, N heads, S tokens of the pass, K head size.
 """
 
 from typing import Protocol
@@ -14,7 +14,7 @@ from model.attention.mask import block_causal_mask
 
 
 class Attend(Protocol):
-    """One attention call per layer and pass."""
+    """The attention call of a layer in a pass."""
 
     def __call__(self, layer: int, q_BNSK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor) -> Tensor:
         """Attention output (B, N, S, K). Keys come rotated. May cache keys and values."""
@@ -22,7 +22,7 @@ class Attend(Protocol):
 
 
 class MaskedAttention:
-    """All frames in one pass under the block-causal mask: training, prefill, and the truth in
+    """All frames in a single pass under the block-causal mask: for training, and the reference in
     tests."""
 
     def __init__(self, num_frames: int, tokens_per_frame: int, window: int, like: Tensor) -> None:

@@ -1,8 +1,8 @@
-"""Block-causal attention without a mask: where frames have many tokens, what a mask would hide is
-not computed at all (half of it, for a clip as long as the window), and no mask is kept.
+"""Block-causal attention without a mask: frame by frame, hidden products are not computed at all
+(half of them, for a clip as long as the window), and no mask is kept in memory.
 
-Shape letters: B clips, N heads, S tokens of all frames, P tokens of a frame, C tokens of what it
-sees, K head size.
+Shape letters: B clips, N heads, S tokens of all frames, P tokens of a frame, C tokens in the window
+of a frame, K head size.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,8 @@ Kernel = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class FrameByFrameAttention:
-    """The queries of each frame meet the keys of its window, which lie side by side. The same sums
-    as `MaskedAttention`."""
+    """The queries of each frame meet the keys of the frame's window, which are contiguous. Computes
+    the same sums as `MaskedAttention`."""
 
     def __init__(
         self, tokens_per_frame: int, window: int, kernel: Kernel = F.scaled_dot_product_attention
@@ -45,7 +45,7 @@ class FrameByFrameAttention:
 
 
 def clip_attention(num_frames: int, tokens_per_frame: int, window: int, like: Tensor) -> Attend:
-    """The quickest form over a whole clip, for the device and for autocast as they are now."""
+    """The fastest attention over a whole clip, for the device and the present autocast."""
     if like.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
         return GroupedAttention(num_frames, tokens_per_frame, window, like)
     if tokens_per_frame < _MANY_TOKENS:

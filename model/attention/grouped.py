@@ -1,10 +1,10 @@
-"""Block-causal attention over a clip in groups of frames: the queries of a group meet the keys that
-any of its frames sees, in one matrix product. Keys that no frame of the group sees are skipped; the
-mask inside a group is an additive bias. In bf16 this is the quickest form on a CPU, whose fused
+"""Block-causal attention over a clip in groups of frames: the queries of a group meet the keys of
+all windows in the group, in a single matrix product. Keys outside these windows are skipped; the
+mask inside a group is an additive bias. In bf16 this is the fastest form on a CPU, where fused
 kernels compute the hidden half of a mask and convert bf16 to fp32.
 
-Shape letters: B clips, N heads, S tokens of all frames, G tokens of a group, C tokens of the frames
-that the group sees, K head size, M = B * N.
+Shape letters: B clips, N heads, S tokens of all frames, G tokens of a group, C tokens in the
+windows of a group, K head size, M = B * N.
 """
 
 from typing import NamedTuple
@@ -24,8 +24,8 @@ class _Group(NamedTuple):
 
 
 class GroupedAttention:
-    """An `Attend` for whole clips. Equal to `MaskedAttention` up to the rounding of its type, which
-    is autocast's while autocast is on."""
+    """An `Attend` for whole clips. Equal to `MaskedAttention` up to the rounding of the product
+    type, which is autocast's while autocast is on."""
 
     def __init__(self, num_frames: int, tokens_per_frame: int, window: int, like: Tensor) -> None:
         self._dtype = product_dtype(like)
@@ -53,6 +53,6 @@ class GroupedAttention:
 
 
 def product_dtype(like: Tensor) -> torch.dtype:
-    """Autocast's type while autocast is on, else that of `like`."""
+    """Autocast's type while autocast is on, else the type of `like`."""
     kind = like.device.type
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else like.dtype

@@ -1,9 +1,9 @@
-"""Attention of noisy frames after a clean past (skip-causal: ACDiT, arXiv 2412.07720): what served
-frames see, for every frame of a training clip at once. One pass over the clean frames keeps their
-keys and values; in a second pass each noisy frame sees the clean frames before it, and itself.
+"""Attention of noisy frames after a clean past (skip-causal: ACDiT, arXiv 2412.07720), as in
+serving, for every frame of a training clip at once. A pass over the clean frames keeps keys and
+values; in a second pass each noisy frame attends to the clean frames before and to its own tokens.
 
 Shape letters: B clips, D drawn frames, M = B * D, N heads, P tokens of a frame, S tokens of a clip,
-C tokens that a drawn frame sees, K head size.
+C tokens that a drawn frame attends to, K head size.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from model.attention.grouped import product_dtype
 
 
 class CleanPast:
-    """An `Attend` for the pass over clean clips. Keeps each layer's keys and values, with their
+    """An `Attend` for the pass over clean clips. Keeps keys and values of each layer, with
     gradients."""
 
     def __init__(self, num_frames: int, tokens_per_frame: int, window: int, like: Tensor) -> None:
@@ -32,7 +32,7 @@ class CleanPast:
         return self._attend(layer, q_BNSK, k_BNSK, v_BNSK)
 
     def before(self, layer: int, frame: int) -> tuple[Tensor, Tensor]:
-        """Keys and values (B, N, C, K) of the frames that `frame` sees before itself."""
+        """Keys and values (B, N, C, K) of the frames before `frame` in the window of `frame`."""
         seen = slice(
             max(0, frame + 1 - self.window) * self.tokens_per_frame, frame * self.tokens_per_frame
         )
@@ -41,8 +41,8 @@ class CleanPast:
 
 
 class AfterCleanPast:
-    """An `Attend` for the pass over noisy frames, each a clip of its own: row `b * D + d` is frame
-    `frames[d]` of clip b."""
+    """An `Attend` for the pass over noisy frames, where each frame is a clip: row `b * D + d` is
+    frame `frames[d]` of clip b."""
 
     def __init__(self, past: CleanPast, frames: Sequence[int]) -> None:
         self._past = past

@@ -17,17 +17,18 @@ from model.layers.rope import RotaryEmbedding, Rotation
 
 
 class PagedAttention:
-    """One frame per row, each against its own session's pages and no other's.
+    """A frame per row; a row attends to the pages of its own session only.
 
-    A row writes the keys and values of its frame's page, and only of that page, then attends. Rows
-    go one after the other on views of the pool, so nothing is masked, contexts may differ in
-    length, and no row's arithmetic depends on another's. Nothing is gathered either, unless a
-    shortened context goes over the end of the ring.
+    A row writes the keys and values of its frame into the frame's page, then attends. Rows are
+    computed one after the other on views of the pool. Nothing is masked, contexts may differ in
+    length, and no row's arithmetic depends on another row. Pages are gathered only where a
+    shortened context wraps around the end of the ring.
 
-    Several rows may be frames of one session, in order: each then meets those before it, and the
-    page it takes may be one that only they still needed, because a layer is done with their rows
-    before it comes to this one. So a finished frame can be cached, and the next one begun, in
-    the same pass, and a prefill is many rows. Rows beyond the placements are padding.
+    Several rows may be frames of the same session, in order. In each layer, a later row attends to
+    the pages of the earlier rows, and may overwrite a page that only the earlier rows needed,
+    because the layer has finished the earlier rows. A pass may therefore cache a finished frame and
+    begin the next frame, and a prefill is a pass with many rows. Rows beyond the placements are
+    padding.
     """
 
     def __init__(
@@ -39,8 +40,8 @@ class PagedAttention:
         attend: RowAttention = F.scaled_dot_product_attention,
         num_silent: int = 0,
     ) -> None:
-        """Of the first `num_silent` rows only keys and values are wanted, so in the last layer
-        they attend to nothing."""
+        """The first `num_silent` rows only write keys and values; in the last layer these rows do
+        not attend."""
         self._attend = attend
         self._num_silent = num_silent
         shifts = [rope.shift(p.sink_shift) if p.num_sinks else None for p in placements]
@@ -98,7 +99,7 @@ class _Row:
             self.sinks.show()
 
     def seen(self) -> tuple[Tensor, Tensor]:
-        """Keys and values (1, N, S, K) as they are now."""
+        """Present keys and values (1, N, S, K)."""
         return _together(self.seen_keys), _together(self.seen_values)
 
 

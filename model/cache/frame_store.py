@@ -1,7 +1,7 @@
-"""The frames behind the keys: what the transformer was shown of every page. Tensors only.
+"""The frames behind the keys: inputs of the transformer for every page. Tensors only.
 
 Shape letters: B rows, F frames, C h w latent channels, rows, columns, A condition size: the action,
-and in a world with a place the state behind it.
+and in a world with a place the state behind the action.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from model.nfd.transformer import PURE_NOISE_T, NFDConfig, Previous
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ContextClip:
-    """Frames in order, just as a context holds them: with their small noise still in them.
+    """Frames in order as a context holds them: with the small context noise.
 
-    Nothing else is needed to compute their keys and values again.
+    A clip is enough to compute the frames' keys and values again.
     """
 
     latents_FChw: Tensor
@@ -30,7 +30,7 @@ class ContextClip:
         return len(self.latents_FChw)
 
     def pick(self, frames: Sequence[int]) -> "ContextClip":
-        """The frames of these numbers."""
+        """The frames with the given numbers."""
         chosen = list(frames)
         return ContextClip(
             latents_FChw=self.latents_FChw[chosen],
@@ -70,7 +70,7 @@ class FrameStore:
     def __init__(
         self, config: NFDConfig, *, num_slots: int, pages_per_slot: int, like: Tensor
     ) -> None:
-        """Device and dtype are those of `like`."""
+        """Device and dtype are taken from `like`."""
         cell = (config.latent_channels, config.grid_height, config.grid_width)
         self.dtype = like.dtype
         self._latents = like.new_zeros(num_slots, pages_per_slot, *cell)
@@ -109,7 +109,7 @@ class FrameStore:
         return slots_B, pages_B
 
     def read(self, slot: int, pages: Sequence[int]) -> ContextClip:
-        """A copy of these pages of one slot, on the CPU."""
+        """A copy of the given pages of a slot, on the CPU."""
         where = (slot, list(pages))
         return ContextClip(
             latents_FChw=self._latents[where].cpu(),

@@ -7,9 +7,9 @@ from model.nfd.transformer import NFDConfig
 
 
 class KVCache:
-    """Owns a pool of keys, a pool of values and a pool of sink keys. Keys are stored rotated. Those
-    of the first `num_sinks` pages are also kept in `sinks` as they were written: in their pages
-    they are rotated anew for each frame that attends to them."""
+    """Owns a pool of keys, a pool of values and a pool of sink keys. Keys are stored rotated. Keys
+    of the first `num_sinks` pages are also kept in `sinks` as first written: in their pages, sink
+    keys are rotated anew for each frame that attends to the sinks."""
 
     def __init__(
         self,
@@ -20,7 +20,7 @@ class KVCache:
         num_sinks: int = 0,
         like: Tensor,
     ) -> None:
-        """Device and dtype are those of `like`."""
+        """Device and dtype are taken from `like`."""
         self.num_layers = config.num_layers
         self.num_sinks = num_sinks
         self.keys, self.values, self.sinks = (

@@ -1,7 +1,8 @@
 """Slots of the key-value pool: which are taken. Integers only; knows no frames and no tensors.
 
-A slot is a fixed run of pages, one page per frame of context and one for the frame being drawn,
-so a session's memory is taken whole when it opens and given back whole when it closes.
+A slot is a fixed range of pages: a page per frame of context and a page for the frame being
+generated. A session takes a whole slot when the session opens, and gives the slot back when the
+session closes.
 """
 
 
@@ -24,7 +25,8 @@ class PagePool:
         return len(self._free) * self.pages_per_slot
 
     def peek(self) -> int:
-        """The slot that `take` would hand out next. Raises NoFreeSlotError when there is none."""
+        """The slot that `take` would return next. Raises NoFreeSlotError when all slots are
+        taken."""
         if not self._free:
             raise NoFreeSlotError(f"all {self.num_slots} slots are taken; close a session first")
         return self._free[-1]
@@ -40,7 +42,7 @@ class PagePool:
         self._free.append(slot)
 
     def check_integrity(self) -> None:
-        """Asserts that every slot is either free or taken, once."""
+        """Asserts that every slot is either free or taken, and only once."""
         assert len(set(self._free)) == len(self._free), f"free twice: {self._free}"
         assert self._taken.isdisjoint(self._free), "free and taken at once"
         assert self._taken | set(self._free) == set(range(self.num_slots)), "a slot is lost"

@@ -7,13 +7,12 @@ With a sliding window of 3 frames (4 pages), the pages are a ring:
     0 .. 3              0   1   2   3      frame 4 sees 1, 2, 3 and takes the page of 0
     0 .. 4              4   1   2   3      frame 5 sees 2, 3, 4 and takes the page of 1
 
-The pages a new frame sees, its own among them, are always 0 .. num_pages - 1: attention reads one
-contiguous run and needs no mask. Order does not matter to it, since keys carry their positions.
-Sinks are a scene's first frames, so sink i lies in page i for as long as the session lives.
+A new frame attends to pages 0 .. num_pages - 1, its own page among them: a contiguous range that
+needs no mask. The order of pages does not matter, since keys carry their positions. Sinks are the
+first frames of a scene; sink i lies in page i as long as the session lives.
 
-A frame with a shortened context sees fewer of these pages: the sinks' and those of the newest
-frames, a stretch of the ring that may go over its end. The others are kept all the same, for frames
-to come.
+A frame with a shortened context attends to the sinks' pages and the pages of the newest frames: a
+range of the ring that may wrap around the end. All other pages are kept for later frames.
 """
 
 from bisect import bisect_left
@@ -25,9 +24,9 @@ from model.context.policy import ContextPolicy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where one frame is written and what it sees: pages 0 .. num_pages - 1 of its slot, or only
-    `recent` of them if its context is shortened. The keys of the first `num_sinks` pages are met as
-    if their frames had come `sink_shift` frames later."""
+    """The page that a frame is written to, and the pages that the frame attends to: pages 0 ..
+    num_pages - 1 of the slot, or only `recent` with a shortened context. Keys of the first
+    `num_sinks` pages are rotated as if those frames had come `sink_shift` frames later."""
 
     frame_idx: int
     slot: int
@@ -40,16 +39,16 @@ class Placement:
 
     @property
     def seen(self) -> tuple[range, ...]:
-        """Stretches of pages, ascending; its own is among them."""
+        """Ranges of pages that the frame attends to, ascending, its own page included."""
         return self.recent or (range(self.num_pages),)
 
 
 class PageTable:
-    """Owns one session's pages. `placement` asks, `append` acts. Inside, frames are counted from
-    the scene's first."""
+    """Owns the pages of a session. `placement` asks, `append` acts. Internally, frames are counted
+    from the first frame of the scene."""
 
     def __init__(self, policy: ContextPolicy, slot: int, frame_idxs: Sequence[int]) -> None:
-        """Frames `frame_idxs` (ascending, at least one) are given and lie in pages 0, 1, ...
+        """Frames `frame_idxs` (ascending, at least one) lie in pages 0, 1, ...
 
         Raises ValueError for frames that the policy would not keep.
         """
@@ -76,7 +75,7 @@ class PageTable:
 
     @property
     def context(self) -> Mapping[int, int]:
-        """Frame to page of what the next frame attends to besides itself, ascending."""
+        """Frame to page of the frames that the next frame attends to, ascending."""
         held = self._page_of.items()
         return {self._first + frame: page for frame, page in held if frame not in self._leaving}
 
@@ -86,8 +85,8 @@ class PageTable:
         return self._placement
 
     def placement_with(self, context_length: int | None) -> Placement:
-        """Where the next frame goes if it sees the newest `context_length` frames only, at least
-        one, and the sinks; None: all that its policy keeps."""
+        """Where the next frame goes if the frame attends to the sinks and the newest
+        `context_length` frames only (at least 1); None: to all frames that the policy keeps."""
         if context_length is None:
             return self._placement
         if context_length not in self._shorter:
@@ -95,9 +94,9 @@ class PageTable:
         return self._shorter[context_length]
 
     def joint_placement(self, ahead: int, context_length: int | None = None) -> Placement:
-        """Where the frame so many after the next is drawn before that one is finished: in a page
-        behind all that is kept for the next one, which nobody else needs. It sees what that one
-        sees with this context length, too."""
+        """Where the frame `ahead` frames after the next is written while the next frame is
+        unfinished: to a page behind all pages that are kept for the next frame. The joint frame
+        attends to the pages of the next frame with the same context length, too."""
         before = (
             self.placement_with(context_length)
             if ahead == 1
@@ -114,7 +113,8 @@ class PageTable:
         )
 
     def given(self) -> tuple[Placement, ...]:
-        """The frames held, as if each were new when only those before it had come."""
+        """Placements of the frames held: for each frame as if only earlier frames had been
+        there."""
         frames = list(self._page_of)
         return tuple(
             self._place(frame, self._page_of[frame], frames[:number])
@@ -122,7 +122,7 @@ class PageTable:
         )
 
     def append(self, placement: Placement) -> None:
-        """The next frame now lies where `placement` said; what left its context is forgotten."""
+        """The next frame now lies at `placement`; frames that left the context are forgotten."""
         assert placement in (self._placement, *self._shorter.values()), "a stale placement"
         for frame in self._leaving:
             del self._page_of[frame]
@@ -132,7 +132,7 @@ class PageTable:
         self._shorter.clear()
 
     def check_integrity(self) -> None:
-        """Asserts that frames ascend and lie in pages of their own, without a hole."""
+        """Asserts that frames ascend, and that pages are distinct and without a hole."""
         frames, pages = list(self._page_of), list(self._page_of.values())
         assert frames == sorted(frames), f"frames out of order: {frames}"
         assert len(set(pages)) == len(pages), f"two frames in one page: {pages}"

@@ -5,8 +5,8 @@ from torch import Tensor
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """On the device. The host does not wait for a GPU, and the GPU's copy waits for what it was
-    given before: memory that a copy is made from asynchronously must be pinned."""
+    """Copies the tensor to the device. The host does not wait for a GPU: an asynchronous copy needs
+    pinned memory."""
     if device.type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)

@@ -16,14 +16,14 @@ class ContextPolicy(Protocol):
 
     @property
     def num_sinks(self) -> int:
-        """How many of the scene's first frames are kept for ever. They are met as if they came
-        just before the oldest of the others, so no distance ever exceeds `max_frames`."""
+        """How many of the first frames of a scene are kept for ever. Sink keys are rotated to
+        positions just before the oldest other frame, so no distance ever exceeds `max_frames`."""
         ...
 
     def keep(self, num_frames: int) -> tuple[int, ...]:
-        """Ascending indices of the frames that frame `num_frames` attends to besides itself.
+        """Ascending indices of the frames that frame `num_frames` attends to, without `num_frames`.
 
-        At most `max_frames`, all below `num_frames`. A frame once left out is never kept again,
-        so its page may be given away.
+        At most `max_frames`, all below `num_frames`. A frame that was left out once is never kept
+        again, and the frame's page is free for another frame.
         """
         ...

@@ -1,7 +1,7 @@
-"""A scene's first frames for ever, and the newest. Integers only.
+"""The first frames of a scene for ever, and the newest frames. Integers only.
 
-Attention leans on what it saw first; without it, long streams fall apart (StreamingLLM, arXiv
-2309.17453; LongLive, arXiv 2509.22622, for video). The first frames are also the only real ones.
+Attention relies on the first frames; without them, long streams fall apart (StreamingLLM, arXiv
+2309.17453; LongLive, arXiv 2509.22622, for video). The first frames are also the only real frames.
 """
 
 from dataclasses import dataclass

@@ -25,10 +25,10 @@ class Rotation:
 
 
 class RotaryEmbedding(nn.Module):
-    """3D RoPE: the head is split into a frame, a row and a column part (HunyuanVideo's manner).
+    """3D RoPE: the head is split into a frame, a row and a column part (as in HunyuanVideo).
 
-    Frame positions may grow without bound: their angles are reduced modulo one turn in fp64, so
-    keys rotated at write time stay comparable however long a session lives.
+    Frame positions may grow without bound: angles are reduced modulo a full turn in fp64, so keys
+    rotated at write time stay comparable in a session of any length.
     """
 
     frame_frequencies: Tensor
@@ -51,7 +51,7 @@ class RotaryEmbedding(nn.Module):
         self.register_buffer("spatial_angles_PK", spatial, persistent=False)
 
     def forward(self, frame_positions_BF: Tensor) -> Rotation:
-        """Rotation of every token of frames at these integer positions (B or 1, F)."""
+        """Rotation of every token of frames at the given integer positions (B or 1, F)."""
         positions = frame_positions_BF.to(torch.float64)[..., None]
         temporal_BFK = torch.remainder(positions * self.frame_frequencies.double(), 2 * math.pi)
         spatial_PK = self.spatial_angles_PK.double()

@@ -138,11 +138,11 @@ class NFDTransformer(nn.Module):
         rotation = self.rope(positions_BF)
         return self.predict(x_BFChw, previous.x_BChw, modulation, rotation, attend, seen_BFChw)
 
-    def look(self, told_BFA: Tensor) -> Tensor:
+    def look(self, conditions_BFA: Tensor) -> Tensor:
         """What should be seen (B, F, C, h, w), by the place's map, from the states."""
-        states_NS = told_BFA.flatten(0, 1)[:, self.config.action_size :]
+        states_NS = conditions_BFA.flatten(0, 1)[:, self.config.action_size :]
         seen_NChw: Tensor = self.place(states_NS)
-        return seen_NChw.view(*told_BFA.shape[:2], *seen_NChw.shape[1:])
+        return seen_NChw.view(*conditions_BFA.shape[:2], *seen_NChw.shape[1:])
 
     def modulate(self, t_BF: Tensor, previous_t_BF: Tensor, actions_BFA: Tensor) -> Tensor:
         """Shift, scale and gate of all layers and the head: (6 * layers + 2, B, F, 1, D).

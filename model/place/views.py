@@ -17,13 +17,13 @@ class Views:
         self._capacity = capacity
         self._kept: OrderedDict[tuple[float, ...], Tensor] = OrderedDict()
 
-    def of(self, told_BA: Tensor) -> Tensor:
+    def of(self, conditions_BA: Tensor) -> Tensor:
         """(B, C, h, w) for rows with these actions and states."""
         first = self._transformer.config.action_size
-        states = [tuple(row) for row in told_BA[:, first:].tolist()]
+        states = [tuple(row) for row in conditions_BA[:, first:].tolist()]
         for row, state in enumerate(states):
             if state not in self._kept:  # each alone: other rows round otherwise
-                self._kept[state] = self._transformer.look(told_BA[row][None, None])[0, 0]
+                self._kept[state] = self._transformer.look(conditions_BA[row][None, None])[0, 0]
             self._kept.move_to_end(state)
         views_BChw = torch.stack([self._kept[state] for state in states])
         while len(self._kept) > self._capacity:

@@ -1,4 +1,5 @@
-"""Few steps: estimate the clean frame, re-noise it at the next time. What we serve."""
+"""Few steps: estimate the clean frame, re-noise the estimate at the next time. The served
+sampler."""
 
 from collections.abc import Callable
 

@@ -1,8 +1,8 @@
-"""Noise as a function of what it is for, and of nothing else.
+"""Noise as a pure function of its key.
 
 Every draw is keyed by (session seed, frame_idx, denoise step): never by batch, slot, replica or
-order of calls, so a session replays exactly wherever and beside whomever it runs. Philox is a
-counter-based generator: the key and counter name a stream, no state is carried. NumPy's stream is
+order of calls, so a session replays exactly on any replica and in any company. Philox is a
+counter-based generator: key and counter name a stream, no state is carried. NumPy's stream is
 scalar code and the same on every machine; torch's differs between devices.
 """
 

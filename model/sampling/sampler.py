@@ -1,4 +1,4 @@
-"""The seam between a noisy frame and a less noisy one."""
+"""The step from a noisy frame to a less noisy frame."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -10,8 +10,8 @@ from model.sampling.euler import EulerSampler
 
 
 class Sampler(Protocol):
-    """Moves each row of a pass from its own time to its own next time. Carries no state, so rows
-    at different denoise steps may share a call."""
+    """Moves each row of a pass from the row's time to the row's next time. Stateless: rows at
+    different denoise steps share a call."""
 
     def advance(
         self, x: Tensor, direction: Tensor, t: Tensor, next_t: Tensor, draw: Callable[[], Tensor]

@@ -1,11 +1,11 @@
 """The algebra between frames, noise and predicted directions, for data of unit variance.
 
-Every function takes one time per row: t has as many leading axes as it likes and is broadcast over
-the rest, so rows of one call may be at different noise levels.
+Every function takes a time per row: t has any number of leading axes and is broadcast over the
+rest, so rows of a call may be at different noise levels.
 
-A flow-matching network is the same thing in other coordinates: at time s = sin t / (sin t + cos t)
-its input is x_t / (sin t + cos t), and its velocity v = z - x0 gives the direction ((cos t - sin t)
-x_t + v) / (sin t + cos t), exactly.
+A flow-matching network is the same in other coordinates: at time s = sin t / (sin t + cos t) the
+network's input is x_t / (sin t + cos t), and the velocity v = z - x0 gives the direction ((cos t -
+sin t) x_t + v) / (sin t + cos t), exactly.
 """
 
 from torch import Tensor
@@ -24,7 +24,7 @@ def estimate_clean(x: Tensor, direction: Tensor, t: Tensor) -> Tensor:
 
 
 def rotate(x: Tensor, direction: Tensor, t: Tensor, next_t: Tensor) -> Tensor:
-    """x at `next_t` on the path from x with the direction held: one step of the PF-ODE.
+    """x at `next_t` on the path from x with constant direction: a step of the PF-ODE.
 
     The same as an Euler step of flow matching, where paths are straight lines.
     """

@@ -74,9 +74,9 @@ def _programs(x_BFPD: Tensor) -> tuple[int]:
     return (x_BFPD.numel() // x_BFPD.shape[-1],)
 
 
-def _sizes(x_BFPD: Tensor, told_FD: Tensor) -> tuple[int, int, int]:
+def _sizes(x_BFPD: Tensor, condition_FD: Tensor) -> tuple[int, int, int]:
     """How far the rows of two frames lie apart; tokens per frame; width."""
-    return told_FD.stride(0), *x_BFPD.shape[-2:]
+    return condition_FD.stride(0), *x_BFPD.shape[-2:]
 
 
 def _block(x_BFPD: Tensor) -> Mapping[str, int]:
