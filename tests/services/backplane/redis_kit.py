@@ -1,4 +1,4 @@
-"""Redis servers of a test's own, for what the shared one must not suffer."""
+"""Private Redis servers for tests that would disturb the shared server."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from services.play.private_redis import PrivateRedis, server_program
 
 @contextmanager
 def server(folder: Path) -> Iterator[str]:
-    """URL of an empty server in its own folder; short paths, as they are of sockets."""
+    """URL of an empty server in a folder of its own; socket paths must be short."""
     folder.mkdir()
     with closing(PrivateRedis(folder)) as private:
         yield private.url
@@ -23,7 +23,7 @@ def server(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def cluster_node(folder: Path, port: int) -> Iterator[str]:
-    """A server in cluster mode that holds every slot."""
+    """A server in cluster mode with every slot."""
     options = {"port": str(port), "cluster-enabled": "yes", "dir": str(folder), "save": ""}
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     process = subprocess.Popen([server_program(), *arguments], stdout=subprocess.DEVNULL)
@@ -40,7 +40,7 @@ def cluster_node(folder: Path, port: int) -> Iterator[str]:
 
 
 class MovingService:
-    """One address that leads to one server now and to another one later, as in Kubernetes."""
+    """One address that leads to one server first and to another server later, as in Kubernetes."""
 
     def __init__(self, path: Path, url: str) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""The way of an action: in order, once, bounded, and over a Redis restart."""
+"""Actions from ingest to replica: in order, once, bounded, and across a Redis restart."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.redis, pytest.mark.asyncio]
 
 
 async def read(reader: ActionReader, count: int) -> list[ReadAction]:
-    """As many as there will be, within 5 s."""
+    """Waits up to 5 s for `count` actions."""
     found: list[ReadAction] = []
     async with asyncio.timeout(5):
         while len(found) < count:
@@ -63,7 +63,7 @@ async def test_actions_are_read_once_and_in_order(redis: Redis, redis_url: str) 
 
 
 async def test_many_actions_share_their_way_to_redis(redis: Redis) -> None:
-    """One round trip each was the ceiling of an ingest: 1000 a second at 1 ms to Redis."""
+    """One round trip per action limited an ingest process to 1000 a second at 1 ms to Redis."""
     before: Any = await redis.info("stats")
     writer = ActionWriter(redis)
     await asyncio.gather(*(writer.append("r1", "s", bytes([i])) for i in range(200)))
@@ -151,7 +151,8 @@ async def test_reader_and_writer_survive_a_restart_of_redis(
 
 
 async def test_a_redis_that_hangs_keeps_nobody_waiting(short_folder: Path) -> None:
-    """cases/security.md M21: a third of the serving loop's time, for all sessions."""
+    """cases/security.md M21: a hanging Redis took a third of the serving loop's time, for all
+    sessions."""
     with closing(PrivateRedis(short_folder)) as private:
         reader = ActionReader(private.url, "r1")
         async with connect(private.url) as redis:
@@ -193,7 +194,7 @@ async def test_a_name_that_does_not_resolve_keeps_nobody_waiting(
 
 
 async def test_a_demoted_server_is_left(short_folder: Path) -> None:
-    """It goes on answering reads, with what the new primary has long overtaken."""
+    """A demoted server still answers reads, with outdated data."""
     with server(short_folder / "a") as first, server(short_folder / "b") as second:
         service = MovingService(short_folder / "s.sock", first)
         with closing(ActionReader(service.url, "r1")) as reader:

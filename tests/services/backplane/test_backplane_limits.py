@@ -1,4 +1,4 @@
-"""What visitors may take, kept to by the scripts; and a Redis that is full all the same."""
+"""Limits of visitors, enforced by the scripts; and a full Redis."""
 
 from collections.abc import AsyncIterator
 
@@ -160,7 +160,7 @@ async def test_nobody_saves_beyond_the_budget(store: SessionStore, redis: Redis)
 
 @pytest_asyncio.fixture
 async def small_redis(redis: Redis) -> AsyncIterator[Redis]:
-    """A Redis that a test may fill."""
+    """A Redis with a small maxmemory, to be filled by a test."""
     before = str((await redis.config_get("maxmemory"))["maxmemory"])
     yield redis
     await redis.config_set("maxmemory", before)
@@ -199,7 +199,7 @@ async def test_a_full_redis_frees_what_is_given_back(
 
 
 async def test_every_key_has_an_end(store: SessionStore, redis: Redis) -> None:
-    """While sessions last three sets may name them; what is left after that expires by itself."""
+    """Three sets may name sessions during a session's life; everything else expires."""
     await ReplicaRegistry(redis).heartbeat("r", slots=4, used=0, world="toy", draining=False)
     await ReleaseStore(redis).put(Release(world="toy", current="d"))
     await VersionFigures(redis).add("d", {"sessions": 1})

@@ -1,5 +1,5 @@
-"""A Redis that answers PING and takes no write is not one that we can use (cases/field.md C22-C24).
-Each fault is a real server's."""
+"""A Redis that answers PING but refuses writes is unusable (cases/field.md C22-C24). Each fault
+comes from a real server."""
 
 import asyncio
 import logging
@@ -60,7 +60,7 @@ async def test_full_memory_is_no_place_for_sessions(redis: Redis) -> None:
 
 
 async def test_a_full_memory_can_be_left(redis: Redis) -> None:
-    """cases/drills.md B5: nothing could be freed by leaving."""
+    """cases/drills.md B5: leaving a session freed no memory."""
     store = SessionStore(redis)
     await create(redis, "a")
     try:

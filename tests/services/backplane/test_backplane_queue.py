@@ -1,4 +1,4 @@
-"""Places in the queue of each world."""
+"""Positions in the queue of each world."""
 
 import pytest
 import pytest_asyncio

@@ -1,4 +1,4 @@
-"""Services of two versions on one Redis, and records that none can read (cases/security.md M9)."""
+"""Services of two versions on one Redis, and unreadable records (cases/security.md M9)."""
 
 import asyncio
 import json
@@ -150,7 +150,7 @@ async def test_names_and_numbers_that_are_none_are_left_out(redis: Redis) -> Non
 
 
 async def test_a_session_whose_times_are_none_stops_nobody(redis: Redis) -> None:
-    """One such record stopped the whole line, and no session ended when its time was up."""
+    """One invalid record stopped the whole queue and the end of overdue sessions."""
     store = SessionStore(redis)
     for session_id in ("broken", "torn", "whole"):
         await queue(store, session_id)

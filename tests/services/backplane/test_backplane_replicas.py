@@ -1,4 +1,4 @@
-"""Replicas and worlds are there as long as their heartbeats."""
+"""Replicas and worlds are listed as long as heartbeats arrive."""
 
 import pytest
 from redis.asyncio import Redis

@@ -1,4 +1,4 @@
-"""The session store against a real Redis: who waits, who owns, and who is refused."""
+"""The session store on a real Redis: queue, ownership and refusals."""
 
 import asyncio
 from typing import Any
@@ -203,7 +203,7 @@ async def test_a_world_that_loses_every_owner_is_ended(store: SessionStore) -> N
 
 @pytest.mark.asyncio
 async def test_one_replica_among_others_cannot_end_a_session(store: SessionStore) -> None:
-    """cases/security.md H2: a replica that failed everybody ended the whole line."""
+    """cases/security.md H2: a replica that failed every session ended the whole queue."""
     await queue(store, "a")
     for _ in range(3 * sessions.MAX_LOSSES):
         assert await store.requeue("a", await own(store, "a", "broken"), loss=MANY)
@@ -289,7 +289,8 @@ async def test_a_lease_that_was_renewed_meanwhile_has_not_run_out(store: Session
 async def test_a_living_owner_takes_back_what_nobody_acquired(
     store: SessionStore, redis: Redis
 ) -> None:
-    """cases/security.md M1: the world since the last save was refused, and set back."""
+    """cases/security.md M1: the owner's write was refused and the world was set back to the last
+    save."""
     lease = await live(store, "a")
     await store.save_snapshot("a", lease, b"frame 100")
     for _ in range(sessions.MAX_LOSSES + 2):  # no such loss counts
@@ -329,7 +330,7 @@ async def test_an_owner_that_let_a_session_go_neither_takes_it_back_nor_ends_it(
 async def test_after_a_failover_the_owner_of_the_same_epoch_is_refused(
     store: SessionStore, redis: Redis
 ) -> None:
-    """cases/security.md M2: the newest acquire was lost, and its epoch is given again."""
+    """cases/security.md M2: the newest acquire was lost, and the epoch was given again."""
     await queue(store, "a")
     copy: Any = await redis.dump(keys.session("a"))
     line: Any = await redis.zrange(keys.QUEUE, 0, -1, withscores=True)
@@ -379,7 +380,7 @@ async def test_who_is_not_there_keeps_its_place_but_gets_no_slot(
 async def test_who_could_give_no_sign_does_not_leave_the_line(
     store: SessionStore, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An outage longer than a page's patience, or a jump of the clock, ended everybody in line."""
+    """An outage longer than a page's patience, or a clock jump, ended every queued session."""
     await queue(store, "a")
     assert await store.waiting() == ["a"]
     seen_at_ms = int(await redis.hget(keys.session("a"), "seen_at_ms") or 0)

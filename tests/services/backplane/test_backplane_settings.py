@@ -1,4 +1,5 @@
-"""Where Redis is, as operators write it: any password works, or is refused without being shown."""
+"""Redis addresses as operators write them: any password works, or is refused without being
+shown."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ def test_what_redis_py_understands_is_taken_as_it_is(url: str) -> None:
      "redis://h/hush", "redis://h?hush=1", "redis://", "unix://", "redis://h:99999999"],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_and_not_shown(url: str) -> None:
-    """cases/field.md C21: a traceback with half of the password in it."""
+    """cases/field.md C21: a traceback contained half of the password."""
     with pytest.raises(SettingsError, match="NEXTFRAME_REDIS_URL") as refusal:
         read(URL=url)
     assert "hush" not in str(refusal.value)

@@ -1,4 +1,4 @@
-"""Saved snapshots: copies that no step overwrites, bounded for each session."""
+"""Saved snapshots: never overwritten by a session, bounded per session."""
 
 import pytest
 from redis.asyncio import Redis

@@ -1,4 +1,4 @@
-"""Rate limits count over all instances together."""
+"""Rate limits count over all processes together."""
 
 import pytest
 from redis.asyncio import Redis

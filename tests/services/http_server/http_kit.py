@@ -1,4 +1,4 @@
-"""A bounded server on a free port of this process, and raw clients of it."""
+"""A bounded server on a free port of this process, and raw clients."""
 
 import asyncio
 import contextlib
@@ -62,7 +62,7 @@ class Client:
                 await asyncio.sleep(every_s)
 
     async def read_all(self) -> bytes:
-        """Until the server ends the connection, in whatever way."""
+        """Reads until the server ends the connection."""
         received = b""
         async with asyncio.timeout(20):
             with contextlib.suppress(ConnectionError):
@@ -71,7 +71,7 @@ class Client:
         return received
 
     async def answer(self) -> tuple[int, bytes]:
-        """Status and body of one response with a Content-Length."""
+        """Returns status and body of one response with a Content-Length."""
         async with asyncio.timeout(20):
             head = await self.reader.readuntil(b"\r\n\r\n")
             length = next(

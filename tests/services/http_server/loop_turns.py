@@ -1,4 +1,4 @@
-"""How long turns of the running event loop are."""
+"""Measures the turns of the running event loop."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def turns_of_the_loop_s() -> Iterator[list[float]]:
-    """Processor seconds of each turn of the loop, while the block runs."""
+    """Collects the processor seconds of each turn of the loop during the block."""
     turns: list[float] = []
 
     async def watch() -> None:

@@ -1,4 +1,4 @@
-"""What a stranger's connection may cost, over real sockets of this machine."""
+"""The cost of a stranger's connection, over real sockets of this machine."""
 
 import asyncio
 import os
@@ -118,7 +118,7 @@ async def test_what_is_thrown_away_is_bounded() -> None:
 
 
 async def test_no_turn_of_the_event_loop_is_long() -> None:
-    """One-byte chunks, pipelined requests, many header lines: the worst bytes there are."""
+    """One-byte chunks, pipelined requests, many header lines: the most expensive bytes."""
     worst = [
         CHUNKED + b"1\r\na\r\n" * 140_000 + b"0\r\n\r\n",
         HEAD * 1000,
@@ -137,7 +137,7 @@ async def test_no_turn_of_the_event_loop_is_long() -> None:
 
 @pytest.mark.parametrize("path", [b"/", b"/refusing"])
 async def test_no_crowd_makes_a_turn_of_the_event_loop_long(path: bytes) -> None:
-    """What arrived on a hundred connections is ready at once; it is taken one after the other."""
+    """Input of a hundred connections is ready at once and handled one after the other."""
     body = CHUNKED.replace(b"/", path, 1) + b"1\r\na\r\n" * 1000
     async with running(ConnectionLimits()) as server:
         crowd = [await server.client() for _ in range(100)]
@@ -171,7 +171,7 @@ async def test_garbage_is_answered_as_a_problem() -> None:
 
 
 async def test_who_reads_no_answer_makes_room() -> None:
-    """Else a few addresses could hold every connection for as long as an answer may take."""
+    """Otherwise a few addresses could hold every connection until the answer's deadline."""
     async with running(ConnectionLimits(max_connections=8)) as server:
         for _ in range(8):
             deaf = await server.client()

@@ -1,4 +1,4 @@
-"""Which connection makes room for another."""
+"""The choice of the connection to drop."""
 
 from services.http_server.connection_table import ConnectionTable
 

@@ -1,4 +1,4 @@
-"""The two ports of a service: its own, and the operators'."""
+"""The two ports of a service: public and operators'."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Whose step comes when; what a payer that took much waits for."""
+"""Order of steps, and the wait of a payer after much use."""
 
 import asyncio
 import time

@@ -1,5 +1,5 @@
-"""What `connection.py` relies on inside of uvicorn and h11. When one of these fails after an
-upgrade, read the new source and adapt the adapter."""
+"""Private parts of uvicorn and h11 used by `connection.py`. After a failure with a new version,
+read the new source and change the adapter."""
 
 import inspect
 import re

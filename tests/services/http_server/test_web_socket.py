@@ -1,4 +1,4 @@
-"""What one WebSocket may cost, and what is said to handshakes that are none."""
+"""The cost of one WebSocket, and answers to invalid handshakes."""
 
 import asyncio
 import contextlib
@@ -60,7 +60,7 @@ async def connected(server: Running, path: bytes = b"count") -> Client:
     "frames", [PING * 40_000, ACTION * 7_000, b"\x02\x80" + MASK + CONTINUED * 40_000]
 )
 async def test_no_frames_hold_the_loop(frames: bytes) -> None:
-    """A quarter of a megabyte, which one read brings: seconds where it is parsed in one go."""
+    """A quarter of a megabyte in one read takes seconds if parsed at once."""
     async with sockets() as server:
         client = await connected(server)
         with turns_of_the_loop_s() as turns:
@@ -106,7 +106,7 @@ async def test_a_handshake_that_is_none_ends(change: tuple[bytes, bytes]) -> Non
 
 
 async def test_sockets_that_were_refused_make_room() -> None:
-    """A client that never says goodbye keeps its connection for ten seconds."""
+    """A client without a close handshake keeps the connection for ten seconds."""
     async with sockets(replace(ConnectionLimits(), max_connections=8)) as server:
         crowd = [await connected(server, b"refuse") for _ in range(8)]
         await asyncio.sleep(0.1)

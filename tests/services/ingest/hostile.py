@@ -1,4 +1,4 @@
-"""A peer that keeps to no rule, in a thread of its own."""
+"""A hostile peer in a separate thread."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RULE = CandidateRule(private=True, loopback=True)
 
 
 class NoHost:
-    """A session that nothing comes of."""
+    """A session that ignores everything."""
 
     def take_action(self, message: bytes) -> ActionVerdict:
         return ActionVerdict.NOT_LIVE
@@ -45,7 +45,8 @@ class NoHost:
 
 
 class Attacker:
-    """A browser in a thread and event loop of its own, so that what it costs is not counted."""
+    """A browser with a thread and event loop of its own, so measurements exclude the attacker's
+    work."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -94,11 +95,11 @@ class Attacker:
         return chunk
 
     async def send(self, chunks: Iterable[Chunk]) -> None:
-        """One SCTP packet with all the chunks."""
+        """Sends one SCTP packet with all chunks."""
         await self.send_raw(b"".join(bytes(chunk) for chunk in chunks))
 
     async def send_raw(self, body: bytes) -> None:
-        """One SCTP packet with chunks as bytes."""
+        """Sends one SCTP packet with chunks given as bytes."""
         with contextlib.suppress(ConnectionError):
             await self.sctp.transport._send_data(self.packet(body))
 
@@ -124,13 +125,13 @@ class _Raw(Chunk):
 
 
 def chunk(kind: int, body: bytes) -> bytes:
-    """One SCTP chunk of any kind, padded."""
+    """Returns one padded SCTP chunk of any kind."""
     return pack("!BBH", kind, 0, 4 + len(body)) + body + bytes(-len(body) % 4)
 
 
 @contextlib.asynccontextmanager
 async def attacked(host: PeerHost) -> AsyncIterator[tuple[Attacker, Peer]]:
-    """A peer of ours that is connected to an attacker and sends it video."""
+    """Yields an attacker and our peer, connected and sending video."""
     rtc_hooks.gather_only(["127.0.0.1"])
     attacker = Attacker()
     offer = read_offer((await attacker.offer()).encode(), RULE)
@@ -147,7 +148,7 @@ async def attacked(host: PeerHost) -> AsyncIterator[tuple[Attacker, Peer]]:
 
 
 async def until(condition: Callable[[], bool], *, timeout_s: float = 8.0) -> None:
-    """Waits for something that nobody tells, in whichever loop runs. Raises TimeoutError."""
+    """Polls a condition on the running loop. Raises TimeoutError."""
     for _ in range(round(timeout_s / 0.02)):
         if condition():
             return

@@ -1,4 +1,4 @@
-"""A replica and a browser for ingest's tests: both speak the real protocols on loopback."""
+"""A fake replica and a browser for tests of ingest; both speak the real protocols on loopback."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ WHOLE = SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG | SCTP_DATA_UNORDERED
 
 
 class GreyVideo:
-    """One stream whose pictures are one grey level, so that a decoded one says whose it is."""
+    """A video stream with frames of one grey level, so a decoded frame identifies the stream."""
 
     def __init__(self, level: int, codec: VideoCodec = VideoCodec.H264) -> None:
         self._level = level
@@ -112,7 +112,7 @@ def encoded(payload: bytes = b"\0\0\1\x65", **changes: Any) -> EncodedFrame:
 
 @dataclass
 class FakeReplica:
-    """A frame server on a free port; sends pictures of one grey level to every link."""
+    """A frame server on a free port; sends frames of one grey level to every link."""
 
     replica_id: str = "replica"
     grey: int = 60
@@ -196,7 +196,7 @@ class FakeReplica:
 
 
 class Browser:
-    """An aiortc client that behaves as the page does."""
+    """An aiortc client that behaves like the page."""
 
     def __init__(self, *, plays: bool = True, codec: str = "video/H264") -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -230,7 +230,7 @@ class Browser:
         return self.connection.localDescription.sdp
 
     async def take(self, response: httpx.Response) -> None:
-        """The answer to an accepted offer."""
+        """Applies the answer of an accepted offer."""
         assert response.status_code == 201, response.text
         self.location = response.headers["location"]
         await self.connection.setRemoteDescription(
@@ -241,7 +241,8 @@ class Browser:
         self.channels["input"].send(message)
 
     async def until(self, condition: Callable[[], bool], *, tick_s: float | None = None) -> None:
-        """Waits for something that this browser sees; `tick_s`: or that nobody tells it."""
+        """Waits for a condition of this browser; `tick_s`: polling interval for a condition without
+        an event."""
         async with asyncio.timeout(8):
             while not condition():
                 self.changed.clear()
@@ -249,7 +250,7 @@ class Browser:
                     await asyncio.wait_for(self.changed.wait(), tick_s)
 
     async def force(self, label: str, data: bytes, *, flags: int = WHOLE) -> None:
-        """One DATA chunk as a hostile browser sends it: without regard for any window."""
+        """Sends one DATA chunk without regard for any window, as a hostile browser does."""
         sctp = self.connection.sctp
         assert sctp is not None
         chunk = DataChunk(flags=flags)
@@ -318,7 +319,7 @@ SECRET = "a secret of the tests, 32 characters long"
 
 
 class RunningIngest:
-    """The real application under a real server, and what a test does to it."""
+    """The real application under a real server, with helpers for tests."""
 
     def __init__(self, url: str, http: httpx.AsyncClient, redis: Redis) -> None:
         self.url = url
@@ -342,7 +343,7 @@ class RunningIngest:
         assert await self.store.create(record, max_queued=100) is not None
 
     async def acquire(self, session_id: str, replica: FakeReplica) -> None:
-        """The replica becomes the owner and is live; its frames carry the new epoch."""
+        """Makes the replica the live owner; frames carry the new epoch."""
         lease = await self.store.acquire(
             session_id,
             replica_id=replica.replica_id,

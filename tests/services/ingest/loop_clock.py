@@ -1,4 +1,4 @@
-"""How long one peer may hold the event loop, and how a test measures it on a noisy machine."""
+"""Measures how long one peer holds the event loop, on a noisy machine."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,7 @@ _YARDSTICK_S = 0.0007  # what `_yardstick` takes on a core at full speed (EPYC, 
 
 
 class LoopClock:
-    """The longest stretch of processor time that the loop's thread spent between two iterations
-    of its event loop."""
+    """The longest processor time of the loop's thread between two iterations of the event loop."""
 
     def __init__(self) -> None:
         self.longest_s = 0.0
@@ -40,10 +39,11 @@ class LoopClock:
 
 
 def longest_turn_s(attack: Callable[[], Coroutine[object, object, float]], *, runs: int) -> float:
-    """The least of `runs` measurements by `attack`, in processor seconds of a core at full speed.
+    """Returns the minimum of `runs` measurements by `attack`, in processor seconds of a core at
+    full speed.
 
-    The clock of a shared machine's core changes by half and more from one second to the next: each
-    measurement is divided by how much slower than at full speed a fixed piece of work ran after it.
+    The speed of a shared core varies by half and more within a second. Each measurement is divided
+    by the slowdown of a fixed piece of work right afterwards.
     """
     longest_s = float("inf")
     gc.collect()

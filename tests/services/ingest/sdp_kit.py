@@ -1,4 +1,4 @@
-"""Offers in every valid form, for tests: each part of the text may be said in several ways."""
+"""Generates offers in every valid form; each part of the text has several valid spellings."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -38,8 +38,9 @@ AUDIO = ("a=rtpmap:111 opus/48000/2", "a=rtpmap:18 G729/8000")
 
 @dataclass(frozen=True)
 class SdpForm:
-    """An offer, and what its answer must be like. `kinds`: of its sections; `refused`: places that
-    are answered with port 0; `bundle`: mids that its BUNDLE group may have, None without one."""
+    """An offer with the expected answer. `kinds`: kinds of the sections; `refused`: indices of
+    sections to answer with port 0; `bundle`: allowed mids of the BUNDLE group, None without a
+    group."""
 
     sdp: str
     kinds: tuple[str, ...]
@@ -49,7 +50,7 @@ class SdpForm:
 
 @st.composite
 def forms(draw: st.DrawFn) -> SdpForm:
-    """Valid offers of one video that we have a codec for, beside other sections."""
+    """Generates valid offers with one video section in a supported codec, beside other sections."""
     others = draw(
         st.lists(
             st.sampled_from(("application", "audio", "g729", "stopped", "off", "text")),
@@ -130,7 +131,7 @@ def _section(draw: st.DrawFn, name: str, port: str, direction: str | None) -> li
 
 
 def damaged(draw: st.DrawFn, sdp: str) -> bytes:
-    """The offer with some lines cut, doubled, swapped or half overwritten."""
+    """Generates the offer with lines cut, doubled, swapped or partly overwritten."""
     lines = sdp.splitlines()
     for _ in range(draw(st.integers(1, 6))):
         place = draw(st.integers(0, len(lines) - 1))

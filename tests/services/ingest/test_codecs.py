@@ -1,4 +1,4 @@
-"""Which codec a session is played in: the player's browser fixes it, watchers take it or leave."""
+"""The codec of a session: the player's browser decides, a watcher must support the codec."""
 
 from collections.abc import AsyncIterator
 
@@ -28,7 +28,7 @@ async def ingest(redis_url: str) -> AsyncIterator[RunningIngest]:
 
 @pytest_asyncio.fixture
 async def replica(ingest: RunningIngest) -> AsyncIterator[FakeReplica]:
-    """It renders the live session "s1"."""
+    """Renders the live session "s1"."""
     async with FakeReplica() as replica:
         await ingest.live("s1", replica)
         yield replica
@@ -36,7 +36,7 @@ async def replica(ingest: RunningIngest) -> AsyncIterator[FakeReplica]:
 
 @pytest_asyncio.fixture
 async def firefox(ingest: RunningIngest, replica: FakeReplica) -> AsyncIterator[Browser]:
-    """A player without H.264 that sees pictures."""
+    """A player without H.264 that receives frames."""
     async with browser(codec=VP8) as one:
         await ingest.join("s1", one)
         await one.until(lambda: len(one.greys) > 3)
@@ -73,7 +73,7 @@ async def test_a_watcher_without_the_players_codec_is_told_which_it_is(
 async def test_another_browser_takes_over_in_another_codec(
     ingest: RunningIngest, replica: FakeReplica, firefox: Browser
 ) -> None:
-    """... and who watched in the former one is let go, to offer anew."""
+    """A watcher of the previous codec is dismissed and may offer again."""
     async with browser(plays=False, codec=VP8) as watcher, browser() as chromium:
         await ingest.join("s1", watcher)
         await firefox.close()

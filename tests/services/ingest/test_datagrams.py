@@ -1,5 +1,5 @@
-"""What waits for a peer's DTLS is bounded in count, bytes and kind, and read in turns; a stranger's
-bytes never break a socket."""
+"""The queue before a peer's DTLS is bounded in number, bytes and kind, and read in turns; a
+stranger's bytes never break a socket."""
 
 import asyncio
 import os
@@ -168,7 +168,7 @@ async def test_a_candidate_of_the_peer_is_heard() -> None:
 
 
 def check(connection: aioice.ice.Connection, password: str) -> bytes:
-    """A connectivity check as the peer sends it."""
+    """Returns a connectivity check as the peer sends."""
     message = aioice.stun.Message(
         message_method=aioice.stun.Method.BINDING, message_class=aioice.stun.Class.REQUEST
     )
@@ -211,7 +211,7 @@ async def test_checks_are_answered_at_a_bounded_rate_and_learn_so_many_addresses
 
 @pytest.mark.asyncio
 async def test_checks_of_strangers_do_not_use_up_what_a_hidden_peer_needs() -> None:
-    """A browser that hides its addresses is learned from its own check, whoever else checks."""
+    """The server learns a browser with hidden addresses from the browser's own check."""
     connection, protocol = await guarded()
     connection.remote_username, connection.remote_password = "peer", "p" * 22
     connecting = asyncio.create_task(connection.connect())

@@ -1,4 +1,4 @@
-"""Peers with RSA certificates (GStreamer's, some pages') connect; keys that are dear do not."""
+"""Peers with RSA certificates (GStreamer, some pages) connect; expensive keys are refused."""
 
 from collections.abc import AsyncIterator
 
@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
 
 
 class RsaCertificate(RTCCertificate):
-    """As GStreamer's. Where this peer is the DTLS server, its key decides: the suite is for RSA."""
+    """A certificate like GStreamer's. If this peer is the DTLS server, the RSA key selects the
+    suite."""
 
     def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
         context: SSL.Context = super()._create_ssl_context(srtp_profiles)

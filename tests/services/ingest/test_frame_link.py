@@ -1,4 +1,4 @@
-"""The link follows the session's owner and lets nothing of an older one through."""
+"""The frame link follows the session's owner and drops frames of an older owner."""
 
 import asyncio
 import struct
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.asyncio
 
 
 class Sink:
-    """A link and everything that came out of it."""
+    """A frame link with everything received."""
 
     def __init__(self) -> None:
         self.frames: list[EncodedFrame] = []
@@ -188,7 +188,7 @@ async def test_reports_of_the_bitrate_are_thinned_out(sink: Sink) -> None:
 async def test_after_a_failover_an_older_epoch_is_followed_once_the_newer_owner_is_gone(
     sink: Sink,
 ) -> None:
-    """Redis forgot the newest lease (cases/security.md M2): its epochs begin again below it."""
+    """Redis lost the newest lease (cases/security.md M2): epochs restart below the lost epoch."""
     async with FakeReplica(epoch=3) as forgotten:
         await sink.link.follow(owner(forgotten, epoch=3))
         await sink.until_frame(epoch=3)
@@ -202,7 +202,7 @@ async def test_after_a_failover_an_older_epoch_is_followed_once_the_newer_owner_
 async def test_a_replica_that_sends_nothing_is_left_and_the_player_is_told(
     sink: Sink, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """cases/security.md M4: the picture stood still for ever, and nobody said why."""
+    """cases/security.md M4: the video stopped without a message."""
     monkeypatch.setattr(frame_link, "FRAME_TIMEOUT_S", 0.1)
     hellos: list[bytes] = []
 

@@ -1,5 +1,5 @@
-"""Whatever one peer or a stranger sends over UDP or a channel, it costs the others at most 5 ms of
-the event loop's processor time at a time, and a bounded number of bytes."""
+"""Any input of one peer or stranger over UDP or a channel costs at most 5 ms of the event loop's
+processor time at a time, and a bounded number of bytes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Nobody:
 
 
 class GatedHost:
-    """A session with a real gate for its actions."""
+    """A session with a real action gate."""
 
     def __init__(self) -> None:
         self._gate = ActionGate("s1", Nobody())
@@ -98,7 +98,8 @@ async def streams(attacker: Attacker) -> None:
 
 
 async def held_back(attacker: Attacker) -> None:
-    """Messages in order behind a missing one; then that one, and all are due at once."""
+    """Sends messages behind a missing message, then the missing message, so all are delivered at
+    once."""
     stream_id = stream_of(attacker, "input")
     body = action()
     first = attacker.data(stream_id, body, flags=ORDERED, seq=0)
@@ -145,7 +146,7 @@ async def skips(attacker: Attacker) -> None:
 
 
 async def records(attacker: Attacker) -> None:
-    """Many DTLS records in one datagram."""
+    """Sends many DTLS records in one datagram."""
     dtls = attacker.sctp.transport
     ssl, small = dtls._ssl, chunk(4, pack("!HH", 1, 4))
     assert ssl is not None
@@ -212,7 +213,7 @@ async def rtp(attacker: Attacker) -> None:
 
 
 async def stranger(attacker: Attacker) -> None:
-    """A third socket that knows nothing but the port."""
+    """Sends from a third socket that knows the port only."""
     port = ingest_port(attacker)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as third:
         for _ in range(100):
@@ -224,7 +225,7 @@ async def stranger(attacker: Attacker) -> None:
 
 
 def hostile_checks() -> list[bytes]:
-    """STUN requests: without attributes, with attributes that are cut short, with 300 of them."""
+    """STUN requests without attributes, with truncated attributes, with 300 attributes."""
     bodies = [b"", *(pack("!HH", kind, 1) + bytes(4) for kind in (6, 8, 0x20, 0x24, 0x802A))]
     bodies.append(pack("!HHL", 0x24, 4, 1) * 180)
     return [pack("!HHL", 1, len(body), 0x2112A442) + os.urandom(12) + body for body in bodies]
@@ -274,7 +275,7 @@ async def turn_s(attack: Attack, *, must_go: bool) -> float:
 
 
 async def settle(peer: Peer, *, must_go: bool) -> None:
-    """Until what was sent has been handled."""
+    """Waits until the sent input has been handled."""
     if must_go:
         await until(lambda: peer.close_reason() is not None, timeout_s=3)
     else:
@@ -296,7 +297,7 @@ async def resets_heard_in_one_datagram() -> int:
 
 
 def test_every_dtls_record_of_a_datagram_is_read() -> None:
-    """aiortc reads the first and leaves the others to pile up."""
+    """aiortc reads the first record and lets the others pile up."""
     assert uvloop.run(resets_heard_in_one_datagram()) == 2
 
 

@@ -1,4 +1,4 @@
-"""The HTTP interface of ingest: what it serves, and what it answers to bad callers."""
+"""The HTTP interface of ingest: served files, and answers to bad callers."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ async def offer() -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def location(ingest: RunningIngest, offer: str, s1: str) -> str:
-    """Where an accepted offer lives."""
+    """The Location of an accepted offer."""
     await ingest.queue(s1)
     response = await ingest.post(s1, offer)
     assert response.status_code == 201, response.text

@@ -1,4 +1,4 @@
-"""Actions by WebSocket: what gets through, and the close code of every error."""
+"""Actions over a WebSocket: accepted actions, and the close code of every error."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ def url(ingest: RunningIngest, session_id: str = "s1") -> str:
 def action_socket(
     ingest: RunningIngest, token: str | None = None, origin: str | None = None
 ) -> connect:
-    """As the page connects: the token is the second subprotocol."""
+    """Connects like the page: the token is the second subprotocol."""
     given = ingest.tokens.mint("s1") if token is None else token
     return connect(url(ingest), subprotocols=["nextframe", given], origin=origin)  # type: ignore[list-item, arg-type]
 

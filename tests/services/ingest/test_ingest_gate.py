@@ -1,4 +1,4 @@
-"""What gets through the gate of a session's actions, by a clock of our own."""
+"""Actions accepted by the gate, with a simulated clock."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio
 
 
 class FakeActionStream:
-    """Takes actions, or fails when `is_away`."""
+    """Stores actions, or fails if `is_away`."""
 
     def __init__(self) -> None:
         self.appended: list[tuple[str, str, bytes]] = []
@@ -44,7 +44,7 @@ class GateHarness:
         return self.gate.offer(Action(seq=self._seq).to_bytes())
 
     async def settle(self) -> list[int]:
-        """The sequence numbers that were appended once all work is done."""
+        """Returns the appended sequence numbers after all work is done."""
         running = asyncio.create_task(self.gate.run())
         for _ in range(3 * MAX_BACKLOG):
             await asyncio.sleep(0)

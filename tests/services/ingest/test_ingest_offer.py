@@ -1,5 +1,4 @@
-"""Offers are read before aiortc sees them: bounded, checked, and without addresses we must not
-write to."""
+"""Offers are checked before aiortc: bounded, parsed, and without forbidden addresses."""
 
 import pytest
 from aiortc import RTCConfiguration
@@ -135,7 +134,7 @@ WORST = {
 
 
 async def turn_s(body: bytes) -> float:
-    """Of everything that one offer makes ingest do, as a watcher's offer: at no await between."""
+    """Measures all work of ingest for one watcher's offer without an await."""
     clock = LoopClock()
     with clock.running():
         peer = Peer("p1", read_offer(body, OPEN), NoHost(), RTCConfiguration(iceServers=[]))

@@ -1,4 +1,4 @@
-"""A browser plays through the real ingest process: pictures, notes, owner changes, player locks."""
+"""A browser plays through a real ingest process: frames, notes, owner changes, player locks."""
 
 import time
 from collections.abc import AsyncIterator
@@ -35,7 +35,8 @@ async def replica() -> AsyncIterator[FakeReplica]:
 
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a slow machine can exceed them; test_ingest_gate has the real ones."""
+    """Lowers the limits so that a slow machine can exceed the limits; test_ingest_gate tests the
+    real limits."""
     monkeypatch.setattr(action_gate, "BURST_ACTIONS", 10)
     monkeypatch.setattr(action_gate, "MAX_ACTIONS_PER_S", 0.01)
     monkeypatch.setattr(action_gate, "MAX_STRIKES", 20)
@@ -44,7 +45,7 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest_asyncio.fixture
 async def one(ingest: RunningIngest, replica: FakeReplica) -> AsyncIterator[Browser]:
-    """A browser that plays the live session "s1" and sees its pictures."""
+    """A browser that plays the live session "s1" and receives frames."""
     await ingest.live("s1", replica)
     async with browser() as one:
         await ingest.join("s1", one)

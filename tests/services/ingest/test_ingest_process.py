@@ -1,4 +1,4 @@
-"""Ingest as its own process, as an operator starts it."""
+"""Ingest as a process, started like an operator does."""
 
 import asyncio
 import os

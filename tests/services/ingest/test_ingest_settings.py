@@ -1,4 +1,4 @@
-"""What an operator may set about ingest, and what is refused."""
+"""Valid and refused settings of ingest."""
 
 import pytest
 

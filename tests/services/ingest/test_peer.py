@@ -1,4 +1,4 @@
-"""A peer's end of one connection: when it must go, and what it lets itself be told."""
+"""Our side of one connection: close reasons and accepted messages."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ class SetClock:
 
 
 class OpenHost:
-    """A session that lets every action in."""
+    """A session that accepts every action."""
 
     def __init__(self) -> None:
         self.actions: list[bytes] = []
@@ -162,7 +162,7 @@ async def test_an_offer_that_aiortc_chokes_on_is_the_offers_fault() -> None:
 
 
 async def test_a_peer_that_lost_its_place_before_its_answer_is_told_to_try_again() -> None:
-    """Its offer was good: 400 would say that it need not come back."""
+    """The offer was valid: a 400 would wrongly say that a retry is useless."""
     async with browser(plays=False) as one:
         peer = await offered(one, SetClock())
         await peer.close()
@@ -192,8 +192,8 @@ async def test_packets_that_the_line_lost_are_sent_again() -> None:
 
 
 def lose_every(nth: int, peer: Peer) -> set[int]:
-    """Loses every nth RTP packet of this peer's video when it is sent for the first time; fills the
-    set that is returned with their sequence numbers."""
+    """Loses every nth RTP packet of this peer's video at the first transmission. Adds the sequence
+    numbers to the returned set."""
     ice = peer._sender.transport.transport
     send, sent, lost = ice._send, set[int](), set[int]()
 

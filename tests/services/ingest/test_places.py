@@ -1,4 +1,4 @@
-"""Who gets a place for a peer, and who goes for it."""
+"""Allocation of peer places, and displaced peers."""
 
 import pytest
 

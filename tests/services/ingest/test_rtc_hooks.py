@@ -1,6 +1,6 @@
-"""Guards: every private name that ingest leans on is there and does what we think it does.
+"""Guards: every private name used by ingest exists and behaves as expected.
 
-When one of these fails after an upgrade of aiortc or aioice, `rtc_hooks/` must be read again.
+After a failure with a new aiortc or aioice, review `rtc_hooks/`.
 """
 
 import inspect
@@ -117,7 +117,8 @@ async def test_one_codec_is_sent_and_of_h264_constrained_baseline_first() -> Non
 
 
 def test_aiortc_packs_ready_made_vp8_as_rfc_7741_says() -> None:
-    """One descriptor with a picture id in front of each packet; the first alone starts a frame."""
+    """Each packet starts with a descriptor with a picture id; only the first packet starts a
+    frame."""
     encoder = get_encoder(RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90000))
     frame = bytes(range(256)) * 12
     ids = []
@@ -169,7 +170,7 @@ def test_aioice_still_asks_for_addresses_by_that_name() -> None:
 
 
 async def listened() -> tuple[RTCRtpSender, Listener, list[int]]:
-    """A watched sender, and which packets it sends again."""
+    """A watched sender, and the retransmitted packets."""
     sender, listener = watched()
     resent: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Whatever form a valid offer has, it is answered; whatever is wrong with one, it is refused."""
+"""Every valid form of an offer is answered; every invalid offer is refused."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ RULE = CandidateRule(private=True, loopback=True)
 
 
 class SilentHost:
-    """A session that hears nothing."""
+    """A session without input."""
 
     def take_action(self, message: bytes) -> ActionVerdict:
         raise AssertionError
@@ -41,7 +41,7 @@ def loopback() -> None:
 
 
 def answer_to(body: bytes) -> str:
-    """By the whole way of an offer, without HTTP. Raises Problem."""
+    """Returns the answer by the complete path of an offer, without HTTP. Raises Problem."""
 
     async def answered() -> str:
         offer = read_offer(body, RULE)
@@ -153,7 +153,7 @@ def test_an_explicit_mode_is_not_overruled() -> None:
 
 
 def test_candidates_of_a_refused_section_belong_to_the_bundle() -> None:
-    """Browsers name the first section of the bundle, though it was stopped."""
+    """Browsers name the first section of the bundle even after the section was stopped."""
     stopped = ["m=video 9 UDP/TLS/RTP/SAVPF 96", "a=mid:s", "a=inactive", "a=rtcp-mux", *TRANSPORT]
     body = offer_of("a=rtpmap:102 H264/90000").decode()
     head, video = body.split("m=video", 1)

@@ -1,4 +1,4 @@
-"""Rules of a hub that need no network: who stays, and what a failing Redis may do."""
+"""Rules of a session hub without a network: admitted peers, and a failing Redis."""
 
 import asyncio
 from dataclasses import replace
@@ -28,7 +28,7 @@ RECORD = SessionRecord(
 
 
 class Store:
-    """Session records that can be away."""
+    """A store of session records with a simulated outage."""
 
     def __init__(self) -> None:
         self.is_away = False
@@ -49,7 +49,7 @@ class Store:
 
 
 class Queue:
-    """Of the world that the session is of."""
+    """The queue of the session's world."""
 
     async def position(self, session_id: str) -> int:
         return 0
@@ -82,7 +82,7 @@ class NoActions:
 
 
 class HubHarness:
-    """A hub and peers under one clock."""
+    """A hub and peers with one clock."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -102,7 +102,7 @@ class HubHarness:
         return Peer(token_hex(4), one, self.hub, rtc, clock=self._clock)
 
     async def sit(self) -> Peer:
-        """A player that has the player lock."""
+        """Admits a player with the player lock."""
         peer = await self.peer()
         self.player_lock.holder = peer.id
         await self.hub.peers.admit(peer)
@@ -185,14 +185,13 @@ class BrokenStream:
 
 
 async def no_record(record: SessionRecord) -> None:
-    """The owner stays who it is."""
+    """Keeps the owner."""
 
 
 async def test_a_session_hub_whose_actions_go_nowhere_fails_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """cases/security.md, LOW: actions stopped in silence; with a peer that fails, too, the link
-    leaked."""
+    """cases/security.md, LOW: actions stopped silently; with a failing peer the link leaked too."""
     monkeypatch.setattr("services.ingest.session_hub.TICK_S", 0)
     harness = HubHarness()
     harness.hub._gate._stream = BrokenStream()

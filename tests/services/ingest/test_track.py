@@ -1,4 +1,4 @@
-"""The slot of one frame, and what happens to the chain of pictures when it is lost."""
+"""The slot of one frame, and the chain of frames after a loss."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.asyncio
 
 
 class Ends:
-    """What a track reports."""
+    """Callbacks of a track."""
 
     def __init__(self) -> None:
         self.num_lost = 0

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
 
 @pytest_asyncio.fixture
 async def processes(redis_url: str) -> AsyncIterator[tuple[RunningIngest, RunningIngest]]:
-    """Both have the session "s1", which is live."""
+    """Two processes with the live session "s1"."""
     async with (
         running_ingest(redis_url) as one,
         running_ingest(redis_url) as other,

@@ -1,4 +1,4 @@
-"""WHEP as its draft and RFC 9725 have it: what a client may find out, and what it is told."""
+"""WHEP by the draft and RFC 9725: discovery, methods and errors."""
 
 import secrets
 from collections.abc import AsyncIterator
@@ -139,7 +139,7 @@ async def test_ice_servers_are_told_to_who_has_a_token(private_redis: PrivateRed
 
 @pytest.mark.parametrize("url", ["https://h.example/nextframe", "https://h.example/a/b/"])
 async def test_addresses_with_a_path_are_refused_at_the_start(url: str) -> None:
-    """The page and its `Location`s are at the root of their origin."""
+    """Page and `Location`s are at the root of the origin."""
     common = {"NEXTFRAME_REDIS_URL": "redis://r", "NEXTFRAME_TOKEN_SECRET": SECRET}
     with pytest.raises(SettingsError, match=r"_SESSION_INGEST_URL must be .* without a path"):
         read_settings(

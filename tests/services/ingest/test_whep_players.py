@@ -1,4 +1,4 @@
-"""WHEP players that others wrote watch a session in a real Chromium, from another origin."""
+"""Third-party WHEP players watch a session in a real Chromium, from another origin."""
 
 import asyncio
 import os
@@ -32,7 +32,7 @@ class _Files(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def players() -> Path:
-    """The packages, from npm. Skips where there is no npm, or it installs nothing."""
+    """Installs the players from npm. Skips without npm or without a registry."""
     npm = shutil.which("npm")
     if npm is None:
         return _unavailable("no npm here (Debian: apt-get install npm)")
@@ -61,7 +61,7 @@ def _unavailable(reason: str) -> Path:
 
 @pytest.fixture(scope="module")
 def origin(players: Path) -> Iterator[str]:
-    """The players' page, on an origin of its own."""
+    """The players' page on a separate origin."""
     handler = partial(_Files, directory=str(players))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         serving = threading.Thread(target=server.serve_forever)

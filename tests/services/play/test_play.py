@@ -1,4 +1,4 @@
-"""One command starts everything and ends everything, however it ends."""
+"""One command starts everything and ends everything, after any end."""
 
 import os
 import re
@@ -64,7 +64,7 @@ def page_url(process: subprocess.Popen[str]) -> str:
 
 
 def processes_that_mention(text: str) -> list[int]:
-    """Pids whose command line or environment has it: all that one run started."""
+    """Returns the pids with the text in command line or environment: all processes of one run."""
     found = []
     for folder in Path("/proc").iterdir():
         with suppress(OSError):
@@ -104,7 +104,7 @@ def test_everything_ends_even_when_the_command_itself_is_killed(world: Path) -> 
 
 
 def folder_of(process: subprocess.Popen[str]) -> str:
-    """Where its Redis socket is: named by all that it started, and by nothing else here."""
+    """Returns the folder of the Redis socket, named by all processes of the run only."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     for pid in children:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

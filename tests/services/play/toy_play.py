@@ -1,5 +1,5 @@
-"""`python tests/services/play/toy_play.py [flags of services.play]`: the real command line, signals
-and all, over services that answer /readyz and start a stubborn child each."""
+"""`python tests/services/play/toy_play.py [flags of services.play]`: the real command line with
+signals, over services that answer /readyz and start one stubborn child each."""
 
 import sys
 from pathlib import Path

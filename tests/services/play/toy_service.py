@@ -1,6 +1,6 @@
-"""A service as `services.play` knows one: answers 200, and ends at GET /die with a last word.
+"""A service for `services.play`: answers 200, and ends at GET /die with a last log line.
 
-It starts a child in a process group of its own that ignores SIGTERM, as bad as any framework's.
+The service starts a child in a separate process group that ignores SIGTERM, as some frameworks do.
 """
 
 import http.server

@@ -1,4 +1,4 @@
-"""The session service as a player's page meets it, over a real Redis."""
+"""The session service over HTTP and a real Redis, as a player's page sees the service."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Who may play what, and how long a wait is: the rules."""
+"""Rules of admission and of the estimated wait."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One visitor, or a crowd of them, takes all it can get; a player at another address plays."""
+"""A visitor or a crowd uses up all limits; a player at another address still plays."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -32,7 +32,7 @@ MINUTES = 5
 
 
 class SessionHarness:
-    """The session service with its production limits, and a replica that takes whoever comes."""
+    """The session service with production limits, and a replica that accepts every session."""
 
     def __init__(self, app: FastAPI, redis: Redis) -> None:
         self.app = app
@@ -44,7 +44,7 @@ class SessionHarness:
         return int((await self.redis.info("memory"))["used_memory"])
 
     async def pass_a_minute(self) -> None:
-        """Rate limits begin anew. Nothing else runs out, which is to the attacker's advantage."""
+        """Resets rate limits. Nothing else expires, in favour of the attacker."""
         async for name in self.redis.scan_iter("rate:*"):
             await self.redis.delete(name)
 
@@ -57,7 +57,7 @@ class SessionHarness:
         assert await self.store.save_snapshot(session["id"], lease, b"w" * WORLD_BYTES)
 
     async def grab(self, client: httpx.AsyncClient, *, leaves: bool) -> set[str]:
-        """All that one address gets in a minute, and with which words it is stopped."""
+        """Takes everything that one address gets in a minute; returns the problem kinds."""
         words = set()
         while (answer := await client.post("/v1/sessions")).status_code == 201:
             session = answer.json()
@@ -84,7 +84,7 @@ async def harness(redis_url: str, redis: Redis) -> AsyncIterator[SessionHarness]
 
 
 async def plays(harness: SessionHarness, address: str) -> None:
-    """Somebody creates, plays and saves."""
+    """Creates, plays and saves."""
     async with client_of(harness.app, address) as player:
         session = await created(player)
         await harness.play(session)

@@ -1,4 +1,4 @@
-"""The session service as a process: what it refuses to start with."""
+"""The session service as a process: refused settings."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which version of a world a newcomer gets, and that those who play notice nothing of it."""
+"""The version of a new session; running sessions stay unchanged."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -62,7 +62,8 @@ def test_a_version_that_nobody_serves_is_passed_over() -> None:
 
 @pytest.mark.parametrize("draw", [0.0, 0.9, STEADY])
 def test_a_version_that_nobody_released_is_for_no_newcomer(draw: float) -> None:
-    """cases/security.md M11: it was for all of them while the released ones were away."""
+    """cases/security.md M11: an unreleased version was used while the released versions were
+    away."""
     menu = Menu(offers=[offer("other"), offer("x", name="doom")], releases={"toy": CANARY})
     assert [o.name for o in menu.for_newcomer(draw=draw)] == ["doom"]
     assert menu.is_awaited("toy") and not menu.is_awaited("doom")
@@ -99,7 +100,7 @@ async def client(
 
 
 async def opened(client: httpx.AsyncClient, redis: Redis) -> tuple[Any, str]:
-    """A new session, and the version it got."""
+    """Creates a session and returns the version."""
     session = (await client.post("/v1/sessions", json={})).json()
     record = await SessionStore(redis).get(session["id"])
     assert record is not None
@@ -162,7 +163,7 @@ async def test_while_no_released_version_is_served_newcomers_are_told_to_wait(
 async def test_what_an_ended_session_has_left_can_be_saved_and_opened(
     client: httpx.AsyncClient, redis: Redis
 ) -> None:
-    """Of a session that no replica could go on with."""
+    """A session that no replica could continue."""
     session, version = await opened(client, redis)
     store = SessionStore(redis)
     lease = await store.acquire(

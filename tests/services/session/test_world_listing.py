@@ -1,4 +1,4 @@
-"""GET /v1/worlds: made once for each change, and not sent again to who has it."""
+"""GET /v1/worlds: encoded once per change, and 304 for a known ETag."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The training service from outside: who may call, what is refused, what the probes say."""
+"""The training service from outside: access, refusals and probes."""
 
 import os
 import subprocess
@@ -112,7 +112,7 @@ def test_recordings_that_no_job_would_see_are_refused_at_the_start(launcher: str
 
 
 def test_the_service_holds_no_torch() -> None:
-    """It reads the registry and judges without a model in its memory."""
+    """The service reads the registry and judges versions without loading a model."""
     code = "import sys, services.training.app; print('torch' in sys.modules, 'ray' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env=os.environ

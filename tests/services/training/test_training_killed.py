@@ -1,4 +1,4 @@
-"""A real job in a real process, killed as a machine that dies: the service brings it back."""
+"""A real job in a real process, killed like a crashed machine: the service starts the job again."""
 
 import asyncio
 import json

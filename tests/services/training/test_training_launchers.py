@@ -1,5 +1,4 @@
-"""Where jobs run: processes of this machine, a Ray job server and a Kubernetes API that check what
-they are sent."""
+"""Launchers: local processes, a Ray job server and a Kubernetes API that validate requests."""
 
 import asyncio
 import json
@@ -31,7 +30,7 @@ Answer = tuple[int, Any]
 
 @contextmanager
 def http_server(answer: Callable[[str, str, Any], Answer]) -> Iterator[str]:
-    """Its URL. `answer`: (method, path, JSON body) to (status, JSON)."""
+    """Yields the URL. `answer`: (method, path, JSON body) -> (status, JSON)."""
 
     class Handler(BaseHTTPRequestHandler):
         def _reply(self) -> None:
@@ -90,7 +89,7 @@ async def test_a_process_is_given_its_folder_and_tells_how_it_ended(
 async def test_a_process_gets_none_of_the_services_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor anything else that nobody named: the chart sets REDIS_PASSWORD beside our own."""
+    """Also no unlisted variable: the chart sets REDIS_PASSWORD beside our variables."""
     secrets = ("NEXTFRAME_TRAINING_OPERATOR_TOKEN", "REDIS_PASSWORD", "AWS_SECRET_ACCESS_KEY")
     for name in (*secrets, "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "1")
@@ -163,14 +162,14 @@ async def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def check(pod: Any) -> None:
-    """A pod inside of an object that Kubernetes itself has no schema for."""
+    """Validates a pod inside an object for which Kubernetes has no schema."""
     metadata = {"name": "pod", **pod["metadata"]}
     whole = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]}
     kubernetes_validate.validate(whole, "1.32", strict=True)
 
 
 class FakeKubernetes:
-    """The part of the API that jobs need; what does not fit Kubernetes' schema fails the test."""
+    """The part of the API for jobs; a request outside Kubernetes' schema fails the test."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, Any] = {}
@@ -315,7 +314,7 @@ async def test_a_cluster_that_is_away_is_no_verdict_on_the_job(
 
 
 class FakeRay:
-    """Ray's job server, as far as its own client speaks to it."""
+    """The part of Ray's job server used by Ray's client."""
 
     def __init__(self, version: str) -> None:
         self.version = version

@@ -1,4 +1,4 @@
-"""The operator's page in a real browser, over the real service; only its jobs are scripted."""
+"""The operator's page in a real browser, over the real service; only the jobs are scripted."""
 
 import socket
 import threading
@@ -34,7 +34,7 @@ PATIENCE_S = 40.0
 
 @dataclass(slots=True)
 class ConsoleServer:
-    """The service on a free port, and where its data lies."""
+    """The service on a free port, with the folder of the data."""
 
     url: str
     data: Path
@@ -72,7 +72,8 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, server: ConsoleServer) -> Iterator[Page]:
-    """Signed in. Fails the test when the page logs an error or breaks its own policy."""
+    """A signed-in page. Fails the test if the page logs an error or violates the content security
+    policy."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     opened = context.new_page()
     complaints: list[str] = []

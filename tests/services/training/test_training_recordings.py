@@ -1,4 +1,4 @@
-"""Recordings that runs learn from: the operator names folders, a run names one of them."""
+"""Recordings for training: the operator names folders, a run names one folder."""
 
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -99,7 +99,7 @@ async def listed(client: httpx.AsyncClient) -> Any:
 
 
 async def scanned(scanner: RecordingsScanner, client: httpx.AsyncClient) -> Any:
-    """After the scan that is due."""
+    """The view after the due scan."""
     await scanner.watch()
 
     async def has_ended() -> bool:

@@ -1,4 +1,4 @@
-"""Runs as an operator meets them: the API over a launcher whose jobs do what the test says."""
+"""The API of runs, over a launcher with scripted jobs."""
 
 import shutil
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.asyncio
 
 @dataclass(slots=True)
 class RunsHarness:
-    """The service, its routes, and what is behind them."""
+    """The service with routes, store and launcher."""
 
     data: Path
     launcher: FakeLauncher
@@ -139,7 +139,7 @@ async def test_a_run_that_fails_says_why_and_can_be_resumed(harness: RunsHarness
 
 
 async def test_a_run_is_resumed_with_other_numbers_for_what_is_left(harness: RunsHarness) -> None:
-    """Else a loss that was not a number would not be one again."""
+    """With the old numbers a loss of NaN would repeat."""
     run_id = await harness.running(overrides={"teacher.muon_lr": 0.01, "steps": 40})
     said = {"outcome": "failed", "reason": "loss nan", "done": ("record", "tokenizer")}
     say(harness.folder(run_id), 1, **said)
@@ -231,7 +231,7 @@ async def test_a_restarted_service_finds_its_runs_again(harness: RunsHarness) ->
 
 
 async def test_a_start_that_nobody_recorded_is_repeated(harness: RunsHarness) -> None:
-    """Killed between the start and its record: the job's own lock keeps the two apart."""
+    """Killed between start and record: the job's lock prevents two jobs."""
     run_id = await harness.running()
     store = RunStore(harness.data / "runs", harness.data / "registry")
     record = store.get(run_id)

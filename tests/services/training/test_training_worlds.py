@@ -1,4 +1,4 @@
-"""Judge, canary, promote, roll back: as an operator does it, over a real Redis."""
+"""Evaluation, canary, promotion and rollback by an operator, over a real Redis."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.redis, pytest.mark.asyncio]
 
 @dataclass(slots=True)
 class ReleasesHarness:
-    """World `toy` in three good versions, the API, and what Redis holds."""
+    """World `toy` in three accepted versions, the API, and Redis."""
 
     registry: Registry
     client: httpx.AsyncClient
@@ -61,7 +61,7 @@ class ReleasesHarness:
         return next(v for v in (await self.view())["versions"] if v["digest"] == digest)
 
     async def published(self) -> Release | None:
-        """What session and generation see."""
+        """The release as session and generation see the release."""
         return await ReleaseStore(self.redis).get("toy")
 
 
@@ -133,7 +133,7 @@ async def test_a_worse_version_is_rejected_with_the_rule_that_it_broke(
 async def test_a_release_with_older_figures_is_compared_once_it_is_measured_again(
     harness: ReleasesHarness,
 ) -> None:
-    """By other passages both would seem to be equals."""
+    """With different evaluation clips both versions would look equal."""
     await harness.done("promote", digest=harness.first)
     by_new = {"yardstick": GOOD_CARD["yardstick"] | {"passages": "new"}}
     candidate = put_version(harness.registry, 9, card=GOOD_CARD | by_new).digest
@@ -198,7 +198,7 @@ async def test_a_redis_that_forgot_is_told_again(harness: ReleasesHarness) -> No
 
 @pytest_asyncio.fixture
 async def lonely(tmp_path: Path) -> AsyncIterator[ReleasesHarness]:
-    """An harness without a Redis."""
+    """A harness without a Redis."""
     async with connect("redis://127.0.0.1:1") as nowhere:
         yield ReleasesHarness.open(tmp_path, nowhere)
 

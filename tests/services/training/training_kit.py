@@ -1,4 +1,4 @@
-"""What the tests of the training service share: the service over a launcher that a test scripts."""
+"""Shared by tests of the training service: the service over a scripted launcher."""
 
 import json
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 @dataclass(slots=True)
 class FakeLauncher:
-    """Jobs that do what a test says. `jobs`: handle → how it is."""
+    """Scripted jobs. `jobs`: handle -> state."""
 
     jobs: dict[str, JobState] = field(default_factory=dict)
     started: list[tuple[str, int]] = field(default_factory=list)
@@ -57,14 +57,14 @@ def client_of(app: FastAPI, **headers: str) -> httpx.AsyncClient:
 
 
 def refused(answer: httpx.Response, status: int, kind: str, detail: str = "") -> bool:
-    """Whether the refusal also says `detail`; of another kind it fails the test."""
+    """Returns whether the refusal contains `detail`; another kind or status fails the test."""
     content = answer.json()
     assert (answer.status_code, content["type"].rpartition(":")[2]) == (status, kind), content
     return detail in content["detail"]
 
 
 def say(folder: Path, attempt: int, **fields: Any) -> Progress:
-    """Writes a job's progress, as the job would."""
+    """Writes a job's progress as the job does."""
     known: dict[str, Any] = {"minutes": {"tokenizer": 1.0, "teacher": 3.0}, "max_steps": None}
     progress = Progress(attempt=attempt, **known | fields)
     progress.write(folder)
@@ -95,7 +95,7 @@ GOOD_CARD: dict[str, Any] = {
 
 
 def put_version(registry: Registry, number: int, **fields: Any) -> WorldVersion:
-    """A version of world `toy` as its index tells it; nothing here loads the world itself."""
+    """Adds a version of world `toy` to the index; no test loads the world."""
     known: dict[str, Any] = {
         "name": "toy",
         "digest": f"{number:x}".ljust(64, "0"),
