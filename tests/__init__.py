@@ -1,2 +1,2 @@
-"""A package in its own right: a dependency installs a top-level `tests` of its own, which hides a
-folder without this file from the processes that tests start."""
+"""A package, because a dependency installs a top-level `tests` package, which would hide a folder
+without this file in child processes of tests."""

@@ -1,4 +1,5 @@
-"""What every test may lean on. Categories are markers (pyproject.toml); a bare test is `unit`."""
+"""Fixtures of all tests. Categories are markers (pyproject.toml); a test without a marker is
+`unit`."""
 
 import os
 import shutil
@@ -21,13 +22,13 @@ def _has_cuda() -> bool:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Path of an installed Chromium. Skips where there is none, except in CI: there it fails."""
+    """Path of an installed Chromium. Skips without Chromium, but fails in CI."""
     return _browser("Chromium", "chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
 def firefox_path() -> str:
-    """Path of an installed Firefox. Skips where there is none, except in CI: there it fails."""
+    """Path of an installed Firefox. Skips without Firefox, but fails in CI."""
     return _browser("Firefox", "firefox-esr", "firefox")
 
 

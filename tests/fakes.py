@@ -1,4 +1,4 @@
-"""Stand-ins for what is slow: a clock that a test moves, an engine whose frames are numbers."""
+"""Fakes for slow parts: a clock controlled by a test, an engine with numbers as frames."""
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,7 +20,7 @@ from model.world import SamplerSpec, WorldSpec
 
 
 class FakeClock:
-    """Seconds that pass only when a test says so."""
+    """Seconds that advance only by a test."""
 
     def __init__(self, now: float = 100.0) -> None:
         self.now = now
@@ -33,7 +33,7 @@ class FakeClock:
 
 
 def make_spec(name: str = "numbers", fps: float = 17.5) -> WorldSpec:
-    """A world of 32x32 frames. Its vector: forward, back, left, right, act, yaw."""
+    """A world of 32x32 frames. Action vector: forward, back, left, right, act, yaw."""
     preset = presets.debug()
     return WorldSpec(
         name=name,
@@ -61,14 +61,13 @@ def make_spec(name: str = "numbers", fps: float = 17.5) -> WorldSpec:
 
 
 class FakeEngine:
-    """Draws the frame's number: frame n of a session is grey of brightness n. Its passes are those
-    of the real scheduler, with nothing in them.
+    """Generates numbered frames: frame n of a session has brightness n. Uses the real scheduler
+    with empty passes.
 
-    Keeps what it was asked: `actions[session_id]` of every frame, `ways` of every `step`: its
-    number of denoise steps and its context length.
-    `num_shortened`: frames. `before_pass` may take fake time; sessions in `failing` cannot be
-    drawn, frames of those in `not_finite` are NaN, both for all if "*" is in it; `opening`
-    are the frames that a session begins with.
+    Records requests: `actions[session_id]` of every frame; `ways`: (denoise steps, context length)
+    of every `step`. `num_shortened`: number of shortened frames. `before_pass` may take fake time;
+    sessions in `failing` raise, frames of sessions in `not_finite` are NaN, for all sessions with
+    "*"; `opening`: first frames of a session.
     """
 
     def __init__(

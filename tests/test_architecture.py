@@ -162,7 +162,7 @@ MODULES = {module_name(path): ast.parse(path.read_text()) for path in python_fil
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
-    """Every name imported anywhere in the file, as `package.module` or `package.module.name`."""
+    """Yields every imported name of the file, as `package.module` or `package.module.name`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -215,7 +215,7 @@ def breaches_of_homes(module: str, tree: ast.AST) -> list[str]:
 
 @cache
 def requirements(extra: str) -> dict[str, Requirement]:
-    """Name → requirement of one extra, with the extras of ours that it includes."""
+    """Name -> requirement of one extra, including our included extras."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         extras = tomllib.load(file)["project"]["optional-dependencies"]
     found: dict[str, Requirement] = {}
@@ -251,7 +251,7 @@ def breaches_of_extras(module: str, tree: ast.AST) -> list[str]:
 
 
 def of_all(breaches: Callable[[str, ast.AST], list[str]], within: str = "") -> list[str]:
-    """The breaches of every module, or of those within a package."""
+    """Returns the breaches of all modules, or of the modules in a package."""
     chosen = {m: tree for m, tree in MODULES.items() if not within or is_within(m, within)}
     assert chosen, f"no module in {within}"
     return [breach for module, tree in chosen.items() for breach in breaches(module, tree)]
@@ -332,7 +332,7 @@ def test_constraints_pin_what_pyproject_names() -> None:
 
 
 def test_no_file_names_a_place_of_one_machine() -> None:
-    """A lock or script that points at somebody's folders installs nowhere else."""
+    """A lock or script with a local path cannot be installed on another machine."""
     for name in ("constraints.txt", "pyproject.toml", "Makefile"):
         text = (ROOT / name).read_text()
         assert "file:" not in text and "://" not in text.replace("redis://", "")

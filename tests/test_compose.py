@@ -1,4 +1,4 @@
-"""docker-compose.yml: the same processes as everywhere, closed to the outside."""
+"""docker-compose.yml: the same processes as in other deployments, closed to the outside."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ OURS = sorted(set(SERVICES) - {"redis"})
 
 
 def docker_compose() -> list[str] | None:
-    """The command, where one is installed: `docker compose` or the older `docker-compose`."""
+    """The installed command: `docker compose` or the older `docker-compose`, else None."""
     if shutil.which("docker"):
         found = subprocess.run(["docker", "compose", "version"], capture_output=True)
         if found.returncode == 0:

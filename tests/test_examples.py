@@ -1,4 +1,4 @@
-"""The examples do what they say. `tests/e2e/test_journey.py` runs the headless player."""
+"""The examples work. `tests/e2e/test_journey.py` runs the headless player."""
 
 from pathlib import Path
 

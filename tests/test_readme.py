@@ -1,4 +1,4 @@
-"""What the pages say is true: commands, paths, tree and links exist."""
+"""Commands, paths, tree and links in the docs exist."""
 
 import importlib.util
 import re
@@ -76,14 +76,14 @@ ELSEWHERE = ("build/", "/", ".venv/", "recordings/", "ray.io/")
 
 
 def mentioned_files(page: str) -> list[str]:
-    """Paths in back-ticks that name one place in the repository."""
+    """Paths in back-ticks for files and folders of the repository."""
     quoted = re.findall(r"`([\w./-]+/[\w./-]*)`", PAGES[page])
     return sorted({path for path in quoted if not path.startswith(ELSEWHERE)})
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_file_that_is_mentioned_exists(page: str) -> None:
-    """From the root, from the page, or from the package that a page on all of them speaks of."""
+    """Relative to the root, to the page, or to the packages model and services."""
     places = [ROOT, (ROOT / page).parent, *(ROOT / name for name in ("model", "services"))]
     for path in mentioned_files(page):
         assert any((place / path).exists() for place in places), path

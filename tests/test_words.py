@@ -1,6 +1,6 @@
-"""One vocabulary: no forbidden word, one home for each class name, docstrings that name things.
+"""One vocabulary: no forbidden word, one home per class name, docstrings that name the thing.
 
-The tables are in `tests/words.py`; add the word of a finished rename there, in one line.
+`tests/words.py` has the tables; a finished rename adds one line.
 """
 
 import ast
@@ -24,7 +24,8 @@ def words_of(name: str) -> list[str]:
 
 
 def declared(tree: ast.AST) -> Iterator[str]:
-    """Every name that a Python file defines, except `test_` functions: those are sentences."""
+    """Yields every name defined by a Python file, except `test_` functions, whose names are
+    sentences."""
     for node in ast.walk(tree):
         match node:
             case ast.ClassDef(name=name):
@@ -39,7 +40,7 @@ def declared(tree: ast.AST) -> Iterator[str]:
 
 
 def names_of(path: Path, text: str) -> set[str]:
-    """The names of a file: its path's parts and what the file declares."""
+    """Returns the parts of the file's path and the names declared in the file."""
     inside = declared(ast.parse(text)) if path.suffix == ".py" else DECLARED_IN_JS.findall(text)
     return {*path.parts[:-1], path.stem, *inside}
 
@@ -54,7 +55,7 @@ def contains(name: str, word: str) -> bool:
 
 
 def breaches(path: Path, text: str) -> list[str]:
-    """What a file declares against `FORBIDDEN`, as sentences for its author."""
+    """Returns one sentence per breach of `FORBIDDEN` in a file."""
     here = path.as_posix()
     rules = [rule for rule in FORBIDDEN if here.startswith(rule.within)]
     return [

@@ -1,4 +1,4 @@
-"""Renders the chart with the real Helm and finds things in what comes out."""
+"""Renders the chart with the real Helm and searches the result."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ Object = dict[str, Any]  # one Kubernetes object, as YAML gives it
 
 
 class HelmError(Exception):
-    """Helm refused; the message is its own."""
+    """Helm refused the values; the message is Helm's."""
 
 
 def helm(*args: str, stdin: str = "") -> str:
@@ -30,13 +30,13 @@ def helm(*args: str, stdin: str = "") -> str:
 
 
 def render(values: Mapping[str, Any]) -> list[Object]:
-    """Every object of the chart under `values`. Raises HelmError where Helm refuses them."""
+    """Returns every object of the chart for `values`. Raises HelmError if Helm refuses `values`."""
     text = helm("template", RELEASE, str(CHART), "--values", "-", stdin=json.dumps(values))
     return [document for document in yaml.safe_load_all(text) if document]
 
 
 def named(objects: list[Object], kind: str, component: str) -> Object:
-    """The object of that kind that belongs to a component: ("Deployment", "ingest")."""
+    """Returns the object of this kind and component: ("Deployment", "ingest")."""
     found = [
         o
         for o in objects
@@ -47,7 +47,7 @@ def named(objects: list[Object], kind: str, component: str) -> Object:
 
 
 def pod_specs(objects: list[Object]) -> Iterator[tuple[str, Object]]:
-    """(where, pod spec) of every pod that the objects make."""
+    """Yields (place, pod spec) for every pod of the objects."""
     for o in objects:
         name = f"{o['kind']}/{o['metadata']['name']}"
         if o["kind"] in ("Deployment", "StatefulSet"):
@@ -65,6 +65,6 @@ def only_container(pod: Object) -> Object:
 
 
 def env(pod: Object) -> dict[str, Any]:
-    """Variable → its value, or where it comes from."""
+    """Returns variable -> value or source."""
     variables = only_container(pod)["env"]
     return {v["name"]: v.get("value", v.get("valueFrom")) for v in variables}

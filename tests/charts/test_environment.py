@@ -1,4 +1,4 @@
-"""What the chart and compose set is what the services read: their own readers accept it."""
+"""Variables set by chart and compose are accepted by the services' own readers."""
 
 import importlib
 import re
@@ -24,13 +24,13 @@ Environment = dict[str, str]
 
 
 def read(service: str, environment: Environment) -> Any:
-    """The service's settings under `environment`, as the service itself would read them."""
+    """Returns the service's settings for `environment`."""
     module = importlib.import_module(f"services.{service}.settings")
     return read_settings(getattr(module, SETTINGS[service]), module.PREFIX, environment)
 
 
 def without_sources(variables: Mapping[str, Any]) -> Environment:
-    """Variables as a container sees them: what comes from a secret or a field has some value."""
+    """Replaces values from a secret or a field by a sample value."""
     return {name: v if isinstance(v, str) else SECRET for name, v in variables.items()}
 
 
@@ -43,7 +43,7 @@ def chart_environments() -> Iterator[tuple[str, str, Environment]]:
 
 
 def without_choice(value: str) -> str:
-    """As compose reads `${NAME:-default}` where the caller has not set NAME."""
+    """Resolves `${NAME:-default}` as compose does without NAME."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
 
 

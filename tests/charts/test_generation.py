@@ -28,7 +28,7 @@ def ray_service(**generation: Any) -> Object:
 
 
 def deployments(service: Object) -> dict[str, Any]:
-    """Deployment name → its part of the Serve config."""
+    """Returns deployment name -> part of the Serve config."""
     (application,) = yaml.safe_load(service["spec"]["serveConfigV2"])["applications"]
     return {d["name"]: d for d in application["deployments"]}
 

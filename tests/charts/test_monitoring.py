@@ -1,4 +1,4 @@
-"""Alerts and dashboard speak of metrics that the services really have."""
+"""Alerts and dashboard use only existing metrics."""
 
 import json
 import re

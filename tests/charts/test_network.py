@@ -1,4 +1,4 @@
-"""Who reaches whom: ingress, policies, and the two ways of UDP."""
+"""Network access: ingress, policies, and the two UDP configurations."""
 
 from typing import Any
 
@@ -85,7 +85,7 @@ def test_page_and_session_find_each_other_through_the_ingress(tls: str, scheme: 
 
 
 def allowed(objects: list[Object], component: str) -> list[Any]:
-    """Who may speak to a component: component names, or address blocks."""
+    """Returns the allowed callers of a component: component names or address blocks."""
     policy = named(objects, "NetworkPolicy", component)
     peers = [peer for rule in policy["spec"]["ingress"] for peer in rule.get("from", [])]
     return [

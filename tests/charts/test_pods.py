@@ -1,4 +1,4 @@
-"""What holds for every pod of every example."""
+"""Rules for every pod of every example."""
 
 import kubernetes_validate
 import pytest
@@ -52,7 +52,7 @@ def test_a_root_filesystem_is_read_only_and_tmp_is_bounded(pod: Object) -> None:
 
 @each_pod
 def test_kubernetes_adds_no_variables_that_a_service_would_refuse(pod: Object) -> None:
-    """A Service named like ours would set NEXTFRAME_SESSION_PORT=tcp://... in every pod."""
+    """A Service with our name would set NEXTFRAME_SESSION_PORT=tcp://... in every pod."""
     assert pod["enableServiceLinks"] is False
 
 

@@ -1,4 +1,4 @@
-"""Redis and the secret: the two things an upgrade must not lose."""
+"""Redis and the secret, which an upgrade must not lose."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""The training service on a cluster: its rights, its volume, and the canary's replicas."""
+"""The training service on a cluster: rights, volume, and replicas of the canary."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The values a person writes: typing errors are refused, examples and defaults agree."""
+"""Values written by a person: typing errors are refused, examples and defaults agree."""
 
 from typing import Any
 

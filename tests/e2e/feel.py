@@ -1,6 +1,5 @@
-"""`python -m tests.e2e.feel`: how playing feels in real browsers over every real service, by the
-page's own figures. A measurement, not a test: its numbers go into the README.
-"""
+"""`python -m tests.e2e.feel`: measures play in real browsers over all real services with the page's
+own figures. A measurement for the README, not a test."""
 
 import argparse
 import shutil
@@ -44,7 +43,7 @@ def main() -> None:
 
 @contextmanager
 def playing(browser: Browser, stack: Stack) -> Iterator[tuple[Page, float]]:
-    """A page whose world moves, and the seconds from its click to its first frame."""
+    """A page with a moving world, and the seconds from the click to the first frame."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.goto(stack.page_url)
@@ -57,7 +56,7 @@ def playing(browser: Browser, stack: Stack) -> Iterator[tuple[Page, float]]:
 
 
 def play(pages: list[Page], seconds: float) -> None:
-    """Everybody holds the same keys, one after the other."""
+    """All pages hold the same keys, one after the other."""
     ends_s, turn = time.monotonic() + seconds, 0
     while time.monotonic() < ends_s:
         key = KEYS[turn % len(KEYS)]

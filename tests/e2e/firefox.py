@@ -1,6 +1,5 @@
-"""A real Firefox with default settings, driven by WebDriver BiDi (W3C), which it speaks by itself:
-one window, no driver beside it.
-"""
+"""A real Firefox with default settings, driven by Firefox's built-in WebDriver BiDi (W3C): one
+window, no separate driver."""
 
 import base64
 import json
@@ -21,7 +20,7 @@ ARROW_LEFT, ARROW_RIGHT = "\ue012", "\ue014"
 
 
 class Firefox:
-    """One page in one window. Raises AssertionError with Firefox's own words when it refuses."""
+    """One page in one window. Raises AssertionError with Firefox's message after a refusal."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -38,12 +37,12 @@ class Firefox:
         self._command("browsingContext.navigate", context=self._page, url=url, wait="complete")
 
     def evaluate(self, expression: str) -> Any:
-        """The JSON value of a JavaScript expression."""
+        """Returns the JSON value of a JavaScript expression."""
         found = self._evaluate(f"JSON.stringify({expression})")
         return json.loads(found["value"]) if "value" in found else None
 
     def until(self, expression: str, *, timeout_s: float = 30) -> Any:
-        """The first true value of an expression."""
+        """Returns the first true value of an expression."""
         deadline = time.monotonic() + timeout_s
         while not (value := self.evaluate(expression)):
             if time.monotonic() > deadline:
@@ -53,7 +52,7 @@ class Firefox:
         return value
 
     def click(self, element_id: str) -> None:
-        """As a hand does: the page gets a user's activation by it."""
+        """Clicks like a user, which gives the page a user activation."""
         element = self._evaluate(f"document.getElementById({element_id!r})")
         origin = {"type": "element", "element": {"sharedId": element["sharedId"]}}
         moves = [
@@ -107,7 +106,7 @@ class Firefox:
 
 @contextmanager
 def open_firefox(path: str) -> Iterator[Firefox]:
-    """Headless, with a fresh profile in which nothing is set."""
+    """Starts Firefox headless with a fresh, empty profile."""
     with tempfile.TemporaryDirectory(prefix="firefox-", ignore_cleanup_errors=True) as profile:
         command = [path, "--headless", "--no-remote", "--profile", profile]
         command += ["--remote-debugging-port", "0"]

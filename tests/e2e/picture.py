@@ -1,4 +1,4 @@
-"""What a page shows, as numbers: pictures, and how far they move sideways."""
+"""Reads a page's video as arrays, and measures sideways motion."""
 
 import base64
 from itertools import pairwise
@@ -34,7 +34,7 @@ _WATCH = f"""() => {{
 
 
 def next_pictures(page: Page, count: int, *, timeout_s: float = 60) -> list[Picture]:
-    """The next `count` frames that the page shows."""
+    """Returns the next `count` frames shown by the page."""
     page.evaluate(_WATCH)
     for _ in range(round(timeout_s / 0.05)):
         if page.evaluate("seenPictures.length") >= count:
@@ -51,7 +51,8 @@ def difference(one: Picture, other: Picture) -> float:
 
 
 def drift(pictures: list[Picture]) -> int:
-    """Columns that the scene has moved in all, positive to the right: what a left turn does."""
+    """Returns the total sideways motion of the scene in columns, positive to the right, as after a
+    left turn."""
     return sum(_shift(one[SCENE_ROWS], other[SCENE_ROWS]) for one, other in pairwise(pictures))
 
 

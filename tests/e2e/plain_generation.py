@@ -1,8 +1,8 @@
-"""`python -m tests.e2e.plain_generation`: the replicas of each world and their dispatcher in one
-process, without Ray.
+"""`python -m tests.e2e.plain_generation`: replicas of each world with a dispatcher in one process,
+without Ray.
 
-The engine, the frames and the line are the real ones. For tests that need several replicas: a Ray
-for each is more than a small machine starts in time.
+Engine, frames and queue are real. For tests with several replicas, since a Ray per replica starts
+too slowly on a small machine.
 """
 
 import asyncio

@@ -1,6 +1,5 @@
-"""Every real service on this machine, as `python -m services.play` starts them, one by one under a
-test's hands: it can kill one and start it again.
-"""
+"""All real services on this machine, started as `python -m services.play` does, one by one; a test
+can kill and restart a service."""
 
 import os
 import secrets
@@ -28,7 +27,8 @@ ANY_PORTS = StackOptions(port=0, session_port=0, generation_port=0, worlds=(WORL
 
 
 class Stack:
-    """The services and their processes. `page_url` is what a person opens; `env` is for all."""
+    """The services with their processes. `page_url`: the page's address; `env`: variables for all
+    services."""
 
     def __init__(
         self, options: StackOptions, plans: tuple[ServicePlan, ...], env: dict[str, str]
@@ -58,13 +58,13 @@ class Stack:
             time.sleep(0.1)
 
     def kill(self, name: str) -> None:
-        """SIGKILL, as a machine that dies: no farewell."""
+        """Sends SIGKILL, like a crashed machine."""
         child = self._children.pop(name)
         os.kill(child.pid, signal.SIGKILL)
         child.finish()
 
     def kill_replica(self) -> None:
-        """SIGKILL to the process that dreams; Ray starts another one."""
+        """Sends SIGKILL to the process of the engine; Ray starts another process."""
         pids = process_session.running(self._children["generation"].pid)
         [replica] = [pid for pid in pids if ":Generator" in _command_line(pid)]
         os.kill(replica, signal.SIGKILL)
@@ -83,8 +83,8 @@ def running_stack(
     options: StackOptions = ANY_PORTS,
     commands: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> Iterator[Stack]:
-    """All services that `options` ask for, ready; `env` goes to each of them. `commands`: what is
-    run in place of a service, by its name."""
+    """Starts all services of `options` and waits until ready; `env`: variables for each service.
+    `commands`: service name -> replacement command."""
     LOGS.mkdir(parents=True, exist_ok=True)
     options = with_free_ports(options)
     with (

@@ -1,5 +1,5 @@
-"""The hostile drill in its short form, on every real service but Ray: all of the attack arrives and
-nobody's session ends. Frame rates are for `make drill`, on a machine that does nothing else."""
+"""The hostile drill in the short form, on all real services except Ray: every attack arrives and no
+player's session ends. `make drill` on an idle machine measures frame rates."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A stock Firefox plays what `make play` starts: no H.264 in it, and no media over loopback."""
+"""A stock Firefox plays with `make play`: without H.264 and without media over loopback."""
 
 import time
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""The main job in a real browser over every real service: one click, and a dreamt world answers.
+"""The main use in a real browser over all real services: one click, and generated frames arrive.
 
-The bounds here are loose: they hold on a machine that is busy with other things. What the system
-really does is measured by the load test and printed here.
+The bounds are loose, for a busy machine. The load test measures real figures; this test prints
+figures.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ def page(browser: Browser, stack: Stack) -> Iterator[Page]:
 
 @contextmanager
 def visit(browser: Browser, stack: Stack, query: str = "") -> Iterator[Page]:
-    """At the title; ends the session afterwards."""
+    """A page at the title screen; ends the session afterwards."""
     context: BrowserContext = browser.new_context(viewport={"width": 1280, "height": 800})
     opened = context.new_page()
     opened.goto(stack.page_url + query)
@@ -118,7 +118,8 @@ def test_turning_left_and_right_moves_the_picture_opposite_ways(
 
 
 def turn(browser: Browser, stack: Stack, start: int, key: str) -> int:
-    """Columns that the picture moves while a key is held over a session's first frames."""
+    """Returns the motion of the image in columns while a key is held over a session's first
+    frames."""
     with visit(browser, stack, f"?start={start}&seed=1") as page:
         begin(page)
         page.keyboard.down(key)
@@ -234,7 +235,7 @@ def test_when_the_replica_dies_the_world_goes_on_without_a_new_connection(
 
 
 def report(name: str, figures: dict[str, Any]) -> None:
-    """Keeps what was measured beside the screenshots."""
+    """Stores figures beside the screenshots."""
     path = Path(SHOTS, f"{name}.json")
     path.write_text(json.dumps(figures, indent=1))
     print(name, figures)

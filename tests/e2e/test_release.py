@@ -1,5 +1,5 @@
-"""A second version of a world is judged, canaried, promoted and rolled back while somebody plays
-the first one in a real browser, over every real service: nobody's dream is interrupted."""
+"""A second version of a world is evaluated, canaried, promoted and rolled back during play of the
+first version in a real browser, over all real services: no running session is interrupted."""
 
 import json
 import sys
@@ -32,7 +32,7 @@ NO_LINEAGE = Lineage(data="", tokenizer="", teacher="", student="")
 
 @dataclass(slots=True)
 class Deployment:
-    """Two versions of one world, each on a replica of its own, and the operator's API."""
+    """Two versions of one world, each on a separate replica, and the operator's API."""
 
     stack: Stack
     operator: httpx.Client
@@ -91,7 +91,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @contextmanager
 def playing(browser: Browser, deployment: Deployment) -> Iterator[tuple[Page, list[str]]]:
-    """A page whose session is live, and the offers that it made."""
+    """A page with a live session, and the page's offers."""
     context = browser.new_context()
     page = context.new_page()
     offers: list[str] = []
@@ -112,7 +112,7 @@ def plays_on(page: Page) -> bool:
 
 
 def wait_until_counted(deployment: Deployment) -> None:
-    """Replicas add up how their sessions fare once a second."""
+    """Waits for the replicas' next figures, written once a second."""
     ends_s = time.monotonic() + PATIENCE_S
     while not all(
         deployment.seen(version)["live"]["fps"] for version in (deployment.first, deployment.second)

@@ -1,4 +1,4 @@
-"""docs/remote.md: a browser that sends no UDP plays through a TURN server over TCP."""
+"""docs/remote.md: a browser without UDP plays through a TURN server over TCP."""
 
 import shutil
 import socket
@@ -26,7 +26,7 @@ pytestmark = [
 
 @contextmanager
 def turn_server(folder: Path) -> Iterator[int]:
-    """The server of docs/remote.md; its port."""
+    """Runs the server of docs/remote.md; yields the port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Two worlds in one deployment, from the start page to the picture; one of them is full."""
+"""Two worlds in one deployment, from the title screen to the video; one world is full."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @contextmanager
 def title(browser: Browser, stack: Stack, query: str = "") -> Iterator[tuple[Page, list[str]]]:
-    """A page at the title, and what it asks the session service for."""
+    """A page at the title screen, and the page's requests to the session service."""
     context = browser.new_context()
     page = context.new_page()
     asked: list[str] = []

@@ -1,4 +1,4 @@
-"""A small service with the public API's shape: numbered frames, notes, and known stage times."""
+"""A small service with the public API: numbered frames, notes, and known stage times."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ BUTTONS = ("forward", "back", "left", "right", "turn_left", "turn_right", "act")
 
 
 class NumberedTrack(VideoStreamTrack):
-    """One frame per period, each DENOISE_MS after it looked at the newest action."""
+    """One frame per period, DENOISE_MS after reading the newest action."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class FakeService:
             control.send(json.dumps({"type": "ending", "reason": reason}))
 
     async def until_sent(self, num_frames: int, *, players: int = 1) -> None:
-        """Until each of so many players was sent so many frames."""
+        """Waits until `players` players were sent `num_frames` frames each."""
         async with self._sent:
             await self._sent.wait_for(
                 lambda: (
@@ -204,7 +204,7 @@ def _note(track: NumberedTrack, rtp_timestamp: int) -> str:
 
 @asynccontextmanager
 async def serving(fake: FakeService) -> AsyncIterator[FakeService]:
-    """`fake` over real HTTP on a free port."""
+    """Serves `fake` over real HTTP on a free port."""
     listening = socket.create_server(("127.0.0.1", 0))
     fake.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(fake.app, log_level="warning", lifespan="off"))

@@ -35,7 +35,7 @@ ENOUGH = "the services ended the session: enough"
 
 
 async def play(fake: FakeService, *, players: int = 1, seconds: float = 60) -> list[Bot]:
-    """The first of two is full, the second light."""
+    """Of two players the first decodes video, the second does not."""
     scenario = Scenario(users=players, seconds=60, full_every=2)
     api = PublicApi(fake.url, allow_remote=False)
     await api.open_page()
@@ -48,7 +48,7 @@ async def play(fake: FakeService, *, players: int = 1, seconds: float = 60) -> l
 
 
 async def play_frames(fake: FakeService, num_frames: int, *, players: int = 1) -> list[Bot]:
-    """Players who were sent that many frames each, before the service ended it."""
+    """Plays until each player was sent `num_frames` frames, then ends the service."""
     playing = asyncio.create_task(play(fake, players=players))
     await fake.until_sent(num_frames, players=min(players, fake.max_sessions))
     fake.end_all("enough")
@@ -57,7 +57,7 @@ async def play_frames(fake: FakeService, num_frames: int, *, players: int = 1) -
 
 @pytest.mark.asyncio
 async def test_a_bot_sees_each_frame_as_it_is_sent(fake: FakeService) -> None:
-    """Not one period later, when aiortc would hand it out."""
+    """Not one period later, when aiortc reports the frame."""
     [bot] = await play_frames(fake, 40)
     delays_s = [arrival.at - fake.frame_sent_at[t] for t, arrival in bot.log.arrivals.items()]
     assert len(delays_s) >= 38

@@ -1,4 +1,4 @@
-"""Figures from samples whose answers are known."""
+"""Figures of samples with known results."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def note(rtp_timestamp: int, action_seq: int, queue_ms: float = 5.0) -> FrameNot
 
 
 def log_of(sent_at: dict[int, float], frames: list[tuple[float, int]]) -> PlayerLog:
-    """`frames`: (arrival in seconds, newest action seen), RTP timestamps 0, 1, 2..."""
+    """`frames`: (arrival in seconds, newest action), RTP timestamps 0, 1, 2..."""
     log = PlayerLog(player=0, is_full=False)
     log.sent_at = sent_at
     for timestamp, (at, seq) in enumerate(frames):

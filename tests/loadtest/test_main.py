@@ -1,4 +1,4 @@
-"""The command as a person runs it."""
+"""The command line."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from tests.loadtest.fake_service import FakeService, serving
 
 
 async def run(fake: FakeService, out: Path, *, seconds: str) -> tuple[int | None, str]:
-    """(exit code, what it printed) of a short load test of two players."""
+    """Runs a short load test of two players; returns (exit code, output)."""
     arguments = ("--users", "2", "--seconds", seconds, "--stagger", "0.1", "--out", str(out))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "loadtest", "--url", fake.url, *arguments),

@@ -1,4 +1,4 @@
-"""Which addresses a load test may call."""
+"""Allowed addresses of a load test."""
 
 import pytest
 

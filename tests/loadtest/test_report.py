@@ -16,7 +16,7 @@ PERIOD_S = 0.05
 
 
 def player_log(player: int, *, gap_s: float, late_by_s: float = 0.0) -> PlayerLog:
-    """Ten seconds of frames, each answering one action sent 100 ms (and `late_by_s`) before."""
+    """Ten seconds of frames, each with one action sent 100 ms (and `late_by_s`) before."""
     log = PlayerLog(player=player, is_full=player == 0)
     log.joined_at, log.connected_at, log.left_at = 0.0, 0.5, 11.0
     for i in range(round(10 / gap_s) + 1):
@@ -95,7 +95,7 @@ def test_the_table_names_each_player_and_each_error() -> None:
 
 
 class Tags(HTMLParser):
-    """Tags and attribute values of a page; fails on tags that are not closed in order."""
+    """Tags and attribute values of a page; fails on unclosed tags."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

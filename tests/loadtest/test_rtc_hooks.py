@@ -1,4 +1,4 @@
-"""The private names we lean on are still there. A failure here means: read the new aiortc first."""
+"""The private names used by the load test exist. After a failure, read the new aiortc first."""
 
 import inspect
 import queue

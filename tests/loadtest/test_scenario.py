@@ -1,4 +1,4 @@
-"""Arrivals and scripted input follow from the scenario's numbers alone."""
+"""Arrivals and scripted input are determined by the scenario's numbers."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""The local stack is started, waited for and ended, with a small program in its place."""
+"""The local stack is started, awaited and ended, with a small program as a stand-in."""
 
 import asyncio
 import sys

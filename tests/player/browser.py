@@ -1,4 +1,4 @@
-"""A real Chromium for tests, and how to wait for what its page says."""
+"""A real Chromium for tests, and helpers that wait for the page."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,9 +32,10 @@ def open_browser(path: str) -> Iterator[Browser]:
 
 
 def until(page: Page, expression: str, *, timeout_s: float = 15) -> Any:
-    """The first true value of a JavaScript expression.
+    """Returns the first true value of a JavaScript expression.
 
-    Asks from outside: the page's own policy forbids the `eval` that Playwright's waiting needs.
+    Polls from outside, because the page's content security policy forbids the `eval` used by
+    Playwright.
     """
     deadline = time.monotonic() + timeout_s
     while not (value := page.evaluate(expression)):
@@ -46,7 +47,7 @@ def until(page: Page, expression: str, *, timeout_s: float = 15) -> Any:
 
 
 def wait_for(page: Page, condition: Callable[[], object], what: str) -> None:
-    """Waits for something that a test sees by itself."""
+    """Waits for a Python condition."""
     for _ in range(200):
         if condition():
             return

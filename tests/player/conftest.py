@@ -1,4 +1,4 @@
-"""One browser and one cardboard server for the page's tests; a fresh page for each."""
+"""One browser and one fake server for the page's tests; a fresh page for each test."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,8 @@ def server(shared_server: FakeServer) -> FakeServer:
 
 @pytest.fixture
 def page(browser: Browser, server: FakeServer) -> Iterator[Page]:
-    """At the title. Fails the test when the page logs an error or calls another origin."""
+    """A page at the title screen. Fails the test if the page logs an error or calls another
+    origin."""
     with open_page(browser, server) as opened:
         yield opened
 
@@ -46,7 +47,7 @@ def shared_world(browser: Browser) -> Iterator[LivePage]:
 
 @pytest.fixture
 def world(shared_world: LivePage) -> Iterator[LivePage]:
-    """Live already, for quick tests to share; whoever uses it leaves it live, with nothing held."""
+    """A live page shared by quick tests; each test must leave the page live with nothing held."""
     yield shared_world
     shared_world.page.evaluate("window.dispatchEvent(new Event('blur'))")
     shared_world.page.evaluate("document.exitPointerLock()")

@@ -1,6 +1,5 @@
-"""A whole Nextframe in one thread, made of cardboard: the HTTP, WebRTC and channels that the page
-meets, with every queue, pause and failure under a test's command. For page tests only.
-"""
+"""A fake of the whole system in one thread: HTTP, WebRTC and channels as the page sees them. Tests
+control every queue, pause and failure. For page tests only."""
 
 import asyncio
 import json
@@ -39,7 +38,7 @@ CSP = (
 
 @dataclass
 class Guest:
-    """One session: what the server tells its page, and what its page sent."""
+    """One session: messages to the page and from the page."""
 
     session_id: str
     asked: dict[str, Any]
@@ -73,15 +72,15 @@ class Guest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LivePage:
-    """A live page and what the server holds of it."""
+    """A live page with the server's guest."""
 
     page: Page
     guest: Guest
 
 
 class FakeServer:
-    """Holds the guests; its attributes are the switches that tests turn. Methods that touch the
-    event loop run on it and wait."""
+    """Holds the guests; attributes are the switches of tests. Methods for the event loop run on the
+    loop and wait."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -108,15 +107,15 @@ class FakeServer:
 
     @property
     def guest(self) -> Guest:
-        """The session opened last."""
+        """Returns the newest session."""
         return list(self.guests.values())[-1]
 
     def send(self, **message: object) -> None:
-        """Says something on the newest session's control channel."""
+        """Sends a message on the newest session's control channel."""
         self._on_loop(lambda: self.guest.control.send(json.dumps(message)))
 
     def receive(self, guest: Guest, message: str) -> None:
-        """What a page says on `control`."""
+        """Handles a message of the page on `control`."""
         match json.loads(message):
             case {"type": "heartbeat"} if self.are_heartbeats_answered:
                 guest.control.send('{"type":"heartbeat"}')
@@ -126,7 +125,7 @@ class FakeServer:
                 guest.control.send('{"type":"reset"}')
 
     def cut(self) -> None:
-        """Ingest dies: the newest session's connection is gone."""
+        """Simulates a crash of ingest: closes the newest session's connection."""
         self._close([self.guest])
 
     def close(self) -> None:
@@ -147,7 +146,8 @@ class FakeServer:
 
 
 class SceneTrack(MediaStreamTrack):
-    """The room at FPS; a note tells of the frame before, whose RTP timestamp is known by then."""
+    """The scene at FPS; a note describes the previous frame, because its RTP timestamp is known by
+    then."""
 
     kind = "video"
 
@@ -334,7 +334,7 @@ def _problem(
 
 @contextmanager
 def open_server() -> Iterator[FakeServer]:
-    """The server on a free port of 127.0.0.1, in a thread of its own."""
+    """Runs the server on a free port of 127.0.0.1 in a separate thread."""
     server = FakeServer()
     listener = socket.create_server(("127.0.0.1", 0))
     server.url = f"http://127.0.0.1:{listener.getsockname()[1]}"

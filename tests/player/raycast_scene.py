@@ -1,4 +1,4 @@
-"""A small room drawn by casting rays: something that turns and comes nearer. For page tests."""
+"""A small room drawn by ray casting, with rotation and movement. For page tests."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ FIELD_DEG = 90.0
 
 
 class RayCastScene:
-    """Where the player stands and looks; `draw` is what they see."""
+    """Position and direction of the player; `draw` renders the view."""
 
     def __init__(self, angle_deg: float = 20.0) -> None:
         self.x, self.y, self.angle_deg = -1.0, 0.5, angle_deg
@@ -29,7 +29,7 @@ class RayCastScene:
         self.x, self.y = (max(-limit, min(limit, value)) for value in (self.x, self.y))
 
     def draw(self, is_lit: bool = False) -> NDArray[np.uint8]:
-        """(HEIGHT, WIDTH, 3) RGB."""
+        """Returns (HEIGHT, WIDTH, 3) RGB."""
         offset_deg = np.linspace(-FIELD_DEG / 2, FIELD_DEG / 2, WIDTH)
         angle_W = np.radians(self.angle_deg + offset_deg)
         dx_W, dy_W = np.cos(angle_W), np.sin(angle_W)
@@ -64,13 +64,13 @@ class RayCastScene:
 
 
 def to_frame(picture_HWC: NDArray[np.uint8]) -> av.VideoFrame:
-    """The picture as it is streamed, `SCALE` times larger."""
+    """Returns the image for streaming, `SCALE` times larger."""
     frame = av.VideoFrame.from_ndarray(picture_HWC, format="rgb24")
     return frame.reformat(WIDTH * SCALE, HEIGHT * SCALE, "yuv420p", interpolation="BICUBIC")
 
 
 def to_data_url(picture_HWC: NDArray[np.uint8]) -> str:
-    """The picture as a small JPEG that a page can show."""
+    """Returns the image as a small JPEG data URL."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mjpeg") as container:
         stream: Any = container.add_stream("mjpeg", rate=1)

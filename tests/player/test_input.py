@@ -1,4 +1,4 @@
-"""Keys, gamepad and small screens in a real browser: what modules alone cannot show."""
+"""Keys, gamepad and small screens in a real browser, beyond the tests of single modules."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The page's pure modules, tested in JavaScript beside this file by node's own test runner."""
+"""The page's pure modules, tested in JavaScript in this folder by node's test runner."""
 
 import os
 import subprocess

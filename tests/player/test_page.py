@@ -1,4 +1,4 @@
-"""The page in a real browser, against a cardboard server: every state, every way to steer."""
+"""The page in a real browser with a fake server: every state and every input device."""
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -343,7 +343,7 @@ def test_thumbs_walk_turn_and_act_on_a_phone(browser: Browser, server: FakeServe
 
 
 def drag(page: Page, area: str, dx: int, dy: int) -> None:
-    """One finger goes down in the middle of an area, moves, and stays."""
+    """Puts one finger down in the middle of an area, moves the finger, and holds."""
     page.locator(f"#pad {area}").evaluate(
         """(area, [dx, dy]) => {
           const box = area.getBoundingClientRect();

@@ -1,4 +1,4 @@
-"""Leaving the page and coming back to the same world, in a real browser."""
+"""Leaving the page and returning to the same world, in a real browser."""
 
 import pytest
 from playwright.sync_api import Page
@@ -13,7 +13,7 @@ LAST = "document.getElementById('last').textContent"
 
 
 def begin(page: Page, server: FakeServer) -> list[Action]:
-    """Plays until actions arrive; they go on in the answered list."""
+    """Plays until actions arrive; later actions go on to the returned list."""
     page.click("#play")
     until_state(page, "live")
     until(page, "nextframe.stats().action_to_photon_ms.p50")

@@ -1,4 +1,4 @@
-"""What goes wrong between the page and the server, and what the page makes of it."""
+"""Failures between page and server, and the page's reactions."""
 
 import pytest
 from playwright.sync_api import Browser, Page, Route
@@ -15,7 +15,7 @@ NOTICE = "document.getElementById('notice').textContent"
 
 
 def hurry(page: Page) -> None:
-    """The page's clock and timers run five times as fast: its patience of ten seconds is two."""
+    """Runs the page's clock and timers five times as fast: ten seconds become two."""
     page.add_init_script(
         """
         const now = performance.now.bind(performance);

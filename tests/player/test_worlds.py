@@ -1,4 +1,4 @@
-"""The title screen with several worlds on offer."""
+"""The title screen with several served worlds."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ ISLE = offered("isle", "", "Beach", preview=MOVING)
 
 @pytest.fixture
 def page(page: Page, server: FakeServer) -> Page:
-    """At the title of a server that has two worlds."""
+    """A page at the title screen of a server with two worlds."""
 
     def answer(route: Route) -> None:
         route.fulfill(content_type="application/json", body=json.dumps({"worlds": [HALL, ISLE]}))

@@ -1,4 +1,4 @@
-"""What the services' tests lean on: a real Redis, empty for every test."""
+"""Fixtures of the services' tests: a real Redis, empty for every test."""
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -25,7 +25,7 @@ def private_redis() -> Iterator[PrivateRedis]:
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """An empty folder with a short path, as those of sockets must be."""
+    """An empty folder with a short path, as required by sockets."""
     with tempfile.TemporaryDirectory(prefix="nextframe-") as name:
         yield Path(name)
 
@@ -40,14 +40,15 @@ def redis_url(private_redis: PrivateRedis) -> str:
 
 @pytest_asyncio.fixture
 async def redis(redis_url: str) -> AsyncIterator[AsyncRedis]:
-    """A client of it, as the services make theirs."""
+    """A client, created like the services' clients."""
     async with connect(redis_url) as client:
         yield client
 
 
 @contextmanager
 def outage(redis_url: str) -> Iterator[None]:
-    """The server keeps its data, and nobody reaches it: every connection ends, none begins."""
+    """Makes the server unreachable without data loss: closes every connection and refuses new
+    connections."""
     path = Path(redis_url.removeprefix("unix://"))
     with Redis.from_url(redis_url) as redis:
         redis.ping()

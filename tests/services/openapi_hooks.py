@@ -1,4 +1,4 @@
-"""What schemathesis must know about our bodies; the command line reads it as SCHEMATHESIS_HOOKS."""
+"""Hooks for schemathesis about our bodies, loaded by SCHEMATHESIS_HOOKS."""
 
 from typing import Any
 

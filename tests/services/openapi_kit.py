@@ -1,4 +1,4 @@
-"""A service as a process on free ports, and its OpenAPI document held against what it answers."""
+"""Runs a service on free ports and compares the answers with the OpenAPI document."""
 
 import contextlib
 import os
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def service(name: str, **settings: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The URL of a running service, and its document."""
+    """Yields the URL of a running service and the document."""
     port, ops_port = free_port(), free_port()
     prefix = f"NEXTFRAME_{name.upper()}_"
     ours = {"PORT": str(port), "OPS_PORT": str(ops_port), **settings}
@@ -77,8 +77,8 @@ def hold_against_its_document(
     headers: dict[str, str],
     path: dict[str, str],
 ) -> int:
-    """Calls every operation with what its schema allows and with what it does not; every second
-    call with `headers` and `path` parameters that the service knows. The number of calls."""
+    """Calls every operation with valid and invalid input; every second call uses known `headers`
+    and `path` parameters. Returns the number of calls."""
     num_calls = 0
     schema = schemathesis.openapi.from_dict(document)
     for found in schema.get_all_operations():

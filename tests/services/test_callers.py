@@ -1,4 +1,4 @@
-"""Whom the limits count."""
+"""The unit of rate limits."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Settings come from the environment once, and a wrong one names its variable."""
+"""Settings are read once from the environment; an error names the variable."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +114,7 @@ def test_a_text_of_a_kind_is_brought_into_its_form() -> None:
      "http://a:port", "http://user@a", "https://a/?x", "https://a b", "http://a#x", "https://"],
 )  # fmt: skip
 def test_what_is_no_origin_is_refused_with_the_variables_name(wrong: str) -> None:
-    """cases/field.md C27: it was accepted and never matched."""
+    """cases/field.md C27: an invalid origin was accepted and never matched."""
     with pytest.raises(SettingsError, match="NEXTFRAME_TOY_ALLOWED must"):
         kinds(NEXTFRAME_TOY_ALLOWED=wrong)
 
@@ -146,7 +146,8 @@ def test_ice_servers_are_known_by_their_scheme(good: str) -> None:
     ],
 )
 def test_a_proxy_is_an_address_or_a_network(given: str, normal: str) -> None:
-    """What is neither would match nobody: all players behind it would count as one address."""
+    """Any other text would match nothing: all players behind the proxy would count as one
+    address."""
     assert proxy(given) == normal
     for bad in (given + "/129", "proxy.example", "[", "10.0.0.0-10.0.0.9", ""):
         with pytest.raises(ValueError, match="must be an IP address, a network"):

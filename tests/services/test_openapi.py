@@ -1,6 +1,6 @@
-"""The OpenAPI documents tell the truth, and no call that follows or breaks them is answered 5xx.
+"""The OpenAPI documents match the answers, and no valid or invalid call gets a 5xx.
 
-CONTRIBUTING.md has the long form of these.
+CONTRIBUTING.md has the long form.
 """
 
 from pathlib import Path

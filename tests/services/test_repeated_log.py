@@ -1,4 +1,4 @@
-"""A thousand equal warnings are one line a minute, and the line says how many they were."""
+"""A thousand equal warnings become one line a minute with the number of warnings."""
 
 import logging
 

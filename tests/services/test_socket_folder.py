@@ -1,4 +1,4 @@
-"""Unix sockets have short addresses, whatever TMPDIR is."""
+"""Unix sockets have short addresses for any TMPDIR."""
 
 import socket
 import tempfile

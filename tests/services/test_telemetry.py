@@ -1,4 +1,4 @@
-"""What services say about themselves: one line per event, health, and refusals in one form."""
+"""Logs, health and problem responses: one line per event, one form of refusal."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""A token admits to one session, for two minutes, and only when it is ours."""
+"""A token admits to one session for two minutes, if signed by us."""
 
 import logging
 import time
@@ -67,7 +67,7 @@ def test_clocks_may_differ_by_a_minute_and_the_log_names_them(
     minted_s: float,
     words: list[str],
 ) -> None:
-    """cases/field.md C26: every fresh token had expired, and nothing said why."""
+    """cases/field.md C26: every fresh token had expired, and no log gave the reason."""
     monkeypatch.setattr("services.tokens.repeated", RepeatedLog(logging.getLogger("toy")))
     with monkeypatch.context() as elsewhere:
         now = time.time() + minted_s

@@ -1,4 +1,4 @@
-"""The wire: what is packed comes back, what is broken is refused, and hands merge as promised."""
+"""The wire formats: packing round-trips, broken bytes are refused, actions merge as documented."""
 
 import json
 from dataclasses import replace
@@ -153,7 +153,7 @@ def test_hands_that_are_gone_hold_nothing() -> None:
 
 @given(st.lists(st.tuples(st.integers(-(2**20), 2**20), st.booleans()), max_size=40))
 def test_motion_is_never_lost_nor_doubled(moves: list[tuple[int, bool]]) -> None:
-    """However messages are lost and frames fall between them, over the wrap at 32 bits."""
+    """For any lost messages and any frame times, over the wrap at 32 bits."""
     merger = ActionMerger()
     merger.add(Action(seq=1, x_total=2**31 - 5))
     moved = sent = arrived = 0
@@ -175,7 +175,8 @@ def test_a_frame_comes_back_from_its_body(encoded: EncodedFrame) -> None:
 
 @given(frames)
 def test_h264_is_as_services_from_before_vp8_read_it(encoded: EncodedFrame) -> None:
-    """The byte was `is_key` alone; they get H.264 only, for they ask for nothing else."""
+    """The byte was `is_key` alone; older services receive H.264 only, since older services request
+    nothing else."""
     body = replace(encoded, codec=VideoCodec.H264).to_body()
     assert body[12] == encoded.is_key
 

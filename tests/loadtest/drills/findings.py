@@ -1,4 +1,4 @@
-"""Findings of a drill in which all is well, for tests to spoil."""
+"""Findings of a drill without harm, to be modified by tests."""
 
 from loadtest.drills.plan import DrillPlan
 from loadtest.drills.report import (
@@ -42,7 +42,7 @@ def player(*fps: float, errors: tuple[str, ...] = ()) -> PlayerFigures:
 
 
 def memory(*, before: int = 100, peak: int = 105, ended: bool = False) -> MemoryFigures:
-    """In MB."""
+    """Arguments are in MB."""
     return MemoryFigures(
         name="ingest", before=before * MB, peak=peak * MB, after=peak * MB, ended=ended
     )

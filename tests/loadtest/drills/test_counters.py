@@ -1,4 +1,4 @@
-"""What a metrics page says, as the drill reads it."""
+"""Parsing of a metrics page."""
 
 from loadtest.drills.counters import grown, read_counters, total
 

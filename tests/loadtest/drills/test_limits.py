@@ -1,4 +1,4 @@
-"""The drill runs with the services' own limits, whatever `services.play` raises for a household."""
+"""The drill uses the services' own limits, not the raised limits of `services.play`."""
 
 from dataclasses import fields
 

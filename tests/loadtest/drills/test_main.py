@@ -1,4 +1,4 @@
-"""What `python -m loadtest.drills` takes and refuses, before anything is started."""
+"""Accepted and refused arguments of `python -m loadtest.drills`."""
 
 from dataclasses import asdict
 

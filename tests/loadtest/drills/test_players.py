@@ -1,4 +1,4 @@
-"""A player's figures by phase, and the ports that an attacker is told."""
+"""A player's figures by phase, and the ports for an attacker."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The private names that the attacks lean on are still there; the packets are what they claim."""
+"""The private names used by the attacks exist; the packets have the intended content."""
 
 import asyncio
 from struct import unpack_from
@@ -21,7 +21,7 @@ SCTP_HEADER_BYTES, DATA = 12, 0
 
 
 class Sent:
-    """In place of the transport: keeps what would go out."""
+    """Replaces the transport and stores outgoing packets."""
 
     def __init__(self) -> None:
         self.packets: list[bytes] = []
@@ -31,7 +31,7 @@ class Sent:
 
 
 def chunks(packet: bytes) -> list[tuple[int, int, int]]:
-    """(kind, flags, TSN) of each."""
+    """Returns (kind, flags, TSN) of each chunk."""
     found, position = [], SCTP_HEADER_BYTES
     while position + 8 <= len(packet):
         kind, flags, length, tsn = unpack_from("!BBHL", packet, position)

@@ -1,4 +1,4 @@
-"""Processes are found by what started them, and measured."""
+"""Finds processes by their ancestor, and measures the processes."""
 
 import os
 import subprocess
@@ -61,7 +61,7 @@ redis.close()
 
 @contextmanager
 def root(code: str, *arguments: str) -> Iterator[int]:
-    """The pid of a process of its own that runs `code` until the end of its input."""
+    """Yields the pid of a separate process that runs `code` until the end of input."""
     one = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT_FOLDER)},

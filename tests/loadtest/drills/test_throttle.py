@@ -1,4 +1,4 @@
-"""The attacker keeps to its share of a core, by clocks of the test's own."""
+"""The attacker keeps to the share of a core, with simulated clocks."""
 
 import asyncio
 import time

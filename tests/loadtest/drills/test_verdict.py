@@ -1,4 +1,4 @@
-"""Bad figures fail a drill, and an attack that did not arrive proves nothing."""
+"""Bad figures fail a drill; an attack that did not arrive proves nothing."""
 
 from dataclasses import replace
 
