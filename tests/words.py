@@ -116,7 +116,6 @@ CEILINGS: dict[str, float] = {
     "model/place": 8.0,
     "model/tokenizer": 5.4,
     "tests/model": 7.5,
-    "tests/services": 4.7,
     "tests/training": 9.6,
     "tests/unchanged": 8.0,
     "training": 6.6,

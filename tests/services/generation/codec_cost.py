@@ -1,7 +1,6 @@
-"""`python -m tests.services.generation.codec_cost`: processor time of a frame in each codec, at the
-size and bit rate of the shipped world. A measurement, not a test. Runs alternate, so that the
-machine's load meets both alike.
-"""
+"""`python -m tests.services.generation.codec_cost`: processor time of a frame in each codec, at
+size and bit rate of the shipped world. A measurement, not a test. Runs alternate, so background
+load affects both codecs equally."""
 
 import time
 from statistics import median

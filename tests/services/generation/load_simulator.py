@@ -1,9 +1,8 @@
 """Load simulator: players on one engine, with a fake clock and the measured costs of passes.
 
-Measured, by `python -m model.bench costs` (the files say when, where and how): what a pass of the
-shipped world costs by its rows and pictures, and how that varied from pass to pass: in a calm
-moment of a machine, in a busy one, and as it came, for 1,000 passes of one that others used too.
-Scaled, so that a machine is as slow as somebody wants it: proportions, ups and downs stay.
+`python -m model.bench costs` measured the costs of a pass of the shipped world by rows and frames,
+and the variation between passes: on an idle machine, on a busy machine, and over 1,000 passes of a
+shared machine. The costs are scaled to a chosen speed; proportions and variation stay.
 
     python -m tests.services.generation.load_simulator     # late frames by load → Markdown
 """
@@ -26,8 +25,8 @@ NUM_PLAYERS = 6
 
 @dataclass(frozen=True)
 class Measured:
-    """What one frame for everybody takes at full quality: two steps, the frames before cached
-    with the first."""
+    """The cost of one frame for all players at full quality: two steps, with the previous frames
+    cached in the first pass."""
 
     costs: PassCosts
 
@@ -46,8 +45,8 @@ class Measured:
         return fmean(self.costs.jitter) * sum(self.passes_s)
 
     def inevitable(self, load: float) -> float:
-        """Share of frames that such a machine has late if all are drawn in full: two passes for
-        everybody, begun on the tick or, when the last one is late itself, right after it."""
+        """Share of frames inevitably late at full quality: two passes for all players, started on
+        the tick, or right after a late frame."""
         jitter = iter(10 * self.costs.jitter)
         first_s, last_s = self.passes_s
         behind, is_late = 0.0, []
@@ -68,7 +67,8 @@ EVEN = Measured(replace(CALM.costs, jitter=(1.0,)))
 
 
 class Machine:
-    """As fast as makes the full picture of everybody this share of its time, on average."""
+    """A machine on which the full quality of all players takes this share of the time, on
+    average."""
 
     def __init__(self, measured: Measured, load: float) -> None:
         self.load = load
@@ -86,7 +86,7 @@ class Machine:
 
 
 class LoadSimulator(LoopBench):
-    """Players who came one after the other and change what they hold now and then."""
+    """Players who arrive one after the other and change their keys now and then."""
 
     def __init__(
         self, load: float, measured: Measured = CALM, *, speculation: str = "exact"
@@ -103,7 +103,7 @@ class LoadSimulator(LoopBench):
         self.shortened = 0.0  # share of the frames that it lived through
 
     def live(self, seconds: float) -> float:
-        """Share of frames that were due and not there in time."""
+        """Returns the share of requested frames that were late."""
         num_shown, num_late = len(self.events.frames), self.num_late
         num_shortened = self.engine.num_shortened
         ends = self.clock.now + seconds
@@ -120,7 +120,7 @@ class LoadSimulator(LoopBench):
         return (self.num_late - num_late) / num_frames
 
     def take_load(self, load: float) -> float:
-        """From now on; returns when that is."""
+        """Applies the load from now on; returns the current time."""
         self.machine.load = load
         self.changes.clear()
         return self.clock.now

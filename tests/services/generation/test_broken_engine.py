@@ -1,4 +1,4 @@
-"""What a broken engine, a broken world and a slow opening cost: the session they belong to at most.
+"""A broken engine, a broken world or a slow prefill costs at most the session concerned.
 
 cases/security.md H2, M5, M6, M22; scripts fast_fail_black_hole.py and slow_prefill_lease.py.
 """

@@ -1,4 +1,4 @@
-"""Many players on one engine: who is late, and what gives way so that nobody is."""
+"""Many players on one engine: late frames, and the reductions that prevent late frames."""
 
 import pytest
 
@@ -111,8 +111,8 @@ def test_back_at_50_percent_everything_is_back_within_five_seconds(measured: Mea
 
 
 def test_the_memory_is_what_frames_give_up_first_and_get_back() -> None:
-    """Full quality takes a little too long, and a third of the memory is soon all that is seen;
-    where that costs no less, denoise steps go, too."""
+    """Full quality takes slightly too long, so frames get a third of the context; where a shorter
+    context saves nothing, denoise steps are dropped too."""
     simulator = LoadSimulator(load=1.05)
     simulator.live(10)
     assert 1 <= simulator.quality.level.number <= 2

@@ -1,8 +1,8 @@
-"""The decisions of the frame loop and of its quality controller, held to a recorded trace.
+"""Compares the decisions of frame loop and quality controller with a recorded trace.
 
-The recorded values come from the code of commit 803cd4a, before the quality controller was rebuilt:
-the same observations must lead to the same decisions. A change that is meant to decide otherwise
-records new values and says so in its commit message.
+The recorded values come from commit 803cd4a, before the quality controller was rebuilt: equal
+observations must lead to equal decisions. A change with intended new decisions records new values
+and says why in the commit message.
 """
 
 import hashlib

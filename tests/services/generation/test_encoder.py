@@ -1,4 +1,4 @@
-"""The encoder and its loop: decoded again by FFmpeg's own decoder, as a browser would."""
+"""Encoder and encode loop; the results are decoded by FFmpeg's decoder, as in a browser."""
 
 import threading
 import time
@@ -100,7 +100,7 @@ def test_a_jpeg_is_a_jpeg() -> None:
 
 
 class MadeOnTheDevice:
-    """A picture whose colours are ready for the encoder."""
+    """An image with colours prepared for the encoder."""
 
     def __init__(self, pixels: Pixels) -> None:
         self._pixels = pixels
@@ -173,7 +173,8 @@ class EncoderBench:
         return self.wait(expected)[-1][1]
 
     def put_frames(self, session_id: str, until: Callable[[], bool]) -> int:
-        """Dreams a frame after the other; how many until that is so."""
+        """Puts frames one after the other until the condition holds; returns the number of
+        frames."""
         for number in range(1, 60):
             self.put(session_id, number)
             time.sleep(0.02)

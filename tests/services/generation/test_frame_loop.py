@@ -1,4 +1,4 @@
-"""The frame loop with an engine of numbered frames and a clock that the tests move."""
+"""The frame loop with an engine of numbered frames and a simulated clock."""
 
 import threading
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def test_a_frame_tells_how_long_its_newest_action_has_waited() -> None:
 
 
 def test_sessions_keep_their_own_pace_and_share_passes() -> None:
-    """Who came 20 ms later is shown 20 ms later, and both have their rate."""
+    """A session opened 20 ms later is shown 20 ms later, and both sessions have the full rate."""
     bench = LoopBench()
     bench.open("a")
     bench.play(0.02)
@@ -65,7 +65,7 @@ def test_sessions_keep_their_own_pace_and_share_passes() -> None:
 
 
 def test_a_newcomer_makes_nobody_late() -> None:
-    """Opening frames of a second's worth of passes come in one by one."""
+    """Prefill frames worth a second of passes are added one by one."""
     bench = LoopBench(cost_of=lambda plan: 0.008 * len(plan.rows))
     bench.open("a")
     bench.play(0.5)
@@ -168,7 +168,7 @@ def test_a_session_closed_while_it_opens_says_so() -> None:
 
 
 def test_an_opening_that_leaves_room_is_no_reason_to_serve_others_less() -> None:
-    """A row of each pass of the others: they have room for that here."""
+    """The prefill takes one row per pass, and the other sessions leave enough time."""
     bench = LoopBench(lambda plan: 0.008 * plan.num_rows)
     bench.open("a")
     bench.play(1)
@@ -219,7 +219,7 @@ def test_after_a_while_without_players_the_next_has_full_quality() -> None:
 
 @pytest.mark.parametrize("pass_s", [0.05, 0.13, 0.3])
 def test_a_newcomer_is_let_in_however_slow_passes_are(pass_s: float) -> None:
-    """One row of every pass is a newcomer's: as many passes as it has opening frames."""
+    """One row of every pass belongs to the prefill: as many passes as prefill frames."""
     bench = LoopBench()
     bench.open("a", "b", "c")
     bench.cost_of = lambda _: pass_s
@@ -378,8 +378,8 @@ def test_a_frame_that_is_not_finite_is_not_shown(monkeypatch: pytest.MonkeyPatch
 
 
 def test_who_holds_a_key_is_shown_at_once() -> None:
-    """Frames come on the tick, drawn before it; a change of keys is answered by a frame of its
-    own."""
+    """Frames are drafted before the tick and shown on the tick; a change of keys gets a separate
+    frame."""
     bench = LoopBench(cost_of=lambda _: 0.015)
     bench.open("a")
     bench.act("a", Action(held=1, seq=1))
@@ -443,7 +443,7 @@ def test_a_frame_that_would_be_late_sees_less_from_there_on() -> None:
 
 
 def test_a_frame_long_after_a_drafted_frame_is_shortened() -> None:
-    """It is in time for its deadline, but the gap would show. Drafts go on all the same."""
+    """The frame meets the deadline, but the gap would show. Drafts continue."""
     bench = LoopBench(cost_of=lambda _: 0.012)
     bench.open("a")
     bench.act("a", Action(held=1, seq=1))

@@ -1,4 +1,4 @@
-"""The frame server as links meet it: real sockets, frames that are only bytes."""
+"""The frame server over real sockets, with arbitrary bytes as frames."""
 
 import asyncio
 import json
@@ -73,7 +73,7 @@ class ServerBench:
         return link
 
     async def linked(self) -> LinkClient:
-        """A link that the server knows of."""
+        """Returns a link registered by the server."""
         before = self.requests.num_links
         link = await self.link()
         await until(lambda: self.requests.num_links == before + 1)
@@ -112,7 +112,8 @@ async def test_a_newcomer_gets_frames_from_the_next_keyframe_on(bench: ServerBen
 async def test_frames_that_come_at_once_on_a_busy_loop_leave_no_link_without_a_keyframe(
     bench: ServerBench,
 ) -> None:
-    """The third drops those before it, and the link has sent nothing yet: seconds of nothing."""
+    """The third frame replaces the first two before the link has sent anything; without a keyframe
+    the link would stay silent for seconds."""
     link = await bench.linked()
     await asyncio.sleep(0.05)  # it waits for the first frame
     bench.requests.note_keyframe()
@@ -229,7 +230,7 @@ async def test_a_slow_peer_loses_frames_and_holds_up_nobody(bench: ServerBench) 
 async def test_a_link_that_takes_nothing_is_closed_and_costs_no_keyframes(
     bench: ServerBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """cases/security.md M3: it ordered three keyframes a second for everybody."""
+    """cases/security.md M3: the link ordered three keyframes a second for all players."""
     monkeypatch.setattr(link_module, "STALL_S", 0.5)
     reads, stopped = await bench.linked(), await bench.linked()
     stopped.writer.transport.pause_reading()  # type: ignore[attr-defined]

@@ -30,7 +30,8 @@ POLLS_PER_LEASE = math.ceil(LEASE_MS / (1000 * WATCH_S))
 
 
 class Replicas:
-    """What the calls reach: each takes the lease, and lasts until the test ends or kills it."""
+    """The targets of calls: each takes the lease and runs until the test ends or kills the
+    replica."""
 
     def __init__(self, store: SessionStore) -> None:
         self.called: list[str] = []
@@ -87,7 +88,7 @@ class DispatcherBench:
             await self.store.create(record, max_queued=9)
 
     async def dispatch(self) -> list[str]:
-        """Who was sent to a replica by one look at the line."""
+        """Returns the sessions sent to a replica by one poll of the queue."""
         before = len(self.replicas.called)
         waiting = set(await self.store.waiting())
         await self.dispatcher.serve_queue()
@@ -135,7 +136,7 @@ async def test_who_is_not_there_is_passed_over_and_keeps_its_place(bench: Dispat
 
 
 async def test_slots_that_heartbeats_report_as_used_are_not_free(bench: DispatcherBench) -> None:
-    """As after a restart of the dispatcher, whose predecessor's sessions live on."""
+    """As after a restart of the dispatcher: the sessions of the previous dispatcher live on."""
     await bench.beat(slots=2, used=2)
     await bench.queue("a")
     assert await bench.dispatch() == []
@@ -267,7 +268,7 @@ async def test_a_session_of_a_dead_replica_is_first_in_line_at_once(bench: Dispa
 
 
 async def test_a_session_that_comes_back_is_not_sent_again_at_once(bench: DispatcherBench) -> None:
-    """It lets others by, and waits longer each time."""
+    """The session waits longer each time, and other sessions pass."""
     called_at: list[float] = []
 
     async def fail(session_id: str) -> None:
@@ -297,7 +298,7 @@ async def test_who_must_wait_lets_others_by(bench: DispatcherBench) -> None:
 async def test_a_call_that_nobody_answers_is_tried_again(
     bench: DispatcherBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """cases/drills.md B2: a replica that is being ended takes no call, and refuses none."""
+    """cases/drills.md B2: a replica in termination neither accepts nor refuses a call."""
     monkeypatch.setattr(dispatcher_module, "TAKE_S", 0.1)
     called: list[str] = []
 

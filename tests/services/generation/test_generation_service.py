@@ -53,7 +53,7 @@ class Service:
             return 0, ""
 
     def kill(self, name: str) -> None:
-        """Ends the one process of ours whose command line holds `name`, without a warning."""
+        """Kills the one child process whose command line contains `name`."""
         [found] = [pid for pid, c in descendants(self.process.pid).items() if name in c]
         os.kill(found, signal.SIGKILL)
 
@@ -210,7 +210,7 @@ async def test_a_session_survives_the_kill_of_its_replica(service: Service) -> N
 
 @pytest.mark.asyncio
 async def test_a_replica_that_is_terminated_moves_its_session(service: Service) -> None:
-    """cases/drills.md B2: it stood there for 60 s, taking nobody and offering slots."""
+    """cases/drills.md B2: the replica stayed for 60 s, accepted no session and advertised slots."""
     async with connect(service.redis_url) as redis:
         store = SessionStore(redis)
         await create(store, "s5")
@@ -322,7 +322,7 @@ def test_a_killed_service_leaves_nothing(
 async def test_without_rays_gcs_it_drains_and_ends(
     private_redis: PrivateRedis, world: Path, tmp_path: Path
 ) -> None:
-    """cases/drills.md B6: it went on for 60 s and ended without a drain."""
+    """cases/drills.md B6: the service ran on for 60 s and ended without a drain."""
     with serving(private_redis.url, world, tmp_path) as service:
         service.wait_until_ready()
         async with connect(service.redis_url) as redis:

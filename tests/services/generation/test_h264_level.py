@@ -1,4 +1,4 @@
-"""H.264 level 3.1 is promised to every browser: no picture and no bit rate goes above it."""
+"""H.264 level 3.1 is promised to every browser: no frame size and no bit rate exceeds the level."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Frames drawn two at a time, where the operator allows it: told from the others everywhere."""
+"""Jointly denoised frames, where the operator allows joint drafts: marked as joint everywhere."""
 
 import pytest
 
@@ -23,7 +23,8 @@ def play_holding(speculation: str) -> LoopBench:
 
 
 def test_one_joint_frame_buys_the_time_to_draft_all_after_it_exactly() -> None:
-    """Without it every frame of this machine is begun when it is due, and none is ever ahead."""
+    """Without the joint draft every frame of this machine begins at the request, and no draft is
+    ever ready."""
     exact, joint = play_holding("exact"), play_holding("joint")
     assert not any(generated.frame.is_speculative for generated in exact.events.of("a"))
     newest = [generated.frame for generated in joint.events.of("a")[-12:]]

@@ -1,4 +1,4 @@
-"""Quality levels: what each gives up, when the level goes down, and when it comes back."""
+"""Quality levels: the reduction of each level, and the conditions for going down and up."""
 
 import math
 from itertools import pairwise
@@ -139,7 +139,7 @@ def test_only_levels_with_the_whole_context_shorten_single_frames() -> None:
 
 
 def play_late(selector: LevelSelector, seconds: float, *, every: int = 1) -> float:
-    """Samples that take three quarters of their period, every `every`-th of late frames only.
+    """Samples that take three quarters of the period; every `every`-th sample has only late frames.
     Returns the seconds until the level changes; infinite without a change."""
     passed_s, number = 0.0, 0
     while passed_s < seconds:
@@ -199,7 +199,8 @@ def test_full_frames_come_back_before_drafts_do() -> None:
 
 
 def test_a_load_between_two_levels_does_not_swing() -> None:
-    """At 0.0135 two steps take 54 ms of 57: enough, but without the room that going up asks for."""
+    """At 0.0135 two steps take 54 ms of 57: enough for this level, but below the margin for going
+    up."""
     selector = select()
     play(selector, 10, 0.0165)
     assert selector.level is LEVELS[ONE_STEP]

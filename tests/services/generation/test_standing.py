@@ -1,4 +1,4 @@
-"""When a replica takes newcomers again after a failure: the rule, and a replica that follows it."""
+"""The rule for accepting sessions after a failure, and a replica that follows the rule."""
 
 import asyncio
 import time
