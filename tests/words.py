@@ -86,7 +86,6 @@ SEVERAL_HOMES: dict[str, str] = {
 # Public class names that still stand in several files and will be renamed. Only shrinks.
 NOT_YET: frozenset[str] = frozenset(
     {
-        "ActionReader",
         "Actions",
         "Dispatcher",
         "Finding",
@@ -95,7 +94,6 @@ NOT_YET: frozenset[str] = frozenset(
         "Learner",
         "Measured",
         "Oracle",
-        "Reading",
         "Row",
         "Watched",
     }
@@ -106,28 +104,27 @@ NOT_YET: frozenset[str] = frozenset(
 AIM = 4.0
 CEILINGS: dict[str, float] = {
     "model": 7.7,
-    "model/ar": 7.9,
+    "model/ar": 8.0,
     "model/arithmetic": 8.5,
-    "model/bench": 10.6,
+    "model/bench": 10.5,
     "model/engine": 7.9,
-    "model/fast": 9.9,
+    "model/fast": 9.3,
     "model/int8": 7.0,
     "model/nfd": 5.5,
-    "model/place": 8.0,
+    "model/place": 7.9,
     "model/tokenizer": 5.4,
     "tests/model": 7.5,
-    "tests/training": 9.6,
+    "tests/training": 9.5,
     "tests/unchanged": 8.0,
-    "training": 6.6,
+    "training": 6.4,
     "training/ablations": 8.3,
     "training/commands": 7.9,
     "training/data": 7.4,
     "training/distillation": 4.9,
-    "training/evaluate": 7.1,
-    "training/loop": 9.9,
+    "training/evaluate": 5.8,
+    "training/loop": 5.3,
     "training/objectives": 6.2,
     "training/pipeline": 7.8,
-    "training/recipes": 6.3,
     "training/registry": 11.6,
-    "training/tokenizer": 6.1,
+    "training/tokenizer": 5.7,
 }
