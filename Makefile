@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help setup play test check bench eval loadtest drill chart
+.PHONY: help setup play test check bench eval loadtest drill chart docs
 
 PYTHON ?= python3
 USERS ?= 4
@@ -60,6 +60,10 @@ chart: $(STAMP) ## lint, render, validate and test the Helm chart
 		echo "  $$values -> $$rendered"
 	done
 	$(BIN)/python -m pytest tests/charts
+
+docs: $(STAMP) ## build the documentation site from docs/ and docstrings, into build/docs/
+	@$(BIN)/sphinx-build -j auto --quiet --fail-on-warning --keep-going docs build/docs
+	echo "Ready: build/docs/index.html"
 
 $(STAMP): pyproject.toml constraints.txt
 	@.ci/preflight $(PYTHON) $(VENV_FREE_MB) $(TMP_FREE_MB)

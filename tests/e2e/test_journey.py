@@ -37,9 +37,12 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running_stack({"NEXTFRAME_GENERATION_SLOTS": str(SLOTS)}) as running:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """With a home of its own, in which no service may leave anything."""
+    home = tmp_path_factory.mktemp("home")
+    with running_stack({"NEXTFRAME_GENERATION_SLOTS": str(SLOTS), "HOME": str(home)}) as running:
         yield running
+    assert [path.name for path in home.iterdir()] == []
 
 
 @pytest.fixture
