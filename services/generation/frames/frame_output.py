@@ -27,13 +27,15 @@ class FrameOutput:
 
     def show(self, frame: Frame, now: float) -> None:
         """An error fails the session of the frame; nothing is raised."""
-        with self._sessions.isolate(frame.session_id):
-            if not frame.is_finite:
-                BROKEN_FRAMES.add(1)
-                raise BrokenFrameError(f"frame {frame.frame_idx} has latents that are not finite")
+        try:
             self._show(frame, now)
+        except Exception as error:
+            self._sessions.fail(frame.session_id, error)
 
     def _show(self, frame: Frame, now: float) -> None:
+        if not frame.is_finite:
+            BROKEN_FRAMES.add(1)
+            raise BrokenFrameError(f"frame {frame.frame_idx} has latents that are not finite")
         session, level = self._sessions.playing[frame.session_id], self._quality.level
         shown = session.show(now)
         self._events.generated(

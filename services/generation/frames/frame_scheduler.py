@@ -89,20 +89,20 @@ class FrameScheduler:
         due = [item for item in self.sessions.playing.items() if item[1].needs_frame(now)]
         if due:
             self.sessions.receive(self._actions.read(), now)
-        for session_id, session in due:
-            with self.sessions.isolate(session_id):
-                frame = self._request(session_id, session, now)
-                if frame is not None:
-                    self._output.show(frame, self._clock())
+        self._for_each(due, lambda session_id, session: self._request(session_id, session, now))
 
-    def _request(self, session_id: str, session: SessionState, now: float) -> Frame | None:
-        """The frame, if a draft of the frame is ready."""
+    def _request(self, session_id: str, session: SessionState, now: float) -> None:
+        """Shows the frame at once if a draft of the frame is ready."""
         level = self._quality.level
         frame = self._engine.begin(session_id, session.request(now, level))
-        may_draft_jointly = frame is None and level.drafts_jointly and session.may_draft_jointly
-        if may_draft_jointly and self._engine.draft_jointly(session_id):
+        if frame is not None:
+            self._output.show(frame, self._clock())
+        elif (
+            level.drafts_jointly
+            and session.may_draft_jointly
+            and self._engine.draft_jointly(session_id)
+        ):
             session.note_joint_draft()
-        return frame
 
     def _may_draft(self, spare_s: float) -> bool:
         return (
@@ -113,35 +113,48 @@ class FrameScheduler:
 
     def _request_drafts(self, now: float) -> None:
         """One at a time for each session without a requested frame, the likeliest action first."""
-        if not self._may_draft(self.sessions.wait_s(now)):
+        if self._may_draft(self.sessions.wait_s(now)):
+            self.sessions.receive(self._actions.read(), now)
+            self._for_each(list(self.sessions.playing.items()), self._draft)
+
+    def _draft(self, session_id: str, session: SessionState) -> None:
+        if not session.may_draft or self._engine.is_drafting(session_id):
             return
-        self.sessions.receive(self._actions.read(), now)
-        level = self._quality.level
-        for session_id, session in list(self.sessions.playing.items()):
-            with self.sessions.isolate(session_id):
-                if not session.may_draft or self._engine.is_drafting(session_id):
-                    continue
-                if (draft := session.next_draft(level)) is not None:
-                    self._engine.draft(session_id, draft)
+        if (draft := session.next_draft(self._quality.level)) is not None:
+            self._engine.draft(session_id, draft)
 
     def _shorten_frames(self, now: float) -> float:
         """Shortens the context of frames under deadline pressure. Returns the share of the
         requested frames that are shortened."""
-        context_length = self._quality.level.shortened_length
-        waiting = [item for item in self.sessions.playing.items() if item[1].is_waiting]
-        if context_length is None or not waiting:
+        length = self._quality.level.shortened_length
+        waiting = [item for item in self.sessions.playing.items() if item[1].requested]
+        if length is None or not waiting:
             return 0.0
-        for session_id, session in waiting:
-            with self.sessions.isolate(session_id):
-                num_passes = self._engine.steps_left(session_id)
-                outlook = self._quality.outlook(session.timing, num_passes=num_passes, now=now)
-                if session.should_shorten(outlook) and self._engine.shorten_context(
-                    session_id, context_length=context_length
-                ):
-                    session.note_shortened()
-                    SHORTENED_FRAMES.add(1)
+        self._for_each(waiting, lambda name, session: self._shorten(name, session, length, now))
         num_shortened = sum(s.frame_state is FrameState.SHORTENED for _, s in waiting)
         return num_shortened / len(waiting)
+
+    def _shorten(self, session_id: str, session: SessionState, length: int, now: float) -> None:
+        """Only if the quality controller expects the frame too late."""
+        num_passes = self._engine.steps_left(session_id)
+        outlook = self._quality.outlook(session.timing, num_passes=num_passes, now=now)
+        if not session.should_shorten(outlook):
+            return
+        if self._engine.shorten_context(session_id, context_length=length):
+            session.note_shortened()
+            SHORTENED_FRAMES.add(1)
+
+    def _for_each(
+        self,
+        sessions: Sequence[tuple[str, SessionState]],
+        act: Callable[[str, SessionState], None],
+    ) -> None:
+        """An error fails the session of the error; the others go on."""
+        for session_id, session in sessions:
+            try:
+                act(session_id, session)
+            except Exception as error:
+                self.sessions.fail(session_id, error)
 
     def _run_pass(self) -> Sequence[Frame] | None:
         """None: the engine had nothing to compute."""
@@ -151,8 +164,10 @@ class FrameScheduler:
             log.exception("pass failed, trying each session alone")
         frames: list[Frame] = []
         for session_id in [*self.sessions.playing, *self.sessions.in_prefill]:
-            with self.sessions.isolate(session_id):
+            try:
                 frames += self._engine.advance((session_id,)) or ()
+            except Exception as error:
+                self.sessions.fail(session_id, error)
         return frames
 
     def _adapt_quality(self, now: float) -> None:

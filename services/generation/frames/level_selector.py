@@ -14,16 +14,13 @@ class LevelSelector:
         self._levels = levels
         self._constants = constants
         self._index = 0
+        self.level = levels[0]  # an attribute: read several times in each pass
         self._cost_s = 0.0  # smoothed, of one frame for every session
         self._over_s = self._late_s = self._fits_s = self._at_level_s = 0.0
         self._was_raised = False
         self._failed = 0  # index of the last level that did not hold
         self._barred_s = 0.0
         self._next_bar_s = constants.first_bar_s
-
-    @property
-    def level(self) -> QualityLevel:
-        return self._levels[self._index]
 
     @property
     def is_exhausted(self) -> bool:
@@ -109,6 +106,6 @@ class LevelSelector:
         self._barred_s, self._next_bar_s = 0.0, self._constants.first_bar_s
 
     def _move_to(self, index: int) -> None:
-        self._index = index
+        self._index, self.level = index, self._levels[index]
         self._over_s = self._late_s = self._fits_s = self._at_level_s = 0.0
         self._was_raised = False

@@ -7,6 +7,7 @@ sessions, and reads no clock.
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from services.generation.frames.level_selector import LevelSelector
 from services.generation.frames.load_estimator import LoadEstimator, LoadSample
@@ -22,10 +23,9 @@ class Outlook(Enum):
     LATE = auto()  # after the deadline
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameTiming:
+class FrameTiming(NamedTuple):
     """Times of a frame in flight, in seconds. `shown_s`: when the session's last frame was shown,
-    infinite before the first one."""
+    infinite before the first. A tuple, because every pass makes a timing for every frame."""
 
     deadline_s: float
     shown_s: float

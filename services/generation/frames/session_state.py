@@ -57,11 +57,6 @@ class SessionState:
         self._held = 0  # buttons held when the newest frame was requested
         self._shown_s = math.inf  # when the last frame was shown
 
-    @property
-    def is_waiting(self) -> bool:
-        """A requested frame is not shown yet."""
-        return self.requested is not None
-
     def needs_frame(self, now: float) -> bool:
         """The next frame is to be requested. Ticks during a late frame are dropped."""
         return self.requested is None and self.pacer.wait_s(now) == 0.0

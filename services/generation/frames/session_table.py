@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from types import TracebackType
 
 from model.action_space import ActionSpace
 from services.backplane.action_reader import ReadAction
@@ -116,34 +115,6 @@ class SessionTable:
             failure.__cause__ = error
             prefill.opened(failure)
 
-    def isolate(self, session_id: str) -> "_Isolation":
-        """A context manager: an exception inside fails the session and is not raised further."""
-        return _Isolation(self, session_id)
-
     def _note_left(self) -> None:
         self._emptied_s = self._clock()
         self._quality.note_sessions_changed(self._emptied_s)
-
-
-class _Isolation:
-    """A class and not a generator: entered for every session in every pass."""
-
-    __slots__ = ("_session_id", "_table")
-
-    def __init__(self, table: SessionTable, session_id: str) -> None:
-        self._table = table
-        self._session_id = session_id
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        if not isinstance(error, Exception):
-            return False
-        self._table.fail(self._session_id, error)
-        return True

@@ -47,7 +47,7 @@ def test_a_visible_gap_is_no_reason_to_discard_a_joint_draft() -> None:
     """A deadline is; the discarded action may then be drafted again."""
     bench = play_holding("joint")
     session = bench.sessions.playing["a"]
-    if session.is_waiting:
+    if session.requested:
         session.show(session.pacer.next_tick_s)
     requested = session.request(session.pacer.next_tick_s, bench.quality.level)
     states = [session.frame_state]
