@@ -70,6 +70,29 @@ FORBIDDEN: tuple[Forbidden, ...] = (
     Forbidden("unremembered", "uncached"),
     Forbidden("wave", "sub-batch", ("model/cache", "model/engine", "model/fast", "tests/model")),
     Forbidden("wish", "request", ("model",)),
+    *(
+        Forbidden(word, instead, ("services/generation", "tests/services/generation"))
+        for word, instead in (
+            ("demand", "encoder requests"),
+            ("dreamt", "generated"),
+            ("farewell", "close"),
+            ("forecast", "action predictor"),
+            ("guess", "draft action"),
+            ("hand", "action buffer"),
+            ("hasten", "shorten context"),
+            ("heard", "received"),
+            ("house", "load simulator or bench"),
+            ("ladder", "quality levels"),
+            ("newcomer", "session in prefill"),
+            ("parting", "exit reason"),
+            ("played_session", "session state"),
+            ("rung", "quality level"),
+            ("tell", "send or notify"),
+            ("told", "sent or events"),
+            ("turns", "scheduler"),
+            ("workload", "load estimator"),
+        )
+    ),
     Forbidden("utils", "the noun inside the file"),
 )
 
@@ -87,12 +110,10 @@ SEVERAL_HOMES: dict[str, str] = {
 NOT_YET: frozenset[str] = frozenset(
     {
         "Actions",
-        "Dispatcher",
         "Finding",
         "House",
         "Killed",
         "Learner",
-        "Measured",
         "Oracle",
         "Row",
         "Watched",

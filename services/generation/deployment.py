@@ -19,7 +19,7 @@ from ray.serve.handle import DeploymentHandle
 
 from services.backplane.connection import connect
 from services.environment import read_settings
-from services.generation.sessions import dispatcher
+from services.generation.sessions.dispatcher import Dispatcher
 from services.generation.settings import PREFIX, GenerationSettings
 from services.generation.termination import TerminationWatch
 from services.generation.worlds_served import find_worlds
@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # torch must not be imported before its threads are set
 log = logging.getLogger(__name__)
 
 GENERATOR = "Generator"
+DISPATCHER = "Dispatcher"  # as in charts/nextframe
 HEALTH_PERIOD_S = 1.0
 HEALTH_TIMEOUT_S = 20.0  # longer than the renderer's STUCK_S
 STOP_MARGIN_S = 10.0
@@ -80,7 +81,7 @@ class Generator:
             await part.stop()
 
 
-class Dispatcher:
+class DispatcherActor:
     """The actor of the dispatcher."""
 
     def __init__(self, generators: dict[str, DeploymentHandle[Any]]) -> None:
@@ -89,7 +90,7 @@ class Dispatcher:
         setup_logging("dispatcher")
         self._redis = connect(settings.redis)
         calls = {group: partial(_run_session, handle) for group, handle in generators.items()}
-        self._dispatcher = dispatcher.Dispatcher(self._redis, calls)
+        self._dispatcher = Dispatcher(self._redis, calls)
         self._running = asyncio.get_running_loop().create_task(self._dispatcher.run())
 
     def check_health(self) -> None:
@@ -120,13 +121,14 @@ def app(args: dict[str, str]) -> Application:
             [f"{cluster}.{i}-" for i in range(len(worlds))], _named(worlds).items(), strict=True
         )
     }
-    reader = serve.deployment(
+    dispatching = serve.deployment(
+        name=DISPATCHER,
         num_replicas=1,
         health_check_period_s=HEALTH_PERIOD_S,
         graceful_shutdown_timeout_s=STOP_MARGIN_S,
         ray_actor_options={"num_cpus": 0},
-    )(Dispatcher)
-    return reader.bind(generators)
+    )(DispatcherActor)
+    return dispatching.bind(generators)
 
 
 def _named(worlds: Sequence[Path]) -> dict[str, Path]:

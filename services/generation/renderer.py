@@ -14,7 +14,7 @@ from model.arithmetic.costs import pass_cost
 from model.nfd.transformer import NFDConfig
 from model.world import WorldSpec
 from services.generation.frames.frame_loop import FrameLoop
-from services.generation.frames.ports import Actions, DrawingError, Engine, GeneratedFrame
+from services.generation.frames.ports import ActionSource, DrawingError, Engine, GeneratedFrame
 from services.generation.frames.quality_controller import QualityController
 from services.generation.frames.quality_levels import ShortContext, make_levels
 from services.generation.frames.warmup import warm_up
@@ -48,7 +48,7 @@ class Renderer:
         self,
         spec: WorldSpec,
         engine: Engine,
-        actions: Actions,
+        actions: ActionSource,
         video: VideoFormat,
         on_failure: Callable[[str, Exception], None],
         on_fault: Callable[[Exception], None],

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from model.action_space import ActionSpace
 from services.generation.frames.frame_scheduler import FrameScheduler
-from services.generation.frames.ports import Actions, Engine, LoopEvents
+from services.generation.frames.ports import ActionSource, Engine, LoopEvents
 from services.generation.frames.quality_controller import QualityController
 from services.generation.frames.session_table import Prefill
 
@@ -37,7 +37,7 @@ class FrameLoop:
         self,
         engine: Engine,
         space: ActionSpace,
-        actions: Actions,
+        actions: ActionSource,
         quality: QualityController,
         events: LoopEvents,
         clock: Callable[[], float] = time.perf_counter,

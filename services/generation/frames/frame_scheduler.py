@@ -11,7 +11,7 @@ from model.action_space import ActionSpace
 from model.engine.types import Frame
 from services.generation.frames.draft_metrics import DraftMetrics
 from services.generation.frames.frame_output import FrameOutput
-from services.generation.frames.ports import Actions, Engine, LoopEvents
+from services.generation.frames.ports import ActionSource, Engine, LoopEvents
 from services.generation.frames.quality_controller import QualityController
 from services.generation.frames.session_state import FrameState, SessionState
 from services.generation.frames.session_table import Prefill, SessionTable
@@ -33,7 +33,7 @@ class FrameScheduler:
         self,
         engine: Engine,
         space: ActionSpace,
-        actions: Actions,
+        actions: ActionSource,
         quality: QualityController,
         events: LoopEvents,
         clock: Callable[[], float],

@@ -41,7 +41,7 @@ class Engine(Protocol):
     def close(self, session_id: str) -> None: ...
 
 
-class Actions(Protocol):
+class ActionSource(Protocol):
     """All actions since the last call. Never waits."""
 
     def read(self) -> list[ReadAction]: ...

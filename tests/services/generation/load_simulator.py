@@ -24,7 +24,7 @@ NUM_PLAYERS = 6
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredMachine:
     """The cost of one frame for all players at full quality: two steps, with the previous frames
     cached in the first pass."""
 
@@ -57,20 +57,20 @@ class Measured:
         return fmean(is_late)
 
 
-def _measured(name: str) -> Measured:
+def _measured(name: str) -> MeasuredMachine:
     file = Path(__file__).parent / "pass_costs" / f"{name}.json"
-    return Measured(PassCosts(**json.loads(file.read_text())["costs"]))
+    return MeasuredMachine(PassCosts(**json.loads(file.read_text())["costs"]))
 
 
 CALM, BUSY, SHARED = (_measured(name) for name in ("calm", "busy", "shared"))
-EVEN = Measured(replace(CALM.costs, jitter=(1.0,)))
+EVEN = MeasuredMachine(replace(CALM.costs, jitter=(1.0,)))
 
 
 class Machine:
     """A machine on which the full quality of all players takes this share of the time, on
     average."""
 
-    def __init__(self, measured: Measured, load: float) -> None:
+    def __init__(self, measured: MeasuredMachine, load: float) -> None:
         self.load = load
         self._measured = measured
         self._jitter = cycle(measured.costs.jitter)
@@ -89,7 +89,7 @@ class LoadSimulator(LoopBench):
     """Players who arrive one after the other and change their keys now and then."""
 
     def __init__(
-        self, load: float, measured: Measured = CALM, *, speculation: str = "exact"
+        self, load: float, measured: MeasuredMachine = CALM, *, speculation: str = "exact"
     ) -> None:
         self.machine = Machine(measured, load)
         super().__init__(self.machine.cost_of, speculation=speculation)
@@ -100,7 +100,7 @@ class LoadSimulator(LoopBench):
             self.play(0.3 * PERIOD_S)
         self.machine.load = load
         self._seq = 0
-        self.shortened = 0.0  # share of the frames that it lived through
+        self.shortened = 0.0  # share of the frames of the last `live`
 
     def live(self, seconds: float) -> float:
         """Returns the share of requested frames that were late."""
@@ -112,7 +112,7 @@ class LoadSimulator(LoopBench):
             player = f"p{self._seq % NUM_PLAYERS}"
             self.act(player, Action(held=self._seq // 40 % 2, seq=self._seq))
             before = self.quality.level
-            self.turn()
+            self.step()
             if self.quality.level is not before:
                 self.changes.append((self.clock.now, LEVELS.index(self.quality.level)))
         num_frames = len(self.events.frames) - num_shown

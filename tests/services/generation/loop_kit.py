@@ -1,4 +1,4 @@
-"""A frame loop that a test turns by hand, with an engine of numbered frames and a fake clock."""
+"""A frame loop stepped by the test, with an engine of numbered frames and a fake clock."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from services.generation.renderer import short_context
 from services.wire.action import Action
 from tests.fakes import FakeClock, FakeEngine, make_spec
 
-SPEC = replace(make_spec(), nfd=presets.freedoom().nfd)  # it remembers long enough to give some up
+SPEC = replace(make_spec(), nfd=presets.freedoom().nfd)  # a window long enough for a short context
 PERIOD_S = 1 / SPEC.fps
 
 
@@ -55,7 +55,7 @@ class RecordedEvents:
 
 
 class Inbox:
-    """Actions that wait to be read."""
+    """ActionSource that wait to be read."""
 
     def __init__(self) -> None:
         self.waiting: list[ReadAction] = []
@@ -66,7 +66,8 @@ class Inbox:
 
 
 class LoopBench:
-    """`cost_of` a pass, in seconds of fake time, may be changed while it runs."""
+    """A frame loop on fakes. `cost_of`: seconds of fake time of a pass; may be replaced at any
+    time."""
 
     def __init__(
         self,
@@ -84,17 +85,17 @@ class LoopBench:
         self.loop = FrameLoop(
             self.engine, SPEC.action_space, self.inbox, self.quality, self.events, self.clock
         )
-        self.num_late = 0  # frames that were not there when the next was due
+        self.num_late = 0  # frames shown after their deadline
         self.scheduler = self.loop._scheduler
         self.sessions = self.scheduler.sessions
 
     def open(self, *session_ids: str) -> None:
-        """Open, and their first frames are due."""
+        """Opens the sessions, up to their first tick."""
         for session_id in session_ids:
             opened = self.loop.open(session_id, start=0, seed=1)
             self.run_commands()
             while not opened.done():
-                self.turn()
+                self.step()
             opened.result(0)
 
     def act(self, session_id: str, action: Action, *, age_s: float = 0.0) -> None:
@@ -107,8 +108,8 @@ class LoopBench:
     def run_commands(self) -> None:
         self.loop.run_commands(0.0)
 
-    def turn(self) -> None:
-        """Rests as long as the loop would, then turns."""
+    def step(self) -> None:
+        """Rests as long as the loop would, then makes a step."""
         self.clock.advance(self.scheduler.rest_s() or 0.0)
         num_before = len(self.events.frames)
         self.scheduler.step()
@@ -117,17 +118,17 @@ class LoopBench:
             self.num_late += self.clock.now > session.pacer.next_tick_s
 
     def frames(self, count: int) -> None:
-        """Turns until everybody who plays has had so many frames more."""
+        """Steps until every session has `count` more frames."""
         wanted = {s: len(self.events.of(s)) + count for s in self.engine.sessions}
         while any(
             len(self.events.of(s)) < number
             for s, number in wanted.items()
             if s in self.engine.sessions
         ):
-            self.turn()
+            self.step()
 
     def play(self, seconds: float) -> None:
-        """Turns until so much fake time has passed."""
+        """Steps for `seconds` of fake time."""
         ends = self.clock.now + seconds
         while self.clock.now < ends:
-            self.turn()
+            self.step()

@@ -11,7 +11,7 @@ from tests.services.generation.load_simulator import (
     NUM_PLAYERS,
     SHARED,
     LoadSimulator,
-    Measured,
+    MeasuredMachine,
 )
 from tests.services.generation.loop_kit import PERIOD_S, SPEC
 
@@ -26,14 +26,14 @@ def test_on_a_machine_without_ups_and_downs_no_frame_is_late(load: float, level:
 
 
 @measured_machines
-def test_at_90_percent_load_hardly_a_frame_is_late(measured: Measured) -> None:
+def test_at_90_percent_load_hardly_a_frame_is_late(measured: MeasuredMachine) -> None:
     simulator = LoadSimulator(0.9, measured)
     assert simulator.live(60) < 0.01
     assert simulator.quality.level.number == 0
 
 
 @measured_machines
-def test_only_late_frames_are_shortened(measured: Measured) -> None:
+def test_only_late_frames_are_shortened(measured: MeasuredMachine) -> None:
     simulator = LoadSimulator(0.8, measured)
     simulator.live(10)
     assert simulator.shortened < 0.02
@@ -65,7 +65,7 @@ def test_at_full_load_drafts_that_are_allowed_change_nothing() -> None:
     ids=["busy-95", "shared-90", "shared-95"],
 )
 def test_shortening_keeps_frames_in_time_that_would_inevitably_be_late(
-    measured: Measured, load: float
+    measured: MeasuredMachine, load: float
 ) -> None:
     simulator = LoadSimulator(load, measured)
     assert simulator.live(60) < 0.1 * measured.inevitable(load)
@@ -75,7 +75,7 @@ def test_shortening_keeps_frames_in_time_that_would_inevitably_be_late(
 @measured_machines
 @pytest.mark.parametrize("load", [0.6, 0.8, 0.95, 1.05, 1.2, 1.35, 1.7, 2.2])
 def test_whatever_the_load_frames_are_in_time_once_the_level_has_settled(
-    measured: Measured, load: float
+    measured: MeasuredMachine, load: float
 ) -> None:
     simulator = LoadSimulator(0.5, measured)
     simulator.machine.load = load
@@ -87,7 +87,7 @@ def test_whatever_the_load_frames_are_in_time_once_the_level_has_settled(
 
 
 @measured_machines
-def test_at_150_percent_the_level_settles_within_two_seconds(measured: Measured) -> None:
+def test_at_150_percent_the_level_settles_within_two_seconds(measured: MeasuredMachine) -> None:
     simulator = LoadSimulator(0.5, measured)
     simulator.live(5)
     assert simulator.quality.level == LEVELS[0]
@@ -101,7 +101,9 @@ def test_at_150_percent_the_level_settles_within_two_seconds(measured: Measured)
 
 
 @measured_machines
-def test_back_at_50_percent_everything_is_back_within_five_seconds(measured: Measured) -> None:
+def test_back_at_50_percent_everything_is_back_within_five_seconds(
+    measured: MeasuredMachine,
+) -> None:
     simulator = LoadSimulator(1.5, measured)
     simulator.live(20)
     assert simulator.quality.level.number > 0
@@ -150,7 +152,7 @@ def test_under_full_load_nothing_is_drafted() -> None:
 
 
 def test_drafts_alone_are_no_overload() -> None:
-    """They take what time is left, and no more."""
+    """Drafts take spare time only."""
     simulator = LoadSimulator(load=0.6)
     simulator.live(30)
     assert simulator.changes == []

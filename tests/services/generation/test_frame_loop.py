@@ -73,7 +73,7 @@ def test_a_newcomer_makes_nobody_late() -> None:
     opened = bench.loop.open("b", start=0, seed=1)
     bench.run_commands()
     while not opened.done():
-        bench.turn()
+        bench.step()
     bench.play(0.5)
     assert bench.num_late == 0
 
@@ -229,7 +229,7 @@ def test_a_newcomer_is_let_in_however_slow_passes_are(pass_s: float) -> None:
     assert bench.clock.now - began < 25 * max(pass_s, PERIOD_S / 2)
 
 
-def test_an_opening_that_fails_is_told_to_who_asked() -> None:
+def test_a_failed_prefill_fails_the_future_of_open() -> None:
     bench = LoopBench()
     bench.open("b")
 
@@ -249,7 +249,7 @@ def test_an_opening_that_fails_is_told_to_who_asked() -> None:
 
 
 def raise_for_a(real: Callable[..., Any]) -> Callable[..., Any]:
-    """As it was, for everybody but a."""
+    """`real` for every session except a."""
 
     def changed(first: Any, *args: Any, **kwargs: Any) -> Any:
         if "a" in (first, getattr(getattr(first, "frame", None), "session_id", None)):
@@ -349,7 +349,7 @@ def test_a_fault_that_stays_does_not_take_the_processor(monkeypatch: pytest.Monk
     assert not thread.is_alive()
 
 
-def test_who_waits_for_a_loop_that_has_ended_hears_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_futures_of_an_ended_loop_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = LoopBench()
     before = bench.loop.snapshot("a")
 
@@ -386,7 +386,7 @@ def test_who_holds_a_key_is_shown_at_once() -> None:
     bench.play(1.0)
     newest = bench.events.of("a")[-8:]
     assert all(generated.frame.is_speculative for generated in newest)
-    bench.turn()
+    bench.step()
     bench.act("a", Action(held=2, seq=2))
     bench.frames(1)
     changed = bench.events.of("a")[-1]
@@ -423,8 +423,8 @@ def test_a_tap_is_drafted_as_the_frame_will_see_it() -> None:
     assert bench.engine.actions["a"][-2:] == [SPEC.action_space.vector(0, 64, 0), STILL]
 
 
-def test_a_frame_that_would_be_late_sees_less_from_there_on() -> None:
-    """And the next one all again."""
+def test_a_late_frame_is_shortened_for_its_remaining_steps() -> None:
+    """The next frame sees the whole context again."""
     bench = LoopBench(cost_of=lambda _: 0.016, speculation="off")
     bench.open("a")
     bench.frames(40)
@@ -483,7 +483,7 @@ def test_overload_lowers_the_steps_for_all_and_says_so() -> None:
 
 
 def test_frames_come_at_the_rate_of_the_world() -> None:
-    """In real time, on a thread of its own."""
+    """In real time, on a separate thread."""
     enough = threading.Event()
 
     class Counting(RecordedEvents):

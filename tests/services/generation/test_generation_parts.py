@@ -110,7 +110,7 @@ class TestBitRateSelector:
         assert rate.bit_rate == self.RATES[-1]
 
 
-class TestHands:
+class TestActionBuffer:
     def test_nothing_new_is_the_same_buttons_and_no_motion(self) -> None:
         buffer = ActionBuffer(0.0)
         buffer.add(Action(held=1, x_total=5, seq=1).to_bytes(), 0.0)
@@ -145,7 +145,7 @@ class TestHands:
             ActionBuffer(0.0).add(b"garbage", 0.0)
 
 
-class TestDemand:
+class TestEncoderRequests:
     def test_a_request_stands_until_a_keyframe_was_made(self) -> None:
         requests = EncoderRequests()
         requests.request_keyframe()

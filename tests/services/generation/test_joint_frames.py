@@ -87,7 +87,7 @@ def test_without_speculation_nothing_is_drafted() -> None:
 
 
 def test_only_the_first_level_drafts_jointly() -> None:
-    """Under load it is the first to go, with all drafts."""
+    """Under load joint frames go first, with all drafts."""
     for speculation, drafting in (("off", 0), ("exact", 0), ("joint", 1)):
         levels = make_levels((1, 2), 2, SPEC.fps, speculation=speculation)
         assert sum(level.drafts_jointly for level in levels) == drafting
