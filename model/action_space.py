@@ -1,4 +1,4 @@
-"""What hands can do in one world, and the vector its model was trained on. Knows no wire format."""
+"""The inputs of a world, and the action vector of the world's model. Knows no wire format."""
 
 import math
 from bisect import bisect_left
@@ -21,9 +21,9 @@ HOTBAR = tuple(f"hotbar.{slot}" for slot in range(1, 10))  # one hand holds one 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """What a page offers for a button. `code`: the key's place on a keyboard, as browsers name it
-    (`KeyboardEvent.code`); `pad`: the button of a gamepad in the standard mapping, None for none.
-    One button may have several keys; keys of one `label` are shown together."""
+    """The page's key for a button. `code`: the key's place on a keyboard, as browsers name places
+    (`KeyboardEvent.code`); `pad`: the button of a gamepad in the standard mapping, None for none. A
+    button may have several keys; keys of the same `label` are shown together."""
 
     button: str
     label: str
@@ -35,21 +35,20 @@ class Key:
 class ActionSpace:
     """Translates held buttons and mouse counts into the model's action vector, once per frame.
 
-    `buttons[i]` is bit i of the wire's `held`. The two turn buttons do not reach the model as
-    buttons: they and the mouse become one yaw, and in a world with `pitch_bins_deg` the mouse
-    becomes a pitch too. Angles are quantised to the nearest bin (ascending, symmetric about 0),
-    because equality of the vector is what "the action did not change" means: a draft is right if
-    the motion is off by no more than half the way to the next bin. In the shipped world that is
-    0.4 degrees a frame around none, 2.5 at the fastest. Positive yaw turns right, positive pitch
-    looks down. The nearest is measured in degrees, or with a `mu` on the
-    mu-law scale that the bins were made by.
+    `buttons[i]` is bit i of the wire's `held`. The two turn buttons and the mouse together become a
+    yaw, and in a world with `pitch_bins_deg` the mouse also becomes a pitch. Angles are quantised
+    to the nearest bin (ascending, symmetric about 0), because equality of the vector defines "the
+    action did not change": a draft is right if the motion is off by no more than half the way to
+    the next bin. In the shipped world the half way is 0.4 degrees a frame near no motion, 2.5 at
+    the fastest. Positive yaw turns right, positive pitch looks down. The nearest bin is measured in
+    degrees, or with a `mu` on the mu-law scale of the bins.
 
-    A world without yaw bins has no camera: its vector holds buttons only. With `one_at_a_time` at
-    most one of them counts, because the game takes one in a step: of those that went down since the
-    last frame, else of those that are held, the last in `buttons`. With `tells_presses` the entry
-    `pressed` says that it went down since the last frame, for games that answer a press at once and
-    a held button in their own time. `keys` say how a page lets
-    people press the buttons; none: the page knows this world's names by itself.
+    A world without yaw bins has no camera: the vector holds buttons only. With `one_at_a_time` at
+    most a single button counts, because the game takes a single button in a step: of the buttons
+    that went down since the last frame, else of the held buttons, the last in `buttons`. With
+    `tells_presses` the entry `pressed` marks a button that went down since the last frame, for
+    games that answer a press at once and a held button later. `keys`: how a page lets people press
+    the buttons; none: the page knows the world's button names.
     """
 
     buttons: tuple[str, ...]
@@ -73,7 +72,7 @@ class ActionSpace:
 
     @property
     def model_buttons(self) -> tuple[str, ...]:
-        """The buttons that are entries of the vector, in its order; camera angles come last."""
+        """The buttons that are entries of the vector, in order; camera angles come last."""
         return tuple(name for name in self.buttons if name not in (TURN_LEFT, TURN_RIGHT))
 
     @property
@@ -114,7 +113,7 @@ class ActionSpace:
         *,
         is_pressed: bool = False,
     ) -> tuple[float, ...]:
-        """The same from button names and degrees: what the recorder knows. Buttons that contradict
+        """The vector from button names and degrees, as the recorder knows. Buttons that contradict
         each other cancel; of several hotbar slots the lowest counts."""
         kept = _without_contradictions(set(down))
         if self.one_at_a_time:

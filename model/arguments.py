@@ -1,4 +1,4 @@
-"""Numbers that a command line takes, refused there with what was expected. Knows no command."""
+"""Numbers on a command line: refused with the expected range. Knows no command."""
 
 import argparse
 import math

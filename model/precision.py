@@ -1,5 +1,5 @@
-"""bf16 where a device has units for it. Only weights are converted: angles of positions and times
-lose too much by it, and so does what embeds the noise level."""
+"""bf16 where a device has bf16 units. Only weights are converted: angles of positions and times,
+and the embedding of the noise level, would lose too much."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ def in_bf16(world: World) -> World:
 
 
 def as_served_on(device: torch.device, world: World) -> World:
-    """In bf16 on a GPU, as it is elsewhere."""
+    """In bf16 on a GPU, unchanged elsewhere."""
     return in_bf16(world) if device.type == "cuda" else world
 
 
@@ -34,8 +34,8 @@ def as_served_on(device: torch.device, world: World) -> World:
 def computing_in(
     precision: Precision, device: torch.device, *, is_captured: bool = False
 ) -> Iterator[None]:
-    """Matrix products of a world in bf16 take their inputs in bf16. `is_captured`: weights that are
-    converted are not kept until the end, or a graph would go on pointing at them."""
+    """Matrix products of a world in bf16 take inputs in bf16. `is_captured`: converted weights are
+    not kept until the end, or a graph would go on pointing at freed memory."""
     with torch.autocast(
         device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=not is_captured
     ):

@@ -1,4 +1,4 @@
-"""Named wholes: which network goes with which tokenizer. Configs live beside their classes."""
+"""Named sets: which network goes with which tokenizer. Configs are beside their classes."""
 
 from dataclasses import dataclass, replace
 
@@ -42,7 +42,7 @@ def debug() -> Preset:
 
 
 def freedoom() -> Preset:
-    """The shipped world: 128x80, one player at 17.5 fps on two CPU cores. It remembers 1.4 s."""
+    """The shipped world: 128x80, a player at 17.5 fps on two CPU cores. The context is 1.4 s."""
     vae = VAEConfig(
         latent_channels=24,
         patch=4,
@@ -65,7 +65,7 @@ def freedoom() -> Preset:
 
 
 def island() -> Preset:
-    """The tile world: 144x112, one token a tile of 16 pixels. It remembers 12 frames, 0.7 s."""
+    """The tile world: 144x112, a token per tile of 16 pixels. The context is 12 frames, 0.7 s."""
     vae = VAEConfig(
         latent_channels=16,
         patch=16,

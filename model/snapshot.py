@@ -1,14 +1,15 @@
 """A session's whole state as bytes: pause, recovery, drain, move, rewind, fork and replay.
 
-A snapshot is its context: the frames the next frame attends to, as the transformer was shown them.
-Restoring encodes them anew in one pass. Keys of a long-lived session have also seen frames that
-have left the window since, so a restored session equals one that re-encoded its window at that
-frame, not one that was never paused; until the window is first full the two are the same.
+A snapshot is the session's context: the frames that the next frame attends to, as inputs of the
+transformer. Restoring encodes the frames anew in a single pass. Keys of a long session were
+computed from frames that have left the window since. A restored session therefore equals a session
+that re-encoded its window at the snapshot, and differs from a session without a pause; until the
+window is first full the two are the same.
 
-Format: safetensors, whose metadata holds one JSON header and the SHA-256 of that header and of all
-tensors. Snapshots of older versions have no SHA-256 and are read without it. Shape letters: F
-frames, A action size, C h w latent channels, rows, columns. In a world
-with a place the states are behind the actions.
+Format: safetensors; the metadata holds a JSON header and the SHA-256 of the header and of all
+tensors. Snapshots of older versions have no SHA-256 and are read without. Shape letters: F frames,
+A action size, C h w latent channels, rows, columns. In a world with a place the states are behind
+the actions.
 """
 
 import hashlib
@@ -49,7 +50,7 @@ _LATENT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
 class SnapshotError(ValueError):
-    """Not a snapshot that this world can go on from; the message says why."""
+    """The world cannot go on from the snapshot; the message says why."""
 
 
 class DamagedSnapshotError(SnapshotError):
@@ -62,8 +63,8 @@ class NotFiniteError(SnapshotError):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WorldSnapshot:
-    """A session after frame `frame_idx`. `engine_profile` says what drew it; frames drawn by
-    another profile differ by rounding."""
+    """A session after frame `frame_idx`. `engine_profile` names the device and precision of the
+    engine; frames of another profile differ by rounding."""
 
     world_name: str
     world_version: str
@@ -80,7 +81,8 @@ class WorldSnapshot:
         return self.frame_idxs[-1]
 
     def to_bytes(self) -> bytes:
-        """Raises NotFiniteError for a context that is not finite: `from_bytes` would refuse it."""
+        """Raises NotFiniteError for a context with NaN or infinite numbers, which `from_bytes`
+        would refuse."""
         header = {
             "format_version": FORMAT_VERSION,
             "world_name": self.world_name,

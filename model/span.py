@@ -18,14 +18,14 @@ _is_watched = False
 
 
 def span(name: str) -> AbstractContextManager[object]:
-    """`with span("decode"):` is seen under that name by whoever is watching. Spans may nest."""
+    """`with span("decode"):` is seen under the given name by a watcher. Spans may nest."""
     return record_function(name) if _is_watched else _UNWATCHED
 
 
 @contextmanager
 def watching() -> Iterator[profile]:
-    """Everything in the block, with times of the CPU and of a GPU if there is one. Raises
-    RuntimeError where somebody watches already."""
+    """Records all spans in the block, with times of the CPU and of a GPU, if any. Raises
+    RuntimeError while another watcher is active."""
     global _is_watched
     if _is_watched:
         raise RuntimeError("somebody is watching already; profiles do not nest")

@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 
 class WorldError(ValueError):
-    """The folder is not a world that this code can serve; the message says why."""
+    """The folder holds no world that the code can serve; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class SamplerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldSpec:
-    """Everything about a world that is not a tensor. Sizes in pixels."""
+    """All of a world except tensors. Sizes in pixels."""
 
     name: str
     version: str
@@ -83,7 +83,7 @@ class WorldSpec:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """A real opening clip: latents (F, C, h, w) and the condition of each frame (F, A): the action
-    that led to it and, in a world with a place, where the player was."""
+    that led to the frame and, in a world with a place, the player's state."""
 
     name: str
     latents_FChw: Tensor
@@ -92,8 +92,8 @@ class Start:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A loaded world. `digest` names its exact content. `precision`: the numbers its networks
-    compute with; `model.int8` and `model.fast` make other ones of what was published."""
+    """A loaded world. `digest` names the exact content. `precision`: of the networks' arithmetic;
+    `model.int8` and `model.precision` convert a published world."""
 
     spec: WorldSpec
     tokenizer: VAE
@@ -134,11 +134,10 @@ class World:
     def saving(
         self, path: str | Path, *, card: str, dtype: torch.dtype = torch.float16
     ) -> Iterator["Bundle"]:
-        """Writes the bundle beside `path`, weights as `dtype`. What else belongs to this very
-        version is put into its folder by the block; when that ends well all of it is moved there
-        at once. Until then an existing folder stays as it is; afterwards only its pictures are left
-        of it, those that the block did not draw anew.
-        """
+        """Writes the bundle beside `path`, weights as `dtype`. The block may add files of the same
+        version to the bundle's folder. When the block ends without error, the folder is moved to
+        `path` at once. Until then an existing folder stays unchanged; afterwards only images of the
+        old folder are kept, except images that the block wrote anew."""
         assert self.precision == "fp32"
         folder = Path(path)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +188,7 @@ class World:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A bundle that is not in its place yet; `digest` is what it will be loaded with."""
+    """A bundle before the move to its final folder; `digest` is the digest after loading."""
 
     folder: Path
     digest: str

@@ -128,8 +128,6 @@ CEILINGS: dict[str, float] = {
     "model/ar": 8.0,
     "model/arithmetic": 8.5,
     "model/bench": 10.5,
-    "model/engine": 7.9,
-    "model/fast": 9.3,
     "model/int8": 7.0,
     "model/nfd": 5.5,
     "model/place": 7.9,

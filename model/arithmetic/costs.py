@@ -20,7 +20,7 @@ BF16_BYTES = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassCost:
-    """One row of a pass: one frame at one of its denoise steps, or being cached."""
+    """A row of a pass: a frame at a denoise step, or a frame being cached."""
 
     linear_flop: int
     attention_flop: int
@@ -31,8 +31,8 @@ class PassCost:
 
 
 def pass_cost(nfd: NFDConfig, frames_seen: int) -> PassCost:
-    """12 D^2 weights a layer meet every token; each token meets W * P keys and values. What is
-    done once per frame (conditioning, modulation) or per channel is below one percent."""
+    """12 D^2 weights a layer meet every token; each token meets W * P keys and values. Work per
+    frame (conditioning, modulation) and work per channel are below a percent."""
     tokens, width = nfd.tokens_per_frame, nfd.width
     weights = (4 + 2 * nfd.mlp_ratio) * width**2
     return PassCost(
@@ -42,8 +42,8 @@ def pass_cost(nfd: NFDConfig, frames_seen: int) -> PassCost:
 
 
 def frame_flop(preset: Preset, *, num_steps: int, frames_seen: int) -> int:
-    """Every denoise step, the caching, the decoder, and in a world with a place what its map
-    says: what one more session costs a frame."""
+    """Operations that a further session adds to a frame: every denoise step, the caching, the
+    decoder, and in a world with a place the map's view."""
     passes = (num_steps + 1) * pass_cost(preset.nfd, frames_seen).flop
     decode = decode_flop(preset.vae, preset.height, preset.width)
     return passes + decode + view_flop(preset.nfd)
@@ -51,8 +51,8 @@ def frame_flop(preset: Preset, *, num_steps: int, frames_seen: int) -> int:
 
 @cache
 def view_flop(nfd: NFDConfig) -> int:
-    """Of one state's view, counted on a map without numbers; 0 in a world without a place. It is
-    kept from a frame's first pass to the one that caches it."""
+    """Operations of a state's view, counted on a map without numbers; 0 in a world without a place.
+    A view is kept from a frame's first pass until the frame is cached."""
     if nfd.place is None:
         return 0
     with torch.device("meta"):

@@ -1,6 +1,6 @@
-"""What the paper's presets should reach on GPUs, by arithmetic, before anybody measures it.
+"""Predicted speed of the paper's presets on GPUs, by arithmetic, before any measurement.
 
-A pass takes as long as its operations at a share of the device's peak, or its bytes at full
+A pass takes as long as the operations at a share of the device's peak, or the bytes at full
 bandwidth, whichever is longer. Knows no measurement.
 """
 

@@ -1,7 +1,8 @@
 """Plan a pass, run the pass, commit the pass: the loop that all sessions share.
 
 `PassEngine` works with any `Runner` and knows no world, no network and no clock. First to read:
-`engine/reference.py`, which computes the same frames for one session without cache and scheduler.
+`engine/reference.py`, which computes the same frames for a single session without cache and
+scheduler.
 """
 
 from collections import Counter
@@ -18,11 +19,11 @@ from model.span import span
 
 
 class PassEngine:
-    """Generates the frames of all open sessions, in passes that the sessions share.
+    """Generates the frames of all open sessions, in passes shared by the sessions.
 
-    `begin` asks for one session's next frame, `draft` begins a frame that may be asked for; each
-    `advance` runs one pass and returns the frames that it finished. Between two passes any session
-    may open, close or begin. Synchronous; owned by one thread.
+    `begin` requests a session's next frame, `draft` begins a frame before the request; each
+    `advance` runs a pass and returns the frames finished by the pass. Between two passes any
+    session may open, close or begin. Synchronous; owned by a single thread.
     """
 
     def __init__(self, scheduler: Scheduler, runner: Runner, rules: RequestRules) -> None:
@@ -47,11 +48,11 @@ class PassEngine:
         return self._stats.speculation
 
     def begin(self, session_id: str, request: FrameRequest) -> Frame | None:
-        """Asks for the session's next frame. The frame is returned at once if an equal request was
-        drafted and is finished; else `advance` will return the frame.
+        """Requests the session's next frame. Returns the frame if an equal request was drafted and
+        is finished; else `advance` will return the frame.
 
-        Raises KeyError for a session that is not open, RuntimeError for a session whose frame is
-        still in flight, ValueError for a request that this engine cannot fulfil.
+        Raises KeyError for a session that is not open, RuntimeError for a session with a frame in
+        flight, ValueError for a request that the engine cannot fulfil.
         """
         session = self._scheduler.session(session_id)
         drafts = (*session.drafts, *session.joint)
@@ -68,23 +69,25 @@ class PassEngine:
         return frame
 
     def draft(self, session_id: str, request: FrameRequest) -> None:
-        """Begins the session's next frame before its action is known; up to `max_drafts` of one
-        session, under different requests. Drafts take passes in which no session waits for a
-        frame, and rows that would be padding. A draft changes no frame of any session.
+        """Begins the session's next frame before the request; up to `max_drafts` of a session,
+        under different requests. Drafts take passes in which no session waits for a frame, and rows
+        that would be padding. A draft changes no frame of any session.
 
-        Raises as `begin`; RuntimeError also for an equal draft or one draft too many.
+        Raises as `begin`; RuntimeError also for an equal draft or a draft too many.
         """
         self._scheduler.draft(session_id, self._rules.checked(request))
         self._stats.begin_drafts(1, are_joint=False)
 
     def draft_jointly(self, session_id: str, *, num_frames: int = 1) -> int:
-        """Begins the frames after the one in flight, under its action, in its very passes: the
-        speculation of the NFD paper (arXiv 2506.01380). While the action stays the same, `begin`
-        returns these frames one by one; another action discards them.
+        """Begins the frames after the frame in flight, under the same action and in the same
+        passes: the speculation of the NFD paper (arXiv 2506.01380). While the action stays the
+        same, `begin` returns these frames in order; another action discards them.
 
-        A jointly denoised frame attends to the frame before it while that one is still noisy, so it
-        differs from the frame generated alone; it is marked `is_joint`. The frame in flight does
-        not change. Returns how many frames were begun: none after the first denoise step.
+        A jointly denoised frame attends to the previous frame while the previous frame is still
+        noisy, so the result differs from the frame generated sequentially and is marked `is_joint`.
+        The frame in flight does not change. Returns the number of frames begun: 0 after the first
+        denoise step.
+
         Raises KeyError for a session that is not open, RuntimeError for a session without a frame
         in flight, or for more than `max_joint` frames.
         """
@@ -94,10 +97,12 @@ class PassEngine:
 
     def shorten_context(self, session_id: str, *, context_length: int) -> bool:
         """The frame in flight attends to no more than the newest `context_length` frames, besides
-        sinks, in its remaining denoise steps: it is ready sooner, and another frame. Frames that
-        were drafted jointly with it are discarded. False, and nothing has changed, if the frame
-        attends to no more already. Raises KeyError for a session that is not open, RuntimeError
-        for a session without a frame in flight, ValueError for a wrong length."""
+        sinks, in the remaining denoise steps. The frame is ready sooner and differs. Joint frames
+        are discarded. False, and nothing has changed, if the frame attends to no more already.
+
+        Raises KeyError for a session that is not open, RuntimeError for a session without a frame
+        in flight, ValueError for a wrong length.
+        """
         shorter = self._rules.checked_context_length(context_length)
         dropped = self._scheduler.shorten_context(session_id, shorter)
         for joint in dropped or ():
@@ -105,8 +110,8 @@ class PassEngine:
         return dropped is not None
 
     def steps_left(self, session_id: str) -> int:
-        """Denoise steps until the frame in flight is finished; 0 without one. Raises KeyError for a
-        session that is not open."""
+        """Denoise steps until the frame in flight is finished; 0 without a frame in flight. Raises
+        KeyError if the session is not open."""
         in_flight = self._scheduler.session(session_id).in_flight
         return in_flight.request.num_steps - in_flight.denoise_step if in_flight else 0
 
@@ -115,9 +120,9 @@ class PassEngine:
         return bool(self._scheduler.session(session_id).unfinished_drafts)
 
     def advance(self, only: Collection[str] | None = None) -> list[Frame] | None:
-        """One pass, for the sessions in `only` if given. Returns the requested frames that the pass
-        finished; None when there was nothing to do. After an exception every session is where it
-        was before the pass, and may be tried again."""
+        """Runs a pass, for the sessions in `only` if given. Returns the requested frames finished
+        by the pass; None when there was nothing to do. After an exception every session is as
+        before the pass, and may be advanced again."""
         with span("plan"):
             plan = self._scheduler.plan_pass(only)
         if plan is None:
@@ -136,12 +141,12 @@ class PassEngine:
         self, session_id: str, seed: int, frame_idxs: Sequence[int], clip: ContextClip
     ) -> None:
         """Opens a session whose context is the clip; passes will encode the clip's frames. Raises
-        ValueError for a session that is open already, NoFreeSlotError when all slots are taken."""
+        ValueError for an open session, NoFreeSlotError when all slots are taken."""
         slot = self._scheduler.open(session_id, seed, frame_idxs, self._state_after(clip))
         self._runner.load(slot, clip)
 
     def reload(self, session_id: str, frame_idxs: Sequence[int], clip: ContextClip) -> None:
-        """The session goes on from the clip. Its drafts are discarded, a frame in flight begins
+        """The session goes on from the clip. Drafts are discarded, a frame in flight begins
         again."""
         self._discard_drafts(session_id)
         slot = self._scheduler.reopen(session_id, frame_idxs, self._state_after(clip))
@@ -154,7 +159,7 @@ class PassEngine:
         return tuple(pages.context), clip
 
     def drop(self, session_id: str) -> None:
-        """Forgets the session's frame in flight and all its drafts."""
+        """Forgets the session's frame in flight and all drafts of the session."""
         in_flight = self._scheduler.session(session_id).in_flight
         self._discard_drafts(session_id)
         if in_flight is not None:
@@ -168,7 +173,7 @@ class PassEngine:
         self._stats.take_spent_s((session_id, 0))  # an idle pass may have written its keys
 
     def check_integrity(self) -> None:
-        """Asserts that no page is lost or shared. For tests and idle moments."""
+        """Asserts: no page is lost, no page is shared. For tests and idle moments."""
         self._scheduler.check_integrity()
 
     def _requested_frames(self, plan: PassPlan, result: PassResult) -> list[Frame]:

@@ -1,6 +1,5 @@
-"""A frame's pixels. Where frames are decoded asynchronously, a session may be given a frame whose
-pixels are unfinished; whoever reads the pixels then waits. Imports no torch.
-"""
+"""A frame's pixels. Where frames are decoded asynchronously, a session may be given a frame with
+unfinished pixels; a reader of the pixels then waits. Imports no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +20,13 @@ class FrameImage(Protocol):
 
     def yuv420(self) -> Pixels | None:
         """(H * 3 / 2, W): a plane of luma, then a quarter of a plane for each chroma, BT.601 in
-        limited range, as encoders take it. None where the image was not converted."""
+        limited range, as encoders take images. None where the image was not converted."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyImage:
-    """An image that is decoded already."""
+    """A decoded image."""
 
     pixels: Pixels
 

@@ -1,4 +1,4 @@
-"""The frames that a session begins with, or goes on from, as a context: pure functions.
+"""The context that a session begins with, or goes on from: pure functions.
 
 Shape letters: F frames, C h w latent channels, rows, columns.
 """
@@ -20,8 +20,8 @@ Context = tuple[tuple[int, ...], ContextClip]  # indices of the frames, and the 
 def opening_context(
     world: World, policy: ContextPolicy, start: int, *, seed: int, jump: int = 0
 ) -> Context:
-    """The newest frames of a start clip, `jump` frames later than the clip has them. Raises
-    ValueError for a start that the world does not have."""
+    """The newest frames of a start clip, `jump` frames later than in the clip. Raises ValueError
+    for a start that the world does not have."""
     if not 0 <= start < len(world.starts):
         raise ValueError(f"start must be below {len(world.starts)}, got {start}")
     opening = world.starts[start]
@@ -32,7 +32,7 @@ def opening_context(
 
 
 def restored_context(policy: ContextPolicy, snapshot: WorldSnapshot) -> Context:
-    """The snapshot's frames, without those that the policy would not keep."""
+    """The snapshot's frames, without frames that the policy would not keep."""
     kept = frames_kept(policy, snapshot.frame_idxs)
     return tuple(snapshot.frame_idxs[number] for number in kept), snapshot.context.pick(kept)
 
@@ -58,8 +58,8 @@ def frames_kept(policy: ContextPolicy, frame_idxs: Sequence[int]) -> list[int]:
 def opening_clip(
     start: Start, frame_idxs: tuple[int, ...], *, seed: int, context_t: float, jump: int = 0
 ) -> ContextClip:
-    """These frames of the clip as a context holds them: with the noise of any finished frame. In
-    the session the frames come `jump` frames later."""
+    """The given frames of the clip as a context holds frames: with context noise. In the session
+    the frames come `jump` frames later."""
     latents_FChw = start.latents_FChw[list(frame_idxs)]
     shape = latents_FChw.shape[1:]
     noise_FChw = torch.stack(

@@ -1,4 +1,5 @@
-"""The obvious engine: one session, no cache, no batch. The truth in tests, the naive form in bench.
+"""The engine as a loop: a single session, no cache, no batch. The reference in tests, the naive
+form in the benchmark.
 
 Shape letters: F frames, C h w latent channels, rows, columns, A action size.
 """
@@ -21,10 +22,11 @@ from model.world import World
 
 
 class ReferenceSession:
-    """Recomputes all the frames it keeps in every pass, under the block-causal mask.
+    """Recomputes all kept frames in every pass, under the block-causal mask.
 
-    Keeping every frame since the opening gives what the cache gives: cached keys have seen frames
-    that have left the window since. Keeping a window only is the naive form of the same price.
+    With all frames since the opening, the result equals the cached engine's: cached keys were
+    computed from frames that have left the window since. With the frames of a window only, the
+    session is the naive form without a cache.
     """
 
     def __init__(

@@ -7,9 +7,9 @@ from model.engine.types import FrameRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRules:
-    """`action_size`: of an action vector. `num_steps`: numbers of denoise steps that the world's
-    sampler has times for. `num_newest`: frames that the policy keeps, besides sinks.
-    `can_shorten_context`: the runner may attend to fewer frames than are kept."""
+    """`action_size`: of an action vector. `num_steps`: the choices of denoise steps in the world's
+    sampler. `num_newest`: frames that the policy keeps, besides sinks. `can_shorten_context`: the
+    runner may attend to fewer frames than are kept."""
 
     action_size: int
     num_steps: tuple[int, ...]
@@ -33,7 +33,7 @@ class RequestRules:
         return replace(request, context_length=context_length)
 
     def checked_context_length(self, context_length: int) -> int | None:
-        """None if the length covers all that is kept. Raises ValueError for a wrong length."""
+        """None if the length covers all kept frames. Raises ValueError for a wrong length."""
         if context_length >= self.num_newest:
             return None
         if context_length < 1:

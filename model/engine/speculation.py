@@ -7,8 +7,8 @@ from model.engine.types import DrawnFrame, Frame, PassPlan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeculationCounts:
-    """Drafts begun and what became of them. Engine seconds: `saved_s` were spent on accepted drafts
-    before they were asked for, `wasted_s` on discarded drafts."""
+    """Drafts begun, and their outcomes. Engine seconds: `saved_s` were spent on accepted drafts
+    before the requests, `wasted_s` on discarded drafts."""
 
     drafted: int = 0
     accepted: int = 0
@@ -19,8 +19,7 @@ class SpeculationCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speculation:
-    """By kind: an `exact` draft is the very frame that would be generated later, a `joint` one
-    differs."""
+    """By kind: an `exact` draft equals the frame generated later, a `joint` draft differs."""
 
     exact: SpeculationCounts = SpeculationCounts()
     joint: SpeculationCounts = SpeculationCounts()
@@ -34,8 +33,8 @@ class SpeculationStats:
         self._spent_s: dict[tuple[str, int], float] = {}
 
     def spend(self, plan: PassPlan, seconds: float) -> None:
-        """Charges a pass of so many seconds: all of them to every frame in the pass, but to a joint
-        frame only its row's share, since the pass would have run without it."""
+        """Charges the seconds of a pass: all seconds to every frame in the pass, but to a joint
+        frame only the share of a row, since the pass would also run without the joint frame."""
         spent_s = {
             row.key: seconds / plan.num_rows if row.is_joint else seconds for row in plan.drawn
         }

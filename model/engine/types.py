@@ -12,11 +12,12 @@ ActionVector = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameRequest:
-    """What a session's next frame is to be. Equal requests give the same frame.
+    """A session's next frame. Equal requests give equal frames.
 
     `action`: the model's action vector. `num_steps`: denoise steps. `context_length`: how many of
-    the newest frames this frame attends to, besides sinks; None: all that are kept. `deadline_s`:
-    on the clock of all deadlines; a deadline decides the order of frames and changes no frame."""
+    the newest frames the frame attends to, besides sinks; None: all kept frames. `deadline_s`: on
+    the clock of all deadlines; a deadline decides the order of frames and changes no frame.
+    """
 
     action: ActionVector
     num_steps: int
@@ -26,7 +27,7 @@ class FrameRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedFrame:
-    """A finished frame whose keys and values are to be written: a row of a pass."""
+    """A row of a pass: a finished frame whose keys and values are written."""
 
     session_id: str
     placement: Placement
@@ -34,13 +35,14 @@ class CachedFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnFrame:
-    """A requested frame at one of its denoise steps, 0 .. num_steps - 1: a row of a pass. At
-    `num_steps` it is finished, and in no pass any more.
+    """A row of a pass: a requested frame at a denoise step, 0 .. num_steps - 1. At `num_steps` the
+    frame is finished and in no further pass.
 
-    A draft is a frame whose action is a guess; `branch` tells those of one session apart. A joint
-    one goes with the frame before it, at the same step of the same pass, and leans on what that
-    one is by then: it is not the frame that it would be alone. `state`: where the player is after
-    the action, in a world with a place."""
+    A draft is a frame before its request; `branch` numbers the drafts of a session. A joint frame
+    is denoised with the previous frame, at the same step of the same pass, and attends to the
+    previous frame while the previous frame is still noisy: the result differs from the frame
+    generated sequentially. `state`: the player's state after the action, in a world with a place.
+    """
 
     session_id: str
     seed: int
@@ -54,12 +56,12 @@ class DrawnFrame:
 
     @property
     def key(self) -> tuple[str, int]:
-        """Names the frame among those that are not finished: session and branch."""
+        """Session and branch: the frame's name among unfinished frames."""
         return self.session_id, self.branch
 
     @property
     def is_last(self) -> bool:
-        """The frame is finished after this pass."""
+        """The frame is finished after the present pass."""
         return self.denoise_step + 1 == self.request.num_steps
 
     @property
@@ -67,7 +69,8 @@ class DrawnFrame:
         return self.denoise_step == self.request.num_steps
 
     def advanced(self) -> "DrawnFrame":
-        """After a pass. Written out: `replace` takes twice as long, and this is every row's."""
+        """The frame after a pass. Written out, since `replace` takes twice as long in a path of
+        every row."""
         return DrawnFrame(
             session_id=self.session_id,
             seed=self.seed,
@@ -83,9 +86,9 @@ class DrawnFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassPlan:
-    """One pass: rows of `cached`, then of `drawn`, then padding up to `batch_size`. Frames of
-    one session are in order. What `drawn` finishes is decoded, padded to `decode_size`. `dropped`:
-    joint frames for which there was no room beside the frame they go with."""
+    """A pass: rows of `cached`, then of `drawn`, then padding up to `batch_size`. Frames of a
+    session are in order. Finished frames of `drawn` are decoded, padded to `decode_size`.
+    `dropped`: joint frames without a free row."""
 
     cached: tuple[CachedFrame, ...]
     drawn: tuple[DrawnFrame, ...]
@@ -112,8 +115,8 @@ class PassPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PassResult:
-    """What a pass gave: an image for each of `PassPlan.finished` and whether all of its latents
-    are finite numbers, and the seconds it took."""
+    """An image for each of `PassPlan.finished`, whether all latents of the frame are finite
+    numbers, and the seconds of the pass."""
 
     images: Sequence[FrameImage]
     are_finite: Sequence[bool]
@@ -123,8 +126,8 @@ class PassResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Frame:
-    """A finished frame. The seconds are those of the passes it took part in; a joint frame's are
-    its rows' share of them."""
+    """A finished frame. The seconds are the sums over the frame's passes; a joint frame counts the
+    share of a row."""
 
     session_id: str
     frame_idx: int

@@ -1,4 +1,4 @@
-"""A pass engine for the sessions of one world: openings, snapshots, flushes and cuts."""
+"""A pass engine for the sessions of a world: openings, snapshots, flushes and cuts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,10 +19,10 @@ from model.world import World
 
 
 class WorldEngine(PassEngine):
-    """Many sessions of one world on one device.
+    """Many sessions of a world on a device.
 
-    `step` is the simple way: the next frame of every session named, in lockstep. Serving uses
-    `begin` and `advance` of `PassEngine`. Use one of the two ways at a time.
+    `step` is the simple way: the next frame of every named session, in lockstep. Serving uses
+    `begin` and `advance` of `PassEngine`. Use only `step` or only `begin` at a time.
     """
 
     def __init__(
@@ -38,13 +38,13 @@ class WorldEngine(PassEngine):
         merge: bool = True,
         make_runner: MakeRunner = NFDRunner,
     ) -> None:
-        """Allocates everything at once, for `max_sessions`. Passes are padded to the next of
-        `batch_sizes` and never larger than the last; `default_batch_sizes` when not given.
-        `policy`: the newest frames of the window the world was trained with, when not given;
-        ValueError for a policy that looks further back. `max_drafts`, `merge`: see Scheduler.
-        `max_joint`: frames of one session that may be jointly denoised with another frame; each
-        takes one frame of context from all frames. `make_runner`: `model.fast` has other runners,
-        which generate the same frames up to rounding."""
+        """Allocates all memory for `max_sessions`. Passes are padded to the next of `batch_sizes`
+        and never larger than the last; default: `default_batch_sizes`. `policy`: default: the
+        newest frames of the window that the world was trained with; ValueError for a policy that
+        looks further back. `max_drafts`, `merge`: see Scheduler. `max_joint`: frames of a session
+        that may be denoised jointly with another frame; each takes a frame of context from all
+        frames. `make_runner`: `model.fast` has other runners, which generate the same frames up to
+        rounding."""
         self.world = world
         self._device = torch.device(device)
         max_context = world.spec.nfd.window - 1 - max_joint
@@ -86,7 +86,7 @@ class WorldEngine(PassEngine):
 
     @property
     def num_newest(self) -> int:
-        """Frames that a frame attends to besides itself and sinks, once there are as many."""
+        """Most frames that a frame attends to, besides sinks."""
         return self._rules.num_newest
 
     @property
@@ -94,16 +94,16 @@ class WorldEngine(PassEngine):
         return self._scheduler.num_free_pages
 
     def open(self, session_id: str, *, start: int = 0, seed: int) -> None:
-        """A new session after the start clip of that index, ready for its first frame.
+        """Opens a session after the start clip with index `start`, ready for the first frame.
 
-        Raises ValueError for a wrong start or seed or a session already open, NoFreeSlotError
-        when all slots are taken.
+        Raises ValueError for a wrong start or seed or an open session, NoFreeSlotError when all
+        slots are taken.
         """
         self.admit(session_id, start=start, seed=seed)
         self._finish_prefill(session_id)
 
     def restore(self, session_id: str, snapshot: WorldSnapshot) -> None:
-        """Goes on from a snapshot, in a state that has just re-encoded the snapshot's frames.
+        """Opens a session from a snapshot and encodes the snapshot's frames.
 
         Raises SnapshotError (a ValueError) for a snapshot of another world, else as `open`.
         """
@@ -111,13 +111,13 @@ class WorldEngine(PassEngine):
         self._finish_prefill(session_id)
 
     def admit(self, session_id: str, *, start: int = 0, seed: int) -> None:
-        """`open` without its passes: `advance` encodes the opening frames, a few in each pass, so
-        that other sessions do not wait. A frame may be begun at once."""
+        """`open` without the passes: `advance` encodes the opening frames, a few in each pass, and
+        other sessions do not wait. A frame may be begun at once."""
         check_seed(seed)
         self.load(session_id, seed, *opening_context(self.world, self._policy, start, seed=seed))
 
     def admit_snapshot(self, session_id: str, snapshot: WorldSnapshot) -> None:
-        """`restore` without its passes, as `admit`. Frames that this engine's policy would not keep
+        """`restore` without the passes, as `admit`. Frames that the engine's policy would not keep
         are left out."""
         snapshot.check_world(self.world)
         self.load(session_id, snapshot.seed, *restored_context(self._policy, snapshot))
@@ -150,11 +150,13 @@ class WorldEngine(PassEngine):
         num_steps: int | None = None,
         context_length: int | None = None,
     ) -> list[Frame]:
-        """The next frame of every session named, in the order of their slots. With
-        `context_length` a frame attends to the newest so many frames, besides sinks, of those that
-        the policy keeps. All frames are kept as long as without it, so later frames may attend to
-        all of them again. Raises KeyError for a session that is not open, ValueError for a wrong
-        action size, number of steps or context length."""
+        """The next frame of every named session, in the order of slots. With `context_length` a
+        frame attends to the newest so many kept frames, besides sinks. All frames stay kept, so
+        later frames may attend to all of them again.
+
+        Raises KeyError if a session is not open, ValueError for a wrong action size, number of
+        steps or context length.
+        """
         slots = {
             session_id: self._scheduler.session(session_id).pages.slot for session_id in actions
         }
@@ -190,8 +192,8 @@ class WorldEngine(PassEngine):
         )
 
     def flush(self, session_id: str, *, keep: int = 2) -> None:
-        """Forgets all frames but the sinks and the newest `keep`, and encodes those anew, so that
-        their keys hold nothing of the forgotten frames. Raises KeyError if the session is not
+        """Forgets all frames but the sinks and the newest `keep`, and encodes the kept frames anew:
+        their keys then hold nothing of the forgotten frames. Raises KeyError if the session is not
         open."""
         frame_idxs, clip = self.context(session_id)
         num_sinks = self._scheduler.session(session_id).pages.placement.num_sinks
@@ -200,9 +202,9 @@ class WorldEngine(PassEngine):
         self.reload(session_id, [frame_idxs[n] for n in kept], clip.pick(kept))
 
     def cut(self, session_id: str, *, start: int) -> None:
-        """The session goes on in another start clip, as if it had been played there until now.
-        Frame indices go on, so that no noise is drawn twice; no frame before the cut is attended
-        to. Raises KeyError if the session is not open, ValueError for a wrong start."""
+        """The session goes on in another start clip, as if played there until now. Frame indices go
+        on, so no noise is drawn twice; no frame before the cut is attended to. Raises KeyError if
+        the session is not open, ValueError for a wrong start."""
         session = self._scheduler.session(session_id)
         context = opening_context(
             self.world, self._policy, start, seed=session.seed, jump=session.pages.next_frame_idx
@@ -220,9 +222,9 @@ class WorldEngine(PassEngine):
 
 
 def default_batch_sizes(device_type: str, max_sessions: int) -> tuple[int, ...]:
-    """Powers of two where a shape must be compiled or captured; every size on a CPU, where a
-    padded row costs as much as a real one. Enough for every session to write one frame's keys and
-    to denoise another frame in one pass."""
+    """Powers of two where a shape must be compiled or captured; every size on a CPU, where a padded
+    row costs as much as a real row. Large enough to cache a frame and to denoise another frame of
+    every session in a single pass."""
     max_rows = 2 * max_sessions
     if device_type == "cpu":
         return tuple(range(1, max_rows + 1))

@@ -1,10 +1,8 @@
-"""Layers whose products are of integers: int8 by int8, added up in int32, exact in any order.
+"""Layers with integer products: int8 by int8, summed in int32, exact in any order.
 
-Weights are rounded once, on 255 levels per output; what comes in is rounded in every call, on 255
-levels per token of a linear layer and per picture of a convolution. So nothing depends on what
-else is in the batch, bitwise. For inference on a CPU; knows no network.
-
-Shape letters: M rows, K numbers in, N numbers out, B pictures, C channels, H W rows and columns.
+Weights are rounded once, on 255 levels per output; inputs are rounded in every call, on 255 levels
+per token of a linear layer and per image of a convolution. Results do not depend on the rest of the
+batch, bitwise. For inference on a CPU; knows no network.
 """
 
 import math
@@ -38,9 +36,9 @@ class Int8Linear(nn.Module):
 
 
 class Int8Conv2d(nn.Module):
-    """Stands where an `nn.Conv2d` stood that keeps height and width. It is one matrix product: a
-    row per pixel, holding all that the pixel's window sees. Pictures are channels-last in memory,
-    where a line of the window is one stretch of bytes."""
+    """Replaces an `nn.Conv2d` that keeps height and width. The convolution is a single matrix
+    product with a row per pixel, holding the pixel's whole window. Images are channels-last in
+    memory, where a line of the window is a contiguous range of bytes."""
 
     weight_KN: Tensor
     scale_N: Tensor
@@ -68,8 +66,8 @@ class Int8Conv2d(nn.Module):
 
 
 class SigmoidGELU(nn.Module):
-    """GELU by tanh in its other form, x * sigmoid(2 u) for (1 + tanh u) / 2: as near to fp64, in
-    half of the time or less on a CPU, where torch computes tanh slowly."""
+    """GELU by tanh in another form, x * sigmoid(2 u) for (1 + tanh u) / 2: as near to fp64, in half
+    of the time or less on a CPU, where torch computes tanh slowly."""
 
     def forward(self, x: Tensor) -> Tensor:
         gate = x * x

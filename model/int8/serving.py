@@ -1,7 +1,7 @@
-"""A world in the numbers that it is served with. Training, evaluation and tests have it in fp32.
+"""A world in the precision of serving. Training, evaluation and tests use fp32.
 
-int8 is for CPUs with instructions for it, and is no approximation of when or with whom a frame is
-drawn, only of the weights: frames differ from those of fp32, and are the same in every pass.
+int8 is for CPUs with int8 instructions. The weights are approximated; the time and the company of a
+frame change nothing: int8 frames differ from fp32 frames, and are the same in every pass.
 """
 
 from collections.abc import Iterable
@@ -24,9 +24,9 @@ CpuPrecision = Literal["fp32", "int8"]
 
 
 def in_precision(world: World, precision: CpuPrecision) -> World:
-    """The same world, computed so. ValueError where this processor cannot. Only an fp32 world can
-    be turned into another. What embeds noise levels and actions stays fp32, and so do both ends of
-    the transformer: they are small and gain nothing."""
+    """The same world in another precision. Raises ValueError where the processor lacks the
+    instructions. Only an fp32 world can be converted. The embeddings of noise levels and actions
+    and both ends of the transformer stay fp32: they are small and gain nothing."""
     if precision == world.precision:
         return world
     assert world.precision == "fp32"
@@ -47,17 +47,17 @@ def in_precision(world: World, precision: CpuPrecision) -> World:
 
 
 def quickest_precision(device_type: str) -> CpuPrecision:
-    """int8 on a CPU that has it."""
+    """int8 on a CPU with VNNI, else fp32."""
     return "int8" if device_type == "cpu" and not why_not_int8() else "fp32"
 
 
 def context_attention(
     precision: Precision, weights: torch.dtype
 ) -> tuple[torch.dtype, RowAttention]:
-    """What keys and values are kept in, and how rows attend over them.
+    """The type of cached keys and values, and how rows attend over them.
 
-    Over a long context those two products are most of the work. int8 has them in bf16 where the
-    processor has instructions for it: a third quicker, and nearer to fp32 than int8 weights are.
+    Over a long context both products are most of the work. With int8 they are in bf16 where the
+    processor has bf16 instructions: a third faster, and nearer to fp32 than int8 weights are.
     """
     if precision == "int8" and multiplies_bf16():
         return torch.bfloat16, products_in_bf16
@@ -66,8 +66,8 @@ def context_attention(
 
 @cache
 def why_not_int8() -> str:
-    """Empty where integer products are quick and exact. Without VNNI libraries add pairs of them up
-    in 16 bits, which saturate, or are slow."""
+    """Empty where integer products are fast and exact. Without VNNI, libraries add pairs of
+    products in 16 bits, which saturate or are slow."""
     capabilities = torch.cpu.get_capabilities()
     if not any(capabilities.get(name, False) for name in ("avx512_vnni", "avx_vnni")):
         return "the processor has no VNNI"

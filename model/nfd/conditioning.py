@@ -31,8 +31,9 @@ class TimeEmbedding(nn.Module):
 
 
 class Conditioning(nn.Module):
-    """Owns all conditioning of a frame: its noise level, the noise level of the frame before it,
-    and the action that leads to it. One vector per frame, shared by its tokens."""
+    """Owns all conditioning of a frame: the frame's noise level, the noise level of the previous
+    frame, and the action that leads to the frame. A vector per frame, shared by the frame's
+    tokens."""
 
     def __init__(self, width: int, action_size: int) -> None:
         super().__init__()

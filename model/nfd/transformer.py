@@ -29,12 +29,12 @@ MIN_GEMM_ROWS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NFDConfig:
-    """`window` counts the frames a frame may attend to, itself included. With `concat_previous`,
-    the previous frame (as noisy as the context holds it) is also part of a frame's input channels:
-    small models learn motion much faster so. With `see_neighbours` each cell gets the 3 x 3 cells
-    around it of that frame: where motion is a shift by a token, the first layer can then make it by
-    itself. With a `place`, a frame is conditioned on the player's state besides the action, and
-    what the place's map says of it is part of the frame's input channels, too."""
+    """`window` counts the frames that a frame may attend to, the frame included. With
+    `concat_previous`, the previous frame (with context noise) is also part of a frame's input
+    channels: small models learn motion much faster. With `see_neighbours` each cell gets the 3 x 3
+    cells around the cell in the previous frame: where motion is a shift by a token, the first layer
+    alone can compute the shift. With a `place`, a frame is also conditioned on the player's state,
+    and the view of the place's map is part of the frame's input channels."""
 
     latent_channels: int
     grid_height: int
@@ -55,7 +55,8 @@ class NFDConfig:
 
     @property
     def in_channels(self) -> int:
-        """Of a cell: its own, and those of the frame before."""
+        """Input channels of a cell: the frame's, and those of the previous frame and the map, if
+        any."""
         previous = (9 if self.see_neighbours else 1) if self.concat_previous else 0
         return self.latent_channels * (1 + previous)
 
@@ -127,9 +128,9 @@ class NFDTransformer(nn.Module):
     ) -> Tensor:
         """Predicted direction (B, F, C, h, w) for frames at integer time positions (B or 1, F).
 
-        `attend` says which keys each query meets, and must be made for these F frames. In a world
-        with a place `actions_BFA` holds the states behind the actions; `seen_BFChw` is what `look`
-        makes of those, where it is known already.
+        `attend` decides which keys each query meets, and must be made for the F frames. In a world
+        with a place `actions_BFA` holds the states behind the actions; `seen_BFChw` is the result
+        of `look`, where already known.
         """
         previous_t_BF = torch.cat((previous.t_B[:, None], t_BF[:, :-1]), dim=1)
         modulation = self.modulate(t_BF, previous_t_BF, actions_BFA)
@@ -147,8 +148,8 @@ class NFDTransformer(nn.Module):
     def modulate(self, t_BF: Tensor, previous_t_BF: Tensor, actions_BFA: Tensor) -> Tensor:
         """Shift, scale and gate of all layers and the head: (6 * layers + 2, B, F, 1, D).
 
-        A row's result does not depend on how many rows there are: below MIN_GEMM_ROWS, BLAS takes
-        other kernels with other rounding, so fewer rows are padded.
+        A row's result does not depend on the number of rows: below MIN_GEMM_ROWS, BLAS takes other
+        kernels with other rounding, and fewer rows are padded.
         """
         batch, num_frames = t_BF.shape
         missing = max(0, MIN_GEMM_ROWS - batch * num_frames)

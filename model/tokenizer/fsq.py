@@ -1,8 +1,8 @@
-"""Finite scalar quantisation (FSQ, arXiv 2309.15505): a tokenizer with a codebook that needs no
-learning. Every latent channel is rounded to one of a few levels; a cell's code is the number that
-its levels spell. Knows nothing of who predicts the codes.
+"""Finite scalar quantisation (FSQ, arXiv 2309.15505): a tokenizer with a codebook without learning.
+Every latent channel is rounded to one of a few levels; a cell's code is the number spelled by the
+cell's levels. Knows no predictor of codes.
 
-Shape letters: B frames, C channels, H W pixels, h w latent cells.
+Shape letters: B images, C channels, H W pixels, h w cells.
 """
 
 import math
@@ -34,7 +34,7 @@ class FSQConfig:
 
 
 class FSQ(nn.Module):
-    """Image tokenizer whose latents lie on a grid in [-1, 1]; as integers they are codes."""
+    """Image tokenizer with latents on a grid in [-1, 1]; integers on the grid are codes."""
 
     highest_C: Tensor
     place_C: Tensor
@@ -51,8 +51,8 @@ class FSQ(nn.Module):
         self.register_buffer("place_C", places, persistent=False)
 
     def encode(self, pixels_BCHW: Tensor) -> Tensor:
-        """Pixels (B, 3, H, W) in [-1, 1] to latents (B, C, h, w) on the grid. Gradients pass the
-        rounding as if it were not there."""
+        """Pixels (B, 3, H, W) in [-1, 1] to latents (B, C, h, w) on the grid. Gradients pass
+        straight through the rounding."""
         raw_BChw: Tensor = self.encoder(pixels_BCHW)
         digits = raw_BChw.sigmoid() * _per_channel(self.highest_C)
         rounded = digits + (digits.round() - digits).detach()

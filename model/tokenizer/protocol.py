@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Tokenizer(Protocol):
-    """Pixels to latents and back, one frame at a time: no frame sees another."""
+    """Pixels to latents and back, frame by frame: no frame depends on another."""
 
     def encode(self, pixels_BCHW: Tensor) -> Tensor:
         """Pixels (B, 3, H, W) in [-1, 1] to latents (B, C, h, w)."""

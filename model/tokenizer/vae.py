@@ -14,10 +14,10 @@ INITIAL_LOG_VAR = -4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VAEConfig:
-    """`patch` pixels are folded into channels first (cheap on a CPU), then every further entry
-    of the widths halves the grid. Spatial compression is `patch * 2 ** (len(widths) - 1)`.
-    `kernel` is the side of the convolutions; with 1, one width and no blocks every cell is coded by
-    itself, as befits a world of tiles."""
+    """`patch` pixels are folded into channels first (cheap on a CPU), then every further entry of
+    the widths halves the grid. Spatial compression is `patch * 2 ** (len(widths) - 1)`. `kernel` is
+    the side of the convolutions; with kernel 1, a single width and no blocks every cell is coded
+    separately, as suits a world of tiles."""
 
     latent_channels: int
     patch: int
@@ -32,7 +32,7 @@ class VAEConfig:
 
 
 class ResBlock(nn.Module):
-    """Two convolutions around a skip. GroupNorm, so that frames never see each other."""
+    """Two convolutions around a skip. GroupNorm keeps frames independent of each other."""
 
     def __init__(self, width: int, kernel: int = 3) -> None:
         super().__init__()
@@ -51,8 +51,8 @@ class ResBlock(nn.Module):
 class VAE(nn.Module):
     """Image VAE with continuous latents (the tokenizer of NFD, arXiv 2506.01380).
 
-    Latents leave `encode` with mean 0 and variance 1 per channel, by statistics that training
-    stores in `latent_mean` and `latent_std`; everything downstream relies on that.
+    Latents leave `encode` with mean 0 and variance 1 per channel, by statistics from training in
+    `latent_mean` and `latent_std`; all later code relies on unit variance.
     """
 
     latent_mean: Tensor

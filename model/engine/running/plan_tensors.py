@@ -1,4 +1,4 @@
-"""What a plan says of its rows, as tensors on the device. Decides nothing, keeps nothing.
+"""The rows of a plan as tensors on the device. Decides nothing, keeps nothing.
 
 Shape letters: R rows, D rows that draw, C h w latent channels, rows, columns, A action size.
 """
@@ -17,7 +17,7 @@ Draw = Callable[..., Tensor]  # as `model.sampling.noise.draw_noise`
 
 
 class PlanTensors:
-    """Copies to the device are few and nobody waits for them."""
+    """Makes few copies to the device, and the host waits for none."""
 
     def __init__(self, spec: WorldSpec, device: torch.device, draw: Draw) -> None:
         config = spec.nfd
@@ -32,7 +32,7 @@ class PlanTensors:
         return self._floats([self._times[row.request.num_steps][row.denoise_step] for row in drawn])
 
     def next_t(self, drawn: Sequence[DrawnFrame]) -> Tensor:
-        """(D,): and after it; 0 is clean."""
+        """(D,): the time of each row after the pass; 0 is clean."""
         return self._floats(
             [self._times[row.request.num_steps][row.denoise_step + 1] for row in drawn]
         )
@@ -58,11 +58,11 @@ class PlanTensors:
         return self._integers([number for number, row in enumerate(plan.drawn) if row.is_last])
 
     def fresh(self, drawn: Sequence[DrawnFrame]) -> Tensor:
-        """Which of the drawn rows begin with this pass."""
+        """Numbers of the drawn rows at their first denoise step."""
         return self._integers([n for n, row in enumerate(drawn) if row.denoise_step == 0])
 
     def next_noise(self, drawn: Sequence[DrawnFrame]) -> Tensor:
-        """(D, C, h, w): what each row is re-noised with after this pass."""
+        """(D, C, h, w): the noise that re-noises each row after the pass."""
         return self.noise(drawn, [None if r.is_last else r.denoise_step + 1 for r in drawn])
 
     def noise(self, rows: Sequence[DrawnFrame], steps: Sequence[int | None]) -> Tensor:

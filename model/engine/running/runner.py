@@ -1,7 +1,7 @@
 """Plans to images: all tensors of serving, and no decisions. Knows no sessions, only slots.
 
-Shape letters: B rows of a pass (padding included), R rows that cache, D rows that draw,
-C h w latent channels, rows, columns, A action size, H W pixels.
+Shape letters: B rows of a pass (padding included), R rows that cache, D rows that draw, C h w
+latent channels, rows, columns, A action size, H W pixels.
 """
 
 import time
@@ -34,9 +34,10 @@ _NONE_FINISHED = torch.empty(0, dtype=torch.bool)
 
 
 class Runner(Protocol):
-    """Does what a plan says. Owns everything on the device; not safe for several threads.
+    """Runs plans. Owns all tensors on the device; not safe for several threads.
 
-    `can_shorten_context`: a row may attend to fewer pages than its session keeps."""
+    `can_shorten_context`: a row may attend to fewer pages than the session keeps.
+    """
 
     can_shorten_context: ClassVar[bool]
 
@@ -45,22 +46,22 @@ class Runner(Protocol):
         ...
 
     def run(self, plan: PassPlan) -> PassResult:
-        """One pass. Touches the pages of its rows only; may be run again if it raised, except for
-        sessions that have several rows in it: those must be loaded anew."""
+        """Runs a pass. Touches only pages of the plan's rows. A pass that raised may be run again,
+        except for sessions with several rows in the plan: such sessions must be loaded anew."""
         ...
 
     def keep_draft(self, placement: Placement, branch: int) -> None:
-        """The finished draft of that branch is the session's newest frame now."""
+        """The finished draft of the branch becomes the session's newest frame."""
         ...
 
     def read_context(self, slot: int, pages: Sequence[int]) -> ContextClip:
-        """A copy of what these pages hold, on the CPU."""
+        """A copy of the given pages, on the CPU."""
         ...
 
 
 class MakeRunner(Protocol):
-    """A runner class, or a function that makes runners: moves the world's networks to `device` and
-    allocates everything for `num_slots` sessions."""
+    """A runner class or a function that makes runners: moves the world's networks to `device` and
+    allocates memory for `num_slots` sessions."""
 
     def __call__(
         self,
@@ -75,9 +76,9 @@ class MakeRunner(Protocol):
 
 
 class NFDRunner:
-    """Next-Frame Diffusion over the cache. A frame's latents go to the store when it is finished;
-    its keys and values when a later pass caches it, slightly noisy as contexts were in
-    training: history is imperfect, and the model should know."""
+    """Next-Frame Diffusion over the cache. A finished frame's latents are stored at once, the
+    frame's keys and values when a later pass caches the frame. Cached frames carry a small noise,
+    as contexts did in training: a generated history is imperfect."""
 
     can_shorten_context: ClassVar[bool] = True
 

@@ -1,4 +1,4 @@
-"""The rows of one pass while it is planned. Integers only; does not decide the order."""
+"""The rows of a pass during planning. Integers only; does not decide the order."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from model.engine.types import CachedFrame, DrawnFrame, PassPlan
 
 
 class PassRows:
-    """Owns the rows of one pass and the number of rows that are free."""
+    """Owns the rows of a pass and the number of free rows."""
 
     def __init__(self, batch_sizes: Sequence[int], *, merge: bool) -> None:
         self.num_free = batch_sizes[-1]
@@ -29,7 +29,7 @@ class PassRows:
 
     def draw(self, session: Session, frames: Sequence[DrawnFrame], room: int) -> bool:
         """Adds the session's uncached frames, then as many of `frames` as fit into `room` rows.
-        True if at least one of `frames` fits."""
+        True if at least 1 of `frames` fits."""
         num_before = len(session.uncached)
         if num_before:
             self.cache(session, room)

@@ -1,7 +1,7 @@
 """Which rows are in the next pass. Plain integers; imports no torch, reads no clock.
 
-`plan_pass` decides and changes nothing; `commit` applies a plan that the runner has run. If the
-runner fails between the two, nothing has changed.
+`plan_pass` decides and changes nothing; `commit` applies a plan after the runner has run the plan.
+If the runner fails in between, nothing has changed.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -19,12 +19,12 @@ PREFILL_ROWS = 1  # of a pass while others play: a frame may be requested before
 
 
 class Scheduler:
-    """Owns the open sessions, their pages, and the progress of each session's next frame.
+    """Owns the open sessions, the sessions' pages, and the progress of each session's next frame.
 
     A pass has at most `batch_sizes[-1]` rows. Frames in flight go first, earliest deadline first.
-    Sessions in prefill get one row of a pass, and the whole pass when no other session is open.
-    Joint frames get the free rows, and are dropped where there are none. Drafts get rows that would
-    be padding, or a pass that is empty otherwise.
+    Sessions in prefill get a row of a pass, or the whole pass when no other session is open. Joint
+    frames get free rows, and are dropped without a free row. Drafts get rows that would be padding,
+    or a pass without other rows.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class Scheduler:
         merge: bool = True,
         advance: Advance = stateless,
     ) -> None:
-        """A pass is padded to the next of `batch_sizes`. `max_drafts`, `max_joint`: of one session.
-        `merge`: a frame may be cached in the pass that begins the next frame; without, in a pass
-        before. `advance`: the player's state after an action. Raises ValueError for passes that are
-        too small, or for more joint frames than can wait."""
+        """A pass is padded to the next of `batch_sizes`. `max_drafts`, `max_joint`: of a session.
+        `merge`: a frame may be cached in the pass that begins the next frame; else in a pass
+        before. `advance`: the player's state after an action. Raises ValueError for too small
+        passes, or for more joint frames than can wait."""
         if not batch_sizes or max(batch_sizes) < 2 * PREFILL_ROWS:
             raise ValueError(f"a pass needs at least {2 * PREFILL_ROWS} rows, got {batch_sizes}")
         num_newest = policy.max_frames - policy.num_sinks
@@ -71,16 +71,17 @@ class Scheduler:
         return any(session.in_flight for session in self._sessions.values())
 
     def session(self, session_id: str) -> Session:
-        """Raises KeyError for a session that is not open."""
+        """Raises KeyError if the session is not open."""
         if session_id not in self._sessions:
             raise KeyError(f"session {session_id!r} is not open")
         return self._sessions[session_id]
 
     def open(self, session_id: str, seed: int, frame_idxs: Sequence[int], state: State = ()) -> int:
-        """A session whose context is these frames, the newest last and in that state. Returns its
-        slot, whose pages 0, 1, ... are to hold them.
+        """Opens a session whose context is the given frames, the newest last; `state` is the
+        player's after the newest frame. Returns the slot; pages 0, 1, ... of the slot will hold the
+        frames.
 
-        Raises ValueError for a session already open or frames that the policy would not keep,
+        Raises ValueError for an open session or frames that the policy would not keep,
         NoFreeSlotError when all slots are taken.
         """
         if session_id in self._sessions:
@@ -92,8 +93,8 @@ class Scheduler:
         return self._pool.take()
 
     def reopen(self, session_id: str, frame_idxs: Sequence[int], state: State = ()) -> int:
-        """The session goes on from these frames, in pages 0, 1, ... of its slot, which is returned.
-        A frame in flight begins again, all drafts are gone. Raises as `open`."""
+        """The session goes on from the given frames, in pages 0, 1, ... of the returned slot. A
+        frame in flight begins again, all drafts are gone. Raises as `open`."""
         session = self.session(session_id)
         session.pages = PageTable(self._policy, session.pages.slot, frame_idxs)
         session.mark_all_uncached()
@@ -108,11 +109,11 @@ class Scheduler:
         return session.pages.slot
 
     def begin(self, session_id: str, request: FrameRequest) -> DrawnFrame | None:
-        """Requests the session's next frame. Returns the draft of an equal request, if there is
-        one: a finished draft becomes the newest frame at once, an unfinished one is in flight now.
-        Other drafts are gone; joint frames too, unless the returned draft is the first of those.
+        """Requests the session's next frame. Returns the draft of an equal request, if any: a
+        finished draft becomes the newest frame at once, an unfinished draft is in flight now. Other
+        drafts are gone; joint frames too, unless the returned draft is the first joint frame.
 
-        Raises KeyError for a session that is not open, RuntimeError for a session with a frame in
+        Raises KeyError if the session is not open, RuntimeError if the session has a frame in
         flight.
         """
         session = self.session(session_id)
@@ -130,9 +131,9 @@ class Scheduler:
         return draft
 
     def draft(self, session_id: str, request: FrameRequest) -> None:
-        """Begins the session's next frame before its request. Raises KeyError for a session that is
-        not open, RuntimeError for a session with a frame in flight, with an equal draft, or with
-        `max_drafts` drafts."""
+        """Begins the session's next frame before the request. Raises KeyError if the session is not
+        open, RuntimeError for a session with a frame in flight, an equal draft, or `max_drafts`
+        drafts."""
         session = self.session(session_id)
         branch = len(session.drafts)
         is_known = session.draft_of(request) is not None
@@ -144,9 +145,10 @@ class Scheduler:
         session.drafts, session.deadline_s = (*session.drafts, draft), request.deadline_s
 
     def begin_joint(self, session_id: str, num_frames: int) -> int:
-        """Begins the frames after the one in flight, under its action, in its passes. Returns how
-        many: none after the first denoise step. Raises KeyError for a session that is not open,
-        RuntimeError for a session without a frame in flight, or for more than `max_joint`."""
+        """Begins the frames after the frame in flight, under the same action and in the same
+        passes. Returns their number: 0 after the first denoise step. Raises KeyError if the session
+        is not open, RuntimeError for a session without a frame in flight, or for more than
+        `max_joint` frames."""
         session = self.session(session_id)
         in_flight = session.in_flight
         if in_flight is None or num_frames > self._max_joint:
@@ -162,13 +164,13 @@ class Scheduler:
     def shorten_context(
         self, session_id: str, context_length: int | None
     ) -> tuple[DrawnFrame, ...] | None:
-        """The frame in flight attends to no more than the newest `context_length` frames from its
-        next denoise step on, and its keys are computed with that length. Its joint frames would
-        delay it: they are dropped and returned. None, and nothing has changed, if the frame attends
-        to no more already.
+        """From the next denoise step on, the frame in flight attends to no more than the newest
+        `context_length` frames, and its keys are computed with the same length. Joint frames would
+        delay the frame: they are dropped and returned. None, and nothing has changed, if the frame
+        attends to no more already.
 
-        Raises KeyError for a session that is not open, RuntimeError for a session without a frame
-        in flight.
+        Raises KeyError if the session is not open, RuntimeError for a session without a frame in
+        flight.
         """
         session = self.session(session_id)
         in_flight = session.in_flight
@@ -186,8 +188,8 @@ class Scheduler:
         return dropped
 
     def drop(self, session_id: str) -> None:
-        """Forgets the session's frame in flight and its drafts. Their page is the one that the next
-        frame will write anyway."""
+        """Forgets the session's frame in flight and all drafts, whose page the next frame will
+        overwrite."""
         session = self.session(session_id)
         session.in_flight, session.drafts, session.joint = None, (), ()
 
@@ -238,12 +240,12 @@ class Scheduler:
                     session.append(session.in_flight)
 
     def close(self, session_id: str) -> None:
-        """Gives the session's pages back. Raises KeyError for one that is not open."""
+        """Returns the session's pages to the pool. Raises KeyError if the session is not open."""
         self._pool.give_back(self.session(session_id).pages.slot)
         del self._sessions[session_id]
 
     def check_integrity(self) -> None:
-        """Asserts that every page belongs to one session or to nobody."""
+        """Asserts: every page belongs to exactly 1 session or is free."""
         self._pool.check_integrity()
         slots = [session.pages.slot for session in self._sessions.values()]
         assert len(set(slots)) == len(slots), f"two sessions in one slot: {slots}"

@@ -1,4 +1,4 @@
-"""The scheduler's state of one session. Integers and ids; imports no torch, reads no clock."""
+"""The scheduler's state of a session. Integers and ids; imports no torch, reads no clock."""
 
 from dataclasses import dataclass, replace
 
@@ -11,13 +11,14 @@ from model.place.state import Advance, State, stateless
 class Session:
     """Changed by the scheduler only.
 
-    `uncached`: finished frames whose keys are not written yet, oldest first; the next frame begins
-    in the pass that caches the last of them, or later. `state`: the player's, after the newest
+    `uncached`: finished frames without cached keys, oldest first; the next frame begins in the pass
+    that caches the last of `uncached`, or later. `state`: the player's state after the newest
     frame, in a world with a place; `advance` computes the state after an action. `in_flight`: the
     requested frame. `drafts`: the same frame under draft actions, before a request. The frame in
-    flight and all drafts stand before their next denoise step, and all are written to one page.
-    `joint`: the frames after the one in flight, in order, at the same denoise step; finished ones
-    wait for their requests."""
+    flight and all drafts stand before their next denoise step, and all are written to the same
+    page. `joint`: the frames after the frame in flight, in order, at the same denoise step;
+    finished joint frames wait for requests.
+    """
 
     session_id: str
     seed: int
@@ -39,7 +40,7 @@ class Session:
         return tuple(d for d in self.drafts if not d.is_finished) if self.drafts else ()
 
     def draft_of(self, request: FrameRequest) -> DrawnFrame | None:
-        """The draft that is the requested frame."""
+        """The draft with an equal request."""
         for draft in (*self.joint[:1], *self.drafts):
             if draft.request == request:
                 return draft
@@ -59,7 +60,7 @@ class Session:
         )
 
     def joint_frame(self, in_flight: DrawnFrame, ahead: int, *, branch: int) -> DrawnFrame:
-        """The frame `ahead` frames after the one in flight, to be jointly denoised with it."""
+        """The frame `ahead` frames after the frame in flight, to be denoised jointly."""
         placement = self.pages.joint_placement(ahead, in_flight.request.context_length)
         state = in_flight.state
         for _ in range(ahead):
@@ -76,8 +77,8 @@ class Session:
         )
 
     def append(self, drawn: DrawnFrame) -> None:
-        """The next frame is finished and becomes the newest frame; its other drafts are gone. Its
-        keys will be computed with the context length that it was generated with."""
+        """The next frame is finished and becomes the newest frame; other drafts are gone. Keys will
+        be computed with the frame's own context length."""
         placement = self.pages.placement_with(drawn.request.context_length)
         self.pages.append(placement)
         newest = CachedFrame(session_id=self.session_id, placement=placement)
