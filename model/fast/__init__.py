@@ -1,9 +1,9 @@
 """Forms of a pass for GPUs: flash-attn, CUDA graphs, fused and compiled blocks, asynchronous
 decoding.
 
-Unproven: no GPU has run this package, so every form is off by default. On a CPU, tests compare each
+Unproven: no GPU has run the package, and every form is off by default. On a CPU, tests compare each
 form with the plain runner as far as a CPU can. `find_paths` tries each form with a real call, and
-`runner_of` makes the runner for `WorldEngine`. `jobs` are the benchmarks that want a GPU.
+`runner_of` makes the runner for `WorldEngine`. `jobs` are the benchmarks for a GPU.
 """
 
 from model.fast.paths import Blocks, FastPaths

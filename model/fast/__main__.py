@@ -1,4 +1,5 @@
-"""`python -m model.fast`: one JSON line for each form, whether it works here and if not, why."""
+"""`python -m model.fast`: a JSON line for each form, whether the form works here and if not,
+why."""
 
 import json
 from dataclasses import asdict

@@ -1,6 +1,6 @@
-"""Which fast forms an engine uses. That they work here is another matter: `model.fast.probes`.
+"""Which fast forms an engine uses. Whether a form works here is found by `model.fast.probes`.
 
-Every form draws the plain runner's frames up to rounding.
+Every form generates the plain runner's frames up to rounding.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ from model.world import Precision
 
 
 class Blocks(StrEnum):
-    """What lies between the matrix products of a block: torch's operations one by one, our Triton
-    kernels, or what torch.compile makes of it."""
+    """The operations between the matrix products of a block: torch's operations one by one, Triton
+    kernels, or code compiled by torch.compile."""
 
     PLAIN = "plain"
     FUSED = "fused"
@@ -30,11 +30,10 @@ class Blocks(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastPaths:
     """`flash`: flash-attn instead of torch's own attention over gathered slots, for worlds in bf16.
-    `graphs`: common passes are one launch each.
-    `beside`: asynchronous decoding: decodes, and makes the encoder's colours, while the next pass
-    runs; wants a GPU.
-    `compile_cache`: a folder of this user's own that keeps compiled code between processes; none:
-    compiled anew in each process."""
+    `graphs`: common passes are a single launch each. `beside`: asynchronous decoding: decodes, and
+    converts the encoder's colours, while the next pass runs; needs a GPU. `compile_cache`: a folder
+    of the present user that keeps compiled code between processes; none: compiled anew in each
+    process."""
 
     flash: bool = False
     graphs: bool = False

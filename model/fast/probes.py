@@ -1,7 +1,8 @@
-"""Whether a fast form works on this machine, asked by using it: one real call each, compared with
-its twin. A library that can be imported may still have no kernel for this device.
+"""Whether a fast form works on the machine: a real call each, compared with the plain form. A
+library that can be imported may still have no kernel for the device.
 
-`python -m model.fast` says so line by line: in a process of its own, for a driver may crash.
+`python -m model.fast` prints the findings line by line, in a separate process, since a driver may
+crash.
 """
 
 import logging
@@ -35,7 +36,7 @@ class Finding:
 
 
 def probe(device: torch.device, wanted: Collection[str] | None = None) -> Iterator[Finding]:
-    """All forms, or those that are wanted."""
+    """All forms, or the wanted forms."""
     for form, call in FORMS.items():
         if wanted is None or form in wanted:
             yield Finding(form=form, why_not=_why_not(call, device))
@@ -47,8 +48,8 @@ def find_paths(
     wanted: Collection[str] | None = None,
     compile_cache: Path | None = None,
 ) -> FastPaths:
-    """The forms that work here, of all or of those that are wanted. What does not is logged, and
-    done in torch's plain operations."""
+    """The working forms, of all or of the wanted forms. A form that does not work is logged and
+    replaced by torch's plain operations."""
     works = set()
     for finding in probe(torch.device(device), wanted):
         log.info("fast form", extra=asdict(finding))
@@ -58,7 +59,7 @@ def find_paths(
 
 
 def paths_of(works: Collection[str], *, compile_cache: Path | None = None) -> FastPaths:
-    """These forms together. Where both are to be had, kernels come before a compiler."""
+    """The given forms together. Kernels are preferred to a compiler."""
     blocks = next((Blocks(form) for form in ("fused", "compiled") if form in works), Blocks.PLAIN)
     return FastPaths(
         flash="flash" in works,

@@ -1,5 +1,5 @@
-"""The plain runner's work in the forms that suit a GPU. Decides nothing, like the plain one, whose
-frames it draws up to rounding.
+"""The plain runner's passes in forms that suit a GPU. Decides nothing. Frames equal the plain
+runner's up to rounding.
 
 Shape letters: R rows of a pass, D rows that draw, C h w latent channels, rows, columns.
 """
@@ -35,7 +35,7 @@ _NOISE_PER_SLOT = 8  # draws that are kept: those of a frame and of the next
 
 
 class FastRunner(NFDRunner):
-    """Owns what it prepares for every pass that can be planned: all is ready once it is made."""
+    """Owns the prepared form of every pass that can be planned: construction prepares all."""
 
     # What a captured pass attends over is a length in a buffer: one contiguous range of pages.
     can_shorten_context: ClassVar[bool] = False
@@ -110,8 +110,8 @@ class FastRunner(NFDRunner):
 
     @torch.inference_mode()
     def run(self, plan: PassPlan) -> PassResult:
-        """With asynchronous decoding, images may be unfinished when it returns; `decode_s` is that
-        of the newest finished images."""
+        """With asynchronous decoding, images may be unfinished on return; `decode_s` is the time of
+        the newest finished decoding."""
         if self._async_decoder is None:
             return super().run(plan)
         started_s = time.perf_counter()

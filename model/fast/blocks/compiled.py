@@ -17,17 +17,17 @@ Operation = TypeVar("Operation", bound=Callable[..., object])
 def compiled(
     operation: Operation, *, backend: str | Callable[..., object] = "inductor"
 ) -> Operation:
-    """The same function, compiled when its first shape is met; the second shape is compiled for all
+    """The same function, compiled when the first shape is met; the second shape is compiled for all
     others. `backend`: torch.compile's."""
     return cast(Operation, torch.compile(operation, backend=backend))
 
 
 class CompileCache:
-    """One file of what torch has compiled, in a folder that belongs to nobody else: like torch's
-    own cache it holds code. Another version of torch has another file."""
+    """A file of torch's compiled code, in a folder that only the present user may write to: the
+    file holds code, like torch's own cache. Each version of torch has its own file."""
 
     def __init__(self, folder: Path) -> None:
-        """Makes the folder. Raises ValueError for one that others may write to."""
+        """Makes the folder. Raises ValueError for a folder that other users may write to."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.stat()
         if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -41,7 +41,7 @@ class CompileCache:
         return torch.compiler.load_cache_artifacts(self._file.read_bytes()) is not None
 
     def save(self) -> None:
-        """What this process has compiled or loaded, for the next one."""
+        """Saves the code compiled or loaded by the process, for the next process."""
         artifacts = torch.compiler.save_cache_artifacts()
         if artifacts is None:
             return

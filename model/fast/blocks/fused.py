@@ -1,7 +1,5 @@
-"""A block's small operations as Triton kernels. Their twins are in `model.fast.blocks.operations`.
-
-Shape letters: B sessions, F frames, P tokens per frame, S = F * P, D width, N heads, K head size.
-"""
+"""A block's small operations as Triton kernels. The plain forms are in
+`model.fast.blocks.operations`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -46,8 +44,8 @@ def add_and_modulate(
 
 
 def rotate_normed(qkv_BS3NK: Tensor, block: DiTBlock, rotation: Rotation) -> tuple[Tensor, Tensor]:
-    """A program per token, for its queries and for its keys. Both lie head by head, as the pool
-    does that the keys are written to."""
+    """A program per token, for queries and for keys. Both are stored head by head, as in the
+    key-value pool."""
     qkv = qkv_BS3NK.contiguous()
     batch, tokens, _, num_heads, size = qkv.shape
     angles = (batch, 1, tokens, size // 2)

@@ -1,7 +1,8 @@
-"""Triton kernels for what a block does between its matrix products: one read, one write.
+"""Triton kernels for the operations between a block's matrix products: a single read, a single
+write.
 
-Arithmetic is fp32, whatever the tensors are. Run through Triton's interpreter in tests, never on a
-GPU. `model.fast.blocks.fused` calls them and says what the shapes are.
+Arithmetic is fp32, whatever the tensors are. Tests run the kernels through Triton's interpreter,
+never on a GPU. `model.fast.blocks.fused` calls the kernels and documents the shapes.
 """
 
 import triton
@@ -10,7 +11,7 @@ import triton.language as tl
 
 @triton.jit
 def modulate(x, shift, scale, out, frame_stride, tokens, width, eps, BLOCK: tl.constexpr):
-    """Layer norm, scale and shift of one token; `tokens` of them share a frame's row."""
+    """Layer norm, scale and shift of a token; `tokens` tokens share a frame's row."""
     token, column, inside = _columns(width, BLOCK)
     condition = token // tokens * frame_stride + column
     values = tl.load(x + token * width + column, mask=inside, other=0.0).to(tl.float32)
@@ -20,7 +21,7 @@ def modulate(x, shift, scale, out, frame_stride, tokens, width, eps, BLOCK: tl.c
 
 @triton.jit
 def add_gated(x, y, gate, out, frame_stride, tokens, width, BLOCK: tl.constexpr):
-    """What a layer gives one token, times its frame's gate, added to the token."""
+    """A layer's output for a token, times the frame's gate, added to the token."""
     token, column, inside = _columns(width, BLOCK)
     condition = token // tokens * frame_stride + column
     total = _gated_sum(x, y, gate + condition, token * width + column, inside)
@@ -31,7 +32,7 @@ def add_gated(x, y, gate, out, frame_stride, tokens, width, BLOCK: tl.constexpr)
 def add_and_modulate(
     x, y, gate, shift, scale, out, hidden, frame_stride, tokens, width, eps, BLOCK: tl.constexpr
 ):
-    """Both: the sum, and what the next layer is shown of it."""
+    """Both: the sum, and the modulated sum as input of the next layer."""
     token, column, inside = _columns(width, BLOCK)
     condition = token // tokens * frame_stride + column
     place = token * width + column
@@ -48,8 +49,8 @@ def rotate_normed(
     tokens, num_rows, num_heads, half, session_stride, token_stride, eps,
     HEADS: tl.constexpr, HALF: tl.constexpr,
 ):  # fmt: skip
-    """RMS norm and rotation of all heads of one token's queries (kind 0) or keys (kind 1), which
-    lie head by head then. `num_rows`: tokens of all sessions; `tokens`: of one."""
+    """RMS norm and rotation of all heads of a token's queries (kind 0) or keys (kind 1), written
+    head by head. `num_rows`: tokens of all sessions; `tokens`: of a single session."""
     row, kind = tl.program_id(0).to(tl.int64), tl.program_id(1)
     head, pair = tl.arange(0, HEADS)[:, None], tl.arange(0, HALF)[None, :]
     inside, in_pairs = (head < num_heads) & (pair < half), pair < half

@@ -1,8 +1,8 @@
 """The operations of a transformer block before and after attention, which may have other forms.
 
-Attention writes to the store and differs between passes; the operations are pure functions of
-tensors, the same for every layer. As they stand they are what `model.nfd.block` does. Shape
-letters: B sessions, F frames, P tokens per frame, S = F * P, D width, N heads, K head size.
+Attention writes to the cache and differs between passes; the operations are pure functions of
+tensors, the same for every layer. The defaults equal `model.nfd.block`. Shape letters: B sessions,
+F frames, P tokens per frame, S = F * P, D width, N heads, K head size.
 """
 
 import copy
@@ -44,7 +44,7 @@ def rotate_normed(qkv_BS3NK: Tensor, block: DiTBlock, rotation: Rotation) -> tup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockOperations:
-    """One form of a block: what lies between its matrix products may be other functions."""
+    """A form of a block: the functions between the block's matrix products may be replaced."""
 
     modulate: Modulate = modulate
     add_gated: AddGated = add_gated

@@ -1,8 +1,8 @@
-"""The thin shell around a computation that makes it one launch: a CUDA graph. Never run: no GPU was
-at hand when it was written.
+"""A computation as a single launch: a CUDA graph. Never run: no GPU was available when the module
+was written.
 
-A graph replays kernels on the very addresses that it was captured with, so what it reads and
-writes must stay in place, and nothing in it may look at a value on the host.
+A graph replays kernels on the addresses of the capture, so inputs and outputs must stay in place,
+and the computation must not read a value on the host.
 """
 
 from collections.abc import Callable
@@ -15,28 +15,29 @@ Capture = Callable[[Compute], Compute]  # what it returns is ready to be called 
 
 
 def uncaptured(compute: Compute) -> Compute:
-    """As it is, launch by launch; but what is chosen or compiled at a first call is so now."""
+    """The computation launch by launch. Choices and compilation of a first call happen at once."""
     compute()
     return compute
 
 
 class GraphPool:
-    """Owns the memory that graphs share: they are replayed one after the other, and what one gave
-    is taken before the next begins.
+    """Owns the memory shared by the pool's graphs: graphs are replayed one after the other, and a
+    graph's output is read before the next replay.
 
-    Owns also the stream that all of them are captured on. Libraries keep a workspace for each
-    stream, and a graph goes on using that of its capture: of two graphs that may run at the same
-    time, each needs a pool of its own. The first graph that is dropped may take the workspace along
-    (PyTorch issue 193402), so those of a pool live and end together."""
+    Owns also the stream of all captures. Libraries keep a workspace for each stream, and a graph
+    keeps using the workspace of its capture: two graphs that may run at the same time need two
+    pools. The first dropped graph may free the workspace (PyTorch issue 193402), so the graphs of a
+    pool live and end together.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._pool = torch.cuda.graph_pool_handle()
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def capture(self, compute: Compute) -> Compute:
-        """`compute`, as one launch. It is run here, so its inputs must be harmless: once before,
-        for what a first call chooses or compiles, and once as a graph, whose first launch is
-        slow."""
+        """`compute` as a single launch. Runs `compute` twice, so the inputs must be harmless: first
+        for the choices and compilation of a first call, then as a graph, since a graph's first
+        launch is slow."""
         device = self._stream.device
         self._stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(self._stream):

@@ -1,4 +1,4 @@
-"""Latents to RGB as one computation per batch width, over static buffers: what may be captured.
+"""Latents to RGB as a computation per batch width over static buffers, ready for capture.
 
 Shape letters: B images (padding included), C h w latent channels, rows, columns, H W pixels.
 """
@@ -18,7 +18,7 @@ from model.world import Precision
 
 
 class Decoder:
-    """Owns a buffer for every width, and its graph if there is one."""
+    """Owns a buffer for every width, and the buffer's graph, if any."""
 
     def __init__(
         self,

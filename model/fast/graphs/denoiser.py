@@ -1,9 +1,9 @@
-"""Transformer and sampler as one computation over static buffers: what may be captured.
+"""Transformer and sampler as a computation over static buffers, ready for capture.
 
 The plan stays outside: the rows of a pass are written to buffers, then the pass is called. Without
-a GPU the same buffers and the same computation run uncaptured, so what a graph would hold is tested
-there. Shape letters: R rows of a pass, B places in it (padding included), C h w latent channels,
-rows, columns.
+a GPU the same buffers and the same computation run uncaptured, so a CPU tests the contents of a
+graph. Shape letters: R rows of a pass, B positions in a pass (padding included), C h w latent
+channels, rows, columns.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ class Denoising:
 
 
 class Denoiser:
-    """Owns buffers for every shape of a pass, and their graphs if there are any: once it is made,
+    """Owns buffers for every shape of a pass, and the buffers' graphs, if any: after construction,
     nothing is compiled or captured for a pass."""
 
     def __init__(
@@ -84,8 +84,8 @@ class Denoiser:
         return len(self._passes)
 
     def __call__(self, placements: Sequence[Placement], rows: RowInputs) -> Tensor:
-        """Rows after the step (R, C, h, w), in their own order. Those of more sub-batches than are
-        prepared, as of a session that opens, go in parts."""
+        """Rows after the step (R, C, h, w), in the order of the plan. A plan with more sub-batches
+        than are prepared, as for a session in prefill, is computed in parts."""
         parts = in_parts(placements, self._max_sub_batches)
         if len(parts) == 1:
             return self._step(placements, rows)

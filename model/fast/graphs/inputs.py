@@ -1,5 +1,4 @@
-"""All that differs between passes of one shape, besides where rows lie, in tensors that stay where
-they are.
+"""The inputs of a pass besides the slot mapping, in tensors that stay in place.
 
 Shape letters: B rows, C h w latent channels, rows, columns, A action size.
 """

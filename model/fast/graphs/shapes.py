@@ -1,7 +1,7 @@
-"""Which shapes of passes are prepared, and how every pass is made to fit one. Integers only.
+"""Which shapes of passes are prepared, and how every pass is fitted to a shape. Integers only.
 
 The shape of a pass is the padded sizes of its sub-batches (`model.fast.sub_batches.layout`): the
-first rows of all sessions, their second rows, and so on.
+first rows of all sessions, their second rows, and further rows.
 """
 
 from collections import Counter
@@ -22,8 +22,8 @@ def sub_batch_widths(num_slots: int) -> Sizes:
 
 
 def prepared_sizes(widths: Sizes, max_sub_batches: int) -> Iterator[Sizes]:
-    """All shapes of up to so many sub-batches, none wider than the one before it. The most rows
-    first, so that graphs find the memory of larger ones free."""
+    """All shapes of up to `max_sub_batches` sub-batches of non-increasing size, the shape with most
+    rows first, so that graphs reuse the memory of larger graphs."""
     falling = tuple(reversed(widths))
     shapes = [
         sizes
@@ -34,10 +34,11 @@ def prepared_sizes(widths: Sizes, max_sub_batches: int) -> Iterator[Sizes]:
 
 
 def in_parts(placements: Sequence[Placement], max_sub_batches: int) -> list[list[int]]:
-    """The rows of a pass, by number, cut where a session has had so many of them.
+    """The rows of a pass, by number, cut wherever a session reaches `max_sub_batches` rows.
 
-    Parts may be computed one after the other: what a row needs of those before it lies in the
-    store, layer by layer, once they have been."""
+    Parts are computed one after the other: after a part, the cache holds all keys that later rows
+    need, layer by layer.
+    """
     earlier: Counter[int] = Counter()
     parts: list[list[int]] = []
     for row, placement in enumerate(placements):

@@ -1,5 +1,5 @@
-"""Decoding on a second stream, under the passes that come next. Never run: no GPU was at hand when
-it was written.
+"""Decoding on a second stream, under the next passes. Never run: no GPU was available when the
+module was written.
 
 Shape letters: B images, C h w latent channels, rows, columns, H W pixels.
 """

@@ -14,8 +14,8 @@ _RED = (112.0 / 255, -93.786 / 255, -18.214 / 255)
 
 
 def yuv420(rgb_BHWC: Tensor) -> Tensor:
-    """uint8 (B, H, W, 3) to uint8 (B, H * 3 / 2, W): luma, then the two chroma planes, whose values
-    are the mean of two by two pixels."""
+    """uint8 (B, H, W, 3) to uint8 (B, H * 3 / 2, W): luma, then two chroma planes with the means of
+    two by two pixels."""
     rgb_BCHW = rgb_BHWC.permute(0, 3, 1, 2).float()
     halved_BChw = F.avg_pool2d(rgb_BCHW, 2)
     planes = (

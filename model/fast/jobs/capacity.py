@@ -1,5 +1,5 @@
-"""How many players one device holds: the real engine against a clock, more and more sessions, until
-one percent of the frames miss their deadline."""
+"""How many players a device holds: the real engine against a clock, with more and more sessions,
+until a percent of the frames miss their deadlines."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ MOST_MISSES = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """Of one game: frames shown, frames of these that came late, frame times let go."""
+    """Of a game: frames shown, frames shown late, frame times without a frame."""
 
     shown: int
     late: int
@@ -39,7 +39,7 @@ class Score:
 
 
 def measure(results: ResultsFile, preset: str, device: torch.device) -> None:
-    """The curve up to the first number of players that is too many."""
+    """The curve up to the first number of players beyond capacity."""
     world = as_served_on(device, random_world(preset))
     for num_players in PLAYERS:
         key = f"{preset}, 2 steps, {num_players} players"
@@ -72,8 +72,9 @@ def play(
     clock: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Score:
-    """Every session wants a frame each period, at times spread evenly over it. A frame is late
-    when it is not there a period after it was asked for; times that pass meanwhile are let go."""
+    """Every session requests a frame each period, at times spread evenly over the period. A frame
+    is late if unfinished a period after the request; frame times that pass meanwhile are
+    skipped."""
     names, period_s = engine.session_ids, 1 / fps
     started_s = clock()
     due_s = {name: started_s + i * period_s / len(names) for i, name in enumerate(names)}

@@ -1,5 +1,5 @@
-"""Do fast forms draw the same frames on this device: each against the plainest one, one
-session in fp32 with every attention written out."""
+"""Do fast forms generate the same frames on the device: each form against the plainest form, a
+session in fp32 with explicit attention."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ FRAMES = (1, 4)  # after so many the errors are looked at
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """One way to draw the same frames."""
+    """A way to generate the same frames."""
 
     is_bf16: bool = False
     strangers: int = 0
@@ -54,7 +54,7 @@ def measure(results: ResultsFile, preset: str, device: torch.device) -> None:
 
 
 def fast_forms(device: torch.device) -> dict[str, Form]:
-    """Each in fp32 if it can be, so that what differs is the form."""
+    """Each form in fp32 where possible, so that only the form differs."""
     return {
         f"form {name}": Form(paths=paths, is_bf16=paths.flash)
         for name, paths in forms(device).items()
@@ -73,7 +73,7 @@ def _compare_uncached(plain: Sequence[Tensor], preset: str) -> Mapping[str, Any]
 
 
 def draw(world: World, form: Form, device: torch.device) -> list[Tensor]:
-    """Latents (C, h, w) of the frames of one session."""
+    """Latents (C, h, w) of the frames of a session."""
     latents = []
     with sdpa_kernel(list(form.backends)):
         engine = WorldEngine(

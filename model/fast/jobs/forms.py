@@ -1,4 +1,4 @@
-"""The forms of a pass that a GPU session compares: each alone, and all that work together."""
+"""The forms of a pass for a GPU session: each alone, and all working forms together."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -19,13 +19,14 @@ ALONE: Mapping[str, FastPaths] = {
 
 @cache
 def paths_on(device: torch.device) -> FastPaths | None:
-    """All that work on a GPU; the plain forms elsewhere."""
+    """All working forms on a GPU; the plain forms elsewhere."""
     return find_paths(device) if device.type == "cuda" else None
 
 
 @cache
 def forms(device: torch.device) -> Mapping[str, FastPaths | None]:
-    """Row by row, in sub-batches, what works here on top of sub-batches, and all of that."""
+    """Row by row, in sub-batches, each working form on top of sub-batches, and all working
+    forms."""
     off = {finding.form for finding in probe(device) if finding.why_not}
     works = {name: paths for name, paths in ALONE.items() if name not in off}
     everything = {"all": paths_on(device)} if device.type == "cuda" else {}

@@ -1,4 +1,4 @@
-"""Results that outlive a run: every measured cell is on disk at once, and is not measured again."""
+"""Results that outlive a run: every measured cell is written at once and not measured again."""
 
 import json
 import os
@@ -14,7 +14,7 @@ SCHEMA, VERSION = "nextframe.gpu_bench", 1
 
 
 class ResultsFile:
-    """Owns one JSON file of cells by key, and the time that is left to fill it."""
+    """Owns a JSON file of cells by key, and the time left to fill the file."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class ResultsFile:
         minutes: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Goes on from the file if it is there. Raises ValueError if it is of another device."""
+        """Continues the file, if any. Raises ValueError if the file is of another device."""
         self._path = path
         self._clock = clock
         self._ends_s = clock() + 60 * minutes
@@ -45,8 +45,8 @@ class ResultsFile:
         return self._clock() >= self._ends_s
 
     def fill(self, key: str, measure: Callable[[], Cell]) -> None:
-        """Measures the cell, unless it is known or time is up. A cell for which the device has
-        too little memory is kept as such: the next run need not try again."""
+        """Measures the cell, unless the cell is known or time is up. A cell that ran out of memory
+        is recorded as out of memory: the next run does not try again."""
         if key in self.cells or self.is_out_of_time:
             return
         try:

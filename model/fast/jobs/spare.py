@@ -1,5 +1,5 @@
-"""What spare capacity buys: how soon a world is back from its snapshot, and how much of a frame's
-time is hidden when it is drawn ahead, under one draft action or two, or with the frame before."""
+"""What spare capacity buys: the time from a snapshot to a world's next frame, and the share of a
+frame's time hidden by drafts under 1 or 2 actions, or by a joint frame."""
 
 import statistics
 import time
@@ -36,7 +36,7 @@ def measure(results: ResultsFile, preset: str, device: torch.device) -> None:
 
 def restore(world: World, device: torch.device) -> Mapping[str, Any]:
     """Milliseconds from a snapshot's bytes in memory to the world's next frame, without and with
-    that frame."""
+    the frame."""
     engine = WorldEngine(
         world, max_sessions=2, device=str(device), make_runner=runner_of(paths_on(device))
     )
@@ -60,19 +60,19 @@ def restore(world: World, device: torch.device) -> Mapping[str, Any]:
 
 
 def draw_ahead(world: World, device: torch.device, players: int) -> Mapping[str, Any]:
-    """Players who hold a key and change it now and then: how long they wait for a frame that was
-    begun as if the key stayed, and how much spare time that took."""
+    """Players hold a key and change the key now and then: the wait for a frame drafted under the
+    held key, and the spare time spent."""
     return _play(_house(world, device, players, max_drafts=1), num_drafts=1)
 
 
 def draw_branches(world: World, device: torch.device, players: int) -> Mapping[str, Any]:
-    """The same play, each frame begun under the key that is held and under the other one."""
+    """The same play, each frame drafted under the held key and under the other key."""
     return _play(_house(world, device, players, max_drafts=2), num_drafts=2)
 
 
 def draw_jointly(world: World, device: torch.device, players: int) -> Mapping[str, Any]:
-    """The paper's speculation, for players who hold a key: two frames, the second drawn in the
-    passes of the first, against one after the other."""
+    """The paper's speculation, for players who hold a key: two frames in the passes of the first,
+    against two frames one after the other."""
     held = HeldKey(world, device, players=players, max_joint=1, paths=paths_on(device))
     times = time_interleaved({"alone": held.alone_s, "jointly": held.jointly_s}, rounds=REPEATS)
     return {

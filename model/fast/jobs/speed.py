@@ -58,7 +58,7 @@ class Settings:
 
 
 def policies(window: int) -> Mapping[str, ContextPolicy]:
-    """The trained window, and one sink with a quarter of it."""
+    """The trained window, and a sink with a quarter of the window."""
     short = max(1, window // 4)
     return {
         f"window {window}": SlidingWindow(window - 1),
@@ -67,7 +67,7 @@ def policies(window: int) -> Mapping[str, ContextPolicy]:
 
 
 def measure(results: ResultsFile, preset: str, device: torch.device) -> None:
-    """Every cell that is not known yet, the most wanted ones first."""
+    """Every unknown cell, the most wanted cells first."""
     world = as_served_on(device, random_world(preset))
     subject = Subject(
         world=world,
@@ -80,8 +80,8 @@ def measure(results: ResultsFile, preset: str, device: torch.device) -> None:
 
 
 def cells(window: int, device: torch.device) -> Iterator[tuple[str, Settings]]:
-    """All batches and steps for each context in the best form there is; then one thing changed:
-    the form of a pass for one player and for a few, how frames are cached, and who attends."""
+    """All batches and steps for each context in the best form; then single changes: the form of a
+    pass for 1 and for a few players, merged or separate passes, the attention kernel."""
     best = paths_on(device)
     for (context, policy), num_steps, batch in product(policies(window).items(), STEPS, BATCHES):
         key = f"{context}, {num_steps} steps, {batch} players"

@@ -1,11 +1,11 @@
 """The engine's side of `Attend` in a few large calls: for devices that a loop over rows would leave
 idle.
 
-`model.cache.attend` is the obvious form. It goes row by row, because several rows may be frames of
-one session; here the first rows of all sessions are one sub-batch, their second rows the next.
-Everything that differs between passes of one shape is in tensors, so a pass may be captured.
-Shape letters: B rows of a pass or sub-batch, P = S tokens of a row, N heads, K head size, M sinks,
-H = B * N.
+`model.cache.attend` is the plain form, row by row, because several rows may be frames of the same
+session. Here the first rows of all sessions are a sub-batch, their second rows the next. All values
+that differ between passes of the same shape are in tensors, so a pass may be captured. Shape
+letters: B rows of a pass or sub-batch, P = S tokens of a row, N heads, K head size, M sinks, H = B
+* N.
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ from model.layers.rope import RotaryEmbedding, Rotation
 
 
 class SubBatchAttention:
-    """Rows in the order of their sub-batches, `sizes[i]` of them in the i-th. A sub-batch writes
-    its pages, then attends; no two of its rows are of one session."""
+    """Rows in the order of sub-batches, `sizes[i]` rows in sub-batch i. A sub-batch writes its
+    pages, then attends; no two rows of a sub-batch are of the same session."""
 
     def __init__(
         self,

@@ -1,8 +1,7 @@
-"""Attention of many rows at once, each over as much of its slot as it may see.
+"""Attention of many rows at once, each over the visible part of a slot.
 
-Attention reads the pool of keys and values in place: a row names its slot and its context length.
-Knows no pages.
-Shape letters: B rows, P tokens of a row, N heads, K head size, S tokens of a slot.
+Attention reads the pool of keys and values in place: a row names a slot and a context length. Knows
+no pages. Shape letters: B rows, P tokens of a row, N heads, K head size, S tokens of a slot.
 """
 
 from typing import Protocol
@@ -30,8 +29,8 @@ class ContextAttention(Protocol):
 def gathered_attention(
     q_BNPK: Tensor, keys: Tensor, values: Tensor, slots_B: Tensor, lengths_B: Tensor
 ) -> Tensor:
-    """torch's own: slots are copied side by side, and what a row may not see is masked. Works
-    everywhere; the copy and the masked keys cost as much as they would if they were seen."""
+    """torch's own: slots are copied side by side, and hidden keys are masked. Works everywhere; the
+    copy and the masked keys cost as much as visible keys."""
     seen_S = torch.arange(keys.shape[2], device=keys.device)
     mask_B11S = (seen_S < lengths_B[:, None])[:, None, None]
     return F.scaled_dot_product_attention(
@@ -43,11 +42,11 @@ def gathered_attention(
 
 
 def flash_attention() -> ContextAttention:
-    """flash-attn's kernel for caches (arXiv 2307.08691): nothing is copied, and what a row may not
-    see is not computed. fp16 and bf16 only.
+    """flash-attn's kernel for caches (arXiv 2307.08691): nothing is copied, and hidden keys are not
+    computed. fp16 and bf16 only.
 
-    Raises ImportError or OSError where the library is not there or broken. Which it is shows only
-    in a call: other packages answer to the same name.
+    Raises ImportError or OSError where the library is missing or broken. Only a call shows a broken
+    library: other packages have the same name.
     """
     from flash_attn import flash_attn_with_kvcache
 

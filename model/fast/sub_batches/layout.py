@@ -1,8 +1,8 @@
-"""The order of a pass's rows in sub-batches that are computed at once, and the integers that a
-device needs for each row. Knows no tensors.
+"""The order of a pass's rows in sub-batches computed at once, and the integers that a device needs
+for each row. Knows no tensors.
 
-Rows of one session must go one after the other (`model.cache.attend` says why): the first rows of
-all sessions are one sub-batch, their second rows the next.
+Rows of the same session must be computed one after the other (see `model.cache.attend`): the first
+rows of all sessions are a sub-batch, the second rows the next.
 """
 
 from bisect import bisect_left
@@ -63,8 +63,8 @@ class SlotMapping:
         return (no_page, no_sink, 0, self.tokens_per_frame, 0, *[no_page] * self.num_sinks)
 
     def of(self, where: Placement) -> tuple[int, ...]:
-        """Page to write; sink to keep; slot; tokens to attend to; frames by which its sinks are
-        rotated; for each sink the page where its rotated keys are written."""
+        """Page to write; sink to keep; slot; tokens to attend to; frames by which the sinks are
+        rotated; for each sink the page where the rotated keys are written."""
         assert not where.recent, (
             "a shortened context is not supported here: the captured kernel attends to one range"
         )
