@@ -12,10 +12,10 @@ from services.wire.action import Action
 
 
 async def play(page_url: str, world: str, seconds: float) -> int:
-    """The number of frames received. Raises httpx.HTTPStatusError where a service refuses."""
+    """Returns the number of received frames. Raises httpx.HTTPStatusError after a refusal."""
     connection = RTCPeerConnection()
     video = connection.addTransceiver("video", direction="recvonly")
-    hands = connection.createDataChannel("input", ordered=False, maxRetransmits=0)
+    actions = connection.createDataChannel("input", ordered=False, maxRetransmits=0)
     async with httpx.AsyncClient(headers={"Origin": page_url.rstrip("/")}) as http:
         api = (await http.get(urljoin(page_url, "config.json"))).json()["session_url"]
         made = await http.post(f"{api}/v1/sessions", json={"world": world})
@@ -33,8 +33,8 @@ async def play(page_url: str, world: str, seconds: float) -> int:
         while time.monotonic() < ends_at:
             await asyncio.wait_for(video.receiver.track.recv(), timeout=20)
             num_frames += 1
-            if hands.readyState == "open":  # the first button of the world, held
-                hands.send(Action(held=1, seq=num_frames).to_bytes())
+            if actions.readyState == "open":  # the first button of the world, held
+                actions.send(Action(held=1, seq=num_frames).to_bytes())
         await connection.close()
         await http.delete(f"{api}/v1/sessions/{session['id']}", headers=token)
     return num_frames

@@ -112,12 +112,12 @@ class FakeEngine:
     def admit(self, session_id: str, *, start: int, seed: int) -> None:
         if start != 0:
             raise ValueError(f"start must be below 1, got {start}")
-        self._seat(session_id, self.opening)
+        self._open_session(session_id, self.opening)
 
     def admit_snapshot(self, session_id: str, snapshot: WorldSnapshot) -> None:
         if snapshot.world_name != self.spec.name:
             raise SnapshotError(f"a snapshot of {snapshot.world_name}")
-        self._seat(session_id, (snapshot.frame_idx,))
+        self._open_session(session_id, (snapshot.frame_idx,))
 
     def is_in_prefill(self, session_id: str) -> bool:
         return self.scheduler.session(session_id).is_in_prefill
@@ -209,7 +209,7 @@ class FakeEngine:
         self.scheduler.close(session_id)
         del self.sessions[session_id]
 
-    def _seat(self, session_id: str, frame_idxs: tuple[int, ...]) -> None:
+    def _open_session(self, session_id: str, frame_idxs: tuple[int, ...]) -> None:
         self.scheduler.open(session_id, 1, frame_idxs)
         self.sessions[session_id] = frame_idxs[-1]
         self.actions.setdefault(session_id, [])

@@ -26,17 +26,17 @@ class QueuePositions:
     async def position(self, session_id: str) -> int | None:
         """Returns the number of sessions before this session in the world's queue; None if the
         session does not wait. A session missing from the cache triggers one fresh read."""
-        await self._look(max_age_s=REMEMBERED_S)
+        await self._refresh(max_age_s=REMEMBERED_S)
         if session_id not in self._positions:
-            await self._look(max_age_s=0)
+            await self._refresh(max_age_s=0)
         return self._positions.get(session_id)
 
     async def length(self, world: str) -> int:
         """Returns the number of sessions waiting for the world."""
-        await self._look(max_age_s=REMEMBERED_S)
+        await self._refresh(max_age_s=REMEMBERED_S)
         return self._lengths[world]
 
-    async def _look(self, *, max_age_s: float) -> None:
+    async def _refresh(self, *, max_age_s: float) -> None:
         asked_for = self._clock()
         async with self._asking:
             if self._asked_at > asked_for or asked_for - self._asked_at < max_age_s:

@@ -48,7 +48,7 @@ class Readiness:
         is_stale = self._clock() - self._asked_at > self._stale_s
         return self._refusal or ("the last check is long ago" if is_stale else "")
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         try:
             self._refusal = await self._check()
         except Exception:
@@ -58,7 +58,7 @@ class Readiness:
 
     async def watch(self) -> None:
         while True:
-            await self.look()
+            await self.refresh()
             await asyncio.sleep(UNREADY_PERIOD_S if self.refusal else self._period_s)
 
 

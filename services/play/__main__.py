@@ -30,34 +30,34 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return play(options, stop)
     except (PreconditionError, NoRedisError, NoShortFolder) as error:
-        say(f"Nextframe cannot start: {error}")
+        report(f"Nextframe cannot start: {error}")
         return EXIT_CANNOT_START
 
 
 def play(options: StackOptions, stop: threading.Event) -> int:
     """Runs until a stop request or the failure of a service; returns the exit status."""
-    say(f"Starting Nextframe; its logs are in {options.log_folder}")
+    report(f"Starting Nextframe; its logs are in {options.log_folder}")
     stack = LocalStack(options)
     try:
-        stack.wait_until_ready(say, stop)
-        say(f"Nextframe is ready: {stack.page_url}")
+        stack.wait_until_ready(report, stop)
+        report(f"Nextframe is ready: {stack.page_url}")
         if options.training_port is not None:
-            say(f"Training: {stack.training_url} with the token {options.operator_token}")
+            report(f"Training: {stack.training_url} with the token {options.operator_token}")
         where = ", ".join(f"{name} {url}/metrics" for name, url in stack.ops_urls.items())
-        say(f"Metrics: {where}")
+        report(f"Metrics: {where}")
         for line in reach_from_elsewhere(stack.options):
-            say(line)
-        say("Ctrl-C ends it.")
+            report(line)
+        report("Ctrl-C ends it.")
         stack.watch(stop)
     except StopRequested:
         pass
     except ServiceFailed as failure:
-        say(str(failure))
+        report(str(failure))
         return EXIT_FAILED
     finally:
-        say("Ending everything.")
+        report("Ending everything.")
         stack.close()
-        say("Ended.")
+        report("Ended.")
     return 0
 
 
@@ -139,7 +139,7 @@ def _host(text: str) -> str:
     return text
 
 
-def say(text: str) -> None:
+def report(text: str) -> None:
     print(text, flush=True)
 
 

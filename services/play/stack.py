@@ -23,7 +23,7 @@ from services.play.reaper import END_TIMEOUT_S, Reaper
 from services.socket_folder import OWN_NAME_BYTES, make_socket_folder
 
 START_TIMEOUT_S = 300.0
-SAY_EVERY_S = 5.0
+REPORT_EVERY_S = 5.0
 POLL_S = 0.2
 READY_TIMEOUT_S = 2.0
 LINES_SHOWN = 15
@@ -84,7 +84,7 @@ class LocalStack:
             for i, port in enumerate(plan.ports)
         }
 
-    def wait_until_ready(self, say: Callable[[str], None], stop: threading.Event) -> None:
+    def wait_until_ready(self, report: Callable[[str], None], stop: threading.Event) -> None:
         """Raises ServiceFailed, or StopRequested once `stop` is set."""
         began = time.monotonic()
         said_at = began
@@ -95,15 +95,15 @@ class LocalStack:
             self.check()
             for plan in [plan for plan in waiting if is_ready(plan)]:
                 waiting.remove(plan)
-                say(f"{plan.name} is ready ({time.monotonic() - began:.0f} s)")
+                report(f"{plan.name} is ready ({time.monotonic() - began:.0f} s)")
             now = time.monotonic()
             if waiting and now - began > START_TIMEOUT_S:
                 late = self._services[waiting[0].name]
                 raise ServiceFailed(_complaint(late, f"is not ready after {START_TIMEOUT_S:.0f} s"))
-            if waiting and now - said_at >= SAY_EVERY_S:
+            if waiting and now - said_at >= REPORT_EVERY_S:
                 said_at = now
                 doing = ", ".join(f"{plan.name} ({plan.what})" for plan in waiting)
-                say(f"... {now - began:.0f} s, waiting for {doing}")
+                report(f"... {now - began:.0f} s, waiting for {doing}")
 
     def watch(self, stop: threading.Event) -> None:
         """Returns once `stop` is set; raises ServiceFailed if a service ends before."""

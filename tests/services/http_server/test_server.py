@@ -72,13 +72,13 @@ async def test_readiness_is_asked_in_the_background_and_grows_stale() -> None:
 
     readiness = Readiness(check, stale_s=10, clock=lambda: now)
     assert readiness.refusal
-    await readiness.look()
+    await readiness.refresh()
     assert all(readiness.refusal == "" for _ in range(50)) and asked == 1
     now = 10.5
     assert readiness.refusal
-    await readiness.look()
+    await readiness.refresh()
     assert readiness.refusal == ""
-    await readiness.look()
+    await readiness.refresh()
     assert readiness.refusal
 
 

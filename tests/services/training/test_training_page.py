@@ -19,8 +19,8 @@ from tests.services.training.training_kit import (
     FakeLauncher,
     draw_curve,
     put_version,
-    say,
     settings,
+    write_progress,
 )
 from tests.training.data.vpt.form import said, write
 from training.job_state import JobOrder
@@ -115,7 +115,7 @@ def test_a_run_is_submitted_watched_and_cancelled(page: Page, server: ConsoleSer
     page.click("#submit button")
     until_says(page, "#run .pill", "running")
     [(run_id, _)] = server.launcher.started
-    say(server.folder(run_id), 1, done=("record", "tokenizer"), max_steps=900)
+    write_progress(server.folder(run_id), 1, done=("record", "tokenizer"), max_steps=900)
     draw_curve(server.folder(run_id), "tokenizer", 900)
     draw_curve(server.folder(run_id), "teacher", 450)
     (server.folder(run_id) / "log.txt").write_text("<b>--- teacher, attempt 1</b>\n")

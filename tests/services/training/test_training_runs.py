@@ -16,7 +16,13 @@ from services.training.runs.record import RunState
 from services.training.runs.routes import run_routes
 from services.training.runs.service import MAX_INTERRUPTIONS, MAX_QUEUED, RunService
 from services.training.runs.store import RunStore
-from tests.services.training.training_kit import FakeLauncher, client_of, draw_curve, refused, say
+from tests.services.training.training_kit import (
+    FakeLauncher,
+    client_of,
+    draw_curve,
+    refused,
+    write_progress,
+)
 from training.job_state import STAGES, JobOrder
 
 pytestmark = pytest.mark.asyncio
@@ -82,7 +88,7 @@ async def test_a_run_waits_runs_and_publishes(harness: RunsHarness) -> None:
     assert (await harness.run(run_id))["state"] == "queued"
     await harness.service.watch()
     assert harness.launcher.started == [(run_id, 1)]
-    say(harness.folder(run_id), 1, outcome="done", digest="d" * 64)
+    write_progress(harness.folder(run_id), 1, outcome="done", digest="d" * 64)
     await harness.service.watch()
     run = await harness.run(run_id)
     assert (run["state"], run["digest"]) == ("done", "d" * 64)
@@ -93,14 +99,14 @@ async def test_only_so_many_run_at_once_in_the_order_they_came(harness: RunsHarn
     first, second = await harness.running(), await harness.submit()
     await harness.service.watch()
     assert (await harness.run(second))["state"] == "queued"
-    say(harness.folder(first), 1, outcome="done")
+    write_progress(harness.folder(first), 1, outcome="done")
     await harness.service.watch()
     assert (await harness.run(second))["state"] == "running"
 
 
 async def test_progress_and_curves_come_from_the_jobs_own_files(harness: RunsHarness) -> None:
     run_id = await harness.running()
-    say(harness.folder(run_id), 1, done=("record", "tokenizer"))
+    write_progress(harness.folder(run_id), 1, done=("record", "tokenizer"))
     draw_curve(harness.folder(run_id), "tokenizer", 600)
     draw_curve(harness.folder(run_id), "teacher", 900)
     run = await harness.run(run_id)
@@ -117,7 +123,7 @@ async def test_progress_and_curves_come_from_the_jobs_own_files(harness: RunsHar
 
 async def test_a_line_that_a_killed_job_left_half_written_is_skipped(harness: RunsHarness) -> None:
     run_id = await harness.running()
-    say(harness.folder(run_id), 1)
+    write_progress(harness.folder(run_id), 1)
     draw_curve(harness.folder(run_id), "teacher", 3)
     with (harness.folder(run_id) / "teacher.jsonl").open("a") as curve:
         curve.write('{"step": 4, "sec')
@@ -127,7 +133,7 @@ async def test_a_line_that_a_killed_job_left_half_written_is_skipped(harness: Ru
 
 async def test_a_run_that_fails_says_why_and_can_be_resumed(harness: RunsHarness) -> None:
     run_id = await harness.running()
-    say(harness.folder(run_id), 1, outcome="failed", reason="teacher, step 7: loss nan")
+    write_progress(harness.folder(run_id), 1, outcome="failed", reason="teacher, step 7: loss nan")
     await harness.service.watch()
     run = await harness.run(run_id)
     assert (run["state"], run["reason"]) == ("failed", "teacher, step 7: loss nan")
@@ -142,7 +148,7 @@ async def test_a_run_is_resumed_with_other_numbers_for_what_is_left(harness: Run
     """With the old numbers a loss of NaN would repeat."""
     run_id = await harness.running(overrides={"teacher.muon_lr": 0.01, "steps": 40})
     said = {"outcome": "failed", "reason": "loss nan", "done": ("record", "tokenizer")}
-    say(harness.folder(run_id), 1, **said)
+    write_progress(harness.folder(run_id), 1, **said)
     await harness.service.watch()
     lower = {"overrides": {"teacher.muon_lr": 0.002}}
     answer = await harness.client.post(f"/v1/runs/{run_id}/resume", json=lower)
@@ -169,7 +175,9 @@ async def test_other_numbers_are_refused_as_at_the_start_and_for_what_is_done(
     harness: RunsHarness, overrides: dict[str, float], detail: str
 ) -> None:
     run_id = await harness.running()
-    say(harness.folder(run_id), 1, outcome="failed", reason="x", done=("record", "tokenizer"))
+    write_progress(
+        harness.folder(run_id), 1, outcome="failed", reason="x", done=("record", "tokenizer")
+    )
     await harness.service.watch()
     answer = await harness.client.post(f"/v1/runs/{run_id}/resume", json={"overrides": overrides})
     assert refused(answer, 422, "override-refused", detail)
@@ -214,7 +222,7 @@ async def test_a_cancelled_run_is_stopped_and_may_be_resumed(harness: RunsHarnes
 
 async def test_a_run_that_published_just_now_is_not_cancelled(harness: RunsHarness) -> None:
     run_id = await harness.running()
-    say(harness.folder(run_id), 1, outcome="done", digest="d" * 64)
+    write_progress(harness.folder(run_id), 1, outcome="done", digest="d" * 64)
     assert refused(await harness.ask(run_id, "cancel"), 409, "wrong-state", "The run is done")
     assert (await harness.run(run_id))["digest"] == "d" * 64
 
@@ -330,7 +338,7 @@ async def test_a_run_whose_change_cannot_be_written_is_reported_once_and_holds_u
     harness: RunsHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     ended = await harness.running()
-    say(harness.folder(ended), 1, outcome="done")
+    write_progress(harness.folder(ended), 1, outcome="done")
     monkeypatch.setattr(RunStore, "change", full_disk)
     for _ in range(3):
         await harness.service.watch()
@@ -374,7 +382,7 @@ async def test_a_run_that_has_ended_can_be_deleted_with_all_it_saved(harness: Ru
 async def test_ended_runs_are_deleted_after_the_days_that_the_operator_sets(tmp_path: Path) -> None:
     harness = RunsHarness.open(tmp_path, FakeLauncher(), keep_days=1e-9)
     run_id, waiting = await harness.running(), await harness.submit()
-    say(harness.folder(run_id), 1, outcome="done")
+    write_progress(harness.folder(run_id), 1, outcome="done")
     await harness.service.watch()
     assert not harness.folder(run_id).exists()
     assert (await harness.run(waiting))["state"] == "running"

@@ -63,7 +63,7 @@ def refused(answer: httpx.Response, status: int, kind: str, detail: str = "") ->
     return detail in content["detail"]
 
 
-def say(folder: Path, attempt: int, **fields: Any) -> Progress:
+def write_progress(folder: Path, attempt: int, **fields: Any) -> Progress:
     """Writes a job's progress as the job does."""
     known: dict[str, Any] = {"minutes": {"tokenizer": 1.0, "teacher": 3.0}, "max_steps": None}
     progress = Progress(attempt=attempt, **known | fields)
