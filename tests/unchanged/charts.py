@@ -16,7 +16,10 @@ def record() -> Recording:
 
 
 def _contents(o: Object) -> object:
-    """A ConfigMap's files one by one, since a dashboard has words for people in it."""
+    """A ConfigMap's files one by one, since a dashboard has texts for people; of a Secret the keys
+    only, since the chart draws random values."""
+    if o["kind"] == "Secret":
+        return sorted(o.get("data") or o.get("stringData") or {})
     if o["kind"] == "ConfigMap":
         return {name: _digest(text) for name, text in o["data"].items()}
     return _digest(o)

@@ -20,7 +20,7 @@ def record() -> Recording:
     for path, tree in trees.items():
         made[_module(path)] = {}
         for variable, call in _instruments(tree):
-            name, described = _described(call)
+            name, described = _described(call, tree)
             made[_module(path)][variable] = name
             found[name] = {**described, "labels": []}
     for path, tree in trees.items():
@@ -43,9 +43,18 @@ def _instruments(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
                     yield variable, call
 
 
-def _described(call: ast.Call) -> tuple[str, dict[str, str]]:
+def _described(call: ast.Call, tree: ast.Module) -> tuple[str, dict[str, str]]:
+    """Arguments as written; a constant of the module as its value."""
     assert isinstance(call.func, ast.Attribute)
-    given = {keyword.arg or "": ast.unparse(keyword.value) for keyword in call.keywords}
+    constants = {
+        ast.unparse(node.targets[0]): node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+    }
+    given = {
+        keyword.arg or "": ast.unparse(constants.get(ast.unparse(keyword.value), keyword.value))
+        for keyword in call.keywords
+    }
     name = str(ast.literal_eval(call.args[0]))
     return name, {"kind": call.func.attr, **given}
 

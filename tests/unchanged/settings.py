@@ -33,6 +33,7 @@ def _settings_of(service: str) -> Iterator[tuple[str, dict[str, str]]]:
 def _described(f: Field[Any]) -> dict[str, str]:
     bounds = {name: str(f.metadata.get(name)) for name in ("at_least", "at_most", "min_chars")}
     default = "must be set" if f.default is MISSING else repr(f.default)
+    default = default.replace(str(ROOT), "<root>")
     return {"type": str(f.type), "default": default, **bounds}
 
 

@@ -1,7 +1,7 @@
 """Bytes that cross a process boundary: actions, messages of the frame link, notes, records."""
 
 import json
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from services.ingest.webrtc.channels import frame_note
@@ -54,4 +54,6 @@ def _messages() -> dict[str, Any]:
 
 
 def _text(default: object) -> str:
+    if default is MISSING:
+        return "must be given"
     return default.hex() if isinstance(default, bytes) else str(default)
