@@ -5,7 +5,7 @@ import torch
 from model.nfd.transformer import NFDConfig, NFDTransformer
 from model.sampling.schedule import uniform_times
 from model.world import SamplerSpec
-from training.data.latents import ClipSource, LatentFilm
+from training.data.latents import ClipSource, LatentRecording
 
 CONFIG = NFDConfig(
     latent_channels=3, grid_height=2, grid_width=2, width=32, num_layers=2, num_heads=2,
@@ -25,7 +25,7 @@ def transformer(spread: float = 0.05) -> NFDTransformer:
 
 def clips(batch_size: int = 4, num_frames: int = 64, num_lead: int = 0) -> ClipSource:
     generator = torch.Generator().manual_seed(1)
-    film = LatentFilm(
+    film = LatentRecording(
         latents_NChw=torch.randn(num_frames, 3, 2, 2, generator=generator).half(),
         actions_NA=torch.randn(num_frames, 2, generator=generator),
         cuts_N=torch.zeros(num_frames, dtype=torch.bool),

@@ -16,7 +16,7 @@ from training.ablations.autoregression.contestants import train_codes, train_con
 from training.ablations.autoregression.material import contest_recipe, decode_orders
 from training.ablations.autoregression.measure import measure
 from training.ablations.autoregression.table import Row, to_markdown
-from training.commands.contest_arguments import FILMING_BY_THEMSELVES
+from training.commands.contest_arguments import SELF_RECORDING
 from training.evaluate.material import gather
 from training.loop.trainer import Budget
 from training.pipeline.run_state import has_ended
@@ -29,7 +29,7 @@ from training.run import Run
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run_command)
-    parser.add_argument("--recipe", choices=FILMING_BY_THEMSELVES, default="debug")
+    parser.add_argument("--recipe", choices=SELF_RECORDING, default="debug")
     parser.add_argument(
         "--run",
         type=Path,

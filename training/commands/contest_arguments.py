@@ -6,11 +6,11 @@ from pathlib import Path
 from model.arguments import above_zero
 from training.recipes.overrides import NEED_RECORDINGS, RECIPES
 
-FILMING_BY_THEMSELVES = tuple(name for name in RECIPES if name not in NEED_RECORDINGS)
+SELF_RECORDING = tuple(name for name in RECIPES if name not in NEED_RECORDINGS)
 
 
 def add_contest_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recipe", choices=FILMING_BY_THEMSELVES, default="debug")
+    parser.add_argument("--recipe", choices=SELF_RECORDING, default="debug")
     parser.add_argument(
         "--run",
         type=Path,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arguments import at_least_one
-from training.commands.contest_arguments import FILMING_BY_THEMSELVES
+from training.commands.contest_arguments import SELF_RECORDING
 from training.data.recording import load_recordings
 from training.evaluate.clips.evaluation_clips import EvaluationClip, evenly_spaced_clips
 from training.evaluate.inverse_dynamics.network import AFTER, BEFORE, InverseDynamics
@@ -30,13 +30,13 @@ from training.recipes.recipe import Recipe
 from training.run import Run
 
 _PASSAGE_FRAMES = 16
-Film = NDArray[np.uint8]
+Video = NDArray[np.uint8]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run_command)
     parser.add_argument("runs", type=Path, nargs="+", help="folders of runs with a tokenizer")
-    parser.add_argument("--recipe", choices=FILMING_BY_THEMSELVES, default="freedoom")
+    parser.add_argument("--recipe", choices=SELF_RECORDING, default="freedoom")
     parser.add_argument(
         "--judge",
         type=Path,
@@ -88,11 +88,11 @@ class Rebuilt:
 
 
 def measure(
-    inverse_dynamics: InverseDynamics, clips: Sequence[EvaluationClip], rebuilt: Sequence[Film]
+    inverse_dynamics: InverseDynamics, clips: Sequence[EvaluationClip], rebuilt: Sequence[Video]
 ) -> Rebuilt:
     """`rebuilt[i]` is what became of the frames that follow in passage i."""
     real = [clip.following.frames for clip in clips]
-    gradients_2S = np.array([[gradient(film) for film in side] for side in (rebuilt, real)])
+    gradients_2S = np.array([[gradient(video) for video in side] for side in (rebuilt, real)])
 
     def share(starts: NDArray[np.int64]) -> float:
         ours, truth = gradients_2S[:, starts].mean(axis=1)
@@ -100,21 +100,21 @@ def measure(
 
     ours_SMD, real_SMD = (
         [
-            predict_actions(inverse_dynamics, clip.with_context(film)).features_MD
-            for clip, film in zip(clips, side, strict=True)
+            predict_actions(inverse_dynamics, clip.with_context(video)).features_MD
+            for clip, video in zip(clips, side, strict=True)
         ]
         for side in (rebuilt, real)
     )
     return Rebuilt(
-        psnr_S=_of_films(psnr_db, rebuilt, real),
-        ssim=mean_estimate(_of_films(ssim, rebuilt, real)),
+        psnr_S=_of_videos(psnr_db, rebuilt, real),
+        ssim=mean_estimate(_of_videos(ssim, rebuilt, real)),
         gradient=estimate(share, len(clips)),
         frechet_own=frechet_of_starts(ours_SMD, real_SMD),
     )
 
 
-def _of_films(
-    figure: Callable[[Film, Film], float], rebuilt: Sequence[Film], real: Sequence[Film]
+def _of_videos(
+    figure: Callable[[Video, Video], float], rebuilt: Sequence[Video], real: Sequence[Video]
 ) -> NDArray[np.float64]:
     """(S,) the mean over the pictures of each film."""
     return np.array(

@@ -6,7 +6,7 @@ from pathlib import Path
 from model.world import World
 from training.commands.evaluate import SHIPPED_WORLD
 from training.data.pictures import write_webp
-from training.evaluate.rollouts.preview import film
+from training.evaluate.rollouts.preview import preview
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,5 +17,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run_command(arguments: argparse.Namespace) -> None:
     world = World.load(arguments.world)
     path = arguments.world / "play.webp"
-    write_webp(path, film(world), fps=world.spec.fps)
+    write_webp(path, preview(world), fps=world.spec.fps)
     print(path)

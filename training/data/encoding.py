@@ -18,7 +18,7 @@ from model.tokenizer.fsq import FSQ
 from model.tokenizer.vae import VAE, pixels_from_uint8
 from training.data.atomic_io import reading, replacing
 from training.data.inventory.manifest import Entry
-from training.data.latents import LatentFilm
+from training.data.latents import LatentRecording
 from training.data.recording import Recording
 from training.data.source import RecordingSource
 
@@ -53,7 +53,7 @@ class LatentCache:
         with replacing(self.folder / _STATISTICS) as building:
             save_file(statistics, building)
 
-    def films(self, source: RecordingSource, entries: Sequence[Entry]) -> list[LatentFilm]:
+    def encoded(self, source: RecordingSource, entries: Sequence[Entry]) -> list[LatentRecording]:
         """Latents of these recordings in this order; only what is missing is encoded."""
         missing = [entry for entry in entries if not self._shard(entry).exists()]
         total = sum(entry.num_frames for entry in missing)
@@ -61,14 +61,14 @@ class LatentCache:
             for entry in missing:
                 encode(self._vae, source.open(entry.name)).save(self._shard(entry))
                 bar.update(entry.num_frames)
-        return [LatentFilm.load(self._shard(entry)) for entry in entries]
+        return [LatentRecording.load(self._shard(entry)) for entry in entries]
 
     def _shard(self, entry: Entry) -> Path:
         return self.folder / f"{entry.digest}.safetensors"
 
 
 @torch.no_grad()
-def encode(tokenizer: VAE | FSQ, recording: Recording) -> LatentFilm:
+def encode(tokenizer: VAE | FSQ, recording: Recording) -> LatentRecording:
     """Latents of every frame, in fp16 (their rounding is far below the context noise)."""
     device = next(tokenizer.parameters()).device
     latents: list[Tensor] = []
@@ -77,7 +77,7 @@ def encode(tokenizer: VAE | FSQ, recording: Recording) -> LatentFilm:
         pixels = pixels_from_uint8(torch.from_numpy(frames).to(device))
         encoded = tokenizer.encode(pixels.contiguous(memory_format=torch.channels_last))
         latents.append(encoded.contiguous().half().cpu())
-    return LatentFilm(
+    return LatentRecording(
         latents_NChw=torch.cat(latents),
         actions_NA=torch.from_numpy(recording.actions),
         cuts_N=torch.from_numpy(recording.cuts),

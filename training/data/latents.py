@@ -21,7 +21,7 @@ from training.data.recording import TooLittlePlay, clip_starts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatentFilm:
+class LatentRecording:
     """One recording in normalised latents, with the action that led to each frame. `cuts_N` is
     True where a frame does not follow from the one before. `poses_N3`: x, y and heading, None in
     what was encoded before they were kept."""
@@ -39,12 +39,12 @@ class LatentFilm:
             save_file(tensors, building)
 
     @staticmethod
-    def load(path: Path) -> "LatentFilm":
+    def load(path: Path) -> "LatentRecording":
         """Latents stay on disk (memory-mapped) until a clip is drawn from them. Raises
         DamagedFile."""
         with reading(path, "remove it, and it is encoded anew"):
             tensors = load_file(path)
-            return LatentFilm(
+            return LatentRecording(
                 latents_NChw=tensors["latents"],
                 actions_NA=tensors["actions"],
                 cuts_N=tensors["cuts"],
@@ -88,7 +88,7 @@ class ClipSource:
 
     def __init__(
         self,
-        films: Sequence[LatentFilm],
+        recordings: Sequence[LatentRecording],
         num_frames: int,
         batch_size: int,
         device: torch.device,
@@ -98,9 +98,11 @@ class ClipSource:
     ) -> None:
         """`state_size`: numbers of a state that frames are told. Raises TooLittlePlay; ValueError
         for films without poses where there are any."""
-        self._films = films
-        self._conditions = [film.told(state_size) for film in films]
-        self._starts = [clip_starts(film.cuts_N.numpy(), num_frames) for film in films]
+        self._recordings = recordings
+        self._conditions = [recording.told(state_size) for recording in recordings]
+        self._starts = [
+            clip_starts(recording.cuts_N.numpy(), num_frames) for recording in recordings
+        ]
         self._firsts = np.cumsum([0] + [len(starts) for starts in self._starts])
         if not len(self):
             raise TooLittlePlay(f"no recording is {num_frames} frames long without a cut")
@@ -138,8 +140,10 @@ class ClipSource:
 
     def _clips_by_button(self, focus: PressFocus) -> list[NDArray[np.int64]]:
         pressed = [
-            presses(film.actions_NA, focus.num_buttons, tells_presses=focus.tells_presses).numpy()
-            for film in self._films
+            presses(
+                recording.actions_NA, focus.num_buttons, tells_presses=focus.tells_presses
+            ).numpy()
+            for recording in self._recordings
         ]
         return clips_with_presses(pressed, self._starts, self._num_frames, focus.first_frame)
 
@@ -147,4 +151,4 @@ class ClipSource:
         i = int(np.searchsorted(self._firsts, index, side="right")) - 1
         first = int(self._starts[i][index - self._firsts[i]])
         frames = slice(first, first + self._num_frames)
-        return self._films[i].latents_NChw[frames], self._conditions[i][frames]
+        return self._recordings[i].latents_NChw[frames], self._conditions[i][frames]

@@ -9,17 +9,17 @@ from training.data.recording import Recording
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """Buttons held for one frame, and the turn in degrees (positive to the right)."""
+    """The buttons held in one frame, and the turn in degrees (positive to the right)."""
 
     down: frozenset[str] = frozenset()
     yaw_deg: float = 0.0
 
 
 class Recorder(Protocol):
-    """A game that can be filmed. Must be picklable: films are made in other processes."""
+    """A game with a scripted player. Must be picklable: other processes record the episodes."""
 
     def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
-        """`num_frames` frames of scripted play, then one frame for each of `then`: the same film
-        with another end shows what the real game answers to a key. Only `seed` decides. The first
-        frame has no action before it (all zeros)."""
+        """Records `num_frames` frames of scripted play, then one frame for each entry of `then`;
+        the same seed with another `then` shows the game's answer to another input. Only `seed`
+        decides the play. The first frame follows no action (all zeros)."""
         ...

@@ -45,7 +45,7 @@ class RecordingSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class FilmFolder:
+class RecordingFolder:
     """Our own films: `<root>/<split>/<take>/`, as `Recording.save` leaves them."""
 
     root: Path

@@ -10,14 +10,14 @@ from training.data.recording import Recording
 _LOST_UNITS = 1.0  # further off than this, the player did something else than the model thinks
 
 
-def states_of(film: Recording, model: StateModel) -> NDArray[np.float32]:
+def states_of(recording: Recording, model: StateModel) -> NDArray[np.float32]:
     """(N, S): positions and headings as recorded; velocity and height as the model carries them
     from frame to frame, at rest in the first frame and after each cut."""
-    states = np.empty((len(film.poses), STATE_SIZE), np.float32)
+    states = np.empty((len(recording.poses), STATE_SIZE), np.float32)
     state: State = ()
-    for frame, (pose, action) in enumerate(zip(film.poses, film.actions, strict=True)):
+    for frame, (pose, action) in enumerate(zip(recording.poses, recording.actions, strict=True)):
         x, y, heading = (float(value) for value in pose)
-        if frame == 0 or film.cuts[frame]:
+        if frame == 0 or recording.cuts[frame]:
             state = model.at(x, y, heading)
         else:
             state = _corrected(model, state, model.advance(state, action.tolist()), x, y, heading)

@@ -12,7 +12,7 @@ from model.world import World
 from training.data.pictures import Pixels
 from training.evaluate.clips.evaluation_clips import NUM_FRAMES, EvaluationClip
 from training.evaluate.material import Material
-from training.evaluate.measures.scores import Film
+from training.evaluate.measures.scores import Video
 from training.evaluate.report.card import (
     COPY_LAST,
     EXACT_DRAFTS,
@@ -41,21 +41,21 @@ def contenders(
     teacher: World | None,
     jointly: Sequence[GeneratedRollout],
     num_steps: int,
-) -> Iterator[tuple[str, list[Film]]]:
+) -> Iterator[tuple[str, list[Video]]]:
     """By name, one film per passage; `jointly` is what `dream_jointly` made with `num_steps`. The
     teacher takes 18 denoise steps."""
     clips = material.clips
     for steps in sorted(world.spec.sampler.times):
-        yield steps_name(steps), _films(_generate_after(world, clips, steps, steps_name(steps)))
-    yield joint_name(num_steps), _films(jointly)
+        yield steps_name(steps), _videos(_generate_after(world, clips, steps, steps_name(steps)))
+    yield joint_name(num_steps), _videos(jointly)
     if teacher is not None:
         slow = _unhurried(teacher)
-        yield TEACHER, _films(_generate_after(slow, clips, _TEACHER_STEPS, TEACHER))
+        yield TEACHER, _videos(_generate_after(slow, clips, _TEACHER_STEPS, TEACHER))
     real = [clip.following.frames[:NUM_FRAMES] for clip in clips]
     mean_frame = material.frames.mean(axis=0).round().astype(np.uint8)
     yield COPY_LAST, [_still(clip.context.frames[-1]) for clip in clips]
     yield MEAN_FRAME, [_still(mean_frame)] * len(clips)
-    yield TOKENIZER, [reconstruct(world.tokenizer, film) for film in real]
+    yield TOKENIZER, [reconstruct(world.tokenizer, video) for video in real]
     yield REAL, real
 
 
@@ -74,7 +74,7 @@ def speculation(jointly: Sequence[GeneratedRollout], num_steps: int) -> tuple[Dr
     return (*exact, Drafts(kind="joint", row=joint_name(num_steps), share=share))
 
 
-def _films(rollouts: Sequence[GeneratedRollout]) -> list[Film]:
+def _videos(rollouts: Sequence[GeneratedRollout]) -> list[Video]:
     return [generated.frames for generated in rollouts]
 
 
@@ -102,5 +102,5 @@ def _unhurried(teacher: World) -> World:
     return replace(teacher, spec=replace(teacher.spec, sampler=sampler))
 
 
-def _still(frame: Pixels) -> Film:
+def _still(frame: Pixels) -> Video:
     return np.repeat(frame[None], NUM_FRAMES, axis=0)

@@ -16,7 +16,7 @@ from training.evaluate.material import Material
 from training.evaluate.measures.colour import measure_colour
 from training.evaluate.measures.fidelity import measure_rollout, measure_tokenizer
 from training.evaluate.measures.horizon import LongRollout, measure_horizon
-from training.evaluate.measures.scores import Comparison, Film
+from training.evaluate.measures.scores import Comparison, Video
 from training.evaluate.measures.steering import measure_steering
 from training.evaluate.report.card import (
     MEAN_FRAME,
@@ -39,7 +39,7 @@ _HELD_FRAMES = 16  # no measure of steering looks farther
 _GRID_FRAMES = (0, 2, 4, 8, 12)
 _GRID_PROBES = 2
 
-Films = Mapping[str, list[Film]]  # by contender, one film per passage
+Videos = Mapping[str, list[Video]]  # by contender, one film per passage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +65,8 @@ def evaluate(
     clips = material.clips
     comparison = Comparison(material.networks, clips)
     jointly = generate_jointly(world, material, num_steps)
-    films: Films = dict(contenders(world, material, teacher, jointly, num_steps))
-    ours, real = films[steps_name(num_steps)], films[REAL]
+    videos: Videos = dict(contenders(world, material, teacher, jointly, num_steps))
+    ours, real = videos[steps_name(num_steps)], videos[REAL]
     held, held_real = _held(world, material.probes, num_steps)
     card = Card(
         world=world.spec.name,
@@ -83,12 +83,12 @@ def evaluate(
         dream=measure_rollout(
             _from_last(clips, ours),
             _from_last(clips, real),
-            _from_last(clips, films[TOKENIZER]),
-            films[MEAN_FRAME][0][0],
+            _from_last(clips, videos[TOKENIZER]),
+            videos[MEAN_FRAME][0][0],
         ),
         one_frame_prompt=measure_one_frame_prompt(world, clips, num_steps),
         dream_colour=measure_colour(_at(real, _COLOUR_FRAME), _at(ours, _COLOUR_FRAME)),
-        contenders={name: comparison.score(made) for name, made in films.items()},
+        contenders={name: comparison.score(made) for name, made in videos.items()},
         reader_alone=material.reader_alone,
         shuffled_f1=comparison.f1_by_chance(ours),
         frechet_real=comparison.frechet_real(),
@@ -103,7 +103,7 @@ def evaluate(
             world,
             (clips, *sorted(material.long_clips, key=_length)),
             [probe.context for probe in material.probes],
-            material.films,
+            material.recordings,
             num_steps=num_steps,
         ),
         load_1m=round(os.getloadavg()[0], 1),
@@ -130,7 +130,7 @@ def _long_rollouts(world: World, material: Material, num_steps: int) -> Iterator
 
 def _held(
     world: World, probes: Sequence[Probe], num_steps: int
-) -> tuple[dict[str, list[Film]], dict[str, list[Film]]]:
+) -> tuple[dict[str, list[Video]], dict[str, list[Video]]]:
     """Dreams and the game's answers to every held key, probe by probe."""
     names = tuple(plans(world.spec.action_space.key_turn_deg)) if probes else ()
     generated = {plan: _generate_held(world, probes, plan, num_steps) for plan in names}
@@ -164,25 +164,25 @@ def _length(clips: Sequence[EvaluationClip]) -> int:
     return len(clips[0].following.frames)
 
 
-def _from_last(clips: Sequence[EvaluationClip], films: Sequence[Film]) -> list[Film]:
-    return [p.from_last(film) for p, film in zip(clips, films, strict=True)]
+def _from_last(clips: Sequence[EvaluationClip], videos: Sequence[Video]) -> list[Video]:
+    return [p.from_last(video) for p, video in zip(clips, videos, strict=True)]
 
 
-def _at(films: Sequence[Film], frame: int) -> NDArray[np.uint8]:
-    return np.stack([film[frame - 1] for film in films])
+def _at(videos: Sequence[Video], frame: int) -> NDArray[np.uint8]:
+    return np.stack([video[frame - 1] for video in videos])
 
 
-def _contact_sheet(real: Sequence[Film], generated: Sequence[Film]) -> Pixels:
+def _contact_sheet(real: Sequence[Video], generated: Sequence[Video]) -> Pixels:
     rows = []
     for truth, ours in list(zip(real, generated, strict=True))[:_SHEET_PASSAGES]:
-        rows += [[film[n - 1] for n in _SHEET_FRAMES] for film in (truth, ours)]
+        rows += [[video[n - 1] for n in _SHEET_FRAMES] for video in (truth, ours)]
     return grid(rows, ["real", "dreamt"] * (len(rows) // 2))
 
 
 def _steering_grid(held: Mapping[str, list[NDArray[np.uint8]]]) -> Pixels:
     rows, labels = [], []
     for probe in range(_GRID_PROBES):
-        for plan, films in held.items():
-            rows.append([films[probe][n] for n in _GRID_FRAMES])
+        for plan, videos in held.items():
+            rows.append([videos[probe][n] for n in _GRID_FRAMES])
             labels.append(f"{plan}, frames {', '.join(map(str, _GRID_FRAMES))}")
     return grid(rows, labels)

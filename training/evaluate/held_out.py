@@ -3,11 +3,11 @@ every machine, and stored in the run folder."""
 
 import os
 
-from training.data.filming import record_all
 from training.data.games.probes import Probe, record_probes
+from training.data.record_episodes import record_episodes
 from training.data.recording import Recording, load_recordings
 from training.data.source import RecordingSource
-from training.data.vpt.films import keep_films
+from training.data.vpt.stored import store_recordings
 from training.recipes.recipe import Recipe
 from training.run import Run
 
@@ -17,15 +17,15 @@ _PROCESSES = os.cpu_count() or 1
 def record_held_out(recipe: Recipe, run: Run, *, processes: int) -> None:
     plan = recipe.record
     if isinstance(recipe.recorder, RecordingSource):
-        keep_films(
+        store_recordings(
             recipe.recorder, "held_out", run.held_out_recordings, num_frames=plan.held_out_frames
         )
         return
-    record_all(
+    record_episodes(
         recipe.recorder,
         run.held_out_recordings,
         num_frames=plan.held_out_frames,
-        takes=plan.held_out_takes,
+        num_episodes=plan.held_out_episodes,
         seed=plan.held_out_seed,
         processes=processes,
     )
@@ -51,7 +51,7 @@ def inverse_dynamics_recordings(recipe: Recipe, run: Run) -> list[Recording]:
     """Of play that the world has not learned from and is not measured on; at least two."""
     folder, plan = run.folder / "reader" / "recordings", recipe.record
     if isinstance(recipe.recorder, RecordingSource):
-        keep_films(
+        store_recordings(
             recipe.recorder,
             "validation",
             folder,
@@ -59,11 +59,11 @@ def inverse_dynamics_recordings(recipe: Recipe, run: Run) -> list[Recording]:
             at_least=2,
         )
     else:
-        record_all(
+        record_episodes(
             recipe.recorder,
             folder,
             num_frames=plan.inverse_dynamics_frames,
-            takes=plan.inverse_dynamics_episodes,
+            num_episodes=plan.inverse_dynamics_episodes,
             seed=plan.inverse_dynamics_seed,
             processes=_PROCESSES,
         )

@@ -24,7 +24,7 @@ from training.evaluate.inverse_dynamics.output import (
     InverseDynamicsOutput,
     predict_actions,
 )
-from training.evaluate.measures.scores import FilmFeatures, MetricNetworks, PictureDistance
+from training.evaluate.measures.scores import MetricNetworks, PictureDistance, VideoFeatures
 from training.evaluate.report.protocol import EvaluationProtocol
 from training.recipes.recipe import Recipe
 from training.recipes.settings.evaluation import EvaluationBudget
@@ -41,7 +41,7 @@ class ExternalMetrics:
     """Judges whose weights are not ours to ship."""
 
     lpips: PictureDistance | None = None
-    fvd_features: FilmFeatures | None = None
+    fvd_features: VideoFeatures | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class Material:
     frames: NDArray[np.uint8]
     networks: MetricNetworks
     reader_alone: Mapping[str, EventScore]
-    films: Sequence[Recording] = ()
+    recordings: Sequence[Recording] = ()
 
     def protocol(self, precision: Precision, num_steps: int) -> EvaluationProtocol:
         return EvaluationProtocol.of(
@@ -97,7 +97,7 @@ def gather(
         frames=sample_evenly([recording.frames for recording in held_out], _TOKENIZER_FRAMES),
         networks=_networks(recipe, inverse_dynamics, reading, given or ExternalMetrics()),
         reader_alone=_alone(recipe.action_space, unseen, reading),
-        films=held_out,
+        recordings=held_out,
     )
 
 

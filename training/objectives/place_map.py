@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.place.map import PlaceMap
-from training.data.latents import LatentFilm
+from training.data.latents import LatentRecording
 from training.device import autocast
 from training.objectives.objective import Losses
 
@@ -17,13 +17,15 @@ from training.objectives.objective import Losses
 class PlaceFit:
     """Mean squared error over frames drawn evenly from all films."""
 
-    def __init__(self, place: PlaceMap, films: Sequence[LatentFilm], batch_size: int) -> None:
+    def __init__(
+        self, place: PlaceMap, recordings: Sequence[LatentRecording], batch_size: int
+    ) -> None:
         """Raises ValueError for films without poses."""
         size = place.config.state_size
         self._place = place
         self._batch_size = batch_size
-        self._latents = torch.cat([film.latents_NChw for film in films])
-        self._states = torch.cat([film.told(size)[:, -size:] for film in films])
+        self._latents = torch.cat([recording.latents_NChw for recording in recordings])
+        self._states = torch.cat([recording.told(size)[:, -size:] for recording in recordings])
 
     def __call__(self, generator: torch.Generator, step: int) -> Losses:
         states_NS, latents_NChw = self._draw(generator)

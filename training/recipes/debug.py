@@ -36,7 +36,8 @@ def debug() -> Recipe:
         action_space=ACTION_SPACE,
         recorder=ToyRecorder(),
         record=RecordRecipe(
-            train_frames=8_000, train_takes=4, held_out_frames=1_000, held_out_takes=1, probes=8,
+            train_frames=8_000, train_episodes=4, held_out_frames=1_000, held_out_episodes=1,
+            probes=8,
             inverse_dynamics_frames=5_000,
             least_walk=0.0,
         ),

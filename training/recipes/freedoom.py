@@ -58,7 +58,7 @@ def freedoom() -> Recipe:
         recorder=_RECORDER,
         second_recorder=replace(_RECORDER, habits=LIVELY),
         record=RecordRecipe(
-            train_frames=120_000, train_takes=20, held_out_frames=6_000, held_out_takes=2
+            train_frames=120_000, train_episodes=20, held_out_frames=6_000, held_out_episodes=2
         ),
         tokenizer=TokenizerRecipe(
             batch_size=8, lr=1.5e-3, ema_decay=0.998, minutes=28.0,

@@ -37,7 +37,7 @@ def freedoom_hall() -> Recipe:
         # Half of the films are looks from everywhere, which the map learns from.
         second_recorder=replace(recorder, scatter_frames=12),
         state_model=recorder.state_model,
-        record=replace(room.record, train_frames=192_000, train_takes=16),
+        record=replace(room.record, train_frames=192_000, train_episodes=16),
         tokenizer=replace(room.tokenizer, lr=1.2e-3, minutes=60.0, picture=_PICTURE),
         decoder=replace(room.decoder, minutes=20.0, picture=replace(_PICTURE, texture=3.0)),
         map=MapRecipe(batch_size=64, muon_lr=4e-3, adamw_lr=2e-3, ema_decay=0.99, minutes=40.0),

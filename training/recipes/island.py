@@ -68,8 +68,8 @@ def island() -> Recipe:
         recorder=IslandRecorder(action_space=_ACTION_SPACE),
         tokenizer_recorder=MixedTiles(num_actions=_ACTION_SPACE.size),
         record=RecordRecipe(
-            train_frames=240_000, train_takes=200, tokenizer_frames=40_000,
-            held_out_frames=12_000, held_out_takes=10,
+            train_frames=240_000, train_episodes=200, tokenizer_frames=40_000,
+            held_out_frames=12_000, held_out_episodes=10,
             inverse_dynamics_frames=0, probes=0, least_walk=0.0,
         ),
         tokenizer=TokenizerRecipe(

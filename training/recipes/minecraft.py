@@ -51,7 +51,7 @@ def minecraft() -> Recipe:
         action_space=ACTION_SPACE,
         recorder=VptFolder(folder=RECORDINGS, width=preset.width, height=preset.height),
         record=RecordRecipe(
-            train_frames=120_000, train_takes=1, held_out_frames=24_000, held_out_takes=1,
+            train_frames=120_000, train_episodes=1, held_out_frames=24_000, held_out_episodes=1,
             inverse_dynamics_frames=36_000, probes=0,
         ),
         tokenizer=TokenizerRecipe(

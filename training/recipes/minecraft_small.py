@@ -21,7 +21,7 @@ def minecraft_small() -> Recipe:
         preset=preset,
         recorder=VptFolder(folder=RECORDINGS, width=preset.width, height=preset.height),
         record=RecordRecipe(
-            train_frames=60_000, train_takes=1, held_out_frames=12_000, held_out_takes=1,
+            train_frames=60_000, train_episodes=1, held_out_frames=12_000, held_out_episodes=1,
             inverse_dynamics_frames=18_000, probes=0,
         ),
         tokenizer=proven.tokenizer,

@@ -28,12 +28,12 @@ class RecordRecipe:
     probe needs, in map units over the first twelve frames of walking forward."""
 
     train_frames: int
-    train_takes: int
+    train_episodes: int
     held_out_frames: int
-    held_out_takes: int
+    held_out_episodes: int
     train_seed: int = 0
     validation_frames: int = 2_000
-    validation_takes: int = 1
+    validation_episodes: int = 1
     validation_seed: int = 5_000
     held_out_seed: int = 10_000
     tokenizer_frames: int = 0

@@ -4,6 +4,9 @@ The code was renamed and stored files were not: an old state, a `world.json` and
 keep their keys. A field that is not listed has one name."""
 
 STORED_NAMES = {
+    "train_episodes": "train_takes",
+    "held_out_episodes": "held_out_takes",
+    "validation_episodes": "validation_takes",
     "action_dropout": "untold_share",
     "inverse_dynamics_frames": "reader_frames",
     "inverse_dynamics_episodes": "reader_takes",

@@ -12,15 +12,15 @@ from torch import Tensor
 
 from model.tokenizer.vae import pixels_from_uint8
 
-Film = NDArray[np.uint8]
+Video = NDArray[np.uint8]
 
 
 class FrameSource:
     """Draws frames of uint8 films (N, H, W, 3), often memory-mapped, onto the training device."""
 
-    def __init__(self, films: Sequence[Film], batch_size: int, device: torch.device) -> None:
-        self._films = films
-        self._firsts = np.cumsum([0] + [len(film) for film in films])
+    def __init__(self, videos: Sequence[Video], batch_size: int, device: torch.device) -> None:
+        self._videos = videos
+        self._firsts = np.cumsum([0] + [len(video) for video in videos])
         self._batch_size = batch_size
         self._device = device
 
@@ -36,7 +36,7 @@ class FrameSource:
         pixels = pixels_from_uint8(torch.from_numpy(frames).to(self._device))
         return pixels.contiguous(memory_format=torch.channels_last)
 
-    def _frame(self, index: int) -> Film:
-        film = int(np.searchsorted(self._firsts, index, side="right")) - 1
-        frame: Film = self._films[film][index - self._firsts[film]]
+    def _frame(self, index: int) -> Video:
+        video = int(np.searchsorted(self._firsts, index, side="right")) - 1
+        frame: Video = self._videos[video][index - self._firsts[video]]
         return frame

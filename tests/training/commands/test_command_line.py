@@ -13,7 +13,7 @@ from training.commands import train as train_command
 from training.data.atomic_io import DamagedFile
 from training.data.inventory.manifest import read_manifest
 from training.data.inventory.stock import stock_at
-from training.data.latents import ClipSource, LatentFilm
+from training.data.latents import ClipSource, LatentRecording
 from training.data.recording import TooLittlePlay, load_recordings
 from training.job_state import STAGES
 from training.loop.trainer import Budget
@@ -133,4 +133,4 @@ def test_recordings_shards_and_manifests_cut_short_are_named(tmp_path: Path) -> 
         read_manifest(tmp_path / "manifest.json")
     assert stock_at(tmp_path / "manifest.json") is None
     with pytest.raises(DamagedFile, match=r"shard\.safetensors is damaged .*; remove it"):
-        LatentFilm.load(tmp_path / "shard.safetensors")
+        LatentRecording.load(tmp_path / "shard.safetensors")

@@ -7,7 +7,7 @@ import pytest
 
 from model.presets import debug
 from training.__main__ import main
-from training.commands.decoders import Film, measure
+from training.commands.decoders import Video, measure
 from training.data.games.toy import ACTION_SPACE, ToyRecorder
 from training.evaluate.clips.evaluation_clips import evenly_spaced_clips
 from training.evaluate.inverse_dynamics.network import (
@@ -24,7 +24,7 @@ PASSAGES = evenly_spaced_clips(
 REAL = [clip.following.frames for clip in PASSAGES]
 
 
-def _faded(film: Film) -> Film:
+def _faded(film: Video) -> Video:
     """With half of its contrast."""
     return film // 2 + np.uint8(64)
 

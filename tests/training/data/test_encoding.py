@@ -15,18 +15,18 @@ from training.data.games.toy import ToyRecorder
 from training.data.inventory.manifest import Entry, take_stock
 from training.data.latents import ClipSource
 from training.data.recording import Recording
-from training.data.source import FilmFolder
+from training.data.source import RecordingFolder
 
 
 @dataclass(frozen=True, slots=True)
-class Watched(FilmFolder):
+class Watched(RecordingFolder):
     """Remembers what was read."""
 
     opened: list[str] = field(default_factory=list)
 
     def open(self, name: str) -> Recording:
         self.opened.append(name)
-        return FilmFolder.open(self, name)
+        return RecordingFolder.open(self, name)
 
 
 @pytest.fixture
@@ -37,8 +37,10 @@ def vae() -> VAE:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Watched:
-    for take in range(3):
-        ToyRecorder().record(num_frames=12, seed=take).save(tmp_path / "train" / f"{take:05d}")
+    for episode in range(3):
+        ToyRecorder().record(num_frames=12, seed=episode).save(
+            tmp_path / "train" / f"{episode:05d}"
+        )
     return Watched(tmp_path, ("forward", "back", "left", "right", "act", "yaw"))
 
 
@@ -51,9 +53,9 @@ def _entries(source: Watched) -> list[Entry]:
 def test_an_interrupted_encoding_goes_on_where_it_stopped(source: Watched, vae: VAE) -> None:
     entries = _entries(source)
     cache = LatentCache(source.root / "latents", vae)
-    cache.films(source, entries[:2])
+    cache.encoded(source, entries[:2])
     assert source.opened == ["train/00000", "train/00001"]
-    films = LatentCache(source.root / "latents", vae).films(source, entries)
+    films = LatentCache(source.root / "latents", vae).encoded(source, entries)
     assert source.opened == ["train/00000", "train/00001", "train/00002"]
     truth = encode(vae, source.open("train/00001"))
     assert torch.equal(films[1].latents_NChw, truth.latents_NChw)
@@ -64,14 +66,14 @@ def test_a_changed_encoder_has_latents_of_its_own_and_a_changed_decoder_does_not
     source: Watched, vae: VAE
 ) -> None:
     entries = _entries(source)
-    LatentCache(source.root / "latents", vae).films(source, entries)
+    LatentCache(source.root / "latents", vae).encoded(source, entries)
     other_decoder, other_encoder = copy.deepcopy(vae), copy.deepcopy(vae)
     next(other_decoder.decoder.parameters()).add_(1.0)
     next(other_encoder.encoder.parameters())[0, 0, 0, 0] += 1e-3
     source.opened.clear()
-    LatentCache(source.root / "latents", other_decoder).films(source, entries)
+    LatentCache(source.root / "latents", other_decoder).encoded(source, entries)
     assert not source.opened
-    LatentCache(source.root / "latents", other_encoder).films(source, entries)
+    LatentCache(source.root / "latents", other_encoder).encoded(source, entries)
     assert len(source.opened) == 3
 
 
@@ -88,7 +90,7 @@ def test_the_statistics_of_a_tokenizer_are_measured_once(source: Watched, vae: V
 
 
 def test_any_draw_can_be_made_without_those_before_it(source: Watched, vae: VAE) -> None:
-    films = LatentCache(source.root / "latents", vae).films(source, _entries(source))
+    films = LatentCache(source.root / "latents", vae).encoded(source, _entries(source))
     clips = ClipSource(films, num_frames=5, batch_size=4, device=torch.device("cpu"))
     assert len(clips) == 3 * 8
     generator = torch.Generator()

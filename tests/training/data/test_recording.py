@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from training.data.filming import record_all
 from training.data.games.toy import ToyRecorder
-from training.data.latents import ClipSource, LatentFilm
+from training.data.latents import ClipSource, LatentRecording
+from training.data.record_episodes import record_episodes
 from training.data.recorder import Hands
 from training.data.recording import Recording, clip_starts, load_recordings
 
@@ -30,7 +30,7 @@ def test_no_clip_spans_a_cut() -> None:
 
 def test_clips_bring_the_actions_that_led_to_their_frames() -> None:
     count = 40
-    film = LatentFilm(
+    film = LatentRecording(
         latents_NChw=torch.arange(count).view(count, 1, 1, 1).half(),
         actions_NA=torch.arange(count).view(count, 1).float(),
         cuts_N=torch.arange(count) % 20 == 0,
@@ -45,8 +45,13 @@ def test_clips_bring_the_actions_that_led_to_their_frames() -> None:
 
 def test_films_are_the_same_however_many_processes_make_them(tmp_path: Path) -> None:
     for name, processes in (("one", 1), ("two", 2)):
-        record_all(
-            ToyRecorder(), tmp_path / name, num_frames=60, takes=3, seed=7, processes=processes
+        record_episodes(
+            ToyRecorder(),
+            tmp_path / name,
+            num_frames=60,
+            num_episodes=3,
+            seed=7,
+            processes=processes,
         )
     pairs = zip(load_recordings(tmp_path / "one"), load_recordings(tmp_path / "two"), strict=True)
     for first, second in pairs:
@@ -55,11 +60,13 @@ def test_films_are_the_same_however_many_processes_make_them(tmp_path: Path) -> 
 
 
 def test_another_player_films_the_second_half(tmp_path: Path) -> None:
-    record_all(
-        ToyRecorder(), tmp_path / "both", num_frames=80, takes=4, seed=7, processes=1,
+    record_episodes(
+        ToyRecorder(), tmp_path / "both", num_frames=80, num_episodes=4, seed=7, processes=1,
         then=OtherWay(),
     )  # fmt: skip
-    record_all(ToyRecorder(), tmp_path / "one", num_frames=80, takes=4, seed=7, processes=1)
+    record_episodes(
+        ToyRecorder(), tmp_path / "one", num_frames=80, num_episodes=4, seed=7, processes=1
+    )
     pairs = zip(load_recordings(tmp_path / "both"), load_recordings(tmp_path / "one"), strict=True)
     same = [np.array_equal(both.frames, one.frames) for both, one in pairs]
     assert same == [True, True, False, False]

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from model.nfd.transformer import NFDTransformer
 from model.sampling.trigflow import estimate_clean, rotate
 from tests.training.tiny import CONFIG, clips, transformer
-from training.data.latents import ClipSource, LatentFilm
+from training.data.latents import ClipSource, LatentRecording
 from training.distillation.adversary import Adversary, AdversarySettings
 from training.distillation.clips import NoisyClips
 from training.distillation.continuous import ContinuousConsistency, ContinuousSettings
@@ -39,7 +39,7 @@ def _discrete(student: Student, teacher: NFDTransformer) -> Method:
 
 def _two_frames() -> ClipSource:
     signs = torch.randint(0, 2, (64, 1, 1, 1), generator=torch.Generator().manual_seed(1)) * 2 - 1
-    film = LatentFilm(
+    film = LatentRecording(
         latents_NChw=signs.expand(64, 3, 2, 2).half(), actions_NA=torch.zeros(64, 2),
         cuts_N=torch.zeros(64, dtype=torch.bool),
     )  # fmt: skip

@@ -65,7 +65,7 @@ def test_a_rollout_starts_from_recorded_frames_and_restarts_at_its_end() -> None
         ends += buffer.end_N[buffer.end_N > 0].tolist()
     assert 2 < max(ages) <= SETTINGS.max_rollout_frames + SETTINGS.stride - 1
     assert min(ends) == 1 and max(ends) == 9
-    film = FILMS._films[0]
+    film = FILMS._recordings[0]
     first = buffer.actions_NTA[0]
     places = film.actions_NA.unfold(0, len(first), 1).transpose(1, 2)
     assert any(torch.equal(first, place) for place in places)

@@ -8,7 +8,7 @@ import torch
 from model.nfd.transformer import NFDTransformer
 from model.tokenizer.vae import VAE
 from model.world import World, WorldSpec
-from training.data.games.probes import film_answers, plans
+from training.data.games.probes import plans, recorded_answers
 from training.data.games.toy import ToyRecorder
 from training.evaluate.material import Material, gather
 from training.evaluate.rollouts.generate import start_clip
@@ -25,7 +25,7 @@ EXTENT = EvaluationBudget(
 def tiny_recipe() -> Recipe:
     recipe = debug()
     record = replace(
-        recipe.record, held_out_frames=200, held_out_takes=1, probes=2,
+        recipe.record, held_out_frames=200, held_out_episodes=1, probes=2,
         inverse_dynamics_frames=2_400, inverse_dynamics_episodes=3,
     )  # fmt: skip
     return replace(recipe, record=record, evaluation=EXTENT)
@@ -35,8 +35,8 @@ def film_ahead(recipe: Recipe, run: Run) -> None:
     """What would be filmed in other processes, filmed here: starting one takes longer."""
     plan = recipe.record
     inverse_dynamics = run.folder / "reader" / "recordings"
-    for folder, frames, takes, seed in (
-        (run.held_out_recordings, plan.held_out_frames, plan.held_out_takes, plan.held_out_seed),
+    for folder, frames, num_episodes, seed in (
+        (run.held_out_recordings, plan.held_out_frames, plan.held_out_episodes, plan.held_out_seed),
         (
             inverse_dynamics,
             plan.inverse_dynamics_frames,
@@ -44,12 +44,12 @@ def film_ahead(recipe: Recipe, run: Run) -> None:
             plan.inverse_dynamics_seed,
         ),
     ):
-        for take in range(takes):
-            film = ToyRecorder().record(num_frames=frames // takes, seed=seed + take)
+        for take in range(num_episodes):
+            film = ToyRecorder().record(num_frames=frames // num_episodes, seed=seed + take)
             film.save(folder / f"{take:05d}")
     hands = plans(recipe.action_space.key_turn_deg)
     for probe in range(plan.probes):
-        films = film_answers(
+        films = recorded_answers(
             ToyRecorder(), hands, plan.probe_seed + probe, least_walk=plan.least_walk,
             context_frames=recipe.preset.nfd.window,
         )  # fmt: skip

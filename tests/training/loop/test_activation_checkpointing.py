@@ -13,7 +13,7 @@ from torch import Tensor
 from model import presets
 from model.nfd.transformer import NFDTransformer
 from tests.training import tiny
-from training.data.latents import ClipSource, LatentFilm
+from training.data.latents import ClipSource, LatentRecording
 from training.loop.activation_checkpointing import checkpoint_blocks, compile_blocks
 from training.loop.optimizers import nfd_optimizers
 from training.loop.trainer import Budget, Trainer
@@ -67,7 +67,7 @@ def test_the_310m_teacher_takes_a_real_step_at_384x224_in_8_gib(tmp_path: Path) 
     optimizers = nfd_optimizers(transformer, muon_lr=1e-3, adamw_lr=1e-4)
     trainer = Trainer(tmp_path, "teacher", transformer, optimizers, ema_decay=0.999)
     checkpoint_blocks(transformer)
-    film = LatentFilm(
+    film = LatentRecording(
         latents_NChw=torch.randn(3, 16, 14, 24).half(),
         actions_NA=torch.rand(3, config.action_size).round(),
         cuts_N=torch.zeros(3, dtype=torch.bool),

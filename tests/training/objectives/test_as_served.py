@@ -8,7 +8,7 @@ from torch import Tensor
 from model.action_space import ActionSpace, Key
 from model.nfd.transformer import NFDTransformer
 from tests.training.tiny import CONFIG, clips, transformer
-from training.data.latents import ClipSource, LatentFilm, PressFocus
+from training.data.latents import ClipSource, LatentRecording, PressFocus
 from training.loop.optimizers import nfd_optimizers
 from training.objectives.as_served import AsServed, ServedPast
 from training.objectives.noise import FrameTimes
@@ -85,7 +85,7 @@ def _objective(settings: AsServedRecipe, source: ClipSource, network: NFDTransfo
 
 def test_it_learns_a_world_of_one_frame() -> None:
     one = torch.randn(1, 3, 2, 2, generator=_generator())
-    film = LatentFilm(
+    film = LatentRecording(
         latents_NChw=one.repeat(32, 1, 1, 1).half(),
         actions_NA=torch.zeros(32, 2),
         cuts_N=torch.zeros(32, dtype=torch.bool),
@@ -143,7 +143,7 @@ def test_clips_hold_presses_of_each_button_as_often_as_asked() -> None:
     actions[50:60, 0] = 1.0  # one long press
     for at in range(100, 400, 30):
         actions[at, 1] = 1.0
-    film = LatentFilm(
+    film = LatentRecording(
         latents_NChw=torch.arange(400.0).view(-1, 1, 1, 1).half(),
         actions_NA=actions,
         cuts_N=torch.zeros(400, dtype=torch.bool),

@@ -42,7 +42,7 @@ def test_guidance_goes_on_past_the_teacher_in_a_straight_line() -> None:
 def test_a_teacher_that_is_told_nothing_does_not_depend_on_the_actions() -> None:
     def loss(action_dropout: float, actions_value: float) -> float:
         source = clips()
-        for film in source._films:
+        for film in source._recordings:
             film.actions_NA.fill_(actions_value)
         objective = FlowMatching(
             transformer(), source, NoiseMixture(), action_dropout=action_dropout

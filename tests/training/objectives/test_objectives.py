@@ -9,7 +9,7 @@ from torch import Tensor
 from model.nfd.transformer import NFDTransformer
 from model.sampling.trigflow import diffuse, estimate_clean
 from tests.training.tiny import CONFIG, SAMPLER
-from training.data.latents import ClipSource, LatentFilm
+from training.data.latents import ClipSource, LatentRecording
 from training.loop.optimizers import nfd_optimizers
 from training.objectives.flow_matching import FlowMatching, direction_target
 from training.objectives.history import History
@@ -52,7 +52,7 @@ def test_flow_matching_learns_a_world_of_one_frame(settings: HistorySettings) ->
     latents = torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(2)).repeat(
         32, 1, 1, 1
     )
-    film = LatentFilm(
+    film = LatentRecording(
         latents_NChw=latents.half(),
         actions_NA=torch.zeros(32, 2),
         cuts_N=torch.zeros(32, dtype=torch.bool),
@@ -85,7 +85,7 @@ class _SaysNothing(NFDTransformer):
 def test_the_loss_is_the_error_of_the_implied_clean_frame() -> None:
     """sin^2 t (cos t z - sin t x0)^2 where nothing is predicted, with z read off what was shown."""
     x0 = 0.5
-    film = LatentFilm(
+    film = LatentRecording(
         latents_NChw=torch.full((32, 3, 2, 2), x0).half(), actions_NA=torch.zeros(32, 2),
         cuts_N=torch.zeros(32, dtype=torch.bool),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from model.nfd.transformer import NFDTransformer
 from model.place.map import PlaceMap
 from tests.model.place.conftest import PLACE
 from tests.training.tiny import CONFIG
-from training.data.latents import ClipSource, LatentFilm
+from training.data.latents import ClipSource, LatentRecording
 from training.distillation.adversary import Adversary, AdversarySettings, CriticHeads
 from training.loop.optimizers import map_optimizers, nfd_optimizers
 from training.objectives.flow_matching import FlowMatching
@@ -20,7 +20,7 @@ from training.recipes.settings.noise import NoiseMixture
 PLACED = replace(CONFIG, place=PLACE)
 
 
-def film(num_frames: int = 400, *, with_poses: bool = True) -> LatentFilm:
+def film(num_frames: int = 400, *, with_poses: bool = True) -> LatentRecording:
     """Latents that say where they were seen from."""
     generator = torch.Generator().manual_seed(0)
     poses = torch.rand(num_frames, 3, generator=generator) * torch.tensor([200.0, 200.0, 360.0])
@@ -28,7 +28,7 @@ def film(num_frames: int = 400, *, with_poses: bool = True) -> LatentFilm:
     seen = torch.stack(
         [poses[:, 0] / 60, torch.sin(torch.deg2rad(poses[:, 2])) * 1.4, poses[:, 1] / 60], dim=1
     )
-    return LatentFilm(
+    return LatentRecording(
         latents_NChw=seen[:, :, None, None].expand(-1, -1, 2, 2).half().contiguous(),
         actions_NA=torch.randn(num_frames, CONFIG.action_size, generator=generator),
         cuts_N=torch.zeros(num_frames, dtype=torch.bool),

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from model.nfd.transformer import NFDTransformer
 from tests.training.tiny import CONFIG
-from training.data.latents import ClipSource, LatentFilm
+from training.data.latents import ClipSource, LatentRecording
 from training.device import autocast, autocast_convolutions
 from training.objectives.flow_matching import FlowMatching
 from training.objectives.history import History
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 def loss_and_gradient(history: HistorySettings) -> tuple[float, Tensor]:
     generator = torch.Generator().manual_seed(2)
-    film = LatentFilm(
+    film = LatentRecording(
         latents_NChw=torch.randn(32, 3, 2, 2, generator=generator).half(),
         actions_NA=torch.zeros(32, 2),
         cuts_N=torch.zeros(32, dtype=torch.bool),

@@ -22,7 +22,7 @@ from training.run import Run
 def _make_films(run: Run) -> None:
     recipe = debug()
     plan = replace(
-        recipe.record, train_frames=200, train_takes=1, held_out_frames=20, validation_frames=40
+        recipe.record, train_frames=200, train_episodes=1, held_out_frames=20, validation_frames=40
     )
     record(replace(recipe, record=plan), run, processes=1)
 

@@ -12,7 +12,7 @@ from model.tokenizer.vae import VAE, VAEConfig, pixels_from_uint8
 from training.data.recording import sample_evenly
 from training.objectives.objective import Losses, Objective
 from training.recipes.settings.picture import PictureWeights
-from training.tokenizer.frames import Film, FrameSource
+from training.tokenizer.frames import FrameSource, Video
 from training.tokenizer.losses.colours import RareColours
 from training.tokenizer.losses.picture_loss import PictureLoss
 from training.tokenizer.reconstruction import Reconstruction, Redecoding, SecondStage
@@ -22,7 +22,7 @@ CONFIG = VAEConfig(
 )
 
 
-def _pictures(count: int = 4) -> Film:
+def _pictures(count: int = 4) -> Video:
     """Four quarters of different colours each."""
     colours = np.random.default_rng(0).integers(0, 255, (count, 2, 2, 3), dtype=np.uint8)
     return colours.repeat(8, axis=1).repeat(8, axis=2)
@@ -77,6 +77,6 @@ def test_frames_stay_on_disk_until_they_are_drawn(tmp_path: Path) -> None:
     np.save(tmp_path / "film.npy", _pictures(8))
     film = np.load(tmp_path / "film.npy", mmap_mode="r")
     source = FrameSource([film], 2, torch.device("cpu"))
-    assert isinstance(source._films[0], np.memmap)
+    assert isinstance(source._videos[0], np.memmap)
     assert source.draw(torch.Generator().manual_seed(0)).shape == (2, 3, 16, 16)
     assert len(sample_evenly([film], 4)) == 4

@@ -16,7 +16,7 @@ from model.ar.world import ARWorld
 from model.nfd.transformer import NFDTransformer
 from model.tokenizer.fsq import FSQ
 from model.tokenizer.vae import VAE
-from training.ablations.autoregression.material import coded_films, folder_of
+from training.ablations.autoregression.material import coded_recordings, folder_of
 from training.ablations.autoregression.next_token import NextToken
 from training.ablations.equal_compute import Learner, train_alike
 from training.data.latents import ClipSource
@@ -69,8 +69,8 @@ def train_codes(recipe: Recipe, run: Run, *, cpu_seconds: float) -> FSQ:
     _inherit(fsq, encoding_tokenizer(recipe, run))
     fsq.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     settings = recipe.tokenizer
-    films = [recording.frames for recording in load_recordings(run.train_recordings)]
-    frames = FrameSource(films, settings.batch_size, pick_device())
+    videos = [recording.frames for recording in load_recordings(run.train_recordings)]
+    frames = FrameSource(videos, settings.batch_size, pick_device())
     optimizers = vae_optimizers(fsq, lr=settings.lr)
     learner = Learner(
         trainer=Trainer(folder_of(run), "fsq", fsq, optimizers, ema_decay=_EMA_DECAY),
@@ -102,9 +102,9 @@ def _nfd(recipe: Recipe, run: Run) -> Learner:
 def _baselines(
     recipe: Recipe, run: Run, fsq: FSQ, orders: Mapping[str, DecodeOrder]
 ) -> dict[str, Learner]:
-    films = coded_films(recipe, run, fsq.to(pick_device()))
+    videos = coded_recordings(recipe, run, fsq.to(pick_device()))
     window, batch_size = recipe.preset.nfd.window, recipe.teacher.batch_size
-    clips = ClipSource(films, window, batch_size, pick_device())
+    clips = ClipSource(videos, window, batch_size, pick_device())
     learners = {}
     for name, order in orders.items():
         torch.manual_seed(0)

@@ -11,7 +11,7 @@ from model.ar.decoding.order import DecodeOrder, blocks, diagonal, raster
 from model.nfd.transformer import NFDConfig
 from model.tokenizer.fsq import FSQ
 from training.data.encoding import encode, encoder_hash
-from training.data.latents import LatentFilm
+from training.data.latents import LatentRecording
 from training.pipeline.stages.recordings import manifest, source
 from training.recipes.named import recipe_named
 from training.recipes.recipe import Recipe
@@ -46,14 +46,14 @@ def folder_of(run: Run) -> Path:
     return run.folder / "compare"
 
 
-def coded_films(recipe: Recipe, run: Run, fsq: FSQ) -> list[LatentFilm]:
+def coded_recordings(recipe: Recipe, run: Run, fsq: FSQ) -> list[LatentRecording]:
     """All training films on the grid of codes, made once per FSQ."""
     folder = folder_of(run) / "codes" / encoder_hash(fsq)[:16]
-    recordings = source(recipe, run)
-    films = []
+    given = source(recipe, run)
+    coded = []
     for entry in manifest(recipe, run).of("train"):
         path = folder / f"{entry.digest}.safetensors"
         if not path.exists():
-            encode(fsq, recordings.open(entry.name)).save(path)
-        films.append(LatentFilm.load(path))
-    return films
+            encode(fsq, given.open(entry.name)).save(path)
+        coded.append(LatentRecording.load(path))
+    return coded

@@ -24,7 +24,7 @@ from training.ablations.autoregression.table import Row
 from training.evaluate.clips.evaluation_clips import NUM_FRAMES, EvaluationClip
 from training.evaluate.material import Material
 from training.evaluate.measures.picture import psnr_db
-from training.evaluate.measures.scores import Comparison, Film
+from training.evaluate.measures.scores import Comparison, Video
 from training.evaluate.rollouts.generate import RolloutRequest, generate, reconstruct, start_clip
 from training.evaluate.statistics.confidence import mean_estimate
 from training.recipes.recipe import Recipe
@@ -42,10 +42,10 @@ def measure(
     comparison = Comparison(material.networks, clips)
     world = nfd_world(recipe, contestants, clips[0])
     times = _times(world, contestants.baselines, orders)
-    for row, films in _drawn(world, contestants, orders, clips):
-        yield _scored(row, films, comparison, clips, frame_ms=times.median_ms(row.name))
-    for name, films in _plain(contestants, material):
-        yield _scored(Row(name=name), films, comparison, clips)
+    for row, videos in _drawn(world, contestants, orders, clips):
+        yield _scored(row, videos, comparison, clips, frame_ms=times.median_ms(row.name))
+    for name, videos in _plain(contestants, material):
+        yield _scored(Row(name=name), videos, comparison, clips)
 
 
 def nfd_world(recipe: Recipe, contestants: Contestants, opening: EvaluationClip) -> World:
@@ -81,7 +81,7 @@ def _drawn(
     contestants: Contestants,
     orders: Mapping[str, DecodeOrder],
     clips: Sequence[EvaluationClip],
-) -> Iterator[tuple[Row, list[Film]]]:
+) -> Iterator[tuple[Row, list[Video]]]:
     requests = [
         RolloutRequest(context=clip.context, actions_TA=clip.following.actions[:NUM_FRAMES])
         for clip in clips
@@ -106,7 +106,7 @@ def _drawn(
         yield row, generate_codes(baseline, order, requests, title=row.name)
 
 
-def _plain(contestants: Contestants, material: Material) -> Iterator[tuple[str, list[Film]]]:
+def _plain(contestants: Contestants, material: Material) -> Iterator[tuple[str, list[Video]]]:
     """What costs nothing, and the best that each tokenizer could show."""
     clips = material.clips
     mean_frame = material.frames.mean(axis=0).round().astype(np.uint8)
@@ -114,26 +114,27 @@ def _plain(contestants: Contestants, material: Material) -> Iterator[tuple[str, 
     fsq = next(iter(contestants.baselines.values())).tokenizer
     yield "the last frame again", [_still(clip.context.frames[-1]) for clip in clips]
     yield "the mean frame", [_still(mean_frame)] * len(clips)
-    yield "the truth through the VAE", [reconstruct(contestants.vae, film) for film in real]
-    yield "the truth through codes", [reconstruct(fsq, film) for film in real]
+    yield "the truth through the VAE", [reconstruct(contestants.vae, video) for video in real]
+    yield "the truth through codes", [reconstruct(fsq, video) for video in real]
 
 
 def _scored(
     row: Row,
-    films: Sequence[Film],
+    videos: Sequence[Video],
     comparison: Comparison,
     clips: Sequence[EvaluationClip],
     *,
     frame_ms: float | None = None,
 ) -> Row:
     firsts = [
-        psnr_db(film[0], clip.following.frames[0]) for film, clip in zip(films, clips, strict=True)
+        psnr_db(video[0], clip.following.frames[0])
+        for video, clip in zip(videos, clips, strict=True)
     ]
     return replace(
         row,
         frame_ms=frame_ms,
         psnr_1=mean_estimate(np.array(firsts)),
-        scores=comparison.score(films),
+        scores=comparison.score(videos),
     )
 
 
@@ -150,7 +151,7 @@ def _times(
     return time_interleaved(entrants, rounds=SPEED_ROUNDS)
 
 
-def _still(frame: NDArray[np.uint8]) -> Film:
+def _still(frame: NDArray[np.uint8]) -> Video:
     return np.repeat(frame[None], NUM_FRAMES, axis=0)
 
 

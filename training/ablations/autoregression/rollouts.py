@@ -19,7 +19,7 @@ from model.context.sliding_window import SlidingWindow
 from model.engine.prefill import opening_clip, opening_frame_idxs
 from model.engine.scheduling.scheduler import Scheduler
 from model.engine.types import FrameRequest
-from training.evaluate.measures.scores import Film
+from training.evaluate.measures.scores import Video
 from training.evaluate.rollouts.generate import RolloutRequest, start_clip
 
 _SESSIONS = 8
@@ -27,10 +27,10 @@ _SESSIONS = 8
 
 def generate_codes(
     baseline: ARWorld, order: DecodeOrder, requests: Sequence[RolloutRequest], *, title: str
-) -> list[Film]:
+) -> list[Video]:
     """One film (T, H, W, 3) for each wish, sampled as MineWorld samples. All of one length."""
     total = sum(len(request.actions_TA) for request in requests)
-    films: list[Film] = []
+    videos: list[Video] = []
     with tqdm(total=total, desc=title, unit="frame", mininterval=1) as bar:
         for first in range(0, len(requests), _SESSIONS):
             together = _Together(baseline, order, requests[first : first + _SESSIONS])
@@ -38,8 +38,8 @@ def generate_codes(
             for actions_SA in together.actions_TSA:
                 frames.append(together.step(actions_SA))
                 bar.update(len(actions_SA))
-            films += [np.stack(film) for film in zip(*frames, strict=True)]
-    return films
+            videos += [np.stack(video) for video in zip(*frames, strict=True)]
+    return videos
 
 
 class _Together:

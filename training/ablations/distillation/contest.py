@@ -20,7 +20,7 @@ from training.distillation.objective import distillation
 from training.distillation.student import Student
 from training.evaluate.clips.evaluation_clips import NUM_FRAMES, EvaluationClip
 from training.evaluate.material import gather
-from training.evaluate.measures.scores import Comparison, Film, Scores
+from training.evaluate.measures.scores import Comparison, Scores, Video
 from training.evaluate.rollouts.generate import RolloutRequest, generate
 from training.evaluate.statistics.confidence import Estimate
 from training.loop.optimizers import student_optimizers
@@ -72,13 +72,13 @@ def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
     few_steps = replace(teacher.spec, sampler=recipe.student_sampler)
     material = gather(recipe, run, recipe.evaluation)
     trained = {TEACHER: 0}
-    films = {TEACHER: _rollouts_by_steps(teacher, material.clips, TEACHER)}
+    videos = {TEACHER: _rollouts_by_steps(teacher, material.clips, TEACHER)}
     for name, (student, num_steps) in _students(recipe, run, seconds).items():
         trained[name] = num_steps
         world = replace(teacher, spec=few_steps, transformer=student)
-        films[name] = _rollouts_by_steps(world, material.clips, name)
+        videos[name] = _rollouts_by_steps(world, material.clips, name)
     comparison = Comparison(material.networks, material.clips)
-    scores = {name: {n: comparison.score(made[n]) for n in _STEPS} for name, made in films.items()}
+    scores = {name: {n: comparison.score(made[n]) for n in _STEPS} for name, made in videos.items()}
     return [
         Row(
             name=name,
@@ -140,7 +140,7 @@ def _train(
 
 def _rollouts_by_steps(
     world: World, clips: Sequence[EvaluationClip], name: str
-) -> dict[int, list[Film]]:
+) -> dict[int, list[Video]]:
     """By number of denoise steps."""
     requests = [
         RolloutRequest(context=clip.context, actions_TA=clip.following.actions[:NUM_FRAMES])

@@ -21,7 +21,7 @@ from training.data.recording import Recording, load_recordings
 
 PROBE_FRAMES = 18  # one second
 REPLAY = "replay"  # the player's own next actions
-_LEAST_FILM, _MOST_FILM = 60, 200
+_MIN_RECORDING, _MAX_RECORDING = 60, 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +61,17 @@ def record_probes(
     begin too late."""
     if not _reach_back(folder / f"{count - 1:03d}" / REPLAY, context_frames):
         shoot = partial(
-            film_answers,
+            recorded_answers,
             recorder,
             plans(key_turn_deg),
             least_walk=least_walk,
             context_frames=context_frames,
         )
-        _film_all(shoot, folder, count=count, seed=seed, processes=processes)
+        _record_all(shoot, folder, count=count, seed=seed, processes=processes)
     return [_load(folder / f"{i:03d}", context_frames) for i in range(count)]
 
 
-def _film_all(
+def _record_all(
     shoot: Callable[[int], dict[str, Recording] | None],
     folder: Path,
     *,
@@ -91,15 +91,15 @@ def _film_all(
         while found < count:
             seeds = range(seed, seed + 2 * processes)
             seed = seeds.stop
-            for films in pool.map(shoot, seeds):
-                if films is not None and found < count:
-                    for plan, film in films.items():
-                        film.save(folder / f"{found:03d}" / plan)
+            for recordings in pool.map(shoot, seeds):
+                if recordings is not None and found < count:
+                    for plan, recording in recordings.items():
+                        recording.save(folder / f"{found:03d}" / plan)
                     found += 1
                     bar.update()
 
 
-def film_answers(
+def recorded_answers(
     recorder: Recorder,
     hands: Mapping[str, Hands],
     seed: int,
@@ -109,20 +109,22 @@ def film_answers(
 ) -> dict[str, Recording] | None:
     """The films of one seed, each `context_frames` of play and PROBE_FRAMES of answer; the replay
     comes last. None where the way ahead is blocked."""
-    drawn = int(np.random.default_rng(seed).integers(_LEAST_FILM, _MOST_FILM))
+    drawn = int(np.random.default_rng(seed).integers(_MIN_RECORDING, _MAX_RECORDING))
     length = max(drawn, context_frames)
 
-    def film(plan: str) -> Recording:
+    def recording(plan: str) -> Recording:
         return recorder.record(num_frames=length, seed=seed, then=[hands[plan]] * PROBE_FRAMES)
 
-    forward = film("forward")
+    forward = recording("forward")
     walked = forward.poses[length + 11, :2] - forward.poses[length - 1, :2]
     if np.hypot(*walked) < least_walk or forward.cuts[1:].any():
         return None
-    films = {plan: forward if plan == "forward" else film(plan) for plan in hands}
-    films[REPLAY] = recorder.record(num_frames=length + PROBE_FRAMES, seed=seed)
+    recordings = {plan: forward if plan == "forward" else recording(plan) for plan in hands}
+    recordings[REPLAY] = recorder.record(num_frames=length + PROBE_FRAMES, seed=seed)
     first = length - context_frames
-    return {plan: film.part(first, len(film.frames)) for plan, film in films.items()}
+    return {
+        plan: recording.part(first, len(recording.frames)) for plan, recording in recordings.items()
+    }
 
 
 def _reach_back(replay: Path, context_frames: int) -> bool:
@@ -133,9 +135,12 @@ def _reach_back(replay: Path, context_frames: int) -> bool:
 
 def _load(folder: Path, context_frames: int) -> Probe:
     names = sorted(path.name for path in folder.iterdir())
-    films = dict(zip(names, load_recordings(folder), strict=True))
-    answers = {plan: film.part(-PROBE_FRAMES, len(film.frames)) for plan, film in films.items()}
-    context = films[REPLAY].part(-PROBE_FRAMES - context_frames, -PROBE_FRAMES)
+    recordings = dict(zip(names, load_recordings(folder), strict=True))
+    answers = {
+        plan: recording.part(-PROBE_FRAMES, len(recording.frames))
+        for plan, recording in recordings.items()
+    }
+    context = recordings[REPLAY].part(-PROBE_FRAMES - context_frames, -PROBE_FRAMES)
     return Probe(context=context, answers=answers)
 
 

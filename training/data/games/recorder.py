@@ -104,10 +104,10 @@ class DoomRecorder:
         with _opened_game(self, seed, still) as game:
             rng = np.random.default_rng(seed)
             errands = Errands(floor_of(still), rng) if still else None
-            return _Take(self, game, rng, errands).film(num_frames, then)
+            return _Episode(self, game, rng, errands).record(num_frames, then)
 
 
-class _Take:
+class _Episode:
     """One running game and the film of it."""
 
     def __init__(
@@ -125,7 +125,7 @@ class _Take:
         self._brighten = (255 * (np.arange(256) / 255) ** area.gamma).round().astype(np.uint8)
         self._visited: list[NDArray[np.float64]] = []
 
-    def film(self, num_frames: int, then: Sequence[Hands]) -> Recording:
+    def record(self, num_frames: int, then: Sequence[Hands]) -> Recording:
         total = num_frames + len(then)
         frames = np.empty((total, self._area.height, self._area.width, 3), np.uint8)
         actions = np.zeros((total, self._area.action_space.size), np.float32)

@@ -19,7 +19,7 @@ from training.data.recording import Recording
 from training.data.source import DamagedRecording, Split
 from training.data.vpt.actions import ACTION_SPACE, actions_of, is_told
 from training.data.vpt.lines import NOTHING_PRESSED, Line, LineFault, read_lines
-from training.data.vpt.video import Film, read_video
+from training.data.vpt.video import DecodedVideo, read_video
 
 T = TypeVar("T", bound=np.generic)
 
@@ -73,23 +73,23 @@ class VptFolder:
         """What is worth learning from. What cannot be used costs the frames around it, counted by
         reason in `lost`. Raises DamagedRecording where nothing is left."""
         read = read_lines(self.folder / f"{name}.jsonl")
-        film = read_video(self.folder / f"{name}.mp4", width=self.width, height=self.height)
-        num_frames = min(len(read), len(film.frames))
-        if len(read) - num_frames + len(film.frames) - num_frames > _most_unpaired(num_frames):
+        video = read_video(self.folder / f"{name}.mp4", width=self.width, height=self.height)
+        num_frames = min(len(read), len(video.frames))
+        if len(read) - num_frames + len(video.frames) - num_frames > _most_unpaired(num_frames):
             raise DamagedRecording("as many lines as frames expected")
         lost = Counter(str(line) for line in read if isinstance(line, LineFault))
         lost["line without a frame"] = max(0, len(read) - num_frames - 1)  # one more is usual
-        lost["frame without a line"] = len(film.frames) - num_frames
-        lost["hole in time"] = int(film.holes[:num_frames].sum())
-        lost["film torn"] = int(film.is_torn)
-        return self._recording(film, read[:num_frames], {k: n for k, n in lost.items() if n})
+        lost["frame without a line"] = len(video.frames) - num_frames
+        lost["hole in time"] = int(video.holes[:num_frames].sum())
+        lost["film torn"] = int(video.is_torn)
+        return self._recording(video, read[:num_frames], {k: n for k, n in lost.items() if n})
 
     def _recording(
-        self, film: Film, read: Sequence[Line | LineFault], lost: Mapping[str, int]
+        self, video: DecodedVideo, read: Sequence[Line | LineFault], lost: Mapping[str, int]
     ) -> Recording:
         lines = _filled(read)
         actions = _led_to(actions_of(lines, self.action_space))
-        is_known = ~_led_to(~is_told(lines, self.action_space)) & ~film.holes[: len(lines)]
+        is_known = ~_led_to(~is_told(lines, self.action_space)) & ~video.holes[: len(lines)]
         is_read = np.array([isinstance(line, Line) for line in read])
         is_gui_open = np.array([line.is_gui_open for line in lines])
         kept = is_read & ~is_gui_open & (_frames_at_rest(actions) <= self.max_idle_frames)
@@ -97,7 +97,7 @@ class VptFolder:
             raise DamagedRecording("nobody plays")
         follows = np.concatenate(([False], kept[:-1])) & is_known
         return Recording(
-            frames=film.frames[: len(lines)][kept],
+            frames=video.frames[: len(lines)][kept],
             actions=actions[kept],
             poses=np.zeros((int(kept.sum()), 3), np.float32),
             cuts=~follows[kept],

@@ -17,7 +17,7 @@ MAX_PIXELS = 1920 * 1080  # VPT's are 640x360 and 1280x720
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Film:
+class DecodedVideo:
     """Frames (N, height, width, 3) RGB. `holes` (N,): True where time is missing before a frame.
     `is_torn`: the file is damaged behind the last frame."""
 
@@ -26,7 +26,7 @@ class Film:
     is_torn: bool = False
 
 
-def read_video(path: Path, *, width: int, height: int) -> Film:
+def read_video(path: Path, *, width: int, height: int) -> DecodedVideo:
     """At most MAX_FRAMES frames, up to the first damaged one. Raises DamagedRecording where there
     is no frame, or where the film does not have FPS frames a second."""
     frames: list[NDArray[np.uint8]] = []
@@ -47,7 +47,7 @@ def read_video(path: Path, *, width: int, height: int) -> Film:
         is_torn = True
     if not frames:
         raise DamagedRecording("video empty")
-    return Film(frames=np.stack(frames), holes=_holes(times_s), is_torn=is_torn)
+    return DecodedVideo(frames=np.stack(frames), holes=_holes(times_s), is_torn=is_torn)
 
 
 def _holes(times_s: Sequence[float | None]) -> NDArray[np.bool_]:

@@ -36,14 +36,14 @@ class I3DFeatures:
         self._check(path)
 
     @torch.inference_mode()
-    def __call__(self, films_BNHW3: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def __call__(self, videos_BNHW3: NDArray[np.uint8]) -> NDArray[np.float64]:
         batches = [
-            films_BNHW3[first : first + _BATCH] for first in range(0, len(films_BNHW3), _BATCH)
+            videos_BNHW3[first : first + _BATCH] for first in range(0, len(videos_BNHW3), _BATCH)
         ]
         return torch.cat([self._features(batch) for batch in batches]).double().numpy()
 
-    def _features(self, films_BNHW3: NDArray[np.uint8]) -> Tensor:
-        pixels = torch.stack([_stretched(film_NHW3) for film_NHW3 in films_BNHW3])
+    def _features(self, videos_BNHW3: NDArray[np.uint8]) -> Tensor:
+        pixels = torch.stack([_stretched(video_NHW3) for video_NHW3 in videos_BNHW3])
         features: Tensor = self._network(
             pixels.transpose(1, 2), rescale=False, resize=False, return_features=True
         )
@@ -51,16 +51,16 @@ class I3DFeatures:
 
     def _check(self, path: Path) -> None:
         """Now, not after an hour of dreaming."""
-        film = np.zeros((1, _NUM_FRAMES, 8, 8, 3), np.uint8)
+        video = np.zeros((1, _NUM_FRAMES, 8, 8, 3), np.uint8)
         try:
-            found = list(self(film).shape)
+            found = list(self(video).shape)
         except RuntimeError as error:
             raise ValueError(f"{path} is TorchScript, but not of FVD's I3D") from error
         if found != [1, NUM_LOGITS]:
             raise ValueError(f"{path}: features of shape [1, {NUM_LOGITS}] expected, {found} found")
 
 
-def _stretched(film_NHW3: NDArray[np.uint8]) -> Tensor:
+def _stretched(video_NHW3: NDArray[np.uint8]) -> Tensor:
     """(N, 3, 224, 224), in [-1, 1]."""
-    pixels_N3HW = pixels_from_uint8(torch.from_numpy(np.ascontiguousarray(film_NHW3)))
+    pixels_N3HW = pixels_from_uint8(torch.from_numpy(np.ascontiguousarray(video_NHW3)))
     return nnf.interpolate(pixels_N3HW, (_SIZE, _SIZE), mode="bilinear", align_corners=False)

@@ -51,10 +51,10 @@ class InverseDynamicsOutput:
 
 @torch.inference_mode()
 def predict_actions(
-    inverse_dynamics: InverseDynamics, film: NDArray[np.uint8]
+    inverse_dynamics: InverseDynamics, video: NDArray[np.uint8]
 ) -> InverseDynamicsOutput:
     """`film`: frames (N, H, W, 3); M is N - 3."""
-    clips = sliding_window_view(film, CLIP_FRAMES, axis=0)  # (M, H, W, 3, S)
+    clips = sliding_window_view(video, CLIP_FRAMES, axis=0)  # (M, H, W, 3, S)
     buttons, camera_bins, features = [], [], []
     for first in range(0, len(clips), _BATCH):
         part = np.array(np.moveaxis(clips[first : first + _BATCH], -1, 1))

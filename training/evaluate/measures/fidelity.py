@@ -13,7 +13,7 @@ from training.evaluate.statistics.confidence import Estimate, mean_estimate
 
 FRAMES = (1, 2, 4, 8, 16)
 
-Film = NDArray[np.uint8]
+Video = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class RolloutFidelity:
     gradient_to_tokenizer: dict[int, float]
 
 
-def measure_tokenizer(real: Film, rebuilt: Film) -> TokenizerFidelity:
+def measure_tokenizer(real: Video, rebuilt: Video) -> TokenizerFidelity:
     pairs = zip(rebuilt, real, strict=True)
     return TokenizerFidelity(
         psnr_db=mean_estimate(np.array([psnr_db(ours, truth) for ours, truth in pairs])),
@@ -47,20 +47,20 @@ def measure_tokenizer(real: Film, rebuilt: Film) -> TokenizerFidelity:
 
 
 def measure_rollout(
-    generated: Sequence[Film], real: Sequence[Film], rebuilt: Sequence[Film], mean_frame: Film
+    generated: Sequence[Video], real: Sequence[Video], rebuilt: Sequence[Video], mean_frame: Video
 ) -> RolloutFidelity:
     """Films are (1 + frames, H, W, 3) and begin with the last real frame."""
 
-    def mean_psnr(ours: Sequence[Film], frame: int) -> float:
+    def mean_psnr(ours: Sequence[Video], frame: int) -> float:
         pairs = zip(ours, real, strict=True)
-        return float(np.mean([psnr_db(picture, film[frame]) for picture, film in pairs]))
+        return float(np.mean([psnr_db(picture, video[frame]) for picture, video in pairs]))
 
-    def sharpness(films: Sequence[Film], frame: int) -> float:
-        return gradient(np.stack([film[frame] for film in films]))
+    def sharpness(videos: Sequence[Video], frame: int) -> float:
+        return gradient(np.stack([video[frame] for video in videos]))
 
     return RolloutFidelity(
-        psnr_db={n: mean_psnr([film[n] for film in generated], n) for n in FRAMES},
-        copy_last_psnr_db={n: mean_psnr([film[0] for film in real], n) for n in FRAMES},
+        psnr_db={n: mean_psnr([video[n] for video in generated], n) for n in FRAMES},
+        copy_last_psnr_db={n: mean_psnr([video[0] for video in real], n) for n in FRAMES},
         mean_frame_psnr_db={n: mean_psnr([mean_frame] * len(real), n) for n in FRAMES},
         gradient_ratio={n: sharpness(generated, n) / sharpness(real, n) for n in FRAMES},
         gradient_to_tokenizer={n: sharpness(generated, n) / sharpness(rebuilt, n) for n in FRAMES},

@@ -19,7 +19,7 @@ from training.evaluate.inverse_dynamics.output import (
 from training.evaluate.measures.frechet import frechet_of_starts
 from training.evaluate.measures.motion import motion
 from training.evaluate.measures.picture import gradient, psnr_db
-from training.evaluate.measures.scores import Film, MetricNetworks
+from training.evaluate.measures.scores import MetricNetworks, Video
 from training.evaluate.statistics.confidence import Estimate, estimate, mean_estimate
 
 HORIZON = (16, 64, 128, 256, 300, 512, 1000)
@@ -78,9 +78,9 @@ class _Measured:
     @classmethod
     def of(cls, networks: MetricNetworks, rollout: LongRollout) -> "_Measured":
         clip = rollout.clip
-        films = (rollout.frames, clip.following.frames[: len(rollout.frames)])
+        videos = (rollout.frames, clip.following.frames[: len(rollout.frames)])
         generated, real = (
-            predict_actions(networks.inverse_dynamics, clip.with_context(film)) for film in films
+            predict_actions(networks.inverse_dynamics, clip.with_context(video)) for video in videos
         )
         return cls(rollout=rollout, generated=generated, real=real)
 
@@ -103,7 +103,7 @@ def _point(networks: MetricNetworks, measured: Sequence[_Measured], frame: int) 
         frame=frame,
         num_dreams=len(measured),
         psnr_db=mean_estimate(
-            np.array([_mean_psnr_db(*films) for films in zip(ours, real, strict=True)])
+            np.array([_mean_psnr_db(*videos) for videos in zip(ours, real, strict=True)])
         ),
         gradient_ratio=_ratio(gradient, ours, real),
         motion_ratio=_ratio(motion, ours, real),
@@ -114,12 +114,12 @@ def _point(networks: MetricNetworks, measured: Sequence[_Measured], frame: int) 
     )
 
 
-def _mean_psnr_db(ours: Film, real: Film) -> float:
+def _mean_psnr_db(ours: Video, real: Video) -> float:
     return float(np.mean([psnr_db(*pair) for pair in zip(ours, real, strict=True)]))
 
 
 def _ratio(
-    measure: Callable[[Film], float], ours: Sequence[Film], real: Sequence[Film]
+    measure: Callable[[Video], float], ours: Sequence[Video], real: Sequence[Video]
 ) -> Estimate:
     """Of all dreams' to all real films'."""
     both_S2 = np.array([(measure(a), measure(b)) for a, b in zip(ours, real, strict=True)])

@@ -12,25 +12,25 @@ from training.evaluate.statistics.confidence import Estimate, estimate
 
 
 def read_rightly(
-    oracle: Oracle, films: Sequence[NDArray[np.uint8]], real: Sequence[NDArray[np.uint8]]
+    oracle: Oracle, videos: Sequence[NDArray[np.uint8]], real: Sequence[NDArray[np.uint8]]
 ) -> dict[str, Estimate]:
     """By name, the share of frames that agree about a thing, of those in which either film shows
     it: who never lights a lamp is never right about it. NaN where no frame shows it."""
     ours, theirs = (
-        [[oracle.read(frame) for frame in film] for film in side] for side in (films, real)
+        [[oracle.read(frame) for frame in video] for video in side] for side in (videos, real)
     )
-    names = sorted({name for film in theirs for shown in film for name in shown})
+    names = sorted({name for video in theirs for shown in video for name in shown})
     return {name: _agreement(oracle, name, ours, theirs) for name in names}
 
 
 def _agreement(oracle: Oracle, name: str, ours: "_Readings", theirs: "_Readings") -> Estimate:
     pairs = [
-        [(mine.get(name), other.get(name)) for mine, other in zip(film, truth, strict=True)]
-        for film, truth in zip(ours, theirs, strict=True)
+        [(mine.get(name), other.get(name)) for mine, other in zip(video, truth, strict=True)]
+        for video, truth in zip(ours, theirs, strict=True)
     ]
-    shown = [[pair for pair in film if pair != (None, None)] for film in pairs]
-    shown_S = np.array([len(film) for film in shown])
-    right_S = np.array([sum(oracle.is_right(name, *pair) for pair in film) for film in shown])
+    shown = [[pair for pair in video if pair != (None, None)] for video in pairs]
+    shown_S = np.array([len(video) for video in shown])
+    right_S = np.array([sum(oracle.is_right(name, *pair) for pair in video) for video in shown])
 
     def share(starts: NDArray[np.int64]) -> float:
         num_shown = shown_S[starts].sum()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from training.data.recording import Recording
 from training.evaluate.measures.picture import Pixels, gradient, psnr_db
-from training.evaluate.measures.scores import Film
+from training.evaluate.measures.scores import Video
 
 NEAR_DEG, NEAR_UNITS = 20.0, 48.0
 _SAME_DEG, _SAME_UNITS = 4.0, 8.0  # no other view: less than this and it is the same one
@@ -47,14 +47,14 @@ class PlaceFigures:
 def measure_point(
     frame: int,
     *,
-    real: Sequence[Film],
-    rebuilt: Sequence[Film],
-    own: Sequence[Film],
-    true: Sequence[Film],
+    real: Sequence[Video],
+    rebuilt: Sequence[Video],
+    own: Sequence[Video],
+    true: Sequence[Video],
     lost: Sequence[float],
 ) -> PlacePoint:
     """Of films (T, H, W, 3) that reach that frame, the first being 1. `lost`: in map units."""
-    at = [np.stack([film[frame - 1] for film in films]) for films in (real, rebuilt, own, true)]
+    at = [np.stack([video[frame - 1] for video in side]) for side in (real, rebuilt, own, true)]
     truth, most, ours, told = at
     return PlacePoint(
         frame=frame,
@@ -68,11 +68,11 @@ def measure_point(
 
 
 def other_views(
-    films: Sequence[Recording], pose: NDArray[np.float32], rng: np.random.Generator
+    recordings: Sequence[Recording], pose: NDArray[np.float32], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Real pictures (N, H, W, 3) of the place from elsewhere: up to 16 from near that pose (within
     20 degrees and 48 units) and 16 from anywhere."""
-    poses = np.concatenate([film.poses for film in films])
+    poses = np.concatenate([recording.poses for recording in recordings])
     turned = np.abs((poses[:, 2] - pose[2] + 180.0) % 360.0 - 180.0)
     away = np.hypot(*(poses[:, :2] - pose[:2]).T)
     other = (turned > _SAME_DEG) | (away > _SAME_UNITS)
@@ -81,8 +81,8 @@ def other_views(
         rng.choice(found, min(_VIEWS, len(found)), replace=False)
         for found in (np.flatnonzero(near), np.flatnonzero(other & ~near))
     ]
-    firsts = np.cumsum([0] + [len(film.poses) for film in films])
-    return np.stack([_picture(films, firsts, number) for number in np.concatenate(chosen)])
+    firsts = np.cumsum([0] + [len(recording.poses) for recording in recordings])
+    return np.stack([_picture(recordings, firsts, number) for number in np.concatenate(chosen)])
 
 
 def is_back(first: Pixels, last: Pixels, others: NDArray[np.uint8]) -> bool:
@@ -94,6 +94,6 @@ def _mean_psnr(ours: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     return float(np.mean([psnr_db(one, other) for one, other in zip(ours, truth, strict=True)]))
 
 
-def _picture(films: Sequence[Recording], firsts: NDArray[np.int64], number: int) -> Pixels:
-    film = int(np.searchsorted(firsts, number, side="right")) - 1
-    return np.asarray(films[film].frames[number - firsts[film]])
+def _picture(recordings: Sequence[Recording], firsts: NDArray[np.int64], number: int) -> Pixels:
+    recording = int(np.searchsorted(firsts, number, side="right")) - 1
+    return np.asarray(recordings[recording].frames[number - firsts[recording]])

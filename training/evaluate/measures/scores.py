@@ -22,9 +22,9 @@ from training.evaluate.measures.oracle import read_rightly
 from training.evaluate.measures.picture import gradient, psnr_db, ssim
 from training.evaluate.statistics.confidence import Estimate, estimate, mean_estimate
 
-Film = NDArray[np.uint8]  # (NUM_FRAMES, H, W, 3): what follows a passage's context
-PictureDistance = Callable[[Film, Film], NDArray[np.float64]]  # of (N, H, W, 3), per picture
-FilmFeatures = Callable[[NDArray[np.uint8]], NDArray[np.float64]]  # (B, N, H, W, 3) to (B, D)
+Video = NDArray[np.uint8]  # (NUM_FRAMES, H, W, 3): what follows a passage's context
+PictureDistance = Callable[[Video, Video], NDArray[np.float64]]  # of (N, H, W, 3), per picture
+VideoFeatures = Callable[[NDArray[np.uint8]], NDArray[np.float64]]  # (B, N, H, W, 3) to (B, D)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class MetricNetworks:
     other_real_MD: NDArray[np.float64]  # features of real play in no passage
     oracle: Oracle | None = None
     lpips: PictureDistance | None = None
-    fvd_features: FilmFeatures | None = None
+    fvd_features: VideoFeatures | None = None
 
     def other_real(self, num_starts: int, num_frames: int) -> list[NDArray[np.float64]]:
         """Features of so many pieces of other real play: how far real play lies from real play."""
@@ -72,16 +72,18 @@ class Comparison:
         self._asked = [Actions.of(networks.space, p.following.actions[:FRAME]) for p in clips]
         self._real_features = [reading.features_MD for reading in self._read(self._real)]
 
-    def score(self, films: Sequence[Film]) -> Scores:
+    def score(self, videos: Sequence[Video]) -> Scores:
         """`films[i]` is what somebody made to follow passage i."""
-        networks, num_starts = self._networks, len(films)
-        ours, real = (np.stack([film[FRAME - 1] for film in side]) for side in (films, self._real))
+        networks, num_starts = self._networks, len(videos)
+        ours, real = (
+            np.stack([video[FRAME - 1] for video in side]) for side in (videos, self._real)
+        )
         pairs = list(zip(ours, real, strict=True))
         ours_S, real_S = (
             np.array([gradient(picture) for picture in side]) for side in (ours, real)
         )
-        readings = self._read(films)
-        seen = self._seen_by_the_oracle(films)
+        readings = self._read(videos)
+        seen = self._seen_by_the_oracle(videos)
         return Scores(
             psnr_16=mean_estimate(np.array([psnr_db(*pair) for pair in pairs])),
             ssim_16=mean_estimate(np.array([ssim(*pair) for pair in pairs])),
@@ -93,12 +95,12 @@ class Comparison:
             oracle=seen.pop("action", None),
             dynamics=seen,
             lpips_16=mean_estimate(networks.lpips(ours, real)) if networks.lpips else None,
-            fvd=self._fvd(networks.fvd_features, films) if networks.fvd_features else None,
+            fvd=self._fvd(networks.fvd_features, videos) if networks.fvd_features else None,
         )
 
-    def f1_by_chance(self, films: Sequence[Film]) -> Estimate:
+    def f1_by_chance(self, videos: Sequence[Video]) -> Estimate:
         """How well `films` would seem to follow actions that nobody gave."""
-        seen = [reading.actions for reading in self._read(films)]
+        seen = [reading.actions for reading in self._read(videos)]
         return measure_following(self._networks.space, shuffled(self._asked), seen).f1
 
     def frechet_real(self) -> Estimate:
@@ -106,18 +108,18 @@ class Comparison:
         other = self._networks.other_real(len(self._clips), FRAME)
         return frechet_of_starts(other, self._real_features)
 
-    def _read(self, films: Sequence[Film]) -> list[InverseDynamicsOutput]:
+    def _read(self, videos: Sequence[Video]) -> list[InverseDynamicsOutput]:
         return [
-            predict_actions(self._networks.inverse_dynamics, clip.with_context(film))
-            for clip, film in zip(self._clips, films, strict=True)
+            predict_actions(self._networks.inverse_dynamics, clip.with_context(video))
+            for clip, video in zip(self._clips, videos, strict=True)
         ]
 
-    def _seen_by_the_oracle(self, films: Sequence[Film]) -> dict[str, Estimate]:
+    def _seen_by_the_oracle(self, videos: Sequence[Video]) -> dict[str, Estimate]:
         if self._networks.oracle is None:
             return {}
-        ours, real = ([film[:FRAME] for film in side] for side in (films, self._real))
+        ours, real = ([video[:FRAME] for video in side] for side in (videos, self._real))
         return read_rightly(self._networks.oracle, ours, real)
 
-    def _fvd(self, features: FilmFeatures, films: Sequence[Film]) -> float:
-        ours, real = (features(np.stack(side)[:, :FRAME]) for side in (films, self._real))
+    def _fvd(self, features: VideoFeatures, videos: Sequence[Video]) -> float:
+        ours, real = (features(np.stack(side)[:, :FRAME]) for side in (videos, self._real))
         return frechet(ours, real)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from training.evaluate.measures.motion import muzzle_light, shift_px, zoom
 
-Film = NDArray[np.uint8]  # (1 + frames, H, W, 3): the last real frame, then the answer
+Video = NDArray[np.uint8]  # (1 + frames, H, W, 3): the last real frame, then the answer
 _TURN = slice(2, 12)  # frames whose motion is measured
 _ZOOM_FROM, _ZOOM_TO = 2, 6
 _REST = slice(8, 16)
@@ -40,15 +40,17 @@ class Steering:
         return (self.left_px - self.right_px) / 2
 
 
-def measure_steering(films: Mapping[str, Sequence[Film]]) -> Steering:
+def measure_steering(videos: Mapping[str, Sequence[Video]]) -> Steering:
     """`films[plan][i]` is the answer to probe i when the plan's keys are held."""
-    left, right = (_turn_px(films[plan]) for plan in ("left", "right"))
+    left, right = (_turn_px(videos[plan]) for plan in ("left", "right"))
     forward, idle, back = (
-        np.array([zoom(film[_ZOOM_FROM], film[_ZOOM_TO]) for film in films[plan]])
+        np.array([zoom(video[_ZOOM_FROM], video[_ZOOM_TO]) for video in videos[plan]])
         for plan in ("forward", "idle", "back")
     )
-    rest = np.array([_mean_shift(film[_REST]) for film in films["idle"]])
-    light = [_light(films["act"], i) - _light(films["idle"], i) for i in range(len(films["act"]))]
+    rest = np.array([_mean_shift(video[_REST]) for video in videos["idle"]])
+    light = [
+        _light(videos["act"], i) - _light(videos["idle"], i) for i in range(len(videos["act"]))
+    ]
     return Steering(
         probes=len(left),
         turns_opposite=int(((left > 1.0) & (right < -1.0)).sum()),
@@ -64,18 +66,18 @@ def measure_steering(films: Mapping[str, Sequence[Film]]) -> Steering:
     )
 
 
-def _turn_px(films: Sequence[Film]) -> NDArray[np.float64]:
+def _turn_px(videos: Sequence[Video]) -> NDArray[np.float64]:
     """Median motion per frame, for each film."""
-    return np.array([np.median(_shifts(film[_TURN])) for film in films])
+    return np.array([np.median(_shifts(video[_TURN])) for video in videos])
 
 
-def _mean_shift(film: Film) -> float:
-    return float(np.mean(np.abs(_shifts(film))))
+def _mean_shift(video: Video) -> float:
+    return float(np.mean(np.abs(_shifts(video))))
 
 
-def _shifts(film: Film) -> list[float]:
-    return [shift_px(before, after) for before, after in pairwise(film)]
+def _shifts(video: Video) -> list[float]:
+    return [shift_px(before, after) for before, after in pairwise(video)]
 
 
-def _light(films: Sequence[Film], probe: int) -> float:
-    return max(muzzle_light(frame) for frame in films[probe][1:8])
+def _light(videos: Sequence[Video], probe: int) -> float:
+    return max(muzzle_light(frame) for frame in videos[probe][1:8])

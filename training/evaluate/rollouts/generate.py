@@ -89,15 +89,15 @@ def with_context_length(world: World, num_frames: int) -> World:
 
 
 def start_clip(
-    tokenizer: Tokenizer, film: Recording, *, name: str, state_model: StateModel | None = None
+    tokenizer: Tokenizer, video: Recording, *, name: str, state_model: StateModel | None = None
 ) -> Start:
     """Real play as an opening clip, told with the player's states where the world has a place."""
-    told = np.array(film.actions, np.float32)
+    told = np.array(video.actions, np.float32)
     if state_model is not None:
-        told = np.concatenate((told, states_of(film, state_model)), axis=1)
+        told = np.concatenate((told, states_of(video, state_model)), axis=1)
     return Start(
         name=name,
-        latents_FChw=encode_frames(tokenizer, film.frames),
+        latents_FChw=encode_frames(tokenizer, video.frames),
         actions_FA=torch.from_numpy(told),
     )
 
@@ -155,11 +155,11 @@ def _generate_together(
         bar.update(len(finished))
     return [
         GeneratedRollout(
-            frames=np.stack([frame.pixels for frame in film]),
-            is_joint=np.array([frame.is_joint for frame in film]),
+            frames=np.stack([frame.pixels for frame in video]),
+            is_joint=np.array([frame.is_joint for frame in video]),
             frame_s=seconds,
         )
-        for film in frames.values()
+        for video in frames.values()
     ]
 
 

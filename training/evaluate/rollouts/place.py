@@ -27,7 +27,7 @@ def measure_place(
     world: World,
     groups: Sequence[Sequence[EvaluationClip]],
     starts: Sequence[Recording],
-    films: Sequence[Recording],
+    videos: Sequence[Recording],
     *,
     num_steps: int,
 ) -> PlaceFigures | None:
@@ -43,7 +43,7 @@ def measure_place(
             points.append(_measure_frame(world, reaching[0], frame, num_steps))
     rng = np.random.default_rng(_SEED)
     backs = [
-        is_back(turned[0], turned[-1], other_views(films, start.poses[-1], rng))
+        is_back(turned[0], turned[-1], other_views(videos, start.poses[-1], rng))
         for start, turned in zip(starts, _turned_round(world, starts, num_steps), strict=True)
     ]
     return PlaceFigures(
@@ -76,10 +76,10 @@ def _measure_frame(
     return measure_point(
         frame,
         real=real,
-        rebuilt=[_last_rebuilt(world, film) for film in real],
+        rebuilt=[_last_rebuilt(world, video) for video in real],
         own=own,
         true=true,
-        lost=[_lost(world, clip, film) for clip, film in zip(clips, whole, strict=True)],
+        lost=[_lost(world, clip, video) for clip, video in zip(clips, whole, strict=True)],
     )
 
 
@@ -93,9 +93,9 @@ def _joined(clip: EvaluationClip, frame: int) -> Recording:
     )
 
 
-def _last_rebuilt(world: World, film: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _last_rebuilt(world: World, video: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The film, of which only the last frame went through the tokenizer."""
-    return np.concatenate((film[:-1], reconstruct(world.tokenizer, film[-1:])))
+    return np.concatenate((video[:-1], reconstruct(world.tokenizer, video[-1:])))
 
 
 def _lost(world: World, clip: EvaluationClip, whole: Recording) -> float:

@@ -32,7 +32,7 @@ TILE_PLAYERS: tuple[Hands, ...] = (
 )
 
 
-def film(world: World, *, num_frames: int = 78) -> list[Pixels]:
+def preview(world: World, *, num_frames: int = 78) -> list[Pixels]:
     """Frames (H, W, 3) of all players side by side, at the world's rate."""
     players = PLAYERS if world.spec.action_space.camera else TILE_PLAYERS
     engine = WorldEngine(world, max_sessions=len(players))

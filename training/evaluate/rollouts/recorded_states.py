@@ -22,14 +22,14 @@ class Followed(StateModel):
         return StateModel.advance(self, state, action) if following is None else following
 
 
-def following(world: World, films: Sequence[Recording]) -> World:
+def following(world: World, recordings: Sequence[Recording]) -> World:
     """The world, whose sessions are told where the player of these films truly was. Each is to
     begin in one of the films' own states, as `states_of` has them."""
     model = world.state_model
     assert model is not None, "a world without a place has no states"
     after: dict[State, State] = {}
-    for film in films:
-        states = [tuple(state) for state in states_of(film, model).tolist()]
+    for recording in recordings:
+        states = [tuple(state) for state in states_of(recording, model).tolist()]
         after |= pairwise(states)
     followed = Followed(motion=model.motion, floor=model.floor, walls=model.walls, after=after)
     return replace(world, state_model=followed)

@@ -55,12 +55,12 @@ class _Rollouts:
     num_steps: int
     oracle: Oracle
 
-    def films(self, requests: Sequence[RolloutRequest], title: str) -> list[NDArray[np.uint8]]:
+    def videos(self, requests: Sequence[RolloutRequest], title: str) -> list[NDArray[np.uint8]]:
         rollouts = generate(self.world, requests, num_steps=self.num_steps, title=title)
         return [generated.frames for generated in rollouts]
 
     def readings(self, requests: Sequence[RolloutRequest], title: str) -> list[Readings]:
-        return [self.oracle.read(film) for film in self.films(requests, title)]
+        return [self.oracle.read(video) for video in self.videos(requests, title)]
 
 
 def evaluate_tiles(
@@ -72,10 +72,10 @@ def evaluate_tiles(
     clips = evenly_spaced_clips(
         held_out, count=budget.num_passages, context_frames=window, num_frames=NUM_FRAMES
     )
-    films = rollouts.films([_request(clip) for clip in clips], "passages")
-    moments = Moments(films=held_out, oracle=rollouts.oracle, space=space, context=window)
+    videos = rollouts.videos([_request(clip) for clip in clips], "passages")
+    moments = Moments(recordings=held_out, oracle=rollouts.oracle, space=space, context=window)
     loops, loop_closure = _loops(rollouts, moments, 4 if budget.is_quick else _LOOPS)
-    frames = sample_evenly([film.frames for film in held_out], _TOKENIZER_FRAMES)
+    frames = sample_evenly([video.frames for video in held_out], _TOKENIZER_FRAMES)
     tokenizer = measure_tokenizer(frames, reconstruct(world.tokenizer, frames))
     real = [clip.following.frames for clip in clips]
     card = TileCard(
@@ -91,32 +91,32 @@ def evaluate_tiles(
         loop_frames=LOOP_FRAMES,
         tokenizer_psnr=tokenizer.psnr_db.value,
         tokenizer_gradient=tokenizer.gradient_ratio,
-        psnr={n: _psnr([film[n - 1] for film in films], real, n) for n in FRAMES},
+        psnr={n: _psnr([video[n - 1] for video in videos], real, n) for n in FRAMES},
         psnr_copy_last={
             n: _psnr([clip.context.frames[-1] for clip in clips], real, n) for n in FRAMES
         },
-        gradient={n: _gradient(films, n) / _gradient(real, n) for n in FRAMES},
-        oracle=_oracle_figures(rollouts, moments, clips, films, held_out, budget),
+        gradient={n: _gradient(videos, n) / _gradient(real, n) for n in FRAMES},
+        oracle=_oracle_figures(rollouts, moments, clips, videos, held_out, budget),
         loop_closure=loop_closure,
         speed=tuple(_speed(world, clips[0], steps) for steps in sorted(world.spec.sampler.times)),
         load_1m=round(os.getloadavg()[0], 1),
         training=world.spec.training,
     )
-    return TileEvaluation(card=card, contact_sheet=_contact_sheet(real, films))
+    return TileEvaluation(card=card, contact_sheet=_contact_sheet(real, videos))
 
 
 def _oracle_figures(
     rollouts: _Rollouts,
     moments: Moments,
     clips: Sequence[EvaluationClip],
-    films: Sequence[NDArray[np.uint8]],
+    videos: Sequence[NDArray[np.uint8]],
     held_out: Sequence[Recording],
     budget: EvaluationBudget,
 ) -> OracleFigures:
     read = rollouts.oracle.read
     triples = [
-        (read(clip.context.frames[-1:]), read(clip.following.frames), read(film))
-        for clip, film in zip(clips, films, strict=True)
+        (read(clip.context.frames[-1:]), read(clip.following.frames), read(video))
+        for clip, video in zip(clips, videos, strict=True)
     ]
     moved = [clip.following.poses[:, :2] - clip.context.poses[-1, :2] for clip in clips]
     asked = [clip.following.actions.max(axis=1) > 0 for clip in clips]
@@ -163,9 +163,9 @@ def _valid(
     length, count = budget.long_rollouts[0]
     window = rollouts.world.spec.nfd.window
     clips = evenly_spaced_clips(held_out, count=count, context_frames=window, num_frames=length)
-    films = rollouts.readings([_request(clip) for clip in clips], f"long, {length} frames")
+    videos = rollouts.readings([_request(clip) for clip in clips], f"long, {length} frames")
     return {
-        frame: float(np.mean([f.valid_NRC[frame - _VALID_FRAMES : frame].mean() for f in films]))
+        frame: float(np.mean([f.valid_NRC[frame - _VALID_FRAMES : frame].mean() for f in videos]))
         for frame in _VALID_AT
         if frame <= length
     }
@@ -177,11 +177,11 @@ def _request(clip: EvaluationClip) -> RolloutRequest:
 
 def _psnr(pictures: Sequence[Pixels], real: Sequence[NDArray[np.uint8]], frame: int) -> float:
     pairs = zip(pictures, real, strict=True)
-    return float(np.mean([psnr_db(picture, film[frame - 1]) for picture, film in pairs]))
+    return float(np.mean([psnr_db(picture, video[frame - 1]) for picture, video in pairs]))
 
 
-def _gradient(films: Sequence[NDArray[np.uint8]], frame: int) -> float:
-    return gradient(np.stack([film[frame - 1] for film in films]))
+def _gradient(videos: Sequence[NDArray[np.uint8]], frame: int) -> float:
+    return gradient(np.stack([video[frame - 1] for video in videos]))
 
 
 def _speed(world: World, clip: EvaluationClip, num_steps: int) -> Speed:
@@ -197,5 +197,5 @@ def _contact_sheet(
 ) -> Pixels:
     rows = []
     for truth, ours in list(zip(real, generated, strict=True))[:_SHEET_PASSAGES]:
-        rows += [[film[n - 1] for n in _SHEET_FRAMES] for film in (truth, ours)]
+        rows += [[video[n - 1] for n in _SHEET_FRAMES] for video in (truth, ours)]
     return grid(rows, ["real", "dreamt"] * (len(rows) // 2))

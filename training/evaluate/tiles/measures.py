@@ -43,10 +43,10 @@ def obeyed(
     return int((is_right_N & is_asked_N).sum()), int(is_asked_N.sum())
 
 
-def scrolls(before: Readings, film: Readings) -> NDArray[np.int64]:
+def scrolls(before: Readings, video: Readings) -> NDArray[np.int64]:
     """(N, 2): by which of no step or one of four the land moved since the frame before: the one
     under which most tiles are the same."""
-    grounds = np.concatenate((before.ground_NRC[-1:], film.ground_NRC))
+    grounds = np.concatenate((before.ground_NRC[-1:], video.ground_NRC))
     agreed = [
         [
             (_moved_view(old, *shift) == new).mean(where=_moved_view(old, *shift) >= 0)

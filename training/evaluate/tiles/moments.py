@@ -31,7 +31,7 @@ _Answer = NDArray[np.float32] | None
 class Moments:
     """Finds moments in `films`, each with `context` frames before what is dreamt."""
 
-    films: Sequence[Recording]
+    recordings: Sequence[Recording]
     oracle: Oracle
     space: ActionSpace
     context: int
@@ -52,12 +52,14 @@ class Moments:
         return [found[i] for i in np.linspace(0, len(found) - 1, count).astype(int)]
 
     def _asked(self, ask: Callable[[Readings], _Answer]) -> Iterator[RolloutRequest]:
-        for film in self.films:
-            for first in clip_starts(film.cuts, self.context)[::_STRIDE]:
+        for recording in self.recordings:
+            for first in clip_starts(recording.cuts, self.context)[::_STRIDE]:
                 last = int(first) + self.context
-                actions_TA = ask(self.oracle.read(film.frames[last - 1 : last]))
+                actions_TA = ask(self.oracle.read(recording.frames[last - 1 : last]))
                 if actions_TA is not None:
-                    yield RolloutRequest(context=film.part(int(first), last), actions_TA=actions_TA)
+                    yield RolloutRequest(
+                        context=recording.part(int(first), last), actions_TA=actions_TA
+                    )
 
     def _gather(self, seen: Readings) -> _Answer:
         way = seen.player_N[0]

@@ -14,7 +14,7 @@ def encode(recipe: Recipe, run: Run) -> None:
     """Latents of all that the teacher learns from and is checked on, where they are missing."""
     cache = LatentCache(run.latents, encoding_tokenizer(recipe, run))
     stock = manifest(recipe, run)
-    cache.films(source(recipe, run), [*stock.of("train"), *stock.of("validation")])
+    cache.encoded(source(recipe, run), [*stock.of("train"), *stock.of("validation")])
 
 
 def clip_source(
@@ -30,10 +30,10 @@ def clip_source(
     """Clips of latents, a window or `num_frames` long and `num_lead` frames before it. Latents are
     made once per tokenizer and recording."""
     cache = LatentCache(run.latents, encoding_tokenizer(recipe, run))
-    films = cache.films(source(recipe, run), list(manifest(recipe, run).of(split)))
+    recordings = cache.encoded(source(recipe, run), list(manifest(recipe, run).of(split)))
     nfd = recipe.preset.nfd
     num_frames = num_lead + (num_frames or nfd.window)
     state_size = nfd.place.state_size if nfd.place else 0
     return ClipSource(
-        films, num_frames, batch_size, pick_device(), state_size=state_size, focus=focus
+        recordings, num_frames, batch_size, pick_device(), state_size=state_size, focus=focus
     )

@@ -17,10 +17,10 @@ from training.loop.optimizers import critic_optimizers, vae_optimizers
 from training.loop.trainer import Budget, Trainer, TrainingError
 from training.pipeline.stages.tokenizer import (
     encoding_tokenizer,
-    films_in,
     first_stage,
     picture_loss,
-    training_films,
+    training_videos,
+    videos_in,
 )
 from training.recipes.numbers import numbers_of
 from training.recipes.recipe import Recipe
@@ -37,10 +37,10 @@ def train_decoder(recipe: Recipe, run: Run, budget: Budget) -> None:
     before = encoding_tokenizer(recipe, run)
     players, trainer = _decoder_trainer(recipe, run, before)
     settings = recipe.decoder
-    frames = FrameSource(training_films(recipe, run), settings.batch_size, pick_device())
+    frames = FrameSource(training_videos(recipe, run), settings.batch_size, pick_device())
     loss = picture_loss(run, settings.picture, settings.lpips)
     trainer.train(Redecoding(players, frames, loss, adversarial=settings.adversarial), budget)
-    held_out = sample_evenly(films_in(run.held_out_recordings), _HELD_OUT_FRAMES)
+    held_out = sample_evenly(videos_in(run.held_out_recordings), _HELD_OUT_FRAMES)
     print(f"held-out frames before: {_fidelity(before, held_out)}")
     print(f"held-out frames after:  {_fidelity(_averaged(trainer), held_out)}")
 

@@ -5,8 +5,8 @@ import torch
 from model.place.map import PlaceMap
 from training.data.encoding import LatentCache
 from training.data.inventory.manifest import take_stock
-from training.data.latents import LatentFilm
-from training.data.source import FilmFolder, Split
+from training.data.latents import LatentRecording
+from training.data.source import RecordingFolder, Split
 from training.device import pick_device
 from training.loop.optimizers import map_optimizers
 from training.loop.trainer import Budget, Trainer, TrainingError
@@ -25,10 +25,10 @@ def train_map(recipe: Recipe, run: Run, budget: Budget) -> None:
         return
     settings = _settings(recipe)
     place, trainer = _map_trainer(recipe, run)
-    objective = PlaceFit(place, _films(recipe, run, "train"), settings.batch_size)
+    objective = PlaceFit(place, _recordings(recipe, run, "train"), settings.batch_size)
     averaged = trainer.averaged
     assert isinstance(averaged, PlaceMap)
-    held = PlaceFit(averaged, _films(recipe, run, "validation"), settings.batch_size)
+    held = PlaceFit(averaged, _recordings(recipe, run, "validation"), settings.batch_size)
     trainer.train(objective, budget, held)
 
 
@@ -39,10 +39,10 @@ def trained_map(recipe: Recipe, run: Run) -> PlaceMap:
     return averaged.eval().requires_grad_(False)
 
 
-def _films(recipe: Recipe, run: Run, split: Split) -> list[LatentFilm]:
-    films = FilmFolder(run.recordings, recipe.action_space.entries)
-    entries = list(take_stock(films, run.manifest).of(split))
-    return LatentCache(run.latents, encoding_tokenizer(recipe, run)).films(films, entries)
+def _recordings(recipe: Recipe, run: Run, split: Split) -> list[LatentRecording]:
+    recordings = RecordingFolder(run.recordings, recipe.action_space.entries)
+    entries = list(take_stock(recordings, run.manifest).of(split))
+    return LatentCache(run.latents, encoding_tokenizer(recipe, run)).encoded(recordings, entries)
 
 
 def _map_trainer(recipe: Recipe, run: Run) -> tuple[PlaceMap, Trainer]:

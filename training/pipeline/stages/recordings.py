@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from training.data.filming import record_all
 from training.data.inventory.manifest import Manifest, take_stock
-from training.data.source import FilmFolder, RecordingSource
-from training.data.vpt.films import keep_films
+from training.data.record_episodes import record_episodes
+from training.data.source import RecordingFolder, RecordingSource
 from training.data.vpt.folder import VptFolder
+from training.data.vpt.stored import store_recordings
 from training.evaluate.held_out import record_held_out
 from training.loop.trainer import TrainingError
 from training.recipes.recipe import Recipe
@@ -18,31 +18,33 @@ def record(recipe: Recipe, run: Run, *, processes: int) -> None:
     plan = recipe.record
     record_held_out(recipe, run, processes=processes)
     if isinstance(recipe.recorder, RecordingSource):
-        keep_films(recipe.recorder, "train", run.train_recordings, num_frames=plan.train_frames)
+        store_recordings(
+            recipe.recorder, "train", run.train_recordings, num_frames=plan.train_frames
+        )
     else:
-        record_all(
+        record_episodes(
             recipe.recorder,
             run.validation_recordings,
             num_frames=plan.validation_frames,
-            takes=plan.validation_takes,
+            num_episodes=plan.validation_episodes,
             seed=plan.validation_seed,
             processes=processes,
         )
-        record_all(
+        record_episodes(
             recipe.recorder,
             run.train_recordings,
             num_frames=plan.train_frames,
-            takes=plan.train_takes,
+            num_episodes=plan.train_episodes,
             seed=plan.train_seed,
             processes=processes,
             then=recipe.second_recorder,
         )
         if recipe.tokenizer_recorder is not None:
-            record_all(
+            record_episodes(
                 recipe.tokenizer_recorder,
                 run.tokenizer_recordings,
                 num_frames=plan.tokenizer_frames,
-                takes=1,
+                num_episodes=1,
                 seed=plan.train_seed,
                 processes=processes,
             )
@@ -54,7 +56,7 @@ def source(recipe: Recipe, run: Run) -> RecordingSource:
     """What the world learns from: given recordings where they lie, our own films in the run."""
     if isinstance(recipe.recorder, RecordingSource):
         return recipe.recorder
-    return FilmFolder(run.recordings, recipe.action_space.entries)
+    return RecordingFolder(run.recordings, recipe.action_space.entries)
 
 
 def manifest(recipe: Recipe, run: Run) -> Manifest:

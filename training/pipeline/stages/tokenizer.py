@@ -18,7 +18,7 @@ from training.recipes.numbers import numbers_of
 from training.recipes.recipe import Recipe
 from training.recipes.settings.picture import PictureWeights
 from training.run import Run
-from training.tokenizer.frames import Film, FrameSource
+from training.tokenizer.frames import FrameSource, Video
 from training.tokenizer.losses.colours import RareColours
 from training.tokenizer.losses.features import FeatureDistance
 from training.tokenizer.losses.picture_loss import Looks, PictureLoss
@@ -32,7 +32,7 @@ _BATCH = 64
 def train_tokenizer(recipe: Recipe, run: Run, budget: Budget) -> None:
     vae, trainer = _tokenizer_trainer(recipe, run)
     settings = recipe.tokenizer
-    frames = FrameSource(training_films(recipe, run), settings.batch_size, pick_device())
+    frames = FrameSource(training_videos(recipe, run), settings.batch_size, pick_device())
     loss = picture_loss(run, settings.picture)
     trainer.train(Reconstruction(vae, frames, loss, kl=settings.kl), budget)
 
@@ -60,20 +60,20 @@ def picture_loss(
     """The loss for the colours of the run's films. Its perceptual term is LPIPS where `lpips` names
     the weights, else the run's own feature network. Raises TrainingError for files that do not hold
     LPIPS weights."""
-    colours = RareColours.of(sample_evenly(films_in(run.train_recordings), _COLOUR_FRAMES))
+    colours = RareColours.of(sample_evenly(videos_in(run.train_recordings), _COLOUR_FRAMES))
     return PictureLoss(weights, colours, _looks(run, weights, lpips))
 
 
-def training_films(recipe: Recipe, run: Run) -> list[Film]:
+def training_videos(recipe: Recipe, run: Run) -> list[Video]:
     """The play of the train split, and the recordings of `tokenizer_recorder` where the recipe has
     one."""
-    films = films_in(run.train_recordings)
+    videos = videos_in(run.train_recordings)
     if recipe.tokenizer_recorder is not None:
-        films += films_in(run.tokenizer_recordings)
-    return films
+        videos += videos_in(run.tokenizer_recordings)
+    return videos
 
 
-def films_in(folder: Path) -> list[Film]:
+def videos_in(folder: Path) -> list[Video]:
     return [recording.frames for recording in load_recordings(folder)]
 
 
@@ -100,8 +100,8 @@ def _looks(run: Run, weights: PictureWeights, lpips: tuple[Path, Path] | None) -
             return LPIPS.load(*lpips).to(pick_device()).distance
         except ValueError as error:
             raise TrainingError(str(error)) from error
-    films = load_recordings(run.train_recordings)
-    return FeatureDistance(trained_feature_network(run.folder, films, pick_device()))
+    videos = load_recordings(run.train_recordings)
+    return FeatureDistance(trained_feature_network(run.folder, videos, pick_device()))
 
 
 @torch.no_grad()
@@ -111,7 +111,7 @@ def _measure_latents(vae: VAE, run: Run) -> None:
     cache = LatentCache(run.latents, vae)
     if cache.restore_statistics():
         return
-    picked = sample_evenly(films_in(run.train_recordings), _STATISTICS_FRAMES)
+    picked = sample_evenly(videos_in(run.train_recordings), _STATISTICS_FRAMES)
     device = next(vae.parameters()).device
     means = [
         vae.posterior(pixels_from_uint8(torch.from_numpy(picked[i : i + _BATCH]).to(device)))[0]

@@ -60,14 +60,14 @@ class ActionRegressor(nn.Module):
 class ActionRegression:
     """The objective: squared error of the action vector over pairs of frames without a cut."""
 
-    def __init__(self, regressor: ActionRegressor, films: Sequence[Recording]) -> None:
+    def __init__(self, regressor: ActionRegressor, recordings: Sequence[Recording]) -> None:
         self._regressor = regressor
-        self._films = films
+        self._recordings = recordings
         self._pairs = np.concatenate(
             [
                 np.stack((np.full(len(found), i), found), axis=1)
-                for i, film in enumerate(films)
-                for found in [np.flatnonzero(~film.cuts[1:])]
+                for i, recording in enumerate(recordings)
+                for found in [np.flatnonzero(~recording.cuts[1:])]
             ]
         )
 
@@ -75,8 +75,12 @@ class ActionRegression:
         device = generator.device
         picked = torch.randint(len(self._pairs), (_BATCH,), generator=generator, device=device)
         pairs = self._pairs[picked.cpu().numpy()]
-        frames_B2HW3 = np.stack([self._films[film].frames[i : i + 2] for film, i in pairs])
-        actions_BA = np.stack([self._films[film].actions[i + 1] for film, i in pairs])
+        frames_B2HW3 = np.stack(
+            [self._recordings[recording].frames[i : i + 2] for recording, i in pairs]
+        )
+        actions_BA = np.stack(
+            [self._recordings[recording].actions[i + 1] for recording, i in pairs]
+        )
         before, after = (
             pixels_from_uint8(torch.from_numpy(frames_B2HW3[:, n]).to(device)) for n in (0, 1)
         )

@@ -125,8 +125,9 @@ def _tiny(recipe: Recipe) -> Recipe:
         recipe,
         preset=replace(preset, nfd=replace(preset.nfd, width=16, num_layers=1)),
         record=replace(
-            recipe.record, train_frames=200, train_takes=1, held_out_frames=200, held_out_takes=1,
-            validation_frames=60, validation_takes=1,
+            recipe.record, train_frames=200, train_episodes=1,
+            held_out_frames=200, held_out_episodes=1,
+            validation_frames=60, validation_episodes=1,
             inverse_dynamics_frames=800, inverse_dynamics_episodes=2,
         ),
         tokenizer=replace(recipe.tokenizer, minutes=0.01),
@@ -139,7 +140,7 @@ def _tiny(recipe: Recipe) -> Recipe:
 def _film_ahead(recipe: Recipe, run: Run) -> None:
     """What would be filmed in other processes, filmed here: starting one takes longer."""
     plan = recipe.record
-    for folder, frames, takes, seed in (
+    for folder, frames, num_episodes, seed in (
         (run.train_recordings, plan.train_frames, 1, plan.train_seed),
         (run.validation_recordings, plan.validation_frames, 1, plan.validation_seed),
         (run.held_out_recordings, plan.held_out_frames, 1, plan.held_out_seed),
@@ -150,9 +151,9 @@ def _film_ahead(recipe: Recipe, run: Run) -> None:
             plan.inverse_dynamics_seed,
         ),
     ):
-        for take in range(takes):
-            film = ToyRecorder().record(num_frames=frames // takes, seed=seed + take)
-            film.save(folder / f"{take:05d}")
+        for episode in range(num_episodes):
+            film = ToyRecorder().record(num_frames=frames // num_episodes, seed=seed + episode)
+            film.save(folder / f"{episode:05d}")
 
 
 @pytest.mark.slow

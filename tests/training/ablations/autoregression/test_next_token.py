@@ -13,7 +13,7 @@ from model.ar.transformer import ARTransformer
 from model.ar.vocabulary import ActionVocabulary
 from model.tokenizer.fsq import FSQ, FSQConfig
 from training.ablations.autoregression.next_token import NextToken, action_ids, codes_of_clips
-from training.data.latents import ClipSource, LatentFilm
+from training.data.latents import ClipSource, LatentRecording
 from training.loop.optimizers import nfd_optimizers
 
 CPU = torch.device("cpu")
@@ -28,11 +28,11 @@ TOKENIZER = FSQ(
 NFD = replace(presets.debug().nfd, window=4, width=32)
 
 
-def cycling_film() -> LatentFilm:
+def cycling_film() -> LatentRecording:
     """All four cells go one code up when `forward` is held, and stay when it is not."""
     held = torch.rand(400, generator=torch.Generator().manual_seed(0)) < 0.5
     codes = held.long().cumsum(0)[:, None].add(torch.arange(4)) % 12
-    return LatentFilm(
+    return LatentRecording(
         latents_NChw=TOKENIZER.latents_of(codes.view(-1, 2, 2)),
         actions_NA=torch.stack((held.float(), torch.zeros(400), torch.zeros(400)), dim=1),
         cuts_N=torch.arange(400) == 0,

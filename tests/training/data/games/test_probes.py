@@ -9,9 +9,9 @@ from training.data.games.probes import (
     PROBE_FRAMES,
     REPLAY,
     Probe,
-    film_answers,
     plans,
     record_probes,
+    recorded_answers,
 )
 from training.data.games.toy import HEADINGS, ToyRecorder, read
 from training.data.recording import Recording
@@ -60,7 +60,7 @@ def test_films_that_begin_too_late_are_made_anew_for_the_same_moment(tmp_path: P
 
 
 def _films(*, context_frames: int, least_walk: float = 0.0) -> dict[str, Recording] | None:
-    return film_answers(
+    return recorded_answers(
         ToyRecorder(), plans(key_turn_deg=11.25), 3, least_walk=least_walk,
         context_frames=context_frames,
     )  # fmt: skip

@@ -8,23 +8,28 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.data.filming import record_all
 from training.data.games.toy import ACTION_SPACE, ToyRecorder
 from training.data.inventory import manifest
 from training.data.inventory.behaviour import mean, measure
 from training.data.inventory.manifest import read_manifest, take_stock
+from training.data.record_episodes import record_episodes
 from training.data.recording import Recording
-from training.data.source import DamagedRecording, FilmFolder
+from training.data.source import DamagedRecording, RecordingFolder
 
 NAMES = (*ACTION_SPACE.model_buttons, "yaw")
 
 
-def _films(root: Path, takes: int = 2) -> FilmFolder:
+def _films(root: Path, num_episodes: int = 2) -> RecordingFolder:
     for split, seed in (("train", 0), ("held_out", 9)):
-        record_all(
-            ToyRecorder(), root / split, num_frames=40 * takes, takes=takes, seed=seed, processes=1
+        record_episodes(
+            ToyRecorder(),
+            root / split,
+            num_frames=40 * num_episodes,
+            num_episodes=num_episodes,
+            seed=seed,
+            processes=1,
         )
-    return FilmFolder(root, NAMES)
+    return RecordingFolder(root, NAMES)
 
 
 def test_recordings_are_split_whole_and_named_by_what_they_hold(tmp_path: Path) -> None:
@@ -57,13 +62,13 @@ def test_the_data_hash_follows_the_content_and_nothing_else(tmp_path: Path) -> N
 
 
 def test_what_is_known_is_not_read_again_and_what_is_damaged_is_counted(tmp_path: Path) -> None:
-    class Torn(FilmFolder):
+    class Torn(RecordingFolder):
         def open(self, name: str) -> Recording:
             raise DamagedRecording("video damaged")
 
     known = take_stock(_films(tmp_path), tmp_path / "manifest.json")
-    record_all(
-        ToyRecorder(), tmp_path / "train", num_frames=90, takes=3, seed=0, processes=1
+    record_episodes(
+        ToyRecorder(), tmp_path / "train", num_frames=90, num_episodes=3, seed=0, processes=1
     )  # a third take
     stock = take_stock(Torn(tmp_path, NAMES), tmp_path / "manifest.json")
     assert stock.entries == known.entries
@@ -90,7 +95,7 @@ def test_a_stock_that_is_killed_reads_nothing_twice(
 ) -> None:
     opened: list[str] = []
 
-    class Killed(FilmFolder):
+    class Killed(RecordingFolder):
         def open(self, name: str) -> Recording:
             opened.append(name)
             if len(opened) == 4:

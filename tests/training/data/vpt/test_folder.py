@@ -37,34 +37,34 @@ def _brightness(frames: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> list
 
 def test_a_line_leads_to_the_frame_after_it(tmp_path: Path) -> None:
     write(tmp_path, "a", [said("w"), said(buttons=(0,)), said(), said()])
-    film = _folder(tmp_path).open("a")
-    assert film.frames.shape == (4, 32, 48, 3)
-    assert _brightness(film.frames) == [0, 1, 2, 3]
-    pressed = [[ACTION_SPACE.entries[i] for i in np.flatnonzero(row)] for row in film.actions]
+    video = _folder(tmp_path).open("a")
+    assert video.frames.shape == (4, 32, 48, 3)
+    assert _brightness(video.frames) == [0, 1, 2, 3]
+    pressed = [[ACTION_SPACE.entries[i] for i in np.flatnonzero(row)] for row in video.actions]
     assert pressed == [[], ["forward"], ["attack"], []]
-    assert list(film.cuts) == [True, False, False, False]
+    assert list(video.cuts) == [True, False, False, False]
 
 
 def test_frames_with_an_open_menu_are_dropped_and_the_film_is_cut(tmp_path: Path) -> None:
     write(tmp_path, "a", [said(), said(gui=True), said("w"), said()])
-    film = _folder(tmp_path).open("a")
-    assert _brightness(film.frames) == [0, 2, 3]
-    assert list(film.cuts) == [True, True, False]
+    video = _folder(tmp_path).open("a")
+    assert _brightness(video.frames) == [0, 2, 3]
+    assert list(video.cuts) == [True, True, False]
 
 
 def test_the_film_is_cut_where_a_button_led_on_that_the_space_lacks(tmp_path: Path) -> None:
     write(tmp_path, "a", [said("w"), said("w", "f"), said("w"), said("w")])
-    film = _folder(tmp_path).open("a")
-    assert _brightness(film.frames) == [0, 1, 2, 3]
-    assert list(film.cuts) == [True, False, True, False]
+    video = _folder(tmp_path).open("a")
+    assert _brightness(video.frames) == [0, 1, 2, 3]
+    assert list(video.cuts) == [True, False, True, False]
 
 
 def test_of_a_long_rest_only_the_beginning_is_kept(tmp_path: Path) -> None:
     w = said("w")
     write(tmp_path, "a", [w, w, *[said()] * 4, w, w])
-    film = _folder(tmp_path, max_idle_frames=2).open("a")
-    assert _brightness(film.frames) == [0, 1, 2, 3, 4, 7]
-    assert list(np.flatnonzero(film.cuts)) == [0, 5]
+    video = _folder(tmp_path, max_idle_frames=2).open("a")
+    assert _brightness(video.frames) == [0, 1, 2, 3, 4, 7]
+    assert list(np.flatnonzero(video.cuts)) == [0, 5]
     assert _brightness(_folder(tmp_path, max_idle_frames=0).open("a").frames) == [1, 2, 7]
 
 
@@ -111,12 +111,12 @@ def test_what_cannot_be_used_costs_the_frames_around_it_and_is_counted(tmp_path:
     lines[5] = ""
     lines[8] = json.dumps(w | {"mouse": None})
     path.write_text("\n".join([*lines[:11], "\0" * 30]))
-    film = _folder(tmp_path).open("a")
-    assert _brightness(film.frames) == [0, 1, 3, 4, 6, 7, 9, 10]
-    assert list(np.flatnonzero(film.cuts)) == [0, 2, 4, 6]
-    assert film.lost == {"line damaged": 2, "line empty": 1, "mouse or keyboard not recorded": 1}
+    video = _folder(tmp_path).open("a")
+    assert _brightness(video.frames) == [0, 1, 3, 4, 6, 7, 9, 10]
+    assert list(np.flatnonzero(video.cuts)) == [0, 2, 4, 6]
+    assert video.lost == {"line damaged": 2, "line empty": 1, "mouse or keyboard not recorded": 1}
     manifest = take_stock(_folder(tmp_path), tmp_path / "manifest.json")
-    assert manifest.lost == film.lost
+    assert manifest.lost == video.lost
     assert read_manifest(tmp_path / "manifest.json") == manifest
 
 
@@ -129,9 +129,9 @@ def test_lines_or_frames_too_many_at_the_end_are_left_out(
 ) -> None:
     path = write(tmp_path, "a", [said("w")] * 12)
     path.write_text((json.dumps(said("w")) + "\n") * num_lines)
-    film = _folder(tmp_path).open("a")
-    assert len(film.frames) == min(12, num_lines)
-    assert film.lost == lost
+    video = _folder(tmp_path).open("a")
+    assert len(video.frames) == min(12, num_lines)
+    assert video.lost == lost
 
 
 def test_a_film_of_another_rate_is_refused_with_the_rate_that_it_has(tmp_path: Path) -> None:
@@ -154,9 +154,9 @@ def test_missing_time_in_a_film_is_a_cut(tmp_path: Path) -> None:
             frame.time_base = Fraction(1, 20)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    film = _folder(tmp_path).open("a")
-    assert list(np.flatnonzero(film.cuts)) == [0, 5]
-    assert film.lost == {"hole in time": 1}
+    video = _folder(tmp_path).open("a")
+    assert list(np.flatnonzero(video.cuts)) == [0, 5]
+    assert video.lost == {"hole in time": 1}
 
 
 def test_a_torn_film_is_read_up_to_where_it_is_damaged(tmp_path: Path) -> None:
@@ -166,10 +166,10 @@ def test_a_torn_film_is_read_up_to_where_it_is_damaged(tmp_path: Path) -> None:
     middle = (start + len(whole)) // 2
     path.write_bytes(whole[:middle] + b"\xff" * 200 + whole[middle + 200 :])
     try:
-        film = _folder(tmp_path).open("a")
+        video = _folder(tmp_path).open("a")
     except DamagedRecording:
         return  # the damage met the index of the file
-    assert 0 < len(film.frames) <= 12
+    assert 0 < len(video.frames) <= 12
 
 
 def test_a_picture_too_large_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_clips_are_drawn_from_it_as_from_our_own_films(tmp_path: Path) -> None:
     folder = _folder(tmp_path)
     vae = VAE(replace(presets.debug().vae, latent_channels=4)).eval().requires_grad_(False)
     stock = take_stock(folder, tmp_path / "manifest.json")
-    films = LatentCache(tmp_path / "latents", vae).films(folder, stock.entries)
+    films = LatentCache(tmp_path / "latents", vae).encoded(folder, stock.entries)
     clips = ClipSource(films, num_frames=8, batch_size=3, device=torch.device("cpu"))
     drawn = clips.draw(torch.Generator().manual_seed(0))
     assert len(clips) == 2 * 5

@@ -7,12 +7,12 @@ import pytest
 
 from tests.model.conftest import make_world
 from training.data.pictures import write_webp
-from training.evaluate.rollouts.preview import PLAYERS, film
+from training.evaluate.rollouts.preview import PLAYERS, preview
 
 
 def test_every_player_is_in_the_picture_and_it_moves() -> None:
     world = make_world("consistency")
-    frames = film(world, num_frames=3)
+    frames = preview(world, num_frames=3)
     height, width, _ = frames[0].shape
     assert width == 2 * world.spec.width * len(PLAYERS)
     assert height > 2 * world.spec.height  # the keys are below

@@ -7,11 +7,11 @@ import torch
 from training.data.games.toy import ACTION_SPACE, ToyRecorder
 from training.evaluate.clips.evaluation_clips import NUM_FRAMES, evenly_spaced_clips
 from training.evaluate.inverse_dynamics.network import InverseDynamics, InverseDynamicsShape
-from training.evaluate.measures.scores import Comparison, Film, MetricNetworks
+from training.evaluate.measures.scores import Comparison, MetricNetworks, Video
 from training.evaluate.statistics.confidence import mean_estimate
 
 
-def _grainy(film: Film, amount: float) -> Film:
+def _grainy(film: Video, amount: float) -> Video:
     noise = np.random.default_rng(0).normal(scale=amount, size=film.shape)
     return (film + noise).clip(0, 255).astype(np.uint8)
 

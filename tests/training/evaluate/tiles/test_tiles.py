@@ -109,7 +109,7 @@ def facing(material: str) -> Recording:
 
 def test_moments_are_found_by_what_is_seen(oracle: Oracle) -> None:
     def moments(material: str) -> Moments:
-        return Moments(films=[facing(material)], oracle=oracle, space=SPACE, context=CONTEXT)
+        return Moments(recordings=[facing(material)], oracle=oracle, space=SPACE, context=CONTEXT)
 
     request = moments("tree").gathering(1)[0]
     assert request.actions_TA.sum(axis=0)[BUTTONS.index("do")] == GATHER_FRAMES

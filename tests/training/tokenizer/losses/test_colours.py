@@ -6,14 +6,14 @@ import torch
 
 from model.tokenizer.vae import pixels_from_uint8
 from training.recipes.settings.picture import PictureWeights
-from training.tokenizer.frames import Film
+from training.tokenizer.frames import Video
 from training.tokenizer.losses.colours import RareColours, chroma
 from training.tokenizer.losses.picture_loss import PictureLoss
 
 GREY, BROWN, GREEN = (90, 90, 90), (110, 80, 60), (20, 240, 30)
 
 
-def _room() -> Film:
+def _room() -> Video:
     """Grey above brown, with a green monitor of one pixel in a hundred."""
     frames = np.empty((3, 20, 20, 3), np.uint8)
     frames[:, :10], frames[:, 10:] = GREY, BROWN

@@ -88,10 +88,10 @@ class IslandRecorder:
     height: int = field(default=HEIGHT, init=False)
 
     def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
-        return _Take(self, seed).film(num_frames, then)
+        return _Episode(self, seed).record(num_frames, then)
 
 
-class _Take:
+class _Episode:
     """One island and the film of it."""
 
     def __init__(self, recorder: IslandRecorder, seed: int) -> None:
@@ -105,7 +105,7 @@ class _Take:
         self._settle_in(_OUTFITS[self._rng.integers(len(_OUTFITS))])
         self._island.step_with(None)
 
-    def film(self, num_frames: int, then: Sequence[Hands]) -> Recording:
+    def record(self, num_frames: int, then: Sequence[Hands]) -> Recording:
         total = num_frames + len(then)
         frames = np.empty((total, HEIGHT, WIDTH, 3), np.uint8)
         actions = np.zeros((total, self._space.size), np.float32)
