@@ -8,7 +8,7 @@ from training.data.recording import Recording
 
 
 @dataclass(frozen=True, slots=True)
-class Hands:
+class HeldInput:
     """The buttons held in one frame, and the turn in degrees (positive to the right)."""
 
     down: frozenset[str] = frozenset()
@@ -18,7 +18,7 @@ class Hands:
 class Recorder(Protocol):
     """A game with a scripted player. Must be picklable: other processes record the episodes."""
 
-    def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
+    def record(self, *, num_frames: int, seed: int, then: Sequence[HeldInput] = ()) -> Recording:
         """Records `num_frames` frames of scripted play, then one frame for each entry of `then`;
         the same seed with another `then` shows the game's answer to another input. Only `seed`
         decides the play. The first frame follows no action (all zeros)."""

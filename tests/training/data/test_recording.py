@@ -10,14 +10,14 @@ import torch
 from training.data.games.toy import ToyRecorder
 from training.data.latents import ClipSource, LatentRecording
 from training.data.record_episodes import record_episodes
-from training.data.recorder import Hands
+from training.data.recorder import HeldInput
 from training.data.recording import Recording, clip_starts, load_recordings
 
 
 class OtherWay(ToyRecorder):
     """Plays the same place otherwise."""
 
-    def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
+    def record(self, *, num_frames: int, seed: int, then: Sequence[HeldInput] = ()) -> Recording:
         return super().record(num_frames=num_frames, seed=seed + 1000, then=then)
 
 

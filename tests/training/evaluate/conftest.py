@@ -47,10 +47,10 @@ def film_ahead(recipe: Recipe, run: Run) -> None:
         for take in range(num_episodes):
             film = ToyRecorder().record(num_frames=frames // num_episodes, seed=seed + take)
             film.save(folder / f"{take:05d}")
-    hands = plans(recipe.action_space.key_turn_deg)
+    held_inputs = plans(recipe.action_space.key_turn_deg)
     for probe in range(plan.probes):
         films = recorded_answers(
-            ToyRecorder(), hands, plan.probe_seed + probe, least_walk=plan.least_walk,
+            ToyRecorder(), held_inputs, plan.probe_seed + probe, least_walk=plan.least_walk,
             context_frames=recipe.preset.nfd.window,
         )  # fmt: skip
         assert films is not None  # nothing blocks the way in the toy world

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.recorder import Hands
+from training.data.recorder import HeldInput
 
 _STUCK_UNITS = 1.5  # less motion than this in a frame, with a walking key down, is a wall
 _STUCK_FRAMES = 3
@@ -29,7 +29,7 @@ class Sight:
     errand_deg: float = 0.0
 
 
-Mode = Iterator[Hands]
+Mode = Iterator[HeldInput]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +75,21 @@ class ScriptedPlayer:
     _mode: Mode = field(init=False, default_factory=lambda: iter(()))
     _sight: Sight = field(init=False, default_factory=lambda: Sight(np.ones(3, np.float32), 0.0))
     _blocked: int = field(init=False, default=0)
-    _last: Hands = field(init=False, default_factory=Hands)
+    _last: HeldInput = field(init=False, default_factory=HeldInput)
 
-    def act(self, sight: Sight) -> Hands:
+    def act(self, sight: Sight) -> HeldInput:
         self._sight = sight
         walking = bool(self._last.down & _OPPOSITE.keys())
         self._blocked = self._blocked + 1 if walking and sight.moved < _STUCK_UNITS else 0
         if self._blocked >= _STUCK_FRAMES:
             self._blocked = 0
             self._mode = self._leave_wall(self._last.down)
-        hands = next(self._mode, None)
-        while hands is None:
+        held = next(self._mode, None)
+        while held is None:
             self._mode = self._draw_mode()
-            hands = next(self._mode, None)
-        self._last = hands
-        return hands
+            held = next(self._mode, None)
+        self._last = held
+        return held
 
     def _draw_mode(self) -> Mode:
         habits = self.habits
@@ -139,7 +139,7 @@ class ScriptedPlayer:
             frames = self._frames(4, 16)
             peak = self.rng.choice([-1, 1]) * self.rng.uniform(1.0, 15.0)
             for i in range(frames):
-                yield Hands(yaw_deg=float(peak * np.sin(np.pi * (i + 0.5) / frames)))
+                yield HeldInput(yaw_deg=float(peak * np.sin(np.pi * (i + 0.5) / frames)))
             yield from _hold(self._frames(1, 8))
 
     def _wander(self) -> Mode:
@@ -154,11 +154,11 @@ class ScriptedPlayer:
         )
         keys = frozenset(ways[self.rng.choice(len(ways), p=(0.6, 0.1, 0.1, 0.07, 0.07, 0.06))])
         for yaw in self._swings(self._frames(16, 48)):
-            yield Hands(keys, yaw)
+            yield HeldInput(keys, yaw)
 
     def _scan(self) -> Mode:
         """Looks to one side and straight back, the way somebody searches."""
-        yield from (Hands(yaw_deg=yaw) for yaw in self._swings(self._frames(12, 36)))
+        yield from (HeldInput(yaw_deg=yaw) for yaw in self._swings(self._frames(12, 36)))
         yield from _hold(self._frames(4, 12))
 
     def _errand(self) -> Mode:
@@ -172,7 +172,7 @@ class ScriptedPlayer:
             if by_key:
                 yaw = float(np.sign(turn) * speed) if abs(turn) > 0.6 * speed else 0.0
             keys = {"forward"} if abs(turn) < 50.0 else set()
-            yield Hands(frozenset(keys | ({aside} if aside and keys else set())), yaw)
+            yield HeldInput(frozenset(keys | ({aside} if aside and keys else set())), yaw)
 
     def _swings(self, frames: int) -> Iterator[float]:
         """Degrees of each frame: strokes of the mouse, mostly against the one before."""
@@ -203,7 +203,7 @@ class ScriptedPlayer:
         """Straight on; now and then the gun goes off on the way."""
         shot = self.rng.integers(frames) if self.rng.random() < 0.2 else frames
         for i in range(frames):
-            yield Hands(frozenset({key, "act"} if i == shot else {key}))
+            yield HeldInput(frozenset({key, "act"} if i == shot else {key}))
 
     def _leave_wall(self, blocked: frozenset[str]) -> Mode:
         """Nobody stays at a wall: step the other way, turn well away, walk off."""
@@ -218,7 +218,7 @@ class ScriptedPlayer:
         while abs(degrees) > 0.8:
             yaw = float(np.clip(degrees, -speed, speed))
             degrees -= yaw
-            yield Hands(yaw_deg=yaw)
+            yield HeldInput(yaw_deg=yaw)
 
     def _open_heading(self) -> float:
         """Degrees to a column drawn by its free way, far ones much more often."""
@@ -233,4 +233,4 @@ class ScriptedPlayer:
 
 def _hold(frames: int, keys: frozenset[str] = frozenset(), yaw: float = 0.0) -> Mode:
     for _ in range(frames):
-        yield Hands(keys, float(yaw))
+        yield HeldInput(keys, float(yaw))

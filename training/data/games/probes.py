@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from training.data.recorder import Hands, Recorder
+from training.data.recorder import HeldInput, Recorder
 from training.data.recording import Recording, load_recordings
 
 PROBE_FRAMES = 18  # one second
@@ -33,15 +33,15 @@ class Probe:
     answers: Mapping[str, Recording]
 
 
-def plans(key_turn_deg: float) -> dict[str, Hands]:
+def plans(key_turn_deg: float) -> dict[str, HeldInput]:
     """What is held for the whole of each probe."""
     return {
-        "left": Hands(yaw_deg=-key_turn_deg),
-        "right": Hands(yaw_deg=key_turn_deg),
-        "forward": Hands(frozenset({"forward"})),
-        "back": Hands(frozenset({"back"})),
-        "idle": Hands(),
-        "act": Hands(frozenset({"act"})),
+        "left": HeldInput(yaw_deg=-key_turn_deg),
+        "right": HeldInput(yaw_deg=key_turn_deg),
+        "forward": HeldInput(frozenset({"forward"})),
+        "back": HeldInput(frozenset({"back"})),
+        "idle": HeldInput(),
+        "act": HeldInput(frozenset({"act"})),
     }
 
 
@@ -101,7 +101,7 @@ def _record_all(
 
 def recorded_answers(
     recorder: Recorder,
-    hands: Mapping[str, Hands],
+    inputs: Mapping[str, HeldInput],
     seed: int,
     *,
     least_walk: float,
@@ -113,13 +113,13 @@ def recorded_answers(
     length = max(drawn, context_frames)
 
     def recording(plan: str) -> Recording:
-        return recorder.record(num_frames=length, seed=seed, then=[hands[plan]] * PROBE_FRAMES)
+        return recorder.record(num_frames=length, seed=seed, then=[inputs[plan]] * PROBE_FRAMES)
 
     forward = recording("forward")
     walked = forward.poses[length + 11, :2] - forward.poses[length - 1, :2]
     if np.hypot(*walked) < least_walk or forward.cuts[1:].any():
         return None
-    recordings = {plan: forward if plan == "forward" else recording(plan) for plan in hands}
+    recordings = {plan: forward if plan == "forward" else recording(plan) for plan in inputs}
     recordings[REPLAY] = recorder.record(num_frames=length + PROBE_FRAMES, seed=seed)
     first = length - context_frames
     return {

@@ -22,7 +22,7 @@ from training.data.games.doom_map import PLAYER_RADIUS, DoomMap
 from training.data.games.errands import Errands
 from training.data.games.floor_of import floor_of, walls_near
 from training.data.games.players import STEADY, Habits, ScriptedPlayer, Sight
-from training.data.recorder import Hands
+from training.data.recorder import HeldInput
 from training.data.recording import Recording
 
 _KEYS = {
@@ -99,7 +99,7 @@ class DoomRecorder:
             turn_grain_deg=360 / 0x10000,
         )
 
-    def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
+    def record(self, *, num_frames: int, seed: int, then: Sequence[HeldInput] = ()) -> Recording:
         still = self.still_map()
         with _opened_game(self, seed, still) as game:
             rng = np.random.default_rng(seed)
@@ -125,7 +125,7 @@ class _Episode:
         self._brighten = (255 * (np.arange(256) / 255) ** area.gamma).round().astype(np.uint8)
         self._visited: list[NDArray[np.float64]] = []
 
-    def record(self, num_frames: int, then: Sequence[Hands]) -> Recording:
+    def record(self, num_frames: int, then: Sequence[HeldInput]) -> Recording:
         total = num_frames + len(then)
         frames = np.empty((total, self._area.height, self._area.width, 3), np.uint8)
         actions = np.zeros((total, self._area.action_space.size), np.float32)
@@ -148,18 +148,18 @@ class _Episode:
                 cuts[i + 1] = True
             if i + 1 < num_frames:
                 moved = float(np.hypot(*(pose[:2] - last_pose[:2])))
-                hands = self._player.act(Sight(self._free_ways(), moved, self._errand_deg(pose)))
+                held = self._player.act(Sight(self._free_ways(), moved, self._errand_deg(pose)))
             else:
-                hands = then[i + 1 - num_frames]
-            actions[i + 1] = self._play(hands)
+                held = then[i + 1 - num_frames]
+            actions[i + 1] = self._play(held)
             last_pose = pose
         return Recording(frames=frames, actions=actions, poses=poses, cuts=cuts)
 
-    def _play(self, hands: Hands) -> tuple[float, ...]:
+    def _play(self, held: HeldInput) -> tuple[float, ...]:
         """Plays one frame of hands, quantised as the model will be told; returns its vector."""
         space = self._area.action_space
-        vector = space.vector_of(set(hands.down), hands.yaw_deg)
-        yaw_deg = space.quantise_yaw(hands.yaw_deg)
+        vector = space.vector_of(set(held.down), held.yaw_deg)
+        yaw_deg = space.quantise_yaw(held.yaw_deg)
         down = dict(zip(space.model_buttons, vector, strict=False))
         # The engine turns by the delta once per tic.
         self._game.make_action(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
 from training.data.games.players import ScriptedPlayer, Sight
-from training.data.recorder import Hands
+from training.data.recorder import HeldInput
 from training.data.recording import Recording
 
 SIZE = 32
@@ -145,7 +145,7 @@ class ToyRecorder:
 
     action_space: ActionSpace = field(default=ACTION_SPACE)
 
-    def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
+    def record(self, *, num_frames: int, seed: int, then: Sequence[HeldInput] = ()) -> Recording:
         rng = np.random.default_rng(seed)
         player = ScriptedPlayer(rng, self.action_space.key_turn_deg)
         state = ToyState(row=int(rng.integers(8, 20)), heading=int(rng.integers(HEADINGS)))
@@ -157,10 +157,10 @@ class ToyRecorder:
             actions.append(action)
             poses.append((state.column, -state.row, state.heading * 360 / HEADINGS))
             if i + 1 < num_frames or not then:
-                hands = player.act(Sight(np.ones(SIZE, np.float32), moved))
+                held = player.act(Sight(np.ones(SIZE, np.float32), moved))
             else:
-                hands = then[min(i + 1 - num_frames, len(then) - 1)]
-            action = self.action_space.vector_of(set(hands.down), hands.yaw_deg)
+                held = then[min(i + 1 - num_frames, len(then) - 1)]
+            action = self.action_space.vector_of(set(held.down), held.yaw_deg)
             following = advance(state, action)
             moved = float(abs(following.row - state.row) + abs(following.column - state.column))
             state = following

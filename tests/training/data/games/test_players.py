@@ -7,7 +7,7 @@ import numpy as np
 from training.data.games.players import LIVELY, STEADY, Habits, ScriptedPlayer, Sight
 from training.data.games.toy import ACTION_SPACE
 from training.data.inventory.behaviour import Shares, measure
-from training.data.recorder import Hands
+from training.data.recorder import HeldInput
 
 _SPACE = replace(
     ACTION_SPACE, key_turn_deg=6.0,
@@ -17,7 +17,7 @@ _OPEN = Sight(np.ones(64, np.float32), 10.0)
 _BLOCKED = Sight(np.ones(64, np.float32), 0.0)
 
 
-def _play(sight: Sight, frames: int, seed: int = 0) -> list[Hands]:
+def _play(sight: Sight, frames: int, seed: int = 0) -> list[HeldInput]:
     player = ScriptedPlayer(np.random.default_rng(seed), 6.0)
     return [player.act(sight) for _ in range(frames)]
 
@@ -25,15 +25,15 @@ def _play(sight: Sight, frames: int, seed: int = 0) -> list[Hands]:
 def test_every_key_is_seen_alone() -> None:
     played = _play(_OPEN, 6000)
     for key in ("forward", "back", "left", "right", "act"):
-        alone = [hands == Hands(frozenset({key})) for hands in played]
+        alone = [held_inputs == HeldInput(frozenset({key})) for held_inputs in played]
         assert np.mean(alone) > 0.01, key
-    assert np.mean([hands == Hands(frozenset({"forward"})) for hands in played]) > 0.2
-    assert np.mean([hands == Hands() for hands in played]) > 0.1
-    assert np.mean([not hands.down and hands.yaw_deg != 0 for hands in played]) > 0.1
+    assert np.mean([held_inputs == HeldInput(frozenset({"forward"})) for held_inputs in played]) > 0.2
+    assert np.mean([held_inputs == HeldInput() for held_inputs in played]) > 0.1
+    assert np.mean([not held_inputs.down and held_inputs.yaw_deg != 0 for held_inputs in played]) > 0.1
 
 
 def test_turns_go_both_ways_at_many_speeds() -> None:
-    yaws = np.array([hands.yaw_deg for hands in _play(_OPEN, 6000)])
+    yaws = np.array([held_inputs.yaw_deg for held_inputs in _play(_OPEN, 6000)])
     assert (yaws > 0).mean() > 0.08
     assert (yaws < 0).mean() > 0.08
     assert len(np.unique(np.abs(yaws).round())) > 8
@@ -41,11 +41,11 @@ def test_turns_go_both_ways_at_many_speeds() -> None:
 
 def test_nobody_pushes_against_a_wall_for_long() -> None:
     run = longest = 0
-    last = Hands()
-    for hands in _play(_BLOCKED, 3000):
-        run = run + 1 if hands.down & last.down & {"forward", "back", "left", "right"} else 0
+    last = HeldInput()
+    for held_inputs in _play(_BLOCKED, 3000):
+        run = run + 1 if held_inputs.down & last.down & {"forward", "back", "left", "right"} else 0
         longest = max(longest, run)
-        last = hands
+        last = held_inputs
     assert longest <= 4
 
 
@@ -59,8 +59,8 @@ def test_it_looks_for_open_space() -> None:
 
 def _shares(habits: Habits) -> Shares:
     player = ScriptedPlayer(np.random.default_rng(3), 6.0, habits)
-    hands = [player.act(_OPEN) for _ in range(12_000)]
-    vectors = [_SPACE.vector_of(set(h.down), h.yaw_deg) for h in hands]
+    held_inputs = [player.act(_OPEN) for _ in range(12_000)]
+    vectors = [_SPACE.vector_of(set(h.down), h.yaw_deg) for h in held_inputs]
     return measure(np.array(vectors, np.float32), (*_SPACE.model_buttons, "yaw"))
 
 

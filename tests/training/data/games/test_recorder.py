@@ -5,7 +5,7 @@ import pytest
 
 from training.data.games.probes import plans
 from training.data.games.recorder import DoomRecorder
-from training.data.recorder import Hands
+from training.data.recorder import HeldInput
 from training.recipes.freedoom import freedoom
 
 RECIPE = freedoom()
@@ -33,7 +33,7 @@ def test_a_film_with_another_end_begins_with_the_very_same_frames() -> None:
 
 @pytest.mark.slow
 def test_forward_goes_where_one_looks_and_stays_in_the_box() -> None:
-    still, forward = [Hands()] * 12, [Hands(frozenset({"forward"}))] * 6
+    still, forward = [HeldInput()] * 12, [HeldInput(frozenset({"forward"}))] * 6
     film = _game().record(num_frames=1, seed=9, then=still + forward)
     east, north = film.poses[-1, :2] - film.poses[12, :2]
     yaw = np.radians(film.poses[-1, 2])  # clockwise from east

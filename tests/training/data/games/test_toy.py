@@ -18,7 +18,7 @@ from training.data.games.toy import (
     render,
     show,
 )
-from training.data.recorder import Hands
+from training.data.recorder import HeldInput
 
 
 def test_the_oracle_reads_pose_action_and_lamp_of_every_frame() -> None:
@@ -61,7 +61,7 @@ def test_a_pose_is_right_within_one_walk_and_half_a_turn(heading: int) -> None:
 
 
 def test_an_act_shows_only_three_frames_later() -> None:
-    then = [Hands()] * 5 + [Hands(frozenset({"act"}))] + [Hands()] * 6
+    then = [HeldInput()] * 5 + [HeldInput(frozenset({"act"}))] + [HeldInput()] * 6
     film = ToyRecorder().record(num_frames=1, seed=0, then=then)
     lit = [i for i, frame in enumerate(film.frames) if read(frame).lamp]
     assert lit == [6 + LAMP_DELAY]  # the act led to frame 6

@@ -76,12 +76,12 @@ def test_what_is_known_is_not_read_again_and_what_is_damaged_is_counted(tmp_path
 
 
 def test_shares_are_of_keys_turns_rests_and_reversals() -> None:
-    def hands(*rows: tuple[float, float, float]) -> NDArray[np.float32]:  # forward, act, yaw
+    def held_inputs(*rows: tuple[float, float, float]) -> NDArray[np.float32]:  # forward, act, yaw
         return np.array(rows, np.float32)
 
     names = ("forward", "act", "yaw")
     still, go, left, right = (0, 0, 0), (1, 0, 0), (0, 0, -0.5), (0, 0, 1)
-    shares = measure(hands(*[still] * 5, go, (1, 1, 0), left, still, right), names)
+    shares = measure(held_inputs(*[still] * 5, go, (1, 1, 0), left, still, right), names)
     assert (shares["forward"], shares["forward alone"], shares["act alone"]) == (0.2, 0.1, 0.0)
     assert (shares["turning"], shares["turning at 0.500"]) == (0.2, 0.1)
     assert (shares["nothing"], shares["resting"], shares["reversals"]) == (0.6, 0.5, 0.1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.data.games.island.tiles import FIGURES, GROUNDS, ITEMS, LIGHTS, draw, occurs
 from training.data.games.island.view import COLUMNS, HEIGHT, MAP_ROWS, WIDTH, Glance, render
-from training.data.recorder import Hands
+from training.data.recorder import HeldInput
 from training.data.recording import Recording
 
 
@@ -19,7 +19,7 @@ class MixedTiles:
     num_actions: int
     style: int = 0
 
-    def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
+    def record(self, *, num_frames: int, seed: int, then: Sequence[HeldInput] = ()) -> Recording:
         rng, tiles = np.random.default_rng(seed), draw(self.style)
         frames = np.empty((num_frames, HEIGHT, WIDTH, 3), np.uint8)
         for frame in frames:

@@ -14,7 +14,7 @@ from training.data.games.island.rules import BUTTONS, DAY_STEPS, MATERIALS, WALK
 from training.data.games.island.settler import Settler
 from training.data.games.island.tiles import ITEMS, draw
 from training.data.games.island.view import HEIGHT, WIDTH, look, render
-from training.data.recorder import Hands
+from training.data.recorder import HeldInput
 from training.data.recording import Recording
 
 STEP_FRAMES = 3
@@ -87,7 +87,7 @@ class IslandRecorder:
     width: int = field(default=WIDTH, init=False)
     height: int = field(default=HEIGHT, init=False)
 
-    def record(self, *, num_frames: int, seed: int, then: Sequence[Hands] = ()) -> Recording:
+    def record(self, *, num_frames: int, seed: int, then: Sequence[HeldInput] = ()) -> Recording:
         return _Episode(self, seed).record(num_frames, then)
 
 
@@ -105,7 +105,7 @@ class _Episode:
         self._settle_in(_OUTFITS[self._rng.integers(len(_OUTFITS))])
         self._island.step_with(None)
 
-    def record(self, num_frames: int, then: Sequence[Hands]) -> Recording:
+    def record(self, num_frames: int, then: Sequence[HeldInput]) -> Recording:
         total = num_frames + len(then)
         frames = np.empty((total, HEIGHT, WIDTH, 3), np.uint8)
         actions = np.zeros((total, self._space.size), np.float32)
@@ -163,7 +163,7 @@ class _Episode:
         return int(x), int(y)
 
 
-def _button(hands: Hands) -> str | None:
+def _button(held: HeldInput) -> str | None:
     """The one button that counts: the last of BUTTONS that is down."""
-    down = [button for button in BUTTONS if button in hands.down]
+    down = [button for button in BUTTONS if button in held.down]
     return down[-1] if down else None

@@ -12,7 +12,7 @@ from training.data.games.island.recorder import STEP_FRAMES, Clock, IslandRecord
 from training.data.games.island.rules import BUTTONS, MATERIALS, NEEDS, WALKABLE, Island
 from training.data.games.island.tiles import FIGURES, GROUNDS, draw
 from training.data.games.island.view import HEIGHT, MIDDLE, WIDTH, Glance, look, render
-from training.data.recorder import Hands
+from training.data.recorder import HeldInput
 from training.data.recording import Recording
 
 RECORDER = IslandRecorder(
@@ -48,7 +48,7 @@ def test_the_same_seed_is_the_same_film(film: Recording) -> None:
 
 
 def test_a_film_with_another_end_begins_alike(film: Recording) -> None:
-    left = RECORDER.record(num_frames=100, seed=5, then=[Hands(frozenset({"left"}))] * 4)
+    left = RECORDER.record(num_frames=100, seed=5, then=[HeldInput(frozenset({"left"}))] * 4)
     assert np.array_equal(left.frames[:100], film.frames[:100])
     assert left.actions[-4:, 0].tolist() == [1.0] * 4 and len(left.frames) == 104
 
