@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.generation": SHARED | {"model"},
     "services.training": SHARED
     | {
-        "training.data.inventory.stock",
+        "training.data.index.dataset_index",
         "training.evaluate.release_gate",
         "training.data.atomic_io",
         "training.job_state",
@@ -263,6 +263,18 @@ def test_imports_go_one_way() -> None:
 
 def test_training_is_in_layers() -> None:
     assert of_all(breaches_of_training_layers, within="training") == []
+
+
+def test_no_two_folders_of_training_import_each_other() -> None:
+    """Modules that lie directly in training/ are units of their own (TRAINING_LAYERS)."""
+    files = (ROOT / "training").glob("*/**/*.py")
+    names = {".".join(path.parent.relative_to(ROOT).parts) for path in files}
+    pairs = set()
+    for module, tree in MODULES.items():
+        own = longest_prefix(module.rpartition(".")[0], names)
+        others = {longest_prefix(name.rpartition(".")[0], names) for name in imports(tree)}
+        pairs |= {(own, other) for other in others if own and other and own != other}
+    assert [pair for pair in sorted(pairs) if pair[::-1] in pairs and pair[0] < pair[1]] == []
 
 
 @pytest.mark.parametrize("package", SETTINGS)

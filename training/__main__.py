@@ -1,7 +1,7 @@
 """`python -m training`: make a world, stage by stage, or measure one.
 
     python -m training debug                          the toy world, everything, three minutes
-    python -m training freedoom --stage record        film play in ViZDoom
+    python -m training freedoom --stage record        record play in ViZDoom
     python -m training freedoom --stage tokenizer --minutes 9 --keep-going
     python -m training freedoom --stage decoder --minutes 9     if it pays: sharper, same latents
     python -m training freedoom_hall --stage map --minutes 9    where the world has a place
@@ -10,7 +10,7 @@
     python -m training freedoom --stage release
     python -m training evaluate                       the shipped worlds' cards -> build/eval.json
     python -m training decoders RUN ...               what tokenizers make of the same pictures
-    python -m training stock FOLDER                   what a folder of VPT recordings holds
+    python -m training stock FOLDER                   index a folder of VPT recordings
     python -m training film                           its moving picture -> play.webp beside it
     python -m training distillations                  three ways of distilling, in a table
     python -m training drift                          five ways of training against drift, likewise
@@ -26,7 +26,7 @@ import argparse
 import sys
 
 from training.commands import compare, decoders, distillations, drift, evaluate, film, train
-from training.data.inventory import stock
+from training.data.index import dataset_index
 from training.pipeline.job import UNUSABLE
 from training.recipes.overrides import RECIPES
 
@@ -36,7 +36,7 @@ OTHER_COMMANDS = {
     "distillations": (distillations.add_arguments, "three ways of distilling, in a table"),
     "drift": (drift.add_arguments, "ways of training against drift, in a table"),
     "decoders": (decoders.add_arguments, "tokenizers of several runs, in a table"),
-    "stock": (stock.add_arguments, "look through a folder of VPT recordings"),
+    "stock": (dataset_index.add_arguments, "index a folder of VPT recordings"),
     "film": (film.add_arguments, "the moving picture of a world"),
 }
 

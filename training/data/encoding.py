@@ -17,10 +17,9 @@ from tqdm import tqdm
 from model.tokenizer.fsq import FSQ
 from model.tokenizer.vae import VAE, pixels_from_uint8
 from training.data.atomic_io import reading, replacing
-from training.data.inventory.manifest import Entry
 from training.data.latents import LatentRecording
 from training.data.recording import Recording
-from training.data.source import RecordingSource
+from training.data.source import Entry, RecordingSource
 
 _ENCODE_BATCH = 64
 _STATISTICS = "statistics.safetensors"

@@ -1,7 +1,7 @@
 """Where recordings come from: films we made ourselves, or files in somebody else's form. Everything
 downstream sees this one protocol. Knows no tokenizer and no training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -67,3 +67,18 @@ class RecordingFolder:
 
     def open(self, name: str) -> Recording:
         return Recording.load(self.root / name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One recording in an index. `digest`: sha256 of the content. `shares`: action statistics.
+    `stamp` (bytes on disk, newest modification time in ns, way of reading) changes when digest and
+    shares are out of date. `lost`: counts of unusable parts by reason."""
+
+    name: str
+    split: Split
+    num_frames: int
+    digest: str
+    stamp: str
+    shares: dict[str, float]
+    lost: dict[str, int] = field(default_factory=dict)

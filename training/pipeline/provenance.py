@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from training.data.inventory.manifest import read_manifest
+from training.data.index.manifest import read_manifest
 from training.device import pick_device
 from training.loop.state import read_state
 from training.recipes.numbers import numbers_of

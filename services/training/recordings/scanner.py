@@ -1,7 +1,7 @@
 """Scans the folders of recordings at the start of the service and after each change of the files. A
 scan reads only new files and stores the result on disk.
 
-A scan is the process `python -m training.data.inventory.stock`, so untrusted videos are never
+A scan is the process `python -m training.data.index.dataset_index`, so untrusted videos are never
 decoded in the service.
 """
 
@@ -19,13 +19,13 @@ from pydantic import BaseModel
 from services.training.children import LOW_PRIORITY, bare_environment
 from services.training.runs.views import last_lines
 from services.training.settings import ROOT
-from training.data.inventory.stock import Stock, stock_at
+from training.data.index.dataset_index import DatasetIndex, index_at
 
-NOTHING = Stock(recordings={}, frames={}, skipped={}, lost={})
+NOTHING = DatasetIndex(recordings={}, frames={}, skipped={}, lost={})
 # Only counts matter, and a film of six minutes in full size is 2 GB.
 SMALL = ("--width", "64", "--height", "36")
 MAX_SCAN_S = 3600.0
-SCAN_COMMAND = (*LOW_PRIORITY, sys.executable, "-m", "training.data.inventory.stock", *SMALL)
+SCAN_COMMAND = (*LOW_PRIORITY, sys.executable, "-m", "training.data.index.dataset_index", *SMALL)
 
 log = logging.getLogger(__name__)
 
@@ -121,16 +121,16 @@ class RecordingsScanner:
 
     def _view(self, name: str, folder: Path) -> RecordingsView:
         state, reason = self._state(name, folder)
-        stock = stock_at(self._manifest(name)) or NOTHING
+        index = index_at(self._manifest(name)) or NOTHING
         return RecordingsView(
             name=name,
             folder=str(folder),
             state=state,
             reason=reason,
-            recordings=sum(stock.recordings.values()),
-            hours=stock.hours,
-            skipped=stock.skipped,
-            lost=stock.lost,
+            recordings=sum(index.recordings.values()),
+            hours=index.hours,
+            skipped=index.skipped,
+            lost=index.lost,
         )
 
     def _state(self, name: str, folder: Path) -> tuple[str, str]:

@@ -11,8 +11,8 @@ import torch
 from training.__main__ import main, make_parser
 from training.commands import train as train_command
 from training.data.atomic_io import DamagedFile
-from training.data.inventory.manifest import read_manifest
-from training.data.inventory.stock import stock_at
+from training.data.index.dataset_index import index_at
+from training.data.index.manifest import read_manifest
 from training.data.latents import ClipSource, LatentRecording
 from training.data.recording import TooLittlePlay, load_recordings
 from training.job_state import STAGES
@@ -131,6 +131,6 @@ def test_recordings_shards_and_manifests_cut_short_are_named(tmp_path: Path) -> 
         load_recordings(tmp_path.parent)
     with pytest.raises(DamagedFile, match=r"manifest\.json is damaged .*; remove it"):
         read_manifest(tmp_path / "manifest.json")
-    assert stock_at(tmp_path / "manifest.json") is None
+    assert index_at(tmp_path / "manifest.json") is None
     with pytest.raises(DamagedFile, match=r"shard\.safetensors is damaged .*; remove it"):
         LatentRecording.load(tmp_path / "shard.safetensors")

@@ -12,10 +12,10 @@ from model import presets
 from model.tokenizer.vae import VAE
 from training.data.encoding import LatentCache, encode
 from training.data.games.toy import ToyRecorder
-from training.data.inventory.manifest import Entry, take_stock
+from training.data.index.manifest import index_recordings
 from training.data.latents import ClipSource
 from training.data.recording import Recording
-from training.data.source import RecordingFolder
+from training.data.source import Entry, RecordingFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def source(tmp_path: Path) -> Watched:
 
 
 def _entries(source: Watched) -> list[Entry]:
-    entries = list(take_stock(source, source.root / "manifest.json").of("train"))
+    entries = list(index_recordings(source, source.root / "manifest.json").of("train"))
     source.opened.clear()
     return entries
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.model.conftest import make_world
 from training import job
-from training.data.inventory.manifest import Manifest
+from training.data.index.manifest import Manifest
 from training.data.vpt.folder import VptFolder
 from training.job_state import JobOrder, Progress
 from training.loop.trainer import Budget, TrainingError

@@ -13,8 +13,8 @@ from training.run import Run
 def encode(recipe: Recipe, run: Run) -> None:
     """Latents of all that the teacher learns from and is checked on, where they are missing."""
     cache = LatentCache(run.latents, encoding_tokenizer(recipe, run))
-    stock = manifest(recipe, run)
-    cache.encoded(source(recipe, run), [*stock.of("train"), *stock.of("validation")])
+    index = manifest(recipe, run)
+    cache.encoded(source(recipe, run), [*index.of("train"), *index.of("validation")])
 
 
 def clip_source(

@@ -4,7 +4,7 @@ import torch
 
 from model.place.map import PlaceMap
 from training.data.encoding import LatentCache
-from training.data.inventory.manifest import take_stock
+from training.data.index.manifest import index_recordings
 from training.data.latents import LatentRecording
 from training.data.source import RecordingFolder, Split
 from training.device import pick_device
@@ -41,7 +41,7 @@ def trained_map(recipe: Recipe, run: Run) -> PlaceMap:
 
 def _recordings(recipe: Recipe, run: Run, split: Split) -> list[LatentRecording]:
     recordings = RecordingFolder(run.recordings, recipe.action_space.entries)
-    entries = list(take_stock(recordings, run.manifest).of(split))
+    entries = list(index_recordings(recordings, run.manifest).of(split))
     return LatentCache(run.latents, encoding_tokenizer(recipe, run)).encoded(recordings, entries)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from training.data.inventory.manifest import Manifest, take_stock
+from training.data.index.manifest import Manifest, index_recordings
 from training.data.record_episodes import record_episodes
 from training.data.source import RecordingFolder, RecordingSource
 from training.data.vpt.folder import VptFolder
@@ -61,7 +61,7 @@ def source(recipe: Recipe, run: Run) -> RecordingSource:
 
 def manifest(recipe: Recipe, run: Run) -> Manifest:
     """Of the recordings there are now."""
-    return take_stock(source(recipe, run), run.manifest)
+    return index_recordings(source(recipe, run), run.manifest)
 
 
 def with_recordings(recipe: Recipe, folder: Path) -> Recipe:

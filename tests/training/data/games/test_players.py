@@ -6,7 +6,7 @@ import numpy as np
 
 from training.data.games.players import LIVELY, STEADY, Habits, ScriptedPlayer, Sight
 from training.data.games.toy import ACTION_SPACE
-from training.data.inventory.behaviour import Shares, measure
+from training.data.index.action_statistics import Shares, measure
 from training.data.recorder import HeldInput
 
 _SPACE = replace(
@@ -27,9 +27,13 @@ def test_every_key_is_seen_alone() -> None:
     for key in ("forward", "back", "left", "right", "act"):
         alone = [held_inputs == HeldInput(frozenset({key})) for held_inputs in played]
         assert np.mean(alone) > 0.01, key
-    assert np.mean([held_inputs == HeldInput(frozenset({"forward"})) for held_inputs in played]) > 0.2
+    assert (
+        np.mean([held_inputs == HeldInput(frozenset({"forward"})) for held_inputs in played]) > 0.2
+    )
     assert np.mean([held_inputs == HeldInput() for held_inputs in played]) > 0.1
-    assert np.mean([not held_inputs.down and held_inputs.yaw_deg != 0 for held_inputs in played]) > 0.1
+    assert (
+        np.mean([not held_inputs.down and held_inputs.yaw_deg != 0 for held_inputs in played]) > 0.1
+    )
 
 
 def test_turns_go_both_ways_at_many_speeds() -> None:

@@ -17,7 +17,7 @@ from model.tokenizer.vae import VAE
 from tests.training.data.vpt.form import Said, said, write
 from training.__main__ import main
 from training.data.encoding import LatentCache
-from training.data.inventory.manifest import read_manifest, take_stock
+from training.data.index.manifest import index_recordings, read_manifest
 from training.data.latents import ClipSource
 from training.data.source import DamagedRecording
 from training.data.vpt import video
@@ -93,7 +93,7 @@ def test_damaged_recordings_are_skipped_and_counted(tmp_path: Path) -> None:
     write(tmp_path, "alone", good).unlink()
     write(tmp_path, "torn", good)
     (tmp_path / "torn.mp4").write_bytes(b"no video")
-    manifest = take_stock(_folder(tmp_path), tmp_path / "manifest.json")
+    manifest = index_recordings(_folder(tmp_path), tmp_path / "manifest.json")
     assert [entry.name for entry in manifest.entries] == ["good", "short"]
     assert manifest.skipped == {
         "actions damaged": 6,
@@ -115,7 +115,7 @@ def test_what_cannot_be_used_costs_the_frames_around_it_and_is_counted(tmp_path:
     assert _brightness(video.frames) == [0, 1, 3, 4, 6, 7, 9, 10]
     assert list(np.flatnonzero(video.cuts)) == [0, 2, 4, 6]
     assert video.lost == {"line damaged": 2, "line empty": 1, "mouse or keyboard not recorded": 1}
-    manifest = take_stock(_folder(tmp_path), tmp_path / "manifest.json")
+    manifest = index_recordings(_folder(tmp_path), tmp_path / "manifest.json")
     assert manifest.lost == video.lost
     assert read_manifest(tmp_path / "manifest.json") == manifest
 
@@ -138,7 +138,7 @@ def test_a_film_of_another_rate_is_refused_with_the_rate_that_it_has(tmp_path: P
     path = write(tmp_path, "a", [said("w")] * 8)
     frames = np.zeros((8, 64, 96, 3), np.uint8)
     video.write_video(path.with_suffix(".mp4"), frames, fps=30)
-    skipped = take_stock(_folder(tmp_path), tmp_path / "m.json").skipped
+    skipped = index_recordings(_folder(tmp_path), tmp_path / "m.json").skipped
     assert skipped == {"film of 30 frames a second, 20 expected": 1}
 
 
@@ -176,23 +176,27 @@ def test_a_picture_too_large_is_refused_before_it_is_decoded(tmp_path: Path) -> 
     large = np.zeros((1, 1200, 1920, 3), np.uint8)
     path = write(tmp_path, "a", [said()])
     video.write_video(path.with_suffix(".mp4"), large, fps=20)
-    assert take_stock(_folder(tmp_path), tmp_path / "m.json").skipped == {"video too large": 1}
+    assert index_recordings(_folder(tmp_path), tmp_path / "m.json").skipped == {
+        "video too large": 1
+    }
 
 
 def test_a_video_whose_title_is_no_text_costs_itself_alone(tmp_path: Path) -> None:
     path = write(tmp_path, "a", [said("w")] * 3).with_suffix(".mp4")
     assert b"Lavf" in path.read_bytes()
     path.write_bytes(path.read_bytes().replace(b"Lavf", b"\xff\xfeav"))
-    assert take_stock(_folder(tmp_path), tmp_path / "m.json").skipped == {"video damaged": 1}
+    assert index_recordings(_folder(tmp_path), tmp_path / "m.json").skipped == {"video damaged": 1}
 
 
 def test_another_reading_is_another_recording(tmp_path: Path) -> None:
     write(tmp_path, "a", [said("w"), said(), said(), said("w")])
     path = tmp_path / "manifest.json"
-    digests = {take_stock(_folder(tmp_path, idle), path).entries[0].digest for idle in (1, 5, 1)}
+    digests = {
+        index_recordings(_folder(tmp_path, idle), path).entries[0].digest for idle in (1, 5, 1)
+    }
     assert len(digests) == 2
     fewer = replace(_folder(tmp_path), action_space=replace(ACTION_SPACE, buttons=("back",)))
-    assert take_stock(fewer, path).entries[0].digest not in digests
+    assert index_recordings(fewer, path).entries[0].digest not in digests
 
 
 def test_clips_are_drawn_from_it_as_from_our_own_films(tmp_path: Path) -> None:
@@ -200,8 +204,8 @@ def test_clips_are_drawn_from_it_as_from_our_own_films(tmp_path: Path) -> None:
         write(tmp_path, name, [said("w")] * 12)
     folder = _folder(tmp_path)
     vae = VAE(replace(presets.debug().vae, latent_channels=4)).eval().requires_grad_(False)
-    stock = take_stock(folder, tmp_path / "manifest.json")
-    films = LatentCache(tmp_path / "latents", vae).encoded(folder, stock.entries)
+    index = index_recordings(folder, tmp_path / "manifest.json")
+    films = LatentCache(tmp_path / "latents", vae).encoded(folder, index.entries)
     clips = ClipSource(films, num_frames=8, batch_size=3, device=torch.device("cpu"))
     drawn = clips.draw(torch.Generator().manual_seed(0))
     assert len(clips) == 2 * 5

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from training.data.games.toy import ACTION_SPACE, ToyRecorder
-from training.data.inventory import manifest
-from training.data.inventory.behaviour import mean, measure
-from training.data.inventory.manifest import read_manifest, take_stock
+from training.data.index import manifest
+from training.data.index.action_statistics import mean, measure
+from training.data.index.manifest import index_recordings, read_manifest
 from training.data.record_episodes import record_episodes
 from training.data.recording import Recording
 from training.data.source import DamagedRecording, RecordingFolder
@@ -34,7 +34,7 @@ def _films(root: Path, num_episodes: int = 2) -> RecordingFolder:
 
 def test_recordings_are_split_whole_and_named_by_what_they_hold(tmp_path: Path) -> None:
     source = _films(tmp_path)
-    manifest = take_stock(source, tmp_path / "manifest.json")
+    manifest = index_recordings(source, tmp_path / "manifest.json")
     assert [entry.name for entry in manifest.of("train")] == ["train/00000", "train/00001"]
     assert [entry.name for entry in manifest.of("held_out")] == ["held_out/00000", "held_out/00001"]
     assert len({entry.digest for entry in manifest.entries}) == 4
@@ -47,8 +47,10 @@ def test_recordings_are_split_whole_and_named_by_what_they_hold(tmp_path: Path) 
 def test_the_data_hash_follows_the_content_and_nothing_else(tmp_path: Path) -> None:
     here, there = (_films(tmp_path / name) for name in ("here", "there"))
     os.utime(there.root / "train" / "00000" / "cuts.npy", ns=(1, 1))
-    before = take_stock(here, tmp_path / "here.json")
-    assert take_stock(there, tmp_path / "there.json").digest("train") == before.digest("train")
+    before = index_recordings(here, tmp_path / "here.json")
+    assert index_recordings(there, tmp_path / "there.json").digest("train") == before.digest(
+        "train"
+    )
 
     film = here.open("train/00001")
     changed = np.array(film.frames)
@@ -56,7 +58,7 @@ def test_the_data_hash_follows_the_content_and_nothing_else(tmp_path: Path) -> N
     Recording(frames=changed, actions=film.actions, poses=film.poses, cuts=film.cuts).save(
         here.root / "train" / "00001"
     )
-    after = take_stock(here, tmp_path / "here.json")
+    after = index_recordings(here, tmp_path / "here.json")
     assert after.digest("train") != before.digest("train")
     assert after.digest("held_out") == before.digest("held_out")
 
@@ -66,13 +68,13 @@ def test_what_is_known_is_not_read_again_and_what_is_damaged_is_counted(tmp_path
         def open(self, name: str) -> Recording:
             raise DamagedRecording("video damaged")
 
-    known = take_stock(_films(tmp_path), tmp_path / "manifest.json")
+    known = index_recordings(_films(tmp_path), tmp_path / "manifest.json")
     record_episodes(
         ToyRecorder(), tmp_path / "train", num_frames=90, num_episodes=3, seed=0, processes=1
     )  # a third take
-    stock = take_stock(Torn(tmp_path, NAMES), tmp_path / "manifest.json")
-    assert stock.entries == known.entries
-    assert stock.skipped == {"video damaged": 1}
+    index = index_recordings(Torn(tmp_path, NAMES), tmp_path / "manifest.json")
+    assert index.entries == known.entries
+    assert index.skipped == {"video damaged": 1}
 
 
 def test_shares_are_of_keys_turns_rests_and_reversals() -> None:
@@ -106,7 +108,7 @@ def test_a_stock_that_is_killed_reads_nothing_twice(
     whole = _films(tmp_path)
     killed = Killed(tmp_path, NAMES)
     with pytest.raises(KeyboardInterrupt):
-        take_stock(killed, tmp_path / "manifest.json")
-    stock = take_stock(killed, tmp_path / "manifest.json")
+        index_recordings(killed, tmp_path / "manifest.json")
+    index = index_recordings(killed, tmp_path / "manifest.json")
     assert opened[4:] == opened[2:4]  # only what came after the last time it was kept
-    assert stock == take_stock(whole, tmp_path / "other.json")
+    assert index == index_recordings(whole, tmp_path / "other.json")

@@ -1,5 +1,5 @@
-"""The manifest of a run's recordings: what each is by hash, which split it belongs to, what was
-skipped and why, and what the hands do. Truth is in the files; this is their inventory.
+"""The manifest of a run's recordings: hash, split and action statistics of each, and the skipped
+recordings with the reason. The recordings are the truth; the manifest is an index of them.
 """
 
 import hashlib
@@ -13,31 +13,16 @@ from typing import Any
 from tqdm import tqdm
 
 from training.data.atomic_io import reading, replacing
-from training.data.inventory.behaviour import Shares, mean, measure
-from training.data.source import DamagedRecording, RecordingSource, Split
+from training.data.index.action_statistics import Shares, mean, measure
+from training.data.source import DamagedRecording, Entry, RecordingSource, Split
 
-_SAVE_EVERY = 20  # recordings read: some minutes of work
+_SAVE_EVERY = 20  # recordings: some minutes of work
 SCHEMA, VERSION = "nextframe.recordings", 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One recording: `digest` is the sha256 of what it holds, `shares` what the hands do in it;
-    `stamp` (its bytes on disk, the newest time of change in ns, how it is read) tells when both
-    are out of date. `lost` counts, by reason, what could not be used of it."""
-
-    name: str
-    split: Split
-    num_frames: int
-    digest: str
-    stamp: str
-    shares: Shares
-    lost: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a source holds."""
+    """All recordings of a source."""
 
     entries: tuple[Entry, ...]
     skipped: dict[str, int] = field(default_factory=dict)  # how often, by reason
@@ -46,23 +31,23 @@ class Manifest:
         return (entry for entry in self.entries if entry.split == split)
 
     def digest(self, split: Split) -> str:
-        """What a model was trained on, in one hash: independent of names and places."""
+        """One hash of all recordings of a split, independent of names and folders."""
         digests = sorted(entry.digest for entry in self.of(split))
         return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
     @property
     def lost(self) -> dict[str, int]:
-        """What could not be used of the entries, by reason."""
+        """Counts of unusable parts of the entries, by reason."""
         return dict(sum((Counter(entry.lost) for entry in self.entries), Counter()))
 
     def shares(self, split: Split) -> Shares:
         return mean((entry.num_frames, entry.shares) for entry in self.of(split))
 
 
-def take_stock(source: RecordingSource, path: Path) -> Manifest:
-    """The manifest of all recordings there are now, kept at `path`. Only recordings that are new
-    or changed are read, which a killed call need not do again; damaged ones are counted, not
-    fatal."""
+def index_recordings(source: RecordingSource, path: Path) -> Manifest:
+    """The manifest of all present recordings, stored at `path`. Reads only new and changed
+    recordings, and saves every _SAVE_EVERY of them, so a killed call loses little work. Counts
+    damaged recordings instead of raising."""
     before = read_manifest(path) if path.exists() else Manifest(entries=())
     known = {entry.name: entry for entry in before.entries}
     entries: list[Entry] = []
@@ -88,7 +73,7 @@ def take_stock(source: RecordingSource, path: Path) -> Manifest:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Raises FileNotFoundError where nothing has been recorded, DamagedFile on another format."""
+    """Raises FileNotFoundError for a missing manifest, DamagedFile for another format."""
     with reading(path, "remove it, and it is written anew from the recordings"):
         saved: dict[str, Any] = json.loads(path.read_text())
         if (saved["schema"], saved["version"]) != (SCHEMA, VERSION):

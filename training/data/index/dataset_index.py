@@ -1,6 +1,5 @@
-"""`python -m training stock FOLDER`: what a folder of VPT recordings is worth to training. As
-`python -m training.data.inventory.stock` it loads no networks' library: so the training service
-calls it."""
+"""`python -m training stock FOLDER`: indexes a folder of VPT recordings. The training service runs
+`python -m training.data.index.dataset_index`, which imports no torch."""
 
 import argparse
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from model.arguments import at_least_one
 from training.data.atomic_io import DamagedFile
-from training.data.inventory.manifest import Manifest, read_manifest, take_stock
+from training.data.index.manifest import Manifest, index_recordings, read_manifest
 from training.data.source import SPLITS, Split
 from training.data.vpt.folder import VptFolder
 from training.data.vpt.lines import FPS
@@ -19,9 +18,9 @@ _SHOWN_SHARES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stock:
-    """How many recordings, and frames in them that are worth learning from, by split; how many
-    recordings were skipped, by what is wrong with them; what was lost of the others, by reason."""
+class DatasetIndex:
+    """Counts of recordings and of usable frames by split, of skipped recordings by reason, and of
+    unusable parts of the other recordings by reason."""
 
     recordings: dict[Split, int]
     frames: dict[Split, int]
@@ -33,7 +32,7 @@ class Stock:
         return sum(self.frames.values()) / FPS / 3600
 
     @classmethod
-    def of(cls, manifest: Manifest) -> "Stock":
+    def of(cls, manifest: Manifest) -> "DatasetIndex":
         frames = {split: [e.num_frames for e in manifest.of(split)] for split in SPLITS}
         return cls(
             recordings={split: len(counts) for split, counts in frames.items()},
@@ -43,18 +42,18 @@ class Stock:
         )
 
 
-def stock_at(manifest: Path) -> Stock | None:
-    """What an earlier look has written down, None where nothing can be read; the next look says
-    why."""
+def index_at(manifest: Path) -> DatasetIndex | None:
+    """The index at `manifest`; None for a missing or damaged file, which the next scan replaces or
+    reports."""
     try:
-        return _stock(manifest, manifest.stat().st_mtime_ns)
+        return _index(manifest, manifest.stat().st_mtime_ns)
     except (FileNotFoundError, DamagedFile):
         return None
 
 
 @lru_cache(maxsize=64)
-def _stock(manifest: Path, changed_ns: int) -> Stock:
-    return Stock.of(read_manifest(manifest))
+def _index(manifest: Path, changed_ns: int) -> DatasetIndex:
+    return DatasetIndex.of(read_manifest(manifest))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,16 +73,16 @@ def run_command(arguments: argparse.Namespace) -> None:
         height=arguments.height,
         max_idle_frames=arguments.max_idle_frames,
     )
-    print(report(take_stock(folder, arguments.out)))
+    print(report(index_recordings(folder, arguments.out)))
 
 
 def report(manifest: Manifest) -> str:
-    stock = Stock.of(manifest)
+    index = DatasetIndex.of(manifest)
     lines = [
-        f"{split}: {stock.recordings[split]} recordings, {stock.frames[split]} frames"
+        f"{split}: {index.recordings[split]} recordings, {index.frames[split]} frames"
         for split in SPLITS
     ]
-    lines.append(f"{stock.hours:.2f} hours in all")
+    lines.append(f"{index.hours:.2f} hours in all")
     shares = sorted(manifest.shares("train").items(), key=lambda item: -item[1])[:_SHOWN_SHARES]
     lines += [f"  {name}: {share:.1%} of the training frames" for name, share in shares]
     lines += [f"skipped {count}: {reason}" for reason, count in manifest.skipped.items()]
@@ -93,7 +92,7 @@ def report(manifest: Manifest) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m training.data.inventory.stock", description=__doc__
+        prog="python -m training.data.index.dataset_index", description=__doc__
     )
     add_arguments(parser)
     arguments = parser.parse_args()
