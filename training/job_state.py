@@ -1,7 +1,7 @@
-"""The two files through which a job is told what to do and tells how it goes. Imports no torch.
+"""The two files between a job and the training service. Imports no torch.
 
-job.json        what to run: written by whoever submits or resumes it, replaced whole
-progress.json   how far it is: written by the job alone, replaced whole
+job.json        the order: written by the service at submission and at resumption, atomically
+progress.json   the progress: written by the job alone, atomically
 """
 
 import json
@@ -17,9 +17,9 @@ STAGES = ("record", "tokenizer", "decoder", "map", "teacher", "student", "releas
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOrder:
-    """`registry`: where the world is published, a path that the job can reach; so is the
-    `recordings_folder`, "" for a recipe that films by itself. `recordings` is what the operator
-    calls it."""
+    """`registry`: path for publication, reachable by the job. `recordings_folder`: path of given
+    recordings, "" for a recipe that records its own play. `recordings`: the operator's name of the
+    folder."""
 
     run_id: str
     recipe: str
@@ -41,9 +41,9 @@ class JobOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """`attempt`: which start of the job wrote this. `minutes`: the budget of each trained stage;
-    `max_steps`: of each, None: no bound. `outcome` is "" while it runs, then "done" or "failed";
-    `reason` says why it failed, `digest` names the published version."""
+    """`attempt`: number of the start that wrote the file. `minutes`: budget of each training stage.
+    `max_steps`: bound of each stage, or None. `outcome`: "" while the job runs, then "done" or
+    "failed" with a `reason`. `digest`: the published version."""
 
     attempt: int
     minutes: dict[str, float]
@@ -55,7 +55,7 @@ class Progress:
 
     @property
     def stage(self) -> str:
-        """The stage it is in; "" after the last."""
+        """The current stage; "" after the last stage."""
         return next((stage for stage in STAGES if stage not in self.done), "")
 
     def finished(self, stage: str) -> "Progress":
@@ -72,7 +72,7 @@ class Progress:
 
     @classmethod
     def read(cls, folder: Path) -> "Progress | None":
-        """None before the job has said anything. Raises DamagedFile."""
+        """None before the first write. Raises DamagedFile."""
         path = folder / PROGRESS
         with reading(path, "remove it, and the run begins its stages anew"):
             try:
@@ -83,12 +83,12 @@ class Progress:
 
 
 def _known(kind: type, content: dict[str, Any]) -> dict[str, Any]:
-    """Without the fields that a later release added."""
+    """Drops fields that a later release added."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in content.items() if name in names}
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Whole or not at all, also when the machine stops."""
+    """Writes atomically, also across a machine crash."""
     with replacing(path) as building:
         building.write_text(text)

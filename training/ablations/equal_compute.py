@@ -1,6 +1,5 @@
-"""Several trainings that get the same of the machine, however busy it is: each as many steps as fit
-into its share of processor time, by what a few steps of it cost.
-"""
+"""Trainings at equal compute: each gets the number of steps that fits into its share of processor
+time, from the measured cost of a few steps."""
 
 import json
 import time
@@ -41,9 +40,9 @@ def train_alike(
     cpu_seconds: float,
     clock: Callable[[], float] = time.process_time,
 ) -> dict[str, int]:
-    """Trains each for `cpu_seconds` of processor time, cooled down at the end. A few steps warm up
-    first, and a few are timed; both count. How many follow is decided once and kept in `folder`, so
-    that a contest that was killed goes on. Returns the steps that each has taken."""
+    """Trains each learner for `cpu_seconds` of processor time, with a cooldown at the end. The
+    first steps warm up and the next are timed; both count. The resulting plan is stored in
+    `folder`, so a killed contest continues. Returns the number of steps of each learner."""
     for name, learner in learners.items():
         path = folder / f"{name}.plan.json"
         if not path.exists():
@@ -68,9 +67,9 @@ def _plan(learner: Learner, cpu_seconds: float, clock: Callable[[], float]) -> P
 
 
 def costs_s(objectives: Sequence[Objective]) -> list[float]:
-    """What one loss of each and its gradients cost, timed in turns; the optimizer costs all of them
-    the same. Seconds of this process, in which a busy neighbour has no part; on a GPU of the clock.
-    Leaves gradients behind."""
+    """Seconds of one loss with gradients for each objective, measured in turns: processor time of
+    this process, on a GPU wall time. All objectives share the cost of the optimizer. Leaves
+    gradients behind."""
     generator = torch.Generator(pick_device()).manual_seed(0)
     clock = time.perf_counter if torch.cuda.is_available() else time.process_time
     seconds = np.empty((_ROUNDS, len(objectives)))

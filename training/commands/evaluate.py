@@ -1,8 +1,8 @@
-"""`python -m training evaluate`: measures the shipped worlds, or a given one → build/eval.json,
-with their pictures beside it, and the cards on the screen.
+"""`python -m training evaluate`: measures the shipped worlds, or one given world. Writes
+build/eval.json and the images beside the file, and prints the cards.
 
-`worlds` of the JSON holds the figures of each by name. Those of the first world stand beside it,
-too, where they were before there were several.
+`worlds` of the JSON holds the figures of each world by name. The figures of the first world are
+also at the top level, as in files from before there were several worlds.
 """
 
 import argparse
@@ -140,14 +140,14 @@ def _task(folder: Path, arguments: argparse.Namespace) -> _Task:
 
 
 def _recipe_for(world: str, arguments: argparse.Namespace) -> Recipe:
-    """The recipe whose play the world is measured on."""
+    """The recipe whose recordings measure the world."""
     known = world if world in RECIPES else "freedoom"
     recipe = recipe_named(arguments.recipe or known)
     return with_recordings(recipe, arguments.recordings) if arguments.recordings else recipe
 
 
 def _measure(task: _Task, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The figures; pictures are written, the card is printed."""
+    """The figures; writes the images and prints the card."""
     spec, recipe = task.world.spec, task.recipe
     quick = QUICK_TILES if recipe.is_tiled else QUICK
     measured = measure(
@@ -175,7 +175,7 @@ def _measure(task: _Task, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _check(spec: WorldSpec, recipe: Recipe, num_steps: int) -> None:
-    """That the world can be measured by what this recipe films. Raises TrainingError."""
+    """Checks that the recipe's recordings fit the world. Raises TrainingError."""
     size, films = (spec.width, spec.height), (recipe.preset.width, recipe.preset.height)
     if size != films:
         raise TrainingError(

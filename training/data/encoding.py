@@ -1,5 +1,5 @@
-"""Latents of recordings, made once and kept by what made them: a folder per tokenizer, a shard per
-recording. A changed tokenizer never meets the latents of another; a killed run loses one shard.
+"""Latents of recordings, encoded once: a folder per encoder, a shard per recording. Latents of two
+encoders never mix; a killed run loses at most one shard.
 
 Shape letters: N frames of one recording, C h w latent channels, rows, columns.
 """
@@ -26,16 +26,16 @@ _STATISTICS = "statistics.safetensors"
 
 
 class LatentCache:
-    """Owns the folder `<root>/<hash of the tokenizer's encoder>`: the statistics that make its
-    latents unit variance, measured once, and the latents under them. The decoder has no part in
-    the hash: it may be trained on without touching a latent."""
+    """Owns the folder `<root>/<hash of the encoder>`: the statistics that normalise latents to unit
+    variance, measured once, and the latents. The hash ignores the decoder, so decoder training
+    changes no latent."""
 
     def __init__(self, root: Path, vae: VAE) -> None:
         self._vae = vae
         self.folder = root / encoder_hash(vae)[:16]
 
     def restore_statistics(self) -> bool:
-        """Puts the kept statistics into the tokenizer; False where none were measured yet."""
+        """Loads the stored statistics into the tokenizer; False without stored statistics."""
         path = self.folder / _STATISTICS
         if not path.exists():
             return False
@@ -46,14 +46,14 @@ class LatentCache:
         return True
 
     def keep_statistics(self) -> None:
-        """For good: latents made under other statistics would not fit the models trained on
-        these."""
+        """Stores the statistics for good, because models are trained on latents under these
+        statistics."""
         statistics = {"mean": self._vae.latent_mean.cpu(), "std": self._vae.latent_std.cpu()}
         with replacing(self.folder / _STATISTICS) as building:
             save_file(statistics, building)
 
     def encoded(self, source: RecordingSource, entries: Sequence[Entry]) -> list[LatentRecording]:
-        """Latents of these recordings in this order; only what is missing is encoded."""
+        """Latents of these recordings in order; encodes only missing latents."""
         missing = [entry for entry in entries if not self._shard(entry).exists()]
         total = sum(entry.num_frames for entry in missing)
         with tqdm(total=total, desc="encode", unit="frame", disable=not missing) as bar:
@@ -68,7 +68,7 @@ class LatentCache:
 
 @torch.no_grad()
 def encode(tokenizer: VAE | FSQ, recording: Recording) -> LatentRecording:
-    """Latents of every frame, in fp16 (their rounding is far below the context noise)."""
+    """Latents of every frame, in fp16; the rounding error is far below the context noise."""
     device = next(tokenizer.parameters()).device
     latents: list[Tensor] = []
     for first in range(0, len(recording.frames), _ENCODE_BATCH):
@@ -85,7 +85,7 @@ def encode(tokenizer: VAE | FSQ, recording: Recording) -> LatentRecording:
 
 
 def encoder_hash(tokenizer: VAE | FSQ) -> str:
-    """The sha256 of everything that turns pixels into raw latents: sizes and weights."""
+    """The sha256 of everything that determines raw latents: sizes and encoder weights."""
     config = tokenizer.config.convs if isinstance(tokenizer, FSQ) else tokenizer.config
     sizes = (config.latent_channels, config.patch, config.encoder_widths, config.num_blocks)
     digest = hashlib.sha256(repr(sizes).encode())

@@ -22,9 +22,9 @@ from training.data.recording import TooLittlePlay, clip_starts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatentRecording:
-    """One recording in normalised latents, with the action that led to each frame. `cuts_N` is
-    True where a frame does not follow from the one before. `poses_N3`: x, y and heading, None in
-    what was encoded before they were kept."""
+    """One recording in normalised latents, with the action that leads to each frame. `cuts_N`: True
+    for a frame that does not continue the previous frame. `poses_N3`: x, y and heading; None in
+    latents of an older format."""
 
     latents_NChw: Tensor  # float16
     actions_NA: Tensor
@@ -40,8 +40,7 @@ class LatentRecording:
 
     @staticmethod
     def load(path: Path) -> "LatentRecording":
-        """Latents stay on disk (memory-mapped) until a clip is drawn from them. Raises
-        DamagedFile."""
+        """Latents stay memory-mapped until a clip is drawn. Raises DamagedFile."""
         with reading(path, "remove it, and it is encoded anew"):
             tensors = load_file(path)
             return LatentRecording(
@@ -52,8 +51,8 @@ class LatentRecording:
             )
 
     def told(self, state_size: int) -> Tensor:
-        """(N, A): the actions, then as much of a state as a recording knows: where the player is
-        and looks, and zeros. Raises ValueError for a film without poses."""
+        """(N, A): the actions, then the known part of the player's state (position, heading) and
+        zeros. Raises ValueError for a recording without poses."""
         if not state_size:
             return self.actions_NA
         if self.poses_N3 is None:
@@ -82,9 +81,9 @@ class PressFocus:
 
 
 class ClipSource:
-    """Draws clips that hold no cut, uniformly over all films, onto the device that trains, with a
-    `focus` more often where buttons are pressed. What is drawn depends on the generator alone, so
-    any step can be drawn again without those before it."""
+    """Draws clips without cuts, uniformly over all recordings, onto the training device; with a
+    `focus`, clips with button presses more often. A draw depends on the generator alone, so any
+    step can be repeated without earlier steps."""
 
     def __init__(
         self,
@@ -96,8 +95,8 @@ class ClipSource:
         state_size: int = 0,
         focus: PressFocus | None = None,
     ) -> None:
-        """`state_size`: numbers of a state that frames are told. Raises TooLittlePlay; ValueError
-        for films without poses where there are any."""
+        """`state_size`: numbers of a state after each action. Raises TooLittlePlay, and ValueError
+        for recordings without poses where a state is needed."""
         self._recordings = recordings
         self._conditions = [recording.told(state_size) for recording in recordings]
         self._starts = [
@@ -113,7 +112,7 @@ class ClipSource:
         self._by_button = [] if focus is None else self._clips_by_button(focus)
 
     def __len__(self) -> int:
-        """How many different clips there are."""
+        """The number of different clips."""
         return int(self._firsts[-1])
 
     def draw(self, generator: torch.Generator) -> Clips:

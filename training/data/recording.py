@@ -20,13 +20,13 @@ _ARRAYS = ("frames", "actions", "poses", "cuts")
 
 
 class TooLittlePlay(ValueError):
-    """No recording is long enough for what is asked of it; the message says how long that is."""
+    """No recording is long enough; the message gives the needed length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """One continuous film of play. `poses` are x, y (map units) and yaw (degrees, clockwise).
-    `lost` counts, by reason, what its source could not use; it is not saved."""
+    """One continuous recording of play. `poses`: x, y (map units) and yaw (degrees, clockwise).
+    `lost`: counts of unusable parts by reason; not saved."""
 
     frames: NDArray[np.uint8]
     actions: NDArray[np.float32]
@@ -51,7 +51,7 @@ class Recording:
         )
 
     def digest(self) -> str:
-        """The sha256 of all it holds, shapes included."""
+        """The sha256 of the content, shapes included."""
         digest = hashlib.sha256()
         for name in _ARRAYS:
             array = np.ascontiguousarray(getattr(self, name))
@@ -60,7 +60,7 @@ class Recording:
         return digest.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """`cuts.npy` comes last and whole: with it, a recording is complete."""
+        """Writes `cuts.npy` last and atomically: the file marks a complete recording."""
         folder.mkdir(parents=True, exist_ok=True)
         *first, last = _ARRAYS
         for name in first:
@@ -70,7 +70,7 @@ class Recording:
 
     @staticmethod
     def load(folder: Path) -> "Recording":
-        """Frames stay on disk (memory-mapped) until somebody looks at them. Raises DamagedFile."""
+        """Frames stay memory-mapped. Raises DamagedFile."""
         with reading(folder, "remove it and run the record stage again"):
             return Recording(
                 frames=np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False),
@@ -81,7 +81,7 @@ class Recording:
 
 
 def load_recordings(folder: Path) -> list[Recording]:
-    """Every recording under `folder`, in the order of their names."""
+    """Every recording under `folder`, ordered by name."""
     found = sorted(path.parent for path in folder.glob("*/cuts.npy"))
     if not found:
         raise FileNotFoundError(f"no recordings under {folder}; run the record stage first")

@@ -1,13 +1,13 @@
 """Continuous-time consistency distillation (sCM, arXiv 2410.11081), with an independent time per
 frame as in NFD+.
 
-The consistency map f(x, t) = cos t x - sin t F(x, t) must not change along the teacher's path, so
-its total time derivative is driven to zero. With r warming up from 0 to 1 the tangent is
+The consistency map f(x, t) = cos t x - sin t F(x, t) must be constant along the teacher's path, so
+training drives its total time derivative to zero. With r warming up from 0 to 1 the tangent is
 
     g = -cos^2 t (F - dx/dt) - r (cos t sin t x + J),   J = JVP of F along cos t sin t (dx/dt, 1)
 
-and is normalised by its size, one size per frame, so that a hard frame does not shrink the others.
-Only frames drawn as noisy are trained and moved along their paths; the context stays where it is.
+and is normalised by its size per frame, so a hard frame does not shrink the tangents of other
+frames. Only noisy frames are trained and moved along their paths; context frames stay fixed.
 
 Shape letters: B clips, F frames, C h w latent channels, rows, columns.
 """
@@ -27,9 +27,9 @@ from training.objectives.prediction import predict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContinuousSettings:
-    """`warmup_steps` is H of the tangent's warm-up; `size_floor` is c in g / (|g| + c); `guidance`
-    the strength of the teacher's, whose path the student learns. `is_apart`: F and its derivative
-    in a pass each, for a student that must save memory."""
+    """`warmup_steps`: H of the tangent's warm-up. `size_floor`: c in g / (|g| + c). `guidance`:
+    scale of the teacher's guidance. `is_apart`: computes F and its derivative in two passes, which
+    saves memory."""
 
     warmup_steps: int
     guidance: float = 1.0
@@ -38,7 +38,7 @@ class ContinuousSettings:
 
 
 class ContinuousConsistency:
-    """sCM. `teacher` gives the slope of the path; the student starts as a copy of it."""
+    """sCM. `teacher` gives the slope of the path; the student starts as a copy of the teacher."""
 
     def __init__(
         self, student: Student, teacher: NFDTransformer, settings: ContinuousSettings
@@ -70,8 +70,8 @@ class ContinuousConsistency:
 def direction_and_jvp(
     transformer: NFDTransformer, clips: NoisyClips, velocity_BFChw: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """F with its graph, and its derivative along the path of the frames that move. In one pass,
-    the quickest way; its graph holds every attention weight and the derivative's own steps."""
+    """F with its graph, and the derivative of F along the path of the trained frames, in one pass.
+    The fastest way; the graph holds every attention weight and the steps of the derivative."""
     noisy, t_BF = clips.noisy_BFChw, clips.t_BF
     speed_BF = t_BF.cos() * t_BF.sin() * clips.moves_BF
     config = transformer.config
@@ -91,8 +91,8 @@ def direction_and_jvp(
 def direction_and_jvp_apart(
     transformer: NFDTransformer, clips: NoisyClips, velocity_BFChw: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The same in two passes. The derivative leaves nothing behind, and F may come from fused
-    attention and checkpointed blocks (which cannot be computed again within a derivative)."""
+    """The same in two passes. The derivative leaves no graph, and F may use fused attention and
+    checkpointed blocks, which cannot be recomputed inside a derivative."""
     with torch.no_grad():
         jvp = direction_and_jvp(transformer, clips, velocity_BFChw)[1]
     return predict(transformer, clips.noisy_BFChw, clips.t_BF, clips.actions_BFA), jvp
@@ -101,12 +101,12 @@ def direction_and_jvp_apart(
 def scm_tangent(
     noisy: Tensor, t_BF: Tensor, direction: Tensor, velocity: Tensor, jvp: Tensor, warmup: float
 ) -> Tensor:
-    """g, multiplied through by cos t so that it stays finite at pure noise."""
+    """g, multiplied by cos t, which keeps g finite at pure noise."""
     t = t_BF[:, :, None, None, None]
     return -t.cos().square() * (direction - velocity) - warmup * (t.cos() * t.sin() * noisy + jvp)
 
 
 def normalise(tangent: Tensor, floor: float) -> Tensor:
-    """g / (|g| + c) with the root mean square of each frame as its size."""
+    """g / (|g| + c), where |g| is each frame's root mean square."""
     size = tangent.square().mean(dim=(2, 3, 4), keepdim=True).sqrt()
     return tangent / (size + floor)

@@ -1,5 +1,5 @@
-"""What every way of distilling shares: the student, and the objective that adds an adversary to a
-method. Knows no method.
+"""Common parts of all distillation methods: the student, and the objective that adds adversarial
+losses to a method. Knows no method.
 
 Shape letters: B clips, F frames, C h w latent channels, rows, columns.
 """
@@ -23,7 +23,8 @@ from training.recipes.settings.on_policy import NO_ROLLOUTS, OnPolicySettings
 
 
 class AdaptiveWeight(nn.Module):
-    """w(t), a learned log-weight that evens out how hard the times are (kept out of the world)."""
+    """w(t), a learned log-weight that balances the loss over times; not part of the released
+    world."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,8 +55,8 @@ class Student(nn.Module):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A method's losses, and the direction that the student predicted, with its graph, for the
-    clips as the method had them."""
+    """A method's losses, the student's predicted direction with its graph, and the clips as the
+    method noised them."""
 
     losses: Losses
     clips: NoisyClips
@@ -68,7 +69,7 @@ class Outcome:
 
 
 class Method(Protocol):
-    """A way of making the student's one jump agree with the teacher's whole path."""
+    """Trains the student's single jump to agree with the teacher's whole path."""
 
     def __call__(self, clips: NoisyClips, step: int) -> Outcome: ...
 
@@ -86,8 +87,9 @@ class Distillation:
         on_policy: OnPolicyLoss | None = None,
         jumping: NFDTransformer | None = None,
     ) -> None:
-        """In every other step the adversary sees what `jumping`, the student where it is given,
-        makes of pure noise in one call, as when it is served (SANA-Sprint, arXiv 2503.09641)."""
+        """`jumping`: the student; in every other step the adversary sees its one-call samples from
+        pure noise, as a served world generates them (SANA-Sprint, arXiv 2503.09641). None:
+        never."""
         self._method = method
         self._source = source
         self._mixture = mixture
@@ -110,7 +112,7 @@ class Distillation:
 
 
 def _jump(student: NFDTransformer, clips: NoisyClips) -> Tensor:
-    """Clean frames (B, F, C, h, w): those that move, each in one call from pure noise."""
+    """Clean frames (B, F, C, h, w): each trained frame in one call from pure noise."""
     far = clips.at(torch.full_like(clips.t_BF, PURE_NOISE_T))
     direction = predict(student, far.noisy_BFChw, far.t_BF, far.actions_BFA)
     return estimate_clean(far.noisy_BFChw, direction, far.t_BF)

@@ -1,6 +1,5 @@
-"""Who is compared: the world at every number of steps and under speculation, its teacher, and plain
-baselines, all as films that follow the same passages of real play. Scores nobody.
-"""
+"""The compared videos: the world at every number of steps and with speculation, its teacher, and
+plain baselines, each after the same evaluation clips. Computes no score."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -42,8 +41,8 @@ def contenders(
     jointly: Sequence[GeneratedRollout],
     num_steps: int,
 ) -> Iterator[tuple[str, list[Video]]]:
-    """By name, one film per passage; `jointly` is what `dream_jointly` made with `num_steps`. The
-    teacher takes 18 denoise steps."""
+    """Yields name and videos of each contender, one video per clip. `jointly`: the result of
+    `generate_jointly` with `num_steps`. The teacher takes 18 denoise steps."""
     clips = material.clips
     for steps in sorted(world.spec.sampler.times):
         yield steps_name(steps), _videos(_generate_after(world, clips, steps, steps_name(steps)))
@@ -60,7 +59,8 @@ def contenders(
 
 
 def generate_jointly(world: World, material: Material, num_steps: int) -> list[GeneratedRollout]:
-    """After each passage, with one frame drawn along with another wherever the action stays."""
+    """One rollout after each clip, with one frame generated jointly with another wherever the
+    action stays."""
     title = joint_name(num_steps)
     return _generate_after(world, material.clips, num_steps, title, num_joint=_NUM_JOINT)
 

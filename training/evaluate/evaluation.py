@@ -1,4 +1,5 @@
-"""Measures one world: tokenizer, dreams, steering, long dreams, speed; and draws its pictures."""
+"""Measures one world (tokenizer, rollouts, steering, long rollouts, speed) and draws the images of
+the card."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,7 +52,7 @@ class Evaluation:
     steering: Pixels | None
 
     def figures(self, digest: str | None = None) -> str:
-        """As JSON, of a world that is stored under `digest` where that is given."""
+        """The card as JSON; `digest`: digest of the stored world, where it is already known."""
         return to_json(replace(self.card, world_digest=digest or self.card.world_digest))
 
     def page(self, *, title: str, licence: str) -> str:

@@ -1,5 +1,5 @@
-"""Play that a world does not learn from: what evaluation measures on. Made from seeds, the same on
-every machine, and stored in the run folder."""
+"""Recordings that a world does not train on: the material of evaluation. Made from seeds, equal on
+every machine, stored in the run folder."""
 
 import os
 
@@ -32,7 +32,7 @@ def record_held_out(recipe: Recipe, run: Run, *, processes: int) -> None:
 
 
 def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
-    """None where there is no game to ask what it would have shown, or none are wanted."""
+    """Empty for given recordings, which have no game to probe, and for `count` 0."""
     if isinstance(recipe.recorder, RecordingSource) or not count:
         return []
     return record_probes(
@@ -48,7 +48,7 @@ def probes(recipe: Recipe, run: Run, count: int) -> list[Probe]:
 
 
 def inverse_dynamics_recordings(recipe: Recipe, run: Run) -> list[Recording]:
-    """Of play that the world has not learned from and is not measured on; at least two."""
+    """Recordings outside the training and the measured play; at least two."""
     folder, plan = run.folder / "reader" / "recordings", recipe.record
     if isinstance(recipe.recorder, RecordingSource):
         store_recordings(

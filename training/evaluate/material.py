@@ -38,7 +38,7 @@ _PROCESSES = os.cpu_count() or 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalMetrics:
-    """Judges whose weights are not ours to ship."""
+    """Metrics with weights that this project cannot ship."""
 
     lpips: PictureDistance | None = None
     fvd_features: VideoFeatures | None = None
@@ -46,9 +46,10 @@ class ExternalMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """`held_out` says in words what that play is to what was learned from. `frames` are spread over
-    all of it; `long_passages` has one group per length. `reader_alone` is how well the action
-    reader reads real play that it was not taught. `films`: all of that play."""
+    """`held_out`: how the measured play differs from the training play, in words. `frames`: a
+    sample of all measured frames. `long_clips`: one group per length. `reader_alone`: scores of the
+    inverse dynamics model on recorded play outside its training. `recordings`: all measured
+    play."""
 
     budget: EvaluationBudget
     held_out: str
@@ -127,7 +128,7 @@ def _alone(
 def trained_inverse_dynamics(
     recipe: Recipe, run: Run, budget: EvaluationBudget
 ) -> tuple[InverseDynamics, Recording]:
-    """A model trained on all recordings for it but the last, and the last recording."""
+    """A model trained on all recordings for the model but the last, and the last recording."""
     *known, unseen = inverse_dynamics_recordings(recipe, run)
     settings = FitSettings(steps=budget.inverse_dynamics_steps)
     folder = run.folder / "reader"  # a name that stored runs have

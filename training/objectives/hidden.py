@@ -1,4 +1,4 @@
-"""Frames of a clip that the frames after them do not see, as if they had never been drawn.
+"""Hides frames of a clip from all later frames, as if the hidden frames had never been generated.
 
 Shape letters: B clips, F frames, N heads, S tokens of all frames, K head size.
 """
@@ -9,8 +9,8 @@ from torch import Tensor
 
 
 class PartialAttention:
-    """Block-causal attention over a window, without the keys of `hidden_BF` for any frame but
-    themselves. Goes frame by frame, since each clip would need a mask of its own."""
+    """Block-causal attention over a window. Keys of `hidden_BF` frames are visible only to the
+    frame itself. Runs frame by frame, because each clip needs its own mask."""
 
     def __init__(self, hidden_BF: Tensor, tokens_per_frame: int, window: int) -> None:
         self._tokens_per_frame = tokens_per_frame
@@ -35,7 +35,7 @@ class PartialAttention:
 
 
 def _seen(hidden_BF: Tensor, frame: int, window: int) -> Tensor:
-    """Which frames of its window `frame`, the last of them, sees."""
+    """The frames of the window that `frame`, the last of the window, attends to."""
     seen_BF = ~hidden_BF[:, max(0, frame + 1 - window) : frame + 1]
     seen_BF[:, -1] = True
     return seen_BF

@@ -1,5 +1,5 @@
-"""What training clips show as history. When a world is played, the frames before the new one are
-not true: the network drew them. One that has only ever seen true ones adds fault to fault.
+"""The past frames of training clips. A served world generates its past frames; a network trained
+only on recorded past frames accumulates its own errors.
 
 Shape letters: B clips, F frames, C h w latent channels, rows, columns, A action size.
 """
@@ -24,9 +24,9 @@ from training.recipes.settings.noise import NoiseMixture
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One window of clips: the truth, and what the network gets to see of it, before noise. It
-    learns nothing of the frames in `own_BF`, which are its own work, nor of those in `hidden_BF`,
-    which no other frame sees."""
+    """One window of clips: the recorded frames, and the frames shown to the network before noise is
+    added. The loss skips the frames of `own_BF`, which the network generated, and of `hidden_BF`,
+    which no other frame attends to."""
 
     truth_BFChw: Tensor
     latents_BFChw: Tensor
@@ -40,7 +40,7 @@ class Shown:
 
 
 class History:
-    """Puts the network's own work in the place of true context."""
+    """Replaces recorded context frames by frames of the network."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class History:
         settings: HistorySettings = TRUTH,
         sampler: SamplerSpec | None = None,
     ) -> None:
-        """`sampler` is how the network plays where it must play by itself."""
+        """`sampler`: how the network generates rollouts."""
         self._transformer = transformer
         self._mixture = mixture
         self._times = FrameTimes(mixture)
@@ -64,7 +64,8 @@ class History:
         return self._settings.num_lead
 
     def show(self, clips: Clips, t_BF: Tensor, generator: torch.Generator) -> Shown:
-        """The last frames of `clips`, as many as there are times; small times mean context."""
+        """The last frames of `clips`, one for each time in `t_BF`; small times mark context
+        frames."""
         settings = self._settings
         truth_BFChw = clips.latents_BFChw[:, self.num_lead :]
         actions_BFA = clips.actions_BFA[:, self.num_lead :]
@@ -96,7 +97,7 @@ class History:
     def _guess(
         self, clean_BFChw: Tensor, actions_BFA: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """Every frame as one call of the network sees it, from a noise of its own."""
+        """A one-call estimate of every frame, from independent noise."""
         t_BF = self._times.draw((clean_BFChw.shape[0], clean_BFChw.shape[1]), generator)
         if self._settings.chain_from_noise:
             t_BF = torch.full_like(t_BF, PURE_NOISE_T)
@@ -109,7 +110,7 @@ class History:
     def _play(
         self, rollout: Rollout, clips: Clips, num_clips: int, generator: torch.Generator
     ) -> Tensor:
-        """The windows, with the first `num_clips` as the network draws them."""
+        """The windows, with generated frames in the first `num_clips` clips."""
         num_real = clips.latents_BFChw.shape[1] - self._settings.rollout_frames
         with autocast(clips.latents_BFChw.device):
             played_BFChw = rollout(

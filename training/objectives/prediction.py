@@ -18,8 +18,8 @@ def predict(
     actions_BFA: Tensor,
     hidden_BF: Tensor | None = None,
 ) -> Tensor:
-    """The direction for every frame. No frame sees the `hidden_BF` ones before it, not even as its
-    previous frame; what is predicted for those means nothing."""
+    """The direction for every frame. No frame attends to an earlier frame of `hidden_BF` or has it
+    as previous frame; predictions for hidden frames are meaningless."""
     config = transformer.config
     num_frames = noisy_BFChw.shape[1]
     if hidden_BF is None:

@@ -1,8 +1,8 @@
-"""The network plays on by itself from real play, as it will when it is served: the same cache, the
-same window, the same small noise on what it has drawn. Knows no loss.
+"""Rollouts of the network in training, as in the served world: the same cache, the same window, the
+same small noise on generated frames. Knows no loss.
 
-Shape letters: B clips, F frames, L of them in the lead, C h w latent channels, rows, columns,
-A action size.
+Shape letters: B clips, F frames, L lead frames, C h w latent channels, rows, columns, A action
+size.
 """
 
 from functools import partial
@@ -22,8 +22,8 @@ from model.world import SamplerSpec
 
 
 class Rollout:
-    """Draws clips frame by frame, in lockstep, with `num_steps` denoise steps as `sampler` has
-    them. No gradient passes through."""
+    """Generates clips frame by frame, in lockstep, with `num_steps` of the sampler's denoise steps.
+    No gradient passes through."""
 
     def __init__(self, transformer: NFDTransformer, sampler: SamplerSpec, num_steps: int) -> None:
         self._transformer = transformer
@@ -35,8 +35,8 @@ class Rollout:
     def __call__(
         self, lead_BLChw: Tensor, actions_BFA: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """The lead, at least one frame, and what it draws after it under the actions that the lead
-        leaves: (B, F, C, h, w)."""
+        """The lead (at least one frame) and the frames generated after the lead under the remaining
+        actions: (B, F, C, h, w)."""
         # Compiled blocks would be compiled anew for each pass: it has its own place in the cache.
         with torch.compiler.set_stance("force_eager"):
             return self._play(lead_BLChw, actions_BFA, generator)
@@ -68,13 +68,13 @@ class Rollout:
 
 
 class _Past:
-    """Owns what the next frame sees: the cache, and the frame just before it."""
+    """Owns the cache and the previous frame."""
 
     def __init__(
         self, transformer: NFDTransformer, lead_BLChw: Tensor, t: float, actions_BLA: Tensor
     ) -> None:
-        """Begins as a session is opened: with as much of the lead as a frame sees, all of it as a
-        context holds it, in one pass of a row for each frame."""
+        """Prefills the cache with the last frames of the lead, noised as context, one batch row per
+        frame."""
         config = transformer.config
         policy = SlidingWindow(config.window - 1)
         lead_BLChw = lead_BLChw[:, -policy.max_frames :]
@@ -95,7 +95,7 @@ class _Past:
         self._look_on(lead_BLChw[:, -1], t_BL[:, -1])
 
     def meet(self, x_BChw: Tensor, t_B: Tensor, action_BA: Tensor) -> Tensor:
-        """The direction (B, C, h, w) of the next frame, which sees the past and itself."""
+        """The direction (B, C, h, w) of the next frame, which attends to the past and to itself."""
         positions_B1 = [[where.frame_idx] for where in self._placements]
         direction_B1Chw: Tensor = self._transformer(
             x_BChw[:, None],
@@ -108,7 +108,7 @@ class _Past:
         return direction_B1Chw[:, 0].float()
 
     def remember(self, x_BChw: Tensor, t_B: Tensor, action_BA: Tensor) -> None:
-        """The next frame, as a context holds it, is past."""
+        """Appends the next frame, noised as context, to the cache."""
         self.meet(x_BChw, t_B, action_BA)
         for table, placement in zip(self._tables, self._placements, strict=True):
             table.append(placement)

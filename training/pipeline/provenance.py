@@ -1,5 +1,5 @@
-"""What a world is told of its making, for `world.json` and its card: stages and their time, the
-resolved recipe, the calls that did not keep to it, and what it learned from. Trains nothing."""
+"""The provenance of a released world, for `world.json` and the card: stages with their time, the
+resolved recipe, calls with other settings, and the lineage. Trains nothing."""
 
 import platform
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ _IN_THE_SPEC = ("preset", "action_space", "title", "licence", "oracle")
 
 
 def provenance(recipe: Recipe, run: Run, weights: str) -> dict[str, Any]:
-    """Lines for people first; `recipe`, `calls` and `lineage` are objects. `calls` has, for each
-    stage, what every call took and the settings in which it differed from the recipe."""
+    """Lines of text first; `recipe`, `calls` and `lineage` are objects. `calls`: per stage, the
+    steps and minutes of every call and the settings that differ from the recipe."""
     numbers = {
         name: value for name, value in numbers_of(recipe).items() if name not in _IN_THE_SPEC
     }
@@ -47,7 +47,7 @@ def provenance(recipe: Recipe, run: Run, weights: str) -> dict[str, Any]:
 
 
 def _calls(state: Mapping[str, Any], numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The last ones; empty for a state that was begun before calls were kept."""
+    """The last calls; empty for a state of a version that stored no calls."""
     begun = [*state.get("calls", ()), {"step": state["step"], "seconds": state["seconds"]}]
     return [
         {
@@ -64,7 +64,7 @@ def _calls(state: Mapping[str, Any], numbers: Mapping[str, Any]) -> list[dict[st
 
 
 def _lineage(run: Run) -> dict[str, str]:
-    """By hash: all recordings that it learned from, and the teacher's trained state. The served
-    networks' own hashes are in `world.json` beside this."""
+    """Hashes of the training recordings and of the teacher's state; `world.json` holds the hashes
+    of the served networks."""
     data = read_manifest(run.manifest).digest("train") if run.manifest.exists() else ""
     return {"data": data, "teacher": hash_of(run.state("teacher"))}

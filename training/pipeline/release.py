@@ -1,4 +1,4 @@
-"""From a run folder to a published world: weights, opening clips, card, pictures."""
+"""From a run folder to a released world: weights, opening clips, card, images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ _VIEW_TURN = 1.5  # how far apart two opposite views count, in units of 100 map 
 
 
 def build_world(recipe: Recipe, run: Run, weights: str) -> World:
-    """The world with the weights of `weights`, "teacher" or "student", as it will be stored."""
+    """The world with the `weights` of "teacher" or "student", as stored."""
     is_student = weights == "student"
     sampler = recipe.student_sampler if is_student else recipe.teacher_sampler
     trained = trained_student if is_student else trained_teacher
@@ -69,8 +69,8 @@ def build_world(recipe: Recipe, run: Run, weights: str) -> World:
 
 
 def release(recipe: Recipe, run: Run, folder: Path, weights: str) -> World:
-    """Measures the world and puts it into `folder` with its card and pictures, all at once. A
-    student is compared with its teacher, which is kept beside it."""
+    """Measures the world and writes the bundle with card and images to `folder` atomically. A
+    student is compared with its teacher, whose weights are stored beside the bundle."""
     world = build_world(recipe, run, weights)
     teacher = build_world(recipe, run, "teacher") if weights == "student" else None
     spec = world.spec
@@ -88,8 +88,8 @@ def release(recipe: Recipe, run: Run, folder: Path, weights: str) -> World:
 
 
 def _openings(recipe: Recipe, run: Run) -> list[Recording]:
-    """Held-out play, from where the world may be entered: where the game cannot be probed, views
-    with much to see in them."""
+    """Held-out clips where the world may be entered; without a game to probe, the most detailed
+    views."""
     found = probes(recipe, run, recipe.record.probes)
     if found:
         return [probe.context for probe in choose_starts(found, recipe.num_starts)]
@@ -105,7 +105,7 @@ def _openings(recipe: Recipe, run: Run) -> list[Recording]:
 
 
 def choose_starts(candidates: Sequence[Probe], count: int) -> list[Probe]:
-    """The most detailed view first, then always the one farthest from those taken."""
+    """The most detailed view first, then repeatedly the view farthest from all chosen views."""
     frames = [probe.context.frames[-1] for probe in candidates]
     taken = [int(np.argmax([gradient(frame) for frame in frames]))]
     places = np.stack([_place(probe) for probe in candidates])
@@ -122,7 +122,7 @@ def _place(probe: Probe) -> NDArray[np.float64]:
 
 
 def _round_to_half(module: nn.Module) -> None:
-    """What is measured is what is stored."""
+    """Rounds the weights to fp16, so the measured weights are the stored weights."""
     module.load_state_dict(
         {key: value.half().float() for key, value in module.state_dict().items()}
     )

@@ -1,5 +1,5 @@
-"""`python -m training.registry BUNDLE REGISTRY`: publish a world that lies in a folder, such as the
-shipped one, as a version. Submitted runs publish theirs by themselves."""
+"""`python -m training.registry BUNDLE REGISTRY`: publishes the world of a folder, such as the
+shipped world, as a version. Submitted runs publish their own worlds."""
 
 import argparse
 import sys

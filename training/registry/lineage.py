@@ -1,4 +1,4 @@
-"""Where a bundle came from, read from the run folder that made it."""
+"""The origin of a bundle, read from the run folder."""
 
 import hashlib
 import json
@@ -11,8 +11,8 @@ _TOKENIZER, _TRANSFORMER = "tokenizer", "nfd"  # how the bundle's files begin
 
 
 def lineage_of(run: Run, bundle: Path, *, data: str, recordings: str = "") -> Lineage:
-    """`bundle` is the world that `run` released, `data` the digest of what it was trained on and
-    `recordings` the name of the folder that it lay in, where others had recorded it."""
+    """`bundle`: the world that `run` released. `data`: digest of the training recordings.
+    `recordings`: the operator's name of the folder of given recordings."""
     files: dict[str, str] = json.loads((bundle / "world.json").read_bytes())["files"]
     return Lineage(
         data=data,
@@ -24,7 +24,7 @@ def lineage_of(run: Run, bundle: Path, *, data: str, recordings: str = "") -> Li
 
 
 def hash_of(path: Path) -> str:
-    """The file's sha256; "" where there is none."""
+    """The sha256 of the file; "" for a missing file."""
     if not path.exists():
         return ""
     with path.open("rb") as file:
@@ -32,6 +32,6 @@ def hash_of(path: Path) -> str:
 
 
 def _hash_named(files: dict[str, str], stem: str) -> str:
-    """The hash of one file, or of its shards' hashes together."""
+    """The hash of one file, or one hash of all shards' hashes."""
     shards = [files[name] for name in sorted(files) if name.startswith((f"{stem}.", f"{stem}-"))]
     return shards[0] if len(shards) == 1 else hashlib.sha256("".join(shards).encode()).hexdigest()

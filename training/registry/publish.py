@@ -1,7 +1,7 @@
-"""Publishing: a bundle becomes a version, whole or not at all.
+"""Publication: a bundle becomes a version atomically.
 
-Copy beside its place, flush to disk, load it as generation will, then one rename. Whatever kills
-the publisher before the rename leaves the registry as it was.
+Copy beside the final folder, flush to disk, load as generation does, then one rename. A publisher
+killed before the rename leaves the registry unchanged.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _ABANDONED_S = 3600.0  # no copy takes that long
 
 
 class AlreadyPublished(RegistryError):
-    """This very content is there: `version`. Nothing was written."""
+    """The registry holds the same content as `version`; nothing was written."""
 
     def __init__(self, version: WorldVersion) -> None:
         super().__init__(f"world {version.name!r} has version {version.digest} already")
@@ -77,7 +77,7 @@ def _copy(bundle: Path, building: Path) -> None:
 
 
 def _named_files(bundle: Path) -> list[str]:
-    """A look ahead only: the copy is checked by World.load."""
+    """A first check only; World.load checks the copy."""
     try:
         names = list(json.loads((bundle / "world.json").read_bytes())["files"])
     except (ValueError, KeyError, TypeError) as error:
@@ -125,7 +125,7 @@ def _read_card(path: Path) -> dict[str, Any] | None:
 
 
 def _move(building: Path, registry: Registry, version: WorldVersion) -> None:
-    """A rename cannot land on a folder that holds something: nothing is ever overwritten."""
+    """A rename cannot replace a folder with content, so no version is ever overwritten."""
     place = registry.folder(version.name, version.digest)
     place.parent.mkdir(exist_ok=True)
     building.chmod(0o755)

@@ -1,11 +1,11 @@
-"""The registry's folder, read: which worlds there are, in which versions.
+"""Reads the registry's folder: the worlds and their versions.
 
-    <root>/<world>/<digest>/         the bundle, its pictures, and `version.json`
-    <root>/<world>/measured/<...>    figures of a version that were taken later, to compare with
-    <root>/<world>/release.json      which version players get: the training service's own
+    <root>/<world>/<digest>/         the bundle, its images, and `version.json`
+    <root>/<world>/measured/<...>    figures of a version, measured after publication
+    <root>/<world>/release.json      the released version, written by the training service
 
-A version appears whole, by one rename (`publish.py`), and never changes. Imports no torch: the
-training service reads here without a model in its memory.
+A version appears whole, by one rename (`publish.py`), and never changes. Imports no torch, because
+the training service reads the registry without a model in memory.
 """
 
 import hashlib
@@ -27,17 +27,17 @@ log = logging.getLogger(__name__)
 
 
 class RegistryError(Exception):
-    """The registry cannot do what was asked; the message says why."""
+    """The registry refuses a request; the message gives the reason."""
 
 
 class Registry:
-    """Owns nothing but the path: truth is what lies there."""
+    """Owns the path alone; the files are the state."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def folder(self, name: str, digest: str) -> Path:
-        """Where that version lies or would lie; what generation is given to serve it."""
+        """The folder of a version, present or not; generation serves from the folder."""
         if not NAME.fullmatch(name) or not DIGEST.fullmatch(digest):
             raise RegistryError(f"{name!r:.80} {digest!r:.80}: no name of a version")
         return self.root / name / digest
@@ -46,7 +46,7 @@ class Registry:
         return sorted(p.name for p in self.root.glob("*") if NAME.fullmatch(p.name) and p.is_dir())
 
     def version(self, name: str, digest: str) -> WorldVersion:
-        """Raises RegistryError when it is not there or its index is damaged."""
+        """Raises RegistryError for a missing version and for a damaged index."""
         path = self.folder(name, digest) / INDEX
         try:
             return WorldVersion.from_json(path.read_bytes())
@@ -56,7 +56,7 @@ class Registry:
             raise RegistryError(f"{path} cannot be read: {error}") from error
 
     def versions(self, name: str) -> list[WorldVersion]:
-        """The newest first; a damaged one is left out and reported in the log."""
+        """All versions, the newest first. Skips and logs damaged versions."""
         found = []
         for path in self.root.glob(f"{name}/*/{INDEX}") if NAME.fullmatch(name) else ():
             try:
@@ -66,7 +66,7 @@ class Registry:
         return sorted(found, key=lambda version: version.created_at, reverse=True)
 
     def released(self, name: str) -> str:
-        """The digest of what players have; "" where nothing is released."""
+        """The digest of the released version; "" without a release."""
         path = self.root / name / RELEASE
         if not NAME.fullmatch(name) or not path.exists():
             return ""
@@ -74,8 +74,8 @@ class Registry:
         return current
 
     def figures(self, version: WorldVersion, like: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """What was measured of `version` by the yardstick of the card `like`, be it later than its
-        own; its own card where nothing was."""
+        """The figures of `version` by the evaluation protocol of the card `like`, possibly measured
+        after publication; the version's own card where no such figures exist."""
         path = self._measured(version.name, version.digest, like)
         if path is not None and path.exists():
             measured: Mapping[str, Any] = json.loads(path.read_bytes())
@@ -83,8 +83,8 @@ class Registry:
         return version.card
 
     def keep_figures(self, name: str, figures: Mapping[str, Any]) -> None:
-        """A card that was measured after its version was published. Raises RegistryError where it
-        names no version of `name`."""
+        """Stores a card measured after publication. Raises RegistryError for a card of no version
+        of `name`."""
         version = self.version(name, figures["world_digest"])
         path = self._measured(name, version.digest, figures)
         assert path is not None

@@ -1,4 +1,4 @@
-"""One published version of a world, as its `version.json` tells it. Imports no torch."""
+"""One published version of a world: the content of `version.json`. Imports no torch."""
 
 import json
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """What a version was made of: sha256 of the data (all recordings), of the tokenizer, of the
-    teacher's trained state and of the served transformer. "" where there was none. `recordings` is
-    what the operator called those of others, if it learnt from such."""
+    """Origin of a version: sha256 of the data (all recordings), of the tokenizer, of the teacher's
+    state and of the served transformer; "" for a missing part. `recordings`: the operator's name of
+    given recordings."""
 
     data: str
     tokenizer: str
@@ -21,7 +21,7 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
-    """What a page must know to steer: two versions with the same controls can share players."""
+    """The controls of a page: two versions with equal controls can share players."""
 
     buttons: tuple[str, ...]
     degrees_per_count: float
@@ -29,8 +29,8 @@ class Controls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldVersion:
-    """`digest` is the world's own and names the version; `label` is what its makers call it.
-    `card` holds its measured figures (None: there are none). `created_at` is in ISO 8601, UTC."""
+    """`digest` is the world's own digest and names the version; `label` is the version's name in
+    the recipe. `card`: the measured figures, or None. `created_at`: ISO 8601, UTC."""
 
     name: str
     digest: str
@@ -48,7 +48,7 @@ class WorldVersion:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "WorldVersion":
-        """Raises ValueError, KeyError or TypeError on anything but a version."""
+        """Raises ValueError, KeyError or TypeError for content of another form."""
         content = json.loads(text)
         controls = content["controls"] | {"buttons": tuple(content["controls"]["buttons"])}
         content["controls"] = Controls(**controls)

@@ -1,5 +1,5 @@
-"""The objectives of the tokenizer's two stages: first the whole, then the decoder alone, behind an
-encoder whose latents others already rely on.
+"""The objectives of the two tokenizer stages: the whole tokenizer, then the decoder alone behind
+the frozen encoder.
 
 Shape letters: B frames, C h w latent channels, rows, columns.
 """
@@ -16,8 +16,8 @@ from training.tokenizer.losses.picture_loss import PictureLoss
 
 
 class Reconstruction:
-    """First stage: pictures back as they were, through latents that stay smooth and bounded
-    (`kl` weighs the divergence from a standard normal)."""
+    """First stage: reconstruction through latents with a KL term (`kl` weighs the divergence from a
+    standard normal)."""
 
     def __init__(
         self, vae: VAE, frames: FrameSource, picture_loss: PictureLoss, *, kl: float
@@ -81,7 +81,7 @@ class Redecoding:
 
 
 def sample(mean_BChw: Tensor, log_var_BChw: Tensor, generator: torch.Generator) -> Tensor:
-    """Raw latents (B, C, h, w) as uncertain as the encoder says they are."""
+    """A sample (B, C, h, w) of raw latents from the encoder's posterior."""
     noise = torch.randn(
         mean_BChw.shape, generator=generator, device=mean_BChw.device, dtype=mean_BChw.dtype
     )

@@ -1,7 +1,6 @@
-"""The two methods, trained from nothing at equal compute on the films of one run: Next-Frame
-Diffusion over the latents of its tokenizer, and the token-autoregressive baseline over codes, once
-for each decode order. Both see true context only. Measures nothing.
-"""
+"""Trains both methods from scratch at equal compute on the recordings of one run: Next-Frame
+Diffusion on the latents of the run's tokenizer, and the token-autoregressive baseline on codes,
+once for each decode order. Both train on recorded context only. Measures nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +36,8 @@ _EMA_DECAY = 0.99  # the average must not still be where it began when so short 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contestants:
-    """`baselines` by decode order; `steps` that each was trained for, NFD by its name."""
+    """`baselines`: by decode order. `steps`: training steps of each contestant; the key of NFD is
+    "nfd"."""
 
     vae: VAE
     nfd: NFDTransformer
@@ -62,8 +62,8 @@ def train_contestants(
 
 
 def train_codes(recipe: Recipe, run: Run, *, cpu_seconds: float) -> FSQ:
-    """The discrete tokenizer: the convolutions of the run's VAE, which it goes on from, under the
-    same loss. Only the layers beside the latents begin from nothing."""
+    """The discrete tokenizer: continues from the convolutions of the run's VAE under the same loss.
+    Only the layers beside the latents start untrained."""
     torch.manual_seed(0)
     fsq = _untrained(recipe).tokenizer
     _inherit(fsq, encoding_tokenizer(recipe, run))

@@ -1,7 +1,7 @@
-"""What both methods learn from: the films of one run, as latents and as codes. Everything of the
-contest itself is kept in a folder of that run.
+"""Training material of both methods: the recordings of one run, as latents and as codes. The
+contest stores its files in a folder of the run.
 
-The toy world gets a finer grid than its recipe's: with 16 tokens a frame, the order matters.
+The toy world gets a finer grid than its recipe's: with 16 tokens a frame, the decode order matters.
 """
 
 from dataclasses import replace
@@ -32,8 +32,8 @@ def _on_a_finer_grid(toy: Recipe) -> Recipe:
 
 
 def decode_orders(nfd: NFDConfig) -> dict[str, DecodeOrder]:
-    """MineWorld's three: one cell after the other; a row as soon as the one above has a cell; a
-    whole row at once."""
+    """MineWorld's three orders: cell after cell; a row as soon as the row above has a cell; a whole
+    row at once."""
     height, width = nfd.grid_height, nfd.grid_width
     return {
         "raster": raster(height, width),

@@ -1,5 +1,5 @@
-"""Measures the trained contestants: what each makes of the same held-out passages, by evaluation's
-own measures, and what a frame costs through the runner that would serve it.
+"""Measures the trained contestants: their frames after the same evaluation clips, by evaluation's
+measures, and the cost of a frame through the runner of the served world.
 
 The diffusion model is undistilled and follows its ODE; the baseline is sampled as in MineWorld.
 """
@@ -37,7 +37,7 @@ _CPU = torch.device("cpu")
 def measure(
     recipe: Recipe, contestants: Contestants, orders: Mapping[str, DecodeOrder], material: Material
 ) -> Iterator[Row]:
-    """Row by row, as they are measured."""
+    """Yields each row after its measurement."""
     clips = material.clips
     comparison = Comparison(material.networks, clips)
     world = nfd_world(recipe, contestants, clips[0])

@@ -1,5 +1,5 @@
-"""The token-autoregressive baseline's objective (MineWorld, arXiv 2504.08388): every cell of a clip
-in one pass, each from what its decode order will have let it see.
+"""The token-autoregressive baseline's objective (MineWorld, arXiv 2504.08388): all cells of a clip
+in one pass, each predicted from the cells before it in the decode order.
 
 Shape letters: B clips, F frames, P cells, A action tokens, V codes, S entries.
 """

@@ -1,7 +1,7 @@
-"""Dreams of the baseline through its runner and the scheduler that serves, as evaluation has them
-of a world: both methods are scored on the same passages. Scores nobody.
+"""Rollouts of the baseline through its runner and the serving scheduler, so both methods are scored
+on the same evaluation clips. Computes no score.
 
-Shape letters: T dreamt frames, A action size.
+Shape letters: T generated frames, A action size.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,8 @@ _SESSIONS = 8
 def generate_codes(
     baseline: ARWorld, order: DecodeOrder, requests: Sequence[RolloutRequest], *, title: str
 ) -> list[Video]:
-    """One film (T, H, W, 3) for each wish, sampled as MineWorld samples. All of one length."""
+    """One video (T, H, W, 3) for each request, sampled as in MineWorld. All requests have one
+    length."""
     total = sum(len(request.actions_TA) for request in requests)
     videos: list[Video] = []
     with tqdm(total=total, desc=title, unit="frame", mininterval=1) as bar:
@@ -43,7 +44,7 @@ def generate_codes(
 
 
 class _Together:
-    """Sessions of the baseline in lockstep, one for each wish."""
+    """Sessions of the baseline in lockstep, one for each request."""
 
     def __init__(
         self, baseline: ARWorld, order: DecodeOrder, requests: Sequence[RolloutRequest]

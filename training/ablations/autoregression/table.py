@@ -1,4 +1,4 @@
-"""The comparison as a table: what each contestant costs and how good its dreams are."""
+"""The comparison as a table: the cost of each contestant and the quality of its rollouts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ _TITLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the table; nothing in front where nothing is drawn. `psnr_1` is of the first
-    dreamt frame, before anything of one's own is context."""
+    """One line of the table; cost columns are empty for rows without a network. `psnr_1`: PSNR of
+    the first generated frame, before any generated context."""
 
     name: str
     params: int | None = None
@@ -38,7 +38,8 @@ class Row:
 
 
 def to_markdown(rows: Iterator[Row]) -> Iterator[str]:
-    """Line by line, as the rows come. What an oracle reads has columns where there is one."""
+    """Yields the table line by line. Figures of an oracle have columns where the world has an
+    oracle."""
     first = next(rows)
     titles = (*_TITLES, *(f"{what}, by the oracle" for what in _read_rightly(first)))
     return lines(titles, map(_cells, chain([first], rows)))

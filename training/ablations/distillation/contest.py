@@ -1,8 +1,8 @@
-"""`python -m training distillations`: every way of distilling gets the same teacher, the same clips
-and the same compute, and one table tells what came of it. Measured through the serving engine.
+"""`python -m training distillations`: all distillation methods from one teacher with equal clips
+and equal compute, in one table. Measured through the serving engine.
 
-Compute is counted in seconds of this machine: what a step of each costs is measured first, all in
-turn; on a CPU in this process's own time, in which a busy neighbour has no part.
+Compute is seconds of this machine: the cost of a step is measured first, for all methods in turn;
+on a CPU as processor time of this process, without the share of other processes.
 """
 
 import copy
@@ -40,7 +40,7 @@ _STEPS = (4, 2, 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Margin:
-    """Ours less theirs, after the same passages: more dB are better, a smaller distance is."""
+    """Differences to sCM on the same clips; higher dB and a smaller distance are better."""
 
     psnr_16: Estimate
     frechet_own: Estimate
@@ -55,8 +55,8 @@ class Margin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One contestant at one number of denoise steps. `trained` is optimisation steps; `margin` is
-    against sCM alone at as many denoise steps."""
+    """One contestant at one number of denoise steps. `trained`: optimisation steps. `margin`:
+    against sCM at as many denoise steps."""
 
     name: str
     trained: int
@@ -66,8 +66,8 @@ class Row:
 
 
 def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
-    """`seconds` of training for each contestant, by what its steps cost. One that has ended its
-    training is only measured again."""
+    """Trains each contestant for `seconds`, by the measured cost of its steps. A trained contestant
+    is only measured again."""
     teacher = build_world(recipe, run, "teacher")
     few_steps = replace(teacher.spec, sampler=recipe.student_sampler)
     material = gather(recipe, run, recipe.evaluation)

@@ -1,6 +1,5 @@
-"""Ways of training against drift, by the same compute from the same teacher, and one measurement of
-all. Each goes on in a folder of its own that shares everything else with the run.
-"""
+"""Methods against drift at equal compute from one teacher, measured alike. Each method trains in a
+folder of its own that shares all other files with the run."""
 
 import copy
 import shutil
@@ -27,7 +26,8 @@ _EMA_DECAY = 0.98  # the average must not still be where it began when so short 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """What one row changes of the recipe's teacher, beside the same noise and the true past."""
+    """The changes of one row to the recipe's teacher; all rows share the noise and the recorded
+    past."""
 
     history: HistorySettings = TRUTH
     as_served: AsServedRecipe | None = None
@@ -63,7 +63,7 @@ WAYS: Mapping[str, Way] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """`trained` is optimisation steps since the teacher all began with."""
+    """`trained`: optimisation steps since the common teacher."""
 
     name: str
     trained: int
@@ -73,8 +73,8 @@ class Row:
 def contest(
     recipe: Recipe, run: Run, seconds: float, ways: Mapping[str, Way] = WAYS
 ) -> Iterator[Row]:
-    """`seconds` of training for each of `ways`, by what its steps cost. One that has ended its
-    training is only measured again."""
+    """Trains each of `ways` for `seconds`, by the measured cost of its steps. A trained way is only
+    measured again."""
     run.require("teacher")
     budget = replace(recipe.evaluation, long_rollouts=_LONG)
     material = gather(recipe, run, budget)
@@ -90,7 +90,7 @@ def contest(
 
 
 def fork(run: Run, name: str) -> Run:
-    """A run that goes on from this one's teacher, and shares all else with it."""
+    """A run that continues from the teacher of `run` and shares all other files."""
     other = Run(run.folder / "drift" / name.replace(" ", "-"))
     other.folder.mkdir(parents=True, exist_ok=True)
     for entry in run.folder.iterdir():

@@ -46,7 +46,7 @@ class DoomMap:
 
     @classmethod
     def read(cls, wad: Path, name: str) -> "DoomMap":
-        """Raises ValueError where the WAD has no such map."""
+        """Raises ValueError for a WAD without the map."""
         content = wad.read_bytes()
         number, offset = struct.unpack("<ii", content[4:12])
         entries = list(struct.iter_unpack("<ii8s", content[offset : offset + 16 * number]))
@@ -83,10 +83,9 @@ class DoomMap:
         return np.frombuffer(self.lumps["THINGS"], _THING)
 
     def made_still(self, doors: Collection[int]) -> "DoomMap":
-        """The map with nothing left that changes: the doors that are these sectors stand open, all
-        others and every lift and switch stay as they are, no light flickers, and of the things
-        only what stands is left. So the view is a function of where the player stands and
-        looks."""
+        """The map without any changing part: the doors of the given sectors stand open, all other
+        doors, lifts and switches are fixed, no light flickers, and of the things only obstacles
+        remain. The view is then a function of the player's position and heading."""
         things, lines, sectors = self.things, self.lines.copy(), self.sectors.copy()
         lines["special"] = 0
         sectors["special"] = 0
@@ -104,7 +103,7 @@ class DoomMap:
         )
 
     def write(self, path: Path) -> None:
-        """A WAD with this map alone, to be loaded over the one that it was read from."""
+        """A WAD with this map alone, to load after the original WAD."""
         lumps = [(self.name, b""), *self.lumps.items()]
         directory, offset = [], 12
         for name, content in lumps:
@@ -114,8 +113,8 @@ class DoomMap:
         path.write_bytes(header + b"".join(content for _, content in lumps) + b"".join(directory))
 
     def walls(self) -> NDArray[np.float32]:
-        """Segments that a player cannot cross (no other side, barred, too high a step, too little
-        room overhead), as `model.place.walls` has them."""
+        """Segments that a player cannot cross (one-sided, blocked, too high a step, too little
+        headroom), in the form of `model.place.walls`."""
         lines, sides, sectors = self.lines, self.sides, self.sectors
         two_sided = (lines["left"] != NO_SIDE) & (lines["right"] != NO_SIDE)
         right = sectors[sides["sector"][lines["right"]]]
@@ -140,7 +139,7 @@ class DoomMap:
 
     def heights(self, low: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.float32]:
         """The floor's height at every map unit (rows to the north, columns to the east) from `low`
-        on, by which sector it is in; void is as deep as can be."""
+        on; void is as deep as possible."""
         heights = np.full(shape, -np.inf, np.float32)
         lines, sides = self.lines, self.sides
         ends = self.vertices[np.stack([lines["first"], lines["second"]], axis=1)] - low
@@ -169,7 +168,7 @@ class DoomMap:
 
 
 def _inside(edges: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Unit squares whose middle is inside of these edges (N, 2, 2), by the even-odd rule."""
+    """Unit squares whose centre lies inside the edges (N, 2, 2), by the even-odd rule."""
     inside = np.zeros(shape, np.bool_)
     columns = np.arange(shape[1]) + 0.5
     first, last = max(0, int(edges[..., 1].min())), min(shape[0], int(edges[..., 1].max()))

@@ -1,7 +1,8 @@
-"""Probes: moments of held-out play from which one key is held, with what the real game then shows.
+"""Probes: moments of held-out play after which one key is held, with the frames that the game then
+shows.
 
-The same film is made once per plan with another end, so every answer of the game starts from the
-very same frame. Knows no network.
+One play is recorded once per plan with different ends, so all answers of the game start from the
+same frame. Knows no network.
 """
 
 import multiprocessing
@@ -26,15 +27,15 @@ _MIN_RECORDING, _MAX_RECORDING = 60, 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """`context` is real play; `answers[plan]` is the real film that follows it, of
-    PROBE_FRAMES frames with the actions that led to them."""
+    """`context`: recorded play. `answers[plan]`: the PROBE_FRAMES recorded frames after the
+    context, with their actions."""
 
     context: Recording
     answers: Mapping[str, Recording]
 
 
 def plans(key_turn_deg: float) -> dict[str, HeldInput]:
-    """What is held for the whole of each probe."""
+    """The input that each plan holds for the whole probe."""
     return {
         "left": HeldInput(yaw_deg=-key_turn_deg),
         "right": HeldInput(yaw_deg=key_turn_deg),
@@ -56,9 +57,9 @@ def record_probes(
     seed: int,
     processes: int,
 ) -> list[Probe]:
-    """`count` probes with `least_walk` map units of room ahead, the same for the same seed,
-    however long their context. Kept in `folder`; made anew where that holds fewer, or films that
-    begin too late."""
+    """`count` probes with `least_walk` map units of free way ahead; equal seeds give equal probes
+    for any context length. Stored in `folder`; recorded anew where the folder holds fewer probes or
+    shorter contexts."""
     if not _reach_back(folder / f"{count - 1:03d}" / REPLAY, context_frames):
         shoot = partial(
             recorded_answers,
@@ -107,8 +108,8 @@ def recorded_answers(
     least_walk: float,
     context_frames: int,
 ) -> dict[str, Recording] | None:
-    """The films of one seed, each `context_frames` of play and PROBE_FRAMES of answer; the replay
-    comes last. None where the way ahead is blocked."""
+    """The recordings of one seed, each with `context_frames` of play and PROBE_FRAMES of answer;
+    the replay comes last. None for a blocked way."""
     drawn = int(np.random.default_rng(seed).integers(_MIN_RECORDING, _MAX_RECORDING))
     length = max(drawn, context_frames)
 

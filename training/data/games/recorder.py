@@ -47,11 +47,11 @@ _PICK_UP_UNITS = 32  # a player reaches things this far away
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoomRecorder:
-    """Films one piece of a map. Outside the box (map units) the player is put back to where
-    it has been. Pixels are brightened by `out = in ** gamma` on [0, 1]. With `doors` (numbers of
-    sectors) the map is made still before it is played: those stand open, and nothing in it ever
-    changes; the player then has errands all over its floor, and every `scatter_frames` frames on
-    average it is put somewhere else and turned (a cut)."""
+    """Records one part of a map. A player outside the box (map units) is put back to the last
+    position inside. Pixels are brightened by `out = in ** gamma` on [0, 1]. With `doors` (numbers
+    of sectors) the map is made still, with open doors and no changing part; the player then walks
+    to targets all over the floor, and every `scatter_frames` frames on average is moved and turned
+    at random (a cut)."""
 
     wad: str
     map_name: str
@@ -70,13 +70,13 @@ class DoomRecorder:
         return Path(vzd.__file__).parent / f"{self.wad}.wad"
 
     def still_map(self) -> DoomMap | None:
-        """The map as it is played, where it is made still."""
+        """The still map; None for a recorder that plays the map as shipped."""
         if self.doors is None:
             return None
         return DoomMap.read(self.wad_path, self.map_name).made_still(self.doors)
 
     def state_model(self) -> StateModel:
-        """How a player's state is carried on, in a map that is made still."""
+        """The state model of a still map: how a player's state advances."""
         still = self.still_map()
         assert still is not None, "only a still map has a state model"
         floor = floor_of(still)
@@ -108,7 +108,7 @@ class DoomRecorder:
 
 
 class _Episode:
-    """One running game and the film of it."""
+    """One running game and its recording."""
 
     def __init__(
         self,
@@ -156,7 +156,8 @@ class _Episode:
         return Recording(frames=frames, actions=actions, poses=poses, cuts=cuts)
 
     def _play(self, held: HeldInput) -> tuple[float, ...]:
-        """Plays one frame of hands, quantised as the model will be told; returns its vector."""
+        """Plays one frame of input, quantised as the action space does; returns the action
+        vector."""
         space = self._area.action_space
         vector = space.vector_of(set(held.down), held.yaw_deg)
         yaw_deg = space.quantise_yaw(held.yaw_deg)
@@ -179,8 +180,8 @@ class _Episode:
         return bright
 
     def _free_ways(self) -> NDArray[np.float32]:
-        """Nearest depth from the horizon to a few steps ahead on the floor: windows one can see
-        through but not walk through count as walls."""
+        """Nearest depth from the horizon to a few steps ahead on the floor: windows count as
+        walls."""
         depth = self._game.get_state().depth_buffer
         assert depth is not None  # switched on in _open_game
         middle = depth.shape[0] // 2
@@ -198,7 +199,7 @@ class _Episode:
         return bool(often and frame + 1 < num_frames and self._rng.random() < 1.0 / often)
 
     def _scatter(self) -> None:
-        """Somewhere else on the floor, looking anywhere, at rest."""
+        """Moves the player to a random position and heading on the floor, at rest."""
         assert self._errands is not None
         x, y = self._errands.spot()
         self._game.send_game_command(f"warp {x:.0f} {y:.0f}")

@@ -1,11 +1,11 @@
-"""The toy world: 32x32 frames drawn from a pose by plain rules, so that the truth is known at any
-length without a learned network.
+"""The toy world: 32x32 frames drawn from a pose by plain rules, so the correct frame is known
+without a learned network.
 
-    rows 0 - 3   the action that led to this frame: one 4 x 4 cell per entry of its vector, and at
-                 the right end the lamp that `act` lights three frames later
-    rows 4 - 31  stripes of a panorama, turned by the heading, and the white player square
+    rows 0 - 3    the action that leads to the frame: one 4 x 4 cell per entry of the vector, and at
+                  the right end the lamp, lit three frames after `act`
+    rows 4 - 31   stripes of a panorama, turned by the heading, and the white player square
 
-`read` is the oracle: it gives pose, action and lamp back from the pixels alone.
+`read` is the oracle: pose, action and lamp from the pixels alone.
 """
 
 from collections.abc import Sequence
@@ -39,8 +39,8 @@ ACTION_SPACE = ActionSpace(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToyState:
-    """Where the square is (its top left pixel), the heading in columns, and how many frames ago
-    each of the last acts was (0 = in the action that led here)."""
+    """The position of the square (top left pixel), the heading in columns, and the age in frames of
+    each recent `act` (0: the action of the current frame)."""
 
     row: int = 14
     column: int = 14
@@ -54,7 +54,7 @@ class ToyState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToyReading:
-    """What the oracle sees in one frame. `action` has 0 or 1 per button, and the yaw entry."""
+    """The oracle's reading of one frame. `action`: 0 or 1 per button, and the yaw entry."""
 
     row: int
     column: int
@@ -64,7 +64,7 @@ class ToyReading:
 
 
 def advance(state: ToyState, action: Sequence[float]) -> ToyState:
-    """The rules: the square stops at the edges, the heading goes round."""
+    """The rules: the square stops at the edges, the heading wraps around."""
     row, column = state.row, state.column
     for name, down in zip(ACTION_SPACE.model_buttons, action, strict=False):
         if name in _MOVES and down:
@@ -93,7 +93,7 @@ def render(state: ToyState, action: Sequence[float]) -> NDArray[np.uint8]:
 
 
 def read(frame: NDArray[np.uint8]) -> ToyReading:
-    """The oracle. Exact on rendered frames, the nearest reading on dreamt ones."""
+    """The oracle: exact on rendered frames, the nearest reading on generated frames."""
     view = frame.astype(np.int64)
     brightness = view[_CELL:].min(axis=-1)
     sums = np.array(
@@ -118,9 +118,9 @@ def read(frame: NDArray[np.uint8]) -> ToyReading:
 
 
 def show(frame: NDArray[np.uint8]) -> dict[str, tuple[float, ...]]:
-    """What a card asks of a frame. The action is an echo of what was asked for; the pose follows
-    from all actions so far, and the lamp (where it is lit) from one that is long past. A heading is
-    a point on a circle with columns one apart, so that the last is as near to the first."""
+    """The values that a card compares. The action repeats the request; the pose follows from all
+    actions; a lit lamp follows from an action long past. A heading is a point on a circle with
+    columns one unit apart, so the last column is next to the first."""
     seen = read(frame)
     angle, radius = 2 * np.pi * seen.heading / HEADINGS, HEADINGS / (2 * np.pi)
     pose = (seen.row, seen.column, radius * np.cos(angle), radius * np.sin(angle))
@@ -141,7 +141,7 @@ def read_action(frame: NDArray[np.uint8]) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ToyRecorder:
-    """Films the toy world with the scripted player. Poses are column, -row and degrees."""
+    """Records the toy world with the scripted player. Poses are column, -row and degrees."""
 
     action_space: ActionSpace = field(default=ACTION_SPACE)
 

@@ -1,7 +1,6 @@
-"""Recordings in the form of OpenAI's Video PreTraining data: `name.mp4` beside `name.jsonl`, at
-20 frames a second. Line i holds what was pressed while frame i was on screen, so it leads to
-frame i + 1.
-"""
+"""Recordings in the form of OpenAI's Video PreTraining data: `name.mp4` beside `name.jsonl`, at 20
+frames a second. Line i holds the input while frame i was on screen; the input leads to frame i +
+1."""
 
 import hashlib
 import re
@@ -29,10 +28,10 @@ _HELD_OUT, _VALIDATION = 5, 5  # percent of the players' sessions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VptFolder:
-    """Recordings read at this size in pixels, their actions in the words of `action_space`. Frames
-    with an open menu are dropped, and so is all of a rest but its first `max_idle_frames`; the film
-    is cut there, and where a button led on that the space lacks. MineWorld and its siblings keep no
-    rest at all (0), but a model that never saw one cannot stand still."""
+    """Reads recordings at the given size in pixels, with actions of `action_space`. Drops frames
+    with an open menu, and all frames of a rest after the first `max_idle_frames`. The recording is
+    cut at dropped frames and at actions with a button that `action_space` lacks. MineWorld keeps no
+    rest (0), but a model trained without rests cannot stand still."""
 
     folder: Path
     width: int
@@ -51,14 +50,14 @@ class VptFolder:
         return f"{size}, at most {self.max_idle_frames} idle frames, actions {told}, cut at faults"
 
     def names(self) -> list[str]:
-        """Raises FileNotFoundError where there is no such folder."""
+        """Raises FileNotFoundError for a missing folder."""
         if not self.folder.is_dir():
             raise FileNotFoundError(f"no folder of recordings at {self.folder}")
         return sorted(video.stem for video in self.folder.glob("*.mp4"))
 
     def split(self, name: str) -> Split:
-        """By the session of the player, whose chunks show the same place; by hash, so that
-        recordings that come later move none."""
+        """Splits by the player's session, because its chunks show one place; by hash, so later
+        recordings move no earlier one."""
         session = _DATE_AND_TIME.sub("", name)
         percent = int.from_bytes(hashlib.sha256(session.encode()).digest()[:8]) % 100
         if percent < _HELD_OUT:
@@ -70,8 +69,9 @@ class VptFolder:
         return tuple(path for path in both if path.exists())
 
     def open(self, name: str) -> Recording:
-        """What is worth learning from. What cannot be used costs the frames around it, counted by
-        reason in `lost`. Raises DamagedRecording where nothing is left."""
+        """The usable frames of a recording. Unusable parts cost the frames around them and are
+        counted by reason in `lost`. Raises DamagedRecording for a recording without usable
+        frames."""
         read = read_lines(self.folder / f"{name}.jsonl")
         video = read_video(self.folder / f"{name}.mp4", width=self.width, height=self.height)
         num_frames = min(len(read), len(video.frames))
@@ -106,13 +106,14 @@ class VptFolder:
 
 
 def _most_unpaired(num_frames: int) -> int:
-    """Lines or frames too many at the end: beyond a twentieth, line i is not that of frame i."""
+    """Allowed surplus of lines or frames at the end. Beyond a twentieth, line i does not belong to
+    frame i."""
     return max(2, num_frames // 20)
 
 
 def _filled(read: Sequence[Line | LineFault]) -> list[Line]:
-    """A line for each frame. Where none can be used, one without keys and with the slot of the
-    next, so that a slot chosen meanwhile counts as chosen there."""
+    """A line for each frame. An unusable line becomes a line without keys and with the hotbar slot
+    of the next line, so a slot change in between counts there."""
     lines: list[Line] = []
     following = NOTHING_PRESSED
     for line in reversed(read):
@@ -124,12 +125,12 @@ def _filled(read: Sequence[Line | LineFault]) -> list[Line]:
 
 
 def _led_to(from_lines: NDArray[T]) -> NDArray[T]:
-    """By frame what was by line; nothing led to the first frame."""
+    """Shifts values per line to the frames that the lines lead to; the first frame gets zeros."""
     return np.concatenate((np.zeros_like(from_lines[:1]), from_lines[:-1]))
 
 
 def _frames_at_rest(actions_NA: NDArray[np.float32]) -> NDArray[np.int64]:
-    """How many frames in a row, up to and with this one, nobody did anything."""
+    """Number of successive frames without any input, up to and including each frame."""
     index = np.arange(1, len(actions_NA) + 1)
     last_action = np.maximum.accumulate(np.where(actions_NA.any(axis=1), index, 0))
     at_rest: NDArray[np.int64] = index - last_action

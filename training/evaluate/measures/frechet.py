@@ -1,7 +1,7 @@
 """Fréchet distance between two sets of features, taken as Gaussians (Dowson and Landau, 1982).
 
-Ours are features of our own inverse dynamics model, so a figure compares worlds measured alike in
-this project. It is not FID and not FVD, and must never be printed under their names.
+The features come from this project's inverse dynamics model, so figures compare worlds of this
+project only. The distance is neither FID nor FVD and must not be printed under their names.
 
 Shape letters: S starts, M features of one start, N features of all, D their size.
 """
@@ -20,8 +20,8 @@ Matrix = NDArray[np.float64]
 
 
 def frechet(a_ND: Matrix, b_ND: Matrix) -> float:
-    """|mean - mean|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2) with the covariances A and B. Small sets
-    give larger distances: compare figures of equally many samples only."""
+    """The distance |mean - mean|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2) with the covariances A and
+    B. Small sets give larger distances; compare figures of equally many samples."""
     a, b = (torch.from_numpy(np.ascontiguousarray(side)) for side in (a_ND, b_ND))
     with _one_thread():
         gap_D = a.mean(dim=0) - b.mean(dim=0)
@@ -33,7 +33,7 @@ def frechet(a_ND: Matrix, b_ND: Matrix) -> float:
 
 
 def frechet_of_starts(ours_SMD: Sequence[Matrix], real_SMD: Sequence[Matrix]) -> Estimate:
-    """Between the features of all starts taken together, start by start of the same hands."""
+    """Between the features of all starts together; both sides follow the same actions."""
 
     def distance(starts: NDArray[np.int64]) -> float:
         ours_ND, real_ND = (
@@ -52,8 +52,8 @@ def _root(symmetric_DD: Tensor) -> Tensor:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Matrices as small as these gain nothing from more, and on a busy machine threads that wait
-    for each other make them a hundred times as slow (measured)."""
+    """Limits torch to one thread: on a busy machine several threads make such small matrices a
+    hundred times slower (measured)."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,6 +1,6 @@
-"""How a dream holds out: sharpness, motion, drift and obedience in windows ever farther from the
-last real frame. Drift is never given without motion: a dream that stands still drifts little.
-"""
+"""Long rollouts: sharpness, motion, drift and action following in windows at growing distance from
+the last recorded frame. Drift is reported with motion only, because a frozen rollout drifts
+little."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ _WINDOW = 64  # frames that end at the horizon's frame, or all there are
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HorizonPoint:
-    """The frames up to `frame`, of `num_dreams` dreams, over which the intervals are; PSNR and
-    ratios are against the real frames that followed the same hands at the same time, and
-    `frechet_own` is to those frames; `frechet_own_real` is what as much other real play has: a
-    dream that has lost its place but not its looks comes near it."""
+    """The frames up to `frame` of `num_dreams` rollouts, with intervals over rollouts. PSNR, ratios
+    and `frechet_own` compare with the recorded frames after the same actions at the same time.
+    `frechet_own_real`: the distance of as much other recorded play; a rollout that loses its place
+    but not its look comes close to this value."""
 
     frame: int
     num_dreams: int
@@ -46,7 +46,8 @@ class HorizonPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LongRollout:
-    """`frames` (T + 1, H, W, 3) dreamt after a passage with the player's own actions."""
+    """`frames` (T + 1, H, W, 3): generated after an evaluation clip with the player's recorded
+    actions."""
 
     clip: EvaluationClip
     frames: NDArray[np.uint8]
@@ -59,7 +60,7 @@ class LongRollout:
 def measure_horizon(
     networks: MetricNetworks, rollouts: Sequence[LongRollout]
 ) -> list[HorizonPoint]:
-    """A point for every frame of HORIZON that at least one dream reaches."""
+    """One point for every frame of HORIZON that a rollout reaches."""
     measured = [_Measured.of(networks, rollout) for rollout in rollouts]
     points = []
     for frame in HORIZON:

@@ -1,5 +1,5 @@
-"""Does a place stay: dreams by their own states and by true ones, against the real frames, and
-whether one who turns round comes back to where they began. Knows no engine.
+"""Does a place persist? Compares rollouts by the world's own states and by recorded states with the
+recorded frames, and tests whether a full turn returns to the first view. Knows no engine.
 
 Frames are (H, W, 3) uint8.
 """
@@ -21,9 +21,10 @@ _VIEWS = 16  # near ones, and as many from anywhere
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacePoint:
-    """At one frame of dreams: means over `num_dreams`. `own` is by the world's own state, `true` by
-    the recorded one; PSNR against the real frames, gradient against those through the tokenizer;
-    `lost_units` how far the own state is from the recorded one (median, 90th percentile)."""
+    """Means over `num_dreams` rollouts at one frame. `own`: by the world's own state; `true`: by
+    the recorded state. PSNR is against the recorded frames, gradient against the recorded frames
+    through the tokenizer. `lost_units`: distance of the own state from the recorded state (median,
+    90th percentile)."""
 
     frame: int
     num_dreams: int
@@ -36,8 +37,8 @@ class PlacePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceFigures:
-    """`loop_closure`: the share of `num_loops` whole turns after which the picture was nearer to
-    the first than each of the other views of the place; None where none was made."""
+    """`loop_closure`: share of `num_loops` full turns after which the image is closer to the first
+    image than to every other view of the place; None without turns."""
 
     points: tuple[PlacePoint, ...]
     loop_closure: float | None
@@ -53,7 +54,7 @@ def measure_point(
     true: Sequence[Video],
     lost: Sequence[float],
 ) -> PlacePoint:
-    """Of films (T, H, W, 3) that reach that frame, the first being 1. `lost`: in map units."""
+    """Videos (T, H, W, 3) reach `frame`, counted from 1. `lost`: in map units."""
     at = [np.stack([video[frame - 1] for video in side]) for side in (real, rebuilt, own, true)]
     truth, most, ours, told = at
     return PlacePoint(
@@ -70,8 +71,8 @@ def measure_point(
 def other_views(
     recordings: Sequence[Recording], pose: NDArray[np.float32], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Real pictures (N, H, W, 3) of the place from elsewhere: up to 16 from near that pose (within
-    20 degrees and 48 units) and 16 from anywhere."""
+    """Recorded images (N, H, W, 3) of the place from other positions: up to 16 near the pose
+    (within 20 degrees and 48 units) and 16 from anywhere."""
     poses = np.concatenate([recording.poses for recording in recordings])
     turned = np.abs((poses[:, 2] - pose[2] + 180.0) % 360.0 - 180.0)
     away = np.hypot(*(poses[:, :2] - pose[:2]).T)
@@ -86,7 +87,7 @@ def other_views(
 
 
 def is_back(first: Pixels, last: Pixels, others: NDArray[np.uint8]) -> bool:
-    """The last picture is nearer to the first than each of the others is."""
+    """The last image is closer to the first image than to every image of `others`."""
     return all(psnr_db(last, first) > psnr_db(last, other) for other in others)
 
 

@@ -1,6 +1,6 @@
-"""Dreams through the serving path: the same engine, the same cache, the same sampler as in play.
+"""Rollouts through the serving path: the engine, the cache and the sampler of a served world.
 
-Shape letters: F context frames, T dreamt frames, A action size.
+Shape letters: F context frames, T generated frames, A action size.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ _BATCH = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutRequest:
-    """A dream to be had: real play to begin with, then one action (A,) per frame to dream."""
+    """One rollout to generate: recorded frames as context, then one action (A,) per frame."""
 
     context: Recording
     actions_TA: NDArray[np.float32]
@@ -35,8 +35,8 @@ class RolloutRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedRollout:
-    """What came of a wish: frames (T, H, W, 3), which of them were drawn jointly with the one
-    before (T,), and seconds per frame spent in the engine."""
+    """Generated frames (T, H, W, 3), a mask (T,) of the frames generated jointly with the previous
+    frame, and seconds per frame in the engine."""
 
     frames: NDArray[np.uint8]
     is_joint: NDArray[np.bool_]
@@ -52,12 +52,12 @@ def generate(
     seed: int = 0,
     num_joint: int = 0,
 ) -> list[GeneratedRollout]:
-    """Every wish in a session of its own, under a progress bar of this title. All of one length.
-    With `num_joint`, so many frames are drawn along with each that has to be drawn, and shown for
-    as long as the action stays the same.
+    """Generates every request in its own session, under a progress bar with `title`. All requests
+    have one length. With `num_joint`, the engine generates `num_joint` further frames jointly with
+    each frame, and shows the further frames while the action stays the same.
 
-    Each core has an engine of its own with one thread: threads that share the small matrices of
-    one engine spend their time waiting for each other.
+    Each core runs its own engine with one thread, because several threads on the small matrices of
+    one engine mostly wait.
     """
     total = sum(len(request.actions_TA) for request in requests)
     groups = [requests[first : first + _SESSIONS] for first in range(0, len(requests), _SESSIONS)]
@@ -75,10 +75,9 @@ def generate(
 
 
 def with_context_length(world: World, num_frames: int) -> World:
-    """The world, whose frames see only so many before them: what is drawn of a session whose memory
-    is short from its first frame to its last, as a lower quality level may make it. Raises
-    ValueError for less than 2, of which a joint frame takes one, and for no less than the world
-    remembers."""
+    """The world with frames that attend to `num_frames` past frames, as a lower quality level
+    serves a session from the first frame to the last. Raises ValueError for less than 2 frames (a
+    joint frame takes one) and for the world's own context length or more."""
     nfd = world.spec.nfd
     if not 2 <= num_frames < nfd.window - 1:
         raise ValueError(
@@ -91,7 +90,7 @@ def with_context_length(world: World, num_frames: int) -> World:
 def start_clip(
     tokenizer: Tokenizer, video: Recording, *, name: str, state_model: StateModel | None = None
 ) -> Start:
-    """Real play as an opening clip, told with the player's states where the world has a place."""
+    """Recorded play as an opening clip, with the player's states in a world with a place."""
     told = np.array(video.actions, np.float32)
     if state_model is not None:
         told = np.concatenate((told, states_of(video, state_model)), axis=1)
@@ -110,7 +109,7 @@ def encode_frames(tokenizer: Tokenizer, frames: NDArray[np.uint8]) -> torch.Tens
 
 @torch.no_grad()
 def reconstruct(tokenizer: Tokenizer, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Frames through the tokenizer and back: the best a dream can look."""
+    """Frames through the tokenizer and back: the upper bound of the quality of a rollout."""
     latents = encode_frames(tokenizer, frames)
     parts = [uint8_from_pixels(tokenizer.decode(part)) for part in torch.split(latents, _BATCH)]
     rebuilt: NDArray[np.uint8] = torch.cat(parts).numpy()
@@ -125,7 +124,7 @@ def _generate_together(
     num_joint: int,
     bar: "tqdm",
 ) -> list[GeneratedRollout]:
-    """In one engine, step by step."""
+    """Generates the requests in one engine, step by step."""
     starts = tuple(
         start_clip(
             world.tokenizer, request.context, name=f"wish-{i}", state_model=world.state_model
@@ -166,7 +165,7 @@ def _generate_together(
 def _step_jointly(
     engine: WorldEngine, actions: Mapping[str, ActionVector], num_steps: int, num_joint: int
 ) -> list[Frame]:
-    """One frame for each session, by the door that serving takes."""
+    """One frame for each session, through the calls of the serving loop."""
     finished = []
     for session_id, action in actions.items():
         frame = engine.begin(session_id, engine.request(action, num_steps=num_steps))

@@ -1,5 +1,5 @@
-"""A state model that knows what is to come: a dream by true states, to be laid beside one by its
-own."""
+"""A state model that follows recorded states: a rollout by recorded states is compared with a
+rollout by the state model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from training.data.states import states_of
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Followed(StateModel):
-    """Carries a state that was recorded on to the one that was recorded after it."""
+    """Maps each recorded state to the recorded state of the next frame."""
 
     after: Mapping[State, State]
 
@@ -23,8 +23,8 @@ class Followed(StateModel):
 
 
 def following(world: World, recordings: Sequence[Recording]) -> World:
-    """The world, whose sessions are told where the player of these films truly was. Each is to
-    begin in one of the films' own states, as `states_of` has them."""
+    """The world with a state model that follows the states of these recordings. A session must
+    start from a state of a recording, as `states_of` returns."""
     model = world.state_model
     assert model is not None, "a world without a place has no states"
     after: dict[State, State] = {}

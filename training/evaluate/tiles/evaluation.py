@@ -1,5 +1,5 @@
-"""Measures a world of tiles: dreams through the serving engine after held-out play, read by the
-oracle; and draws its contact sheet."""
+"""Measures a world of tiles by the tile oracle, on rollouts through the serving engine after
+held-out play, and draws the contact sheet."""
 
 import os
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ _SHEET_PASSAGES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileEvaluation:
-    """What `Evaluation` is for other worlds; `steering`, a picture of theirs, is never there."""
+    """The counterpart of `Evaluation` for a world of tiles; `steering` is always None."""
 
     card: TileCard
     contact_sheet: Pixels
@@ -49,7 +49,8 @@ class TileEvaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rollouts:
-    """Dreams of one world in so many denoise steps, as frames and as what the oracle reads."""
+    """Rollouts of one world with `num_steps` denoise steps, as videos and as the oracle's
+    readings."""
 
     world: World
     num_steps: int
@@ -66,7 +67,7 @@ class _Rollouts:
 def evaluate_tiles(
     world: World, held_out: Sequence[Recording], budget: EvaluationBudget, *, num_steps: int
 ) -> TileEvaluation:
-    """Raises TooLittlePlay or ValueError where held-out play has not what is asked for."""
+    """Raises TooLittlePlay or ValueError for held-out play without the needed moments."""
     window, space = world.spec.nfd.window, world.spec.action_space
     rollouts = _Rollouts(world=world, num_steps=num_steps, oracle=Oracle())
     clips = evenly_spaced_clips(
@@ -140,7 +141,7 @@ def _oracle_figures(
 
 
 def _gathered(rollouts: _Rollouts, moments: Moments, tries: int) -> tuple[int, int]:
-    """How often holding `do` before a tree makes the number of wood grow, of so many tries."""
+    """How often holding `do` before a tree increases the count of wood, out of `tries`."""
     requests = moments.gathering(tries)
     before = [
         rollouts.oracle.read(request.context.frames[-1:]).count("wood")[0] for request in requests

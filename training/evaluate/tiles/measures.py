@@ -1,4 +1,5 @@
-"""What the oracle says of dreams on the island, against the real play of the same hands.
+"""The tile oracle's figures of rollouts on the island, against recorded play under the same
+actions.
 
 Shape letters: N frames, R C rows and columns of the map's cells, I items.
 """
@@ -22,10 +23,10 @@ _SHIFTS = [(0, 0), *MOVES.values()]
 def kept_tiles(
     before: Readings, real: Readings, generated: Readings, moved: Place, frame: int
 ) -> tuple[int, int]:
-    """Of the tiles of the last real frame (`before`) that are still in view at `frame` (0 is the
-    first dreamt) and unchanged in the real one, how many the dream shows, and how many there are.
-    `moved`: how far the real player has come by then. Tiles with a creature in the real frame,
-    whose way nobody can know, are left out."""
+    """Counts tiles of the last recorded frame (`before`) that are still in view at `frame` (0: the
+    first generated frame) and unchanged in the recording: how many the rollout shows, and how many
+    there are. `moved`: the recorded player's movement up to the frame. Tiles with a creature in the
+    recorded frame do not count, because creatures move at random."""
     old_RC = _moved_view(before.ground_NRC[0], int(moved[0]), int(moved[1]))
     real_RC = real.ground_NRC[frame]
     is_asked = (old_RC == real_RC) & (real.figure_NRC[frame] == _NONE)
@@ -36,16 +37,16 @@ def kept_tiles(
 def obeyed(
     before: Readings, real: Readings, generated: Readings, is_asked_N: NDArray[np.bool_]
 ) -> tuple[int, int]:
-    """Of the frames in which a button is down, in how many the dream's player looks the same way as
-    the real one and the land has moved as it did; and how many there are."""
+    """Counts frames with a pressed button: how many show the recorded direction of the player and
+    the recorded scroll of the land, and how many there are."""
     ways = [real.player_N[n] == generated.player_N[n] for n in range(len(real))]
     is_right_N = np.array(ways) & (scrolls(before, real) == scrolls(before, generated)).all(axis=1)
     return int((is_right_N & is_asked_N).sum()), int(is_asked_N.sum())
 
 
 def scrolls(before: Readings, video: Readings) -> NDArray[np.int64]:
-    """(N, 2): by which of no step or one of four the land moved since the frame before: the one
-    under which most tiles are the same."""
+    """(N, 2): the step of the land since the previous frame (none or one of four) under which most
+    tiles agree."""
     grounds = np.concatenate((before.ground_NRC[-1:], video.ground_NRC))
     agreed = [
         [
@@ -60,7 +61,7 @@ def scrolls(before: Readings, video: Readings) -> NDArray[np.int64]:
 
 
 def closed_loop(before: Readings, generated: Readings) -> float:
-    """The share of the tiles of the last real frame that the last dreamt frame shows, where neither
+    """Share of the tiles of the last recorded frame in the last generated frame, where neither
     shows a creature."""
     is_asked = (before.figure_NRC[0] == _NONE) & (generated.figure_NRC[-1] == _NONE)
     is_same = before.ground_NRC[0] == generated.ground_NRC[-1]
@@ -68,7 +69,7 @@ def closed_loop(before: Readings, generated: Readings) -> float:
 
 
 def share(pairs: Sequence[tuple[int, int]]) -> float:
-    """Of (right, asked) pairs, taken together. NaN where nothing was asked."""
+    """Ratio of the sums of (right, asked) pairs. NaN without asked cases."""
     right, asked = (sum(column) for column in zip(*pairs, strict=True))
     return right / asked if asked else float("nan")
 

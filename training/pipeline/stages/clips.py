@@ -1,4 +1,4 @@
-"""The latents of a run's recordings, and clips of them to train on."""
+"""The latents of a run's recordings, and training clips of the latents."""
 
 from training.data.encoding import LatentCache
 from training.data.latents import ClipSource, PressFocus
@@ -11,7 +11,7 @@ from training.run import Run
 
 
 def encode(recipe: Recipe, run: Run) -> None:
-    """Latents of all that the teacher learns from and is checked on, where they are missing."""
+    """Encodes the missing latents of the train and the validation split."""
     cache = LatentCache(run.latents, encoding_tokenizer(recipe, run))
     index = manifest(recipe, run)
     cache.encoded(source(recipe, run), [*index.of("train"), *index.of("validation")])
@@ -27,8 +27,8 @@ def clip_source(
     num_frames: int | None = None,
     focus: PressFocus | None = None,
 ) -> ClipSource:
-    """Clips of latents, a window or `num_frames` long and `num_lead` frames before it. Latents are
-    made once per tokenizer and recording."""
+    """Clips of latents: the model's window or `num_frames` long, after `num_lead` further frames.
+    Encodes missing latents."""
     cache = LatentCache(run.latents, encoding_tokenizer(recipe, run))
     recordings = cache.encoded(source(recipe, run), list(manifest(recipe, run).of(split)))
     nfd = recipe.preset.nfd

@@ -46,8 +46,7 @@ def train_decoder(recipe: Recipe, run: Run, budget: Budget) -> None:
 
 
 def trained_tokenizer(recipe: Recipe, run: Run) -> VAE:
-    """The tokenizer that a world serves: with the decoder of the second stage where the run has
-    one."""
+    """The tokenizer of the released world: with the second stage where the run has one."""
     if not run.is_trained(STAGE):
         return encoding_tokenizer(recipe, run)
     return _averaged(_decoder_trainer(recipe, run, first_stage(recipe, run))[1])

@@ -1,4 +1,4 @@
-"""The stage that learns a place's map, and the map it left. It has as much play as the teacher."""
+"""The stage of a place's map. The map trains on the teacher's recordings."""
 
 import torch
 
@@ -20,7 +20,7 @@ STAGE = "map"
 
 
 def train_map(recipe: Recipe, run: Run, budget: Budget) -> None:
-    """Nothing for a recipe whose world has no place."""
+    """Does nothing for a recipe without a place."""
     if recipe.preset.nfd.place is None:
         return
     settings = _settings(recipe)

@@ -1,7 +1,6 @@
-"""Starts the workers of a run: Ray Train places one on each GPU (on a core each, where there is
-none), joins them into a process group, and starts all anew when one is lost; they go on from what
-was last saved. The run folder must be the same for all of them.
-"""
+"""Starts the workers of a run: Ray Train places one worker on each GPU (or core), joins the workers
+into a process group, and restarts all workers after the loss of one; the workers resume from the
+last saved state. All workers need the same run folder."""
 
 from dataclasses import replace
 
@@ -21,8 +20,8 @@ _MAX_LOSSES = 3  # of a worker, before the run counts as failed
 
 
 def train_teacher_together(recipe: Recipe, run: Run, budget: Budget, *, num_workers: int) -> None:
-    """`train_teacher`, divided among workers. Ray keeps its notes in the run folder. Raises
-    TrainingError where the recipe's batches cannot be divided."""
+    """`train_teacher`, divided among workers. Ray stores its files in the run folder. Raises
+    TrainingError for batches that the workers cannot divide."""
     try:
         divided = replace(recipe, teacher=recipe.teacher.for_workers(num_workers))
     except ValueError as error:

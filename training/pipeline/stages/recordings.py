@@ -1,4 +1,4 @@
-"""The record stage: the recordings that a world learns from, and their manifest."""
+"""The record stage: the recordings of a world and their manifest."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -53,20 +53,21 @@ def record(recipe: Recipe, run: Run, *, processes: int) -> None:
 
 
 def source(recipe: Recipe, run: Run) -> RecordingSource:
-    """What the world learns from: given recordings where they lie, our own films in the run."""
+    """The training recordings: given recordings in their folder, or the recordings in the run
+    folder."""
     if isinstance(recipe.recorder, RecordingSource):
         return recipe.recorder
     return RecordingFolder(run.recordings, recipe.action_space.entries)
 
 
 def manifest(recipe: Recipe, run: Run) -> Manifest:
-    """Of the recordings there are now."""
+    """The manifest of all present recordings."""
     return index_recordings(source(recipe, run), run.manifest)
 
 
 def with_recordings(recipe: Recipe, folder: Path) -> Recipe:
     """The recipe with the recordings of `folder` in VPT's form. Raises TrainingError for a recipe
-    that records its own play."""
+    with a recorder of its own."""
     if not isinstance(recipe.recorder, VptFolder):
         raise TrainingError(f"the {recipe.name} recipe films by itself; name no recordings")
     return replace(recipe, recorder=replace(recipe.recorder, folder=folder))

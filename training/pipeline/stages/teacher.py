@@ -22,7 +22,7 @@ from training.run import Run
 
 
 def train_teacher(recipe: Recipe, run: Run, budget: Budget, workers: Workers | None = None) -> None:
-    """One of `workers` that train it together, where they are given."""
+    """With `workers`, this process is one of several workers."""
     settings = recipe.teacher
     transformer, trainer = _teacher_trainer(recipe, run, workers)
     if settings.compiled:
@@ -104,8 +104,8 @@ def _teacher_trainer(
 
 
 def _validation(recipe: Recipe, run: Run, trainer: Trainer) -> Objective | None:
-    """The teacher's loss on clips that it never learns from; None where no recording is one of
-    those, as in a small folder."""
+    """The teacher's loss on validation clips; None for a run without validation recordings, such as
+    a small folder."""
     if not any(manifest(recipe, run).of("validation")):
         return None
     averaged = trainer.averaged

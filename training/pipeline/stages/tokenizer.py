@@ -38,8 +38,8 @@ def train_tokenizer(recipe: Recipe, run: Run, budget: Budget) -> None:
 
 
 def encoding_tokenizer(recipe: Recipe, run: Run) -> VAE:
-    """The averaged first stage with the latent statistics of the training frames: the tokenizer
-    that encodes every latent of the run."""
+    """The averaged first stage with the latent statistics of the training frames. Encodes all
+    latents of the run."""
     vae = first_stage(recipe, run)
     _measure_latents(vae, run)
     return vae
@@ -57,16 +57,15 @@ def first_stage(recipe: Recipe, run: Run) -> VAE:
 def picture_loss(
     run: Run, weights: PictureWeights, lpips: tuple[Path, Path] | None = None
 ) -> PictureLoss:
-    """The loss for the colours of the run's films. Its perceptual term is LPIPS where `lpips` names
-    the weights, else the run's own feature network. Raises TrainingError for files that do not hold
+    """The picture loss for the colours of the run's recordings. The perceptual term is LPIPS where
+    `lpips` names weights, else the run's feature network. Raises TrainingError for files without
     LPIPS weights."""
     colours = RareColours.of(sample_evenly(videos_in(run.train_recordings), _COLOUR_FRAMES))
     return PictureLoss(weights, colours, _looks(run, weights, lpips))
 
 
 def training_videos(recipe: Recipe, run: Run) -> list[Video]:
-    """The play of the train split, and the recordings of `tokenizer_recorder` where the recipe has
-    one."""
+    """The train split, and the recordings of `tokenizer_recorder` where the recipe has one."""
     videos = videos_in(run.train_recordings)
     if recipe.tokenizer_recorder is not None:
         videos += videos_in(run.tokenizer_recordings)

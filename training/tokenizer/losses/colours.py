@@ -1,10 +1,10 @@
-"""Colours seen on few pixels, weighed so that they are not lost: a green monitor is one pixel in a
-hundred, and a loss that counts pixels paints it in the colour of the wall.
+"""Weights for rare colours: a green monitor covers one pixel in a hundred, and an unweighted pixel
+loss paints the monitor in the colour of the wall.
 
 Class rebalancing as in "Colorful Image Colorization" (arXiv 1603.08511): the inverse of a colour's
-density, smoothed by an even one. Brightness does not count, only chroma.
+density, smoothed by a uniform density. Only chroma counts, not brightness.
 
-Shape letters: B frames, N frames of a film, C colour cells, H W pixels.
+Shape letters: B frames, N frames of a recording, C colour cells, H W pixels.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ _CHUNK = 256
 
 
 class RareColours:
-    """The weight of every colour: 1 on average over the frames it was made from."""
+    """A weight for every colour, with mean 1 over the given frames."""
 
     def __init__(self, weight_CC: Tensor) -> None:
         self._weight_CC = weight_CC

@@ -1,7 +1,7 @@
-"""Films the settler on an island of its own per seed. Knows no network.
+"""Records the scripted settler on one island per seed. Knows no network.
 
-Time: the island takes a step every STEP_FRAMES frames; a key that goes down is answered in the very
-next frame, by a step of its own, and while it stays down the steps go on every STEP_FRAMES.
+Time: the island steps every STEP_FRAMES frames. A pressed key is answered in the next frame by an
+extra step; while the key stays down, steps follow every STEP_FRAMES frames.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,8 +55,8 @@ _DEGREES = {(0, -1): 0, (1, 0): 90, (0, 1): 180, (-1, 0): 270}
 
 @dataclass(slots=True)
 class Clock:
-    """Which frames take a step of the game, from the buttons alone; `since` counts frames since the
-    last one."""
+    """Decides from the buttons alone which frames take a step of the game; `since` counts the
+    frames after the last step."""
 
     since: int = 0
     _last: str | None = None
@@ -78,9 +78,9 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IslandRecorder:
-    """Poses are x, y (tiles, y down) and where the player faces, in degrees clockwise from up.
-    Who dies lies in the dark for DEATH_FRAMES, then begins again somewhere else: no cut, because
-    a dream has to go on, too."""
+    """Poses are x, y (tiles, y down) and the player's direction in degrees clockwise from up. A
+    dead player lies in the dark for DEATH_FRAMES, then starts elsewhere without a cut, because a
+    rollout has to continue too."""
 
     action_space: ActionSpace
     style: int = 0
@@ -92,7 +92,7 @@ class IslandRecorder:
 
 
 class _Episode:
-    """One island and the film of it."""
+    """One island and its recording."""
 
     def __init__(self, recorder: IslandRecorder, seed: int) -> None:
         self._space = recorder.action_space
@@ -164,6 +164,6 @@ class _Episode:
 
 
 def _button(held: HeldInput) -> str | None:
-    """The one button that counts: the last of BUTTONS that is down."""
+    """The effective button: the last pressed one of BUTTONS."""
     down = [button for button in BUTTONS if button in held.down]
     return down[-1] if down else None
