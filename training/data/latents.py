@@ -50,7 +50,7 @@ class LatentRecording:
                 poses_N3=tensors.get("poses"),
             )
 
-    def told(self, state_size: int) -> Tensor:
+    def conditions(self, state_size: int) -> Tensor:
         """(N, A): the actions, then the known part of the player's state (position, heading) and
         zeros. Raises ValueError for a recording without poses."""
         if not state_size:
@@ -98,7 +98,7 @@ class ClipSource:
         """`state_size`: numbers of a state after each action. Raises TooLittlePlay, and ValueError
         for recordings without poses where a state is needed."""
         self._recordings = recordings
-        self._conditions = [recording.told(state_size) for recording in recordings]
+        self._conditions = [recording.conditions(state_size) for recording in recordings]
         self._starts = [
             clip_starts(recording.cuts_N.numpy(), num_frames) for recording in recordings
         ]

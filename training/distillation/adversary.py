@@ -90,10 +90,12 @@ class Adversary:
         game = self._settings.strength * adversarial + critic
         return {"game": game, "fooling": adversarial, "critic": critic}
 
-    def _of_others(self, told_BFA: Tensor) -> Tensor:
+    def _of_others(self, conditions_BFA: Tensor) -> Tensor:
         """Another clip's actions; the player's state stays."""
         size = self._teacher.config.action_size
-        return torch.cat((told_BFA[..., :size].roll(1, dims=0), told_BFA[..., size:]), dim=-1)
+        return torch.cat(
+            (conditions_BFA[..., :size].roll(1, dims=0), conditions_BFA[..., size:]), dim=-1
+        )
 
     def _draw_times(self, clips: NoisyClips, generator: torch.Generator) -> Tensor:
         shape, device = clips.t_BF.shape, clips.t_BF.device

@@ -25,7 +25,9 @@ class PlaceFit:
         self._place = place
         self._batch_size = batch_size
         self._latents = torch.cat([recording.latents_NChw for recording in recordings])
-        self._states = torch.cat([recording.told(size)[:, -size:] for recording in recordings])
+        self._states = torch.cat(
+            [recording.conditions(size)[:, -size:] for recording in recordings]
+        )
 
     def __call__(self, generator: torch.Generator, step: int) -> Losses:
         states_NS, latents_NChw = self._draw(generator)

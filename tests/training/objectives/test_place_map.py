@@ -62,7 +62,7 @@ def test_planes_go_faster_and_every_weight_has_one_optimizer() -> None:
 
 def test_films_without_poses_cannot_tell_where_one_stands() -> None:
     old = film(with_poses=False)
-    assert torch.equal(old.told(0), old.actions_NA)
+    assert torch.equal(old.conditions(0), old.actions_NA)
     with pytest.raises(ValueError, match="no poses"):
         ClipSource([old], CONFIG.window, 2, torch.device("cpu"), state_size=PLACE.state_size)
 

@@ -56,14 +56,14 @@ def measure_point(
 ) -> PlacePoint:
     """Videos (T, H, W, 3) reach `frame`, counted from 1. `lost`: in map units."""
     at = [np.stack([video[frame - 1] for video in side]) for side in (real, rebuilt, own, true)]
-    truth, most, ours, told = at
+    truth, most, ours, recorded = at
     return PlacePoint(
         frame=frame,
         num_dreams=len(truth),
         psnr_db_own=_mean_psnr(ours, truth),
-        psnr_db_true=_mean_psnr(told, truth),
+        psnr_db_true=_mean_psnr(recorded, truth),
         gradient_own=gradient(ours) / gradient(most),
-        gradient_true=gradient(told) / gradient(most),
+        gradient_true=gradient(recorded) / gradient(most),
         lost_units=(float(np.median(lost)), float(np.quantile(lost, 0.9))),
     )
 

@@ -88,16 +88,16 @@ def with_context_length(world: World, num_frames: int) -> World:
 
 
 def start_clip(
-    tokenizer: Tokenizer, video: Recording, *, name: str, state_model: StateModel | None = None
+    tokenizer: Tokenizer, recording: Recording, *, name: str, state_model: StateModel | None = None
 ) -> Start:
     """Recorded play as an opening clip, with the player's states in a world with a place."""
-    told = np.array(video.actions, np.float32)
+    conditions = np.array(recording.actions, np.float32)
     if state_model is not None:
-        told = np.concatenate((told, states_of(video, state_model)), axis=1)
+        conditions = np.concatenate((conditions, states_of(recording, state_model)), axis=1)
     return Start(
         name=name,
-        latents_FChw=encode_frames(tokenizer, video.frames),
-        actions_FA=torch.from_numpy(told),
+        latents_FChw=encode_frames(tokenizer, recording.frames),
+        actions_FA=torch.from_numpy(conditions),
     )
 
 
