@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from model.world import World
-from training.data.games.island.oracle import Oracle
+from training.data.games.island.oracle import TileOracle
 from training.recipes.island import island
 
 FOLDER = Path(__file__).parents[2] / "model" / "worlds" / "island"
@@ -25,7 +25,7 @@ def test_its_starts_show_tiles_and_a_player() -> None:
     for start in world.starts:
         pixels = world.tokenizer.decode(start.latents_FChw[-1:]).clamp(-1, 1)
         frame = ((pixels + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-        seen = Oracle().read(frame)
+        seen = TileOracle().read(frame)
         assert seen.valid_NRC.mean() > 0.97 and seen.player_N[0] is not None
 
 

@@ -20,7 +20,7 @@ _ROUNDS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learner:
+class Contestant:
     trainer: Trainer
     objective: Objective
 
@@ -34,7 +34,7 @@ class Plan:
 
 
 def train_alike(
-    learners: Mapping[str, Learner],
+    learners: Mapping[str, Contestant],
     folder: Path,
     *,
     cpu_seconds: float,
@@ -55,7 +55,7 @@ def train_alike(
     return {name: learner.trainer.step for name, learner in learners.items()}
 
 
-def _plan(learner: Learner, cpu_seconds: float, clock: Callable[[], float]) -> Plan:
+def _plan(learner: Contestant, cpu_seconds: float, clock: Callable[[], float]) -> Plan:
     probe = Budget(steps=PROBE_STEPS, cooldown=False)
     started_s = clock()
     learner.trainer.train(learner.objective, probe)

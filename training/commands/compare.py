@@ -15,7 +15,7 @@ from model.arguments import above_zero
 from training.ablations.autoregression.contestants import train_codes, train_contestants
 from training.ablations.autoregression.material import contest_recipe, decode_orders
 from training.ablations.autoregression.measure import measure
-from training.ablations.autoregression.table import Row, to_markdown
+from training.ablations.autoregression.table import ComparisonRow, to_markdown
 from training.commands.contest_arguments import SELF_RECORDING
 from training.evaluate.material import gather
 from training.loop.trainer import Budget
@@ -65,7 +65,7 @@ def run_command(arguments: argparse.Namespace) -> None:
     codes_minutes = arguments.tokenizer_minutes or recipe.tokenizer.minutes
     fsq = train_codes(recipe, run, cpu_seconds=60.0 * codes_minutes)
     contestants = train_contestants(recipe, run, fsq, orders, cpu_seconds=60.0 * arguments.minutes)
-    rows: list[Row] = []
+    rows: list[ComparisonRow] = []
     for line in to_markdown(_kept(measure(recipe, contestants, orders, material), rows)):
         print(line, flush=True)
     report = {"recipe": arguments.recipe, "rows": [asdict(row) for row in rows]}
@@ -85,7 +85,7 @@ def _prepare(recipe: Recipe, run: Run) -> None:
         train_tokenizer(recipe, run, Budget(seconds=60.0 * recipe.tokenizer.minutes))
 
 
-def _kept(rows: Iterable[Row], into: list[Row]) -> Iterator[Row]:
+def _kept(rows: Iterable[ComparisonRow], into: list[ComparisonRow]) -> Iterator[ComparisonRow]:
     for row in rows:
         into.append(row)
         yield row

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from model.arguments import at_least_one
-from training.ablations.distillation.contest import Row, contest
+from training.ablations.distillation.contest import DistillationRow, contest
 from training.commands.contest_arguments import add_contest_arguments
 from training.evaluate.report.markdown import table
 from training.recipes.named import recipe_named
@@ -32,7 +32,7 @@ def run_command(arguments: argparse.Namespace) -> None:
     print(f"\n± is half of the 95 % interval over {num_passages} passages.")
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(rows: Sequence[DistillationRow]) -> str:
     titles = (
         "distilled by",
         "trained",
@@ -48,7 +48,7 @@ def markdown(rows: Sequence[Row]) -> str:
     return table(titles, map(_cells, rows))
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: DistillationRow) -> tuple[str, ...]:
     scores, margin = row.scores, row.margin
     return (
         row.name,

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from itertools import chain
 
-from training.ablations.drift.contest import WAYS, Row, contest
+from training.ablations.drift.contest import WAYS, DriftRow, contest
 from training.commands.contest_arguments import add_contest_arguments
 from training.evaluate.measures.horizon import HorizonPoint
 from training.evaluate.measures.steering import Steering
@@ -44,14 +44,14 @@ def run_command(arguments: argparse.Namespace) -> None:
     print("\nAfter @: gradient kept, motion, Fréchet distance (own), of the frames up to that one.")
 
 
-def markdown(rows: Iterator[Row]) -> Iterator[str]:
+def markdown(rows: Iterator[DriftRow]) -> Iterator[str]:
     """Line by line, as the rows come."""
     first = next(rows)
     titles = (*_TITLES, *(f"@{point.frame}" for point in first.card.horizon))
     return lines(titles, map(_cells, chain([first], rows)))
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: DriftRow) -> tuple[str, ...]:
     card = row.card
     return (
         row.name,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from model.presets import debug as preset
 from model.sampling.schedule import trig_time
-from training.data.games.frame_oracle import Oracle
+from training.data.games.frame_oracle import FrameOracle
 from training.data.games.toy import ACTION_SPACE, SLACK, ToyRecorder, show
 from training.recipes.recipe import (
     DecoderRecipe,
@@ -60,6 +60,6 @@ def debug() -> Recipe:
         student_sampler=consistency((1, 2, 4), default=2, context_t=_CONTEXT_T),
         num_starts=4,
         evaluation=TOY,
-        oracle=Oracle(read=show, slack=SLACK),
+        oracle=FrameOracle(read=show, slack=SLACK),
         num_threads=1,
     )  # fmt: skip  # a table of numbers

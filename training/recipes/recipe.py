@@ -10,7 +10,7 @@ from model.action_space import ActionSpace
 from model.place.state import StateModel
 from model.presets import Preset
 from model.world import SamplerSpec
-from training.data.games.frame_oracle import Oracle
+from training.data.games.frame_oracle import FrameOracle
 from training.data.recorder import Recorder
 from training.data.source import RecordingSource
 from training.recipes.settings.evaluation import FULL, EvaluationBudget
@@ -200,7 +200,7 @@ class Recipe:
     student_sampler: SamplerSpec
     num_starts: int
     evaluation: EvaluationBudget = FULL
-    oracle: Oracle | None = None
+    oracle: FrameOracle | None = None
     num_threads: int | None = None
     is_tiled: bool = False
     second_recorder: Recorder | None = None

@@ -17,7 +17,7 @@ from model.tokenizer.fsq import FSQ
 from model.tokenizer.vae import VAE
 from training.ablations.autoregression.material import coded_recordings, folder_of
 from training.ablations.autoregression.next_token import NextToken
-from training.ablations.equal_compute import Learner, train_alike
+from training.ablations.equal_compute import Contestant, train_alike
 from training.data.latents import ClipSource
 from training.data.recording import load_recordings
 from training.device import pick_device
@@ -72,7 +72,7 @@ def train_codes(recipe: Recipe, run: Run, *, cpu_seconds: float) -> FSQ:
     videos = [recording.frames for recording in load_recordings(run.train_recordings)]
     frames = FrameSource(videos, settings.batch_size, pick_device())
     optimizers = vae_optimizers(fsq, lr=settings.lr)
-    learner = Learner(
+    learner = Contestant(
         trainer=Trainer(folder_of(run), "fsq", fsq, optimizers, ema_decay=_EMA_DECAY),
         objective=DiscreteReconstruction(fsq, frames, picture_loss(run, settings.picture)),
     )
@@ -89,11 +89,11 @@ def _inherit(fsq: FSQ, vae: VAE) -> None:
             weight.copy_(theirs[name])
 
 
-def _nfd(recipe: Recipe, run: Run) -> Learner:
+def _nfd(recipe: Recipe, run: Run) -> Contestant:
     torch.manual_seed(0)
     transformer = NFDTransformer(recipe.preset.nfd).to(pick_device())
     clips = clip_source(recipe, run, recipe.teacher.batch_size, "train")
-    return Learner(
+    return Contestant(
         trainer=_trainer(recipe, run, "nfd", transformer),
         objective=FlowMatching(transformer, clips, recipe.teacher.mixture),
     )
@@ -101,7 +101,7 @@ def _nfd(recipe: Recipe, run: Run) -> Learner:
 
 def _baselines(
     recipe: Recipe, run: Run, fsq: FSQ, orders: Mapping[str, DecodeOrder]
-) -> dict[str, Learner]:
+) -> dict[str, Contestant]:
     videos = coded_recordings(recipe, run, fsq.to(pick_device()))
     window, batch_size = recipe.preset.nfd.window, recipe.teacher.batch_size
     clips = ClipSource(videos, window, batch_size, pick_device())
@@ -110,7 +110,7 @@ def _baselines(
         torch.manual_seed(0)
         world = _untrained(recipe)
         transformer = world.transformer.to(pick_device())
-        learners[name] = Learner(
+        learners[name] = Contestant(
             trainer=_trainer(recipe, run, name, transformer),
             objective=NextToken(transformer, fsq, world.vocabulary, order, clips),
         )
@@ -127,7 +127,7 @@ def _trainer(recipe: Recipe, run: Run, name: str, module: nn.Module) -> Trainer:
     return Trainer(folder_of(run), name, module, optimizers, ema_decay=_EMA_DECAY)
 
 
-def _trained(learner: Learner) -> nn.Module:
+def _trained(learner: Contestant) -> nn.Module:
     return learner.trainer.averaged.eval().requires_grad_(False).cpu()
 
 

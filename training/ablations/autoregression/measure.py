@@ -20,7 +20,7 @@ from model.sampling.schedule import uniform_times
 from model.world import World, WorldSpec
 from training.ablations.autoregression.contestants import Contestants
 from training.ablations.autoregression.rollouts import generate_codes
-from training.ablations.autoregression.table import Row
+from training.ablations.autoregression.table import ComparisonRow
 from training.evaluate.clips.evaluation_clips import NUM_FRAMES, EvaluationClip
 from training.evaluate.material import Material
 from training.evaluate.measures.picture import psnr_db
@@ -36,7 +36,7 @@ _CPU = torch.device("cpu")
 
 def measure(
     recipe: Recipe, contestants: Contestants, orders: Mapping[str, DecodeOrder], material: Material
-) -> Iterator[Row]:
+) -> Iterator[ComparisonRow]:
     """Yields each row after its measurement."""
     clips = material.clips
     comparison = Comparison(material.networks, clips)
@@ -45,7 +45,7 @@ def measure(
     for row, videos in _drawn(world, contestants, orders, clips):
         yield _scored(row, videos, comparison, clips, frame_ms=times.median_ms(row.name))
     for name, videos in _plain(contestants, material):
-        yield _scored(Row(name=name), videos, comparison, clips)
+        yield _scored(ComparisonRow(name=name), videos, comparison, clips)
 
 
 def nfd_world(recipe: Recipe, contestants: Contestants, opening: EvaluationClip) -> World:
@@ -81,13 +81,13 @@ def _drawn(
     contestants: Contestants,
     orders: Mapping[str, DecodeOrder],
     clips: Sequence[EvaluationClip],
-) -> Iterator[tuple[Row, list[Video]]]:
+) -> Iterator[tuple[ComparisonRow, list[Video]]]:
     requests = [
         RolloutRequest(context=clip.context, actions_TA=clip.following.actions[:NUM_FRAMES])
         for clip in clips
     ]
     for steps in STEPS:
-        row = Row(
+        row = ComparisonRow(
             name=_nfd_name(steps),
             params=num_parameters(contestants.nfd),
             passes=steps + 1,
@@ -97,7 +97,7 @@ def _drawn(
         yield row, [generated.frames for generated in rollouts]
     for name, baseline in contestants.baselines.items():
         order = orders[name]
-        row = Row(
+        row = ComparisonRow(
             name=_codes_name(name),
             params=num_parameters(baseline.transformer),
             passes=order.num_turns,
@@ -119,13 +119,13 @@ def _plain(contestants: Contestants, material: Material) -> Iterator[tuple[str, 
 
 
 def _scored(
-    row: Row,
+    row: ComparisonRow,
     videos: Sequence[Video],
     comparison: Comparison,
     clips: Sequence[EvaluationClip],
     *,
     frame_ms: float | None = None,
-) -> Row:
+) -> ComparisonRow:
     firsts = [
         psnr_db(video[0], clip.following.frames[0])
         for video, clip in zip(videos, clips, strict=True)

@@ -24,7 +24,7 @@ _TITLES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ComparisonRow:
     """One line of the table; cost columns are empty for rows without a network. `psnr_1`: PSNR of
     the first generated frame, before any generated context."""
 
@@ -37,7 +37,7 @@ class Row:
     scores: Scores | None = None
 
 
-def to_markdown(rows: Iterator[Row]) -> Iterator[str]:
+def to_markdown(rows: Iterator[ComparisonRow]) -> Iterator[str]:
     """Yields the table line by line. Figures of an oracle have columns where the world has an
     oracle."""
     first = next(rows)
@@ -45,13 +45,13 @@ def to_markdown(rows: Iterator[Row]) -> Iterator[str]:
     return lines(titles, map(_cells, chain([first], rows)))
 
 
-def _read_rightly(row: Row) -> dict[str, Estimate]:
+def _read_rightly(row: ComparisonRow) -> dict[str, Estimate]:
     assert row.scores is not None
     action = {"action": row.scores.oracle} if row.scores.oracle else {}
     return action | dict(row.scores.dynamics)
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: ComparisonRow) -> list[str]:
     scores = row.scores
     assert scores is not None and row.psnr_1 is not None
     return [

@@ -54,7 +54,7 @@ class Margin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class DistillationRow:
     """One contestant at one number of denoise steps. `trained`: optimisation steps. `margin`:
     against sCM at as many denoise steps."""
 
@@ -65,7 +65,7 @@ class Row:
     margin: Margin | None
 
 
-def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
+def contest(recipe: Recipe, run: Run, seconds: float) -> list[DistillationRow]:
     """Trains each contestant for `seconds`, by the measured cost of its steps. A trained contestant
     is only measured again."""
     teacher = build_world(recipe, run, "teacher")
@@ -80,7 +80,7 @@ def contest(recipe: Recipe, run: Run, seconds: float) -> list[Row]:
     comparison = Comparison(material.networks, material.clips)
     scores = {name: {n: comparison.score(made[n]) for n in _STEPS} for name, made in videos.items()}
     return [
-        Row(
+        DistillationRow(
             name=name,
             trained=trained[name],
             num_steps=n,

@@ -62,7 +62,7 @@ WAYS: Mapping[str, Way] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class DriftRow:
     """`trained`: optimisation steps since the common teacher."""
 
     name: str
@@ -72,13 +72,13 @@ class Row:
 
 def contest(
     recipe: Recipe, run: Run, seconds: float, ways: Mapping[str, Way] = WAYS
-) -> Iterator[Row]:
+) -> Iterator[DriftRow]:
     """Trains each of `ways` for `seconds`, by the measured cost of its steps. A trained way is only
     measured again."""
     run.require("teacher")
     budget = replace(recipe.evaluation, long_rollouts=_LONG)
     material = gather(recipe, run, budget)
-    yield Row(name=BEFORE, trained=0, card=_measure(recipe, run, material))
+    yield DriftRow(name=BEFORE, trained=0, card=_measure(recipe, run, material))
     begun_at, _ = spent_on(run, "teacher")
     recipes = {name: way.applied_to(recipe) for name, way in ways.items()}
     for (name, way), cost_s in zip(recipes.items(), _costs_s(recipes, run), strict=True):
@@ -86,7 +86,7 @@ def contest(
         if spent_on(other, "teacher")[0] == begun_at or not has_ended(other, "teacher"):
             train_teacher(way, other, Budget(steps=max(1, round(seconds / cost_s))))
         trained = spent_on(other, "teacher")[0] - begun_at
-        yield Row(name=name, trained=trained, card=_measure(way, other, material))
+        yield DriftRow(name=name, trained=trained, card=_measure(way, other, material))
 
 
 def fork(run: Run, name: str) -> Run:

@@ -10,7 +10,7 @@ Shown = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Oracle:
+class FrameOracle:
     """`read` says what a frame (H, W, 3) shows, by name: "action" always, and what follows from the
     actions, such as a pose. A thing that is not there, such as a light that is out, has no entry.
     `slack` is how far each value of a thing may be off and still be right; none where it has no

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.games.frame_oracle import Oracle, Shown
+from training.data.games.frame_oracle import FrameOracle, Shown
 from training.evaluate.statistics.confidence import Estimate, estimate
 
 
 def read_rightly(
-    oracle: Oracle, videos: Sequence[NDArray[np.uint8]], real: Sequence[NDArray[np.uint8]]
+    oracle: FrameOracle, videos: Sequence[NDArray[np.uint8]], real: Sequence[NDArray[np.uint8]]
 ) -> dict[str, Estimate]:
     """By name, the share of frames that agree about a thing, of those in which either film shows
     it: who never lights a lamp is never right about it. NaN where no frame shows it."""
@@ -23,7 +23,7 @@ def read_rightly(
     return {name: _agreement(oracle, name, ours, theirs) for name in names}
 
 
-def _agreement(oracle: Oracle, name: str, ours: "_Readings", theirs: "_Readings") -> Estimate:
+def _agreement(oracle: FrameOracle, name: str, ours: "_Readings", theirs: "_Readings") -> Estimate:
     pairs = [
         [(mine.get(name), other.get(name)) for mine, other in zip(video, truth, strict=True)]
         for video, truth in zip(ours, theirs, strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
-from training.data.games.frame_oracle import Oracle
+from training.data.games.frame_oracle import FrameOracle
 from training.evaluate.clips.evaluation_clips import FRAME, NUM_FRAMES, EvaluationClip
 from training.evaluate.inverse_dynamics.following import Following, measure_following, shuffled
 from training.evaluate.inverse_dynamics.network import InverseDynamics
@@ -35,7 +35,7 @@ class MetricNetworks:
     space: ActionSpace
     inverse_dynamics: InverseDynamics
     other_real_MD: NDArray[np.float64]  # features of real play in no passage
-    oracle: Oracle | None = None
+    oracle: FrameOracle | None = None
     lpips: PictureDistance | None = None
     fvd_features: VideoFeatures | None = None
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.world import World
-from training.data.games.island.oracle import Oracle, Readings
+from training.data.games.island.oracle import Readings, TileOracle
 from training.data.pictures import Pixels, grid
 from training.data.recording import Recording, sample_evenly
 from training.evaluate.clips.evaluation_clips import EvaluationClip, evenly_spaced_clips
@@ -54,7 +54,7 @@ class _Rollouts:
 
     world: World
     num_steps: int
-    oracle: Oracle
+    oracle: TileOracle
 
     def videos(self, requests: Sequence[RolloutRequest], title: str) -> list[NDArray[np.uint8]]:
         rollouts = generate(self.world, requests, num_steps=self.num_steps, title=title)
@@ -69,7 +69,7 @@ def evaluate_tiles(
 ) -> TileEvaluation:
     """Raises TooLittlePlay or ValueError for held-out play without the needed moments."""
     window, space = world.spec.nfd.window, world.spec.action_space
-    rollouts = _Rollouts(world=world, num_steps=num_steps, oracle=Oracle())
+    rollouts = _Rollouts(world=world, num_steps=num_steps, oracle=TileOracle())
     clips = evenly_spaced_clips(
         held_out, count=budget.num_passages, context_frames=window, num_frames=NUM_FRAMES
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
-from training.data.games.island.oracle import Oracle, Readings
+from training.data.games.island.oracle import Readings, TileOracle
 from training.data.games.island.recorder import STEP_FRAMES
 from training.data.games.island.rules import MOVES, WALKABLE
 from training.data.games.island.tiles import FIGURES, GROUNDS
@@ -32,7 +32,7 @@ class Moments:
     """Finds moments in `films`, each with `context` frames before what is dreamt."""
 
     recordings: Sequence[Recording]
-    oracle: Oracle
+    oracle: TileOracle
     space: ActionSpace
     context: int
 

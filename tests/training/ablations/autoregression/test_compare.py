@@ -16,7 +16,7 @@ from training.__main__ import main
 from training.ablations.autoregression import measure
 from training.ablations.autoregression.material import contest_recipe, decode_orders
 from training.ablations.autoregression.rollouts import generate_codes
-from training.ablations.equal_compute import PROBE_STEPS, Learner, train_alike
+from training.ablations.equal_compute import PROBE_STEPS, Contestant, train_alike
 from training.commands import compare
 from training.data.games.toy import ToyRecorder
 from training.evaluate.rollouts.generate import RolloutRequest
@@ -33,7 +33,7 @@ class Killed(Exception):
 
 def _learner(
     folder: Path, name: str, now_s: list[float], step_s: float, killed_at: int | None = None
-) -> Learner:
+) -> Contestant:
     """Saves each step."""
     torch.manual_seed(0)
     module = nn.Linear(2, 2)
@@ -47,7 +47,7 @@ def _learner(
 
     optimizers: list[torch.optim.Optimizer] = [torch.optim.SGD(module.parameters(), lr=0.01)]
     trainer = Trainer(folder, name, module, optimizers, ema_decay=0.9, save_every_s=0.0)
-    return Learner(trainer=trainer, objective=objective)
+    return Contestant(trainer=trainer, objective=objective)
 
 
 def test_a_dearer_step_is_taken_less_often(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_dearer_step_is_taken_less_often(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("killed_at", [0, PROBE_STEPS, 2 * PROBE_STEPS, 30])
 def test_a_contest_that_was_killed_ends_as_if_it_had_not(tmp_path: Path, killed_at: int) -> None:
-    def contest(folder: Path, killed_at: int | None = None) -> Learner:
+    def contest(folder: Path, killed_at: int | None = None) -> Contestant:
         now_s = [0.0]
         learner = _learner(folder, "one", now_s, 0.5, killed_at)
         train_alike({"one": learner}, folder, cpu_seconds=20.0, clock=lambda: now_s[0])
@@ -80,7 +80,7 @@ def test_a_contest_that_was_killed_ends_as_if_it_had_not(tmp_path: Path, killed_
     assert contest(tmp_path / "killed").trainer.step == taken_up.trainer.step
 
 
-def _weight(learner: Learner) -> torch.Tensor:
+def _weight(learner: Contestant) -> torch.Tensor:
     return next(learner.trainer.averaged.parameters())
 
 

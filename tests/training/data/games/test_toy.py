@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.data.games.frame_oracle import Oracle
+from training.data.games.frame_oracle import FrameOracle
 from training.data.games.toy import (
     ACTION_SPACE,
     HEADINGS,
@@ -48,7 +48,7 @@ def test_a_card_asks_for_the_action_the_pose_and_a_lamp_that_is_lit() -> None:
 @pytest.mark.parametrize("heading", [0, 9, 33, HEADINGS - 1])
 def test_a_pose_is_right_within_one_walk_and_half_a_turn(heading: int) -> None:
     action = ACTION_SPACE.vector_of(set(), 0.0)
-    oracle = Oracle(read=show, slack=SLACK)
+    oracle = FrameOracle(read=show, slack=SLACK)
     here = ToyState(row=9, column=20, heading=heading)
 
     def is_right(state: ToyState) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.data.games.frame_oracle import Oracle, Shown
+from training.data.games.frame_oracle import FrameOracle, Shown
 from training.evaluate.measures.oracle import read_rightly
 
 
@@ -20,7 +20,7 @@ def _read(frame: NDArray[np.uint8]) -> Mapping[str, Shown]:
     return {"action": (value,)} | ({"lamp": (1.0,)} if value > 100 else {})
 
 
-_bright = Oracle(read=_read)
+_bright = FrameOracle(read=_read)
 
 
 def test_agreement_is_counted_over_frames_in_which_either_shows_the_thing() -> None:
@@ -40,7 +40,7 @@ def test_who_never_lights_the_lamp_is_never_right_about_it() -> None:
 
 def test_what_is_off_by_no_more_than_the_slack_is_right() -> None:
     made, real = [_film(1, 2, 3, 4)], [_film(1, 3, 5, 1)]
-    near = Oracle(read=_read, slack={"action": (2.0,)})
+    near = FrameOracle(read=_read, slack={"action": (2.0,)})
     assert read_rightly(near, made, real)["action"].value == pytest.approx(3 / 4)
     assert read_rightly(_bright, made, real)["action"].value == pytest.approx(1 / 4)
 

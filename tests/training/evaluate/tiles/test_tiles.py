@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
-from training.data.games.island.oracle import Oracle, Readings
+from training.data.games.island.oracle import Readings, TileOracle
 from training.data.games.island.recorder import IslandRecorder
 from training.data.games.island.rules import BUTTONS, MATERIALS, Island
 from training.data.games.island.tiles import draw
@@ -21,8 +21,8 @@ CONTEXT, NUM_FRAMES = 12, 16
 
 
 @pytest.fixture(scope="module")
-def oracle() -> Oracle:
-    return Oracle()
+def oracle() -> TileOracle:
+    return TileOracle()
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def film() -> Recording:
 
 
 @pytest.fixture(scope="module")
-def seen(oracle: Oracle, film: Recording) -> Readings:
+def seen(oracle: TileOracle, film: Recording) -> Readings:
     return oracle.read(film.frames)
 
 
@@ -107,7 +107,7 @@ def facing(material: str) -> Recording:
     )
 
 
-def test_moments_are_found_by_what_is_seen(oracle: Oracle) -> None:
+def test_moments_are_found_by_what_is_seen(oracle: TileOracle) -> None:
     def moments(material: str) -> Moments:
         return Moments(recordings=[facing(material)], oracle=oracle, space=SPACE, context=CONTEXT)
 

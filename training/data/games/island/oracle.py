@@ -57,7 +57,7 @@ class Readings:
         return self.counts_NI[:, ITEMS.index(item)]
 
 
-class Oracle:
+class TileOracle:
     """Knows one tile set."""
 
     def __init__(self, tiles: TileSet | None = None) -> None:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.action_space import ActionSpace
-from training.data.games.island.oracle import Oracle
+from training.data.games.island.oracle import TileOracle
 from training.data.games.island.recorder import STEP_FRAMES, Clock, IslandRecorder
 from training.data.games.island.rules import BUTTONS, MATERIALS, NEEDS, WALKABLE, Island
 from training.data.games.island.tiles import FIGURES, GROUNDS, draw
@@ -27,8 +27,8 @@ def film() -> Recording:
 
 
 @pytest.fixture(scope="module")
-def oracle() -> Oracle:
-    return Oracle()
+def oracle() -> TileOracle:
+    return TileOracle()
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_press_is_answered_at_once_and_a_held_key_every_third_frame() -> None:
     assert STEP_FRAMES == 3
 
 
-def test_the_oracle_reads_what_was_drawn(oracle: Oracle) -> None:
+def test_the_oracle_reads_what_was_drawn(oracle: TileOracle) -> None:
     rng = np.random.default_rng(0)
     glances = [_any_glance(rng) for _ in range(40)]
     readings = oracle.read(np.stack([render(glance, draw()) for glance in glances]))
@@ -84,7 +84,7 @@ def test_the_oracle_reads_what_was_drawn(oracle: Oracle) -> None:
     assert readings.misses_NRC.max() == 0.0
 
 
-def test_the_oracle_says_where_there_is_no_tile(oracle: Oracle, film: Recording) -> None:
+def test_the_oracle_says_where_there_is_no_tile(oracle: TileOracle, film: Recording) -> None:
     spoilt = film.frames[:1].copy()
     spoilt[0, :16, :16] = np.random.default_rng(0).integers(0, 255, (16, 16, 3))
     valid = oracle.read(spoilt).valid_NRC[0]
@@ -114,7 +114,7 @@ def test_wood_is_taken_from_a_tree_and_the_tree_is_gone(island: Island) -> None:
     assert island.ahead()[0] == "grass"
 
 
-def test_the_player_sees_itself_in_the_middle_and_turns(island: Island, oracle: Oracle) -> None:
+def test_the_player_sees_itself_in_the_middle_and_turns(island: Island, oracle: TileOracle) -> None:
     for button in ("left", "right", "up", "down"):
         island.step_with(button)
         frame = render(look(island, 0), draw())
@@ -150,7 +150,7 @@ def test_who_dies_lies_in_the_dark_and_begins_again(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Island, "step_with", die)
     frames = RECORDER.record(num_frames=3 * at + 60, seed=5).frames
-    readings = Oracle().read(frames)
+    readings = TileOracle().read(frames)
     dead = np.flatnonzero(readings.count("health") == 0)
     assert len(dead) and readings.player_N[dead[-1]] == "sleep"
     assert readings.count("health")[dead[-1] + 1] >= 5
