@@ -129,7 +129,6 @@ AIM = 4.0
 CEILINGS: dict[str, float] = {
     "model/ar": 8.0,
     "model/bench": 10.5,
-    "model/place": 7.9,
     "tests/model": 7.5,
     "tests/training": 9.5,
     "tests/unchanged": 8.0,

@@ -10,9 +10,10 @@ SEEN_ENTRIES = 3  # of a state: x, y, heading; nothing else decides what should 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceConfig:
     """`state_size` numbers follow the action in the condition of a frame. The map covers a square
-    of `2 * reach` units around `middle_x`, `middle_y`, by one plane of features with `fine` points
-    a side and one with `coarse`, `channels` features each. Every token column has `rays` of the
-    camera's `field_deg` wide view, which meet the planes at `depths` depths up to `farthest`."""
+    of `2 * reach` units around `middle_x`, `middle_y`, by a plane of features with `fine` points a
+    side and a plane with `coarse`, `channels` features each. Every token column has `rays` of the
+    camera's view of `field_deg` degrees; rays meet the planes at `depths` depths up to
+    `farthest`."""
 
     state_size: int
     middle_x: float
@@ -47,8 +48,8 @@ class PlaceConfig:
         return [math.atan(((ray + 0.5) / count * 2.0 - 1.0) * half) for ray in range(count)]
 
     def ray_depths(self) -> list[float]:
-        """Map units straight ahead: here, half of the nearest, and evenly in proportion from
-        there."""
+        """Map units straight ahead: 0, half of the nearest depth, and further depths evenly in
+        proportion."""
         count = self.depths - 2
         ratio = (self.farthest / self.nearest) ** (1.0 / max(1, count - 1))
         return [0.0, self.nearest / 2, *(self.nearest * ratio**step for step in range(count))]

@@ -1,4 +1,4 @@
-"""Where one can stand in a place, and how high: a grid. Knows no game."""
+"""The part of a place where a body can stand, and the floor's height: a grid. Knows no game."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloorSpec:
-    """Where a grid lies: its outer edges in the west and in the south, and the width of a cell (map
-    units)."""
+    """Position of a grid: the outer edges in the west and in the south, and the width of a cell
+    (map units)."""
 
     west: float
     south: float
@@ -19,9 +19,9 @@ class FloorSpec:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Floor:
-    """`room_HW[row, column]` is how far the middle of a cell is from where no body can stand (map
-    units; negative where none can). `height_HW` is the highest floor under a body there. Row 0 is
-    the southmost, column 0 the westmost."""
+    """`room_HW[row, column]` is the distance from the middle of a cell to the nearest point where
+    no body can stand (map units; negative where no body can stand). `height_HW` is the highest
+    floor under a body. Row 0 is the southmost, column 0 the westmost."""
 
     spec: FloorSpec
     room_HW: NDArray[np.float32]
@@ -34,7 +34,7 @@ class Floor:
 
     @property
     def plan_HW(self) -> NDArray[np.uint8]:
-        """A picture of the floor, north up: 255 where one can stand, else 0."""
+        """An image of the floor, north up: 255 where a body can stand, else 0."""
         return np.ascontiguousarray(self.free_HW[::-1].astype(np.uint8) * 255)
 
     @property
@@ -61,7 +61,7 @@ class Floor:
         return self.room(x, y) >= 0.0
 
     def room(self, x: float, y: float) -> float:
-        """Of the cell of that spot; outside of the grid there is none."""
+        """`room_HW` of the cell at a point; no room outside of the grid."""
         row, column = self._cell(x, y)
         height, width = self.room_HW.shape
         inside = 0 <= row < height and 0 <= column < width
@@ -69,7 +69,7 @@ class Floor:
         return room
 
     def height(self, x: float, y: float) -> float:
-        """Of the cell of that spot, or of the nearest one of the grid."""
+        """`height_HW` of the cell at a point, or of the nearest cell."""
         row, column = self._cell(x, y)
         height, width = self.height_HW.shape
         nearest = min(max(row, 0), height - 1), min(max(column, 0), width - 1)

@@ -1,11 +1,10 @@
-"""A place by heart: from where one stands and looks to the latents of what should be seen. Knows no
-game, no history and no noise.
+"""The learned map of a place: from a position and a heading to the latents of the expected view.
+Knows no game, no history and no noise.
 
-The map is a floor plan of learned features. Every ray of the camera reads it at many depths, as a
-ray caster would read walls; a few layers of attention inside the frame make latents of that.
-
-Shape letters: N states, R rays, K depths, P tokens, D width, C h w latent channels, rows, columns,
-G features of a plane.
+The map is a floor plan of learned features. Every ray of the camera reads features at many depths,
+as a ray caster would read walls; a few layers of attention inside the frame turn the features into
+latents. Shape letters: N states, R rays, K depths, P tokens, D width, C h w latent channels, rows,
+columns, G features of a plane.
 """
 
 import math

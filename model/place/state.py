@@ -1,9 +1,9 @@
-"""Where a player is and looks, carried on from action to action. Plain floats; knows no network and
-no picture, so it is the same whoever else plays and whatever the network draws.
+"""The player's position and heading, computed from action to action. Plain floats; knows no network
+and no image, so a state is independent of other sessions and of generated frames.
 
 A state is x, y (map units), the heading (degrees, clockwise from east, in [0, 360)), the velocity
-in x and y, the height of the feet and its velocity (map units a tic), each a number that float32
-holds exactly.
+in x and y, the height of the feet and the vertical velocity (map units a tic), each a number that
+float32 holds exactly.
 """
 
 import math
@@ -27,13 +27,13 @@ _PARTS = ("room", "height", "walls")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Motion:
-    """How hands move a body. A frame is `tics` tics. Each of them turns by its share of the yaw, a
+    """How an action moves a body. A frame is `tics` tics. Each tic turns by a share of the yaw, a
     whole number of `turn_grain_deg` rounded down; the action's last entry is the yaw in units of
-    `yaw_deg` a frame. On the ground it pushes along the heading by `forward` and to its right by
-    `aside` (map units a tic, per entry of the action), in the air by `air_share` of that. Then the
-    body moves, and keeps `friction` of its velocity on the ground; less than `rest` in both axes is
-    none. Over a lower floor it falls, faster by `gravity` each tic, twice that in the first.
-    `radius` is half of the body's width."""
+    `yaw_deg` a frame. On the ground the action pushes along the heading by `forward` and to the
+    right by `aside` (map units a tic, per entry of the action), in the air by `air_share` of both.
+    Then the body moves, and keeps `friction` of the velocity on the ground; a velocity below `rest`
+    in both axes becomes 0. Over a lower floor the body falls, faster by `gravity` each tic, by
+    twice `gravity` in the first tic. `radius` is half of the body's width."""
 
     tics: int
     forward: tuple[float, ...]
@@ -148,6 +148,6 @@ def stateless(state: State, action: Sequence[float]) -> State:
 
 
 def rounded(state: Sequence[float]) -> State:
-    """The nearest numbers that float32 holds, so that a state is kept and sent without loss."""
+    """The nearest numbers that float32 holds, for storage and transfer without loss."""
     x, y, heading, *rest = np.array(state, np.float32).tolist()
     return (x, y, heading if heading < 360.0 else 0.0, *rest)

@@ -1,5 +1,8 @@
-"""What a place's map says of the states that are in play, each computed once. A view is a function
-of its state alone, so it does not matter who asked first, or with whom."""
+"""Views of the place's map for the states in play, each computed once. A view is a pure function of
+the state, so the order and the company of requests change nothing.
+
+Shape letters: B rows, C h w latent channels, rows, columns, A condition size.
+"""
 
 from collections import OrderedDict
 

@@ -1,8 +1,8 @@
-"""What a body cannot pass, and how it slides along it. Plain arithmetic; knows no game.
+"""Walls, and how a body slides along a wall. Plain arithmetic; knows no game.
 
 The body is an upright square box. The rules are those of Doom's P_TryMove and P_SlideMove
-(https://doomwiki.org/wiki/Slide_move), since the games we record move so; any place whose walls are
-segments can be told in them.
+(https://doomwiki.org/wiki/Slide_move), because the recorded games move by the same rules; any place
+with walls made of segments fits.
 """
 
 import math
@@ -16,8 +16,8 @@ _NEAR_UNITS = 64.0
 
 
 class Walls:
-    """Segments (N, 5): x, y, x, y in map units, and 1 for one that holds only whoever is to the
-    right of it as it runs, 0 for one that holds from both sides."""
+    """Segments (N, 5): x, y, x, y in map units, and 1 for a segment that blocks only a body on the
+    right of its direction, 0 for a segment that blocks from both sides."""
 
     def __init__(self, segments_N5: NDArray[np.float32], radius: float) -> None:
         """`radius`: half of the box's width. Raises ValueError for another shape."""
@@ -32,7 +32,7 @@ class Walls:
         self._corners = np.array([(-1, -1), (-1, 1), (1, -1), (1, 1)]) * radius
 
     def blocks(self, x: float, y: float) -> bool:
-        """A box around that spot overlaps a wall; touching is none."""
+        """True if a box around the point overlaps a wall; a touch is no overlap."""
         here, radius = np.array((x, y)), self._radius
         near = ((here + radius > self._low) & (here - radius < self._high)).all(axis=1)
         if not near.any():
@@ -43,9 +43,9 @@ class Walls:
         return bool(((sides.min(axis=1) < 0) & (sides.max(axis=1) > 0)).any())
 
     def slide(self, x: float, y: float, step_x: float, step_y: float) -> tuple[float, ...]:
-        """Where a box ends that is blocked on that way (map units), and the way it would make
-        next: up to the wall, on along it with what is left, round at most three walls; where it is
-        not a corner of the box that meets the wall, along one axis."""
+        """Where a blocked box ends on the given way (map units), and the next way of the box: up to
+        the wall, then along the wall with the rest, around at most three walls; along a single axis
+        where no corner of the box meets the wall."""
         way_x, way_y = step_x, step_y
         for _ in range(_MOST_HITS):
             share, wall = self._first_hit(x, y, step_x, step_y)
