@@ -29,6 +29,10 @@ def test_its_starts_show_tiles_and_a_player() -> None:
         assert seen.valid_NRC.mean() > 0.97 and seen.player_N[0] is not None
 
 
-def test_its_card_meets_what_was_asked_of_its_tokenizer() -> None:
+def test_its_card_meets_the_bars_that_version_2_met() -> None:
+    """A later version may not fall behind them. Missed: tiles at frame 16 (.854 of .97), inventory
+    (.911 of .95), action obeyed (.885 of .95), wood (4 of 9 in 10), loops (.895 of .9)."""
     card = json.loads((FOLDER / "card.json").read_text())
     assert card["tokenizer_psnr"] >= 36 and card["tokenizer_gradient"] >= 0.95
+    assert card["oracle"]["kept_1"] >= 0.99
+    assert card["oracle"]["valid"]["1000"] >= 0.97

@@ -60,7 +60,7 @@ def island() -> Recipe:
     return Recipe(
         name="island",
         title="The island",
-        version="1",
+        version="2",
         licence="Apache-2.0; rules of Crafter (MIT, see NOTICE), pictures of our own",
         fps=17.5,
         preset=presets.island(),
