@@ -15,6 +15,7 @@ PAGES = {
         ROOT / "CONTRIBUTING.md",
         ROOT / "ARCHITECTURE.md",
         *sorted((ROOT / "docs").glob("*.md")),
+        ROOT / "model" / "README.md",
         ROOT / "services" / "README.md",
         ROOT / "training" / "README.md",
         ROOT / "loadtest" / "README.md",
