@@ -59,7 +59,7 @@ class SessionState:
 
     def needs_frame(self, now: float) -> bool:
         """The next frame is to be requested. Ticks during a late frame are dropped."""
-        return self.requested is None and self.pacer.wait_s(now) == 0.0
+        return self.requested is None and self.pacer.next_tick_s <= now
 
     @property
     def may_draft(self) -> bool:

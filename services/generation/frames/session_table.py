@@ -52,7 +52,8 @@ class SessionTable:
 
     def wait_s(self, now: float) -> float:
         """Seconds until the next frame is to be requested; infinite while nobody plays."""
-        return min((s.pacer.wait_s(now) for s in self.playing.values()), default=math.inf)
+        first_tick_s = min((s.pacer.next_tick_s for s in self.playing.values()), default=math.inf)
+        return max(0.0, first_tick_s - now)
 
     def receive(self, actions: Iterable[ReadAction], now: float) -> None:
         """Adds the actions to the buffers of their sessions. Actions of a session that has just
