@@ -1,5 +1,6 @@
 """On-policy rollouts: their frames, their starts and ends, and which networks learn from them."""
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -116,3 +117,10 @@ def test_the_critic_sees_generated_and_recorded_frames_in_sub_clips() -> None:
 def test_sub_clips_are_the_clip_in_order() -> None:
     counted = torch.arange(10).reshape(2, 5)
     assert sub_clips(counted, 2).tolist() == [[0, 1], [2, 3], [5, 6], [7, 8]]
+
+
+def test_a_batch_larger_than_the_rollouts_is_refused_by_name() -> None:
+    settings = OnPolicySettings(strength=0.5, num_rollouts=12)
+    settings.check_batch(12)
+    with pytest.raises(ValueError, match=r"student\.batch_size: at most 12"):
+        settings.check_batch(13)

@@ -35,8 +35,9 @@ def train_student(recipe: Recipe, run: Run, budget: Budget) -> None:
 
 def _on_policy(recipe: Recipe, run: Run, student: Student, teacher: NFDTransformer) -> OnPolicyLoss:
     """The rollouts start from the recordings that the clips are of. Raises TooLittlePlay for
-    recordings shorter than a rollout."""
+    recordings shorter than a rollout, ValueError for a batch that is too large."""
     settings = recipe.student
+    settings.on_policy.check_batch(settings.batch_size)
     try:
         source = clip_source(
             recipe, run, settings.batch_size, "train", num_lead=settings.on_policy.num_frames

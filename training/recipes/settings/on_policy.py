@@ -22,5 +22,14 @@ class OnPolicySettings:
         """The most frames that a rollout generates."""
         return self.max_rollout_frames + self.stride
 
+    def check_batch(self, batch_size: int) -> None:
+        """Raises ValueError for a batch with more clips than there are rollouts: the critic sees as
+        many rollouts as clips in a step."""
+        if batch_size > self.num_rollouts:
+            raise ValueError(
+                f"student.batch_size: at most {self.num_rollouts} with rollouts "
+                f"(student.own_play.dreams), got {batch_size}"
+            )
+
 
 NO_ROLLOUTS = OnPolicySettings()
