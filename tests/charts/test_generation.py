@@ -53,8 +53,14 @@ def test_the_serve_config_names_the_app_that_the_code_has() -> None:
 
 def test_the_serve_config_names_the_deployments_that_the_code_has() -> None:
     tree = ast.parse((CHART.parents[1] / "services/generation/deployment.py").read_text())
-    classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
-    assert set(deployments(ray_service())) <= classes
+    names = {
+        node.targets[0].id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+    assert set(deployments(ray_service())) == {names["GENERATOR"], names["DISPATCHER"]}
 
 
 def test_a_pod_takes_one_engine_and_the_head_none() -> None:
