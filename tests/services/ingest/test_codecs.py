@@ -12,26 +12,11 @@ from tests.services.ingest.ingest_kit import (
     FakeReplica,
     RunningIngest,
     browser,
-    running_ingest,
 )
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
 
 VP8 = "video/VP8"
-
-
-@pytest_asyncio.fixture
-async def ingest(redis_url: str) -> AsyncIterator[RunningIngest]:
-    async with running_ingest(redis_url) as ingest:
-        yield ingest
-
-
-@pytest_asyncio.fixture
-async def replica(ingest: RunningIngest) -> AsyncIterator[FakeReplica]:
-    """Renders the live session "s1"."""
-    async with FakeReplica() as replica:
-        await ingest.live("s1", replica)
-        yield replica
 
 
 @pytest_asyncio.fixture

@@ -15,7 +15,6 @@ from tests.services.ingest.ingest_kit import (
     FakeReplica,
     RunningIngest,
     browser,
-    running_ingest,
 )
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
@@ -29,19 +28,6 @@ class RsaCertificate(RTCCertificate):
         context: SSL.Context = super()._create_ssl_context(srtp_profiles)
         context.set_cipher_list(b"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256")
         return context
-
-
-@pytest_asyncio.fixture
-async def ingest(redis_url: str) -> AsyncIterator[RunningIngest]:
-    async with running_ingest(redis_url) as ingest:
-        yield ingest
-
-
-@pytest_asyncio.fixture
-async def replica(ingest: RunningIngest) -> AsyncIterator[FakeReplica]:
-    async with FakeReplica() as replica:
-        await ingest.live("s1", replica)
-        yield replica
 
 
 @pytest_asyncio.fixture

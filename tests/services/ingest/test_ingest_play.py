@@ -15,16 +15,9 @@ from tests.services.ingest.ingest_kit import (
     FakeReplica,
     RunningIngest,
     browser,
-    running_ingest,
 )
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.redis]
-
-
-@pytest_asyncio.fixture
-async def ingest(redis_url: str) -> AsyncIterator[RunningIngest]:
-    async with running_ingest(redis_url) as ingest:
-        yield ingest
 
 
 @pytest_asyncio.fixture
