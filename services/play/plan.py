@@ -9,6 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
 SHIPPED_WORLDS = ROOT / "model" / "worlds"
+# The page's first world: after ten seconds of play the island is still crisp and obeys; the room of
+# `freedoom` has become another room (training/LOG.md).
+FIRST_WORLD = "island"
 
 
 def shipped_worlds() -> tuple[Path, ...]:
@@ -121,6 +124,12 @@ def _generation(
     )
 
 
+def _first_world(worlds: Sequence[Path]) -> dict[str, str]:
+    if SHIPPED_WORLDS / FIRST_WORLD not in worlds:
+        return {}
+    return {"NEXTFRAME_SESSION_DEFAULT_WORLD": FIRST_WORLD}
+
+
 def _training(options: StackOptions, redis: Mapping[str, str], port: int) -> ServicePlan:
     return ServicePlan(
         name="training",
@@ -163,6 +172,7 @@ def _ingest(
             },
             # Everybody here is one address, and nobody else waits for the place.
             defaults={
+                **_first_world(options.worlds),
                 "NEXTFRAME_SESSION_CREATIONS_PER_MINUTE": "600",
                 "NEXTFRAME_SESSION_OPEN_PER_CALLER": "200",
                 "NEXTFRAME_SESSION_SAVED_PER_CALLER": "200",

@@ -10,12 +10,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from model.world import World
 from services.environment import SettingsError, read_settings
 from services.generation.settings import GenerationSettings
 from services.ingest.settings import IngestSettings
@@ -217,6 +218,19 @@ def test_a_port_of_zero_means_a_free_one() -> None:
     ports = {free.port, free.session_port, free.generation_port}
     ports |= {free.ingest_ops_port, free.session_ops_port, free.training_ops_port}
     assert len(ports - {0}) == 6
+
+
+def test_the_island_is_the_first_world_where_it_is_played(world: Path) -> None:
+    def default_world(options: StackOptions, callers: Mapping[str, str]) -> str:
+        plans = plan_services(options, redis_url="unix:///r", token_secret="s" * 32)
+        session = next(plan for plan in plans if plan.name == "session")
+        settings = read_settings(SessionSettings, PREFIX, session.environment(callers))
+        return settings.default_world
+
+    assert default_world(StackOptions(), {}) == World.load(SHIPPED_WORLDS / "island").spec.name
+    assert default_world(StackOptions(worlds=(world,)), {}) == ""
+    chosen = {"NEXTFRAME_SESSION_DEFAULT_WORLD": "freedoom"}
+    assert default_world(StackOptions(), chosen) == "freedoom"
 
 
 def test_every_service_is_told_where_the_others_are() -> None:
