@@ -43,7 +43,7 @@ def trainer(folder: Path, *, micro_batches: int = 1) -> tuple[nn.Linear, Trainer
     optimizer = torch.optim.AdamW(module.parameters(), lr=0.01)
     return module, Trainer(
         folder, "fit", module, [optimizer], ema_decay=0.9, warmup_steps=5,
-        micro_batches=micro_batches, save_every_s=0.03,
+        micro_batches=micro_batches, save_every_s=0.003,
     )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def teacher(folder: Path) -> tuple[Trainer, Objective]:
     network, mixture = tiny.transformer(), NoiseMixture()
     optimizers = nfd_optimizers(network, muon_lr=1e-3, adamw_lr=1e-3)
     history = History(network, mixture, HistorySettings(chain_share=0.5))
-    fit = Trainer(folder, "fit", network, optimizers, ema_decay=0.9, save_every_s=0.03)
+    fit = Trainer(folder, "fit", network, optimizers, ema_decay=0.9, save_every_s=0.01)
     return fit, FlowMatching(network, tiny.clips(), mixture, history, action_dropout=0.2)
 
 
