@@ -56,17 +56,22 @@ def check_space(*folders: Path) -> None:
 
 def with_free_ports(options: StackOptions) -> StackOptions:
     """Replaces every port 0 by a free port, and also an occupied default port that no user types
-    into a browser. Raises PreconditionError if a requested port is occupied."""
+    into a browser. Ports that the user chose go first: the default ports make room. Raises
+    PreconditionError if a requested port is occupied."""
     ports: dict[str, Any] = {}
     with ExitStack() as held:
-        for name, flag in FLAGS.items():
+        for name, flag in sorted(FLAGS.items(), key=lambda item: _is_usual(options, item[0])):
             if (port := getattr(options, name)) is not None:
                 host = options.listen_host if name in PLAYERS_PORTS else HOST
                 num_ports = len(options.worlds) if name == "generation_port" else 1
-                if port == USUAL.get(name) and not _are_free(host, port, num_ports):
+                if _is_usual(options, name) and not _are_free(host, port, num_ports):
                     port = 0
                 ports[name] = _hold(held, host, port, num_ports, flag)
     return replace(options, **ports)
+
+
+def _is_usual(options: StackOptions, name: str) -> bool:
+    return bool(getattr(options, name) == USUAL.get(name))
 
 
 def _are_free(host: str, port: int, num_ports: int) -> bool:

@@ -220,6 +220,17 @@ def test_a_port_of_zero_means_a_free_one() -> None:
     assert len(ports - {0}) == 6
 
 
+def test_a_chosen_port_is_kept_and_usual_ports_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two worlds take 8082 and 8083, and the training service's page is documented on 8083."""
+    usual = with_free_ports(StackOptions(port=0, session_port=0, generation_port=0)).generation_port
+    monkeypatch.setitem(checks.USUAL, "generation_port", usual)
+    chosen = StackOptions(port=0, session_port=0, generation_port=usual, training_port=usual + 1)
+    free = with_free_ports(chosen)
+    assert len(free.worlds) > 1 and free.training_port == usual + 1
+    worlds = range(free.generation_port, free.generation_port + len(free.worlds))
+    assert free.training_port not in worlds
+
+
 def test_the_island_is_the_first_world_where_it_is_played(world: Path) -> None:
     def default_world(options: StackOptions, callers: Mapping[str, str]) -> str:
         plans = plan_services(options, redis_url="unix:///r", token_secret="s" * 32)
