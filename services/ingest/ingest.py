@@ -144,7 +144,7 @@ def _place(hub: SessionHub, peer: Peer) -> Place:
     return Place(
         peer_id=peer.id,
         session_id=hub.session_id,
-        address=peer.address,
+        caller=peer.caller,
         is_player=peer.is_player,
         is_half_open=peer.is_half_open,
         since_s=peer.created_s,

@@ -15,7 +15,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from services.backplane.connection import BackplaneError
-from services.callers import caller_of
+from services.callers import Caller, caller_of
 from services.ingest.http.access import (
     check_content_type,
     check_origin,
@@ -77,12 +77,12 @@ async def offer(session_id: str, request: Request) -> Response:
     record = await open_session(ingest.store, session_id)
     offered = read_offer(body, ingest.candidate_rule)
     codec = choose_codec(offered, record)
-    peer_id, address = secrets.token_urlsafe(18), _address(request)
+    peer_id, caller = secrets.token_urlsafe(18), _caller(request)
     ingest.make_place(  # before the player lock is taken for nothing
         Place(
             peer_id=peer_id,
             session_id=session_id,
-            address=address,
+            caller=caller,
             is_player=offered.is_player,
             is_half_open=True,
             since_s=time.monotonic(),
@@ -94,7 +94,7 @@ async def offer(session_id: str, request: Request) -> Response:
         await ingest.store.set_codec(session_id, codec)
     hub = ingest.hub(record)
     hub.poll_soon()
-    peer = Peer(peer_id, offered, hub, ingest.rtc, codec=codec, address=address)
+    peer = Peer(peer_id, offered, hub, ingest.rtc, codec=codec, caller=caller)
     answer = await _settle(ingest, hub, peer)
     location = f"{router.prefix}/{session_id}/{peer.id}"
     response = SdpAnswer(answer, 201, {"Location": location, "ETag": ICE_SESSION})
@@ -171,8 +171,8 @@ def ingest_of(request: Request) -> Ingest:
     return ingest
 
 
-def _address(request: Request) -> str:
-    return caller_of(request.client.host if request.client else "").address
+def _caller(request: Request) -> Caller:
+    return caller_of(request.client.host if request.client else "")
 
 
 def no_peer() -> Problem:

@@ -18,6 +18,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 
+from services.callers import Caller
 from services.ingest.action_gate import ActionVerdict
 from services.ingest.metrics import FRAMES_SENT, HOP, RECEIVABLE, VIDEO_BYTES
 from services.ingest.webrtc import rtc_hooks
@@ -59,9 +60,12 @@ class PeerHost(Protocol):
     def report_bitrate(self, bits_per_s: int) -> None: ...
 
 
+NOBODY = Caller(address="")
+
+
 class Peer:
     """Owns one connection. An offer with data channels makes a player, an offer without makes a
-    watcher. `peer_id` is secret and part of the Location. `address`: the caller's address for the
+    watcher. `peer_id` is secret and part of the Location. `caller`: who counts against the
     limits."""
 
     def __init__(
@@ -72,7 +76,7 @@ class Peer:
         configuration: RTCConfiguration,
         *,
         codec: VideoCodec = VideoCodec.H264,
-        address: str = "",
+        caller: Caller = NOBODY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hop_clock = HopClock()
@@ -80,7 +84,7 @@ class Peer:
         self.offer = offer
         self.codec = codec
         self.is_player = offer.is_player
-        self.address = address
+        self.caller = caller
         self.created_s = clock()
         self._abuse = Abuse()
         self._share = ProcessorShare()

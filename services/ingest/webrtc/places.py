@@ -3,9 +3,10 @@
 Players take precedence over watchers, connected peers over half-open peers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.callers import Caller
 from services.telemetry import Problem
 
 RETRY_S = 5
@@ -14,11 +15,11 @@ WATCH_RETRY_S = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One peer. `is_half_open`: never connected so far. `address`: the caller's address."""
+    """One peer. `is_half_open`: never connected so far."""
 
     peer_id: str
     session_id: str
-    address: str
+    caller: Caller
     is_player: bool
     is_half_open: bool
     since_s: float
@@ -27,7 +28,8 @@ class Place:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceLimits:
     """`max_peers`: limit of this process, including action sockets without a peer; a quarter is for
-    players only. The other limits are per session and per address."""
+    players only. The other limits are per session and per address; an IPv6 network may have as
+    much as some of its addresses (`Caller.shares`)."""
 
     max_peers: int
     session_watchers: int
@@ -47,16 +49,17 @@ def make_place(
     staying = [place for place in held if not _is_replaced(place, newcomer)]
     of_session = [
         place
-        for place in _oldest_first(staying, lambda p: p.session_id == newcomer.session_id)
+        for place in _oldest_first([p for p in staying if p.session_id == newcomer.session_id])
         if place.is_half_open
     ]
     going = of_session[: _excess(of_session, limits.session_half_open)]
-    of_address = [
-        place
-        for place in _oldest_first(staying, lambda p: p.address == newcomer.address)
-        if place.is_half_open and place not in going
-    ]
-    going += of_address[: _excess(of_address, limits.address_half_open)]
+    for name, multiple in newcomer.caller.shares:
+        of_caller = [
+            place
+            for place in _oldest_first([p for p in staying if _is_from(p, name)])
+            if place.is_half_open and place not in going
+        ]
+        going += of_caller[: _excess(of_caller, multiple * limits.address_half_open)]
     staying = [place for place in staying if place not in going]
     num_taken = len(staying) + num_sockets
     if not newcomer.is_player:
@@ -76,9 +79,14 @@ def _is_replaced(place: Place, newcomer: Place) -> bool:
     return newcomer.is_player and place.is_player and place.session_id == newcomer.session_id
 
 
-def _oldest_first(places: Sequence[Place], is_meant: Callable[[Place], bool]) -> list[Place]:
+def _is_from(place: Place, name: str) -> bool:
+    """`name`: an address or a network."""
+    return name in (place.caller.address, place.caller.network)
+
+
+def _oldest_first(places: Sequence[Place]) -> list[Place]:
     """Watchers before players."""
-    return sorted(filter(is_meant, places), key=lambda p: (p.is_player, p.since_s))
+    return sorted(places, key=lambda p: (p.is_player, p.since_s))
 
 
 def _excess(places: Sequence[Place], at_most: int) -> int:
@@ -91,14 +99,15 @@ def _check_watcher(
 ) -> None:
     watchers = [place for place in staying if not place.is_player]
     num_of_session = sum(place.session_id == newcomer.session_id for place in watchers)
-    num_of_address = sum(place.address == newcomer.address for place in watchers)
     again = f"Try again in {WATCH_RETRY_S} s."
     if num_of_session >= limits.session_watchers:
         detail = f"{num_of_session} watch this session, which is all it may have. {again}"
         raise Problem(429, "too-many-watchers", detail, retry_after_s=WATCH_RETRY_S)
-    if num_of_address >= limits.address_watchers:
-        detail = f"{num_of_address} watch from your address, which is all it may have. {again}"
-        raise Problem(429, "too-many-watchers", detail, retry_after_s=WATCH_RETRY_S)
+    for name, multiple in newcomer.caller.shares:
+        num_of_caller = sum(_is_from(place, name) for place in watchers)
+        if num_of_caller >= multiple * limits.address_watchers:
+            detail = f"{num_of_caller} watch from your address, which is all it may have. {again}"
+            raise Problem(429, "too-many-watchers", detail, retry_after_s=WATCH_RETRY_S)
     if num_taken >= limits.max_with_watchers:
         raise full()
 

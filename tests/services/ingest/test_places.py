@@ -1,7 +1,10 @@
 """Allocation of peer places, and displaced peers."""
 
+from dataclasses import replace
+
 import pytest
 
+from services.callers import Caller, caller_of
 from services.ingest.webrtc.places import Place, PlaceLimits, make_place
 from services.telemetry import Problem
 
@@ -11,7 +14,11 @@ LIMITS = PlaceLimits(
 
 
 def place(peer_id: str, session_id: str, *, at: float = 0.0, **fields: object) -> Place:
-    chosen = {"address": f"of {session_id}", "is_player": False, "is_half_open": False} | fields
+    chosen = {
+        "caller": Caller(address=f"of {session_id}"),
+        "is_player": False,
+        "is_half_open": False,
+    } | fields
     return Place(peer_id=peer_id, session_id=session_id, since_s=at, **chosen)  # type: ignore[arg-type]
 
 
@@ -35,18 +42,44 @@ def test_a_session_has_a_few_watchers_and_so_has_an_address() -> None:
     of_session = [place(f"w{i}", "a") for i in range(3)]
     assert refused(place("new", "a"), of_session).kind == "too-many-watchers"
     assert goes(place("new", "b"), of_session) == []
-    elsewhere = [place(f"w{i}", f"s{i}", address="one") for i in range(4)]
-    assert refused(place("new", "b", address="one"), elsewhere).kind == "too-many-watchers"
+    elsewhere = [place(f"w{i}", f"s{i}", caller=Caller(address="one")) for i in range(4)]
+    assert (
+        refused(place("new", "b", caller=Caller(address="one")), elsewhere).kind
+        == "too-many-watchers"
+    )
 
 
 def test_the_oldest_that_never_connected_goes() -> None:
     of_session = [place(f"h{i}", "a", at=-i, is_half_open=True) for i in range(2)]
     assert goes(place("new", "a", is_half_open=True), of_session) == ["h1"]
     of_address = [
-        place(f"h{i}", f"s{i}", at=-i, address="one", is_half_open=True) for i in range(3)
+        place(f"h{i}", f"s{i}", at=-i, caller=Caller(address="one"), is_half_open=True)
+        for i in range(3)
     ]
-    assert goes(place("new", "b", address="one", is_half_open=True), of_address) == ["h2"]
-    assert goes(place("new", "b", address="two", is_half_open=True), of_address) == []
+    assert goes(place("new", "b", caller=Caller(address="one"), is_half_open=True), of_address) == [
+        "h2"
+    ]
+    assert (
+        goes(place("new", "b", caller=Caller(address="two"), is_half_open=True), of_address) == []
+    )
+
+
+def test_a_network_has_what_a_few_of_its_addresses_have() -> None:
+    """A stranger's provider gives out /48 networks: 65,536 households to take places with."""
+    of_network = [caller_of(f"2001:db8:1:{household:x}::1") for household in range(20)]
+    watchers = [place(f"w{i}", f"s{i}", caller=of_network[i]) for i in range(16)]
+    wide = replace(LIMITS, max_peers=100)
+    newcomer = place("new", "new", caller=of_network[16])
+    with pytest.raises(Problem, match="16 watch from your address"):
+        make_place(newcomer, watchers, num_sockets=0, limits=wide)
+    assert make_place(newcomer, watchers[1:], num_sockets=0, limits=wide) == []
+    half_open = [
+        place(f"h{i}", f"s{i}", at=i, caller=of_network[i], is_half_open=True) for i in range(12)
+    ]
+    (going,) = make_place(newcomer, half_open, num_sockets=0, limits=wide)
+    assert going.peer_id == "h0"
+    elsewhere = place("new", "new", caller=caller_of("2001:db8:2::1"))
+    assert make_place(elsewhere, half_open, num_sockets=0, limits=wide) == []
 
 
 def test_a_sessions_watcher_that_never_connects_goes_before_its_player() -> None:
