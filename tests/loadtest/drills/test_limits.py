@@ -8,8 +8,8 @@ from services.ingest.settings import IngestSettings
 from services.play.plan import ServicePlan, StackOptions, plan_services
 from services.session.settings import SessionSettings
 
-# What `services.play` tells its services that is no limit: how this machine draws and is reached.
-NO_LIMITS = {"NEXTFRAME_INGEST_ICE_ADDRESS"}
+# Variables of `services.play` that set no limit: the first world, and how this machine is reached.
+NO_LIMITS = {"NEXTFRAME_INGEST_ICE_ADDRESS", "NEXTFRAME_SESSION_DEFAULT_WORLD"}
 
 
 def ingest_plans() -> tuple[ServicePlan, ...]:
