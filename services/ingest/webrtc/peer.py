@@ -60,7 +60,7 @@ class PeerHost(Protocol):
     def report_bitrate(self, bits_per_s: int) -> None: ...
 
 
-NOBODY = Caller(address="")
+NOBODY = Caller(address="unknown")  # as `caller_of` for no address
 
 
 class Peer:
