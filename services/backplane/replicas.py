@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from services.backplane.index import forget, members, read_all
 from services.backplane.records import readable
 from services.wire import keys
+from services.wire.capacity import CapacityCurve
 from services.wire.world import WorldOffer
 
 
@@ -16,7 +17,7 @@ from services.wire.world import WorldOffer
 class ReplicaInfo:
     """A replica at the last heartbeat. `slots`: maximum sessions; `used`: current sessions.
     `refusal`: for operators, the reason why the replica accepts no session; empty if the replica
-    accepts."""
+    accepts. `capacity`: None for a replica of an older service."""
 
     replica_id: str
     slots: int
@@ -25,6 +26,7 @@ class ReplicaInfo:
     draining: bool
     world_digest: str = ""
     refusal: str = ""
+    capacity: CapacityCurve | None = None
 
 
 class ReplicaRegistry:
@@ -35,12 +37,12 @@ class ReplicaRegistry:
 
     async def heartbeat(
         self, replica_id: str, *, slots: int, used: int, world: str, draining: bool,
-        world_digest: str = "", refusal: str = "",
+        world_digest: str = "", refusal: str = "", capacity: CapacityCurve | None = None,
     ) -> None:  # fmt: skip
         """Must be called at least every REPLICA_TTL_S / 2 seconds."""
         state: dict[Any, str | int] = {"slots": slots, "used": used, "world": world}
         state |= {"draining": int(draining), "world_digest": world_digest}
-        state |= {"refusal": refusal}
+        state |= {"refusal": refusal, "capacity": capacity.to_json() if capacity else ""}
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(keys.replica(replica_id), mapping=state)
             pipe.expire(keys.replica(replica_id), keys.REPLICA_TTL_S)
@@ -91,4 +93,13 @@ def _info(replica_id: str, state: Mapping[bytes, bytes]) -> ReplicaInfo:
         draining=state.get(b"draining") == b"1",
         world_digest=state.get(b"world_digest", b"").decode(),
         refusal=state.get(b"refusal", b"").decode(),
+        capacity=_capacity(state.get(b"capacity", b"")),
     )
+
+
+def _capacity(text: bytes) -> CapacityCurve | None:
+    """A curve that this version cannot read hides no replica."""
+    try:
+        return CapacityCurve.from_json(text) if text else None
+    except ValueError:
+        return None

@@ -141,7 +141,7 @@ def _named(worlds: Sequence[Path]) -> dict[str, Path]:
 def _generator(name: str, settings: GenerationSettings) -> Deployment:
     return serve.deployment(
         name=name,
-        max_ongoing_requests=settings.slots,
+        max_ongoing_requests=settings.most_slots,
         health_check_period_s=HEALTH_PERIOD_S,
         health_check_timeout_s=HEALTH_TIMEOUT_S,
         graceful_shutdown_timeout_s=settings.drain_s + STOP_MARGIN_S,

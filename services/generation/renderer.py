@@ -17,6 +17,8 @@ from services.generation.frames.frame_loop import FrameLoop
 from services.generation.frames.ports import ActionSource, DrawingError, Engine, GeneratedFrame
 from services.generation.frames.quality_controller import QualityController
 from services.generation.frames.quality_levels import ShortContext, make_levels
+from services.generation.frames.slot_bounds import SlotBounds
+from services.generation.frames.tick_times import measure_ticks
 from services.generation.frames.warmup import warm_up
 from services.generation.video.encode_loop import EncodeLoop
 from services.generation.video.encoder import VideoFormat
@@ -24,6 +26,7 @@ from services.generation.video.encoder_requests import EncoderRequests
 from services.generation.video.frame_server import FrameServer
 from services.generation.video.mailbox import Mailbox
 from services.telemetry import meter
+from services.wire.capacity import CapacityCurve
 from services.wire.frame import EncodedFrame
 
 STUCK_S = 15.0  # a healthy pass is shorter
@@ -74,6 +77,8 @@ class Renderer:
             else None,
             speculation=speculation,
         )
+        self.capacity = CapacityCurve(period_s=1 / spec.fps)
+        self.slots = 0
         quality = QualityController(self._levels)
         self.frame_loop = FrameLoop(engine, spec.action_space, actions, quality, self)
         self._threads = [
@@ -81,16 +86,29 @@ class Renderer:
             for name, loop in (("frame-loop", self.frame_loop), ("encode-loop", self._encode_loop))
         ]
 
-    async def start(self, host: str, port: int, *, slots: int) -> int:
-        """Warms the engine up. Returns the port that ingest connects to."""
+    async def start(self, host: str, port: int, *, bounds: SlotBounds) -> int:
+        """Warms the engine up; `capacity` and `slots` are known from here on. Returns the port
+        that ingest connects to."""
         for thread in self._threads:
             thread.start()
-        still = self._spec.action_space.vector(0, 0, 0)
-        warm = self.frame_loop.call(
-            lambda engine: warm_up(engine, slots=slots, levels=self._levels, still=still)
-        )
-        await asyncio.wrap_future(warm)
+        warm = self.frame_loop.call(lambda engine: self._warm_up(engine, bounds))
+        self.capacity, self.slots = await asyncio.wrap_future(warm)
         return await self._server.start(host, port)
+
+    def _warm_up(self, engine: Engine, bounds: SlotBounds) -> tuple[CapacityCurve, int]:
+        still = self._spec.action_space.vector(0, 0, 0)
+        best = self._levels[0]
+        capacity = measure_ticks(
+            engine,
+            at_most=bounds.at_most,
+            period_s=1 / self._spec.fps,
+            num_steps=best.steps,
+            context_length=best.shortened_length,
+            still=still,
+        )
+        slots = bounds.slots(capacity)
+        warm_up(engine, slots=slots, levels=self._levels, still=still)
+        return capacity, slots
 
     async def stop(self) -> None:
         self._is_stopping = True

@@ -7,6 +7,7 @@ from pathlib import Path
 from services.backplane.settings import RedisSettings
 from services.environment import setting
 from services.generation.frames.quality_levels import SPECULATIONS
+from services.generation.frames.slot_bounds import SlotBounds
 
 PREFIX = "NEXTFRAME_GENERATION_"
 FAST_PATHS = {"flash", "graphs", "fused", "compiled", "beside"}
@@ -18,7 +19,9 @@ SHIPPED_WORLDS = Path(__file__).parents[2] / "model" / "worlds"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationSettings(RedisSettings):
     """`worlds`: folders, separated by commas; a folder of world folders stands for all of them.
-    Each world has a replica of its own. `slots`: sessions that play at once on a replica.
+    Each world has a replica of its own. `slots`: sessions that play at once on a replica; 0: as
+    many as a measurement at warm-up finds room for, between `min_slots` and `max_slots`. The engine
+    reserves memory for `max_slots` sessions.
 
     `threads`: CPU threads of the model, 0 for all cores. `num_cpus`, `num_gpus`: reserved by Ray
     for a replica. `ops_host`, `ops_port`: probes, metrics and the drain; the replica of a second
@@ -44,7 +47,9 @@ class GenerationSettings(RedisSettings):
 
     worlds: tuple[Path, ...] = setting((SHIPPED_WORLDS,), env="NEXTFRAME_GENERATION_WORLD")
     device: str = setting("cpu")
-    slots: int = setting(4, at_least=1, at_most=64)
+    slots: int = setting(0, at_least=0, at_most=64)
+    min_slots: int = setting(1, at_least=1, at_most=64)
+    max_slots: int = setting(16, at_least=1, at_most=64)
     threads: int = setting(0, at_least=0, at_most=256)
     num_cpus: float = setting(1.0, at_least=0)
     num_gpus: float = setting(0.0, at_least=0)
@@ -69,6 +74,8 @@ class GenerationSettings(RedisSettings):
         RedisSettings.__post_init__(self)  # super() does not work in a class with slots
         if not self.worlds:
             raise ValueError("world must name at least one folder")
+        if self.min_slots > self.max_slots:
+            raise ValueError(f"min_slots is {self.min_slots}, but max_slots is {self.max_slots}")
         if self.drain_token and len(self.drain_token) < MIN_TOKEN_CHARS:
             raise ValueError(f"drain_token must have at least {MIN_TOKEN_CHARS} characters")
         if self.encoder not in ("auto", "x264", "nvenc"):
@@ -87,6 +94,17 @@ class GenerationSettings(RedisSettings):
     @property
     def is_on_gpu(self) -> bool:
         return self.device != "cpu"
+
+    @property
+    def most_slots(self) -> int:
+        """Slots that a replica has at most."""
+        return self.slots or self.max_slots
+
+    @property
+    def slot_bounds(self) -> SlotBounds:
+        if self.slots:
+            return SlotBounds(at_least=self.slots, at_most=self.slots)
+        return SlotBounds(at_least=self.min_slots, at_most=self.max_slots)
 
     @property
     def wanted_paths(self) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ async def start_replica(
     max_joint = 1 if settings.speculation == "joint" else 0
     engine = WorldEngine(
         served,
-        max_sessions=settings.slots,
+        max_sessions=settings.most_slots,
         device=settings.device,
         max_drafts=MAX_DRAFT_ACTIONS,
         max_joint=max_joint,

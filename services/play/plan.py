@@ -119,6 +119,8 @@ def _generation(
             "NEXTFRAME_GENERATION_THREADS": str(max(1, (os.cpu_count() or 1) // 2)),
             # A third quicker at least, and nothing that we measure is worse (docs/performance.md).
             "NEXTFRAME_GENERATION_PRECISION": "auto",
+            # A friend may join, at a lower quality where the machine is small.
+            "NEXTFRAME_GENERATION_MIN_SLOTS": "4",
         },
         what="Ray starts, the world warms up",
     )

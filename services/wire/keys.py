@@ -56,7 +56,7 @@ def actions(replica_id: str) -> str:
 
 
 def replica(replica_id: str) -> str:
-    """Hash: slots, used, draining, world; expires without heartbeats."""
+    """Hash: slots, used, draining, world, capacity; expires without heartbeats."""
     return f"replica:{replica_id}"
 
 

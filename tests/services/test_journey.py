@@ -23,6 +23,7 @@ from redis.asyncio import Redis
 from model.engine.world_engine import WorldEngine
 from services.backplane.action_reader import ActionReader
 from services.backplane.actions import ActionWriter
+from services.generation.frames.slot_bounds import SlotBounds
 from services.generation.renderer import Renderer
 from services.generation.video.encoder import VideoFormat
 from services.ingest.action_gate import ActionGate
@@ -110,7 +111,7 @@ async def test_an_action_takes_the_documented_path(redis_url: str, redis: Redis)
             codec="libx264", width=world.spec.width, height=world.spec.height, fps=world.spec.fps
         )
         renderer = Renderer(world.spec, engine, reader, video, fail, fail, speculation="off")
-        port = await renderer.start("127.0.0.1", 0, slots=1)
+        port = await renderer.start("127.0.0.1", 0, bounds=SlotBounds(at_least=1, at_most=1))
         renderer.show("s1", epoch=1, link_key="key", on_reset=lambda: None)
         gate = ActionGate("s1", writer)
         gate.replica_id = "r1"

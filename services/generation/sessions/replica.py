@@ -34,6 +34,11 @@ BEATS_PER_LISTING = 8  # a listing in Redis lives for more beats
 
 SESSIONS = meter.create_gauge("nextframe_sessions", description="sessions on this replica")
 SLOTS = meter.create_gauge("nextframe_slots", description="sessions this replica can hold")
+TICK = meter.create_gauge(
+    "nextframe_tick",
+    unit="s",
+    description="engine time of a frame for every session, by sessions, measured at warm-up",
+)
 
 log = logging.getLogger(__name__)
 repeated = RepeatedLog(log)
@@ -84,7 +89,7 @@ class Replica:
         """Returns when the engine is warm and the registry lists the replica."""
         settings = self._settings
         port = await self._renderer.start(
-            settings.frame_host, settings.frame_port, slots=settings.slots
+            settings.frame_host, settings.frame_port, bounds=settings.slot_bounds
         )
         self._host = Host(
             replica_id=self.replica_id,
@@ -97,7 +102,7 @@ class Replica:
             note_failure=self._note_failure,
             absent_s=settings.absent_s,
         )
-        SLOTS.set(settings.slots, {"world": self._spec.name})
+        self._show_capacity()
         await self._beat(with_listing=True)
         self._heartbeats = asyncio.create_task(self._keep_beating())
         self._proving = asyncio.create_task(self._keep_proving())
@@ -132,7 +137,7 @@ class Replica:
         outstanding."""
         if self.refusal or self._renderer.frame_loop.refuses_sessions:
             return 0
-        return self._settings.slots - len(self._sessions)
+        return self._renderer.slots - len(self._sessions)
 
     @property
     def refusal(self) -> str:
@@ -201,7 +206,7 @@ class Replica:
     async def _keep_proving(self) -> None:
         """Ended by a flag, like the heartbeats."""
         while not self._is_stopping:
-            has_room = len(self._sessions) < self._settings.slots
+            has_room = len(self._sessions) < self._renderer.slots
             if has_room and self._standing.needs_proof(is_idle=not self._sessions):
                 self._proof = asyncio.create_task(self._prove())
                 await asyncio.wait({self._proof})
@@ -239,6 +244,14 @@ class Replica:
                 repeated.warning("no heartbeat", cause=str(error))
                 await asyncio.sleep(HEARTBEAT_S)
 
+    def _show_capacity(self) -> None:
+        world, renderer = self._spec.name, self._renderer
+        SLOTS.set(renderer.slots, {"world": world})
+        for number, seconds in renderer.capacity.ticks_s:
+            TICK.set(seconds, {"world": world, "sessions": number})
+        ticks_ms = {number: round(1e3 * s, 1) for number, s in renderer.capacity.ticks_s}
+        log.info("capacity measured", extra={"slots": renderer.slots, "ticks_ms": ticks_ms})
+
     async def _beat(self, *, with_listing: bool) -> None:
         SESSIONS.set(len(self._sessions), {"world": self._spec.name})
         await self._registry.heartbeat(
@@ -249,6 +262,7 @@ class Replica:
             draining=self._is_draining,
             world_digest=self._listing.digest,
             refusal=self.refusal,
+            capacity=self._renderer.capacity,
         )
         if with_listing:
             await self._registry.publish_world(self._listing)

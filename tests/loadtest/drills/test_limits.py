@@ -3,6 +3,7 @@
 from dataclasses import fields
 
 from loadtest.drills.plan import PRODUCTION_LIMITS, DrillPlan
+from services.environment import read_settings
 from services.generation.settings import GenerationSettings
 from services.ingest.settings import IngestSettings
 from services.play.plan import ServicePlan, StackOptions, plan_services
@@ -39,5 +40,11 @@ def test_play_lets_the_drill_overrule_it() -> None:
 
 
 def test_there_is_a_slot_for_everybody_of_the_default_drill() -> None:
-    [slots] = [one.default for one in fields(GenerationSettings) if one.name == "slots"]
-    assert DrillPlan().environment["NEXTFRAME_GENERATION_SLOTS"] == str(slots)
+    environment = DrillPlan().environment
+    settings = read_settings(
+        GenerationSettings,
+        "NEXTFRAME_GENERATION_",
+        {"NEXTFRAME_REDIS_URL": "redis://h"}
+        | {name: value for name, value in environment.items() if "GENERATION" in name},
+    )
+    assert settings.slot_bounds.at_least == settings.most_slots > DrillPlan().players

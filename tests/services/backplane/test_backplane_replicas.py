@@ -5,6 +5,7 @@ from redis.asyncio import Redis
 
 from services.backplane.replicas import ReplicaInfo, ReplicaRegistry
 from services.wire import keys
+from services.wire.capacity import CapacityCurve
 from services.wire.world import WorldOffer, WorldStart
 
 pytestmark = pytest.mark.redis
@@ -36,6 +37,16 @@ async def test_a_heartbeat_shows_the_replica_as_it_is_now(redis: Redis) -> None:
         ReplicaInfo(replica_id="b", slots=4, used=0, world="toy", draining=False),
     ]
     assert 0 < await redis.ttl(keys.replica("a")) <= keys.REPLICA_TTL_S
+
+
+@pytest.mark.asyncio
+async def test_a_replica_without_a_readable_curve_is_listed_all_the_same(redis: Redis) -> None:
+    registry = ReplicaRegistry(redis)
+    curve = CapacityCurve(period_s=0.05, ticks_s=((1, 0.01), (4, 0.03)))
+    for name in ("a", "b"):
+        await registry.heartbeat(name, slots=4, used=0, world="toy", draining=False, capacity=curve)
+    await redis.hset(keys.replica("b"), "capacity", '{"ticks_ms": 5}')
+    assert [replica.capacity for replica in await registry.all()] == [curve, None]
 
 
 @pytest.mark.asyncio

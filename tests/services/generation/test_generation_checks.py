@@ -96,7 +96,8 @@ def test_no_redis_is_said(world: Path, tmp_path: Path) -> None:
     "wrong",
     [
         {"NEXTFRAME_GENERATION_SLOT": "2"},
-        {"NEXTFRAME_GENERATION_SLOTS": "0"},
+        {"NEXTFRAME_GENERATION_SLOTS": "-1"},
+        {"NEXTFRAME_GENERATION_MIN_SLOTS": "17"},
         {"NEXTFRAME_GENERATION_SLOTS": "many"},
         {"NEXTFRAME_GENERATION_ENCODER": "vp8"},
         {"NEXTFRAME_GENERATION_PRECISION": "int4"},
