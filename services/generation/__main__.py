@@ -93,12 +93,12 @@ def _local_ray(settings: GenerationSettings) -> Iterator[None]:
 def _start_ray(settings: GenerationSettings, folder: Path) -> None:
     import ray
 
-    num_worlds = len(find_worlds(settings.worlds))
+    num_replicas = len(find_worlds(settings.worlds)) * settings.most_replicas
     try:
         ray.init(
             address="local",
-            num_cpus=max(1, math.ceil(num_worlds * settings.num_cpus)),
-            num_gpus=math.ceil(num_worlds * settings.num_gpus),
+            num_cpus=max(1, math.ceil(num_replicas * settings.num_cpus)),
+            num_gpus=math.ceil(num_replicas * settings.num_gpus),
             include_dashboard=False,
             object_store_memory=OBJECT_STORE_BYTES,
             _temp_dir=str(folder),

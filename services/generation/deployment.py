@@ -15,10 +15,12 @@ from uuid import uuid4
 
 from ray import serve
 from ray.serve import Application, Deployment
+from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 from ray.serve.handle import DeploymentHandle
 
 from services.backplane.connection import connect
 from services.environment import read_settings
+from services.generation.scaling.serve_policy import POLICY
 from services.generation.sessions.dispatcher import Dispatcher
 from services.generation.settings import PREFIX, GenerationSettings
 from services.generation.termination import TerminationWatch
@@ -62,6 +64,11 @@ class Generator:
     async def run_session(self, session_id: str) -> None:
         assert self._parts is not None
         await self._parts[0].run_session(session_id)
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Called by Serve where `max_replicas` is set; read by `scaling.serve_policy`."""
+        assert self._parts is not None
+        return await self._parts[0].scaling_figures()
 
     async def check_health(self) -> None:
         assert self._parts is not None
@@ -141,6 +148,7 @@ def _named(worlds: Sequence[Path]) -> dict[str, Path]:
 def _generator(name: str, settings: GenerationSettings) -> Deployment:
     return serve.deployment(
         name=name,
+        **_number_of_replicas(settings),
         max_ongoing_requests=settings.most_slots,
         health_check_period_s=HEALTH_PERIOD_S,
         health_check_timeout_s=HEALTH_TIMEOUT_S,
@@ -148,3 +156,23 @@ def _generator(name: str, settings: GenerationSettings) -> Deployment:
         graceful_shutdown_wait_loop_s=0.5,
         ray_actor_options={"num_cpus": settings.num_cpus, "num_gpus": settings.num_gpus},
     )(Generator)
+
+
+def _number_of_replicas(settings: GenerationSettings) -> dict[str, Any]:
+    if not settings.max_replicas:
+        return {"num_replicas": settings.min_replicas}
+    rules = {
+        "min_replicas": settings.min_replicas,
+        "max_replicas": settings.max_replicas,
+        "warm_slots": settings.warm_slots,
+        "schedule": settings.schedule,
+    }
+    policy = AutoscalingPolicy(policy_function=POLICY, policy_kwargs=rules)  # type: ignore[no-untyped-call]
+    config = AutoscalingConfig(
+        min_replicas=settings.min_replicas,
+        max_replicas=settings.max_replicas,
+        upscale_delay_s=settings.scale_out_after_s,
+        downscale_delay_s=settings.scale_in_after_s,
+        policy=policy,
+    )
+    return {"autoscaling_config": config}

@@ -4,10 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.backplane.settings import RedisSettings
 from services.environment import setting
 from services.generation.frames.quality_levels import SPECULATIONS
 from services.generation.frames.slot_bounds import SlotBounds
+from services.generation.scaling.settings import ScalingSettings
 
 PREFIX = "NEXTFRAME_GENERATION_"
 FAST_PATHS = {"flash", "graphs", "fused", "compiled", "beside"}
@@ -17,7 +17,7 @@ SHIPPED_WORLDS = Path(__file__).parents[2] / "model" / "worlds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationSettings(RedisSettings):
+class GenerationSettings(ScalingSettings):
     """`worlds`: folders, separated by commas; a folder of world folders stands for all of them.
     Each world has a replica of its own. `slots`: sessions that play at once on a replica; 0: as
     many as a measurement at warm-up finds room for, between `min_slots` and `max_slots`. The engine
@@ -71,7 +71,7 @@ class GenerationSettings(RedisSettings):
     compile_cache: str = setting("")
 
     def __post_init__(self) -> None:
-        RedisSettings.__post_init__(self)  # super() does not work in a class with slots
+        ScalingSettings.__post_init__(self)  # super() does not work in a class with slots
         if not self.worlds:
             raise ValueError("world must name at least one folder")
         if self.min_slots > self.max_slots:

@@ -31,9 +31,9 @@ def _worlds_of(folder: Path) -> list[Path]:
 
 
 def ops_ports(settings: GenerationSettings) -> tuple[int, ...]:
-    """A port for each world on a machine: `ops_port` and the ports above. A replica takes the first
-    free port; a replica alone in a pod gets `ops_port`. 0: any free port."""
+    """A port for each replica on a machine: `ops_port` and the ports above. A replica takes the
+    first free port; a replica alone in a pod gets `ops_port`. 0: any free port."""
     if settings.ops_port == 0:
         return (0,)
-    num_worlds = len(find_worlds(settings.worlds))
-    return tuple(range(settings.ops_port, min(settings.ops_port + num_worlds, 2**16)))
+    num_replicas = len(find_worlds(settings.worlds)) * settings.most_replicas
+    return tuple(range(settings.ops_port, min(settings.ops_port + num_replicas, 2**16)))

@@ -16,7 +16,8 @@ BROKEN_FRAMES = meter.create_counter(
 
 
 class FrameOutput:
-    """Shows frames of the sessions in `sessions`. Holds no state."""
+    """Shows frames of the sessions in `sessions`. Owns the counts `num_shown` and `num_late`, which
+    only grow and may be read from any thread."""
 
     def __init__(
         self, sessions: SessionTable, quality: QualityController, events: LoopEvents
@@ -24,6 +25,7 @@ class FrameOutput:
         self._sessions = sessions
         self._quality = quality
         self._events = events
+        self.num_shown = self.num_late = 0
 
     def show(self, frame: Frame, now: float) -> None:
         """An error fails the session of the frame; nothing is raised."""
@@ -49,5 +51,7 @@ class FrameOutput:
         )
         self._quality.observe_frame(is_late=session.is_expected_late)
         FRAMES.add(1, {"level": level.number})
+        self.num_shown += 1
         if now > shown.request.deadline_s:
+            self.num_late += 1
             LATE_FRAMES.add(1)

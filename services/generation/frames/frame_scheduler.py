@@ -44,7 +44,7 @@ class FrameScheduler:
         self._events = events
         self._clock = clock
         self.sessions = SessionTable(engine, space, quality, events, clock)
-        self._output = FrameOutput(self.sessions, quality, events)
+        self.output = FrameOutput(self.sessions, quality, events)
         self._drafts = DraftMetrics()
         self._is_resting = False
 
@@ -72,7 +72,7 @@ class FrameScheduler:
                 ended - now, is_requested=is_requested, shortened_share=shortened_share
             )
         for frame in frames or ():
-            self._output.show(frame, ended)
+            self.output.show(frame, ended)
         self.sessions.start_playing(ended)
         self._adapt_quality(ended)
 
@@ -96,7 +96,7 @@ class FrameScheduler:
         level = self._quality.level
         frame = self._engine.begin(session_id, session.request(now, level))
         if frame is not None:
-            self._output.show(frame, self._clock())
+            self.output.show(frame, self._clock())
         elif (
             level.drafts_jointly
             and session.may_draft_jointly

@@ -14,7 +14,7 @@ from services.backplane.connection import BackplaneError, connect
 from services.backplane.redis_probe import RedisProbe
 from services.backplane.releases import VersionFigures
 from services.backplane.replicas import ReplicaRegistry
-from services.backplane.sessions import SessionStore
+from services.backplane.sessions import PRESENT_MS, SessionStore
 from services.generation.frames.ports import Engine
 from services.generation.renderer import Renderer
 from services.generation.sessions.exit_reason import MOVING, NO_PICTURE
@@ -82,6 +82,7 @@ class Replica:
         self._proof: asyncio.Task[None] | None = None
         self._sessions: dict[str, LiveSession] = {}
         self._changed = asyncio.Event()
+        self._counted = (0, 0)  # frames and late frames
         self._is_draining = False
         self._is_stopping = False
 
@@ -148,6 +149,19 @@ class Replica:
         if self._is_draining:
             return "draining"
         return self._renderer.fault or self._standing.reason
+
+    async def scaling_figures(self) -> dict[str, float]:
+        """For the autoscaling policy: what the replica advertises, the waiting sessions of the
+        world, and the share of late frames since the last call. Raises BackplaneError."""
+        queued = await self._store.queued(within_ms=PRESENT_MS)
+        before, self._counted = self._counted, self._renderer.frame_loop.frame_counts
+        shown, late = (now - then for now, then in zip(self._counted, before, strict=True))
+        return {
+            "slots": len(self._sessions) + self.num_free,
+            "used": len(self._sessions),
+            "waiting": sum(session.world == self._spec.name for session in queued),
+            "late_share": late / shown if shown else 0.0,
+        }
 
     async def why_not_ready(self) -> str:
         """Why no session could be taken now in spite of free slots; empty if one could."""
