@@ -8,6 +8,7 @@
     python -m training freedoom --stage teacher --minutes 9 --keep-going
     python -m training freedoom --stage student --minutes 9
     python -m training freedoom --stage release
+    python -m training island --stage adopt --world model/worlds/island     then: --stage teacher
     python -m training evaluate                       the shipped worlds' cards -> build/eval.json
     python -m training decoders RUN ...               what tokenizers make of the same pictures
     python -m training stock FOLDER                   index a folder of VPT recordings
@@ -19,7 +20,8 @@
 Every stage goes on where the last call of it stopped, and takes up a call that was killed; a whole
 recipe does the stages that are left. `--keep-going` leaves the learning rate up for the next call;
 without it a call ends the stage with the rate cooled down to zero, so of several calls of a stage
-only the last goes without. `--workers 8` trains the teacher on so many GPUs.
+only the last goes without. After `--stage adopt` tokenizer and teacher go on from the networks of a
+released world. `--workers 8` trains the teacher on so many GPUs.
 """
 
 import argparse

@@ -42,6 +42,11 @@ class Run:
     def latents(self) -> Path:
         return self.folder / "latents"
 
+    @property
+    def adopted(self) -> Path:
+        """Names the released world that the run began with."""
+        return self.folder / "adopted.json"
+
     def state(self, stage: str) -> Path:
         return self.folder / f"{stage}.pt"
 

@@ -9,6 +9,7 @@ from model.arguments import above_zero, at_least_one
 from training.device import limit_threads
 from training.job_state import STAGES as JOB_STAGES
 from training.loop.trainer import Budget
+from training.pipeline.adopt import adopt
 from training.pipeline.release import release
 from training.pipeline.run_state import has_ended
 from training.pipeline.stages.by_name import stage_minutes, training_stages
@@ -18,13 +19,15 @@ from training.recipes.overrides import OF_THE_RECIPE, OF_THE_RUN, apply_override
 from training.recipes.recipe import Recipe
 from training.run import Run
 
+ADOPT = "adopt"  # once, before other stages: the run begins with the networks of a released world
 STAGES = tuple(stage for stage in JOB_STAGES if stage != "publish")
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     stage = "all" if name == "debug" else None
     parser.set_defaults(command=run_command, recipe=name)
-    parser.add_argument("--stage", choices=(*STAGES, "all"), default=stage, required=not stage)
+    choices = (ADOPT, *STAGES, "all")
+    parser.add_argument("--stage", choices=choices, default=stage, required=not stage)
     parser.add_argument(
         "--run",
         type=Path,
@@ -41,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="a number of the recipe: decoder.adversarial=0.3",
+    )
+    parser.add_argument(
+        "--world", type=Path, metavar="FOLDER", help="of a released world, for --stage adopt"
     )
     parser.add_argument("--minutes", type=above_zero, help="budget of this call")
     parser.add_argument(
@@ -80,7 +86,12 @@ def run_command(arguments: argparse.Namespace) -> None:
 
 
 def _train_stage(recipe: Recipe, run: Run, stage: str, arguments: argparse.Namespace) -> None:
-    if stage == "record":
+    if stage == ADOPT:
+        if arguments.world is None:
+            raise SystemExit("--stage adopt needs --world: the folder of a released world")
+        world = adopt(recipe, run, arguments.world)
+        print(f"{run.folder} goes on from {world.spec.name} {world.spec.version}, {world.digest}")
+    elif stage == "record":
         record(recipe, run, processes=os.cpu_count() or 1)
     elif stage == "release":
         weights = arguments.weights or ("student" if run.is_trained("student") else "teacher")

@@ -71,12 +71,13 @@ class Clips:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PressFocus:
-    """A `share` of the clips hold a press of a button in their frames from `first_frame` on, each
-    button equally often. `num_buttons`, `tells_presses`: how actions tell presses."""
+    """A `share` of the clips hold a press of a button in their frames from `first_frame` on.
+    `odds`: how often each button is chosen, relative to the others. `tells_presses`: how actions
+    tell presses."""
 
     share: float
     first_frame: int
-    num_buttons: int
+    odds: tuple[float, ...]
     tells_presses: bool
 
 
@@ -109,7 +110,9 @@ class ClipSource:
         self._batch_size = batch_size
         self._device = device
         self._focus = focus
-        self._by_button = [] if focus is None else self._clips_by_button(focus)
+        self._by_button = {} if focus is None else self._clips_by_button(focus)
+        odds = [focus.odds[button] for button in self._by_button] if focus else []
+        self._odds = np.cumsum(odds)
 
     def __len__(self) -> int:
         """The number of different clips."""
@@ -130,17 +133,19 @@ class ClipSource:
         ).tolist()
         if self._focus is None or not self._by_button:
             return picked
+        clips_by_button = [*self._by_button.values()]
         draws_B3 = torch.rand((*size, 3), generator=generator, device=device).tolist()
         for i, (chosen, button, clip) in enumerate(draws_B3):
             if chosen < self._focus.share:
-                clips = self._by_button[int(button * len(self._by_button))]
+                at = int(np.searchsorted(self._odds, button * self._odds[-1], side="right"))
+                clips = clips_by_button[at]
                 picked[i] = int(clips[int(clip * len(clips))])
         return picked
 
-    def _clips_by_button(self, focus: PressFocus) -> list[NDArray[np.int64]]:
+    def _clips_by_button(self, focus: PressFocus) -> dict[int, NDArray[np.int64]]:
         pressed = [
             presses(
-                recording.actions_NA, focus.num_buttons, tells_presses=focus.tells_presses
+                recording.actions_NA, len(focus.odds), tells_presses=focus.tells_presses
             ).numpy()
             for recording in self._recordings
         ]

@@ -29,10 +29,10 @@ def clips_with_presses(
     starts_by_film: Sequence[NDArray[np.int64]],
     num_frames: int,
     first_frame: int,
-) -> list[NDArray[np.int64]]:
-    """For each button that is pressed at all: numbers of the clips whose frames from `first_frame`
-    on hold a press of the button. A clip's number counts the starts of all films in their order; a
-    clip appears once for each press. `pressed_by_film`: (N, B) each."""
+) -> dict[int, NDArray[np.int64]]:
+    """By button, for buttons that are pressed at all: numbers of the clips whose frames from
+    `first_frame` on hold a press of the button. A clip's number counts the starts of all films in
+    their order; a clip appears once for each press. `pressed_by_film`: (N, B) each."""
     num_buttons = pressed_by_film[0].shape[1]
     found: list[list[NDArray[np.int64]]] = [[] for _ in range(num_buttons)]
     num_before = 0
@@ -45,5 +45,5 @@ def clips_with_presses(
             numbers = number_N[first[first >= 0]]
             found[button].append(numbers[numbers >= 0])
         num_before += len(starts)
-    joined = [np.concatenate(numbers) for numbers in found]
-    return [numbers for numbers in joined if len(numbers)]
+    joined = {button: np.concatenate(numbers) for button, numbers in enumerate(found)}
+    return {button: numbers for button, numbers in joined.items() if len(numbers)}

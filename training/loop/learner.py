@@ -4,12 +4,12 @@ Knows no budget, no files and no clock.
 The randomness of a step is a function of (seed, step, micro-batch) alone, so a step can be
 repeated, by this process or by another, without the steps before it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from training.loop.average import MovingAverage
@@ -89,6 +89,11 @@ class Learner:
         """From here on each worker holds its shard. Load a saved state before."""
         self._workers.shard(self._module, self._optimizers)
         self._workers.shard(self._average.module, ())
+
+    def begin_with(self, weights: Mapping[str, Tensor]) -> None:
+        """Replaces the weights and their moving average. Raises RuntimeError for other shapes."""
+        self._module.load_state_dict(weights)
+        self._average.module.load_state_dict(weights)
 
     def state(self) -> dict[str, Any]:
         """The whole state, gathered from all workers."""

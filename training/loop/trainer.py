@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
@@ -131,6 +131,17 @@ class Trainer:
     def learning_rates(self) -> list[float]:
         """The rates of the current step, one per optimizer."""
         return self._learner.learning_rates()
+
+    def begin_with(self, weights: Mapping[str, Tensor]) -> None:
+        """Begins the stage with `weights` instead of drawn weights, and saves step 0. Raises
+        TrainingError when the stage has begun, RuntimeError for weights of another network."""
+        if self.step:
+            raise TrainingError(
+                f"{self._state_path} holds {self.step} steps already; name another run"
+            )
+        self._learner.begin_with(weights)
+        with closing(LossCurve(None, 0)) as curve:
+            self._save(curve)
 
     def train(
         self, objective: Objective, budget: Budget, validation: Objective | None = None

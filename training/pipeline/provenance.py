@@ -1,6 +1,7 @@
 """The provenance of a released world, for `world.json` and the card: stages with their time, the
 resolved recipe, calls with other settings, and the lineage. Trains nothing."""
 
+import json
 import platform
 from collections.abc import Mapping
 from itertools import pairwise
@@ -40,6 +41,8 @@ def provenance(recipe: Recipe, run: Run, weights: str) -> dict[str, Any]:
             facts[stage] = f"{state['step']} steps, {state['seconds'] / 60:.0f} minutes"
             if any(call["other"] for call in calls[stage]):
                 facts[stage] += ", not all by the recipe's numbers"
+    if run.adopted.exists():
+        facts["begun with"] = json.loads(run.adopted.read_text())
     note = run.folder / NOTE
     if note.exists():
         facts["note"] = note.read_text()[:_MOST_NOTE].strip()

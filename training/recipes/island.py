@@ -81,7 +81,10 @@ def island() -> Recipe:
         teacher=NFDRecipe(
             batch_size=4, muon_lr=5e-3, adamw_lr=3e-3, ema_decay=0.98, minutes=60.0,
             mixture=NoiseMixture(context_max=0.25, pure_share=0.5), action_dropout=0.1,
-            clip_frames=16, as_served=AsServedRecipe(press_share=0.65, press_weight=4.0),
+            clip_frames=16,
+            as_served=AsServedRecipe(
+                press_share=0.65, press_odds=(("do", 12.0),), press_weight=4.0
+            ),
         ),
         student=StudentRecipe(
             batch_size=4, muon_lr=1e-4, adamw_lr=1e-4, ema_decay=0.995, minutes=20.0,

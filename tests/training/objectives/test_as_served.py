@@ -1,6 +1,8 @@
 """Frames trained as they are served: against one ordinary pass for each frame, which is slow and
 obvious."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -148,7 +150,7 @@ def test_clips_hold_presses_of_each_button_as_often_as_asked() -> None:
         actions_NA=actions,
         cuts_N=torch.zeros(400, dtype=torch.bool),
     )
-    focus = PressFocus(share=1.0, first_frame=2, num_buttons=2, tells_presses=False)
+    focus = PressFocus(share=1.0, first_frame=2, odds=(1.0, 1.0), tells_presses=False)
     source = ClipSource([film], 5, 256, torch.device("cpu"), focus=focus)
     batch = source.draw(_generator())
     fresh = (batch.actions_BFA[:, 1:] > 0.5) & (batch.actions_BFA[:, :-1] <= 0.5)
@@ -157,3 +159,7 @@ def test_clips_hold_presses_of_each_button_as_often_as_asked() -> None:
     assert is_pressed_B2[:, 0].float().mean() == pytest.approx(0.5, abs=0.1)
     again = source.draw(_generator())
     assert torch.equal(again.latents_BFChw, batch.latents_BFChw)
+    often = replace(focus, odds=(3.0, 1.0))
+    batch = ClipSource([film], 5, 256, torch.device("cpu"), focus=often).draw(_generator())
+    fresh = (batch.actions_BFA[:, 1:] > 0.5) & (batch.actions_BFA[:, :-1] <= 0.5)
+    assert fresh[:, 1:, 0].any(dim=1).float().mean() == pytest.approx(0.75, abs=0.1)

@@ -55,10 +55,11 @@ def _as_served(
     recipe: Recipe, run: Run, transformer: NFDTransformer, settings: AsServedRecipe
 ) -> AsServed:
     teacher, space = recipe.teacher, recipe.action_space
+    odds = dict(settings.press_odds)
     focus = PressFocus(
         share=settings.press_share,
         first_frame=settings.num_past,
-        num_buttons=len(space.model_buttons),
+        odds=tuple(odds.get(button, 1.0) for button in space.model_buttons),
         tells_presses=space.tells_presses,
     )
     clips = clip_source(
@@ -72,6 +73,12 @@ def _as_served(
     return AsServed(
         transformer, clips, teacher.mixture, settings, space, action_dropout=teacher.action_dropout
     )
+
+
+def begin_teacher(recipe: Recipe, run: Run, released: NFDTransformer) -> None:
+    """Begins the stage with the weights of a released transformer. Raises TrainingError when the
+    stage has begun."""
+    _teacher_trainer(recipe, run)[1].begin_with(released.state_dict())
 
 
 def trained_teacher(recipe: Recipe, run: Run) -> NFDTransformer:

@@ -45,6 +45,15 @@ def encoding_tokenizer(recipe: Recipe, run: Run) -> VAE:
     return vae
 
 
+def begin_tokenizer(recipe: Recipe, run: Run, released: VAE) -> None:
+    """Begins the stage with the networks and the latent statistics of a released tokenizer. Raises
+    TrainingError when the stage has begun."""
+    vae, trainer = _tokenizer_trainer(recipe, run)
+    trainer.begin_with(released.state_dict())
+    vae.load_state_dict(released.state_dict())
+    LatentCache(run.latents, vae).keep_statistics()
+
+
 def first_stage(recipe: Recipe, run: Run) -> VAE:
     """The averaged first stage, without latent statistics. Raises FileNotFoundError before the
     stage has saved a state."""
