@@ -18,7 +18,7 @@ OURS = ("model", "services", "training", "loadtest")
 SHARED = {"services.wire", "services.backplane", "services.environment", "services.setting_kinds"}
 SHARED |= {"services.telemetry", "services.tokens", "services.guard", "services.callers"}
 SHARED |= {"services.http_server", "services.repeated_log", "services.openapi"}
-SHARED |= {"services.socket_folder"}
+SHARED |= {"services.socket_folder", "services.operator_access"}
 
 # Who may import what of ours, by the longest prefix that fits. Everybody may import themselves.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "services.repeated_log",
     },
     "services.openapi": {"services.telemetry"},
+    "services.operator_access": {"services.telemetry"},
     "services.http_server": {
         "services.callers",
         "services.environment",

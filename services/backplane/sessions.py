@@ -115,7 +115,7 @@ class SessionStore:
     async def get(self, session_id: str) -> SessionRecord | None:
         """Raises RecordError for an unreadable record."""
         found = cast(dict[bytes, bytes], await self._redis.hgetall(keys.session(session_id)))
-        return read_or_raise(_record, found, "session") if found else None
+        return read_or_raise(record_of, found, "session") if found else None
 
     async def position(self, session_id: str) -> int | None:
         """Returns the 0-based position in the queue of all worlds; None if the session does not
@@ -174,7 +174,7 @@ class SessionStore:
         args = (lease.epoch, lease.link_key, LEASE_MS, keys.SESSION_TTL_S, SETTLED_MS)
         flat = await self._run("renew", session_id, *args)
         found = dict(zip(flat[::2], flat[1::2], strict=True))
-        return read_or_raise(_record, found, "session") if found else None
+        return read_or_raise(record_of, found, "session") if found else None
 
     async def set_status(
         self,
@@ -329,7 +329,7 @@ def _lease_end(pair: tuple[bytes, float]) -> tuple[str, int]:
     return session_id.decode(), int(until_ms)
 
 
-def _record(found: Mapping[bytes, bytes]) -> SessionRecord:
+def record_of(found: Mapping[bytes, bytes]) -> SessionRecord:
     """From the hash, whose further fields are the scripts' own; some of the record's are not there
     all the time, or an older service did not write them."""
     values: dict[str, Any] = {}

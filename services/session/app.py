@@ -14,6 +14,8 @@ from services.backplane.connection import BackplaneError, connect
 from services.backplane.redis_probe import RedisProbe
 from services.guard import Guard
 from services.repeated_log import RepeatedLog
+from services.session.operator.routes import operator_routes
+from services.session.operator.service import OperatorService
 from services.session.routes import session_routes
 from services.session.service import SessionService
 from services.session.settings import SessionSettings
@@ -58,6 +60,9 @@ def create_app(settings: SessionSettings) -> FastAPI:
     app.add_exception_handler(BackplaneError, _backplane_is_away)
     app.state.why_not_ready = probe.why_not_ready
     app.include_router(session_routes(service, SessionViews(settings, tokens), tokens))
+    if settings.operator_token:
+        operating = OperatorService(redis, redis_budget_bytes=settings.redis_budget_bytes)
+        app.include_router(operator_routes(operating, settings.operator_token))
     return app
 
 

@@ -4,11 +4,13 @@ Holds no session; Redis holds all sessions. Raises Problem to refuse a request.
 """
 
 import logging
+import math
 import random
 import secrets
 import time
 from dataclasses import dataclass
 
+from services.backplane.blocks import BlockList
 from services.backplane.connection import Client
 from services.backplane.limits import LimitError, Limits, Refusal
 from services.backplane.queue_positions import QueuePositions
@@ -68,6 +70,7 @@ class SessionService:
         self._creations = RateLimit(redis, "create", max_per_minute=settings.creations_per_minute)
         self._polls = RateLimit(redis, "poll", max_per_minute=settings.polls_per_minute)
         self._saves = RateLimit(redis, "keep", max_per_minute=SAVES_PER_MINUTE)
+        self._blocks = BlockList(redis)
         self._worlds = WorldCatalog(redis)
 
     async def worlds(self) -> list[WorldOffer]:
@@ -77,6 +80,7 @@ class SessionService:
 
     async def open(self, request: SessionRequest, caller: Caller) -> SessionRecord:
         """Creates and queues a session. `caller`: the address that the limits count."""
+        await self._refuse_blocked(caller)
         limits = self._limits(caller)
         if not await self._store.has_room(limits):  # and nobody leaves a trace by asking
             raise self._refused(Refusal.NO_ROOM)
@@ -179,6 +183,13 @@ class SessionService:
         used, budget = await self._store.memory(max_bytes=self._settings.redis_budget_bytes)
         REDIS_USED.set(used)
         REDIS_BUDGET.set(budget)
+
+    async def _refuse_blocked(self, caller: Caller) -> None:
+        left_s = await self._blocks.left_s(who for who, _ in caller.shares)
+        if left_s:
+            REFUSED.add(1, {"kind": "address-blocked"})
+            detail = f"Your address is blocked for {math.ceil(left_s / 60)} more minutes."
+            raise Problem(403, "address-blocked", detail)
 
     def _limits(self, caller: Caller) -> Limits:
         return Limits(

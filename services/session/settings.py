@@ -7,6 +7,7 @@ from services.environment import setting
 from services.setting_kinds import ice_url, origin, proxy
 from services.tokens import MIN_SECRET_CHARS
 
+MIN_TOKEN_CHARS = 32
 PREFIX = "NEXTFRAME_SESSION_"
 
 
@@ -24,6 +25,9 @@ class SessionSettings(RedisSettings):
 
     `ice_servers`: STUN and TURN URLs for the players' browsers. `trusted_proxies`: addresses with a
     trusted X-Forwarded-For header and without a connection limit.
+
+    `operator_token`: grants the calls of `/v1/operator`, which are not served while the token is
+    empty.
 
     `ops_host`, `ops_port`: probes, metrics and the OpenAPI document, for operators only.
     `max_connections`, `max_connections_per_address`: open HTTP connections.
@@ -48,10 +52,16 @@ class SessionSettings(RedisSettings):
     saved_per_caller: int = setting(16, at_least=1)
     polls_per_minute: int = setting(240, at_least=1)
     redis_budget_mb: int = setting(256, at_least=1)
+    operator_token: str = setting("", secret=True)
     ice_servers: tuple[str, ...] = setting((), parse=ice_url)
     ice_username: str = setting("")
     ice_credential: str = setting("", secret=True)
     trusted_proxies: tuple[str, ...] = setting((), parse=proxy)
+
+    def __post_init__(self) -> None:
+        RedisSettings.__post_init__(self)  # super() does not work in a class with slots
+        if self.operator_token and len(self.operator_token) < MIN_TOKEN_CHARS:
+            raise ValueError(f"operator_token must have at least {MIN_TOKEN_CHARS} characters")
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from fastapi import Depends, FastAPI
 
 from services.backplane.connection import connect
 from services.guard import Guard
+from services.operator_access import OperatorAccess
 from services.repeated_log import RepeatedLog
 from services.telemetry import add_problem_answers
-from services.training.access import OperatorAccess
 from services.training.launchers.choose import make_launcher
 from services.training.launchers.launcher import Launcher
 from services.training.page_files import PageFiles

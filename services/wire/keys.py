@@ -7,6 +7,7 @@ ENDINGS = "endings"  # sorted set: open session id -> when its time is up, ms; e
 LENGTHS = "lengths"  # list: how long the last 64 owners held a slot, ms; ends a day after the last
 REPLICAS = "replicas"  # set: ids of replicas; ends with the last heartbeat
 OFFERS = "offers"  # set: keys of offers; ends with the last one
+BLOCKS = "blocks"  # set: blocked addresses and networks; ends with the last block
 WORLDS = "worlds"  # set: keys of releases; ends with the last one
 
 SESSION_TTL_S = 3600  # refreshed by every write to the record
@@ -74,6 +75,11 @@ def world(name: str) -> str:
 def figures(digest: str) -> str:
     """Hash of counters about the sessions of one version of a world."""
     return f"figures:{digest}"
+
+
+def block(who: str) -> str:
+    """String: why an address or a network is blocked; expires with the block."""
+    return f"block:{who}"
 
 
 def probe(prober: str) -> str:

@@ -59,6 +59,26 @@ def test_session_answers_what_its_document_says(redis_url: str) -> None:
 
 
 @pytest.mark.redis
+def test_operators_calls_answer_what_the_document_says(redis_url: str) -> None:
+    settings = {"NEXTFRAME_REDIS_URL": redis_url, "NEXTFRAME_TOKEN_SECRET": SECRET}
+    with service("session", **settings, OPERATOR_TOKEN=SECRET) as (url, document):
+        publish(redis_url)
+        session = httpx.post(f"{url}/v1/sessions").json()
+        document["paths"] = {
+            path: calls for path, calls in document["paths"].items() if "/operator/" in path
+        }
+        assert refusals(document) == {"application/problem+json"}
+        num_calls = hold_against_its_document(
+            url,
+            document,
+            num_examples=NUM_EXAMPLES,
+            headers={"Authorization": f"Bearer {SECRET}"},
+            path={"session_id": session["id"]},
+        )
+    assert num_calls > 20
+
+
+@pytest.mark.redis
 def test_ingest_answers_what_its_document_says(redis_url: str) -> None:
     settings = {"NEXTFRAME_REDIS_URL": redis_url, "NEXTFRAME_TOKEN_SECRET": SECRET}
     with service("ingest", **settings, ICE_ADDRESS="127.0.0.1") as (url, document):

@@ -9,7 +9,7 @@ from services.telemetry import Problem
 
 
 class OperatorAccess:
-    """A dependency of every route except the page."""
+    """A dependency of every operator's call. `token`: never empty."""
 
     def __init__(self, token: str) -> None:
         self._token = token.encode()

@@ -1,0 +1,1 @@
+"""Calls for operators: what runs, and how to end a session or keep an address out."""

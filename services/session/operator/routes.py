@@ -1,0 +1,93 @@
+"""HTTP routes for operators, behind the operator's token; `service.py` holds the rules."""
+
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from services.openapi import ALWAYS, problems
+from services.operator_access import OperatorAccess
+from services.session.messages import Id
+from services.session.operator import views
+from services.session.operator.messages import (
+    BlockAddress,
+    BlockedAddresses,
+    EndSession,
+    FleetStatus,
+    NewBlock,
+    OperatorReplicas,
+    OperatorSessions,
+)
+from services.session.operator.service import OperatorService
+from services.wire.session import SessionStatus
+
+MAX_PAGE = 200
+
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+After = Annotated[str, Query(max_length=128)]
+Address = Annotated[str, Path(min_length=2, max_length=64)]
+Item = TypeVar("Item")
+
+
+def operator_routes(service: OperatorService, token: str) -> APIRouter:
+    router = APIRouter(
+        prefix="/v1/operator",
+        dependencies=[Depends(OperatorAccess(token))],
+        responses=problems(*ALWAYS, 401),
+    )
+
+    @router.get("/status")
+    async def status() -> FleetStatus:
+        return views.status_view(await service.overview())
+
+    @router.get("/sessions", response_model_exclude_none=True)
+    async def sessions(
+        limit: Limit = 50,
+        after: After = "",
+        world: Annotated[str, Query(max_length=64)] = "",
+        status: SessionStatus | None = None,
+    ) -> OperatorSessions:
+        """Sessions that have not ended, the next to end first."""
+        page = await service.sessions(limit=limit, after=after)
+        shown = [
+            views.session_view(session)
+            for session in page.sessions
+            if world in ("", session.record.world) and status in (None, session.record.status)
+        ]
+        return OperatorSessions(sessions=shown, next=page.next or None)
+
+    @router.post("/sessions/{session_id}/end", status_code=204, responses=problems(404))
+    async def end(session_id: Id, body: EndSession | None = None) -> None:
+        await service.end(session_id, (body or EndSession()).reason)
+
+    @router.get("/replicas", response_model_exclude_none=True)
+    async def replicas(limit: Limit = 50, after: After = "") -> OperatorReplicas:
+        named = {replica.replica_id: replica for replica in await service.replicas()}
+        ids, following = _page(sorted(named), limit=limit, after=after)
+        shown = [views.replica_view(named[replica_id]) for replica_id in ids]
+        return OperatorReplicas(replicas=shown, next=following)
+
+    @router.get("/blocks", response_model_exclude_none=True)
+    async def blocks(limit: Limit = 50, after: After = "") -> BlockedAddresses:
+        named = {block.who: block for block in await service.blocks()}
+        names, following = _page(sorted(named), limit=limit, after=after)
+        shown = [views.block_view(named[who]) for who in names]
+        return BlockedAddresses(blocks=shown, next=following)
+
+    @router.post("/blocks", status_code=201, responses=problems(409))
+    async def block(body: BlockAddress) -> NewBlock:
+        made = await service.block(body.address, seconds=60 * body.minutes, reason=body.reason)
+        ended = await service.end_sessions_of(made.who) if body.end_sessions else 0
+        return NewBlock(**views.block_view(made).model_dump(), ended=ended)
+
+    @router.delete("/blocks/{address:path}", status_code=204, responses=problems(404))
+    async def unblock(address: Address) -> None:
+        await service.unblock(address)
+
+    return router
+
+
+def _page(names: Sequence[str], *, limit: int, after: str) -> tuple[Sequence[str], str | None]:
+    """The names behind `after`, and where the next page begins."""
+    rest = [name for name in names if name > after]
+    return rest[:limit], rest[limit - 1] if len(rest) > limit else None
