@@ -80,7 +80,8 @@ class SessionStore:
     ) -> int:
         """Queues a new session and returns its 0-based position among all queued sessions.
 
-        `max_queued` bounds the queue of the record's world; `max_age_s` bounds the session's life.
+        `max_queued` bounds the queue of the record's world; `max_age_s` bounds the time that the
+        session plays: time in the queue and paused time do not count.
         Redis' clock sets the record's times. Raises LimitError beyond a limit.
         """
         written = asdict(record) | {"status": SessionStatus.QUEUED.value}
@@ -249,7 +250,7 @@ class SessionStore:
         return bool(await self._run("end", session_id, reason, keys.SESSION_TTL_S))
 
     async def end_overdue(self, reason: str) -> list[str]:
-        """Ends every session beyond the maximum age and returns the ids."""
+        """Ends every session that has played for its `max_age_s` and returns the ids."""
         found = await self._run_over_all("end_overdue", reason, keys.SESSION_TTL_S)
         return readable(bytes.decode, found, "session id")
 

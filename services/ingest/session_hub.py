@@ -16,6 +16,7 @@ from services.backplane.queue_positions import QueuePositions
 from services.backplane.sessions import SessionStore
 from services.ingest.action_gate import ActionGate, ActionStream, ActionVerdict
 from services.ingest.frame_link import FrameLink, Owner
+from services.ingest.time_left import ending_soon
 from services.ingest.webrtc.peers import Peers
 from services.repeated_log import RepeatedLog
 from services.wire.session import RECORD_GONE, SessionRecord, SessionStatus
@@ -154,6 +155,8 @@ class SessionHub:
             await self._wake()
         else:
             await self._announce(record)
+        if (warning := ending_soon(record)) is not None:
+            self.peers.broadcast(warning)
 
     async def _wake(self) -> None:
         """To the end of the line, which the next look tells; where that is full, to behind it."""

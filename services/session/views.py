@@ -33,7 +33,6 @@ class SessionViews:
 
     def _seen(self, record: SessionRecord, wait: Wait | None) -> dict[str, Any]:
         has_ended = record.status is SessionStatus.ENDED
-        created_at = datetime.fromtimestamp(record.created_at_ms / 1000, UTC)
         age_s = time.time() - record.created_at_ms / 1000  # by two clocks: ours and Redis'
         return {
             "id": record.session_id,
@@ -41,13 +40,20 @@ class SessionViews:
             "world": record.world,
             "start": record.start,
             "seed": record.seed,
-            "expires_at": created_at + timedelta(seconds=self._settings.max_session_s),
+            "expires_at": self._expires_at(record),
             "token": None if has_ended else self._tokens.mint(record.session_id),
             "position": wait and wait.position,
             "eta_s": wait and wait.eta_s,
             "reason": record.reason or None,
             "stats": Stats(age_s=max(0.0, age_s), owners=record.epoch),
         }
+
+    def _expires_at(self, record: SessionRecord) -> datetime:
+        """When the time of play is up; for a session that spends no time now: if it began to."""
+        if record.ends_at_ms:
+            return datetime.fromtimestamp(record.ends_at_ms / 1000, UTC)
+        left_s = self._settings.max_session_s - record.played_ms / 1000
+        return datetime.now(UTC) + timedelta(seconds=max(0.0, left_s))
 
     def _ice_servers(self) -> list[IceServer]:
         if not self._settings.ice_servers:

@@ -58,6 +58,8 @@ class SessionRecord:
     seen_at_ms: int = 0  # the last sign of the player: a look, an offer, a connection
     connected_at_ms: int = 0  # the last one over its connection; 0: none under this owner
     held_since_ms: int = 0  # when its owner got it; 0: nobody has it
+    ends_at_ms: int = 0  # when its time is up; 0: nobody has it, and no time passes
+    played_ms: int = 0  # of its time, under the owners before
     player_left_at_ms: int = (
         0  # when the player lock was given back; 0: somebody has it, or had it never
     )

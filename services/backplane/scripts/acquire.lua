@@ -16,8 +16,9 @@ redis.call('ZADD', LEASES, now + lease_ms, id)
 redis.call('HDEL', SESSION, 'lost_status')
 -- Whether the player is there is asked anew from here on: a turn that nobody comes to is short.
 redis.call('HSET', SESSION, 'status', 'starting', 'replica_id', replica_id, 'frame_address',
-  frame_address, 'link_key', link_key, 'lease_until_ms', now + lease_ms, 'held_since_ms', now,
+  frame_address, 'link_key', link_key, 'lease_until_ms', now + lease_ms,
   'seen_at_ms', now, 'connected_at_ms', 0, 'player_left_at_ms', 0, 'reason', '')
+start_clock(SESSION, id, now)
 if world_digest ~= '' then redis.call('HSET', SESSION, 'world_digest', world_digest) end
 redis.call('EXPIRE', SESSION, ttl_s)
 return redis.call('HINCRBY', SESSION, 'epoch', 1)

@@ -4,6 +4,7 @@
 local SESSION, QUEUE, LEASES, ENDINGS, LENGTHS, SNAPSHOT = unpack(KEYS)
 local LENGTHS_KEPT = 64
 local LENGTHS_TTL_S = 24 * 3600
+local LOOK_AGAIN_MS = 3600 * 1000 -- after which end_overdue looks whether a waiting session is there
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -43,9 +44,28 @@ local function measure_length(session, now)
   end
 end
 
-local function drop_owner(session, id)
-  redis.call('ZREM', LEASES, id)
+-- A session's length counts while a replica has it: not in line, and not while it is paused.
+local function start_clock(session, id, now)
+  local length = redis.call('HMGET', session, 'max_age_ms', 'played_ms')
+  redis.call('HSET', session, 'held_since_ms', now)
+  if not length[1] then return end -- an older service created it: its end stands
+  local ends_at = now + math.max(0, length[1] - (tonumber(length[2]) or 0))
+  redis.call('HSET', session, 'ends_at_ms', ends_at)
+  redis.call('ZADD', ENDINGS, ends_at, id)
+end
+
+local function stop_clock(session, id, now)
+  local since = tonumber(redis.call('HGET', session, 'held_since_ms')) or 0
   redis.call('HDEL', session, 'held_since_ms')
+  if redis.call('HEXISTS', session, 'max_age_ms') == 0 then return end
+  if since > 0 then redis.call('HINCRBY', session, 'played_ms', math.max(0, now - since)) end
+  redis.call('HSET', session, 'ends_at_ms', 0)
+  redis.call('ZADD', ENDINGS, now + LOOK_AGAIN_MS, id)
+end
+
+local function drop_owner(session, id, now)
+  redis.call('ZREM', LEASES, id)
+  stop_clock(session, id, now)
   redis.call('HSET', session, 'replica_id', '', 'frame_address', '', 'link_key', '',
     'lease_until_ms', 0)
 end
@@ -53,7 +73,7 @@ end
 -- Without `snapshot` its newest one stays, for as long as it would have.
 local function end_session(session, snapshot, id, reason, now)
   measure_length(session, now)
-  drop_owner(session, id)
+  drop_owner(session, id, now)
   redis.call('HSET', session, 'status', 'ended', 'reason', reason)
   redis.call('ZREM', QUEUE, id)
   redis.call('ZREM', ENDINGS, id)

@@ -18,11 +18,11 @@ if not has_room(promised(session_bytes) + session_bytes, max_bytes) then return 
 local now = now_ms()
 redis.call('HSET', SESSION, unpack(ARGV, 11))
 redis.call('HSET', SESSION, 'created_at_ms', now, 'seen_at_ms', now, 'callers', callers,
-  'max_open', max_open, 'max_line', max_queued)
+  'max_open', max_open, 'max_line', max_queued, 'max_age_ms', max_age_ms)
 redis.call('EXPIRE', SESSION, ttl_s)
 for who in each_caller(callers) do
   redis.call('SADD', open_prefix .. who, id)
   redis.call('PEXPIRE', open_prefix .. who, max_age_ms + 1000 * ttl_s)
 end
-redis.call('ZADD', ENDINGS, now + max_age_ms, id)
+redis.call('ZADD', ENDINGS, now + LOOK_AGAIN_MS, id)
 return join_queue(id, now)

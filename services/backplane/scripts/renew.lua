@@ -9,8 +9,8 @@ if not is_owner(SESSION, epoch, link_key) then return {} end
 local now = now_ms()
 if status == 'queued' then
   redis.call('ZREM', QUEUE, id)
-  redis.call('HSET', SESSION, 'status', redis.call('HGET', SESSION, 'lost_status'), 'reason', '',
-    'held_since_ms', now)
+  redis.call('HSET', SESSION, 'status', redis.call('HGET', SESSION, 'lost_status'), 'reason', '')
+  start_clock(SESSION, id, now)
   redis.call('HDEL', SESSION, 'lost_status')
   redis.call('HINCRBY', SESSION, 'num_losses', -(redis.call('HGET', SESSION, 'charged') or 0))
 elseif not is_owned(status) then

@@ -35,10 +35,10 @@ end
 local now = now_ms()
 if lease_until_ms ~= '' then
   redis.call('ZREM', LEASES, id)
-  redis.call('HDEL', SESSION, 'held_since_ms')
+  stop_clock(SESSION, id, now)
   redis.call('HSET', SESSION, 'lost_status', status)
 else
-  drop_owner(SESSION, id)
+  drop_owner(SESSION, id, now)
 end
 redis.call('HSET', SESSION, 'status', 'queued', 'reason', reason, 'seen_at_ms', now)
 redis.call('EXPIRE', SESSION, ttl_s)

@@ -12,8 +12,9 @@ if status == 'ended' then
   end_session(SESSION, keeps ~= '1' and SNAPSHOT or nil, id, reason, now_ms())
 else
   if status == 'paused' then
-    measure_length(SESSION, now_ms())
-    drop_owner(SESSION, id)
+    local now = now_ms()
+    measure_length(SESSION, now)
+    drop_owner(SESSION, id, now)
   end
   redis.call('HSET', SESSION, 'status', status, 'reason', reason)
 end

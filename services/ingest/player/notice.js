@@ -40,6 +40,8 @@ export class Notice {
     const nowMs = performance.now();
     if (state.name !== "live") return "";
     if (this.#passing) return this.#passing;
+    const leftS = Math.ceil((this.#player.endsAtMs - nowMs) / 1000);
+    if (leftS > 0) return `Your time is up in ${leftS} s.`;
     if (stats.stalledMs(nowMs) > STALL_MS) return stalled(stats, nowMs);
     if (stats.unheardMs(nowMs) > UNHEARD_MS) return "Your keys do not reach the world just now.";
     if (stats.level > 0) return "The house is busy: the world is simpler for a while.";

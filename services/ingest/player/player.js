@@ -20,6 +20,7 @@ export class Player {
   #on;
   #poll;
   #link;
+  endsAtMs = 0; // when the session's time is up, of performance.now(); known in its last minute
   #isMoving = false; // between two machines
   #isElsewhere = false; // another tab plays this session
   #isResting = false; // the page was left, and may come back
@@ -229,6 +230,9 @@ export class Player {
         return this.#become({ name: "connecting", step: "moving" });
       case "level":
         this.stats.level = message.level;
+        break;
+      case "ending_soon":
+        this.endsAtMs = performance.now() + 1000 * message.seconds;
         break;
       case "unreachable":
         this.#onTrouble(message.reason);

@@ -158,6 +158,8 @@ async def test_a_session_whose_times_are_none_stops_nobody(redis: Redis) -> None
     await redis.set(keys.session("torn"), "no hash")
     await redis.hset(keys.WATCHED, mapping={"at_ms": "z", "since_ms": ""})
     assert await store.waiting() == ["whole"]
+    assert await store.acquire("whole", replica_id="r", frame_address="a:1", link_key="k")
+    await redis.hdel(keys.session("broken"), "max_age_ms")
     await redis.zadd(keys.ENDINGS, {"broken": 1, "torn": 2, "whole": 3})
     await store.end_overdue("over")
     assert await store.count() == 0

@@ -412,6 +412,43 @@ async def test_sessions_end_when_their_time_is_up(store: SessionStore) -> None:
 
 
 @pytest.mark.asyncio
+async def test_time_in_the_queue_and_paused_time_do_not_count(
+    store: SessionStore, redis: Redis
+) -> None:
+    """cases/cluster.md B7: 20 minutes in the queue left 10 of 30 to play."""
+    await store.create(record("a"), max_queued=9, max_age_s=60)
+    await redis.zadd(keys.ENDINGS, {"a": 1})  # long in the queue
+    assert await store.end_overdue("over") == []
+    lease = await own(store, "a")
+    assert await store.set_status("a", SessionStatus.LIVE, lease)
+    await redis.hincrby(keys.session("a"), "held_since_ms", -40_000)  # it has played for 40 s
+    assert await store.set_status("a", SessionStatus.PAUSED, lease)
+    paused = await store.get("a")
+    assert paused is not None
+    assert paused.played_ms == pytest.approx(40_000, abs=5_000)
+    assert paused.ends_at_ms == 0
+    await redis.zadd(keys.ENDINGS, {"a": 1})  # long paused
+    assert await store.end_overdue("over") == []
+    assert await store.wake("a")
+    await own(store, "a", "r2")
+    again = await store.get("a")
+    assert again is not None
+    assert again.ends_at_ms - again.held_since_ms == 60_000 - paused.played_ms
+    assert await redis.zscore(keys.ENDINGS, "a") == again.ends_at_ms
+
+
+@pytest.mark.asyncio
+async def test_a_session_of_an_older_service_ends_when_it_would_have(
+    store: SessionStore, redis: Redis
+) -> None:
+    await queue(store, "a")
+    await redis.hdel(keys.session("a"), "max_age_ms")
+    await redis.zadd(keys.ENDINGS, {"a": 1})
+    await own(store, "a")
+    assert await store.end_overdue("over") == ["a"]
+
+
+@pytest.mark.asyncio
 async def test_held_slots_are_measured_but_crashes_are_not(store: SessionStore) -> None:
     await store.requeue("a", await live(store, "a"))
     assert await store.lengths_s() == []

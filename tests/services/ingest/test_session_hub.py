@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 from secrets import token_hex
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from aiortc import RTCConfiguration
@@ -11,7 +11,7 @@ from aiortc import RTCConfiguration
 from services.backplane import player_lock as backplane
 from services.backplane.connection import BackplaneError
 from services.backplane.queue_positions import QueuePositions
-from services.backplane.sessions import SessionStore
+from services.backplane.sessions import LEASE_MS, SessionStore
 from services.ingest.action_gate import ActionVerdict
 from services.ingest.session_hub import SessionHub
 from services.ingest.webrtc.offer import CandidateRule, Offer, read_offer
@@ -224,5 +224,21 @@ async def test_a_world_that_no_line_takes_waits_behind_it() -> None:
         harness.now_s += 2
         await asyncio.sleep(0.6)
         assert harness.hub._shown.items() >= shown.items()
+    await harness.hub.peers.dismiss(player)
+    await running
+
+
+async def test_the_player_is_warned_before_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = HubHarness()
+    live = replace(RECORD, status=SessionStatus.LIVE, frame_address="127.0.0.1:9")
+    harness.store.record = replace(live, ends_at_ms=40_000, lease_until_ms=LEASE_MS + 10_000)
+    player = await harness.sit()
+    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    monkeypatch.setattr(harness.hub.peers, "broadcast", told.put_nowait)
+    running = asyncio.create_task(harness.hub.run())
+    async with asyncio.timeout(10):
+        while (message := await told.get())["type"] != "ending_soon":
+            pass
+    assert message["seconds"] == 30
     await harness.hub.peers.dismiss(player)
     await running

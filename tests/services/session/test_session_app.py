@@ -384,5 +384,9 @@ async def test_a_sweep_ends_what_is_over_its_time(
     await service.sweep()
     assert (await store.get(session["id"])).status == "queued"  # type: ignore[union-attr]
     await redis.zadd(keys.ENDINGS, {session["id"]: 1})
+    await service.sweep()  # it waits: no time passes
+    assert (await store.get(session["id"])).status == "queued"  # type: ignore[union-attr]
+    await store.acquire(session["id"], replica_id="r", frame_address="a:1", link_key="k")
+    await redis.zadd(keys.ENDINGS, {session["id"]: 1})
     await service.sweep()
     assert (await store.get(session["id"])).reason == "Your time is up."  # type: ignore[union-attr]
