@@ -19,6 +19,7 @@ OFFER_TTL_S = 30  # refreshed by replica heartbeats
 RELEASE_TTL_S = 30 * 24 * 3600  # refreshed by the training service every few seconds
 FIGURES_TTL_S = 7 * 24 * 3600  # refreshed by every session of the version
 RATE_TTL_S = 60
+ORDERS_TTL_S = 30
 
 
 def session(session_id: str) -> str:
@@ -59,6 +60,11 @@ def actions(replica_id: str) -> str:
 def replica(replica_id: str) -> str:
     """Hash: slots, used, draining, world, capacity; expires without heartbeats."""
     return f"replica:{replica_id}"
+
+
+def orders(replica_id: str) -> str:
+    """Hash: what operators want of one replica; ends when the replica reads the orders."""
+    return f"orders:{replica_id}"
 
 
 def offer(name: str, digest: str) -> str:

@@ -6,11 +6,13 @@
 import asyncio
 import contextlib
 import logging
+import time
 from uuid import uuid4
 
 from model.world import WorldSpec
 from services.backplane.action_reader import ActionReader
 from services.backplane.connection import BackplaneError, connect
+from services.backplane.orders import ReplicaOrders
 from services.backplane.redis_probe import RedisProbe
 from services.backplane.releases import VersionFigures
 from services.backplane.replicas import ReplicaRegistry
@@ -19,6 +21,7 @@ from services.generation.frames.ports import Engine
 from services.generation.renderer import Renderer
 from services.generation.sessions.exit_reason import MOVING, NO_PICTURE
 from services.generation.sessions.live_session import Host, LiveSession
+from services.generation.sessions.sent_away import SentAway
 from services.generation.sessions.standing import Standing
 from services.generation.settings import GenerationSettings
 from services.generation.video.encode_loop import EncodingError
@@ -65,6 +68,7 @@ class Replica:
         self._probe = RedisProbe(self._redis)
         self._store = SessionStore(self._redis)
         self._registry = ReplicaRegistry(self._redis)
+        self._orders = ReplicaOrders(self._redis)
         self._actions = ActionReader(settings.redis, self.replica_id)
         self._renderer = Renderer(
             spec,
@@ -83,6 +87,8 @@ class Replica:
         self._sessions: dict[str, LiveSession] = {}
         self._changed = asyncio.Event()
         self._counted = (0, 0)  # frames and late frames
+        self._sent_away = SentAway()
+        self._is_set_aside = False  # by an operator, who may take it back
         self._is_draining = False
         self._is_stopping = False
 
@@ -113,7 +119,7 @@ class Replica:
         """Plays the session until the session leaves. Returns at once when the replica cannot take
         the session."""
         assert self._host is not None
-        if session_id in self._sessions or self.num_free == 0:
+        if session_id in self._sessions or self.num_free == 0 or await self._was_moved(session_id):
             return
         record = await self._store.get(session_id)
         if record is None or record.world != self._spec.name:
@@ -141,12 +147,17 @@ class Replica:
         return self._renderer.slots - len(self._sessions)
 
     @property
+    def is_draining(self) -> bool:
+        """The replica takes no session because of its end or by an operator's order."""
+        return self._is_draining or self._is_set_aside
+
+    @property
     def refusal(self) -> str:
         """Why the replica takes no session in spite of free slots, for operators; empty if it
         does."""
         if self._host is None:
             return "starting"
-        if self._is_draining:
+        if self.is_draining:
             return "draining"
         return self._renderer.fault or self._standing.reason
 
@@ -179,15 +190,39 @@ class Replica:
         """Takes no more sessions; all sessions are saved and go back to the queue. False when some
         sessions were left after `drain_s`."""
         self._is_draining = True
-        self._changed.set()
-        for session in self._sessions.values():
-            session.leave(MOVING)
+        self._give_sessions_away()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_s):
                 while self._sessions:
                     await self._changed.wait()
                     await asyncio.sleep(0.02)
         return not self._sessions
+
+    def _give_sessions_away(self) -> None:
+        self._changed.set()
+        for session in self._sessions.values():
+            session.leave(MOVING)
+
+    async def _obey(self) -> None:
+        """Carries out the orders of operators. Nothing takes back the drain of a replica that
+        ends."""
+        orders = await self._orders.take(self.replica_id)
+        if orders.drains is not None and orders.drains != self._is_set_aside:
+            self._is_set_aside = orders.drains
+            log.info("set aside" if orders.drains else "takes sessions again")
+            self._changed.set()
+            if orders.drains:
+                self._give_sessions_away()
+        for session_id in orders.moves:
+            if session := self._sessions.get(session_id):
+                self._sent_away.note(session_id, time.monotonic())
+                session.leave(MOVING)
+
+    async def _was_moved(self, session_id: str) -> bool:
+        """An operator has just sent the session away, and another replica could take it."""
+        if not self._sent_away.is_recent(session_id, time.monotonic()):
+            return False
+        return await self._registry.has_other(self.replica_id, self._spec.name)
 
     async def stop(self) -> None:
         await self.drain()
@@ -254,6 +289,7 @@ class Replica:
             beat += 1
             try:
                 await self._beat(with_listing=beat % BEATS_PER_LISTING == 0)
+                await self._obey()
             except BackplaneError as error:
                 repeated.warning("no heartbeat", cause=str(error))
                 await asyncio.sleep(HEARTBEAT_S)
@@ -273,7 +309,7 @@ class Replica:
             slots=len(self._sessions) + self.num_free,
             used=len(self._sessions),
             world=self._spec.name,
-            draining=self._is_draining,
+            draining=self.is_draining,
             world_digest=self._listing.digest,
             refusal=self.refusal,
             capacity=self._renderer.capacity,

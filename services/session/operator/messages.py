@@ -97,6 +97,14 @@ class EndSession(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=200)] = "An operator ended your session."
 
 
+class DrainReplica(BaseModel):
+    """`anyway`: also where players must then wait, because no other replica plays the version."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    anyway: bool = False
+
+
 class BlockAddress(BaseModel):
     """`address`: an IPv4 address, an IPv6 address (its /64 is blocked) or an IPv6 /48. `reason`:
     for operators. `end_sessions`: also end the open sessions of the address."""

@@ -1,7 +1,7 @@
 """HTTP routes for operators, behind the operator's token; `service.py` holds the rules."""
 
 from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
@@ -12,6 +12,7 @@ from services.session.operator import views
 from services.session.operator.messages import (
     BlockAddress,
     BlockedAddresses,
+    DrainReplica,
     EndSession,
     FleetStatus,
     NewBlock,
@@ -26,7 +27,7 @@ MAX_PAGE = 200
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 After = Annotated[str, Query(max_length=128)]
 Address = Annotated[str, Path(min_length=2, max_length=64)]
-Item = TypeVar("Item")
+ReplicaId = Annotated[str, Path(min_length=1, max_length=128)]
 
 
 def operator_routes(service: OperatorService, token: str) -> APIRouter:
@@ -59,6 +60,20 @@ def operator_routes(service: OperatorService, token: str) -> APIRouter:
     @router.post("/sessions/{session_id}/end", status_code=204, responses=problems(404))
     async def end(session_id: Id, body: EndSession | None = None) -> None:
         await service.end(session_id, (body or EndSession()).reason)
+
+    @router.post("/sessions/{session_id}/move", status_code=202, responses=problems(404, 409))
+    async def move(session_id: Id) -> None:
+        """Answers when the replica has been told; the session moves within about a second."""
+        await service.move(session_id)
+
+    @router.post("/replicas/{replica_id}/drain", status_code=202, responses=problems(404, 409))
+    async def drain(replica_id: ReplicaId, body: DrainReplica | None = None) -> None:
+        """Answers when the replica has been told; the replica is empty a few seconds later."""
+        await service.drain(replica_id, anyway=(body or DrainReplica()).anyway)
+
+    @router.post("/replicas/{replica_id}/undrain", status_code=202, responses=problems(404))
+    async def undrain(replica_id: ReplicaId) -> None:
+        await service.undrain(replica_id)
 
     @router.get("/replicas", response_model_exclude_none=True)
     async def replicas(limit: Limit = 50, after: After = "") -> OperatorReplicas:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services.backplane.blocks import AddressBlock, BlockList, TooManyBlocks
 from services.backplane.connection import Client
+from services.backplane.orders import ReplicaOrders
 from services.backplane.replicas import ReplicaInfo, ReplicaRegistry
 from services.backplane.session_pages import SessionPage, SessionPages
 from services.backplane.sessions import PRESENT_MS, SessionStore
@@ -38,6 +39,7 @@ class OperatorService:
         self._store = SessionStore(redis)
         self._pages = SessionPages(redis)
         self._registry = ReplicaRegistry(redis)
+        self._orders = ReplicaOrders(redis)
         self._blocks = BlockList(redis)
 
     async def overview(self) -> Overview:
@@ -67,6 +69,51 @@ class OperatorService:
         await self.find(session_id)
         await self._store.end(session_id, reason)
         log.info("operator ended a session", extra={"session_id": session_id})
+
+    async def move(self, session_id: str) -> None:
+        """The session's replica gives the session away within about a second."""
+        record = await self.find(session_id)
+        if not record.replica_id:
+            detail = f"The session is {record.status.value}; only a session on a replica can move."
+            raise Problem(409, "session-not-held", detail)
+        others = await self._others(record.replica_id, record.world, record.world_digest)
+        if not any(other.used < other.slots for other in others):
+            detail = "No other replica has a free slot in this version of the world."
+            raise Problem(409, "no-other-replica", detail)
+        await self._orders.move(record.replica_id, session_id)
+        log.info("operator moves a session", extra={"session_id": session_id})
+
+    async def drain(self, replica_id: str, *, anyway: bool) -> None:
+        """The replica takes nobody and gives its sessions away within about a second. `anyway`:
+        also where no other replica takes sessions of the world, so that players must wait."""
+        replica = await self._replica(replica_id)
+        others = await self._others(replica_id, replica.world, replica.world_digest)
+        if not others and not anyway:
+            detail = "No other replica plays this version of the world, so its players would wait."
+            raise Problem(409, "no-other-replica", f"{detail} Send anyway: true to drain anyway.")
+        await self._orders.drain(replica_id)
+        log.info("operator drains a replica", extra={"replica_id": replica_id})
+
+    async def undrain(self, replica_id: str) -> None:
+        await self._replica(replica_id)
+        await self._orders.undrain(replica_id)
+        log.info("operator takes back a drain", extra={"replica_id": replica_id})
+
+    async def _replica(self, replica_id: str) -> ReplicaInfo:
+        for replica in await self._registry.all():
+            if replica.replica_id == replica_id:
+                return replica
+        raise Problem(404, "replica-not-found", "There is no such replica (any more).")
+
+    async def _others(self, replica_id: str, world: str, digest: str) -> list[ReplicaInfo]:
+        """Other replicas that take sessions of this version."""
+        return [
+            other
+            for other in await self._registry.all()
+            if other.replica_id != replica_id
+            and (other.world, other.world_digest) == (world, digest)
+            and not (other.draining or other.refusal)
+        ]
 
     async def find(self, session_id: str) -> SessionRecord:
         record = await self._store.get(session_id)

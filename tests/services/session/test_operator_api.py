@@ -9,6 +9,7 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from services.backplane import blocks
+from services.backplane.orders import Orders, ReplicaOrders
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import SessionStore
 from services.session.app import create_app
@@ -232,3 +233,55 @@ async def test_the_number_of_blocks_is_bounded(
     assert (await post(client, "blocks", {"address": "192.0.2.3"})).status_code == 409
     await redis.delete(keys.block("192.0.2.1"))
     assert (await post(client, "blocks", {"address": "192.0.2.3"})).status_code == 201
+
+
+async def beat(redis: Redis, name: str, **state: Any) -> None:
+    chosen: dict[str, Any] = {"slots": 2, "used": 0, "world": "toy", "draining": False} | state
+    await ReplicaRegistry(redis).heartbeat(name, **chosen)
+
+
+@pytest.mark.asyncio
+async def test_a_drain_reaches_the_replica_and_is_taken_back(
+    client: httpx.AsyncClient, redis: Redis
+) -> None:
+    orders = ReplicaOrders(redis)
+    await beat(redis, "r")
+    await beat(redis, "s")
+    assert (await post(client, "replicas/r/drain")).status_code == 202
+    assert await orders.take("r") == Orders(drains=True)
+    assert await orders.take("r") == Orders()  # once only
+    assert (await post(client, "replicas/r/undrain")).status_code == 202
+    assert await orders.take("r") == Orders(drains=False)
+    for order in ("drain", "undrain"):
+        assert (await post(client, f"replicas/gone/{order}")).status_code == 404
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "other", [{"draining": True}, {"refusal": "broken"}, {"world": "isle"}, {"world_digest": "b"}]
+)
+async def test_the_last_replica_of_a_version_is_drained_only_if_meant(
+    client: httpx.AsyncClient, redis: Redis, other: dict[str, Any]
+) -> None:
+    await beat(redis, "r")
+    await beat(redis, "s", **other)
+    refused = await post(client, "replicas/r/drain")
+    assert refused.status_code == 409 and "anyway" in refused.json()["detail"]
+    assert await ReplicaOrders(redis).take("r") == Orders()
+    assert (await post(client, "replicas/r/drain", {"anyway": True})).status_code == 202
+
+
+@pytest.mark.asyncio
+async def test_a_session_moves_where_there_is_room_only(
+    client: httpx.AsyncClient, store: SessionStore, redis: Redis
+) -> None:
+    session = await created(client)
+    path = f"sessions/{session['id']}/move"
+    assert (await post(client, path)).json()["type"].endswith(":session-not-held")
+    await start(store, session)
+    await beat(redis, "s", used=2)
+    assert (await post(client, path)).json()["type"].endswith(":no-other-replica")
+    await beat(redis, "s", used=1)
+    assert (await post(client, path)).status_code == 202
+    assert await ReplicaOrders(redis).take("r") == Orders(moves=(session["id"],))
+    assert (await post(client, f"sessions/{'0' * 32}/move")).status_code == 404
