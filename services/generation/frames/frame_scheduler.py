@@ -71,10 +71,14 @@ class FrameScheduler:
             self._quality.observe_pass(
                 ended - now, is_requested=is_requested, shortened_share=shortened_share
             )
-        for frame in frames or ():
-            self.output.show(frame, ended)
+        self._show(frames or (), ended)
         self.sessions.start_playing(ended)
         self._adapt_quality(ended)
+
+    def _show(self, frames: Sequence[Frame], now: float) -> None:
+        order = self.sessions.in_fair_order({frame.session_id for frame in frames})
+        for frame in sorted(frames, key=lambda frame: order.index(frame.session_id)):
+            self.output.show(frame, now)
 
     def rest_s(self) -> float | None:
         """Seconds without work; None: until a session is opened."""
@@ -90,6 +94,7 @@ class FrameScheduler:
         if due:
             self.sessions.receive(self._actions.read(), now)
         self._for_each(due, lambda session_id, session: self._request(session_id, session, now))
+        self.sessions.in_fair_order([name for name, session in due if session.requested is None])
 
     def _request(self, session_id: str, session: SessionState, now: float) -> None:
         """Shows the frame at once if a draft of the frame is ready."""

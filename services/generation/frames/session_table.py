@@ -1,7 +1,7 @@
 """The sessions of an engine, from prefill to close. Knows no pass and no frame."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from model.action_space import ActionSpace
@@ -88,6 +88,15 @@ class SessionTable:
             )
             self._quality.note_sessions_changed(now)
             prefill.opened(None)
+
+    def in_fair_order(self, session_ids: Collection[str]) -> list[str]:
+        """The order in which ready frames of these sessions leave. The first goes last the next
+        time: frames that are ready together are encoded and sent one by one, and no player may
+        always wait for the others. Unknown sessions are left out."""
+        order = [session_id for session_id in self.playing if session_id in session_ids]
+        if len(order) > 1:
+            self.playing[order[0]] = self.playing.pop(order[0])
+        return order
 
     def close(self, session_id: str) -> None:
         """An unknown session is ignored. A session in prefill gets RuntimeError."""

@@ -109,19 +109,20 @@ def test_the_same_observations_lead_to_the_same_decisions(seed: int, recorded: s
 @pytest.mark.parametrize(
     ("speculation", "recorded"),
     [
-        ("off", (3312, 351, 446, "3cf22e04f4a19ef9")),
-        ("exact", (3313, 325, 357, "68845005900c1789")),
-        ("joint", (3307, 391, 461, "60b816ee73749a4e")),
+        ("off", (3312, 351, 446, "3c10584d91d9894d")),
+        ("exact", (3313, 325, 357, "e86ec9c551df37ca")),
+        ("joint", (3307, 391, 461, "aa3459d390027dc8")),
     ],
 )
 def test_the_same_play_leads_to_the_same_frames(
     speculation: str, recorded: tuple[int, int, int, str]
 ) -> None:
-    """(frames, late frames, shortened frames, digest of all frames)."""
+    """(frames, late frames, shortened frames, digest of all frames). Sorted: which of two frames
+    that are ready together leaves first is no decision about either (test_fairness.py)."""
     bench = random_play(speculation, seed=5)
     assert (
         len(bench.events.frames),
         bench.num_late,
         bench.engine.num_shortened,
-        digest(shown_frames(bench)),
+        digest(iter(sorted(shown_frames(bench)))),
     ) == recorded
