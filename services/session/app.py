@@ -62,7 +62,7 @@ def create_app(settings: SessionSettings) -> FastAPI:
     app.include_router(session_routes(service, SessionViews(settings, tokens), tokens))
     if settings.operator_token:
         operating = OperatorService(redis, redis_budget_bytes=settings.redis_budget_bytes)
-        app.include_router(operator_routes(operating, settings.operator_token))
+        app.include_router(operator_routes(operating, settings))
     return app
 
 

@@ -42,18 +42,17 @@ def free_port() -> int:
 @contextlib.contextmanager
 def service(name: str, **settings: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields the URL of a running service and the document."""
-    port, ops_port = free_port(), free_port()
     prefix = f"NEXTFRAME_{name.upper()}_"
-    ours = {"PORT": str(port), "OPS_PORT": str(ops_port), **settings}
+    ours = {"PORT": str(free_port()), "OPS_PORT": str(free_port()), **settings}
     environment = {n if n.startswith("NEXTFRAME") else prefix + n: v for n, v in ours.items()}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", f"services.{name}"], env=os.environ | environment, stderr=log
         )
         try:
-            ops = f"http://127.0.0.1:{ops_port}"
+            ops = f"http://127.0.0.1:{ours['OPS_PORT']}"
             _wait(f"{ops}/readyz", process)
-            yield f"http://127.0.0.1:{port}", httpx.get(f"{ops}/openapi.json").json()
+            yield f"http://127.0.0.1:{ours['PORT']}", httpx.get(f"{ops}/openapi.json").json()
         finally:
             process.terminate()
             process.wait(20)

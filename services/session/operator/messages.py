@@ -89,6 +89,28 @@ class FleetStatus(BaseModel):
     redis: RedisMemory
 
 
+class RedisSetup(BaseModel):
+    """`persistence`: aof, rdb, none or unknown. `clock_ahead_s`: of Redis before the service."""
+
+    version: str
+    role: str
+    persistence: str
+    eviction_policy: str
+    maxmemory_bytes: int
+    used_bytes: int
+    clock_ahead_s: float
+
+
+class Setup(BaseModel):
+    """How the installation is set up, as far as the session service sees. `now`: the service's
+    clock. `token_secret_chars`: length of the secret of session tokens."""
+
+    redis: RedisSetup
+    ice_servers: list[str]
+    token_secret_chars: int
+    now: datetime
+
+
 class EndSession(BaseModel):
     """`reason`: what the player reads."""
 

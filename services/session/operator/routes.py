@@ -1,6 +1,8 @@
 """HTTP routes for operators, behind the operator's token; `service.py` holds the rules."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -18,8 +20,11 @@ from services.session.operator.messages import (
     NewBlock,
     OperatorReplicas,
     OperatorSessions,
+    RedisSetup,
+    Setup,
 )
 from services.session.operator.service import OperatorService
+from services.session.settings import SessionSettings
 from services.wire.session import SessionStatus
 
 MAX_PAGE = 200
@@ -30,16 +35,26 @@ Address = Annotated[str, Path(min_length=2, max_length=64)]
 ReplicaId = Annotated[str, Path(min_length=1, max_length=128)]
 
 
-def operator_routes(service: OperatorService, token: str) -> APIRouter:
+def operator_routes(service: OperatorService, settings: SessionSettings) -> APIRouter:
     router = APIRouter(
         prefix="/v1/operator",
-        dependencies=[Depends(OperatorAccess(token))],
+        dependencies=[Depends(OperatorAccess(settings.operator_token))],
         responses=problems(*ALWAYS, 401),
     )
 
     @router.get("/status")
     async def status() -> FleetStatus:
         return views.status_view(await service.overview())
+
+    @router.get("/setup")
+    async def setup() -> Setup:
+        facts = RedisSetup(**asdict(await service.redis_facts()))
+        return Setup(
+            redis=facts,
+            ice_servers=list(settings.ice_servers),
+            token_secret_chars=len(settings.token_secret),
+            now=datetime.now(UTC),
+        )
 
     @router.get("/sessions", response_model_exclude_none=True)
     async def sessions(

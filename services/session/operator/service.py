@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from services.backplane.blocks import AddressBlock, BlockList, TooManyBlocks
 from services.backplane.connection import Client
 from services.backplane.orders import ReplicaOrders
+from services.backplane.redis_facts import RedisFacts, read_facts
 from services.backplane.replicas import ReplicaInfo, ReplicaRegistry
 from services.backplane.session_pages import SessionPage, SessionPages
 from services.backplane.sessions import PRESENT_MS, SessionStore
@@ -36,6 +37,7 @@ class OperatorService:
 
     def __init__(self, redis: Client, *, redis_budget_bytes: int) -> None:
         self._redis_budget_bytes = redis_budget_bytes
+        self._redis = redis
         self._store = SessionStore(redis)
         self._pages = SessionPages(redis)
         self._registry = ReplicaRegistry(redis)
@@ -54,6 +56,9 @@ class OperatorService:
             blocks=len(await self._blocks.all()),
             memory=await self._store.memory(max_bytes=self._redis_budget_bytes),
         )
+
+    async def redis_facts(self) -> RedisFacts:
+        return await read_facts(self._redis)
 
     async def sessions(self, *, limit: int, after: str) -> SessionPage:
         try:

@@ -16,7 +16,7 @@ from services.session.app import create_app
 from services.session.settings import SessionSettings
 from services.wire import keys
 from services.wire.capacity import CapacityCurve
-from tests.services.session.test_session_app import TOY, client_of, created, settings, start
+from tests.services.session.test_session_app import SECRET, TOY, client_of, created, settings, start
 
 pytestmark = pytest.mark.redis
 
@@ -48,7 +48,7 @@ async def post(client: httpx.AsyncClient, path: str, body: Any = None) -> httpx.
     return await client.post(f"/v1/operator/{path}", json=body, headers=OPERATOR)
 
 
-PATHS = ("status", "sessions", "replicas", "blocks")
+PATHS = ("status", "setup", "sessions", "replicas", "blocks")
 
 
 @pytest.mark.asyncio
@@ -285,3 +285,19 @@ async def test_a_session_moves_where_there_is_room_only(
     assert (await post(client, path)).status_code == 202
     assert await ReplicaOrders(redis).take("r") == Orders(moves=(session["id"],))
     assert (await post(client, f"sessions/{'0' * 32}/move")).status_code == 404
+
+
+@pytest.mark.asyncio
+async def test_the_setup_tells_how_redis_is_set_up_and_no_secret(
+    client: httpx.AsyncClient, redis: Redis
+) -> None:
+    before = await redis.config_get("save")
+    await redis.config_set("maxmemory-policy", "noeviction")
+    for save, persistence in (("", "none"), ("900 1", "rdb")):
+        await redis.config_set("save", save)
+        setup = await get(client, "setup")
+        assert setup["redis"]["persistence"] == persistence
+    await redis.config_set("save", before["save"] or "")
+    assert setup["redis"]["eviction_policy"] == "noeviction" and setup["redis"]["role"] == "master"
+    assert abs(setup["redis"]["clock_ahead_s"]) < 60 and setup["ice_servers"] == []
+    assert setup["token_secret_chars"] == len(SECRET) and SECRET not in str(setup)
