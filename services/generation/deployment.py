@@ -21,6 +21,7 @@ from ray.serve.handle import DeploymentHandle
 from services.backplane.connection import connect
 from services.environment import read_settings
 from services.generation.scaling.serve_policy import POLICY
+from services.generation.serve_watch import ServeWatch, is_any_stopping
 from services.generation.sessions.dispatcher import Dispatcher
 from services.generation.settings import PREFIX, GenerationSettings
 from services.generation.termination import TerminationWatch
@@ -37,7 +38,7 @@ GENERATOR = "Generator"
 DISPATCHER = "Dispatcher"  # as in charts/nextframe
 HEALTH_PERIOD_S = 1.0
 HEALTH_TIMEOUT_S = 20.0  # longer than the renderer's STUCK_S
-STOP_MARGIN_S = 10.0
+STOP_MARGIN_S = 20.0  # until the replica knows (SILENT_S), and for its end after the drain
 
 
 class Generator:
@@ -48,6 +49,8 @@ class Generator:
             None  # Serve also deletes an actor that failed to start
         )
         self._watch: TerminationWatch | None = None
+        self._serve_watch: ServeWatch | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[bool] | None = None
         settings = read_settings(GenerationSettings, PREFIX, os.environ)
         # torch reads both at its first import, just below. Ray sets one thread. Threads that spin
@@ -60,6 +63,12 @@ class Generator:
         setup_metrics("generation")
         self._parts = await start_replica(settings, Path(folder), group)
         self._watch = TerminationWatch(self._terminate)
+        context = serve.get_replica_context()
+        self._serve_watch = ServeWatch(
+            partial(is_any_stopping, context.app_name, context.deployment),
+            self._parts[0].note_host_stops,
+        )
+        self._watching = asyncio.get_running_loop().create_task(self._serve_watch.run())
 
     async def run_session(self, session_id: str) -> None:
         assert self._parts is not None
@@ -71,7 +80,8 @@ class Generator:
         return await self._parts[0].scaling_figures()
 
     async def check_health(self) -> None:
-        assert self._parts is not None
+        assert self._parts is not None and self._serve_watch is not None
+        self._serve_watch.note_health_check()
         await self._parts[0].check()
 
     def _terminate(self) -> None:
@@ -84,6 +94,8 @@ class Generator:
     async def __del__(self) -> None:
         if self._watch is not None:
             self._watch.close()
+        if self._watching is not None:
+            self._watching.cancel()
         for part in self._parts or ():
             await part.stop()
 
