@@ -19,7 +19,7 @@ from services.socket_folder import NoShortFolder
 EXIT_FAILED = 1
 EXIT_CANNOT_START = 2
 WORLD_VARIABLE = "NEXTFRAME_GENERATION_WORLD"
-TOKEN_VARIABLE = "NEXTFRAME_TRAINING_OPERATOR_TOKEN"
+TOKEN_VARIABLES = ("NEXTFRAME_TRAINING_OPERATOR_TOKEN", "NEXTFRAME_SESSION_OPERATOR_TOKEN")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,6 +43,8 @@ def play(options: StackOptions, stop: threading.Event) -> int:
         report(f"Nextframe is ready: {stack.page_url}")
         if options.training_port is not None:
             report(f"Training: {stack.training_url} with the token {options.operator_token}")
+        command = "nextframe --url " + stack.options.session_origin + " status"
+        report(f"Operators: NEXTFRAME_OPERATOR_TOKEN={options.operator_token} .venv/bin/{command}")
         where = ", ".join(f"{name} {url}/metrics" for name, url in stack.ops_urls.items())
         report(f"Metrics: {where}")
         for line in reach_from_elsewhere(stack.options):
@@ -108,7 +110,8 @@ def read_options(arguments: list[str] | None) -> StackOptions:
         canary_world=canary and canary.resolve(),
         canary_port=None if canary is None else given.canary_port,
         training_port=given.training_port,
-        operator_token=os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(32),
+        operator_token=next(filter(None, map(os.environ.get, TOKEN_VARIABLES)), "")
+        or secrets.token_hex(32),
     )
 
 

@@ -38,7 +38,7 @@ class StackOptions:
     ingest_ops_port: int = 0
     session_ops_port: int = 0
     training_ops_port: int = 0
-    operator_token: str = ""  # of the training service
+    operator_token: str = ""  # of the session service and the training service
 
     @property
     def is_local(self) -> bool:
@@ -171,6 +171,7 @@ def _ingest(
                 "NEXTFRAME_SESSION_OPS_HOST": HOST,
                 "NEXTFRAME_SESSION_OPS_PORT": str(options.session_ops_port),
                 "NEXTFRAME_SESSION_INGEST_URL": page_url,
+                "NEXTFRAME_SESSION_OPERATOR_TOKEN": options.operator_token,
             },
             # Everybody here is one address, and nobody else waits for the place.
             defaults={

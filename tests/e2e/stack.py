@@ -31,11 +31,17 @@ class Stack:
     services."""
 
     def __init__(
-        self, options: StackOptions, plans: tuple[ServicePlan, ...], env: dict[str, str]
+        self,
+        options: StackOptions,
+        plans: tuple[ServicePlan, ...],
+        env: dict[str, str],
+        redis_url: str,
     ) -> None:
         self._plans = {plan.name: plan for plan in plans}
         self.page_url = f"{options.page_origin}/"
         self.session_url = options.session_origin
+        self.ops_urls = {plan.name: f"http://127.0.0.1:{plan.port}" for plan in plans}
+        self.redis_url = redis_url
         self._env = env
         self._children: dict[str, Child] = {}
 
@@ -93,7 +99,7 @@ def running_stack(
     ):
         plans = plan_services(options, redis_url=redis.url, token_secret=secrets.token_hex(32))
         plans = tuple(replace(p, command=commands.get(p.name, p.command)) for p in plans)
-        stack = Stack(options, plans, env)
+        stack = Stack(options, plans, env, redis.url)
         try:
             for plan in plans:
                 stack.start(plan.name)

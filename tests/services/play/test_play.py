@@ -324,6 +324,14 @@ def test_the_training_service_accepts_what_it_is_given() -> None:
     assert settings.origins == (f"http://127.0.0.1:{options.training_port}",)
 
 
+def test_operators_of_the_local_stack_have_a_token() -> None:
+    options = with_free_ports(read_options(list(ANY_PORT)))
+    plans = plan_services(options, redis_url="unix:///r", token_secret="s" * 32)
+    [env] = [plan.env for plan in plans if plan.name == "session"]
+    settings = read_settings(SessionSettings, PREFIX, env)
+    assert settings.operator_token == options.operator_token != ""
+
+
 def test_every_shipped_world_is_played_unless_some_are_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
