@@ -3,8 +3,8 @@ only."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -14,6 +14,7 @@ from services.backplane.connection import BackplaneError, connect
 from services.backplane.redis_probe import RedisProbe
 from services.guard import Guard
 from services.repeated_log import RepeatedLog
+from services.session.lost_sessions import LostSessions
 from services.session.operator.routes import operator_routes
 from services.session.operator.service import OperatorService
 from services.session.routes import session_routes
@@ -34,16 +35,17 @@ def create_app(settings: SessionSettings) -> FastAPI:
     probe = RedisProbe(redis)
     tokens = Tokens(settings.token_secret)
     service = SessionService(redis, settings)
+    lost = LostSessions(redis, poll_s=SWEEP_S)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_sweep_forever(service))
+        tasks = [asyncio.create_task(_repeat(act)) for act in (service.sweep, lost.recover)]
         try:
             yield
         finally:
-            sweeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await sweeping
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await redis.aclose()
 
     app = FastAPI(title="Nextframe session", lifespan=lifespan, openapi_url=None)
@@ -71,11 +73,12 @@ async def _backplane_is_away(request: Request, error: Exception) -> JSONResponse
     return problem(503, "backplane-away", detail, retry_after_s=2)
 
 
-async def _sweep_forever(service: SessionService) -> None:
+async def _repeat(act: Callable[[], Awaitable[None]]) -> None:
+    """Every SWEEP_S, also across outages of Redis."""
     is_away = False
     while True:
         try:
-            await service.sweep()
+            await act()
             is_away = False
         except BackplaneError as error:
             if not is_away:

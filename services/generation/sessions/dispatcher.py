@@ -14,12 +14,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from services.backplane import sessions
 from services.backplane.connection import BackplaneError, Client
+from services.backplane.lease_watch import LeaseWatch
 from services.backplane.records import RecordError
 from services.backplane.releases import ReleaseStore, VersionFigures
 from services.backplane.replicas import ReplicaRegistry
 from services.backplane.sessions import PRESENT_MS, Loss, SessionStore
 from services.generation.sessions.lane import Lane
-from services.generation.sessions.lease_watch import LeaseWatch
 from services.generation.sessions.patience import Patience
 from services.generation.sessions.version_routing import VersionRouting
 from services.repeated_log import RepeatedLog
