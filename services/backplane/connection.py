@@ -19,7 +19,7 @@ TIMEOUT_S = 2.0
 MAX_CONNECTIONS = 32
 _SCRIPTS = Path(__file__).parent / "scripts"
 # LimitError when Redis is full: what would grow it, and the probe that says so.
-_GROWING = frozenset({"create", "copy_snapshot", "save_snapshot", "probe"})
+_GROWING = frozenset({"create", "copy_snapshot", "save_snapshot", "restore", "probe"})
 
 
 class Script(Protocol):

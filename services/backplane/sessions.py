@@ -38,6 +38,7 @@ _SCRIPTS = (
     "memory",
     "renew",
     "requeue",
+    "restore",
     "save_snapshot",
     "set_codec",
     "set_status",
@@ -172,10 +173,23 @@ class SessionStore:
         An expired lease puts the session back in the queue. If no replica acquired the session
         since, renewal takes the session back.
         """
+        found = await self.renew_fields(session_id, lease)
+        return read_or_raise(record_of, found, "session") if found else None
+
+    async def renew_fields(self, session_id: str, lease: Lease) -> dict[bytes, bytes]:
+        """As `renew`, with all fields of the record for `restore`; empty instead of None."""
         args = (lease.epoch, lease.link_key, LEASE_MS, keys.SESSION_TTL_S, SETTLED_MS)
         flat = await self._run("renew", session_id, *args)
-        found = dict(zip(flat[::2], flat[1::2], strict=True))
-        return read_or_raise(record_of, found, "session") if found else None
+        return dict(zip(flat[::2], flat[1::2], strict=True))
+
+    async def restore(self, session_id: str, lease: Lease, fields: Mapping[bytes, bytes]) -> bool:
+        """Writes the record again after Redis has lost it, or has come back with an older one.
+        `fields`: from the owner's last renewal. Returns False when Redis holds a record that is as
+        new: the session has ended, or another replica owns it."""
+        prefix = keys.open_sessions("")
+        args = (lease.epoch, lease.link_key, LEASE_MS, keys.SESSION_TTL_S, prefix)
+        pairs = [part for field in fields.items() for part in field]
+        return bool(await self._run("restore", session_id, *args, *pairs))
 
     async def set_status(
         self,

@@ -23,6 +23,7 @@ from services.wire.session import RECORD_GONE, SessionRecord, SessionStatus
 
 TICK_S = 0.25
 BEAT_S = 1.0
+GONE_S = 4.0  # an owner renews every second
 CLOSE_DELAY_S = 0.5  # how long the last words have to reach the page
 
 repeated = RepeatedLog(logging.getLogger(__name__))
@@ -65,6 +66,7 @@ class SessionHub:
         self._shown: dict[str, Any] = {}
         self._next_beat_s = 0.0
         self._ends_at_s: float | None = None
+        self._missed_s: float | None = None  # since when there is no record
 
     @property
     def has_socket(self) -> bool:
@@ -144,8 +146,12 @@ class SessionHub:
             await self._store.mark_seen(self.session_id, is_connected=is_connected)
 
     async def _follow(self, record: SessionRecord | None) -> None:
-        if record is None or record.status is SessionStatus.ENDED:
-            await self._end(record.reason if record else RECORD_GONE)
+        if record is None:
+            await self._miss()
+            return
+        self._missed_s = None
+        if record.status is SessionStatus.ENDED:
+            await self._end(record.reason)
             return
         self._gate.replica_id = _owner_id(record)
         await self.peers.dismiss_watchers_without(record.codec)
@@ -157,6 +163,13 @@ class SessionHub:
             await self._announce(record)
         if (warning := ending_soon(record)) is not None:
             self.peers.broadcast(warning)
+
+    async def _miss(self) -> None:
+        """The record is gone. Its owner writes it again if Redis was restarted without it."""
+        now = self._clock()
+        self._missed_s = now if self._missed_s is None else self._missed_s
+        if now - self._missed_s > GONE_S:
+            await self._end(RECORD_GONE)
 
     async def _wake(self) -> None:
         """To the end of the line, which the next look tells; where that is full, to behind it."""

@@ -3,17 +3,23 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from services.backplane.connection import BackplaneError
-from services.backplane.sessions import SessionStore
+from services.backplane.records import read_or_raise
+from services.backplane.sessions import SessionStore, record_of
 from services.generation.sessions.absence import Absence
 from services.generation.sessions.exit_reason import ABSENT, MOVING, ExitReason
 from services.repeated_log import RepeatedLog
+from services.telemetry import meter
 from services.wire.session import RECORD_GONE, Lease, SessionStatus
 
 RENEW_S = 1.0
+
+RESTORED = meter.create_counter(
+    "nextframe_restored_sessions", description="records written again after Redis had lost them"
+)
 
 log = logging.getLogger(__name__)
 repeated = RepeatedLog(log)
@@ -22,7 +28,8 @@ repeated = RepeatedLog(log)
 class LeaseKeeper:
     """Owns the task that renews. `leave(exit_reason)` is called when the session must leave the
     replica: another replica has the lease, or the player is gone. While Redis is away the session
-    stays, because no other replica can take the lease either."""
+    stays, because no other replica can take the lease either; a Redis that comes back without the
+    session's record gets the record again."""
 
     def __init__(
         self,
@@ -37,6 +44,7 @@ class LeaseKeeper:
         self._lease = lease
         self._absence = absence
         self._leave = leave
+        self._fields: Mapping[bytes, bytes] = {}  # of the record, as last read
         self._is_over = asyncio.Event()
         self._task = asyncio.create_task(self._keep())
 
@@ -69,10 +77,21 @@ class LeaseKeeper:
                 return
 
     async def _renew(self) -> None:
-        record = await self._store.renew(self._id, self._lease)
-        if record is None:
-            self._leave(await self.lost())
-        elif record.status is SessionStatus.LIVE and self._absence.observe(
-            record, time.monotonic()
-        ):
+        fields = await self._store.renew_fields(self._id, self._lease)
+        if not fields:
+            if not await self._restore():
+                self._leave(await self.lost())
+            return
+        self._fields = fields
+        record = read_or_raise(record_of, fields, "session")
+        is_live = record.status is SessionStatus.LIVE
+        if is_live and self._absence.observe(record, time.monotonic()):
             self._leave(ABSENT)
+
+    async def _restore(self) -> bool:
+        """The record is gone or has an older owner: Redis may have lost what was written last."""
+        if not self._fields or not await self._store.restore(self._id, self._lease, self._fields):
+            return False
+        RESTORED.add(1)
+        log.warning("record restored", extra={"session_id": self._id})
+        return True

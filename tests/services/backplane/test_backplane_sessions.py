@@ -352,6 +352,57 @@ async def test_after_a_failover_the_owner_of_the_same_epoch_is_refused(
 
 
 @pytest.mark.asyncio
+async def test_an_owner_writes_the_record_again_that_redis_lost(
+    store: SessionStore, redis: Redis
+) -> None:
+    """cases/cluster.md B4: a restart of Redis without its data ended every world."""
+    lease = await live(store, "a")
+    fields = await store.renew_fields("a", lease)
+    before = await store.get("a")
+    await redis.flushall()
+    assert await store.renew("a", lease) is None
+    assert await store.restore("a", lease, fields)
+    after = await store.renew("a", lease)
+    assert after is not None and before is not None
+    assert (after.status, after.epoch, after.replica_id) == ("live", before.epoch, "r1")
+    left_ms = [record.ends_at_ms - record.lease_until_ms for record in (before, after)]
+    assert left_ms[0] == pytest.approx(left_ms[1], abs=2_000)  # no time was lost or won
+    assert await store.leases() == {"a": after.lease_until_ms}
+    assert await store.save_snapshot("a", lease, b"its world")
+    assert await store.count() == 1
+    assert not await store.restore("a", lease, fields)  # it is there
+
+
+@pytest.mark.asyncio
+async def test_old_data_gives_way_to_the_newest_owner_and_to_nobody_older(
+    store: SessionStore, redis: Redis
+) -> None:
+    await queue(store, "a")
+    copy: Any = await redis.dump(keys.session("a"))
+    older = await own(store, "a", "A")
+    older_fields = await store.renew_fields("a", older)
+    assert await store.requeue("a", older)
+    newer = await own(store, "a", "B")
+    newer_fields = await store.renew_fields("a", newer)
+    await redis.flushall()  # Redis comes back with what it was before both
+    await redis.restore(keys.session("a"), 3_600_000, copy, replace=True)
+    assert await store.restore("a", older, older_fields)
+    assert await store.restore("a", newer, newer_fields)
+    assert not await store.restore("a", older, older_fields)
+    assert await store.renew("a", older) is None
+    assert await store.renew("a", newer) is not None
+
+
+@pytest.mark.asyncio
+async def test_an_ended_session_is_never_restored(store: SessionStore) -> None:
+    lease = await live(store, "a")
+    fields = await store.renew_fields("a", lease)
+    assert await store.end("a", "left")
+    assert not await store.restore("a", lease, fields)
+    assert await status(store, "a") == "ended"
+
+
+@pytest.mark.asyncio
 async def test_who_gives_no_sign_leaves_the_line(
     store: SessionStore, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

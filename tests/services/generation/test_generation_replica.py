@@ -216,6 +216,29 @@ async def test_an_owner_that_lost_its_lease_stops(bench: ReplicaBench) -> None:
     await bench.becomes("s1", SessionStatus.LIVE)
 
 
+async def test_a_redis_that_comes_back_empty_ends_no_world(bench: ReplicaBench) -> None:
+    """cases/drills.md B7: the world was whole in the replica, and was thrown away."""
+    replica = await bench.replica()
+    await bench.queue("s1")
+    before, link = await bench.play(replica, "s1")
+
+    async def is_renewed() -> bool:
+        record = await bench.store.get("s1")
+        return record is not None and record.lease_until_ms > before.lease_until_ms
+
+    async def has_snapshot() -> bool:
+        return await bench.store.load_snapshot("s1") is not None
+
+    await eventually(is_renewed)
+    seen = (await link.receive_frame()).frame_idx
+    await bench.redis.flushall()
+    await eventually(is_renewed)
+    after = await bench.becomes("s1", SessionStatus.LIVE)
+    assert (after.epoch, after.replica_id) == (before.epoch, replica.replica_id)
+    assert (await link.receive_frame()).frame_idx > seen
+    await eventually(has_snapshot)
+
+
 async def test_a_session_that_fails_goes_back_to_the_line_alone(bench: ReplicaBench) -> None:
     replica = await bench.replica()
     for session_id in ("s1", "s2"):

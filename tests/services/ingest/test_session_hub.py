@@ -13,11 +13,11 @@ from services.backplane.connection import BackplaneError
 from services.backplane.queue_positions import QueuePositions
 from services.backplane.sessions import LEASE_MS, SessionStore
 from services.ingest.action_gate import ActionVerdict
-from services.ingest.session_hub import SessionHub
+from services.ingest.session_hub import GONE_S, SessionHub
 from services.ingest.webrtc.offer import CandidateRule, Offer, read_offer
 from services.ingest.webrtc.peer import CloseReason, Peer
 from services.wire.action import Action
-from services.wire.session import SessionRecord, SessionStatus
+from services.wire.session import RECORD_GONE, SessionRecord, SessionStatus
 from tests.services.ingest.ingest_kit import browser
 
 pytestmark = pytest.mark.asyncio
@@ -33,10 +33,10 @@ class Store:
     def __init__(self) -> None:
         self.is_away = False
         self.is_full = False
-        self.record = RECORD
+        self.record: SessionRecord | None = RECORD
         self.num_asked = 0
 
-    async def get(self, session_id: str) -> SessionRecord:
+    async def get(self, session_id: str) -> SessionRecord | None:
         self.num_asked += 1
         if self.is_away:
             raise BackplaneError("away")
@@ -242,3 +242,20 @@ async def test_the_player_is_warned_before_the_time_is_up(monkeypatch: pytest.Mo
     assert message["seconds"] == 30
     await harness.hub.peers.dismiss(player)
     await running
+
+
+async def test_a_record_that_is_gone_may_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restarted Redis without data: the owner writes the record again within a second or two."""
+    harness = HubHarness()
+    player = await harness.sit()
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(harness.hub.peers, "broadcast", told.append)
+    for record, passes_s in ((None, 0.0), (None, GONE_S), (RECORD, 1.0), (None, 1.0)):
+        harness.store.record = record
+        harness.now_s += passes_s
+        await harness.hub._follow(record)
+    assert not any(message["type"] == "ending" for message in told)
+    harness.now_s += GONE_S + 0.1
+    await harness.hub._follow(None)
+    assert told[-1] == {"type": "ending", "reason": RECORD_GONE}
+    await harness.hub.peers.dismiss(player)
