@@ -13,10 +13,13 @@ from collections.abc import Callable
 
 from ray import serve
 
+from services.repeated_log import RepeatedLog
+
 SILENT_S = 3.0  # three health checks
 POLL_S = 0.5
 
 log = logging.getLogger(__name__)
+repeated = RepeatedLog(log)
 
 
 class ServeWatch:
@@ -54,7 +57,7 @@ class ServeWatch:
         try:
             is_stopping = await asyncio.to_thread(self._is_any_stopping)
         except Exception as error:  # any error of Ray: nothing is known
-            log.debug("serve does not answer", extra={"error": repr(error)})
+            repeated.warning("serve does not answer", cause=repr(error))
             return
         if is_stopping and self._checked_s < asked_s:  # no check came meanwhile
             self._set(True)
@@ -70,4 +73,5 @@ def is_any_stopping(app_name: str, deployment: str) -> bool:
     application = serve.status().applications.get(app_name)
     found = application.deployments.get(deployment) if application else None
     counts = found.replica_states.items() if found else ()
-    return any(state.value == "STOPPING" and number for state, number in counts)
+    # The states come back as plain text, whatever their annotation says.
+    return any(state == "STOPPING" and number for state, number in counts)
