@@ -72,7 +72,7 @@ HOMES: dict[str, set[str]] = {
     "ray": {
         "services.generation.deployment",
         "services.generation.__main__",
-        "services.generation.serve_watch",
+        "services.generation.serve_stop",
         "services.training.launchers.ray_job",
         "training.pipeline.stages.ray_teacher",
     },

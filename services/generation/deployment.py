@@ -21,7 +21,7 @@ from ray.serve.handle import DeploymentHandle
 from services.backplane.connection import connect
 from services.environment import read_settings
 from services.generation.scaling.serve_policy import POLICY
-from services.generation.serve_watch import ServeWatch, is_any_stopping
+from services.generation.serve_stop import call_before_stop
 from services.generation.sessions.dispatcher import Dispatcher
 from services.generation.settings import PREFIX, GenerationSettings
 from services.generation.termination import TerminationWatch
@@ -38,7 +38,7 @@ GENERATOR = "Generator"
 DISPATCHER = "Dispatcher"  # as in charts/nextframe
 HEALTH_PERIOD_S = 1.0
 HEALTH_TIMEOUT_S = 20.0  # longer than the renderer's STUCK_S
-STOP_MARGIN_S = 20.0  # until the replica knows (SILENT_S), and for its end after the drain
+STOP_MARGIN_S = 10.0  # for the end of a replica after the drain
 
 
 class Generator:
@@ -49,9 +49,8 @@ class Generator:
             None  # Serve also deletes an actor that failed to start
         )
         self._watch: TerminationWatch | None = None
-        self._serve_watch: ServeWatch | None = None
-        self._watching: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[bool] | None = None
+        self._playing: set[asyncio.Task[None]] = set()
         settings = read_settings(GenerationSettings, PREFIX, os.environ)
         # torch reads both at its first import, just below. Ray sets one thread. Threads that spin
         # while waiting cost seconds a frame where a browser shares the cores.
@@ -63,16 +62,16 @@ class Generator:
         setup_metrics("generation")
         self._parts = await start_replica(settings, Path(folder), group)
         self._watch = TerminationWatch(self._terminate)
-        context = serve.get_replica_context()
-        self._serve_watch = ServeWatch(
-            partial(is_any_stopping, context.app_name, context.deployment),
-            self._parts[0].note_host_stops,
-        )
-        self._watching = asyncio.get_running_loop().create_task(self._serve_watch.run())
+        call_before_stop(self._terminate)
 
     async def run_session(self, session_id: str) -> None:
+        """The session goes on if the call is cancelled: Serve cancels every call of a dispatcher
+        that ends, as in a redeployment."""
         assert self._parts is not None
-        await self._parts[0].run_session(session_id)
+        playing = asyncio.ensure_future(self._parts[0].run_session(session_id))
+        self._playing.add(playing)  # the event loop alone would not keep it
+        playing.add_done_callback(self._playing.discard)
+        await asyncio.shield(playing)
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """Called by Serve where `max_replicas` is set; read by `scaling.serve_policy`."""
@@ -80,22 +79,19 @@ class Generator:
         return await self._parts[0].scaling_figures()
 
     async def check_health(self) -> None:
-        assert self._parts is not None and self._serve_watch is not None
-        self._serve_watch.note_health_check()
+        assert self._parts is not None
         await self._parts[0].check()
 
     def _terminate(self) -> None:
-        """Ray takes no new call from here on, and ends the process after the last running call."""
+        """At SIGTERM or a stop by Serve: the process ends after the last running call."""
         assert self._parts is not None
         if self._draining is None:
-            log.info("terminated")
+            log.info("the replica is to end")
             self._draining = asyncio.get_running_loop().create_task(self._parts[0].drain())
 
     async def __del__(self) -> None:
         if self._watch is not None:
             self._watch.close()
-        if self._watching is not None:
-            self._watching.cancel()
         for part in self._parts or ():
             await part.stop()
 

@@ -89,7 +89,6 @@ class Replica:
         self._counted = (0, 0)  # frames and late frames
         self._sent_away = SentAway()
         self._is_set_aside = False  # by an operator, who may take it back
-        self._is_stopped = False  # by its host, which may change its mind
         self._is_draining = False
         self._is_stopping = False
 
@@ -149,9 +148,8 @@ class Replica:
 
     @property
     def is_draining(self) -> bool:
-        """The replica takes no session: because of its end, by an operator's order, or because its
-        host stops it."""
-        return self._is_draining or self._is_set_aside or self._is_stopped
+        """The replica takes no session because of its end or by an operator's order."""
+        return self._is_draining or self._is_set_aside
 
     @property
     def refusal(self) -> str:
@@ -199,14 +197,6 @@ class Replica:
                     await self._changed.wait()
                     await asyncio.sleep(0.02)
         return not self._sessions
-
-    def note_host_stops(self, stops: bool) -> None:
-        """What runs the replica stops it, or keeps it after all. A stopped replica saves its
-        sessions and sends them back to the queue; their calls return."""
-        self._is_stopped = stops
-        self._changed.set()
-        if stops:
-            self._give_sessions_away()
 
     def _give_sessions_away(self) -> None:
         self._changed.set()
