@@ -31,7 +31,11 @@ def read(service: str, environment: Environment) -> Any:
 
 def without_sources(variables: Mapping[str, Any]) -> Environment:
     """Replaces values from a secret or a field by a sample value."""
-    return {name: v if isinstance(v, str) else SECRET for name, v in variables.items()}
+    samples = {"NEXTFRAME_REDIS_URL": "rediss://user:word@redis.example.com:6380/0"}
+    return {
+        name: v if isinstance(v, str) else samples.get(name, SECRET)
+        for name, v in variables.items()
+    }
 
 
 def chart_environments() -> Iterator[tuple[str, str, Environment]]:

@@ -36,7 +36,7 @@ def deployments(service: Object) -> dict[str, Any]:
 def test_the_ray_service_has_the_form_that_kuberay_reads() -> None:
     service = ray_service()
     assert service["apiVersion"] == "ray.io/v1"
-    assert service["spec"].keys() == {"serveConfigV2", "rayClusterConfig"}
+    assert service["spec"].keys() == {"upgradeStrategy", "serveConfigV2", "rayClusterConfig"}
     cluster = service["spec"]["rayClusterConfig"]
     assert cluster.keys() >= {"rayVersion", "headGroupSpec", "workerGroupSpecs"}
     assert cluster["headGroupSpec"].keys() == {"rayStartParams", "template"}
@@ -85,6 +85,7 @@ def test_the_ray_version_is_the_one_we_install() -> None:
 
 
 def test_one_slot_is_one_request_that_serve_lets_through() -> None:
+    assert deployments(ray_service())["Generator"]["max_ongoing_requests"] == 16  # measured
     service = ray_service(slotsPerReplica=9)
     assert deployments(service)["Generator"]["max_ongoing_requests"] == 9
     for where, pod in pod_specs([service]):
@@ -93,9 +94,13 @@ def test_one_slot_is_one_request_that_serve_lets_through() -> None:
 
 def test_serve_and_cluster_scale_between_the_same_bounds() -> None:
     service = ray_service(replicas=2, ray={"autoscaling": {"enabled": True, "maxReplicas": 5}})
-    scaling = deployments(service)["Generator"]["autoscaling_config"]
+    # Our policy is named by the code; a number here would be a second scaler.
+    assert not {"num_replicas", "autoscaling_config"} & deployments(service)["Generator"].keys()
+    for where, pod in pod_specs([service]):
+        variables = env(pod)
+        bounds = [variables[f"NEXTFRAME_GENERATION_{end}_REPLICAS"] for end in ("MIN", "MAX")]
+        assert bounds == ["2", "5"], where
     (group,) = service["spec"]["rayClusterConfig"]["workerGroupSpecs"]
-    assert (scaling["min_replicas"], scaling["max_replicas"]) == (2, 5)
     assert (group["minReplicas"], group["maxReplicas"]) == (2, 5)
 
 
@@ -130,7 +135,7 @@ def test_an_edge_can_reach_a_replica_in_another_pod() -> None:
         assert env(pod)["NEXTFRAME_GENERATION_FRAME_ADVERTISE"] == "$(POD_IP)", where
 
 
-@pytest.mark.parametrize("bad", [{"mode": "pods"}, {"gpusPerReplica": 2}, {"slotsPerReplica": 0}])
+@pytest.mark.parametrize("bad", [{"mode": "pods"}, {"gpusPerReplica": 2}, {"slotsPerReplica": 65}])
 def test_what_no_engine_can_do_is_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(HelmError, match=f"generation.{next(iter(bad))}"):
         render({"generation": bad})
@@ -147,7 +152,7 @@ def test_ray_itself_reads_the_serve_config() -> None:
 
 TWO: list[dict[str, Any]] = [
     {"folder": "/app/model/worlds/freedoom", "replicas": 2},
-    {"folder": "/data/isle_2"},
+    {"folder": "/app/isle_2"},
 ]
 
 
@@ -157,8 +162,8 @@ def test_each_world_has_engines_of_its_own_in_one_ray_service() -> None:
     found = deployments(service)
     folders = [world["folder"] for world in TWO]
     assert set(found) == {"Dispatcher", *_named([Path(folder) for folder in folders])}
-    bounds = [found[f"Generator-{n}"]["autoscaling_config"] for n in ("freedoom", "isle_2")]
-    assert [(b["min_replicas"], b["max_replicas"]) for b in bounds] == [(2, 5), (1, 5)]
+    fixed = deployments(ray_service(worlds=TWO))
+    assert [fixed[f"Generator-{n}"]["num_replicas"] for n in ("freedoom", "isle_2")] == [2, 1]
     (group,) = service["spec"]["rayClusterConfig"]["workerGroupSpecs"]
     assert (group["minReplicas"], group["maxReplicas"]) == (3, 10)
     for where, pod in pod_specs([service]):

@@ -23,7 +23,6 @@ def pod(objects: list[Object], component: str) -> Object:
 def test_nothing_of_it_is_there_unless_asked_for() -> None:
     objects = render({})
     assert kinds(objects, "training") == kinds(objects, "generation-canary") == set()
-    assert "operator-token" not in named(objects, "Secret", "secret")["data"]
 
 
 def test_it_may_make_and_delete_jobs_and_nothing_else() -> None:
@@ -81,11 +80,12 @@ def test_replicas_read_published_worlds_and_never_write_them(component: str) -> 
 def test_the_canary_serves_another_world_and_is_otherwise_the_same() -> None:
     objects = render(
         {
+            **ON,
             "generation": {
                 "mode": "deployment",
                 "settings": {"world": "/data/registry/w/first"},
                 "canary": {"enabled": True, "replicas": 2, "world": "/data/registry/w/second"},
-            }
+            },
         }
     )
     first, second = (env(pod(objects, c)) for c in ("generation", "generation-canary"))

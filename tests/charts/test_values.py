@@ -20,6 +20,22 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
     ("fast_paths", {"generation": {"settings": {"fast_paths": False}}}),  # a bare off in YAML
     ("fast_paths", {"generation": {"settings": {"fast_paths": "warp"}}}),
     ("precision", {"generation": {"settings": {"precision": "fp8"}}}),
+    ("digest", {"image": {"edge": {"digest": "latest"}}}),
+    ("openshift", {"openshift": "yes"}),
+    ("revision", {"secret": {"revision": 2}}),
+    ("framePort", {"generation": {"framePort": 80}}),
+    ("upgrade", {"generation": {"ray": {"upgrade": "Rolling"}}}),
+    ("auth", {"generation": {"ray": {"auth": "none"}}}),
+    ("targetSessions", {"generation": {"ray": {"autoscaling": {"targetSessions": 3}}}}),
+    ("warmSlots", {"generation": {"ray": {"autoscaling": {"warmSlots": -1}}}}),
+    ("initContainers", {"generation": {"initContainers": [{"name": "worlds"}]}}),
+    ("extraEnv", {"generation": {"extraEnv": [{"value": "4"}]}}),
+    ("maxSlotsPerReplica", {"generation": {"maxSlotsPerReplica": 0}}),
+    ("launcher", {"training": {"launcher": "slurm"}}),
+    ("accessMode", {"training": {"persistence": {"accessMode": "Many"}}}),
+    ("maxMemory", {"redis": {"maxMemory": "384"}}),
+    ("interval", {"monitoring": {"serviceMonitor": {"interval": "15"}}}),
+    ("pullPolicy", {"image": {"pullPolicy": "Sometimes"}}),
     ("terminationGracePeriodSeconds", {"generation": {"terminationGracePeriodSeconds": 1}}),
 ]
 

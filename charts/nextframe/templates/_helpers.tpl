@@ -36,7 +36,11 @@ labels:
 {{- define "nextframe.image" -}}
 {{- $root := index . 0 -}}
 {{- $image := index $root.Values.image (index . 1) -}}
+{{- if $image.digest }}
+image: {{ $image.repository }}@{{ $image.digest }}
+{{- else }}
 image: {{ printf "%s:%s" $image.repository (default $root.Chart.AppVersion $image.tag) }}
+{{- end }}
 imagePullPolicy: {{ $root.Values.image.pullPolicy }}
 {{- end -}}
 
@@ -49,9 +53,11 @@ enableServiceLinks: false
 automountServiceAccountToken: {{ default false $component.needsKubernetes }}
 securityContext:
   runAsNonRoot: true
+  {{- if not $root.Values.openshift }}
   runAsUser: 10001
   runAsGroup: 10001
   fsGroup: 10001
+  {{- end }}
   seccompProfile:
     type: RuntimeDefault
 {{- with $root.Values.image.pullSecrets }}
@@ -66,6 +72,19 @@ tolerations: {{ toYaml . | nindent 2 }}
 {{- with $component.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
+{{- with $component.affinity }}
+affinity: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with $component.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* Annotations of a pod that reads the Secret: a new revision of it is a new pod. */}}
+{{- define "nextframe.podAnnotations" -}}
+{{- with .Values.secret.revision -}}
+annotations: {nextframe/secret-revision: {{ . | quote }}}
+{{- end -}}
 {{- end -}}
 
 {{- define "nextframe.containerSecurity" -}}
@@ -99,6 +118,14 @@ topologySpreadConstraints:
 {{- $name := base .folder | lower | replace "_" "-" | trunc 30 | trimSuffix "-" -}}
 {{- $replicas := default $generation.replicas .replicas -}}
 {{- $worlds = append $worlds (dict "folder" .folder "replicas" $replicas "name" $name) -}}
+{{- end -}}
+{{- range $worlds -}}
+{{- if and (hasPrefix "/worlds/" .folder) (not (include "nextframe.hasWorlds" $)) -}}
+{{- fail (printf "nothing is mounted at /worlds for %s: set generation.worldsClaim or generation.initContainers" .folder) -}}
+{{- end -}}
+{{- if and (hasPrefix "/data/" .folder) (not $.Values.training.enabled) -}}
+{{- fail (printf "nothing is mounted at /data for %s: it is the volume of the training service (training.enabled)" .folder) -}}
+{{- end -}}
 {{- end -}}
 {{- $names := list -}}
 {{- range $worlds }}{{ $names = append $names .name }}{{ end -}}
