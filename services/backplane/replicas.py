@@ -17,7 +17,8 @@ from services.wire.world import WorldOffer
 class ReplicaInfo:
     """A replica at the last heartbeat. `slots`: maximum sessions; `used`: current sessions.
     `refusal`: for operators, the reason why the replica accepts no session; empty if the replica
-    accepts. `capacity`: None for a replica of an older service."""
+    accepts. `capacity`: None for a replica of an older service. `level`: quality level, 0 is
+    full quality."""
 
     replica_id: str
     slots: int
@@ -27,6 +28,7 @@ class ReplicaInfo:
     world_digest: str = ""
     refusal: str = ""
     capacity: CapacityCurve | None = None
+    level: int = 0
 
 
 class ReplicaRegistry:
@@ -38,11 +40,16 @@ class ReplicaRegistry:
     async def heartbeat(
         self, replica_id: str, *, slots: int, used: int, world: str, draining: bool,
         world_digest: str = "", refusal: str = "", capacity: CapacityCurve | None = None,
+        level: int = 0,
     ) -> None:  # fmt: skip
         """Must be called at least every REPLICA_TTL_S / 2 seconds."""
         state: dict[Any, str | int] = {"slots": slots, "used": used, "world": world}
         state |= {"draining": int(draining), "world_digest": world_digest}
-        state |= {"refusal": refusal, "capacity": capacity.to_json() if capacity else ""}
+        state |= {
+            "level": level,
+            "refusal": refusal,
+            "capacity": capacity.to_json() if capacity else "",
+        }
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(keys.replica(replica_id), mapping=state)
             pipe.expire(keys.replica(replica_id), keys.REPLICA_TTL_S)
@@ -93,6 +100,7 @@ def _info(replica_id: str, state: Mapping[bytes, bytes]) -> ReplicaInfo:
         draining=state.get(b"draining") == b"1",
         world_digest=state.get(b"world_digest", b"").decode(),
         refusal=state.get(b"refusal", b"").decode(),
+        level=int(state.get(b"level", b"0")),
         capacity=_capacity(state.get(b"capacity", b"")),
     )
 

@@ -50,12 +50,13 @@ def replicas_table(replicas: Sequence[Any]) -> Table:
             r["world"],
             r["world_digest"][:SHORT_ID],
             f"{r['used']}/{r['slots']}",
+            str(r["level"]),
             "draining" if r["draining"] else r.get("refusal", "ready"),
             ticks(r.get("capacity")),
         )
         for r in replicas
     ]
-    columns = ("replica", "world", "version", "[used]", "state", "tick ms by sessions")
+    columns = ("replica", "world", "version", "[used]", "[level]", "state", "tick ms by sessions")
     return make_table(columns, rows, empty="No replicas.")
 
 

@@ -172,6 +172,7 @@ def _ingest(
                 "NEXTFRAME_SESSION_OPS_PORT": str(options.session_ops_port),
                 "NEXTFRAME_SESSION_INGEST_URL": page_url,
                 "NEXTFRAME_SESSION_OPERATOR_TOKEN": options.operator_token,
+                "NEXTFRAME_SESSION_PUBLIC_URL": session_url,
             },
             # Everybody here is one address, and nobody else waits for the place.
             defaults={

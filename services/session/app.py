@@ -15,6 +15,7 @@ from services.backplane.redis_probe import RedisProbe
 from services.guard import Guard
 from services.repeated_log import RepeatedLog
 from services.session.lost_sessions import LostSessions
+from services.session.operator.page_files import OperatorPage
 from services.session.operator.routes import operator_routes
 from services.session.operator.service import OperatorService
 from services.session.routes import session_routes
@@ -65,6 +66,7 @@ def create_app(settings: SessionSettings) -> FastAPI:
     if settings.operator_token:
         operating = OperatorService(redis, redis_budget_bytes=settings.redis_budget_bytes)
         app.include_router(operator_routes(operating, settings))
+        app.mount("/operator", OperatorPage())
     return app
 
 

@@ -27,7 +27,8 @@ class SessionSettings(RedisSettings):
     trusted X-Forwarded-For header and without a connection limit.
 
     `operator_token`: grants the calls of `/v1/operator`, which are not served while the token is
-    empty.
+    empty. `public_url`: where operators' browsers find the session service; the operator's page
+    has this origin.
 
     `ops_host`, `ops_port`: probes, metrics and the OpenAPI document, for operators only.
     `max_connections`, `max_connections_per_address`: open HTTP connections.
@@ -53,6 +54,7 @@ class SessionSettings(RedisSettings):
     polls_per_minute: int = setting(240, at_least=1)
     redis_budget_mb: int = setting(256, at_least=1)
     operator_token: str = setting("", secret=True)
+    public_url: str = setting("http://127.0.0.1:8081", parse=origin)
     ice_servers: tuple[str, ...] = setting((), parse=ice_url)
     ice_username: str = setting("")
     ice_credential: str = setting("", secret=True)
@@ -66,7 +68,8 @@ class SessionSettings(RedisSettings):
     @property
     def origins(self) -> tuple[str, ...]:
         """Returns all origins whose pages may call the session service."""
-        return (self.ingest_url, *self.allowed_origins)
+        operator = (self.public_url,) if self.operator_token else ()
+        return (self.ingest_url, *self.allowed_origins, *operator)
 
     @property
     def redis_budget_bytes(self) -> int:

@@ -58,7 +58,7 @@ def actions(replica_id: str) -> str:
 
 
 def replica(replica_id: str) -> str:
-    """Hash: slots, used, draining, world, capacity; expires without heartbeats."""
+    """Hash: slots, used, draining, world, capacity, level; expires without heartbeats."""
     return f"replica:{replica_id}"
 
 

@@ -58,6 +58,11 @@ class FrameLoop:
         return bool(self._scheduler.sessions.playing) and self._quality.refuses_sessions
 
     @property
+    def level(self) -> int:
+        """Number of the quality level. May be read from any thread."""
+        return self._quality.level.number
+
+    @property
     def frame_counts(self) -> tuple[int, int]:
         """Shown frames, and the late ones among the shown. May be read from any thread."""
         return self._scheduler.output.num_shown, self._scheduler.output.num_late

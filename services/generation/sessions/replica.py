@@ -313,6 +313,7 @@ class Replica:
             world_digest=self._listing.digest,
             refusal=self.refusal,
             capacity=self._renderer.capacity,
+            level=self._renderer.frame_loop.level,
         )
         if with_listing:
             await self._registry.publish_world(self._listing)

@@ -42,7 +42,8 @@ class Capacity(BaseModel):
 
 
 class OperatorReplica(BaseModel):
-    """`refusal`: why the replica takes nobody in spite of free slots."""
+    """`refusal`: why the replica takes nobody in spite of free slots. `level`: quality level, 0 is
+    full quality."""
 
     id: str
     world: str
@@ -50,6 +51,7 @@ class OperatorReplica(BaseModel):
     slots: int
     used: int
     draining: bool
+    level: int
     refusal: str | None = None
     capacity: Capacity | None = None
 

@@ -62,6 +62,7 @@ def replica_view(replica: ReplicaInfo) -> OperatorReplica:
         slots=replica.slots,
         used=replica.used,
         draining=replica.draining,
+        level=replica.level,
         refusal=replica.refusal or None,
         capacity=_capacity(replica.capacity) if replica.capacity else None,
     )

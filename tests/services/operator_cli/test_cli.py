@@ -85,10 +85,10 @@ def test_the_status_is_a_table(shell: Shell) -> None:
 
 def test_replicas_are_a_table(shell: Shell) -> None:
     assert lines(shell.run("replicas").out) == [
-        "replica        world   version   used   state   tick ms by sessions",
-        "─" * 67,
-        "11111111.0-a   toy                1/4   ready   1:10 4:30 of 50",
-        "11111111.0-b   toy                0/4   ready   1:10 4:30 of 50",
+        "replica        world   version   used   level   state   tick ms by sessions",
+        "─" * 75,
+        "11111111.0-a   toy                1/4       0   ready   1:10 4:30 of 50",
+        "11111111.0-b   toy                0/4       0   ready   1:10 4:30 of 50",
     ]
 
 
@@ -126,7 +126,7 @@ def test_a_replica_is_drained_and_taken_back(shell: Shell, redis_url: str) -> No
     beat(redis_url, FIRST, used=0, draining=True)
     answer = shell.run("drain", "11111111.0-a", "--json")
     assert json.loads(answer.out) == {"id": FIRST, "draining": True, "empty": True}
-    assert lines(shell.run("replicas").out)[2].split()[3] == "draining"
+    assert lines(shell.run("replicas").out)[2].split()[4] == "draining"
     refused = shell.run("drain", "11111111.0-b", "--wait", "0")
     assert refused.code == 1 and "no other replica" in refused.err.lower()
     assert shell.run("drain", "11111111.0-b", "--wait", "0", "--anyway").code == 0

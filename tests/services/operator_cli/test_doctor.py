@@ -32,6 +32,7 @@ REPLICA = {
     "world": "toy",
     "slots": 4,
     "draining": False,
+    "level": 0,
     "capacity": {"period_ms": 50.0, "ticks_ms": {"1": 10.0, "4": 30.0}},
 }
 SESSION = SeenService(
