@@ -2,8 +2,8 @@
 
 Serve 2.60 has no public hook here. Serve first waits until no request runs, and a live session is a
 request; `__del__` of the actor comes after the wait, and the controller kills the process after
-`graceful_shutdown_timeout_s`. So the method that begins the stop is wrapped: the only use of Serve's
-own code, guarded by tests/e2e/test_scale_in.py.
+`graceful_shutdown_timeout_s`. So the method that begins the stop is wrapped: the only use of
+Serve's own code, guarded by tests/e2e/test_scale_in.py.
 """
 
 import asyncio
@@ -23,6 +23,6 @@ def call_before_stop(on_stop: Callable[[], None]) -> None:
 
     async def perform_graceful_shutdown(self: ServeReplica) -> None:
         loop.call_soon_threadsafe(on_stop)
-        await stop(self)
+        await stop(self)  # type: ignore[no-untyped-call]
 
-    ServeReplica.perform_graceful_shutdown = perform_graceful_shutdown
+    ServeReplica.perform_graceful_shutdown = perform_graceful_shutdown  # type: ignore[method-assign]

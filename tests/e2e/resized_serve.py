@@ -25,7 +25,7 @@ def main() -> None:
             os.environ[NUMBER] = line.strip()
             serve.run(app({}), name=APP_NAME, route_prefix=None)
             print(line.strip(), flush=True)
-        serve.shutdown()
+        serve.shutdown()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

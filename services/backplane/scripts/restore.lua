@@ -1,12 +1,12 @@
 -- id, epoch, link_key, lease_ms, ttl_s, open prefix, field, value, ... -> 1: the record is there
--- again, under this owner; 0: refused, because the record that is there is as new or newer.
+-- again, under this owner; 0: refused, because the record that is there is as new, or has ended.
 -- For a Redis that came back without its newest writes, or with none: the owner still has the
 -- session, and the fields as it last read them. Epochs only grow, so an older one is old data.
 local id, epoch, link_key, lease_ms = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local ttl_s, open_prefix = ARGV[5], ARGV[6]
 local there = redis.pcall('HGET', SESSION, 'epoch')
 there = type(there) == 'string' and tonumber(there)
-if there and there >= tonumber(epoch) then return 0 end
+if there and there >= tonumber(epoch) or status_of(SESSION) == 'ended' then return 0 end
 
 redis.call('DEL', SESSION)
 redis.call('HSET', SESSION, unpack(ARGV, 7))

@@ -13,7 +13,7 @@ from services.generation.sessions.absence import Absence
 from services.generation.sessions.exit_reason import ABSENT, MOVING, ExitReason
 from services.repeated_log import RepeatedLog
 from services.telemetry import meter
-from services.wire.session import RECORD_GONE, Lease, SessionStatus
+from services.wire.session import RECORD_GONE, Lease, SessionRecord, SessionStatus
 
 RENEW_S = 1.0
 
@@ -45,6 +45,7 @@ class LeaseKeeper:
         self._absence = absence
         self._leave = leave
         self._fields: Mapping[bytes, bytes] = {}  # of the record, as last read
+        self._status = SessionStatus.STARTING
         self._is_over = asyncio.Event()
         self._task = asyncio.create_task(self._keep())
 
@@ -52,6 +53,20 @@ class LeaseKeeper:
         """Ends the task by a flag, because redis-py may swallow a cancellation."""
         self._is_over.set()
         await self._task
+
+    def note_live(self) -> None:
+        self._status = SessionStatus.LIVE
+
+    async def hold(self) -> SessionRecord | None:
+        """Renews the lease and returns the record; None: the lease is gone. Writes the record again
+        if Redis has lost it."""
+        fields = await self._store.renew_fields(self._id, self._lease)
+        if not fields and await self._restore():
+            fields = await self._store.renew_fields(self._id, self._lease)
+        if not fields:
+            return None
+        self._fields = fields
+        return read_or_raise(record_of, fields, "session")
 
     async def lost(self) -> ExitReason:
         """Why the lease is gone, from the record of the session."""
@@ -62,11 +77,7 @@ class LeaseKeeper:
         return MOVING
 
     async def _keep(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._is_over.wait(), RENEW_S)
-            if self._is_over.is_set():
-                return
+        while not self._is_over.is_set():
             try:
                 await self._renew()
             except BackplaneError as error:
@@ -75,22 +86,24 @@ class LeaseKeeper:
                 log.exception("no renewal", extra={"session_id": self._id})
                 self._leave(MOVING)
                 return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_over.wait(), RENEW_S)
 
     async def _renew(self) -> None:
-        fields = await self._store.renew_fields(self._id, self._lease)
-        if not fields:
-            if not await self._restore():
-                self._leave(await self.lost())
-            return
-        self._fields = fields
-        record = read_or_raise(record_of, fields, "session")
-        is_live = record.status is SessionStatus.LIVE
-        if is_live and self._absence.observe(record, time.monotonic()):
+        record = await self.hold()
+        if record is None:
+            self._leave(await self.lost())
+        elif record.status is SessionStatus.LIVE and self._absence.observe(
+            record, time.monotonic()
+        ):
             self._leave(ABSENT)
 
     async def _restore(self) -> bool:
         """The record is gone or has an older owner: Redis may have lost what was written last."""
-        if not self._fields or not await self._store.restore(self._id, self._lease, self._fields):
+        if not self._fields:
+            return False
+        fields = {**self._fields, b"status": self._status.value.encode()}
+        if not await self._store.restore(self._id, self._lease, fields):
             return False
         RESTORED.add(1)
         log.warning("record restored", extra={"session_id": self._id})

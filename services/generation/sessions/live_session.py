@@ -134,6 +134,7 @@ class LiveSession:
         try:
             exit_reason = await self._begin(lease, keeper) or await self._play(saving)
             await keeper.stop()
+            await keeper.hold()  # a record that Redis has just lost would lose the exit, too
             await self._exit(exit_reason, lease, keeper, saving)
         finally:
             await keeper.stop()
@@ -144,10 +145,17 @@ class LiveSession:
         """Opens the session from the newest snapshot, or from a start, and sets the status LIVE."""
         if exit_reason := await self._open(await self._newest()):
             return exit_reason
-        if not await self._host.store.set_status(self._id, SessionStatus.LIVE, lease):
+        keeper.note_live()
+        is_live = await self._set_live(lease) or (
+            await keeper.hold() and await self._set_live(lease)
+        )
+        if not is_live:
             return await keeper.lost()
         log.info("live", extra={"session_id": self._id, "epoch": lease.epoch})
         return None
+
+    async def _set_live(self, lease: Lease) -> bool:
+        return await self._host.store.set_status(self._id, SessionStatus.LIVE, lease)
 
     async def _play(self, saving: Saving) -> ExitReason:
         """Saves a snapshot every SAVE_S and carries out requests. While Redis is away frames go
