@@ -8,27 +8,33 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from loadtest.bot import Bot
 from loadtest.figures import distribution
-from loadtest.page import page
+from loadtest.page import page, ramp_page
 from loadtest.provenance import this_commit, this_machine
 from loadtest.public_api import ListedWorld, PublicApi, RefusedError, check_target
+from loadtest.ramp import Ramp, ramp
 from loadtest.report import SCHEMA, VERSION, Overhead, Report, player_figures, summarise
 from loadtest.rtc_hooks import gather_loopback_only
 from loadtest.scenario import MAX_SECONDS, MAX_USERS, Scenario
+from loadtest.slo import EXIT_CODES, Attainment, ServiceLevelObjective, SloVerdict, judge
 from loadtest.stack import StackError, local_stack
 from loadtest.table import table
 
 LAG_EVERY_S = 0.05
+BETWEEN_STEPS_S = 3.0  # of a ramp: sessions end, and their slots become free
+DEFAULT = Path()  # of --slo: the default objective
 
 
 def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         prog="python -m loadtest",
         description="Headless players through the public API: fps, freezes, action-to-photon. "
-        "Writes report.json and report.html. Exit code 1 when nobody got a frame.",
+        "Writes report.json and report.html. Exit code 1 when nobody got a frame; with --slo or "
+        "--ramp 0 pass, 1 fail, 3 no verdict.",
     )
     found.add_argument("--users", type=int, default=4, help=f"players, 1 to {MAX_USERS}")
     found.add_argument(
@@ -51,11 +57,28 @@ def parser() -> argparse.ArgumentParser:
         help="let --url and what it hands out be other machines. Off by default: dozens of "
         "players are an attack on a service that did not ask for them, so load only what is yours",
     )
+    found.add_argument(
+        "--slo",
+        nargs="?",
+        type=Path,
+        const=DEFAULT,
+        metavar="FILE",
+        help="let the exit code follow the verdict: 0 pass, 1 fail, 3 none. FILE: TOML with other "
+        "numbers than the default",
+    )
+    found.add_argument(
+        "--ramp",
+        action="store_true",
+        help="find how many players, up to --users, the service carries; --seconds for each step",
+    )
     found.add_argument("--out", type=Path, default=Path("build/loadtest"), help="report folder")
     return found
 
 
-async def run(args: argparse.Namespace, scenario: Scenario) -> Report:
+async def run(
+    args: argparse.Namespace, scenario: Scenario, objective: ServiceLevelObjective
+) -> Report | Ramp:
+    """The report of one load test, or the ramp of several."""
     async with AsyncExitStack() as stack:
         url = args.url
         if url is None:
@@ -73,10 +96,23 @@ async def run(args: argparse.Namespace, scenario: Scenario) -> Report:
             f"players: {scenario.users} for {scenario.seconds:g} s in {worlds[0].name} at {url}",
             flush=True,
         )
-        return await load(scenario, worlds[0], api)
+        if not args.ramp:
+            return await load(scenario, worlds[0], api, objective)
+
+        async def play(users: int) -> tuple[Report, SloVerdict]:
+            report = await load(replace(scenario, users=users), worlds[0], api, objective)
+            await asyncio.sleep(BETWEEN_STEPS_S)
+            return report, report.verdict
+
+        return await ramp(play, most=scenario.users)
 
 
-async def load(scenario: Scenario, world: ListedWorld, api: PublicApi) -> Report:
+async def load(
+    scenario: Scenario,
+    world: ListedWorld,
+    api: PublicApi,
+    objective: ServiceLevelObjective = ServiceLevelObjective(),  # noqa: B008  # frozen
+) -> Report:
     """Starts all players in turn; all players leave at the same time."""
     bots = [
         Bot(player=player, scenario=scenario, world=world, api=api)
@@ -94,6 +130,10 @@ async def load(scenario: Scenario, world: ListedWorld, api: PublicApi) -> Report
     period_s = 1 / world.fps
     logs = [bot.log for bot in bots]
     users = tuple(player_figures(log, period_s=period_s) for log in logs)
+    overhead = Overhead(
+        loop_lag_ms=distribution(lag_ms),
+        cpu_share=(time.process_time() - cpu_before) / (time.monotonic() - started_at),
+    )
     return Report(
         schema=SCHEMA,
         version=VERSION,
@@ -104,10 +144,8 @@ async def load(scenario: Scenario, world: ListedWorld, api: PublicApi) -> Report
         period_ms=1000 * period_s,
         users=users,
         summary=summarise(users, logs),
-        overhead=Overhead(
-            loop_lag_ms=distribution(lag_ms),
-            cpu_share=(time.process_time() - cpu_before) / (time.monotonic() - started_at),
-        ),
+        overhead=overhead,
+        verdict=judge(users, overhead, objective),
     )
 
 
@@ -143,25 +181,43 @@ def main(command_line: Sequence[str] | None = None) -> int:
         )
         if args.url is not None:
             check_target(args.url, allow_remote=args.allow_remote)
-    except ValueError as error:
+        has_file = args.slo not in (None, DEFAULT)
+        objective = ServiceLevelObjective.read(args.slo) if has_file else ServiceLevelObjective()
+    except (ValueError, OSError) as error:
         arguments.error(str(error))
     try:
-        report = asyncio.run(_until_terminated(args, scenario))
+        found = asyncio.run(_until_terminated(args, scenario, objective))
     except (RefusedError, StackError) as error:
         print(f"no load test: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("stopped before the end; no report", file=sys.stderr)
         return 130
-    write(report, args.out)
+    if isinstance(found, Ramp):
+        return _finish_ramp(found, args.out)
+    write(found, args.out)
     print(f"wrote {args.out / 'report.json'} and {args.out / 'report.html'}\n")
-    print(table(report))
-    return 0 if report.summary.num_players_with_frames else 1
+    print(table(found))
+    if args.slo is not None:
+        return EXIT_CODES[found.verdict.outcome]
+    return 0 if found.summary.num_players_with_frames else 1
 
 
-async def _until_terminated(args: argparse.Namespace, scenario: Scenario) -> Report:
+def _finish_ramp(found: Ramp, folder: Path) -> int:
+    path = found.write(folder, machine=this_machine(), commit=this_commit())
+    (folder / "ramp.html").write_text(ramp_page(found))
+    bound = "" if found.is_bounded else " or more"
+    print(f"wrote {path} and {folder / 'ramp.html'}\n{found.players}{bound} players")
+    if any(step.outcome is Attainment.NONE for step in found.steps):
+        return EXIT_CODES[Attainment.NONE]
+    return EXIT_CODES[Attainment.PASS if found.players else Attainment.FAIL]
+
+
+async def _until_terminated(
+    args: argparse.Namespace, scenario: Scenario, objective: ServiceLevelObjective
+) -> Report | Ramp:
     """SIGTERM unwinds like Ctrl-C, so that a stack that was started here ends too."""
-    running = asyncio.create_task(run(args, scenario))
+    running = asyncio.create_task(run(args, scenario, objective))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     return await running
 

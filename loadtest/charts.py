@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from loadtest.figures import STAGES
+from loadtest.ramp import Ramp
 from loadtest.report import Player, Report
+from loadtest.slo import Attainment
 
 WIDTH, LEFT, RIGHT = 720, 90, 16  # of every chart, in SVG units
 ROW, BAR = 22, 14  # height of a player's row and of the bar in it
@@ -79,6 +81,20 @@ def stage_chart(report: Report) -> str:
             rows.append(_bar(start, length, top, i * ROW, f"--{stage}", label))
             start += length
     return _chart("mean stage times", len(report.users) * ROW, top, "ms", rows)
+
+
+def ramp_chart(found: Ramp) -> str:
+    """A bar for each number of players: the frame rate of the worst one."""
+    top = max([step.fps or 0.0 for step in found.steps], default=1.0) * 1.05 or 1.0
+    rows = []
+    for i, step in enumerate(found.steps):
+        y = i * ROW
+        rows.append(
+            f'<text x="{LEFT - 8}" y="{y + ROW / 2 + 4}" text-anchor="end">{step.players}</text>'
+        )
+        colour = "--mark" if step.outcome is Attainment.PASS else "--low"
+        rows.append(_bar(0, step.fps or 0.0, top, y, colour, f"{step.fps or 0.0:.2f} fps"))
+    return _chart("fps of the worst player", len(found.steps) * ROW, top, "fps", rows)
 
 
 def _row_label(player: Player, y: float) -> str:

@@ -2,10 +2,13 @@
 
 from html import escape
 
-from loadtest.charts import cdf_chart, fps_chart, stage_chart
+from loadtest.charts import cdf_chart, fps_chart, ramp_chart, stage_chart
 from loadtest.figures import STAGES
+from loadtest.provenance import this_commit, this_machine
+from loadtest.ramp import Ramp
 from loadtest.report import Report
-from loadtest.table import table
+from loadtest.slo import SloVerdict
+from loadtest.table import table, verdict_lines
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2330; --soft: #6b7484; --line: #d9dee6;
@@ -30,6 +33,9 @@ svg text { font: 11px system-ui, sans-serif; fill: var(--soft);
   font-variant-numeric: tabular-nums; }
 pre { overflow-x: auto; font-size: 12px; border: 1px solid var(--line); border-radius: 8px;
   padding: .8rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+td, th { text-align: left; padding: .2rem 1rem .2rem 0; border-bottom: 1px solid var(--line); }
+ul { margin: 0 0 .5rem; padding-left: 1.2rem; color: var(--soft); }
 i { display: inline-block; width: .7em; height: .7em; border-radius: 2px; margin: 0 .3em 0 .8em; }
 """
 
@@ -46,6 +52,7 @@ def page(report: Report) -> str:
 {report.machine["num_cores"]} cores, load {report.machine["load_1m"]} before
 · scenario seed {scenario.seed}</p>
 {_tiles(report)}
+{_verdict(report.verdict)}
 <h2>Frames per second</h2>
 <p>Bar: mean. <i style="background:var(--low)"></i>mark: the slowest 1 % of gaps.
 Dashed: the world's own rate.</p>
@@ -60,6 +67,36 @@ Dashed: the world's own rate.</p>
 <pre>{escape(table(report))}</pre>
 </body></html>
 """
+
+
+def ramp_page(found: Ramp) -> str:
+    """The curve of a ramp, with each step's broken promises."""
+    bound = "" if found.is_bounded else " or more"
+    rows = "".join(
+        f"<tr><td>{step.players}</td><td>{step.outcome.value}</td><td>{step.attained:.0%}</td>"
+        f"<td>{escape('; '.join(step.reasons[:3])) or 'all promises kept'}</td></tr>"
+        for step in found.steps
+    )
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>Nextframe ramp: {_players(found.players)}{bound}</title><style>{STYLE}</style></head><body>
+<h1>This service carries {_players(found.players)}{bound}</h1>
+<p>{escape(this_commit())} · {escape(str(this_machine()["cpu"]))}</p>
+<h2>The worst player by number of players</h2>
+<p>Frames per second; <i style="background:var(--low)"></i>where a promise was broken.</p>
+{ramp_chart(found)}
+<h2>Steps</h2>
+<table><tr><th>players</th><th>verdict</th><th>attained</th><th>why</th></tr>{rows}</table>
+</body></html>
+"""
+
+
+def _verdict(verdict: SloVerdict) -> str:
+    head, *reasons = verdict_lines(verdict)
+    items = "".join(f"<li>{escape(reason.strip())}</li>" for reason in reasons)
+    return f"<p><b>{escape(head)}</b></p><ul>{items}</ul>"
 
 
 def _players(num: int) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from loadtest.figures import STAGES, Distribution, Pace, distribution, pace, percentiles, photons
 from loadtest.player_log import PlayerLog
 from loadtest.scenario import Scenario
+from loadtest.slo import SloVerdict
 
 SCHEMA = "nextframe.loadtest"
 VERSION = 1
@@ -91,6 +92,7 @@ class Report:
     users: tuple[Player, ...]
     summary: Summary
     overhead: Overhead
+    verdict: SloVerdict
 
     def to_json(self) -> str:
         return json.dumps(_rounded(asdict(self)), indent=1)

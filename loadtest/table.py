@@ -2,6 +2,7 @@
 
 from loadtest.figures import STAGES, Distribution
 from loadtest.report import Player, Report
+from loadtest.slo import SloVerdict
 
 COLUMNS = ("player", "fps", "1% low", "late %", "freezes", "p50", "p95", "p99", *STAGES, "first s")
 WIDTH = 8
@@ -23,6 +24,7 @@ def table(report: Report) -> str:
         lines.append(_spread_line(name, *(f"{value:.2f}" for value in values)))
     for player in report.users:
         lines += [f"player {player.player}: {error}" for error in player.errors]
+    lines += verdict_lines(report.verdict)
     lag = report.overhead.loop_lag_ms
     if lag is not None:
         lines.append(
@@ -30,6 +32,17 @@ def table(report: Report) -> str:
             f"late by {lag.p50:.1f} ms (p50), {lag.p99:.1f} ms (p99)"
         )
     return "\n".join(lines)
+
+
+def verdict_lines(verdict: SloVerdict) -> list[str]:
+    """What was promised, to how many it was kept, and each promise that was broken."""
+    slo = verdict.objective
+    return [
+        f"verdict: {verdict.outcome.value}; {verdict.attained:.0%} of the players got all of: "
+        f"first frame within {slo.first_frame_s:g} s, {slo.on_time_share:.1%} of frames on time, "
+        f"quality level {slo.max_level} or better, p95 within {slo.action_to_photon_p95_ms:g} ms",
+        *(f"  {reason}" for reason in verdict.reasons),
+    ]
 
 
 def _player_cells(player: Player) -> tuple[str, ...]:

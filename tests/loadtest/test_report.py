@@ -10,6 +10,7 @@ from loadtest.page import page
 from loadtest.player_log import PlayerLog
 from loadtest.report import SCHEMA, VERSION, Overhead, Report, player_figures, summarise
 from loadtest.scenario import Scenario
+from loadtest.slo import ServiceLevelObjective, judge
 from loadtest.table import table
 
 PERIOD_S = 0.05
@@ -31,6 +32,7 @@ def player_log(player: int, *, gap_s: float, late_by_s: float = 0.0) -> PlayerLo
 
 def report_of(*logs: PlayerLog) -> Report:
     users = tuple(player_figures(log, period_s=PERIOD_S) for log in logs)
+    overhead = Overhead(loop_lag_ms=distribution([1.0, 2.0]), cpu_share=0.2)
     return Report(
         schema=SCHEMA,
         version=VERSION,
@@ -41,7 +43,8 @@ def report_of(*logs: PlayerLog) -> Report:
         period_ms=1000 * PERIOD_S,
         users=users,
         summary=summarise(users, logs),
-        overhead=Overhead(loop_lag_ms=distribution([1.0, 2.0]), cpu_share=0.2),
+        overhead=overhead,
+        verdict=judge(users, overhead, ServiceLevelObjective()),
     )
 
 
