@@ -35,9 +35,9 @@ class BlockList:
     async def put(self, who: str, *, seconds: int, reason: str) -> None:
         """Blocks `who` from now on, or changes the block. Raises TooManyBlocks."""
         is_new = not await self._redis.exists(keys.block(who))
-        if is_new and await self._redis.scard(keys.BLOCKS) >= MAX_BLOCKS:
-            await self.all()  # forgets those that have expired
-            if await self._redis.scard(keys.BLOCKS) >= MAX_BLOCKS:
+        if is_new and await self.count() >= MAX_BLOCKS:
+            await self.page(limit=MAX_BLOCKS)  # forgets those that have expired
+            if await self.count() >= MAX_BLOCKS:
                 raise TooManyBlocks
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.set(keys.block(who), reason, ex=seconds)
@@ -62,9 +62,22 @@ class BlockList:
                 pipe.ttl(keys.block(who))
             return max(0, *cast(Sequence[int], await pipe.execute()))
 
-    async def all(self) -> list[AddressBlock]:
-        """Returns the blocks, ordered by name."""
-        names = await members(self._redis, keys.BLOCKS)
+    async def count(self) -> int:
+        """Returns the number of blocks; some may have expired since the last `page`."""
+        return int(await self._redis.scard(keys.BLOCKS))
+
+    async def page(self, *, limit: int, after: str = "") -> list[AddressBlock]:
+        """Returns up to `limit` blocks behind the name `after`, ordered by name."""
+        names = [who for who in await members(self._redis, keys.BLOCKS) if who > after]
+        found: list[AddressBlock] = []
+        for start in range(0, len(names), limit):
+            found += await self._read(names[start : start + limit])
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    async def _read(self, names: Sequence[str]) -> list[AddressBlock]:
+        """Forgets the names of expired blocks."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for who in names:
                 pipe.get(keys.block(who))

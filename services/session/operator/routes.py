@@ -99,9 +99,9 @@ def operator_routes(service: OperatorService, settings: SessionSettings) -> APIR
 
     @router.get("/blocks", response_model_exclude_none=True)
     async def blocks(limit: Limit = 50, after: After = "") -> BlockedAddresses:
-        named = {block.who: block for block in await service.blocks()}
-        names, following = _page(sorted(named), limit=limit, after=after)
-        shown = [views.block_view(named[who]) for who in names]
+        found = await service.blocks(limit=limit + 1, after=after)
+        shown = [views.block_view(block) for block in found[:limit]]
+        following = shown[-1].address if len(found) > limit else None
         return BlockedAddresses(blocks=shown, next=following)
 
     @router.post("/blocks", status_code=201, responses=problems(409))

@@ -53,7 +53,7 @@ class OperatorService:
             queued=len(queued),
             waiting=dict(sorted(Counter(session.world for session in present).items())),
             replicas=tuple(await self._registry.all()),
-            blocks=len(await self._blocks.all()),
+            blocks=await self._blocks.count(),
             memory=await self._store.memory(max_bytes=self._redis_budget_bytes),
         )
 
@@ -149,8 +149,8 @@ class OperatorService:
             raise Problem(404, "not-blocked", f"{who} is not blocked.")
         log.info("operator unblocked an address", extra={"who": who})
 
-    async def blocks(self) -> list[AddressBlock]:
-        return await self._blocks.all()
+    async def blocks(self, *, limit: int, after: str) -> list[AddressBlock]:
+        return await self._blocks.page(limit=limit, after=after)
 
 
 def blocked_name(address: str) -> str:

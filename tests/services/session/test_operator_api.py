@@ -194,7 +194,11 @@ async def test_blocks_are_listed_and_removed(client: httpx.AsyncClient, redis: R
         answer = await post(client, "blocks", {"address": address, "minutes": 5, "reason": "spam"})
         assert answer.json()["address"] == name
     assert 0 < await redis.ttl(keys.BLOCKS) <= 300
-    listed = (await get(client, "blocks", limit=3))["blocks"]
+    first = await get(client, "blocks", limit=3)
+    last = await get(client, "blocks", limit=3, after=first["next"])
+    assert [block["address"] for block in last["blocks"]] == sorted(wanted.values())[3:]
+    assert "next" not in last
+    listed = first["blocks"]
     assert [block["address"] for block in listed] == sorted(wanted.values())[:3]
     assert {block["reason"] for block in listed} == {"spam"}
     for address in wanted:
