@@ -206,10 +206,11 @@ def main(command_line: Sequence[str] | None = None) -> int:
 def _finish_ramp(found: Ramp, folder: Path) -> int:
     path = found.write(folder, machine=this_machine(), commit=this_commit())
     (folder / "ramp.html").write_text(ramp_page(found))
-    bound = "" if found.is_bounded else " or more"
-    print(f"wrote {path} and {folder / 'ramp.html'}\n{found.players}{bound} players")
+    print(f"wrote {path} and {folder / 'ramp.html'}")
     if any(step.outcome is Attainment.NONE for step in found.steps):
+        print(f"at least {found.players} players; no verdict beyond: the load test itself was late")
         return EXIT_CODES[Attainment.NONE]
+    print(f"{found.players}{'' if found.is_bounded else ' or more'} players")
     return EXIT_CODES[Attainment.PASS if found.players else Attainment.FAIL]
 
 
