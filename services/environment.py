@@ -4,12 +4,15 @@ A service declares a frozen dataclass with fields made by `setting()`, read once
 stops the service with the variable's name. Knows no service and no default of a service.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 Settings = TypeVar("Settings")
+
+FILE = "_FILE"
+MAX_SECRET_CHARS = 65_536
 
 
 class SettingsError(ValueError):
@@ -30,7 +33,8 @@ def setting(
 
     `env`: complete variable name, for a variable shared by several services; by default the prefix
     and the field's name in capitals. `at_least`, `at_most`: inclusive bounds of a number. `secret`:
-    hidden in `repr` and in error messages. `parse`: a function of `setting_kinds`, applied to the
+    hidden in `repr` and in error messages, and may also come from a file that `<variable>_FILE`
+    names, as container secrets do. `parse`: a function of `setting_kinds`, applied to the
     text or to each part of a tuple. A field without a default is required.
     """
     metadata = {
@@ -52,6 +56,7 @@ def read_settings(cls: type[Settings], prefix: str, environ: Mapping[str, str]) 
     """
     types = get_type_hints(cls)
     names = {_variable(prefix, f): f for f in fields(cls)}  # type: ignore[arg-type]
+    environ = _with_files(environ, [n for n, f in names.items() if f.metadata.get("secret")])
     unknown = sorted(name for name in environ if name.startswith(prefix) and name not in names)
     if unknown:
         raise SettingsError(f"{unknown[0]} is no setting; there are {', '.join(sorted(names))}")
@@ -66,6 +71,28 @@ def read_settings(cls: type[Settings], prefix: str, environ: Mapping[str, str]) 
         return cls(**values)
     except ValueError as error:  # a rule between several settings, from __post_init__
         raise SettingsError(f"{prefix}*: {error}") from error
+
+
+def _with_files(environ: Mapping[str, str], secrets: Sequence[str]) -> dict[str, str]:
+    """`environ` with the content of the files that `<secret>_FILE` names. A line feed at the end of
+    a file is no part of the secret."""
+    values = dict(environ)
+    for name in secrets:
+        path = values.pop(name + FILE, None)
+        if path is None:
+            continue
+        if name in values:
+            raise SettingsError(f"set {name} or {name}{FILE}, not both")
+        try:
+            with open(path, encoding="utf-8") as file:
+                content = file.read(MAX_SECRET_CHARS + 1)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "no text"
+            raise SettingsError(f"{name}{FILE} cannot be read: {path}: {reason}") from None
+        if len(content) > MAX_SECRET_CHARS:
+            raise SettingsError(f"{name}{FILE}: more than {MAX_SECRET_CHARS} characters in {path}")
+        values[name] = content.removesuffix("\n").removesuffix("\r")
+    return values
 
 
 def _variable(prefix: str, f: Field[Any]) -> str:

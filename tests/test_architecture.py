@@ -17,8 +17,9 @@ OURS = ("model", "services", "training", "loadtest")
 
 SHARED = {"services.wire", "services.backplane", "services.environment", "services.setting_kinds"}
 SHARED |= {"services.telemetry", "services.tokens", "services.guard", "services.callers"}
+
 SHARED |= {"services.http_server", "services.repeated_log", "services.openapi"}
-SHARED |= {"services.socket_folder", "services.operator_access"}
+SHARED |= {"services.socket_folder", "services.operator_access", "services.turn"}
 
 # Who may import what of ours, by the longest prefix that fits. Everybody may import themselves.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -34,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.tokens": {"services.environment", "services.repeated_log"},
     "services.guard": {"services.telemetry"},
     "services.callers": set(),
+    "services.turn": set(),
     "services.backplane": {
         "services.wire",
         "services.environment",

@@ -21,7 +21,10 @@ from services.ingest.webrtc.offer import CandidateRule
 from services.ingest.webrtc.peer import CloseReason, Peer
 from services.ingest.webrtc.places import Place, PlaceLimits, full, make_place
 from services.tokens import Tokens
+from services.turn import turn_login
 from services.wire.session import SessionRecord
+
+TURN_S = 24 * 3600.0  # no session is longer
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +45,6 @@ class Ingest:
             private=settings.private_candidates,
             loopback=any(one.startswith(("127.", "::1")) for one in settings.ice_address),
         )
-        self.rtc = RTCConfiguration(iceServers=ice_servers(settings))
         self._place_limits = PlaceLimits(
             max_peers=settings.max_peers,
             session_watchers=settings.watchers_per_session,
@@ -53,6 +55,10 @@ class Ingest:
         self._actions = ActionWriter(self._redis)
         self._hubs: dict[str, SessionHub] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def rtc_for(self, session_id: str) -> RTCConfiguration:
+        """With logins for TURN servers that are the session's own."""
+        return RTCConfiguration(iceServers=ice_servers(self.settings, session_id))
 
     async def __aenter__(self) -> Self:
         if self.settings.ice_address:
@@ -151,12 +157,11 @@ def _place(hub: SessionHub, peer: Peer) -> Place:
     )
 
 
-def ice_servers(settings: IngestSettings) -> list[RTCIceServer]:
+def ice_servers(settings: IngestSettings, session_id: str) -> list[RTCIceServer]:
+    username, credential = settings.ice_username, settings.ice_credential
+    if settings.ice_secret:
+        username, credential = turn_login(settings.ice_secret, session_id, lasts_s=TURN_S)
     return [
-        RTCIceServer(
-            urls=url,
-            username=settings.ice_username or None,
-            credential=settings.ice_credential or None,
-        )
+        RTCIceServer(urls=url, username=username or None, credential=credential or None)
         for url in settings.ice_servers
     ]

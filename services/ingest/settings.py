@@ -20,6 +20,7 @@ class IngestSettings(RedisSettings):
 
     `allowed_origins`: further origins of pages that may connect; ingest's own page always may.
     `ice_servers`: STUN and TURN URLs; empty by default, so that gathering needs no network.
+    `ice_secret`: as for the session service.
     `ice_address`: the only addresses to gather; `host` means this machine's addresses without
     loopback. `make play` gathers 127.0.0.1 and `host`, because Firefox sends nothing to loopback.
     `private_candidates`: whether to try private addresses offered by a browser; off on public
@@ -48,6 +49,7 @@ class IngestSettings(RedisSettings):
     ice_servers: tuple[str, ...] = setting((), parse=ice_url)
     ice_username: str = setting("")
     ice_credential: str = setting("", secret=True)
+    ice_secret: str = setting("", secret=True)
     ice_address: tuple[str, ...] = setting(())
     private_candidates: bool = setting(True)
     trusted_proxies: tuple[str, ...] = setting((), parse=proxy)
@@ -60,6 +62,8 @@ class IngestSettings(RedisSettings):
 
     def __post_init__(self) -> None:
         RedisSettings.__post_init__(self)  # super() does not work in a class with slots
+        if self.ice_secret and self.ice_credential:
+            raise ValueError("give ice_secret, or ice_username and ice_credential, not both")
         for address in self.ice_address:
             if address != OWN_ADDRESSES and not is_ip_address(address):
                 raise ValueError(f"ICE_ADDRESS takes IP addresses and `host`, got {address!r}")

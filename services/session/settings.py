@@ -23,7 +23,10 @@ class SessionSettings(RedisSettings):
     session. `redis_budget_mb`: total memory of Redis; create and save are refused beyond the budget
     or beyond 80 % of maxmemory.
 
-    `ice_servers`: STUN and TURN URLs for the players' browsers. `trusted_proxies`: addresses with a
+    `ice_servers`: STUN and TURN URLs for the players' browsers. `ice_secret`: shared with the TURN
+    server (coturn's `static-auth-secret`); each session gets a login of its own that ends.
+    `ice_username`, `ice_credential`: one login for all, which makes the server an open relay.
+    `trusted_proxies`: addresses with a
     trusted X-Forwarded-For header and without a connection limit.
 
     `operator_token`: grants the calls of `/v1/operator`, which are not served while the token is
@@ -58,10 +61,13 @@ class SessionSettings(RedisSettings):
     ice_servers: tuple[str, ...] = setting((), parse=ice_url)
     ice_username: str = setting("")
     ice_credential: str = setting("", secret=True)
+    ice_secret: str = setting("", secret=True)
     trusted_proxies: tuple[str, ...] = setting((), parse=proxy)
 
     def __post_init__(self) -> None:
         RedisSettings.__post_init__(self)  # super() does not work in a class with slots
+        if self.ice_secret and self.ice_credential:
+            raise ValueError("give ice_secret, or ice_username and ice_credential, not both")
         if self.operator_token and len(self.operator_token) < MIN_TOKEN_CHARS:
             raise ValueError(f"operator_token must have at least {MIN_TOKEN_CHARS} characters")
 

@@ -8,6 +8,7 @@ from services.session.messages import CreatedSession, IceServer, SessionView, St
 from services.session.service import Wait
 from services.session.settings import SessionSettings
 from services.tokens import Tokens
+from services.turn import turn_login
 from services.wire.session import SessionRecord, SessionStatus
 
 
@@ -28,7 +29,7 @@ class SessionViews:
             **self._seen(record, wait),
             whep_url=f"{ingest}/whep/{record.session_id}",
             actions_url=f"{socket}/v1/sessions/{record.session_id}/actions",
-            ice_servers=self._ice_servers(),
+            ice_servers=self._ice_servers(record.session_id),
         )
 
     def _seen(self, record: SessionRecord, wait: Wait | None) -> dict[str, Any]:
@@ -55,13 +56,19 @@ class SessionViews:
         left_s = self._settings.max_session_s - record.played_ms / 1000
         return datetime.now(UTC) + timedelta(seconds=max(0.0, left_s))
 
-    def _ice_servers(self) -> list[IceServer]:
-        if not self._settings.ice_servers:
+    def _ice_servers(self, session_id: str) -> list[IceServer]:
+        settings = self._settings
+        if not settings.ice_servers:
             return []
+        username, credential = settings.ice_username, settings.ice_credential
+        if settings.ice_secret:
+            username, credential = turn_login(
+                settings.ice_secret, session_id, lasts_s=settings.max_session_s
+            )
         return [
             IceServer(
-                urls=list(self._settings.ice_servers),
-                username=self._settings.ice_username or None,
-                credential=self._settings.ice_credential or None,
+                urls=list(settings.ice_servers),
+                username=username or None,
+                credential=credential or None,
             )
         ]

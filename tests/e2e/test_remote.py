@@ -15,7 +15,7 @@ from tests.player.browser import FLAGS, stats, until
 
 CHROMIUM, TURNSERVER = shutil.which("chromium"), shutil.which("turnserver")
 NO_UDP = "--force-webrtc-ip-handling-policy=disable_non_proxied_udp"
-USER, PASSWORD = "player", "secret"
+SECRET = "what the TURN server and the services share"
 
 pytestmark = [
     pytest.mark.e2e,
@@ -35,7 +35,7 @@ def turn_server(folder: Path) -> Iterator[int]:
         [
             str(TURNSERVER), "-n", "--no-cli", "--no-tls", "--no-dtls", "--no-multicast-peers",
             "--listening-ip", "127.0.0.1", "--relay-ip", "127.0.0.1", "--allow-loopback-peers",
-            "--lt-cred-mech", "--user", f"{USER}:{PASSWORD}", "--realm", "nextframe",
+            "--use-auth-secret", "--static-auth-secret", SECRET, "--realm", "nextframe",
             "--listening-port", str(port), "--userdb", str(folder / "turn.db"),
             "--pidfile", str(folder / "turn.pid"), "--log-file", "stdout",
         ],
@@ -52,8 +52,7 @@ def test_a_browser_without_udp_plays_through_turn_over_tcp(tmp_path: Path) -> No
     with turn_server(tmp_path) as port, sync_playwright() as playwright:
         env = {
             "NEXTFRAME_SESSION_ICE_SERVERS": f"turn:127.0.0.1:{port}?transport=tcp",
-            "NEXTFRAME_SESSION_ICE_USERNAME": USER,
-            "NEXTFRAME_SESSION_ICE_CREDENTIAL": PASSWORD,
+            "NEXTFRAME_SESSION_ICE_SECRET": SECRET,
         }
         flags = [flag for flag in FLAGS if "loopback" not in flag]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*flags, NO_UDP])

@@ -152,3 +152,37 @@ def test_a_proxy_is_an_address_or_a_network(given: str, normal: str) -> None:
     for bad in (given + "/129", "proxy.example", "[", "10.0.0.0-10.0.0.9", ""):
         with pytest.raises(ValueError, match="must be an IP address, a network"):
             proxy(bad)
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("hush-hush\n")
+    variables = {"NEXTFRAME_TOKEN_SECRET_FILE": str(path)}
+    assert read_settings(ToySettings, PREFIX, variables).token_secret == "hush-hush"
+
+
+@pytest.mark.parametrize(
+    ("content", "others", "complaint"),
+    [
+        (None, {}, "NEXTFRAME_TOKEN_SECRET_FILE cannot be read"),
+        (b"\xff\xfe", {}, "cannot be read: .*no text"),
+        (b"x" * 70_000, {}, "more than 65536 characters"),
+        (b"hush-hush", SECRET, "set NEXTFRAME_TOKEN_SECRET or NEXTFRAME_TOKEN_SECRET_FILE, not"),
+        (b"hus", {}, "NEXTFRAME_TOKEN_SECRET must have at least 4 characters"),
+    ],
+)
+def test_a_file_without_a_secret_is_refused(
+    content: bytes | None, others: dict[str, str], complaint: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    variables = {"NEXTFRAME_TOKEN_SECRET_FILE": str(path), **others}
+    with pytest.raises(SettingsError, match=complaint) as refused:
+        read_settings(ToySettings, PREFIX, variables)
+    assert "hush" not in str(refused.value)
+
+
+def test_only_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="NEXTFRAME_TOY_PORT_FILE is no setting"):
+        read(NEXTFRAME_TOY_PORT_FILE=str(tmp_path))

@@ -175,10 +175,15 @@ topologySpreadConstraints:
   value: {{ join "," . | quote }}
 {{- end }}
 {{- with $root.Values.ice.secretName }}
+{{- if $root.Values.ice.oneLogin }}
 - name: {{ $prefix }}_USERNAME
   valueFrom: {secretKeyRef: {name: {{ . }}, key: username}}
 - name: {{ $prefix }}_CREDENTIAL
   valueFrom: {secretKeyRef: {name: {{ . }}, key: credential}}
+{{- else }}
+- name: {{ $prefix }}_SECRET
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: shared-secret}}
+{{- end }}
 {{- end -}}
 {{- end -}}
 

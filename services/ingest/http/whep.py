@@ -94,11 +94,11 @@ async def offer(session_id: str, request: Request) -> Response:
         await ingest.store.set_codec(session_id, codec)
     hub = ingest.hub(record)
     hub.poll_soon()
-    peer = Peer(peer_id, offered, hub, ingest.rtc, codec=codec, caller=caller)
+    peer = Peer(peer_id, offered, hub, ingest.rtc_for(hub.session_id), codec=codec, caller=caller)
     answer = await _settle(ingest, hub, peer)
     location = f"{router.prefix}/{session_id}/{peer.id}"
     response = SdpAnswer(answer, 201, {"Location": location, "ETag": ICE_SESSION})
-    add_ice_links(response, ingest.rtc)
+    add_ice_links(response, ingest.rtc_for(session_id))
     return response
 
 

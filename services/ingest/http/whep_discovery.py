@@ -28,7 +28,7 @@ async def ask_endpoint(session_id: str, request: Request) -> Response:
     authorization = request.headers.get("authorization")
     if authorization is not None:  # a TURN server's password is for players only
         check_token(ingest.tokens, authorization, session_id)
-        add_ice_links(response, ingest.rtc)
+        add_ice_links(response, ingest.rtc_for(session_id))
     return response
 
 

@@ -16,7 +16,7 @@ def read(**environment: str) -> IngestSettings:
 def test_by_default_it_listens_at_home_and_asks_no_ice_server() -> None:
     settings = read()
     assert settings.host == "127.0.0.1"
-    assert ice_servers(settings) == []
+    assert ice_servers(settings, "s1") == []
 
 
 def test_ice_servers_share_their_credentials() -> None:
@@ -25,9 +25,23 @@ def test_ice_servers_share_their_credentials() -> None:
         NEXTFRAME_INGEST_ICE_USERNAME="user",
         NEXTFRAME_INGEST_ICE_CREDENTIAL="pass",
     )
-    servers = ice_servers(settings)
+    servers = ice_servers(settings, "s1")
     assert [server.urls for server in servers] == ["stun:a.example", "turn:b.example"]
     assert {server.credential for server in servers} == {"pass"}
+
+
+def test_with_a_secret_each_session_has_a_login_of_its_own() -> None:
+    settings = read(
+        NEXTFRAME_INGEST_ICE_SERVERS="turn:b.example", NEXTFRAME_INGEST_ICE_SECRET="shared"
+    )
+    logins = [ice_servers(settings, name)[0] for name in ("s1", "s2")]
+    assert [str(login.username).partition(":")[2] for login in logins] == ["s1", "s2"]
+    assert logins[0].credential != logins[1].credential
+
+
+def test_one_login_for_all_and_one_for_each_are_not_both_possible() -> None:
+    with pytest.raises(SettingsError, match="ice_secret, or ice_username"):
+        read(NEXTFRAME_INGEST_ICE_SECRET="shared", NEXTFRAME_INGEST_ICE_CREDENTIAL="pass")
 
 
 def test_secrets_are_not_shown() -> None:

@@ -117,6 +117,21 @@ async def test_ice_servers_reach_the_page_as_it_needs_them(
 
 
 @pytest.mark.asyncio
+async def test_each_session_gets_a_turn_login_of_its_own(
+    redis_url: str, store: SessionStore
+) -> None:
+    """cases/security.md M8: one static password for everybody made the server an open relay."""
+    turn = settings(redis_url, ice_servers=("turn:t:1",), ice_secret="shared")
+    async with client_of(create_app(turn)) as client:
+        sessions = [await created(client) for _ in range(2)]
+    logins = [session["ice_servers"][0] for session in sessions]
+    assert [login["username"].partition(":")[2] for login in logins] == [
+        session["id"] for session in sessions
+    ]
+    assert logins[0]["credential"] != logins[1]["credential"]
+
+
+@pytest.mark.asyncio
 async def test_who_asks_for_nothing_gets_a_random_seed(client: httpx.AsyncClient) -> None:
     assert (await client.post("/v1/sessions")).status_code == 201
     seeds = {(await created(client))["seed"] for _ in range(2)}
