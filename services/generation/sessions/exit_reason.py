@@ -67,6 +67,12 @@ DAMAGED = ExitReason(
     reason="The saved copy of your world is damaged and cannot be opened.",
     figure="refused",
 )
+SOURCE_GONE = ExitReason(
+    status=SessionStatus.ENDED,
+    reason="The saved moment that this world was to begin from is gone: its hour was over, or newer"
+    " ones took its place.",
+    figure="refused",
+)
 WORLD_CHANGED = ExitReason(
     status=SessionStatus.ENDED,
     reason="This world was replaced; yours cannot go on in the new one.",

@@ -25,6 +25,7 @@ from services.generation.sessions.exit_reason import (
     CANNOT_START,
     DAMAGED,
     FAILED,
+    SOURCE_GONE,
     WORLD_CHANGED,
     ExitReason,
 )
@@ -37,6 +38,7 @@ from services.wire.session import Lease, SessionRecord, SessionStatus
 SAVE_S = 1.0
 OPEN_S = 30.0  # a healthy prefill is shorter
 RESET_GAP_S = 2.0  # a reset is a prefill, which takes time from the frames of other sessions
+NO_RESET = "The moment that this world began from is no longer kept; it goes on from here."
 MEND_GAP_S = 60.0  # a world that breaks again sooner is broken for good
 
 EXITS = meter.create_counter("nextframe_session_partings", description="sessions that left")
@@ -63,6 +65,10 @@ class Host:
     renderer: Renderer
     note_failure: Callable[[Exception], None]
     absent_s: float
+
+
+class SourceGoneError(LookupError):
+    """The snapshot that the session was forked from is no longer kept."""
 
 
 class LiveSession:
@@ -143,7 +149,11 @@ class LiveSession:
 
     async def _begin(self, lease: Lease, keeper: LeaseKeeper) -> ExitReason | None:
         """Opens the session from the newest snapshot, or from a start, and sets the status LIVE."""
-        if exit_reason := await self._open(await self._newest()):
+        try:
+            newest = await self._newest()
+        except SourceGoneError:
+            return SOURCE_GONE
+        if exit_reason := await self._open(newest):
             return exit_reason
         keeper.note_live()
         is_live = await self._set_live(lease) or (
@@ -184,7 +194,12 @@ class LiveSession:
 
     async def _start_over(self) -> ExitReason | None:
         """Resets the world to the start of the session, under the same lease."""
-        origin = await self._origin()
+        try:
+            origin = await self._origin()
+        except SourceGoneError:  # another beginning would be another world: this one goes on
+            self._wants_reset = False
+            self._host.renderer.send_state(self._id, {"state": "notice", "reason": NO_RESET})
+            return None
         self._wants_reset = False
         if exit_reason := await self._reopen(origin):
             return exit_reason
@@ -194,7 +209,10 @@ class LiveSession:
 
     async def _mend(self) -> ExitReason | None:
         """Sets the world back to the last snapshot, under the same lease."""
-        newest = await self._newest()
+        try:
+            newest = await self._newest()
+        except SourceGoneError:
+            return SOURCE_GONE
         self._wants_mending, self._mended_s = False, time.monotonic()
         MENDED.add(1)
         log.warning("set back to its snapshot", extra={"session_id": self._id})
@@ -202,13 +220,18 @@ class LiveSession:
 
     async def _newest(self) -> bytes | None:
         """The session's snapshot, or the snapshot that the session was forked from; None: a
-        start."""
+        start. Raises SourceGoneError."""
         return await self._host.store.load_snapshot(self._id) or await self._origin()
 
     async def _origin(self) -> bytes | None:
-        """The snapshot that the session was forked from; None: the session began at a start."""
-        forked_from = self._record.snapshot_of
-        return await self._host.store.load_snapshot(forked_from) if forked_from else None
+        """The snapshot that the session was forked from; None: the session began at a start.
+        Raises SourceGoneError."""
+        if not self._record.snapshot_of:
+            return None
+        blob = await self._host.store.load_snapshot(self._record.snapshot_of)
+        if blob is None:
+            raise SourceGoneError(self._record.snapshot_of)
+        return blob
 
     async def _reopen(self, blob: bytes | None) -> ExitReason | None:
         await asyncio.wrap_future(self._host.renderer.frame_loop.close(self._id))

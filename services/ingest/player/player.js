@@ -234,6 +234,7 @@ export class Player {
       case "ending_soon":
         this.endsAtMs = performance.now() + 1000 * message.seconds;
         break;
+      case "notice":
       case "unreachable":
         this.#onTrouble(message.reason);
         break;

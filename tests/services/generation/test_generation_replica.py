@@ -285,6 +285,27 @@ async def test_a_snapshot_of_another_world_ends_the_session_with_another_reason(
     assert "replaced" in (await bench.becomes("s1", SessionStatus.ENDED)).reason
 
 
+async def test_a_fork_whose_source_is_gone_begins_nowhere_else(bench: ReplicaBench) -> None:
+    """cases/drills.md B9: it began at the world's start, without a word."""
+    replica = await bench.replica()
+    await bench.queue("s1", snapshot_of="gone")
+    await replica.run_session("s1")
+    assert "is gone" in (await bench.becomes("s1", SessionStatus.ENDED)).reason
+
+
+async def test_a_reset_without_the_source_changes_nothing(bench: ReplicaBench) -> None:
+    replica = await bench.replica()
+    await bench.save_snapshot("kept", frame_idx=500)
+    await bench.queue("s1", snapshot_of="kept")
+    _, link = await bench.play(replica, "s1")
+    await bench.redis.delete("snapshot:kept")
+    link.send(Kind.RESET)
+    said = await link.receive_state()
+    assert said["state"] == "notice" and "no longer kept" in str(said["reason"])
+    assert (await link.receive_frame()).frame_idx > 500
+    await bench.becomes("s1", SessionStatus.LIVE)
+
+
 async def test_a_fork_begins_where_the_kept_world_was(bench: ReplicaBench) -> None:
     replica = await bench.replica()
     await bench.save_snapshot("kept", frame_idx=500)
