@@ -44,9 +44,12 @@ async def test_a_replica_without_a_readable_curve_is_listed_all_the_same(redis: 
     registry = ReplicaRegistry(redis)
     curve = CapacityCurve(period_s=0.05, ticks_s=((1, 0.01), (4, 0.03)))
     for name in ("a", "b"):
-        await registry.heartbeat(name, slots=4, used=0, world="toy", draining=False, capacity=curve)
+        await registry.heartbeat(
+            name, slots=4, used=0, world="toy", draining=False, capacity=curve, level=3
+        )
     await redis.hset(keys.replica("b"), "capacity", '{"ticks_ms": 5}')
     assert [replica.capacity for replica in await registry.all()] == [curve, None]
+    assert [replica.level for replica in await registry.all()] == [3, 3]
 
 
 @pytest.mark.asyncio

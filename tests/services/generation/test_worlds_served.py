@@ -2,6 +2,7 @@
 
 import socket
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,13 @@ def test_each_replica_on_a_machine_takes_a_port_of_its_own(tmp_path: Path) -> No
         assert taken == [port, port + 1] == list(ops_ports(chosen))
         with pytest.raises(SettingsError, match="OPS_PORT"):
             _listen_to_operators(chosen)
+
+
+def test_there_is_a_port_for_every_replica_that_may_be_started(tmp_path: Path) -> None:
+    worlds = [make(tmp_path / name) for name in ("a", "b")]
+    grown = replace(settings(*worlds, port=9000), max_replicas=3)
+    assert ops_ports(grown) == tuple(range(9000, 9006))
+    assert ops_ports(replace(grown, min_replicas=2, max_replicas=0)) == tuple(range(9000, 9004))
 
 
 def test_the_ports_end_where_ports_end(tmp_path: Path) -> None:
