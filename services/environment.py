@@ -4,6 +4,7 @@ A service declares a frozen dataclass with fields made by `setting()`, read once
 stops the service with the variable's name. Knows no service and no default of a service.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, field, fields
 from pathlib import Path
@@ -71,6 +72,13 @@ def read_settings(cls: type[Settings], prefix: str, environ: Mapping[str, str]) 
         return cls(**values)
     except ValueError as error:  # a rule between several settings, from __post_init__
         raise SettingsError(f"{prefix}*: {error}") from error
+
+
+def file_time_s(variable: str, environ: Mapping[str, str]) -> float | None:
+    """When the file of a secret was written, in seconds since 1970; None for a secret that comes
+    from no file."""
+    path = environ.get(variable + FILE)
+    return os.stat(path).st_mtime if path else None
 
 
 def _with_files(environ: Mapping[str, str], secrets: Sequence[str]) -> dict[str, str]:

@@ -31,7 +31,8 @@ repeated = RepeatedLog(log)
 SWEEP_S = 1.0
 
 
-def create_app(settings: SessionSettings) -> FastAPI:
+def create_app(settings: SessionSettings, *, secret_written_s: float | None = None) -> FastAPI:
+    """`secret_written_s`: when the file of the token secret was written; None if unknown."""
     redis = connect(settings.redis)
     probe = RedisProbe(redis)
     tokens = Tokens(settings.token_secret)
@@ -65,7 +66,7 @@ def create_app(settings: SessionSettings) -> FastAPI:
     app.include_router(session_routes(service, SessionViews(settings, tokens), tokens))
     if settings.operator_token:
         operating = OperatorService(redis, redis_budget_bytes=settings.redis_budget_bytes)
-        app.include_router(operator_routes(operating, settings))
+        app.include_router(operator_routes(operating, settings, secret_written_s))
         app.mount("/operator", OperatorPage())
     return app
 

@@ -9,6 +9,7 @@ from services.tokens import MIN_SECRET_CHARS
 
 MIN_TOKEN_CHARS = 32
 PREFIX = "NEXTFRAME_SESSION_"
+TOKEN_SECRET = "NEXTFRAME_TOKEN_SECRET"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +44,7 @@ class SessionSettings(RedisSettings):
     ops_port: int = setting(8091, at_least=0, at_most=65535)
     max_connections: int = setting(512, at_least=16, at_most=65536)
     max_connections_per_address: int = setting(128, at_least=8, at_most=65536)
-    token_secret: str = setting(
-        env="NEXTFRAME_TOKEN_SECRET", min_chars=MIN_SECRET_CHARS, secret=True
-    )
+    token_secret: str = setting(env=TOKEN_SECRET, min_chars=MIN_SECRET_CHARS, secret=True)
     ingest_url: str = setting("http://127.0.0.1:8080", parse=origin)
     allowed_origins: tuple[str, ...] = setting((), parse=origin)
     default_world: str = setting("")

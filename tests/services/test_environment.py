@@ -1,11 +1,12 @@
 """Settings are read once from the environment; an error names the variable."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from services.environment import SettingsError, read_settings, setting
+from services.environment import SettingsError, file_time_s, read_settings, setting
 from services.setting_kinds import http_url, ice_url, origin, proxy
 
 PREFIX = "NEXTFRAME_TOY_"
@@ -186,3 +187,11 @@ def test_a_file_without_a_secret_is_refused(
 def test_only_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="NEXTFRAME_TOY_PORT_FILE is no setting"):
         read(NEXTFRAME_TOY_PORT_FILE=str(tmp_path))
+
+
+def test_the_age_of_a_secret_is_known_if_it_comes_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("s" * 32)
+    os.utime(file, (5.0, 7.0))
+    assert file_time_s("NEXTFRAME_TOKEN_SECRET", {"NEXTFRAME_TOKEN_SECRET_FILE": str(file)}) == 7.0
+    assert file_time_s("NEXTFRAME_TOKEN_SECRET", {"NEXTFRAME_TOKEN_SECRET": "s" * 32}) is None

@@ -1,6 +1,8 @@
 """What is wrong with an installation, and what to do. Rules without I/O."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
 
 from services.operator_cli.doctor.findings import Finding, Health, Seen, SeenService
 from services.wire.capacity import CapacityCurve
@@ -10,6 +12,7 @@ GOOD, DOUBTFUL, BAD = Health.GOOD, Health.DOUBTFUL, Health.BAD
 CLOCK_S = 5.0  # further apart, tokens and times in logs confuse
 FULL = 0.8  # of the memory for worlds
 MIN_SECRET_CHARS = 32
+MAX_SECRET_DAYS = 365
 
 
 def examine(seen: Seen) -> list[Finding]:
@@ -94,11 +97,23 @@ def _clocks(seen: Seen) -> Iterator[Finding]:
 def _secret(seen: Seen) -> Iterator[Finding]:
     chars = seen.setup["token_secret_chars"]
     if chars >= MIN_SECRET_CHARS:
-        detail = f"present, {chars} characters; no service knows its age"
-        yield Finding(subject="secret", verdict=GOOD, detail=detail)
+        yield _secret_age(seen.setup, chars)
     else:
         advice = f"Set NEXTFRAME_TOKEN_SECRET to at least {MIN_SECRET_CHARS} random characters."
         yield Finding(subject="secret", verdict=BAD, detail=f"{chars} characters", advice=advice)
+
+
+def _secret_age(setup: Mapping[str, Any], chars: int) -> Finding:
+    if not (written_at := setup["token_secret_written_at"]):
+        detail = f"present, {chars} characters; the age is known only for a secret from a file"
+        return Finding(subject="secret", verdict=GOOD, detail=detail)
+    age = datetime.fromisoformat(setup["now"]) - datetime.fromisoformat(written_at)
+    detail = f"present, {chars} characters, {age.days} days old"
+    if age.days <= MAX_SECRET_DAYS:
+        return Finding(subject="secret", verdict=GOOD, detail=detail)
+    return Finding(
+        subject="secret", verdict=DOUBTFUL, detail=detail, advice="Replace the secret once a year."
+    )
 
 
 def _servers(seen: Seen) -> Iterator[Finding]:

@@ -105,11 +105,13 @@ class RedisSetup(BaseModel):
 
 class Setup(BaseModel):
     """How the installation is set up, as far as the session service sees. `now`: the service's
-    clock. `token_secret_chars`: length of the secret of session tokens."""
+    clock. `token_secret_chars`: length of the secret of session
+    tokens; `token_secret_written_at`: null for a secret that comes from no file."""
 
     redis: RedisSetup
     ice_servers: list[str]
     token_secret_chars: int
+    token_secret_written_at: datetime | None
     now: datetime
 
 

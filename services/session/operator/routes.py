@@ -35,12 +35,16 @@ Address = Annotated[str, Path(min_length=2, max_length=64)]
 ReplicaId = Annotated[str, Path(min_length=1, max_length=128)]
 
 
-def operator_routes(service: OperatorService, settings: SessionSettings) -> APIRouter:
+def operator_routes(
+    service: OperatorService, settings: SessionSettings, secret_written_s: float | None
+) -> APIRouter:
     router = APIRouter(
         prefix="/v1/operator",
         dependencies=[Depends(OperatorAccess(settings.operator_token))],
         responses=problems(*ALWAYS, 401),
     )
+
+    written_at = None if secret_written_s is None else datetime.fromtimestamp(secret_written_s, UTC)
 
     @router.get("/status")
     async def status() -> FleetStatus:
@@ -53,6 +57,7 @@ def operator_routes(service: OperatorService, settings: SessionSettings) -> APIR
             redis=facts,
             ice_servers=list(settings.ice_servers),
             token_secret_chars=len(settings.token_secret),
+            token_secret_written_at=written_at,
             now=datetime.now(UTC),
         )
 

@@ -35,12 +35,13 @@ REPLICA = {
     "level": 0,
     "capacity": {"period_ms": 50.0, "ticks_ms": {"1": 10.0, "4": 30.0}},
 }
+SECRET_AGE = {"now": "2026-12-01T12:00:00Z", "token_secret_written_at": "2026-11-01T12:00:00Z"}
 SESSION = SeenService(
     name="session", url="http://h:8091", is_needed=True, ready=200, has_metrics=True
 )
 HEALTHY = Seen(
     services=(SESSION,),
-    setup={"redis": REDIS, "ice_servers": [], "token_secret_chars": 40, "now": ""},
+    setup={"redis": REDIS, "ice_servers": [], "token_secret_chars": 40} | SECRET_AGE,
     status={"redis": {"used_bytes": 1, "budget_bytes": 10}},
     replicas=(REPLICA,),
     servers=(SeenServer(url="turn:h"),),
@@ -81,6 +82,15 @@ def test_a_healthy_installation_gets_no_advice() -> None:
             "bad",
             "5 characters",
             "NEXTFRAME_TOKEN_SECRET",
+        ),
+        (
+            replace(
+                HEALTHY,
+                setup=HEALTHY.setup | {"token_secret_written_at": "2025-11-01T12:00:00Z"},
+            ),
+            "doubtful",
+            "395 days old",
+            "once a year",
         ),
         (replace(HEALTHY, servers=()), "doubtful", "no STUN", "ICE_SERVERS"),
         (

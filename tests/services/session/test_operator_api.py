@@ -305,3 +305,13 @@ async def test_the_setup_tells_how_redis_is_set_up_and_no_secret(
     assert setup["redis"]["eviction_policy"] == "noeviction" and setup["redis"]["role"] == "master"
     assert abs(setup["redis"]["clock_ahead_s"]) < 60 and setup["ice_servers"] == []
     assert setup["token_secret_chars"] == len(SECRET) and SECRET not in str(setup)
+
+
+@pytest.mark.asyncio
+async def test_the_setup_tells_when_the_file_of_the_secret_was_written(
+    redis_url: str, store: SessionStore, client: httpx.AsyncClient
+) -> None:
+    assert (await get(client, "setup"))["token_secret_written_at"] is None
+    app = create_app(settings(redis_url, operator_token=TOKEN), secret_written_s=0.0)
+    async with client_of(app) as other:
+        assert (await get(other, "setup"))["token_secret_written_at"] == "1970-01-01T00:00:00Z"
