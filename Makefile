@@ -46,7 +46,7 @@ eval: $(STAMP) ## measure the shipped worlds, into build/eval.json; ARGS=--quick
 loadtest: $(STAMP) ## USERS=4 SECONDS=30: headless players, into build/loadtest/
 	@$(BIN)/python -m loadtest --users $(USERS) --seconds $(SECONDS)
 
-drill: $(STAMP) ## players beside one hostile client, into build/drill.json; ARGS="--seconds 20" for a short one
+drill: $(STAMP) ## players beside one hostile client, or a fault: ARGS="--drill replica-kill"; into build/drill.json
 	@$(BIN)/python -m loadtest.drills $(ARGS)
 
 chart: $(STAMP) ## lint, render, validate and test the Helm chart

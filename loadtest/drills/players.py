@@ -42,11 +42,12 @@ def loopback_ports(answer: str) -> list[tuple[str, int]]:
 
 
 class Crowd:
-    """All players of one drill. `period_s`: frame period of the world."""
+    """All players of one drill, in one world. `period_s`: frame period of the world."""
 
-    def __init__(self, bots: list[Bot], apis: list[PortsNotedApi], period_s: float) -> None:
+    def __init__(self, bots: list[Bot], apis: list[PortsNotedApi], world: ListedWorld) -> None:
         self.logs = [bot.log for bot in bots]
-        self.period_s = period_s
+        self.world = world.name
+        self.period_s = 1 / world.fps
         self._apis = apis
 
     @property
@@ -94,7 +95,7 @@ async def playing(page_url: str, plan: DrillPlan) -> AsyncIterator[Crowd]:
             asyncio.create_task(_play(bot, plan.address(player))) for player, bot in enumerate(bots)
         ]
         undo.push_async_callback(_end, tasks)
-        yield Crowd(bots, apis, 1 / worlds[0].fps)
+        yield Crowd(bots, apis, worlds[0])
 
 
 def _bots(plan: DrillPlan, world: ListedWorld, apis: list[PortsNotedApi]) -> list[Bot]:

@@ -108,6 +108,12 @@ def redis_figures(socket_path: str) -> dict[str, int]:
     return {"used_bytes": int(used[1]), "keys": int(keys[1:].split()[0])}
 
 
+def empty_redis(socket_path: str) -> None:
+    """Removes all data, as a restart without persistence. Raises OSError if Redis refuses."""
+    if not _ask_redis(socket_path, b"FLUSHALL").startswith(b"+OK"):
+        raise OSError("Redis keeps its data")
+
+
 def _ask_redis(socket_path: str, question: bytes) -> bytes:
     """The answer to an inline command: one line, or one string."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
