@@ -19,7 +19,8 @@ from loadtest.public_api import ListedWorld, PublicApi, RefusedError, check_targ
 from loadtest.ramp import Ramp, ramp
 from loadtest.report import SCHEMA, VERSION, Overhead, Report, player_figures, summarise
 from loadtest.rtc_hooks import gather_loopback_only
-from loadtest.scenario import MAX_SECONDS, MAX_USERS, Scenario
+from loadtest.scenario import MAX_SECONDS, MAX_USERS, Scenario, names
+from loadtest.scripted_input import PROFILES
 from loadtest.slo import EXIT_CODES, Attainment, ServiceLevelObjective, SloVerdict, judge
 from loadtest.stack import StackError, local_stack
 from loadtest.table import table
@@ -36,18 +37,21 @@ def parser() -> argparse.ArgumentParser:
         "Writes report.json and report.html. Exit code 1 when nobody got a frame; with --slo or "
         "--ramp 0 pass, 1 fail, 3 no verdict.",
     )
-    found.add_argument("--users", type=int, default=4, help=f"players, 1 to {MAX_USERS}")
     found.add_argument(
-        "--seconds", type=float, default=30, help=f"all together, 1 to {MAX_SECONDS:.0f}"
+        "--scenario",
+        default="steady",
+        metavar="NAME",
+        help=f"{', '.join(names())}, or a TOML file; the options below change its numbers",
     )
-    found.add_argument("--seed", type=int, default=1, help="same seed, same arrivals and input")
-    found.add_argument(
-        "--stagger", type=float, default=0.5, help="mean seconds between two arrivals"
-    )
+    found.add_argument("--users", type=int, help=f"players, 1 to {MAX_USERS}")
+    found.add_argument("--seconds", type=float, help=f"all together, 1 to {MAX_SECONDS:.0f}")
+    found.add_argument("--seed", type=int, help="same seed, same arrivals and input")
+    found.add_argument("--stagger", type=float, help="mean seconds between two arrivals")
+    found.add_argument("--input", help=f"how they play: {', '.join(sorted(PROFILES))}")
+    found.add_argument("--change-rate", type=float, help="how many times faster the action changes")
     found.add_argument(
         "--full-every",
         type=int,
-        default=8,
         help="every n-th player decodes the video, the others only take packets; 0: nobody",
     )
     found.add_argument("--url", help="the page's address; without it the local stack is started")
@@ -113,18 +117,18 @@ async def load(
     api: PublicApi,
     objective: ServiceLevelObjective = ServiceLevelObjective(),  # noqa: B008  # frozen
 ) -> Report:
-    """Starts all players in turn; all players leave at the same time."""
+    """Starts all players in turn; each leaves when the scenario says so."""
     bots = [
         Bot(player=player, scenario=scenario, world=world, api=api)
         for player in range(scenario.users)
     ]
     machine = this_machine()
     started_at, cpu_before = time.monotonic(), time.process_time()
-    until = started_at + scenario.length_s
     lag_ms: list[float] = []
     watching = asyncio.create_task(_watch_lag(lag_ms))
     async with asyncio.TaskGroup() as tasks:
         for player, bot in enumerate(bots):
+            until = started_at + scenario.departure_s(player)
             tasks.create_task(_arrive(bot, started_at + scenario.arrival_s(player), until))
     watching.cancel()
     period_s = 1 / world.fps
@@ -172,13 +176,7 @@ def main(command_line: Sequence[str] | None = None) -> int:
     arguments = parser()
     args = arguments.parse_args(command_line)
     try:
-        scenario = Scenario(
-            users=args.users,
-            seconds=args.seconds,
-            seed=args.seed,
-            stagger_s=args.stagger,
-            full_every=args.full_every,
-        )
+        scenario = _scenario(args)
         if args.url is not None:
             check_target(args.url, allow_remote=args.allow_remote)
         has_file = args.slo not in (None, DEFAULT)
@@ -201,6 +199,21 @@ def main(command_line: Sequence[str] | None = None) -> int:
     if args.slo is not None:
         return EXIT_CODES[found.verdict.outcome]
     return 0 if found.summary.num_players_with_frames else 1
+
+
+def _scenario(args: argparse.Namespace) -> Scenario:
+    """Raises ValueError."""
+    given = {
+        "users": args.users,
+        "seconds": args.seconds,
+        "seed": args.seed,
+        "stagger_s": args.stagger,
+        "full_every": args.full_every,
+        "input_profile": args.input,
+        "change_rate": args.change_rate,
+    }
+    changed = {name: value for name, value in given.items() if value is not None}
+    return replace(Scenario.read(args.scenario), **changed)
 
 
 def _finish_ramp(found: Ramp, folder: Path) -> int:

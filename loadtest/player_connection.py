@@ -22,7 +22,7 @@ from av import VideoFrame
 
 from loadtest.player_log import PlayerLog
 from loadtest.rtc_hooks import skip_decoding, watch_packets
-from loadtest.scenario import ScriptedInput
+from loadtest.scripted_input import ScriptedInput
 
 HEARTBEAT_S = 1.0
 

@@ -1,13 +1,18 @@
-"""Arrival times and scripted input of all players, derived from a few numbers.
+"""Who arrives when, stays how long and plays how: a few numbers, from the command line or a file.
 
 Knows nothing of networks, clocks or measuring.
 """
 
 import random
+import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
-from services.wire.action import Action
+from loadtest.scripted_input import PROFILES, ScriptedInput
+
+FILES = Path(__file__).parent / "scenarios"
+SHAPES = ("steady", "spike", "evening")
 
 MAX_USERS = 64
 MAX_SECONDS = 600.0
@@ -19,6 +24,11 @@ class Scenario:
 
     `seconds`: common play time of all players, from the last arrival. `stagger_s`: mean time
     between two arrivals. `full_every`: players 0, n, 2n... decode the video; 0: no player decodes.
+    `input_profile`: a profile of input; `change_rate`: how many times faster the action changes.
+
+    `shape`: `steady`, everybody stays to the end; `spike`, every second player comes for the middle
+    third of the time alone, all at once; `evening`, players leave in the order of their arrival,
+    spread over the second half.
     """
 
     users: int
@@ -26,6 +36,9 @@ class Scenario:
     seed: int = 1
     stagger_s: float = 0.5
     full_every: int = 8
+    input_profile: str = "mixed"
+    change_rate: float = 1.0
+    shape: str = "steady"
 
     def __post_init__(self) -> None:
         if not 1 <= self.users <= MAX_USERS:
@@ -36,101 +49,72 @@ class Scenario:
             raise ValueError(f"stagger must be 0 to 10 seconds, got {self.stagger_s:g}")
         if self.full_every < 0:
             raise ValueError(f"full-every must not be negative, got {self.full_every}")
+        if self.input_profile not in PROFILES:
+            raise ValueError(
+                f"input_profile is one of {sorted(PROFILES)}, got {self.input_profile!r}"
+            )
+        if not 0.1 <= self.change_rate <= 20:
+            raise ValueError(f"change_rate must be 0.1 to 20, got {self.change_rate:g}")
+        if self.shape not in SHAPES:
+            raise ValueError(f"shape is one of {list(SHAPES)}, got {self.shape!r}")
+
+    @classmethod
+    def read(cls, name: str) -> "Scenario":
+        """From a file of `loadtest/scenarios`, by name, or from a TOML file of your own, by path.
+        Raises ValueError."""
+        path = FILES / f"{name}.toml"
+        if not path.exists():
+            path = Path(name)
+        try:
+            found = tomllib.loads(path.read_text())
+            unknown = set(found) - {field.name for field in fields(cls)} - {"about"}
+            if unknown:
+                raise ValueError(f"unknown {sorted(unknown)}")
+            return cls(**{key: value for key, value in found.items() if key != "about"})
+        except OSError:
+            raise ValueError(f"no scenario {name!r}; there are {', '.join(names())}") from None
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path.name}: {error}") from error
 
     def arrival_s(self, player: int) -> float:
         """Returns the arrival time of `player` in seconds from the start; the first player arrives
         at 0."""
         if player == 0:
             return 0.0
+        if self._is_in_spike(player):
+            return self.seconds / 3
         jitter = random.Random(f"arrival {self.seed} {player}").uniform(-0.4, 0.4)
         return self.stagger_s * (player + jitter)
 
     @property
     def length_s(self) -> float:
         """Returns the time from the start until all players leave."""
-        return self.arrival_s(self.users - 1) + self.seconds
+        return max(self.arrival_s(player) for player in range(self.users)) + self.seconds
+
+    def departure_s(self, player: int) -> float:
+        """Returns the time at which `player` leaves, in seconds from the start."""
+        if self._is_in_spike(player):
+            return self.seconds * 2 / 3
+        if self.shape == "evening":
+            return self.length_s - self.seconds / 2 * (1 - (player + 1) / self.users)
+        return self.length_s
+
+    def _is_in_spike(self, player: int) -> bool:
+        return self.shape == "spike" and player % 2 == 1
 
     def is_full(self, player: int) -> bool:
         return self.full_every > 0 and player % self.full_every == 0
 
     def scripted_input(self, player: int, *, buttons: Sequence[str], fps: float) -> "ScriptedInput":
-        return ScriptedInput(seed=f"hands {self.seed} {player}", buttons=buttons, fps=fps)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """A scripted movement of some seconds. Buttons absent from the world are not pressed."""
-
-    held: tuple[str, ...] = ()
-    tapped: tuple[str, ...] = ()  # down and up again between two messages, every TAP_EVERY_S
-    dx: int = 0  # mouse counts per message
-    dy: int = 0
-    lasts_s: tuple[float, float]
-
-
-TAP_EVERY_S = 0.4
-MOVES = {
-    "walk": Move(held=("forward",), lasts_s=(1.0, 3.0)),
-    "walk_left": Move(held=("forward",), dx=-10, lasts_s=(0.5, 1.5)),
-    "walk_right": Move(held=("forward", "turn_right"), lasts_s=(0.5, 1.5)),
-    "turn_left": Move(held=("turn_left",), lasts_s=(0.4, 1.2)),
-    "look_right": Move(dx=16, dy=2, lasts_s=(0.3, 1.0)),
-    "strafe": Move(held=("left",), lasts_s=(0.4, 1.0)),
-    "back": Move(held=("back",), lasts_s=(0.4, 1.0)),
-    "tap": Move(tapped=("act",), lasts_s=(0.8, 1.6)),
-    "idle": Move(lasts_s=(0.5, 2.0)),
-}
-
-
-class ScriptedInput:
-    """Generates one player's actions: the current move, held buttons and mouse totals.
-
-    Sends one action per frame period, at a random time within the period. With a fixed phase, all
-    actions of a player would wait equally long for the next frame, and the phase would decide the
-    measured latency.
-    """
-
-    def __init__(self, *, seed: str, buttons: Sequence[str], fps: float) -> None:
-        self._period_s = 1 / fps
-        self._moment = 0.0  # of the last action within its period, 0 to 1
-        self._random = random.Random(seed)
-        self._bits = {name: 1 << i for i, name in enumerate(buttons)}
-        self._move = MOVES["idle"]
-        self._tick = 0
-        self._ticks_left = 0
-        self._last = Action(seq=0)
-
-    def next_pause_s(self) -> float:
-        """Returns the time between the last and the next action, at most two periods."""
-        last, self._moment = self._moment, self._random.random()
-        return self._period_s * (1 + self._moment - last)
-
-    def next_action(self, *, sent_at_ms: float) -> Action:
-        """Returns the action of the next frame period."""
-        if self._ticks_left == 0:
-            self._start_move()
-        held = self._mask(self._move.held)
-        taps = self._mask(self._move.tapped) if self._tick % self._tap_ticks == 0 else 0
-        self._last = Action(
-            held=held,
-            pressed=(held & ~self._last.held) | taps,
-            x_total=self._last.x_total + self._move.dx,
-            y_total=self._last.y_total + self._move.dy,
-            seq=self._last.seq + 1,
-            sent_at_ms=sent_at_ms,
+        return ScriptedInput(
+            seed=f"hands {self.seed} {player}",
+            buttons=buttons,
+            fps=fps,
+            profile=self.input_profile,
+            change_rate=self.change_rate,
         )
-        self._tick += 1
-        self._ticks_left -= 1
-        return self._last
 
-    def _start_move(self) -> None:
-        self._move = MOVES[self._random.choice(sorted(MOVES))]
-        self._tick = 0
-        self._ticks_left = max(1, round(self._random.uniform(*self._move.lasts_s) / self._period_s))
 
-    @property
-    def _tap_ticks(self) -> int:
-        return max(1, round(TAP_EVERY_S / self._period_s))
-
-    def _mask(self, names: tuple[str, ...]) -> int:
-        return sum(self._bits.get(name, 0) for name in names)
+def names() -> list[str]:
+    """Returns the names of the scenarios that come along."""
+    return sorted(path.stem for path in FILES.glob("*.toml"))

@@ -1,10 +1,12 @@
 """Arrivals and scripted input are determined by the scenario's numbers."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from loadtest.scenario import Scenario, ScriptedInput
+from loadtest.scenario import Scenario, names
+from loadtest.scripted_input import PROFILES, ScriptedInput
 from services.wire.action import Action
 
 BUTTONS = ("forward", "back", "left", "right", "turn_left", "turn_right", "act")
@@ -95,3 +97,67 @@ def test_every_eighth_player_is_full() -> None:
 def test_a_scenario_out_of_bounds_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must"):
         Scenario(**{"users": 4, "seconds": 30, **wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_each_profile_plays_also_in_a_world_of_tiles(profile: str) -> None:
+    tiles = ("left", "right", "up", "down", "do")
+    scenario = Scenario(users=1, seconds=60, input_profile=profile)
+    actions = [a for a, _ in play(scenario.scripted_input(0, buttons=tiles, fps=20), 1000)]
+    presses_something = any(action.held or action.pressed for action in actions)
+    assert presses_something is (profile != "rest")
+
+
+def changes(change_rate: float) -> int:
+    scenario = Scenario(users=1, seconds=60, input_profile="mash", change_rate=change_rate)
+    actions = [a for a, _ in play(scenario.scripted_input(0, buttons=BUTTONS, fps=20), 2000)]
+    return sum(before.held != after.held for before, after in pairwise(actions))
+
+
+def test_a_change_rate_changes_the_action_more_often() -> None:
+    assert changes(0.5) < changes(1.0) < changes(4.0)
+
+
+def test_a_spike_comes_and_goes_within_the_middle_third() -> None:
+    spike = Scenario(users=8, seconds=30, shape="spike")
+    assert [spike.arrival_s(player) for player in (1, 3, 5, 7)] == [10.0] * 4
+    assert [spike.departure_s(player) for player in (1, 7)] == [20.0] * 2
+    assert spike.departure_s(0) == spike.length_s
+
+
+def test_an_evening_ends_one_by_one() -> None:
+    evening = Scenario(users=4, seconds=40, shape="evening")
+    leaving = [evening.departure_s(player) for player in range(4)]
+    assert leaving == sorted(leaving) and leaving[-1] == evening.length_s
+    for player in range(4):
+        assert evening.departure_s(player) > evening.arrival_s(player)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_scenario_that_comes_along_is_one(name: str) -> None:
+    scenario = Scenario.read(name)
+    for player in range(scenario.users):
+        assert scenario.arrival_s(player) < scenario.departure_s(player)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("users = 0\nseconds = 9", "users must be 1 to 64"),
+        ("users = 2\nseconds = 9\ninput_profile = 'feet'", "input_profile is one of"),
+        ("users = 2\nseconds = 9\nshape = 'wave'", "shape is one of"),
+        ("users = 2\nspeed = 3", "unknown"),
+        ("users = 'two'\nseconds = 9", "mine.toml"),
+        ("users = ", "mine.toml"),
+    ],
+)
+def test_a_file_that_is_no_scenario_is_refused(text: str, complaint: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=complaint):
+        Scenario.read(str(path))
+
+
+def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(ValueError, match="no scenario 'storm'; there are evening"):
+        Scenario.read("storm")
