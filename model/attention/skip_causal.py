@@ -60,6 +60,18 @@ class AfterCleanPast:
         return torch.stack(mixed, dim=1).flatten(0, 1)
 
 
+def frame_mask(num_frames: int, frames: Sequence[int], window: int) -> list[str]:
+    """The mask to print, a line per noisy frame: `#` is a clean frame that it attends to, `o` is
+    itself, `.` a frame hidden from it."""
+
+    def sign(frame: int, other: int) -> str:
+        if other == frame:
+            return "o"
+        return "#" if frame - window < other < frame else "."
+
+    return ["".join(sign(frame, other) for other in range(num_frames)) for frame in frames]
+
+
 def _attention(q_BNPK: Tensor, k_BNCK: Tensor, v_BNCK: Tensor) -> Tensor:
     """In bf16 written out: a CPU's fused kernels convert bf16 to fp32."""
     if (dtype := product_dtype(q_BNPK)) == torch.float32:
