@@ -5,6 +5,7 @@ service returns a fresh token with each poll, and accepts a recently expired tok
 laptop after sleep finds the session again.
 """
 
+import hashlib
 import logging
 import time
 
@@ -41,18 +42,29 @@ def _blame_clock(how: str) -> None:
     repeated.warning("token valid by another clock", cause=cause)
 
 
-class Tokens:
-    """Creates and checks the tokens of all sessions with one secret."""
+def _key_id(secret: str) -> str:
+    """Tells secrets apart, and tells nobody the secret."""
+    return hashlib.sha256(b"key id " + secret.encode()).hexdigest()[:8]
 
-    def __init__(self, secret: str) -> None:
-        if len(secret) < MIN_SECRET_CHARS:
+
+class Tokens:
+    """Creates and checks the tokens of all sessions. `secrets`: one a line; the first signs, all
+    are good for checking. A new first line changes the secret without ending games: give it to all
+    services as a second line first, then as the first, and drop the old line after LOOK_LEEWAY_S.
+    """
+
+    def __init__(self, secrets: str) -> None:
+        lines = [line for line in secrets.splitlines() if line.strip()]
+        if not lines or min(map(len, lines)) < MIN_SECRET_CHARS:
             raise ValueError(f"a token secret has at least {MIN_SECRET_CHARS} characters")
-        self._secret = secret
+        self._secrets = {_key_id(line): line for line in lines}
+        self._newest = next(iter(self._secrets))
 
     def mint(self, session_id: str, *, ttl_s: float = TOKEN_TTL_S) -> str:
         now = time.time()
         claims = {"aud": AUDIENCE, "sub": session_id, "iat": now, "exp": now + ttl_s}
-        return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
+        secret = self._secrets[self._newest]
+        return jwt.encode(claims, secret, algorithm=_ALGORITHM, headers={"kid": self._newest})
 
     def check(self, token: str, session_id: str, *, leeway_s: float = 0.0) -> None:
         """Returns if `token` is for `session_id` and expired at most `leeway_s` ago, within
@@ -61,7 +73,7 @@ class Tokens:
         try:
             claims = jwt.decode(
                 token,
-                self._secret,
+                self._secret_of(token),
                 algorithms=[_ALGORITHM],
                 audience=AUDIENCE,
                 leeway=leeway_s + CLOCK_LEEWAY_S,
@@ -81,6 +93,12 @@ class Tokens:
             _blame_clock("ahead, or a page came late")
         if claims["sub"] != session_id:
             raise ForeignToken("the token belongs to another session")
+
+    def _secret_of(self, token: str) -> str:
+        """By the key id in the token's header (RFC 7515, 4.1.4); the newest for a token without
+        one, of an older service. Raises jwt.InvalidTokenError."""
+        key_id = jwt.get_unverified_header(token).get("kid", self._newest)
+        return self._secrets.get(key_id, self._secrets[self._newest])
 
     def check_bearer(
         self, authorization: str | None, session_id: str, *, leeway_s: float = 0.0

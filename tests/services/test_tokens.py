@@ -88,3 +88,38 @@ def test_a_header_without_bearer_token_is_invalid(header: str | None) -> None:
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 32"):
         Tokens("short")
+
+
+OTHER = "the next secret, of thirty-two characters too"
+
+
+def test_a_changed_secret_ends_no_game() -> None:
+    """cases/drills.md B4. First every service learns the new one, then it signs, then the old one
+    goes."""
+    old, both, turned, new = (
+        Tokens(secrets) for secrets in (SECRET, f"{SECRET}\n{OTHER}", f"{OTHER}\n{SECRET}\n", OTHER)
+    )
+    for signing, checking in ((old, both), (both, old), (both, turned), (turned, both)):
+        checking.check(signing.mint("a"), "a")
+    new.check(turned.mint("a"), "a")
+    with pytest.raises(InvalidToken):
+        new.check(old.mint("a"), "a")
+
+
+def test_a_token_tells_which_secret_signed_it_and_not_the_secret() -> None:
+    header = jwt.get_unverified_header(tokens.mint("a"))
+    assert len(header["kid"]) == 8 and header["kid"] not in SECRET
+
+
+@pytest.mark.parametrize("kid", ["", "x" * 5000, "deadbeef"])
+def test_an_unknown_key_id_opens_nothing(kid: str) -> None:
+    claims = {"aud": AUDIENCE, "sub": "a", "exp": time.time() + 60}
+    forged = jwt.encode(claims, "another secret of thirty-two characters!", headers={"kid": kid})
+    with pytest.raises(InvalidToken):
+        tokens.check(forged, "a")
+
+
+@pytest.mark.parametrize("secrets", ["", "\n", "short", f"{SECRET}\nshort"])
+def test_every_secret_must_be_long(secrets: str) -> None:
+    with pytest.raises(ValueError, match="at least 32"):
+        Tokens(secrets)
