@@ -218,6 +218,30 @@ def test_a_paused_world_goes_on_when_asked(page: Page, server: FakeServer) -> No
     assert server.guest.offer_tokens[-1] != "first"  # it may have expired meanwhile
 
 
+def test_a_mouse_that_is_granted_late_does_not_stay_behind_a_pause(
+    page: Page, server: FakeServer
+) -> None:
+    """On a slow machine the lock came after the pause, and no button could be clicked."""
+    page.add_init_script(
+        """
+        const ask = Element.prototype.requestPointerLock;
+        Element.prototype.requestPointerLock = async function (options) {
+          await new Promise((done) => setTimeout(done, 1500));
+          await ask.call(this, options);
+          window.isGranted = true;
+        };
+        """
+    )
+    page.goto(server.url)
+    begin(page)
+    server.guest.status = "paused"
+    server.send(type="paused", reason="nobody was there for a while")
+    until_state(page, "paused")
+    until(page, "window.isGranted === true")
+    until(page, "document.pointerLockElement === null")
+    page.get_by_role("button", name="Continue").click()
+
+
 def test_a_page_out_of_sight_gives_its_place_away(page: Page, server: FakeServer) -> None:
     page.add_init_script(
         """

@@ -10,6 +10,7 @@ export class PointerLock {
   #picture;
   #say;
   #retry = null;
+  #isWanted = false; // asked for, and not closed since: an answer may come late
 
   /**
    * @param {HTMLElement} picture
@@ -41,11 +42,18 @@ export class PointerLock {
   }
 
   close() {
+    this.#isWanted = false;
     clearTimeout(this.#retry);
     if (this.isLocked) document.exitPointerLock();
   }
 
   async #ask() {
+    this.#isWanted = true;
+    await this.#grant();
+    if (!this.#isWanted && this.isLocked) document.exitPointerLock();
+  }
+
+  async #grant() {
     try {
       await this.#request({ unadjustedMovement: true });
     } catch (error) {
